@@ -1,0 +1,72 @@
+//! Builds the context and dispatches the command; the only place that writes an error to standard error.
+
+use std::ffi::OsString;
+
+use clap::Parser;
+
+use crate::cli::{self, Cli, Command, Global};
+use crate::config::Source;
+use crate::connect::{CONNECT_TIMEOUT, Policy};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::output::Terminal;
+use crate::shutdown::Shutdown;
+use crate::{amqp, config, exit, grpc, kafka, sandbox};
+
+/// Runs one command line and gives its exit code.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(argv) {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help into a closed pipe is no error.
+            let _ = e.print();
+            return if e.use_stderr() { exit::code(Kind::Usage) } else { 0 };
+        }
+    };
+    let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
+    match dispatch(cli, terminal) {
+        Ok(()) => 0,
+        Err(error) => {
+            if !matches!(error.kind(), Kind::ClosedPipe | Kind::Child(_)) {
+                terminal.error(&error);
+            }
+            exit::code(error.kind())
+        }
+    }
+}
+
+fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Grpc(args) => with_runtime(global, terminal, async |cx| grpc::run(args, cx).await),
+        Command::Amqp(args) => with_runtime(global, terminal, async |cx| amqp::run(args, cx).await),
+        Command::Kafka(args) => with_runtime(global, terminal, async |cx| kafka::run(args, cx).await),
+        Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(args, cx).await),
+        Command::Profile(args) => config::verbs::run(args, &source(&global), &terminal),
+        Command::Completions { shell } => cli::generate::completions(shell),
+        Command::Man { command } => cli::generate::man(&command),
+        Command::Generate { folder } => cli::generate::all(&folder),
+    }
+}
+
+fn source(global: &Global) -> Source {
+    Source { file: global.config.clone(), profile: global.profile.clone() }
+}
+
+fn with_runtime(global: Global, terminal: Terminal, work: impl AsyncFnOnce(&Context) -> Result<()>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::io("cannot start", e))?;
+    let cx = Context {
+        shutdown: Shutdown::install(global.timeout)?,
+        policy: Policy { connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT), wait: global.wait },
+        terminal,
+        source: source(&global),
+    };
+    let ended = runtime.block_on(work(&cx));
+    // Whatever still runs (a read from a terminal, a connection that does not close) must not keep the process.
+    runtime.shutdown_background();
+    ended
+}

@@ -1,0 +1,77 @@
+//! Arguments that verbs of several protocols share.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::message::input::{Input, Mode, Options, Source};
+use crate::values::{Delimiter, delimiter};
+
+/// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-`, or standard input.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DataArgs {
+    /// Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag
+    #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
+    pub data: Option<String>,
+}
+
+/// A data argument as it was meant.
+pub fn source(text: &str) -> Source {
+    match text.strip_prefix('@') {
+        Some("-") => Source::Stdin,
+        Some(path) => Source::File(PathBuf::from(path)),
+        None => Source::Text(text.as_bytes().to_vec()),
+    }
+}
+
+impl DataArgs {
+    /// The source of the data.
+    ///
+    /// # Errors
+    /// `Kind::Usage` when nobody gave any: standard input is a terminal and there is no `-d`.
+    pub fn source(&self) -> Result<Source> {
+        use std::io::IsTerminal;
+        match &self.data {
+            Some(text) => Ok(source(text)),
+            None if std::io::stdin().is_terminal() => Err(Error::usage("no data: standard input is a terminal")
+                .hint("give -d TEXT or -d @FILE, pipe data in, or type it with -d @-")),
+            None => Ok(Source::Stdin),
+        }
+    }
+}
+
+/// How `publish` and `produce` cut their data into messages.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RecordArgs {
+    /// Where the data comes from.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes
+    #[arg(long, value_name = "MODE", value_enum)]
+    pub input: Option<Mode>,
+    /// What ends a message of --input lines, with the escapes \n \r \t \0 \xNN
+    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n")]
+    pub delimiter: Delimiter,
+}
+
+impl RecordArgs {
+    /// Opens the input. `limit` bounds a record: its size in bytes, and what sets it.
+    ///
+    /// # Errors
+    /// As [`DataArgs::source`] and [`Input::open`]; `Kind::Usage` for a key delimiter with envelopes.
+    pub fn open(&self, key_delimiter: Option<&Delimiter>, limit: (usize, &'static str)) -> Result<Input> {
+        let source = self.data.source()?;
+        let default = if matches!(source, Source::Text(_)) { Mode::Raw } else { Mode::Lines };
+        let mode = self.input.unwrap_or(default);
+        if mode == Mode::Json && key_delimiter.is_some() {
+            return Err(Error::usage("--key-delimiter goes with --input lines or raw")
+                .hint("in an envelope the key is the member `key`"));
+        }
+        let options = Options {
+            mode,
+            delimiter: self.delimiter.0.clone(),
+            key_delimiter: key_delimiter.map(|d| d.0.clone()),
+            limit,
+        };
+        Input::open(source, options)
+    }
+}

@@ -1,0 +1,107 @@
+//! Completion scripts and man pages, made from the command tree: what is committed is what this prints.
+
+use std::path::Path;
+
+use clap::{CommandFactory, ValueEnum};
+use clap_complete::Shell;
+
+use super::Cli;
+use crate::error::{Error, Result};
+use crate::output::Sink;
+
+/// The command tree, ready to be walked.
+pub fn tree() -> clap::Command {
+    let mut command = Cli::command();
+    command.build();
+    command
+}
+
+/// Prints one shell's completion script.
+///
+/// # Errors
+/// As [`Sink::flush`].
+pub fn completions(shell: Shell) -> Result<()> {
+    print(&completion(shell))
+}
+
+/// Prints the man page of a command.
+///
+/// # Errors
+/// `Kind::Usage` when there is no such command; as [`Sink::flush`].
+pub fn man(path: &[String]) -> Result<()> {
+    let root = tree();
+    let mut command = &root;
+    for name in path {
+        command = command.find_subcommand(name).ok_or_else(|| {
+            let known: Vec<&str> = visible(command).map(clap::Command::get_name).collect();
+            Error::usage(format!("there is no command `{}`", path.join(" ")))
+                .hint(format!("allowed: {}", known.join(", ")))
+        })?;
+    }
+    print(&page(command)?)
+}
+
+/// Writes `completions/` and `man/` below a folder.
+///
+/// # Errors
+/// `Kind::Io`.
+pub fn all(folder: &Path) -> Result<()> {
+    let write = |name: String, bytes: &[u8]| {
+        let path = folder.join(&name);
+        let parent = path.parent().unwrap_or(folder);
+        std::fs::create_dir_all(parent)
+            .and_then(|()| std::fs::write(&path, bytes))
+            .map_err(|e| Error::io(format!("cannot write {}", path.display()), e))
+    };
+    for shell in Shell::value_variants() {
+        let name = match shell {
+            Shell::Bash => "mscomm.bash",
+            Shell::Zsh => "_mscomm",
+            Shell::Fish => "mscomm.fish",
+            Shell::PowerShell => "_mscomm.ps1",
+            Shell::Elvish => "mscomm.elv",
+            _ => continue,
+        };
+        write(format!("completions/{name}"), &completion(*shell))?;
+    }
+    let root = tree();
+    let mut rest = vec![&root];
+    while let Some(command) = rest.pop() {
+        write(format!("man/{}.1", page_name(command)), &page(command)?)?;
+        rest.extend(visible(command));
+    }
+    Ok(())
+}
+
+fn visible(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    command.get_subcommands().filter(|c| !c.is_hide_set())
+}
+
+fn completion(shell: Shell) -> Vec<u8> {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "mscomm", &mut out);
+    out
+}
+
+/// `mscomm kafka tail` has the page `mscomm-kafka-tail`.
+fn page_name(command: &clap::Command) -> String {
+    command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-")
+}
+
+fn page(command: &clap::Command) -> Result<Vec<u8>> {
+    let name = page_name(command);
+    let mut out = Vec::new();
+    clap_mangen::Man::new(command.clone().name(name.clone()))
+        .title(name.to_uppercase())
+        .manual("mscomm manual")
+        .source(format!("mscomm {}", env!("CARGO_PKG_VERSION")))
+        .render(&mut out)
+        .map_err(|e| Error::io("cannot make the man page", e))?;
+    Ok(out)
+}
+
+fn print(bytes: &[u8]) -> Result<()> {
+    let mut sink = Sink::stdout()?;
+    sink.record(|out| out.extend_from_slice(bytes))?;
+    sink.flush()
+}

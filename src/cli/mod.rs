@@ -1,0 +1,104 @@
+//! The command tree, the arguments that commands share, and what is generated from them.
+
+pub mod args;
+pub mod generate;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::output::ColorWhen;
+use crate::{amqp, config, grpc, kafka, sandbox, values};
+
+/// gRPC, RabbitMQ and Kafka from one command line
+#[derive(Debug, Parser)]
+#[command(name = "mscomm", version, about, after_long_help = after_help(), propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global")]
+pub struct Global {
+    /// Connection profile to use [env: MSCOMM_PROFILE]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Configuration file [env: MSCOMM_CONFIG]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub color: ColorWhen,
+    /// Say on standard error what is being done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// No notes and no progress; errors are still printed
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Limit of the whole command, as 30s (exit 7)
+    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration)]
+    pub timeout: Option<Duration>,
+    /// Limit of one attempt to connect, 10s if not given (exit 7)
+    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration)]
+    pub connect_timeout: Option<Duration>,
+    /// Keep trying to connect until it works, or for this long
+    #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true, value_parser = values::duration)]
+    pub wait: Option<Option<Duration>>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Call gRPC methods and look at services, by reflection
+    #[command(subcommand)]
+    Grpc(grpc::Command),
+    /// Publish to and consume from RabbitMQ (AMQP 0-9-1)
+    #[command(subcommand)]
+    Amqp(amqp::Command),
+    /// Produce to and tail Kafka topics
+    #[command(subcommand)]
+    Kafka(kafka::Command),
+    /// List, show and change connection profiles
+    #[command(subcommand)]
+    Profile(config::verbs::Command),
+    /// Throw-away servers inside this process, for trying and for hermetic tests
+    Sandbox(sandbox::Args),
+    /// Print a shell's completion script
+    Completions {
+        /// The shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Print a man page, for `man -l -`
+    Man {
+        /// The command, as `kafka tail`; all of mscomm without one
+        #[arg(value_name = "COMMAND")]
+        command: Vec<String>,
+    },
+    /// Write the completion scripts and man pages of the source tree
+    #[command(hide = true)]
+    Generate {
+        /// The source tree
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+}
+
+fn after_help() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for (code, meaning) in crate::exit::TABLE {
+        text.push_str(&format!("  {code:<12} {meaning}\n"));
+    }
+    text.push_str(
+        "\nSettings come from flags, then MSCOMM_<PROTOCOL>_<KEY>, then the profile, then the built-in\n\
+         profile `local`. `mscomm profile show` prints each value with where it came from.",
+    );
+    text
+}

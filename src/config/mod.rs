@@ -1,0 +1,89 @@
+//! Configuration: the file, its profiles, and the layers that a protocol's settings are made from.
+//!
+//! Precedence: flag > `MSCOMM_<PROTOCOL>_<KEY>` > profile (its own keys before those it extends) > built-in default.
+//! [`Source::resolve`] gives a protocol its settings together with the [`Origin`] of each value.
+
+mod file;
+mod layers;
+mod profile;
+mod sections;
+pub mod verbs;
+
+use std::path::PathBuf;
+
+pub use file::validate_name;
+pub use layers::{Entry, Origin, Resolved};
+pub use sections::{Section, SectionInfo, section_infos};
+
+use crate::error::{Error, Result};
+
+/// Variable that names the configuration file.
+pub const CONFIG_VAR: &str = "MSCOMM_CONFIG";
+/// Variable that names the profile.
+pub const PROFILE_VAR: &str = "MSCOMM_PROFILE";
+/// The profile that answers when nothing is configured.
+pub const LOCAL: &str = "local";
+/// The profile that a sandbox's command runs under.
+pub const SANDBOX: &str = "sandbox";
+
+/// The variable in which a sandbox leaves the address of one of its servers.
+pub fn sandbox_var(section: &str) -> String {
+    format!("MSCOMM_SANDBOX_{}", section.to_uppercase())
+}
+
+/// Which file and which profile the user asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// `--config`.
+    pub file: Option<PathBuf>,
+    /// `-p/--profile`.
+    pub profile: Option<String>,
+}
+
+impl Source {
+    /// The configuration file, and whether it was named (a named file must exist).
+    ///
+    /// # Errors
+    /// `Kind::Config` when there is no home folder to look in.
+    pub fn path(&self) -> Result<(PathBuf, bool)> {
+        if let Some(path) = &self.file {
+            return Ok((path.clone(), true));
+        }
+        if let Some(path) = std::env::var_os(CONFIG_VAR).filter(|v| !v.is_empty()) {
+            return Ok((PathBuf::from(path), true));
+        }
+        use etcetera::BaseStrategy;
+        let base = etcetera::choose_base_strategy().map_err(|e| {
+            Error::config("there is no home folder to look for the configuration in")
+                .because(e)
+                .hint(format!("name a file with --config or {CONFIG_VAR}"))
+        })?;
+        Ok((base.config_dir().join("mscomm").join("config.toml"), false))
+    }
+
+    /// The profile that was asked for by flag or environment, and by which.
+    fn asked(&self) -> Result<Option<(String, &'static str)>> {
+        if let Some(name) = &self.profile {
+            validate_name(name)?;
+            return Ok(Some((name.clone(), "--profile")));
+        }
+        match std::env::var(PROFILE_VAR) {
+            Ok(name) if !name.is_empty() => {
+                validate_name(&name).map_err(|e| e.context(format!("in {PROFILE_VAR}")))?;
+                Ok(Some((name, PROFILE_VAR)))
+            }
+            Ok(_) | Err(std::env::VarError::NotPresent) => Ok(None),
+            Err(std::env::VarError::NotUnicode(_)) => Err(Error::config(format!("{PROFILE_VAR} is not UTF-8"))),
+        }
+    }
+
+    /// The settings of one protocol, from all layers.
+    ///
+    /// # Errors
+    /// `Kind::Config` for the file, a profile, a secret or an environment variable; `Kind::Usage` for flags that
+    /// contradict each other. Nothing is looked at that this protocol does not use.
+    pub fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
+        let chosen = profile::Chosen::load(self)?;
+        layers::resolve(flags, &chosen)
+    }
+}

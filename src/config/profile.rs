@@ -1,0 +1,261 @@
+//! Which profile is in force, and the values it gives: its own, those of the profiles it extends, or a built-in's.
+
+use serde_json::Value;
+use toml_edit::{Item, TableLike};
+
+use super::file::{File, unknown};
+use super::layers::{Entry, Origin};
+use super::sections::{KeyKind, SectionInfo, section_infos};
+use super::{LOCAL, SANDBOX, Source, sandbox_var};
+use crate::error::{Error, Result};
+
+/// The profile in force.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Its name.
+    pub name: String,
+    /// The file it was looked for in.
+    pub file: Option<File>,
+    /// The names of the chain: the profile, then what it extends, and so on. Empty for a built-in.
+    chain: Vec<String>,
+}
+
+impl Chosen {
+    /// Finds the profile: `--profile`, then `MSCOMM_PROFILE`, then the file's `default`, then `local`.
+    ///
+    /// # Errors
+    /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
+    pub fn load(source: &Source) -> Result<Chosen> {
+        let (path, named) = source.path()?;
+        let file = File::load(&path, named)?;
+        let asked = source.asked()?;
+        let (name, by) = match (&asked, file.as_ref().and_then(File::default_profile)) {
+            (Some((name, by)), _) => (name.clone(), (*by).to_owned()),
+            (None, Some(name)) => (name.to_owned(), format!("`default` in {}", path.display())),
+            (None, None) => (LOCAL.to_owned(), "nothing else was named".to_owned()),
+        };
+        let names = file.as_ref().map(profile_names).unwrap_or_default();
+        let in_file = names.iter().any(|n| *n == name);
+        let sandbox = name == SANDBOX && std::env::var_os(sandbox_var("grpc")).is_some();
+        let chain = match &file {
+            Some(file) if in_file && !sandbox => chain(file, &name)?,
+            _ if name == LOCAL || sandbox => Vec::new(),
+            _ if name == SANDBOX => {
+                return Err(Error::config("no sandbox is running")
+                    .hint("the profile `sandbox` exists inside `mscomm sandbox -- COMMAND`"));
+            }
+            _ => {
+                let error =
+                    Error::config(format!("there is no profile `{name}` in {} (asked for by {by})", path.display()));
+                let known = names.into_iter().chain([LOCAL]);
+                return Err(unknown(error, &name, known.collect::<Vec<_>>()));
+            }
+        };
+        Ok(Chosen { name, file, chain })
+    }
+
+    /// The values of one section, nearest profile first; built-ins give only a server.
+    ///
+    /// # Errors
+    /// `Kind::Config`: unknown keys (with the nearest known one), wrong types.
+    pub fn entries(&self, info: &SectionInfo) -> Result<Vec<Entry>> {
+        let Some(file) = self.file.as_ref().filter(|_| !self.chain.is_empty()) else {
+            return Ok(self.built_in(info));
+        };
+        let mut entries: Vec<Entry> = Vec::new();
+        for (depth, name) in self.chain.iter().enumerate() {
+            for entry in section_entries(file, name, info, depth)? {
+                if !entries.iter().any(|nearer| nearer.key == entry.key) {
+                    entries.push(entry);
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    fn built_in(&self, info: &SectionInfo) -> Vec<Entry> {
+        let (server, origin) = if self.name == SANDBOX {
+            let variable = sandbox_var(info.name);
+            match std::env::var(&variable) {
+                Ok(server) => (server, Origin::Sandbox),
+                Err(_) => return Vec::new(),
+            }
+        } else {
+            (info.local.to_owned(), Origin::Default)
+        };
+        vec![Entry { key: "server".to_owned(), value: Value::String(server), origin }]
+    }
+}
+
+/// The names of the profiles in a file.
+pub fn profile_names(file: &File) -> Vec<&str> {
+    file.profiles().map(|p| p.iter().map(|(name, _)| name).collect()).unwrap_or_default()
+}
+
+/// The table of a profile, checked for its own keys.
+///
+/// # Errors
+/// `Kind::Config`.
+pub fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a dyn TableLike>> {
+    let Some((key, item)) = file.profiles().and_then(|p| p.get_key_value(name)) else {
+        return Ok(None);
+    };
+    if let Err(e) = super::validate_name(name) {
+        let error = file.error(key.span(), e.chain());
+        return Err(match e.fix() {
+            Some(fix) => error.hint(fix),
+            None => error,
+        });
+    }
+    let table = item.as_table_like().ok_or_else(|| {
+        file.error(item.span().or(key.span()), format!("profile `{name}` must be a table"))
+            .hint(format!("write [profiles.{name}.amqp] with `server = …` below it"))
+    })?;
+    let infos = section_infos();
+    for (key, item) in table.iter() {
+        let at = || table.get_key_value(key).and_then(|(k, _)| k.span()).or(item.span());
+        if key == "extends" {
+            if !item.is_str() {
+                return Err(file.error(at(), "`extends` must be the name of a profile, as a string"));
+            }
+        } else if !infos.iter().any(|info| info.name == key) {
+            let known: Vec<&str> = infos.iter().map(|i| i.name).chain(["extends"]).collect();
+            let error = file.error(at(), format!("unknown key `{key}` in profile `{name}`"));
+            return Err(unknown(error, key, known));
+        } else if !item.is_table_like() {
+            return Err(file.error(at(), format!("`{key}` must be a table, for example {key} = {{ server = \"…\" }}")));
+        }
+    }
+    Ok(Some(table))
+}
+
+/// Follows `extends` from a profile to its root.
+fn chain(file: &File, name: &str) -> Result<Vec<String>> {
+    let mut chain: Vec<String> = Vec::new();
+    let mut next = name.to_owned();
+    let mut span = None;
+    loop {
+        if chain.contains(&next) {
+            chain.push(next);
+            return Err(file
+                .error(span, format!("`extends` goes in a circle: {}", chain.join(" → ")))
+                .hint("remove one of these `extends`"));
+        }
+        let Some(table) = profile_table(file, &next)? else {
+            let error = file.error(span, format!("`extends` names a profile that is not there: `{next}`"));
+            return Err(unknown(error, &next, profile_names(file)));
+        };
+        chain.push(next);
+        match table.get("extends").and_then(|item| item.as_str().map(|s| (s, item.span()))) {
+            Some((base, at)) => (next, span) = (base.to_owned(), at),
+            None => return Ok(chain),
+        }
+    }
+}
+
+/// The values that one profile of the file gives to one section.
+fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    if let Some(item) = profile_table(file, profile)?.and_then(|t| t.get(info.name))
+        && let Some(table) = item.as_table_like()
+    {
+        let walk = Walk { file, profile, info, depth };
+        walk.table("", table, &mut entries)?;
+    }
+    Ok(entries)
+}
+
+/// Checks a whole profile, every section of it and of what it extends.
+///
+/// # Errors
+/// `Kind::Config`, the first fault.
+pub fn check_profile(file: &File, name: &str) -> Result<()> {
+    for profile in chain(file, name)? {
+        for info in section_infos() {
+            section_entries(file, &profile, &info, 0)?;
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'a> {
+    file: &'a File,
+    profile: &'a str,
+    info: &'a SectionInfo,
+    depth: usize,
+}
+
+impl Walk<'_> {
+    fn table(&self, prefix: &str, table: &dyn TableLike, entries: &mut Vec<Entry>) -> Result<()> {
+        for (name, item) in table.iter() {
+            let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+            let span = table.get_key_value(name).and_then(|(k, _)| k.span()).or(item.span());
+            match self.info.keys.get(&key) {
+                Some(KeyKind::Scalar) => entries.push(self.leaf(key, item, span)?),
+                Some(KeyKind::Map) => self.map(&key, item, span, entries)?,
+                None if self.info.keys.keys().any(|k| k.starts_with(&format!("{key}."))) => {
+                    let Some(inner) = item.as_table_like() else {
+                        return Err(self.file.error(span, format!("`{}.{key}` must be a table", self.info.name)));
+                    };
+                    self.table(&key, inner, entries)?;
+                }
+                None => {
+                    let error = self.file.error(span, format!("unknown key `{}.{key}`", self.info.name));
+                    return Err(unknown(error, &key, self.info.keys.keys().map(String::as_str).collect::<Vec<_>>()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn map(
+        &self,
+        key: &str,
+        item: &Item,
+        span: Option<std::ops::Range<usize>>,
+        entries: &mut Vec<Entry>,
+    ) -> Result<()> {
+        let Some(inner) = item.as_table_like() else {
+            return Err(self
+                .file
+                .error(span, format!("`{}.{key}` must be a table of names and strings", self.info.name)));
+        };
+        for (name, item) in inner.iter() {
+            // Unquoted dotted names nest in TOML; librdkafka's property names have dots.
+            if item.is_table_like() {
+                self.map(&format!("{key}.{name}"), item, item.span(), entries)?;
+                continue;
+            }
+            let span = inner.get_key_value(name).and_then(|(k, _)| k.span());
+            entries.push(self.leaf(format!("{key}.{name}"), item, span)?);
+        }
+        Ok(())
+    }
+
+    fn leaf(&self, key: String, item: &Item, span: Option<std::ops::Range<usize>>) -> Result<Entry> {
+        let what = format!("{}.{key}", self.info.name);
+        let value = item
+            .as_value()
+            .and_then(to_json)
+            .ok_or_else(|| self.file.error(span.clone(), format!("`{what}` must be a single value")))?;
+        // A reference is looked up only when the protocol is used; any text may come out of it.
+        let open = value.as_str().is_some_and(|v| v.contains("${"));
+        if !open {
+            (self.info.accepts)(&key, &value).map_err(|e| self.file.error(span.clone(), format!("`{what}`: {e}")))?;
+        }
+        let origin = Origin::Profile { name: self.profile.to_owned(), depth: self.depth, line: self.file.line(span) };
+        Ok(Entry { key, value, origin })
+    }
+}
+
+fn to_json(value: &toml_edit::Value) -> Option<Value> {
+    Some(match value {
+        toml_edit::Value::String(s) => Value::String(s.value().clone()),
+        toml_edit::Value::Integer(n) => Value::from(*n.value()),
+        toml_edit::Value::Float(n) => Value::from(*n.value()),
+        toml_edit::Value::Boolean(b) => Value::Bool(*b.value()),
+        toml_edit::Value::Datetime(d) => Value::String(d.value().to_string()),
+        toml_edit::Value::Array(items) => Value::Array(items.iter().map(to_json).collect::<Option<_>>()?),
+        toml_edit::Value::InlineTable(_) => return None,
+    })
+}

@@ -1,0 +1,127 @@
+//! The sections of a profile, one for each protocol: a new protocol adds its settings struct here.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::layers::Resolved;
+use crate::error::Result;
+
+/// A protocol's settings: one struct that is at once its connection flags, its environment variables and its
+/// profile keys. Every field is an `Option`, a nested struct of such, or a map.
+pub trait Section: Serialize + DeserializeOwned + Default {
+    /// The section's name in a profile and in `MSCOMM_<NAME>_<KEY>`.
+    const NAME: &'static str;
+    /// The keys that hold a secret and may be references to one.
+    const SECRETS: &'static [&'static str];
+    /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
+    const EXCLUSIVE: &'static [(&'static str, &'static str)];
+    /// The server of the built-in profile `local`.
+    const LOCAL: &'static str;
+
+    /// Checks what no single key can tell.
+    ///
+    /// # Errors
+    /// The fault, made with [`Resolved::fault`] so that it names where the values came from.
+    fn check(resolved: &Resolved<Self>) -> Result<()>;
+}
+
+/// What a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// One value.
+    Scalar,
+    /// A table with names of the user's choice.
+    Map,
+}
+
+/// A section without its type, for what works on all of them.
+#[derive(Debug, Clone)]
+pub struct SectionInfo {
+    /// [`Section::NAME`].
+    pub name: &'static str,
+    /// [`Section::SECRETS`].
+    pub secrets: &'static [&'static str],
+    /// [`Section::LOCAL`].
+    pub local: &'static str,
+    /// Every key by its dotted path.
+    pub keys: BTreeMap<String, KeyKind>,
+    /// Whether one key can hold this value: the struct's own deserialiser decides.
+    pub accepts: fn(&str, &Value) -> Result<(), serde_json::Error>,
+}
+
+impl SectionInfo {
+    /// The description of a section.
+    pub fn of<T: Section>() -> SectionInfo {
+        let mut keys = BTreeMap::new();
+        // A struct of `None`s and empty maps serialises to all its keys, so no list of them can go stale.
+        if let Ok(default) = serde_json::to_value(T::default()) {
+            collect_keys("", &default, &mut keys);
+        }
+        SectionInfo {
+            name: T::NAME,
+            secrets: T::SECRETS,
+            local: T::LOCAL,
+            keys,
+            accepts: |key, value| serde_json::from_value::<T>(nest(key, value.clone())).map(drop),
+        }
+    }
+
+    /// True when the key holds a secret: declared so, or named so inside a map (headers, librdkafka properties).
+    pub fn is_secret(&self, key: &str) -> bool {
+        const WORDS: &[&str] =
+            &["password", "secret", "token", "authorization", "cookie", "api-key", "apikey", "credential", "jaas"];
+        let lower = key.to_lowercase();
+        self.secrets.contains(&key) || WORDS.iter().any(|word| lower.contains(word))
+    }
+
+    /// The environment variable of a key.
+    pub fn variable(&self, key: &str) -> String {
+        format!("MSCOMM_{}_{}", self.name.to_uppercase(), key.replace('.', "_").to_uppercase())
+    }
+}
+
+fn collect_keys(prefix: &str, value: &Value, keys: &mut BTreeMap<String, KeyKind>) {
+    match value {
+        Value::Object(fields) if !(fields.is_empty() && !prefix.is_empty()) => {
+            for (name, field) in fields {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                collect_keys(&key, field, keys);
+            }
+        }
+        Value::Object(_) => {
+            keys.insert(prefix.to_owned(), KeyKind::Map);
+        }
+        _ => {
+            keys.insert(prefix.to_owned(), KeyKind::Scalar);
+        }
+    }
+}
+
+/// `a.b` = value as nested objects; inside a map the rest of the path is one name.
+pub(super) fn nest(key: &str, value: Value) -> Value {
+    let mut object = serde_json::Map::new();
+    match key.split_once('.') {
+        Some((head, rest)) => object.insert(head.to_owned(), nest_rest(rest, value)),
+        None => object.insert(key.to_owned(), value),
+    };
+    Value::Object(object)
+}
+
+/// Settings nest one level deep, so what follows the first dot is one name, dots and all.
+fn nest_rest(name: &str, value: Value) -> Value {
+    let mut object = serde_json::Map::new();
+    object.insert(name.to_owned(), value);
+    Value::Object(object)
+}
+
+/// All sections, in the order in which they are shown.
+pub fn section_infos() -> [SectionInfo; 3] {
+    [
+        SectionInfo::of::<crate::grpc::settings::Settings>(),
+        SectionInfo::of::<crate::amqp::settings::Settings>(),
+        SectionInfo::of::<crate::kafka::settings::Settings>(),
+    ]
+}

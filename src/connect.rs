@@ -1,0 +1,112 @@
+//! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried.
+
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
+
+/// How long one attempt may take when nothing else is said.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause between two attempts under `--wait`.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// How a connection is tried.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// The limit of one attempt.
+    pub connect_timeout: Duration,
+    /// `Some` keeps trying, `Some(Some(limit))` at most so long.
+    pub wait: Option<Option<Duration>>,
+}
+
+impl Policy {
+    /// Tries `attempt` until it works, its error is final, the wait is over, or the shutdown token triggers.
+    ///
+    /// `attempt` gets the time it may take. Only [`Kind::Connect`] and [`Kind::Deadline`] are tried again: a peer that
+    /// refuses the password or the certificate will refuse it the next time too.
+    ///
+    /// # Errors
+    /// The last attempt's error; as [`Kind::Deadline`] once the wait is over.
+    pub async fn connect<T, F>(&self, shutdown: &Shutdown, mut attempt: impl FnMut(Duration) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let started = Instant::now();
+        loop {
+            let limit = self.attempt_limit(started);
+            let once =
+                async { tokio::time::timeout(limit, attempt(limit)).await.unwrap_or_else(|_| Err(timed_out(limit))) };
+            let error = match shutdown.or_stop(once).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            shutdown.check()?;
+            let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
+            let Some(wait) = self.wait.filter(|_| transient) else {
+                return Err(error);
+            };
+            if let Some(wait) = wait
+                && started.elapsed() + RETRY >= wait
+            {
+                let message = format!("no connection within --wait={}", humantime::format_duration(wait));
+                return Err(error.context(message).with_kind(Kind::Deadline));
+            }
+            shutdown
+                .or_stop(async {
+                    tokio::time::sleep(RETRY).await;
+                    Ok(())
+                })
+                .await?;
+        }
+    }
+
+    /// One attempt never outlives the wait.
+    fn attempt_limit(&self, started: Instant) -> Duration {
+        match self.wait {
+            Some(Some(wait)) => self.connect_timeout.min(wait.saturating_sub(started.elapsed())),
+            _ => self.connect_timeout,
+        }
+    }
+}
+
+/// The error of an attempt that took too long.
+pub fn timed_out(limit: Duration) -> Error {
+    // Rounded, because the rest of a wait has nanoseconds that tell nothing.
+    let limit = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    Error::new(Kind::Deadline, format!("no connection within {}", humantime::format_duration(limit)))
+        .hint("raise --connect-timeout, or keep trying with --wait")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(wait: Option<Option<Duration>>) -> Policy {
+        Policy { connect_timeout: Duration::from_secs(5), wait }
+    }
+
+    async fn run(wait: Option<Option<Duration>>, kind: Kind, works_at: u32) -> (u32, Result<()>) {
+        let mut tries = 0;
+        let ended = policy(wait)
+            .connect(&Shutdown::new(None), |_| {
+                tries += 1;
+                let done = tries >= works_at;
+                async move { if done { Ok(()) } else { Err(Error::new(kind, "no")) } }
+            })
+            .await;
+        (tries, ended)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_only_for_what_can_pass() {
+        let (tries, ended) = run(None, Kind::Connect, 3).await;
+        assert_eq!((tries, ended.map_err(|e| e.kind())), (1, Err(Kind::Connect)));
+        let (tries, ended) = run(Some(None), Kind::Connect, 3).await;
+        assert!(ended.is_ok() && tries == 3);
+        let (tries, ended) = run(Some(None), Kind::Auth, 3).await;
+        assert_eq!((tries, ended.map_err(|e| e.kind())), (1, Err(Kind::Auth)));
+        let (_, ended) = run(Some(Some(Duration::from_millis(100))), Kind::Connect, 9).await;
+        assert_eq!(ended.map_err(|e| e.kind()), Err(Kind::Deadline));
+    }
+}

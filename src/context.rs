@@ -1,0 +1,30 @@
+//! What every verb is given: when to stop, how to connect, what the terminal can show, where the settings are.
+
+use crate::config::{Resolved, Section, Source};
+use crate::connect::Policy;
+use crate::error::Result;
+use crate::output::Terminal;
+use crate::shutdown::Shutdown;
+
+/// The surroundings of one command.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The token that ends work early.
+    pub shutdown: Shutdown,
+    /// `--connect-timeout` and `--wait`.
+    pub policy: Policy,
+    /// Terminals, colours, `-q` and `-v`.
+    pub terminal: Terminal,
+    /// The configuration file and profile asked for.
+    pub source: Source,
+}
+
+impl Context {
+    /// A protocol's settings from all layers.
+    ///
+    /// # Errors
+    /// See [`Source::resolve`].
+    pub fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
+        self.source.resolve(flags)
+    }
+}

@@ -1,0 +1,175 @@
+//! The one error of the crate: a [`Kind`] that decides the exit code, a message, the fix, and what caused it.
+
+use std::error::Error as StdError;
+
+/// What went wrong, in the terms of the exit table. [`crate::exit::code`] maps each to its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What was asked for did not come: fewer messages than `--count`, an empty queue.
+    Unmet,
+    /// A wrong flag, argument or input datum.
+    Usage,
+    /// Configuration, profile or secret.
+    Config,
+    /// The name does not resolve, there is no route, the connection was refused or lost.
+    Connect,
+    /// The TLS handshake or the TLS files.
+    Tls,
+    /// Authentication or authorisation.
+    Auth,
+    /// `--timeout`, `--connect-timeout` or `--wait` ran out.
+    Deadline,
+    /// The peer answered, and said no.
+    Refused,
+    /// A part was done, or it is unknown whether it was.
+    Partial,
+    /// Local input or output: disk full, unreadable file.
+    Io,
+    /// Standard output was closed by its reader: a quiet success.
+    ClosedPipe,
+    /// The gRPC status that the server answered; never 0.
+    GrpcStatus(u8),
+    /// A command that was run for the user ended with this exit code.
+    Child(u8),
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// An error with its [`Kind`], its cause and, where there is one, the fix.
+///
+/// The message is a lowercase fragment; the chain of causes is printed after it, each behind a colon.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+    #[source]
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// `Result` with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error without a cause.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, message: message.into(), hint: None, source: None }
+    }
+
+    /// [`Kind::Usage`].
+    pub fn usage(message: impl Into<String>) -> Error {
+        Error::new(Kind::Usage, message)
+    }
+
+    /// [`Kind::Config`].
+    pub fn config(message: impl Into<String>) -> Error {
+        Error::new(Kind::Config, message)
+    }
+
+    /// [`Kind::Refused`].
+    pub fn refused(message: impl Into<String>) -> Error {
+        Error::new(Kind::Refused, message)
+    }
+
+    /// Local input or output failed; a closed pipe becomes [`Kind::ClosedPipe`].
+    pub fn io(message: impl Into<String>, source: std::io::Error) -> Error {
+        let kind = match source.kind() {
+            std::io::ErrorKind::BrokenPipe => Kind::ClosedPipe,
+            _ => Kind::Io,
+        };
+        Error::new(kind, message).because(source)
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds the fix: a whole sentence without a full stop, printed on a line of its own.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Wraps this error in a message that says where it happened; kind and hint stay.
+    #[must_use]
+    pub fn context(mut self, message: impl Into<String>) -> Error {
+        let (kind, hint) = (self.kind, self.hint.take());
+        Error { kind, message: message.into(), hint, source: Some(Box::new(self)) }
+    }
+
+    /// The kind, which decides the exit code.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The same error under another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind) -> Error {
+        self.kind = kind;
+        self
+    }
+
+    /// The fix, when there is one.
+    pub fn fix(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The message with all its causes. A cause that repeats what stands before it is left out.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut next = self.source();
+        while let Some(cause) = next {
+            let line = cause.to_string();
+            if !line.is_empty() && !text.contains(&line) {
+                if !text.is_empty() {
+                    text.push_str(": ");
+                }
+                text.push_str(&line);
+            }
+            next = cause.source();
+        }
+        text
+    }
+}
+
+/// Names the candidate nearest to `name`, for "did you mean" hints.
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chain_prints_each_cause_once() {
+        let io = std::io::Error::other("no space left");
+        let error = Error::io("cannot write", io).context("failed to consume");
+        assert_eq!(error.chain(), "failed to consume: cannot write: no space left");
+        assert_eq!(error.kind(), Kind::Io);
+    }
+
+    #[test]
+    fn closed_pipe_is_told_apart() {
+        let io = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(Error::io("x", io).kind(), Kind::ClosedPipe);
+    }
+
+    #[test]
+    fn nearest_suggests_only_what_is_near() {
+        assert_eq!(nearest("stagign", ["prod", "staging"]), Some("staging"));
+        assert_eq!(nearest("zzz", ["prod", "staging"]), None);
+    }
+}

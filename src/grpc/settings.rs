@@ -1,0 +1,99 @@
+//! The gRPC connection: its flags, environment variables and profile keys.
+
+use serde::de::Error as _;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::config::{Resolved, Section};
+use crate::error::Result;
+use crate::tls::{self, CONNECTION, TlsSettings};
+
+/// Settings of a gRPC connection.
+#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH
+    #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION)]
+    pub server: Option<String>,
+    /// Value of :authority, when it is not the host
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    pub authority: Option<String>,
+    /// TLS.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub tls: TlsSettings,
+    /// Request metadata; a name that ends in -bin takes base64. May be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = CONNECTION)]
+    #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
+    pub headers: Vec<Header>,
+}
+
+/// One piece of request metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Lowercase.
+    pub name: String,
+    /// As it was written; base64 for a name that ends in `-bin`.
+    pub value: String,
+}
+
+/// Splits at the first colon, as grpcurl: the name in lowercase, the value trimmed.
+fn header(text: &str) -> Result<Header, String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as 'authorization: Bearer x'")?;
+    Ok(Header { name: checked_name(name.trim())?, value: value.trim().to_owned() })
+}
+
+fn checked_name(name: &str) -> Result<String, String> {
+    let lower = name.to_ascii_lowercase();
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
+    match lower.chars().all(allowed) && !lower.is_empty() {
+        true => Ok(lower),
+        false => Err(format!("{name:?} is no metadata name; allowed: letters, digits, `-`, `_` and `.`")),
+    }
+}
+
+/// As a map from each name to its values: what a profile has.
+fn write_headers<S: Serializer>(headers: &[Header], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(None)?;
+    let mut done: Vec<&str> = Vec::new();
+    for header in headers {
+        if !done.contains(&header.name.as_str()) {
+            done.push(&header.name);
+            let values: Vec<&str> =
+                headers.iter().filter(|h| h.name == header.name).map(|h| h.value.as_str()).collect();
+            map.serialize_entry(&header.name, &values)?;
+        }
+    }
+    map.end()
+}
+
+fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a header's value must be a string or a list of strings")]
+    enum Values {
+        One(String),
+        Many(Vec<String>),
+    }
+    let map = std::collections::BTreeMap::<String, Values>::deserialize(deserializer)?;
+    let mut headers = Vec::new();
+    for (name, values) in map {
+        let name = checked_name(&name).map_err(D::Error::custom)?;
+        let values = match values {
+            Values::One(value) => vec![value],
+            Values::Many(values) => values,
+        };
+        headers.extend(values.into_iter().map(|value| Header { name: name.clone(), value }));
+    }
+    Ok(headers)
+}
+
+impl Section for Settings {
+    const NAME: &'static str = "grpc";
+    const SECRETS: &'static [&'static str] = &[];
+    const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
+    const LOCAL: &'static str = "localhost:50051";
+
+    fn check(resolved: &Resolved<Self>) -> Result<()> {
+        resolved.check_tls(&resolved.settings.tls)
+    }
+}

@@ -1,0 +1,329 @@
+//! From one system's message to the other's: what fits goes where its user looks for it, what does not fit rides along.
+//!
+//! | Kafka | AMQP |
+//! |---|---|
+//! | key | routing key |
+//! | header with a string | header with a long string |
+//! | timestamp (ms) | timestamp (s) |
+//!
+//! What the other system cannot express (typed headers and properties; repeated, null or unsorted headers, a null key or
+//! value) is kept in one header, [`ORIGIN_HEADER`]: the envelope of the original without its value. On the way back that
+//! header is taken out again and the original put together from it, so that there-and-back changes nothing.
+
+use std::borrow::Cow;
+
+use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString};
+
+use super::{Field, Headers, KafkaHeader, Message, Protocol, amqp_json, envelope};
+
+/// The header that holds the envelope of a message from the other system, without its value.
+pub const ORIGIN_HEADER: &str = "mscomm-origin";
+
+/// Gives a message the shape of a Kafka record: Kafka headers, a key.
+///
+/// # Errors
+/// A sentence about an [`ORIGIN_HEADER`] that is no envelope.
+pub fn to_kafka(mut message: Message<'_>) -> Result<Message<'_>, String> {
+    let table = match std::mem::take(&mut message.headers) {
+        Headers::Amqp(table) => table,
+        other if message.properties.is_none() => {
+            message.headers = other;
+            take_key(&mut message);
+            return Ok(message);
+        }
+        Headers::Kafka(headers) => {
+            message.headers = Headers::Kafka(headers);
+            return carry_properties(message);
+        }
+        Headers::Absent => FieldTable::default(),
+    };
+    if let Some(AMQPValue::LongString(text)) = table.inner().get(ORIGIN_HEADER) {
+        let original = restore(text.as_bytes(), Protocol::Kafka)?;
+        message.key = original.key;
+        message.headers = original.headers;
+        message.timestamp = original.timestamp.or(message.timestamp);
+        if original.value == Field::Null {
+            message.value = Field::Null;
+        }
+        message.properties = None;
+        return Ok(message);
+    }
+    let plain = table.inner().values().all(|v| matches!(v, AMQPValue::LongString(_)));
+    let mut headers: Vec<KafkaHeader<'_>> =
+        table.inner().iter().map(|(name, value)| (Cow::Owned(name.as_str().to_owned()), kafka_value(value))).collect();
+    if !plain || message.properties.is_some() {
+        let properties = message.properties.take();
+        let carried = Message { headers: Headers::Amqp(table), properties, ..origin_of(&message, Protocol::Amqp) };
+        headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(written(&carried)))));
+    }
+    message.headers = Headers::Kafka(headers);
+    take_key(&mut message);
+    Ok(message)
+}
+
+/// Properties beside Kafka headers, as in an envelope written by hand.
+fn carry_properties(mut message: Message<'_>) -> Result<Message<'_>, String> {
+    let properties = message.properties.take();
+    let carried = Message { properties, ..origin_of(&message, Protocol::Amqp) };
+    let carried = written(&carried);
+    if let Headers::Kafka(headers) = &mut message.headers {
+        headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(carried))));
+    }
+    take_key(&mut message);
+    Ok(message)
+}
+
+/// The routing key becomes the key where there is none.
+fn take_key(message: &mut Message<'_>) {
+    if message.key.is_absent()
+        && let Some(routing_key) = &message.routing_key
+    {
+        message.key = Field::Bytes(match routing_key {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
+        });
+    }
+}
+
+fn kafka_value(value: &AMQPValue) -> Option<Cow<'static, [u8]>> {
+    match value {
+        AMQPValue::Void => None,
+        AMQPValue::LongString(text) => Some(Cow::Owned(text.as_bytes().to_vec())),
+        other => {
+            let mut out = Vec::new();
+            amqp_json::write_value(&mut out, other);
+            Some(Cow::Owned(out))
+        }
+    }
+}
+
+/// Gives a message the shape of an AMQP one: a table of headers, a routing key.
+///
+/// `routing_key` is the key that the user demands, in place of the message's own.
+///
+/// # Errors
+/// A sentence about a header name over 255 bytes, or an [`ORIGIN_HEADER`] that is no envelope.
+pub fn to_amqp<'a>(mut message: Message<'a>, routing_key: Option<&'a str>) -> Result<Message<'a>, String> {
+    let from_kafka =
+        matches!(message.headers, Headers::Kafka(_)) || !message.key.is_absent() || message.value == Field::Null;
+    if from_kafka {
+        message = kafka_to_amqp(message, routing_key)?;
+    }
+    if let Some(routing_key) = routing_key {
+        message.routing_key = Some(Cow::Borrowed(routing_key));
+    }
+    Ok(message)
+}
+
+fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result<Message<'a>, String> {
+    let headers = match std::mem::take(&mut message.headers) {
+        Headers::Kafka(headers) => headers,
+        Headers::Absent => Vec::new(),
+        Headers::Amqp(table) => {
+            // Written by hand: AMQP headers beside a key. The key routes, nothing is left over.
+            message.headers = Headers::Amqp(table);
+            route_by_key(&mut message);
+            return Ok(message);
+        }
+    };
+    if let Some((_, Some(text))) = headers.iter().find(|(name, _)| name == ORIGIN_HEADER) {
+        let original = restore(text, Protocol::Amqp)?;
+        message.headers = match original.headers {
+            Headers::Absent => Headers::Kafka(headers.iter().filter(|(n, _)| n != ORIGIN_HEADER).cloned().collect()),
+            theirs => theirs,
+        };
+        message.routing_key = original.routing_key.or(message.routing_key);
+        message.exchange = original.exchange.or(message.exchange);
+        message.timestamp = original.timestamp;
+        message.properties = original.properties;
+        if let Headers::Kafka(headers) = &message.headers {
+            message.headers = Headers::Amqp(table_of(headers)?);
+        }
+        route_by_key(&mut message);
+        return Ok(message);
+    }
+    let sorted = headers.windows(2).all(|pair| pair[0].0 < pair[1].0);
+    let valued = headers.iter().all(|(_, value)| value.is_some());
+    let key_fits = match (&message.key, demanded) {
+        (Field::Absent, _) => true,
+        (Field::Null, _) => false,
+        (Field::Bytes(key), None) => key.len() <= 255 && std::str::from_utf8(key).is_ok(),
+        (Field::Bytes(key), Some(demanded)) => **key == *demanded.as_bytes(),
+    };
+    let mut table = table_of(&headers)?;
+    if !(sorted && valued && key_fits && message.value != Field::Null) {
+        let mut carried = origin_of(&message, Protocol::Kafka);
+        carried.key = message.key.clone();
+        carried.headers = Headers::Kafka(headers);
+        carried.value = if message.value == Field::Null { Field::Null } else { Field::Absent };
+        table.insert(ORIGIN_HEADER.into(), AMQPValue::LongString(LongString::from(written(&carried))));
+    }
+    message.headers = Headers::Amqp(table);
+    route_by_key(&mut message);
+    if message.value == Field::Null {
+        message.value = Field::borrowed(b"");
+    }
+    Ok(message)
+}
+
+fn route_by_key(message: &mut Message<'_>) {
+    if message.routing_key.is_none()
+        && let Some(Ok(key)) = message.key.bytes().map(std::str::from_utf8)
+        && key.len() <= 255
+    {
+        message.routing_key = Some(Cow::Owned(key.to_owned()));
+    }
+}
+
+/// Repeated names become one array.
+fn table_of(headers: &[KafkaHeader<'_>]) -> Result<FieldTable, String> {
+    let mut table = FieldTable::default();
+    for (i, (name, _)) in headers.iter().enumerate() {
+        if headers[..i].iter().any(|(earlier, _)| earlier == name) {
+            continue;
+        }
+        let mut values: Vec<AMQPValue> =
+            headers.iter().filter(|(n, _)| n == name).map(|(_, v)| amqp_value(v.as_deref())).collect();
+        let value = match values.len() {
+            1 => values.remove(0),
+            _ => AMQPValue::FieldArray(FieldArray::from(values)),
+        };
+        table.insert(amqp_json::short_string(name)?, value);
+    }
+    Ok(table)
+}
+
+fn amqp_value(value: Option<&[u8]>) -> AMQPValue {
+    value.map_or(AMQPValue::Void, |bytes| AMQPValue::LongString(LongString::from(bytes.to_vec())))
+}
+
+/// What the origin header keeps of every message: where it was, and when.
+fn origin_of<'a>(message: &Message<'a>, protocol: Protocol) -> Message<'a> {
+    Message {
+        protocol: Some(protocol),
+        topic: message.topic.clone(),
+        partition: message.partition,
+        offset: message.offset,
+        exchange: message.exchange.clone(),
+        routing_key: message.routing_key.clone(),
+        timestamp: message.timestamp,
+        ..Message::default()
+    }
+}
+
+fn written(message: &Message<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    envelope::write(&mut out, message);
+    out
+}
+
+fn restore(text: &[u8], protocol: Protocol) -> Result<Message<'static>, String> {
+    let message = envelope::read(text).map_err(|e| format!("header {ORIGIN_HEADER:?} is no envelope: {e}"))?;
+    if message.protocol != Some(protocol) {
+        return Err(format!("header {ORIGIN_HEADER:?} is of another protocol; remove it"));
+    }
+    Ok(message.into_owned())
+}
+
+impl Message<'_> {
+    /// The same message, borrowing nothing.
+    pub fn into_owned(self) -> Message<'static> {
+        let text = |v: Option<Cow<'_, str>>| v.map(|v| Cow::Owned(v.into_owned()));
+        let field = |f: Field<'_>| match f {
+            Field::Absent => Field::Absent,
+            Field::Null => Field::Null,
+            Field::Bytes(bytes) => Field::Bytes(Cow::Owned(bytes.into_owned())),
+        };
+        Message {
+            protocol: self.protocol,
+            topic: text(self.topic),
+            partition: self.partition,
+            offset: self.offset,
+            exchange: text(self.exchange),
+            routing_key: text(self.routing_key),
+            queue: text(self.queue),
+            redelivered: self.redelivered,
+            timestamp: self.timestamp,
+            key: field(self.key),
+            headers: match self.headers {
+                Headers::Absent => Headers::Absent,
+                Headers::Amqp(table) => Headers::Amqp(table),
+                Headers::Kafka(headers) => Headers::Kafka(
+                    headers
+                        .into_iter()
+                        .map(|(n, v)| (Cow::Owned(n.into_owned()), v.map(|v| Cow::Owned(v.into_owned()))))
+                        .collect(),
+                ),
+            },
+            value: field(self.value),
+            properties: self.properties,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Properties, Time};
+    use super::*;
+
+    fn kafka(headers: Vec<KafkaHeader<'static>>, key: Field<'static>, value: Field<'static>) -> Message<'static> {
+        Message { protocol: Some(Protocol::Kafka), headers: Headers::Kafka(headers), key, value, ..Message::default() }
+    }
+
+    #[test]
+    fn plain_messages_carry_nothing_extra() {
+        let message =
+            kafka(vec![("a".into(), Some(b"1".as_slice().into()))], Field::borrowed(b"k"), Field::borrowed(b"v"));
+        let amqp = to_amqp(message.clone(), None).expect("converts");
+        let Headers::Amqp(table) = &amqp.headers else { panic!("{amqp:?}") };
+        assert_eq!(table.inner().len(), 1);
+        assert_eq!(amqp.routing_key.as_deref(), Some("k"));
+        let back = to_kafka(Message { key: Field::Absent, ..amqp }).expect("converts");
+        assert_eq!((back.key, back.headers), (message.key, message.headers));
+    }
+
+    #[test]
+    fn kafka_there_and_back() {
+        let headers: Vec<KafkaHeader<'static>> = vec![
+            ("b".into(), Some(b"\xff".as_slice().into())),
+            ("a".into(), None),
+            ("b".into(), Some(b"".as_slice().into())),
+        ];
+        for (key, value) in [
+            (Field::Null, Field::Null),
+            (Field::borrowed(b"\xff"), Field::borrowed(b"v")),
+            (Field::borrowed(b"k"), Field::borrowed(b"")),
+        ] {
+            let message = kafka(headers.clone(), key, value);
+            let amqp = to_amqp(message.clone(), Some("orders")).expect("converts");
+            assert_eq!(amqp.routing_key.as_deref(), Some("orders"));
+            let received = Message { key: Field::Absent, protocol: Some(Protocol::Amqp), ..amqp };
+            let back = to_kafka(received).expect("converts");
+            assert_eq!((back.key, back.headers, back.value), (message.key, message.headers, message.value));
+        }
+    }
+
+    #[test]
+    fn amqp_there_and_back() {
+        let mut table = FieldTable::default();
+        table.insert("n".into(), AMQPValue::LongUInt(7));
+        table.insert("s".into(), AMQPValue::LongString("x".into()));
+        let message = Message {
+            protocol: Some(Protocol::Amqp),
+            routing_key: Some("rk".into()),
+            headers: Headers::Amqp(table),
+            value: Field::borrowed(b"v"),
+            timestamp: Some(Time::Seconds(7)),
+            properties: Some(Box::new(Properties { app_id: Some("app".into()), ..Properties::default() })),
+            ..Message::default()
+        };
+        let record = to_kafka(message.clone()).expect("converts");
+        assert_eq!(record.key, Field::borrowed(b"rk"));
+        let received = Message { routing_key: None, ..record };
+        let back = to_amqp(received, None).expect("converts");
+        assert_eq!(back.headers, message.headers);
+        assert_eq!(back.properties, message.properties);
+        assert_eq!(back.routing_key, message.routing_key);
+        assert_eq!(back.timestamp, message.timestamp);
+    }
+}

@@ -1,0 +1,415 @@
+//! The envelope: one reader and one writer of a [`Message`] as a line of JSON, lossless.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::{Field, Headers, KafkaHeader, Message, Properties, Protocol, Time, amqp_json, json};
+
+/// Appends the envelope of a message, without a line end.
+pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
+    let mut object = json::Object::open(out);
+    if let Some(protocol) = message.protocol {
+        object.text("protocol", protocol.name());
+    }
+    let origin = [
+        ("topic", &message.topic),
+        ("exchange", &message.exchange),
+        ("routing_key", &message.routing_key),
+        ("queue", &message.queue),
+    ];
+    for (name, value) in origin {
+        if let Some(value) = value {
+            object.text(name, value);
+        }
+    }
+    if let Some(partition) = message.partition {
+        object.plain("partition", partition);
+    }
+    if let Some(offset) = message.offset {
+        object.plain("offset", offset);
+    }
+    if let Some(redelivered) = message.redelivered {
+        object.plain("redelivered", redelivered);
+    }
+    if let Some(time) = message.timestamp {
+        time.write_json(object.member("timestamp"));
+    }
+    field(&mut object, "key", &message.key);
+    match &message.headers {
+        Headers::Absent => {}
+        Headers::Kafka(headers) => kafka_headers(object.member("headers"), headers),
+        Headers::Amqp(table) => amqp_json::write_table(object.member("headers"), table),
+    }
+    field(&mut object, "value", &message.value);
+    if let Some(properties) = &message.properties {
+        // A struct of strings and numbers always serialises.
+        drop(serde_json::to_writer(object.member("properties"), properties));
+    }
+    object.close();
+}
+
+fn field(object: &mut json::Object<'_>, name: &str, value: &Field<'_>) {
+    match value {
+        Field::Absent => {}
+        Field::Null => object.member(name).extend_from_slice(b"null"),
+        Field::Bytes(bytes) => json::bytes(object.member(name), bytes),
+    }
+}
+
+fn kafka_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {
+    out.push(b'[');
+    for (i, (name, value)) in headers.iter().enumerate() {
+        out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
+        json::string(out, name);
+        out.push(b',');
+        match value {
+            Some(value) => json::bytes(out, value),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.push(b']');
+    }
+    out.push(b']');
+}
+
+/// Reads one envelope. Strings without escapes are borrowed from `line`.
+///
+/// # Errors
+/// serde_json's, with the column: bad JSON, an unknown or repeated member, a value of the wrong type.
+pub fn read(line: &[u8]) -> Result<Message<'_>, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(line);
+    let message = Message::deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(message)
+}
+
+/// The members of an envelope.
+pub const MEMBERS: &[&str] = &[
+    "protocol",
+    "topic",
+    "partition",
+    "offset",
+    "exchange",
+    "routing_key",
+    "queue",
+    "redelivered",
+    "timestamp",
+    "key",
+    "headers",
+    "value",
+    "properties",
+];
+
+impl<'de> Deserialize<'de> for Message<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+struct MessageVisitor;
+
+impl<'de> Visitor<'de> for MessageVisitor {
+    type Value = Message<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an envelope, as {\"key\":\"k\",\"value\":\"v\"}")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut message = Message::default();
+        let mut seen = 0u32;
+        while let Some(Text(name)) = map.next_key()? {
+            let Some(index) = MEMBERS.iter().position(|m| *m == name) else {
+                map.next_value::<IgnoredAny>()?;
+                let near = crate::error::nearest(&name, MEMBERS.iter().copied());
+                let fix =
+                    near.map_or_else(|| format!("allowed: {}", MEMBERS.join(", ")), |n| format!("did you mean `{n}`?"));
+                return Err(de::Error::custom(format!("unknown member `{name}`; {fix}")));
+            };
+            if seen & (1 << index) != 0 {
+                return Err(de::Error::custom(format!("member `{name}` stands there twice")));
+            }
+            seen |= 1 << index;
+            match &*name {
+                "protocol" => message.protocol = Some(protocol(&map.next_value::<Text<'de>>()?.0)?),
+                "topic" => message.topic = text(&mut map)?,
+                "partition" => message.partition = map.next_value()?,
+                "offset" => message.offset = map.next_value()?,
+                "exchange" => message.exchange = text(&mut map)?,
+                "routing_key" => message.routing_key = text(&mut map)?,
+                "queue" => message.queue = text(&mut map)?,
+                "redelivered" => message.redelivered = map.next_value()?,
+                "timestamp" => message.timestamp = map.next_value::<Option<Time>>()?,
+                "key" => message.key = map.next_value_seed(FieldSeed("key"))?,
+                "headers" => message.headers = map.next_value()?,
+                "value" => message.value = map.next_value_seed(FieldSeed("value"))?,
+                _ => message.properties = map.next_value::<Option<Box<Properties>>>()?,
+            }
+        }
+        Ok(message)
+    }
+}
+
+fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
+    Ok(map.next_value::<Option<Text<'de>>>()?.map(|t| t.0))
+}
+
+fn protocol<E: de::Error>(name: &str) -> Result<Protocol, E> {
+    match name {
+        "amqp" => Ok(Protocol::Amqp),
+        "kafka" => Ok(Protocol::Kafka),
+        _ => Err(E::custom(format!("unknown protocol `{name}`; allowed: amqp, kafka"))),
+    }
+}
+
+/// A string that borrows where it can; serde's own `Cow` never does.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(v)))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(v.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(TextVisitor)
+    }
+}
+
+/// Reads a key, value or header value: a string, `{"$base64": …}` or null.
+struct FieldSeed(&'static str);
+
+impl<'de> DeserializeSeed<'de> for FieldSeed {
+    type Value = Field<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FieldSeed {
+    type Value = Field<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` as a string, {{\"$base64\":\"…\"}} or null (JSON data goes in as a string, its quotes escaped)",
+            self.0
+        )
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
+        Ok(Field::borrowed(v.as_bytes()))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
+        Ok(Field::Bytes(Cow::Owned(v.as_bytes().to_vec())))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        match map.next_key::<Text<'de>>()? {
+            Some(Text(tag)) if tag == "$base64" => {}
+            _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+        }
+        let bytes = json::decode_base64(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)?;
+        match map.next_key::<IgnoredAny>()? {
+            None => Ok(Field::Bytes(Cow::Owned(bytes))),
+            Some(_) => Err(de::Error::custom("`$base64` stands alone in its object")),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(HeadersVisitor)
+    }
+}
+
+struct HeadersVisitor;
+
+impl<'de> Visitor<'de> for HeadersVisitor {
+    type Value = Headers<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("headers as [[\"name\",\"value\"],…] (Kafka) or {\"name\":value,…} (AMQP)")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Headers::Absent)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut headers = Vec::new();
+        while let Some(HeaderPair(header)) = seq.next_element()? {
+            headers.push(header);
+        }
+        Ok(Headers::Kafka(headers))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let object: Map<String, Value> = Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
+        amqp_json::read_table(&object).map(Headers::Amqp).map_err(de::Error::custom)
+    }
+}
+
+struct HeaderPair<'a>(KafkaHeader<'a>);
+
+impl<'de> Deserialize<'de> for HeaderPair<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PairVisitor;
+        impl<'de> Visitor<'de> for PairVisitor {
+            type Value = HeaderPair<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a header as [\"name\",\"value\"]")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let name = seq.next_element::<Text<'de>>()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
+                let value = seq
+                    .next_element_seed(FieldSeed("header value"))?
+                    .ok_or_else(|| de::Error::invalid_length(1, &self))?;
+                if seq.next_element::<IgnoredAny>()?.is_some() {
+                    return Err(de::Error::invalid_length(3, &self));
+                }
+                let value = match value {
+                    Field::Bytes(bytes) => Some(bytes),
+                    Field::Null | Field::Absent => None,
+                };
+                Ok(HeaderPair((name.0, value)))
+            }
+        }
+        deserializer.deserialize_seq(PairVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TimeVisitor;
+        impl<'de> Visitor<'de> for TimeVisitor {
+            type Value = Time;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a timestamp as \"2026-11-22T10:00:00.123Z\", {\"$seconds\":n} or {\"$millis\":n}")
+            }
+            fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
+                Time::parse(v).map_err(E::custom)
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let time = match map.next_key::<Text<'de>>()? {
+                    Some(Text(tag)) if tag == "$seconds" => Time::Seconds(map.next_value()?),
+                    Some(Text(tag)) if tag == "$millis" => Time::Millis(map.next_value()?),
+                    _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+                };
+                match map.next_key::<IgnoredAny>()? {
+                    None => Ok(time),
+                    Some(_) => Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(TimeVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lapin::types::{AMQPValue, FieldTable};
+
+    fn there_and_back(message: &Message<'_>) -> String {
+        let mut line = Vec::new();
+        write(&mut line, message);
+        assert_eq!(&read(&line).expect("an envelope"), message);
+        String::from_utf8(line).expect("UTF-8")
+    }
+
+    #[test]
+    fn kafka_is_lossless() {
+        let line = there_and_back(&Message {
+            protocol: Some(Protocol::Kafka),
+            topic: Some("t".into()),
+            partition: Some(2),
+            offset: Some(i64::MAX),
+            timestamp: Some(Time::Millis(1_700_000_000_000)),
+            key: Field::borrowed(b""),
+            headers: Headers::Kafka(vec![
+                ("h".into(), Some(b"1".as_slice().into())),
+                ("h".into(), Some(b"\xff\x00".as_slice().into())),
+                ("h".into(), None),
+                ("".into(), Some(b"".as_slice().into())),
+            ]),
+            value: Field::Null,
+            ..Message::default()
+        });
+        assert_eq!(
+            line,
+            r#"{"protocol":"kafka","topic":"t","partition":2,"offset":9223372036854775807,"timestamp":"2023-11-14T22:13:20.000Z","key":"","headers":[["h","1"],["h",{"$base64":"/wA="}],["h",null],["",""]],"value":null}"#
+        );
+    }
+
+    #[test]
+    fn amqp_is_lossless() {
+        let mut headers = FieldTable::default();
+        headers.insert("n".into(), AMQPValue::LongUInt(7));
+        there_and_back(&Message {
+            protocol: Some(Protocol::Amqp),
+            exchange: Some("".into()),
+            routing_key: Some("q\n\"".into()),
+            queue: Some("q".into()),
+            redelivered: Some(false),
+            timestamp: Some(Time::Seconds(0)),
+            headers: Headers::Amqp(headers),
+            value: Field::borrowed(b"\xc3\x28"),
+            properties: Some(Box::new(Properties {
+                kind: Some("t".into()),
+                delivery_mode: Some(2),
+                ..Properties::default()
+            })),
+            ..Message::default()
+        });
+    }
+
+    #[test]
+    fn null_empty_and_absent_differ() {
+        let key = |line: &'static str| read(line.as_bytes()).expect(line).key;
+        assert_eq!(key("{}"), Field::Absent);
+        assert_eq!(key(r#"{"key":null}"#), Field::Null);
+        assert_eq!(key(r#"{"key":""}"#), Field::borrowed(b""));
+        assert_eq!(key(r#"{"key":"a\u0000"}"#), Field::Bytes(Cow::Owned(b"a\0".to_vec())));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for (line, says) in [
+            (r#"{"vlaue":"x"}"#, "did you mean `value`"),
+            (r#"{"value":"x","value":"y"}"#, "twice"),
+            (r#"{"value":1}"#, "as a string"),
+            (r#"{"value":{"a":1}}"#, "as a string"),
+            (r#"{"value":{"$base64":"?"}}"#, "base64"),
+            (r#"{"value":"x"} x"#, "trailing"),
+            (r#"{"value":"x""#, "EOF"),
+            (r#"{"protocol":"mqtt"}"#, "amqp, kafka"),
+            (r#"{"headers":{"a":{"$u8":300}}}"#, "$u8"),
+            (r#"{"headers":[["a"]]}"#, "header"),
+            (r#"{"timestamp":"x"}"#, "RFC 3339"),
+            (r#"{"partition":"1"}"#, "expected i32"),
+            (r#"{"properties":{"content-type":"x"}}"#, "content_type"),
+            ("[]", "envelope"),
+        ] {
+            let error = read(line.as_bytes()).expect_err(line).to_string();
+            assert!(error.contains(says), "{line}: {error}");
+        }
+    }
+}

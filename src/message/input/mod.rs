@@ -1,0 +1,374 @@
+//! Data in: from an argument, a file or standard input, cut into records.
+//!
+//! A thread reads chunks ahead, so that a slow producer of input never holds up signals, confirms or heartbeats; the
+//! records are slices of one reused buffer.
+
+mod split;
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use self::split::{Cut, Splitter};
+use super::{Field, Message, envelope};
+use crate::error::{Error, Kind, Result};
+
+/// How much is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// How many chunks are read ahead.
+const AHEAD: usize = 4;
+
+/// Where data comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The command line.
+    Text(Vec<u8>),
+    /// Standard input.
+    Stdin,
+    /// A file.
+    File(PathBuf),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Text(_) => f.write_str("--data"),
+            Source::Stdin => f.write_str("standard input"),
+            Source::File(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// What a record is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// One message a line
+    Lines,
+    /// All of it is one message
+    Raw,
+    /// A stream of JSON envelopes
+    Json,
+}
+
+/// How the data is cut.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// What a record is.
+    pub mode: Mode,
+    /// What ends a record of [`Mode::Lines`].
+    pub delimiter: Vec<u8>,
+    /// What separates a key from its value in [`Mode::Lines`] and [`Mode::Raw`].
+    pub key_delimiter: Option<Vec<u8>>,
+    /// The largest record in bytes, and the name of what sets it: bounds the memory.
+    pub limit: (usize, &'static str),
+}
+
+/// One record of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// Counted from 1.
+    pub number: u64,
+    /// The line that it begins on, from 1; in [`Mode::Lines`] the same as `number`.
+    pub line: u64,
+    /// Its bytes, without the delimiter.
+    pub bytes: &'a [u8],
+}
+
+/// What [`Input::step`] found.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// Nothing whole: call [`Input::more`].
+    NeedMore,
+    /// The end.
+    End,
+}
+
+/// The records of a source.
+#[derive(Debug)]
+pub struct Input {
+    source: Source,
+    options: Options,
+    chunks: mpsc::Receiver<std::io::Result<Vec<u8>>>,
+    splitter: Splitter,
+    buffer: Vec<u8>,
+    start: usize,
+    ended: bool,
+    number: u64,
+    line: u64,
+    bytes: u64,
+    size: Option<u64>,
+}
+
+impl Input {
+    /// Opens the source and begins to read ahead.
+    ///
+    /// # Errors
+    /// `Kind::Io` when the file cannot be opened.
+    pub fn open(source: Source, options: Options) -> Result<Input> {
+        let (sender, chunks) = mpsc::channel(AHEAD);
+        let mut size = None;
+        let mut buffer = Vec::new();
+        let mut ended = false;
+        match &source {
+            Source::Text(text) => (buffer, ended) = (text.clone(), true),
+            Source::Stdin => crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender))?,
+            Source::File(path) => {
+                let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
+                let file = std::fs::File::open(path).map_err(failed)?;
+                let metadata = file.metadata().map_err(failed)?;
+                if metadata.is_dir() {
+                    return Err(failed(std::io::ErrorKind::IsADirectory.into()));
+                }
+                size = Some(metadata.len()).filter(|_| metadata.is_file());
+                crate::shutdown::spawn("input", move || read_ahead(file, &sender))?;
+            }
+        }
+        let bytes = buffer.len() as u64;
+        let splitter = Splitter::new(options.mode, &options.delimiter);
+        Ok(Input { source, options, chunks, splitter, buffer, start: 0, ended, number: 0, line: 1, bytes, size })
+    }
+
+    /// Where the data comes from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The size of the source in bytes, when it has one.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// How many bytes went into records so far.
+    pub fn consumed(&self) -> u64 {
+        self.bytes - (self.buffer.len() - self.start) as u64
+    }
+
+    /// The next record, if a whole one is here. It must be used before the next call.
+    ///
+    /// # Errors
+    /// `Kind::Refused` for a record over the limit.
+    pub fn step(&mut self) -> Result<Step<'_>> {
+        let rest = &self.buffer[self.start..];
+        let cut = self.splitter.cut(rest, self.ended);
+        let (limit, set_by) = self.options.limit;
+        let length = match &cut {
+            Cut::Record { record, .. } => record.len(),
+            Cut::NeedMore => rest.len(),
+            Cut::End => 0,
+        };
+        if length > limit {
+            return Err(Error::refused(format!(
+                "{}, record {}: over {limit} bytes, the limit of {set_by}",
+                self.source,
+                self.number + 1
+            )));
+        }
+        match cut {
+            Cut::NeedMore => Ok(Step::NeedMore),
+            Cut::End => {
+                self.start = self.buffer.len();
+                Ok(Step::End)
+            }
+            Cut::Record { record, used } => {
+                let from = self.start;
+                self.start += used;
+                self.number += 1;
+                let line = match self.options.mode {
+                    Mode::Lines => self.number,
+                    Mode::Raw => 1,
+                    Mode::Json => {
+                        let skipped = memchr::memchr_iter(b'\n', &self.buffer[from..from + record.start]).count();
+                        let inside = memchr::memchr_iter(b'\n', &self.buffer[from + record.start..from + used]).count();
+                        let line = self.line + skipped as u64;
+                        self.line = line + inside as u64;
+                        line
+                    }
+                };
+                let bytes = &self.buffer[from + record.start..from + record.end];
+                Ok(Step::Record(Record { number: self.number, line, bytes }))
+            }
+        }
+    }
+
+    /// Waits for more data or the end.
+    ///
+    /// # Errors
+    /// `Kind::Io` when reading failed: an input cut short must never look like its end.
+    pub async fn more(&mut self) -> Result<()> {
+        let chunk = self.chunks.recv().await;
+        self.take(chunk)
+    }
+
+    /// As [`Input::more`], for a thread without a runtime. False when nothing came within the time.
+    ///
+    /// # Errors
+    /// As [`Input::more`].
+    pub fn more_within(&mut self, runtime: &tokio::runtime::Handle, time: Duration) -> Result<bool> {
+        match runtime.block_on(async { tokio::time::timeout(time, self.chunks.recv()).await }) {
+            Ok(chunk) => self.take(chunk).map(|()| true),
+            Err(_) => Ok(false),
+        }
+    }
+
+    fn take(&mut self, chunk: Option<std::io::Result<Vec<u8>>>) -> Result<()> {
+        match chunk {
+            None => self.ended = true,
+            Some(Ok(chunk)) => {
+                self.buffer.drain(..self.start);
+                self.start = 0;
+                self.buffer.extend_from_slice(&chunk);
+                self.bytes += chunk.len() as u64;
+            }
+            Some(Err(e)) => return Err(Error::io(format!("cannot read {}", self.source), e).with_kind(Kind::Io)),
+        }
+        Ok(())
+    }
+
+    /// The error about one record: its place, and what is wrong with it.
+    pub fn fault(&self, number: u64, line: u64, message: impl std::fmt::Display) -> Error {
+        fault(&self.source, self.options.mode, number, line, message)
+    }
+}
+
+/// See [`Input::fault`].
+fn fault(source: &Source, mode: Mode, number: u64, line: u64, message: impl std::fmt::Display) -> Error {
+    let place = match mode {
+        Mode::Raw => String::new(),
+        Mode::Lines => format!(", record {number}"),
+        Mode::Json => format!(", line {line}"),
+    };
+    Error::usage(format!("{source}{place}: {message}"))
+}
+
+/// Makes messages of records.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    source: Source,
+    mode: Mode,
+    key_delimiter: Option<memchr::memmem::Finder<'static>>,
+}
+
+impl Decoder {
+    /// The decoder that belongs to an input.
+    pub fn of(input: &Input) -> Decoder {
+        let key_delimiter =
+            input.options.key_delimiter.as_ref().map(|d| memchr::memmem::Finder::new(d.as_slice()).into_owned());
+        Decoder { source: input.source.clone(), mode: input.options.mode, key_delimiter }
+    }
+
+    /// The message in a record; it borrows the record's bytes.
+    ///
+    /// # Errors
+    /// `Kind::Usage`, with the place: a bad envelope.
+    pub fn message<'a>(&self, record: Record<'a>) -> Result<Message<'a>> {
+        if self.mode == Mode::Json {
+            return envelope::read(record.bytes).map_err(|e| self.json_fault(record, &e));
+        }
+        let (key, value) = match &self.key_delimiter {
+            None => (Field::Absent, record.bytes),
+            Some(finder) => match finder.find(record.bytes) {
+                Some(at) => (Field::borrowed(&record.bytes[..at]), &record.bytes[at + finder.needle().len()..]),
+                None => (Field::Absent, record.bytes),
+            },
+        };
+        Ok(Message { key, value: Field::borrowed(value), ..Message::default() })
+    }
+
+    /// The error of a JSON reader, its place counted from the beginning of the source.
+    pub fn json_fault(&self, record: Record<'_>, error: &serde_json::Error) -> Error {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let line = record.line + (error.line() as u64).saturating_sub(1);
+        let message = text.strip_suffix(&place).unwrap_or(&text);
+        Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
+    }
+
+    /// The error about a record.
+    pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
+        fault(&self.source, self.mode, record.number, record.line, message)
+    }
+}
+
+/// Reads to the end or until nobody listens.
+fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<std::io::Result<Vec<u8>>>) {
+    loop {
+        let mut chunk = vec![0; CHUNK];
+        match source.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(n) => {
+                chunk.truncate(n);
+                if chunks.blocking_send(Ok(chunk)).is_err() {
+                    return;
+                }
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => {
+                // Nobody listening any more is as good as told.
+                let _ = chunks.blocking_send(Err(e));
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn records(mode: Mode, text: &str) -> Result<Vec<(u64, String)>> {
+        let options = Options { mode, delimiter: b"\n".to_vec(), key_delimiter: None, limit: (16, "the test") };
+        let mut input = Input::open(Source::Text(text.into()), options)?;
+        let mut all = Vec::new();
+        while let Step::Record(r) = input.step()? {
+            all.push((r.line, String::from_utf8_lossy(r.bytes).into_owned()));
+        }
+        Ok(all)
+    }
+
+    fn owned(all: &[(u64, &str)]) -> Vec<(u64, String)> {
+        all.iter().map(|(n, t)| (*n, (*t).to_owned())).collect()
+    }
+
+    #[test]
+    fn modes() {
+        assert_eq!(
+            records(Mode::Lines, "a\n\nb\r\nc").expect("lines"),
+            owned(&[(1, "a"), (2, ""), (3, "b\r"), (4, "c")])
+        );
+        assert_eq!(records(Mode::Lines, "").expect("nothing"), vec![]);
+        assert_eq!(records(Mode::Raw, "a\nb\n").expect("raw"), owned(&[(1, "a\nb\n")]));
+        assert_eq!(records(Mode::Raw, "").expect("raw"), owned(&[(1, "")]));
+        assert_eq!(records(Mode::Json, "{}\n\n {\n}{}").expect("json"), owned(&[(1, "{}"), (3, "{\n}"), (4, "{}")]));
+    }
+
+    #[test]
+    fn the_limit_bounds_a_record() {
+        let error = records(Mode::Lines, "0123456789abcdef0\n").expect_err("too long");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.chain().contains("over 16 bytes"), "{}", error.chain());
+    }
+
+    #[test]
+    fn keys_split_at_the_first_delimiter() {
+        let options = Options {
+            mode: Mode::Lines,
+            delimiter: b"\n".to_vec(),
+            key_delimiter: Some(b"=>".to_vec()),
+            limit: (99, "the test"),
+        };
+        let mut input = Input::open(Source::Text(b"a=>b=>c\n=>x\nnone".to_vec()), options).expect("opens");
+        let decoder = Decoder::of(&input);
+        let mut all = Vec::new();
+        while let Step::Record(r) = input.step().expect("steps") {
+            let m = decoder.message(r).expect("decodes").into_owned();
+            all.push((m.key, m.value));
+        }
+        let bytes = |t: &'static str| Field::borrowed(t.as_bytes());
+        assert_eq!(all, vec![(bytes("a"), bytes("b=>c")), (bytes(""), bytes("x")), (Field::Absent, bytes("none"))]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Finds where a record ends in a buffer that grows, without looking at a byte twice.
+
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+
+use super::Mode;
+
+/// What a buffer begins with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// A record at this range; with what surrounds it, it uses so many bytes.
+    Record {
+        /// The record itself.
+        record: Range<usize>,
+        /// The record, what stands before it, and its delimiter.
+        used: usize,
+    },
+    /// Not a whole record yet.
+    NeedMore,
+    /// Nothing more.
+    End,
+}
+
+/// The search, with what it knows of the unfinished record.
+#[derive(Debug)]
+pub struct Splitter {
+    kind: Kind,
+    /// How far the unfinished record was looked at.
+    scanned: usize,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Lines(Box<Finder<'static>>),
+    Raw { done: bool },
+    Json(JsonState),
+}
+
+/// Where inside a JSON value the search stands.
+#[derive(Debug, Default)]
+struct JsonState {
+    start: Option<usize>,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Splitter {
+    pub fn new(mode: Mode, delimiter: &[u8]) -> Splitter {
+        let kind = match mode {
+            Mode::Lines => Kind::Lines(Box::new(Finder::new(delimiter).into_owned())),
+            Mode::Raw => Kind::Raw { done: false },
+            Mode::Json => Kind::Json(JsonState::default()),
+        };
+        Splitter { kind, scanned: 0 }
+    }
+
+    /// Looks at the rest of the buffer; `ended` says that nothing will follow.
+    pub fn cut(&mut self, rest: &[u8], ended: bool) -> Cut {
+        let cut = match &mut self.kind {
+            Kind::Lines(finder) => {
+                let delimiter = finder.needle().len();
+                let from = self.scanned.saturating_sub(delimiter - 1);
+                let found = match finder.needle() {
+                    [byte] => memchr::memchr(*byte, &rest[from..]),
+                    _ => finder.find(&rest[from..]),
+                };
+                match found {
+                    Some(at) => Cut::Record { record: 0..from + at, used: from + at + delimiter },
+                    None if !ended => Cut::NeedMore,
+                    None if rest.is_empty() => Cut::End,
+                    // The last line counts without its newline too.
+                    None => Cut::Record { record: 0..rest.len(), used: rest.len() },
+                }
+            }
+            Kind::Raw { .. } if !ended => Cut::NeedMore,
+            Kind::Raw { done: true } => Cut::End,
+            Kind::Raw { done } => {
+                *done = true;
+                Cut::Record { record: 0..rest.len(), used: rest.len() }
+            }
+            Kind::Json(state) => state.cut(rest, self.scanned, ended),
+        };
+        self.scanned = if cut == Cut::NeedMore { rest.len() } else { 0 };
+        cut
+    }
+}
+
+impl JsonState {
+    /// Finds the end of one JSON value; whether it is a good one is for its reader to say.
+    fn cut(&mut self, rest: &[u8], scanned: usize, ended: bool) -> Cut {
+        for (i, &byte) in rest.iter().enumerate().skip(scanned) {
+            let Some(start) = self.start else {
+                if !byte.is_ascii_whitespace() {
+                    self.start = Some(i);
+                    match byte {
+                        b'{' | b'[' => self.depth = 1,
+                        b'"' => self.in_string = true,
+                        _ => {}
+                    }
+                }
+                continue;
+            };
+            if self.in_string {
+                match byte {
+                    _ if self.escaped => self.escaped = false,
+                    b'\\' => self.escaped = true,
+                    b'"' => {
+                        self.in_string = false;
+                        if self.depth == 0 {
+                            return self.found(start..i + 1);
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            }
+            match byte {
+                b'"' if self.depth == 0 => return self.found(start..i),
+                b'"' => self.in_string = true,
+                b'{' | b'[' if self.depth == 0 => return self.found(start..i),
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 0 => {
+                    self.depth -= 1;
+                    if self.depth == 0 {
+                        return self.found(start..i + 1);
+                    }
+                }
+                _ if self.depth == 0 && byte.is_ascii_whitespace() => return self.found(start..i),
+                _ => {}
+            }
+        }
+        match self.start {
+            _ if !ended => Cut::NeedMore,
+            Some(start) => self.found(start..rest.len()),
+            None => Cut::End,
+        }
+    }
+
+    fn found(&mut self, record: Range<usize>) -> Cut {
+        *self = JsonState::default();
+        Cut::Record { used: record.end, record }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds the text in pieces of `step` bytes.
+    fn all(mode: Mode, delimiter: &str, text: &str, step: usize) -> Vec<String> {
+        let mut splitter = Splitter::new(mode, delimiter.as_bytes());
+        let (mut start, mut end) = (0, 0);
+        let mut found = Vec::new();
+        loop {
+            match splitter.cut(&text.as_bytes()[start..end], end == text.len()) {
+                Cut::Record { record, used } => {
+                    found.push(text[start + record.start..start + record.end].to_owned());
+                    start += used;
+                }
+                Cut::NeedMore => end = (end + step).min(text.len()),
+                Cut::End => return found,
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_make_no_difference() {
+        let json = r#"{"a":"}\"]"} [1,[2]]"s\\" 12 true{"x":{}}junk "unfinished"#;
+        let cut = [r#"{"a":"}\"]"}"#, "[1,[2]]", r#""s\\""#, "12", "true", r#"{"x":{}}"#, "junk", "\"unfinished"];
+        let lines = "a--b-c----d-";
+        for step in 1..9 {
+            assert_eq!(all(Mode::Json, "\n", json, step), cut, "{step}");
+            assert_eq!(all(Mode::Lines, "--", lines, step), ["a", "b-c", "", "d-"], "{step}");
+        }
+    }
+}

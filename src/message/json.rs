@@ -1,0 +1,130 @@
+//! The pieces of JSON that the envelope is written with, straight into an output buffer.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Appends a JSON string. Control characters are escaped, everything else stands as it is.
+pub fn string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let bytes = text.as_bytes();
+    let mut plain = 0;
+    for (i, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' && byte != 0x7f {
+            continue;
+        }
+        out.extend_from_slice(&bytes[plain..i]);
+        plain = i + 1;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            // Writing to a Vec cannot fail.
+            _ => drop(write!(out, "\\u{byte:04x}")),
+        }
+    }
+    out.extend_from_slice(&bytes[plain..]);
+    out.push(b'"');
+}
+
+/// Appends bytes: a JSON string when they are UTF-8, else `{"$base64": "…"}`.
+pub fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => string(out, text),
+        Err(_) => base64_object(out, "$base64", bytes),
+    }
+}
+
+/// Appends `{"tag": "base64 of the bytes"}`.
+pub fn base64_object(out: &mut Vec<u8>, tag: &str, bytes: &[u8]) {
+    out.push(b'{');
+    string(out, tag);
+    out.extend_from_slice(b":\"");
+    base64(out, bytes);
+    out.extend_from_slice(b"\"}");
+}
+
+/// Appends standard base64 with padding.
+pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or(0);
+    out.truncate(start + written);
+}
+
+/// Reads base64 of either alphabet, padded or not.
+///
+/// # Errors
+/// A sentence that says so.
+pub fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
+    use base64::alphabet::{STANDARD as STD, URL_SAFE};
+    use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STD };
+    GeneralPurpose::new(alphabet, config).decode(text).map_err(|e| format!("bad base64: {e}"))
+}
+
+/// Writes the members of one JSON object, with the commas between them.
+pub struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Opens the object.
+    pub fn open(out: &'a mut Vec<u8>) -> Object<'a> {
+        out.push(b'{');
+        Object { out, first: true }
+    }
+
+    /// Appends the name of the next member and gives the buffer for its value.
+    pub fn member(&mut self, name: &str) -> &mut Vec<u8> {
+        if !self.first {
+            self.out.push(b',');
+        }
+        self.first = false;
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    /// A member with a string.
+    pub fn text(&mut self, name: &str, value: &str) {
+        string(self.member(name), value);
+    }
+
+    /// A member with something that prints as JSON does: a number or a boolean.
+    pub fn plain(&mut self, name: &str, value: impl std::fmt::Display) {
+        // Writing to a Vec cannot fail.
+        drop(write!(self.member(name), "{value}"));
+    }
+
+    /// Closes the object.
+    pub fn close(self) {
+        self.out.push(b'}');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_what_serde_reads() {
+        let text = "a\"b\\c\n\u{1}\u{7f}ä\u{2028}😀";
+        let mut out = Vec::new();
+        string(&mut out, text);
+        assert_eq!(serde_json::from_slice::<String>(&out).expect("JSON"), text);
+    }
+
+    #[test]
+    fn base64_of_both_alphabets() {
+        for text in ["+/8=", "-_8", "-_8=", "+/8"] {
+            assert_eq!(decode_base64(text), Ok(vec![0xfb, 0xff]), "{text}");
+        }
+        assert!(decode_base64("!").is_err());
+    }
+}

@@ -1,0 +1,191 @@
+//! Format strings with kcat's tokens, parsed once.
+
+use std::io::Write;
+
+use crate::message::{Headers, Message, amqp_json};
+use crate::values::escaped;
+
+/// The tokens, for errors and help.
+pub const TOKENS: &str = "%s value, %S its length, %R its length as 4 bytes, %k key or routing key, %K its length, \
+    %t topic or exchange, %p partition, %o offset, %T timestamp in ms, %h headers, %% percent";
+
+/// A parsed format string.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Format(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Literal(Vec<u8>),
+    Value,
+    ValueLength,
+    ValueLengthBinary,
+    Key,
+    KeyLength,
+    Topic,
+    Partition,
+    Offset,
+    Timestamp,
+    Headers,
+}
+
+impl Format {
+    /// Parses a format string: tokens behind `%`, escapes behind `\`.
+    ///
+    /// # Errors
+    /// A sentence that names the bad token and the allowed ones.
+    pub fn parse(text: &str) -> Result<Format, String> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut chars = text.chars();
+        let flush = |literal: &mut String, parts: &mut Vec<Part>| -> Result<(), String> {
+            if !literal.is_empty() {
+                parts.push(Part::Literal(escaped(literal)?));
+                literal.clear();
+            }
+            Ok(())
+        };
+        while let Some(c) = chars.next() {
+            if c != '%' {
+                literal.push(c);
+                // The character behind a backslash belongs to it, even `%`.
+                if c == '\\' {
+                    literal.extend(chars.next());
+                }
+                continue;
+            }
+            let part = match chars.next() {
+                Some('%') => {
+                    literal.push('%');
+                    continue;
+                }
+                Some('s') => Part::Value,
+                Some('S') => Part::ValueLength,
+                Some('R') => Part::ValueLengthBinary,
+                Some('k') => Part::Key,
+                Some('K') => Part::KeyLength,
+                Some('t') => Part::Topic,
+                Some('p') => Part::Partition,
+                Some('o') => Part::Offset,
+                Some('T') => Part::Timestamp,
+                Some('h') => Part::Headers,
+                Some(other) => return Err(format!("unknown token `%{other}`; allowed: {TOKENS}")),
+                None => return Err(format!("a lone `%` at the end; allowed: {TOKENS}")),
+            };
+            flush(&mut literal, &mut parts)?;
+            parts.push(part);
+        }
+        flush(&mut literal, &mut parts)?;
+        Ok(Format(parts))
+    }
+
+    /// Appends a message. `data` appends what a stranger wrote, escaped or not.
+    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, data: fn(&mut Vec<u8>, &[u8])) {
+        let key = || message.key.bytes().or(message.routing_key.as_deref().map(str::as_bytes));
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Value => data(out, message.value.bytes().unwrap_or_default()),
+                Part::ValueLength => length(out, message.value.bytes()),
+                Part::ValueLengthBinary => {
+                    let length = message.value.bytes().map_or(-1, |v| i32::try_from(v.len()).unwrap_or(i32::MAX));
+                    out.extend_from_slice(&length.to_be_bytes());
+                }
+                Part::Key => data(out, key().unwrap_or_default()),
+                Part::KeyLength => length(out, key()),
+                Part::Topic => {
+                    let topic = message.topic.as_deref().or(message.exchange.as_deref());
+                    data(out, topic.unwrap_or_default().as_bytes());
+                }
+                Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
+                Part::Offset => number(out, message.offset.unwrap_or(-1)),
+                Part::Timestamp => number(out, message.timestamp.and_then(crate::message::Time::millis).unwrap_or(-1)),
+                Part::Headers => headers(out, &message.headers, data),
+            }
+        }
+    }
+}
+
+fn number(out: &mut Vec<u8>, n: i64) {
+    // Writing to a Vec cannot fail.
+    drop(write!(out, "{n}"));
+}
+
+/// kcat's convention: null has the length -1.
+fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
+    number(out, bytes.map_or(-1, |b| i64::try_from(b.len()).unwrap_or(i64::MAX)));
+}
+
+/// `a=1,b=NULL`, as kcat; AMQP values that are no strings are JSON.
+fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, data: fn(&mut Vec<u8>, &[u8])) {
+    let mut first = true;
+    let mut name = |out: &mut Vec<u8>, name: &str| {
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        data(out, name.as_bytes());
+        out.push(b'=');
+    };
+    match headers {
+        Headers::Absent => {}
+        Headers::Kafka(headers) => {
+            for (key, value) in headers {
+                name(out, key);
+                match value {
+                    Some(value) => data(out, value),
+                    None => out.extend_from_slice(b"NULL"),
+                }
+            }
+        }
+        Headers::Amqp(table) => {
+            for (key, value) in table.inner() {
+                name(out, key.as_str());
+                match value {
+                    lapin::types::AMQPValue::LongString(text) => data(out, text.as_bytes()),
+                    lapin::types::AMQPValue::Void => out.extend_from_slice(b"NULL"),
+                    other => {
+                        let mut json = Vec::new();
+                        amqp_json::write_value(&mut json, other);
+                        data(out, &json);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Field, Time};
+
+    fn formatted(text: &str, message: &Message<'_>) -> String {
+        let mut out = Vec::new();
+        Format::parse(text).expect(text).write(&mut out, message, |out, bytes| out.extend_from_slice(bytes));
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    #[test]
+    fn kcats_tokens() {
+        let message = Message {
+            topic: Some("t".into()),
+            partition: Some(1),
+            offset: Some(42),
+            timestamp: Some(Time::Millis(5)),
+            key: Field::Null,
+            headers: Headers::Kafka(vec![("a".into(), Some(b"1".as_slice().into())), ("b".into(), None)]),
+            value: Field::borrowed(b"body"),
+            ..Message::default()
+        };
+        assert_eq!(formatted(r"%t %p %o %T %K:%k %S:%s %h %%\n\x41", &message), "t 1 42 5 -1: 4:body a=1,b=NULL %\nA");
+        assert_eq!(formatted("%R", &message), "\0\0\0\u{4}");
+        assert_eq!(formatted("%t|%p|%T", &Message::default()), "|-1|-1");
+    }
+
+    #[test]
+    fn bad_ones_name_the_allowed() {
+        for bad in ["%x", "%", r"\q"] {
+            assert!(Format::parse(bad).expect_err(bad).contains("allowed") || bad == "%", "{bad}");
+        }
+    }
+}

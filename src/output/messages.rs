@@ -1,0 +1,207 @@
+//! `-o`: how a message is shown, and the writer that shows it.
+
+use anstyle::{AnsiColor, Style};
+
+use super::format::{Format, TOKENS};
+use super::sanitize::{escape_json, push_bytes};
+use super::{Sink, Terminal};
+use crate::error::Result;
+use crate::message::{Field, Headers, Message, amqp_json, envelope};
+use crate::values::{Delimiter, delimiter};
+
+/// `-o/--output` of the commands that read messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Output {
+    Pretty,
+    Raw,
+    Json,
+    Format(Format),
+}
+
+fn output(text: &str) -> Result<Output, String> {
+    match text {
+        "pretty" => Ok(Output::Pretty),
+        "raw" => Ok(Output::Raw),
+        "json" => Ok(Output::Json),
+        _ if text.contains(['%', '\\']) => Format::parse(text).map(Output::Format),
+        _ => Err(format!("allowed: pretty, raw, json, or a format string with {TOKENS}")),
+    }
+}
+
+/// How messages are written.
+#[derive(Debug, Clone, clap::Args)]
+pub struct OutputArgs {
+    /// pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as '%t %p %o %k %s\n'
+    ///
+    /// The default is pretty on a terminal and raw in a pipe.
+    #[arg(short, long, value_name = "FORMAT", value_parser = output)]
+    output: Option<Output>,
+    /// What ends each message of -o raw, with the escapes \n \r \t \0 \xNN
+    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n")]
+    delimiter: Delimiter,
+}
+
+/// Writes messages to the [`Sink`] in the chosen form.
+#[derive(Debug)]
+pub struct MessageWriter {
+    sink: Sink,
+    output: Output,
+    delimiter: Vec<u8>,
+    /// Standard output is a terminal: what strangers wrote is escaped.
+    escape: bool,
+    color: bool,
+}
+
+impl MessageWriter {
+    /// Opens standard output.
+    ///
+    /// # Errors
+    /// As [`Sink::stdout`].
+    pub fn new(args: &OutputArgs, terminal: &Terminal) -> Result<MessageWriter> {
+        let default = if terminal.stdout { Output::Pretty } else { Output::Raw };
+        Ok(MessageWriter {
+            sink: Sink::stdout()?,
+            output: args.output.clone().unwrap_or(default),
+            delimiter: args.delimiter.0.clone(),
+            escape: terminal.stdout,
+            color: terminal.color_stdout,
+        })
+    }
+
+    /// Appends one message.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    pub fn write(&mut self, message: &Message<'_>) -> Result<()> {
+        let data: fn(&mut Vec<u8>, &[u8]) = if self.escape {
+            |out, bytes| push_bytes(out, bytes, false)
+        } else {
+            |out, bytes| out.extend_from_slice(bytes)
+        };
+        let (escape, color) = (self.escape, self.color);
+        match &self.output {
+            Output::Raw => self.sink.record(|out| {
+                data(out, message.value.bytes().unwrap_or_default());
+                out.extend_from_slice(&self.delimiter);
+            }),
+            Output::Json => self.sink.record(|out| {
+                let from = out.len();
+                envelope::write(out, message);
+                if escape {
+                    escape_json(out, from);
+                }
+                out.push(b'\n');
+            }),
+            Output::Format(format) => self.sink.record(|out| format.write(out, message, data)),
+            Output::Pretty => self.sink.record(|out| pretty(out, message, color)),
+        }
+    }
+
+    /// Writes everything: only after this may the messages be settled.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    pub fn flush(&mut self) -> Result<()> {
+        self.sink.flush()
+    }
+
+    /// See [`Sink::is_dirty`].
+    pub fn is_dirty(&self) -> bool {
+        self.sink.is_dirty()
+    }
+
+    /// See [`Sink::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.sink.is_closed()
+    }
+}
+
+/// A line with where the message is from, a line for each header and property, and the body as it is.
+fn pretty(out: &mut Vec<u8>, message: &Message<'_>, color: bool) {
+    let paint = |style: Style| {
+        if color { (style.render().to_string(), style.render_reset().to_string()) } else { Default::default() }
+    };
+    let (origin_on, origin_off) = paint(AnsiColor::Cyan.on_default().bold());
+    let (dim_on, dim_off) = paint(Style::new().dimmed());
+
+    out.extend_from_slice(origin_on.as_bytes());
+    let mut title = String::new();
+    match (&message.topic, &message.queue) {
+        (Some(topic), _) => {
+            title.push_str(topic);
+            if let (Some(partition), Some(offset)) = (message.partition, message.offset) {
+                title.push_str(&format!("[{partition}]@{offset}"));
+            }
+        }
+        (None, Some(queue)) => title.push_str(queue),
+        (None, None) => {}
+    }
+    push_bytes(out, title.as_bytes(), true);
+    out.extend_from_slice(origin_off.as_bytes());
+    out.extend_from_slice(dim_on.as_bytes());
+    if let (Some(exchange), Some(routing_key)) = (&message.exchange, &message.routing_key) {
+        let exchange = if exchange.is_empty() { "(default)" } else { exchange };
+        push_bytes(out, format!("  {exchange} → {routing_key}").as_bytes(), true);
+    }
+    match &message.key {
+        Field::Absent => {}
+        Field::Null => out.extend_from_slice(b"  key null"),
+        Field::Bytes(key) => {
+            out.extend_from_slice(b"  key ");
+            push_bytes(out, key, true);
+        }
+    }
+    if let Some(time) = message.timestamp {
+        out.extend_from_slice(b"  ");
+        time.write_rfc3339(out);
+    }
+    if message.redelivered == Some(true) {
+        out.extend_from_slice(b"  redelivered");
+    }
+    out.push(b'\n');
+    pretty_headers(out, message);
+    out.extend_from_slice(dim_off.as_bytes());
+    match &message.value {
+        Field::Bytes(value) => push_bytes(out, value, false),
+        Field::Null | Field::Absent => out.extend_from_slice(format!("{dim_on}null{dim_off}").as_bytes()),
+    }
+    out.push(b'\n');
+}
+
+fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
+    let mut line = |name: &str, value: &[u8]| {
+        out.extend_from_slice(b"  ");
+        push_bytes(out, name.as_bytes(), true);
+        out.extend_from_slice(b": ");
+        push_bytes(out, value, true);
+        out.push(b'\n');
+    };
+    if let Some(properties) = &message.properties
+        && let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(properties)
+    {
+        for (name, value) in fields {
+            match value.as_str() {
+                Some(text) => line(&name, text.as_bytes()),
+                None => line(&name, value.to_string().as_bytes()),
+            }
+        }
+    }
+    match &message.headers {
+        Headers::Absent => {}
+        Headers::Kafka(headers) => {
+            for (name, value) in headers {
+                line(name, value.as_deref().unwrap_or(b"null"));
+            }
+        }
+        Headers::Amqp(table) => {
+            for (name, value) in table.inner() {
+                let mut text = Vec::new();
+                match value {
+                    lapin::types::AMQPValue::LongString(s) => text.extend_from_slice(s.as_bytes()),
+                    other => amqp_json::write_value(&mut text, other),
+                }
+                line(name.as_str(), &text);
+            }
+        }
+    }
+}

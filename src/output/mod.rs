@@ -1,0 +1,17 @@
+//! Data out. [`Sink`] is the only writer to standard output; everything else here decides what it writes.
+
+mod format;
+mod messages;
+mod progress;
+mod sanitize;
+mod sink;
+mod table;
+mod terminal;
+
+pub use format::Format;
+pub use messages::{MessageWriter, OutputArgs};
+pub use progress::Progress;
+pub use sanitize::{escape_json, escape_line, escape_text};
+pub use sink::Sink;
+pub use table::{Layout, Table};
+pub use terminal::{ColorWhen, Terminal};

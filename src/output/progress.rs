@@ -1,0 +1,86 @@
+//! Progress on standard error, when that is a terminal and nothing else is printed there.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::Terminal;
+
+/// A bar for an input of known size, a live counter for everything else, or nothing in a pipe and with `-q`.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+    verb: &'static str,
+    messages: u64,
+}
+
+impl Progress {
+    /// For a writer. `size` is the size of its input in bytes, when it has one.
+    pub fn writer(terminal: &Terminal, verb: &'static str, size: Option<u64>) -> Progress {
+        Progress::start(terminal, verb, size, terminal.stderr && !terminal.quiet)
+    }
+
+    /// For a reader: none when the messages themselves scroll by on the same screen.
+    pub fn reader(terminal: &Terminal, verb: &'static str) -> Progress {
+        Progress::start(terminal, verb, None, terminal.stderr && !terminal.quiet && !terminal.stdout)
+    }
+
+    fn start(terminal: &Terminal, verb: &'static str, size: Option<u64>, wanted: bool) -> Progress {
+        if !wanted {
+            return Progress { bar: None, verb, messages: 0 };
+        }
+        let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr_with_hz(10));
+        let template = match (size, terminal.color_stderr) {
+            (Some(_), true) => {
+                "{bar:30.cyan/dim} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
+            }
+            (Some(_), false) => {
+                "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
+            }
+            (None, true) => "{spinner:.cyan} {msg}  {bytes}  {rate}  {elapsed}",
+            (None, false) => "{spinner} {msg}  {bytes}  {rate}  {elapsed}",
+        };
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // The writer is indicatif's own line buffer.
+            let _ = write!(out, "{}/s", indicatif::BinaryBytes(state.per_sec() as u64));
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Progress { bar: Some(bar), verb, messages: 0 }
+    }
+
+    /// Sets what was done so far. Cheap enough for each message; it draws at most ten times a second.
+    pub fn set(&mut self, messages: u64, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            // The text is made anew only when it will be seen to differ.
+            if messages / 128 != self.messages / 128 || messages < 128 {
+                bar.set_message(format!("{} {}", indicatif::HumanCount(messages), self.verb));
+            }
+            self.messages = messages;
+        }
+    }
+
+    /// Removes it from the screen, so that a line can be printed where it was.
+    pub fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Runs `print` without the bar on the screen.
+    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}

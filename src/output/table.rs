@@ -1,0 +1,102 @@
+//! Lists: a table on a terminal, tab-separated lines without a heading in a pipe, a JSON object a line with `-o json`.
+
+use comfy_table::presets::UTF8_BORDERS_ONLY;
+use comfy_table::{Cell, ContentArrangement};
+use serde_json::Value;
+
+use super::sanitize::{escape_json, escape_line};
+use super::{Sink, Terminal};
+use crate::error::Result;
+
+/// `-o` of the commands that list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Layout {
+    /// A table, the default on a terminal
+    Table,
+    /// Tab-separated lines without a heading, the default in a pipe
+    Tsv,
+    /// A JSON object a line
+    Json,
+}
+
+/// Rows under named columns. The names are the members of `-o json`, lowercase with underscores.
+#[derive(Debug)]
+pub struct Table {
+    columns: &'static [&'static str],
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(columns: &'static [&'static str]) -> Table {
+        Table { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row, a value for each column.
+    pub fn row(&mut self, values: impl IntoIterator<Item = Value>) {
+        self.rows.push(values.into_iter().collect());
+    }
+
+    /// Writes it all.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    pub fn print(&self, layout: Option<Layout>, terminal: &Terminal) -> Result<()> {
+        let mut sink = Sink::stdout()?;
+        let default = if terminal.stdout { Layout::Table } else { Layout::Tsv };
+        match layout.unwrap_or(default) {
+            Layout::Table => sink.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
+            Layout::Tsv => {
+                for row in &self.rows {
+                    let cells: Vec<String> = row.iter().map(|v| escape_line(&text(v)).into_owned()).collect();
+                    sink.record(|out| {
+                        out.extend_from_slice(cells.join("\t").as_bytes());
+                        out.push(b'\n');
+                    })?;
+                }
+            }
+            Layout::Json => {
+                for row in &self.rows {
+                    let members = self.columns.iter().map(|c| (*c).to_owned()).zip(row.iter().cloned());
+                    let object = Value::Object(members.collect());
+                    sink.record(|out| {
+                        let from = out.len();
+                        out.extend_from_slice(object.to_string().as_bytes());
+                        if terminal.stdout {
+                            escape_json(out, from);
+                        }
+                        out.push(b'\n');
+                    })?;
+                }
+            }
+        }
+        sink.flush()
+    }
+
+    fn boxed(&self, terminal: &Terminal) -> String {
+        let mut table = comfy_table::Table::new();
+        table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        let heading = |name: &&str| {
+            let cell = Cell::new(name.replace('_', " "));
+            if terminal.color_stdout { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
+        };
+        table.set_header(self.columns.iter().map(heading));
+        if terminal.color_stdout {
+            table.enforce_styling();
+        }
+        for row in &self.rows {
+            table.add_row(row.iter().map(|v| escape_line(&text(v)).into_owned()));
+        }
+        format!("{table}\n")
+    }
+}
+
+/// A cell's text: strings as they are, null as nothing, lists joined by commas.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(s) => s.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}

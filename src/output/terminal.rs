@@ -1,0 +1,90 @@
+//! What the two output streams are, and what may be written to them besides results.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use super::sanitize::escape_text;
+use crate::error::Error;
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal, unless NO_COLOR is set or TERM is dumb
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The standard streams as they were found at the start.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    /// Standard output is a terminal.
+    pub stdout: bool,
+    /// Standard error is a terminal.
+    pub stderr: bool,
+    /// Colour results.
+    pub color_stdout: bool,
+    /// Colour messages.
+    pub color_stderr: bool,
+    /// `-q`: no notes, no progress.
+    pub quiet: bool,
+    /// `-v`: say what is being done.
+    pub verbose: bool,
+}
+
+impl Terminal {
+    /// Looks at the streams and the environment.
+    pub fn detect(color: ColorWhen, quiet: bool, verbose: bool) -> Terminal {
+        let (stdout, stderr) = (std::io::stdout().is_terminal(), std::io::stderr().is_terminal());
+        // https://no-color.org: any value but the empty one.
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|v| v == "dumb");
+        let colored = |tty: bool| match color {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => tty && !no_color && !dumb,
+        };
+        Terminal { stdout, stderr, color_stdout: colored(stdout), color_stderr: colored(stderr), quiet, verbose }
+    }
+
+    /// A line for the user on standard error; none with `-q`.
+    pub fn note(&self, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.line(AnsiColor::Cyan.on_default(), "note", text.as_ref());
+        }
+    }
+
+    /// A warning on standard error; `-q` does not hide it.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.line(AnsiColor::Yellow.on_default().bold(), "warning", text.as_ref());
+    }
+
+    /// What is being done, on standard error; only with `-v`.
+    pub fn trace(&self, text: impl AsRef<str>) {
+        if self.verbose {
+            self.line(Style::new().dimmed(), "*", text.as_ref());
+        }
+    }
+
+    /// The error that ends the command, with its causes and its fix.
+    pub fn error(&self, error: &Error) {
+        self.line(AnsiColor::Red.on_default().bold(), "error", &error.chain());
+        if let Some(fix) = error.fix() {
+            self.line(AnsiColor::Green.on_default(), "hint", fix);
+        }
+    }
+
+    fn line(&self, style: Style, label: &str, text: &str) {
+        let text = if self.stderr { escape_text(text) } else { text.into() };
+        let line = match self.color_stderr {
+            true => format!("{style}{label}:{style:#} {text}\n"),
+            false => format!("{label}: {text}\n"),
+        };
+        // One write, so that lines of two processes do not mix; nobody is left to tell when standard error is gone.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}

@@ -1,0 +1,1 @@
+//! Protobuf without a network: descriptor sources, the JSON writer, schema text.

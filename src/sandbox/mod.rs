@@ -1,0 +1,16 @@
+//! stub
+
+use crate::context::Context;
+use crate::error::Result;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Runs.
+///
+/// # Errors
+/// none
+pub async fn run(_args: Args, _cx: &Context) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,308 @@
+//! Secrets: a string that never prints itself, and the references that say where a secret is kept.
+
+use std::fmt;
+use std::io::{IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What is shown in place of a secret.
+pub const MASK: &str = "********";
+
+/// How long a `cmd:` may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+
+/// The references that [`resolve`] knows.
+const SCHEMES: &str =
+    "env:NAME, file:PATH, cmd:COMMAND, prompt:TEXT, or literal:VALUE for a value that itself begins so";
+
+/// A password or token. `Debug` and `Display` print [`MASK`]; [`Secret::expose`] is the only way in.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(value: impl Into<String>) -> Secret {
+        Secret(value.into())
+    }
+
+    /// The secret itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(value: &str) -> Result<Self, Self::Err> {
+        Ok(Secret::new(value))
+    }
+}
+
+/// Where a reference stands: decides how relative paths and unknown schemes are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The folder that relative `file:` paths start from; the working directory without one.
+    pub base: Option<&'a Path>,
+    /// Whether `abc:def` is an unknown scheme (in the configuration file) or just a password (elsewhere).
+    pub strict: bool,
+}
+
+/// A reference by its scheme.
+enum Reference<'a> {
+    Env(&'a str),
+    File(&'a str),
+    Cmd(&'a str),
+    Prompt(&'a str),
+    Literal(&'a str),
+}
+
+impl<'a> Reference<'a> {
+    fn split(text: &'a str) -> Option<Reference<'a>> {
+        let (scheme, rest) = text.split_once(':')?;
+        Some(match scheme {
+            "env" => Reference::Env(rest),
+            "file" => Reference::File(rest),
+            "cmd" => Reference::Cmd(rest),
+            "prompt" => Reference::Prompt(rest),
+            "literal" => Reference::Literal(rest),
+            _ => return None,
+        })
+    }
+
+    fn read(&self, base: Option<&Path>) -> Result<String> {
+        match self {
+            Reference::Env(name) => from_env(name),
+            Reference::File(path) => from_file(path, base),
+            Reference::Cmd(line) => from_command(line),
+            Reference::Prompt(text) => from_prompt(text),
+            Reference::Literal(value) => Ok((*value).to_owned()),
+        }
+    }
+}
+
+/// True for a value that only says where the secret is, so that it may be shown.
+pub fn is_reference(value: &str) -> bool {
+    matches!(Reference::split(value), Some(r) if !matches!(r, Reference::Literal(_)))
+}
+
+/// True when every `${…}`-free part of the value is empty: nothing secret stands in the text itself.
+pub fn is_interpolation_only(value: &str) -> bool {
+    value.starts_with("${") && value.ends_with('}') && value.matches("${").count() == 1
+}
+
+/// Reads a secret key's value: a reference to where it is kept, or the secret itself.
+///
+/// # Errors
+/// `Kind::Config` when the reference is unknown or leads nowhere; the text names the fix, never the secret.
+pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
+    if let Some(reference) = Reference::split(value) {
+        return reference.read(place.base).map(Secret);
+    }
+    if let (true, Some((scheme, _))) = (place.strict, value.split_once(':')) {
+        let name = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+            && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if name {
+            return Err(Error::config(format!("unknown secret scheme `{scheme}:`")).hint(format!("write {SCHEMES}")));
+        }
+    }
+    Ok(Secret(value.to_owned()))
+}
+
+/// Replaces each `${env:NAME}`, `${file:PATH}` and `${cmd:COMMAND}` in a value; `$$` before `{` stands for one `$`.
+///
+/// # Errors
+/// `Kind::Config`, as [`resolve`].
+pub fn interpolate(value: &str, base: Option<&Path>) -> Result<String> {
+    let mut out = String::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(at) = rest.find("${") {
+        if at > 0 && rest.as_bytes()[at - 1] == b'$' {
+            out.push_str(&rest[..at - 1]);
+            out.push_str("${");
+            rest = &rest[at + 2..];
+            continue;
+        }
+        out.push_str(&rest[..at]);
+        let inner = &rest[at + 2..];
+        let end = inner.find('}').ok_or_else(|| {
+            Error::config("`${` without its `}`").hint("write ${env:NAME}, or $${ for the characters themselves")
+        })?;
+        let reference = Reference::split(&inner[..end]).ok_or_else(|| {
+            Error::config(format!("unknown reference `${{{}}}`", &inner[..end]))
+                .hint("write ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}, or $${ for the characters themselves")
+        })?;
+        out.push_str(&reference.read(base)?);
+        rest = &inner[end + 1..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
+fn from_env(name: &str) -> Result<String> {
+    let fix = format!("set it: export {name}=…");
+    match std::env::var(name) {
+        Ok(value) if value.is_empty() => Err(Error::config(format!("environment variable {name} is empty")).hint(fix)),
+        Ok(value) => Ok(value),
+        Err(std::env::VarError::NotPresent) => {
+            Err(Error::config(format!("environment variable {name} is not set")).hint(fix))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(Error::config(format!("environment variable {name} is not UTF-8")))
+        }
+    }
+}
+
+fn from_file(path: &str, base: Option<&Path>) -> Result<String> {
+    let file = expand(path, base);
+    let fix = "write the secret alone on one line of that file, readable by you only";
+    let text = std::fs::read_to_string(&file)
+        .map_err(|e| Error::config(format!("cannot read the secret file {}", file.display())).because(e).hint(fix))?;
+    one_line(&text, &format!("the secret file {}", file.display())).map_err(|e| e.hint(fix))
+}
+
+/// `~/` is the home folder; relative paths start at `base`.
+fn expand(path: &str, base: Option<&Path>) -> PathBuf {
+    if let (Some(rest), Ok(home)) = (path.strip_prefix("~/"), etcetera::home_dir()) {
+        return home.join(rest);
+    }
+    base.map_or_else(|| PathBuf::from(path), |base| base.join(path))
+}
+
+/// Runs the command without a shell, so that nothing in a value is expanded twice.
+fn from_command(line: &str) -> Result<String> {
+    let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
+        Error::config("the secret command is empty or has an open quote").hint("write cmd:PROGRAM ARG…")
+    })?;
+    let program = &words[0];
+    let fix = "the command must print the secret alone on one line and exit with 0";
+    let mut child = Command::new(program)
+        .args(&words[1..])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|e| Error::config(format!("cannot run the secret command `{program}`")).because(e).hint(fix))?;
+    let out = child.stdout.take().map(drain);
+    let err = child.stderr.take().map(drain);
+    let deadline = Instant::now() + COMMAND_LIMIT;
+    let status = loop {
+        let ended = child
+            .try_wait()
+            .map_err(|e| Error::config(format!("cannot wait for the secret command `{program}`")).because(e))?;
+        if let Some(status) = ended {
+            break status;
+        }
+        if Instant::now() > deadline {
+            // It is our own child, and its answer no longer matters.
+            let _ = child.kill();
+            let _ = child.wait();
+            let limit = COMMAND_LIMIT.as_secs();
+            return Err(Error::config(format!("the secret command `{program}` did not end within {limit} s")).hint(fix));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let collect =
+        |reader: Option<std::thread::JoinHandle<Vec<u8>>>| reader.and_then(|r| r.join().ok()).unwrap_or_default();
+    let (out, err) = (collect(out), collect(err));
+    if !status.success() {
+        let said = String::from_utf8_lossy(&err);
+        let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it printed nothing on stderr");
+        return Err(Error::config(format!("the secret command `{program}` failed ({status}): {last}")).hint(fix));
+    }
+    let text = String::from_utf8(out)
+        .map_err(|_| Error::config(format!("the secret command `{program}` printed something that is not UTF-8")))?;
+    one_line(&text, &format!("the secret command `{program}`")).map_err(|e| e.hint(fix))
+}
+
+/// Reads a pipe to its end on a thread, up to a size no secret has, so that the child cannot block on it.
+fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.by_ref().take(64 * 1024).read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+fn from_prompt(text: &str) -> Result<String> {
+    if !std::io::stderr().is_terminal() {
+        return Err(Error::config("a secret must be typed, and there is no terminal")
+            .hint("use env:NAME, file:PATH or cmd:COMMAND in scripts"));
+    }
+    let text = if text.is_empty() { "Password" } else { text };
+    rpassword::prompt_password(format!("{text}: "))
+        .map_err(|e| Error::config("cannot read the secret from the terminal").because(e))
+}
+
+fn one_line(text: &str, what: &str) -> Result<String> {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(Error::config(format!("{what} gave nothing")));
+    }
+    if text.contains('\n') {
+        return Err(Error::config(format!("{what} gave several lines")));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: Place<'static> = Place { base: None, strict: true };
+
+    fn fails(value: &str) -> String {
+        resolve(value, FILE).expect_err(value).chain()
+    }
+
+    #[test]
+    fn never_prints_itself() {
+        let secret = Secret::new("hunter2");
+        assert_eq!(format!("{secret} {secret:?}"), format!("{MASK} {MASK}"));
+    }
+
+    #[test]
+    fn references() {
+        let get = |v| resolve(v, FILE).expect(v).expose().to_owned();
+        assert_eq!(get("pw"), "pw");
+        assert_eq!(get("literal:env:X"), "env:X");
+        assert_eq!(get("cmd:printf 'a b'"), "a b");
+        assert!(fails("vault:x").contains("unknown secret scheme `vault:`"));
+        assert!(fails("env:MSCOMM_NOT_SET_ANYWHERE").contains("is not set"));
+        assert!(fails("cmd:false").contains("failed"));
+        assert!(fails("cmd:true").contains("gave nothing"));
+        assert!(fails("cmd:printf 'a\\nb'").contains("several lines"));
+        assert!(fails("cmd:no-such-program-here").contains("cannot run"));
+        assert!(fails("file:/no/such/file").contains("/no/such/file"));
+        let loose = Place { base: None, strict: false };
+        assert_eq!(resolve("ab:cd", loose).expect("a password").expose(), "ab:cd");
+    }
+
+    #[test]
+    fn interpolation() {
+        assert_eq!(interpolate("Bearer ${cmd:echo x}!", None).expect("text"), "Bearer x!");
+        assert_eq!(interpolate("$${env:X}", None).expect("text"), "${env:X}");
+        assert!(interpolate("${env:X", None).is_err());
+        assert!(interpolate("${nope:X}", None).is_err());
+    }
+}

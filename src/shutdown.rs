@@ -1,0 +1,207 @@
+//! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second signal leaves at once.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tokio::sync::watch;
+
+use crate::error::{Error, Kind, Result};
+
+/// How long work may take to settle what is in flight once it was asked to stop.
+pub const DRAIN: Duration = Duration::from_secs(5);
+
+/// Past this the process leaves even when a thread is stuck in a read or a write.
+const HARD_STOP: Duration = Duration::from_secs(8);
+
+/// Why the work was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// SIGINT.
+    Interrupt = 1,
+    /// SIGTERM.
+    Terminate = 2,
+    /// `--timeout` ran out.
+    Timeout = 3,
+}
+
+impl Reason {
+    fn from_u8(value: u8) -> Option<Reason> {
+        match value {
+            1 => Some(Reason::Interrupt),
+            2 => Some(Reason::Terminate),
+            3 => Some(Reason::Timeout),
+            _ => None,
+        }
+    }
+
+    /// The error that a command which stopped for this reason ends with.
+    pub fn error(self) -> Error {
+        match self {
+            Reason::Interrupt => Error::new(Kind::Interrupted, "interrupted"),
+            Reason::Terminate => Error::new(Kind::Terminated, "terminated"),
+            Reason::Timeout => Error::new(Kind::Deadline, "the deadline of --timeout passed"),
+        }
+    }
+}
+
+/// The token passed to everything that may have to stop early. Clones share one state.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    reason: AtomicU8,
+    changed: watch::Sender<()>,
+    deadline: Option<Instant>,
+    drain_until: Mutex<Option<Instant>>,
+}
+
+impl Shutdown {
+    /// A token that only [`Shutdown::stop`] and `timeout` trigger.
+    pub fn new(timeout: Option<Duration>) -> Shutdown {
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        Shutdown {
+            state: Arc::new(State {
+                reason: AtomicU8::new(0),
+                changed: watch::channel(()).0,
+                deadline,
+                drain_until: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// Listens to SIGINT and SIGTERM on a thread of its own, and starts the clock of `--timeout`.
+    ///
+    /// # Errors
+    /// [`Kind::Io`] when the handlers cannot be installed.
+    pub fn install(timeout: Option<Duration>) -> Result<Shutdown> {
+        let shutdown = Shutdown::new(timeout);
+        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::io("cannot listen to signals", e))?;
+        let token = shutdown.clone();
+        spawn("signals", move || {
+            for signal in signals.forever() {
+                let reason = if signal == SIGTERM { Reason::Terminate } else { Reason::Interrupt };
+                if !token.stop(reason) {
+                    std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+                }
+                token.arm_hard_stop(reason);
+            }
+        })?;
+        if let Some(deadline) = shutdown.state.deadline {
+            let token = shutdown.clone();
+            spawn("deadline", move || {
+                std::thread::sleep(deadline.saturating_duration_since(Instant::now()));
+                if token.stop(Reason::Timeout) {
+                    token.arm_hard_stop(Reason::Timeout);
+                }
+            })?;
+        }
+        Ok(shutdown)
+    }
+
+    /// A thread stuck in `read` or `write` (a stalled pipe) cannot drain: leave without it.
+    fn arm_hard_stop(&self, reason: Reason) {
+        let leave = move || {
+            std::thread::sleep(HARD_STOP);
+            std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+        };
+        if spawn("hard-stop", leave).is_err() {
+            std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+        }
+    }
+
+    /// Asks the work to stop. False when it had been asked by a signal before.
+    ///
+    /// A signal after a timeout still counts as the first signal's "leave at once", for the work is draining already.
+    pub fn stop(&self, reason: Reason) -> bool {
+        let first = self.state.reason.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if first {
+            *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + DRAIN);
+            self.state.changed.send_replace(());
+        }
+        first
+    }
+
+    /// Why the work has to stop; `None` while it may go on.
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::from_u8(self.state.reason.load(Ordering::Relaxed))
+    }
+
+    /// Fails when the work has to stop.
+    ///
+    /// # Errors
+    /// The error of the [`Reason`].
+    pub fn check(&self) -> Result<()> {
+        self.reason().map_or(Ok(()), |reason| Err(reason.error()))
+    }
+
+    /// Resolves once the work has to stop.
+    pub async fn stopped(&self) -> Reason {
+        let mut changed = self.state.changed.subscribe();
+        loop {
+            if let Some(reason) = self.reason() {
+                return reason;
+            }
+            // The sender lives as long as `self`, so this cannot fail.
+            if changed.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Runs `work` until it ends or the token triggers.
+    ///
+    /// # Errors
+    /// Those of `work`, or the [`Reason`]'s.
+    pub async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            reason = self.stopped() => Err(reason.error()),
+            done = work => done,
+        }
+    }
+
+    /// What is left of `--timeout`; `None` without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.state.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long settling may still take: [`DRAIN`], counted from when the work was asked to stop.
+    pub fn drain_left(&self) -> Duration {
+        let until = *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.map_or(DRAIN, |until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Starts a named thread.
+///
+/// # Errors
+/// [`Kind::Io`] when the system has no more threads.
+pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+        .map_err(|e| Error::io("cannot start a thread", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_first_reason_stays() {
+        let shutdown = Shutdown::new(None);
+        assert!(shutdown.stop(Reason::Terminate));
+        assert!(!shutdown.stop(Reason::Interrupt));
+        assert_eq!(shutdown.stopped().await, Reason::Terminate);
+        let ended = shutdown.or_stop(std::future::pending::<Result<()>>()).await;
+        assert_eq!(ended.map_err(|e| e.kind()), Err(Kind::Terminated));
+    }
+}

@@ -1,0 +1,145 @@
+//! Parsers of single values that flags, environment variables and profile keys share.
+
+use std::ops::Range;
+use std::time::Duration;
+
+/// Reads a duration: a number and a unit, as `500ms`, `30s`, `2m`, `1h30m`.
+///
+/// # Errors
+/// A sentence that names what is allowed: a bare number, a sign and a fraction are refused, for they read differently
+/// in every tool.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    const FIX: &str = "write a whole number and its unit, as 500ms, 30s, 2m or 1h30m";
+    if text.starts_with('-') {
+        return Err(format!("a duration cannot be negative; {FIX}"));
+    }
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+        return Err(format!("a duration needs a unit; did you mean `{text}s`? {FIX}"));
+    }
+    humantime::parse_duration(text).map_err(|e| format!("{e}; {FIX}"))
+}
+
+/// Where the password stands in `scheme://user:password@host`, as a range of bytes.
+pub fn url_password(text: &str) -> Option<Range<usize>> {
+    let authority_at = text.find("://")? + 3;
+    let authority = &text[authority_at..];
+    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
+    let user_info = &authority[..authority.rfind('@')?];
+    let colon = user_info.find(':')?;
+    Some(authority_at + colon + 1..authority_at + user_info.len())
+}
+
+/// The text with the password of its URL masked, for messages.
+pub fn without_password(text: &str) -> String {
+    match url_password(text) {
+        Some(range) => format!("{}{}{}", &text[..range.start], crate::secret::MASK, &text[range.end..]),
+        None => text.to_owned(),
+    }
+}
+
+/// Reads a size in bytes: a number, alone or with `k`, `M` or `G` (powers of 1024, an optional `B` or `iB` behind).
+///
+/// # Errors
+/// A sentence that names what is allowed.
+pub fn size(text: &str) -> Result<usize, String> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let fix = "write a whole number of bytes, or one with k, M or G, as 64M";
+    let number: usize = text[..digits].parse().map_err(|_| fix.to_owned())?;
+    let shift = match text[digits..].trim_end_matches('B').trim_end_matches('i') {
+        "" => 0,
+        "k" | "K" => 10,
+        "m" | "M" => 20,
+        "g" | "G" => 30,
+        _ => return Err(fix.to_owned()),
+    };
+    number.checked_mul(1 << shift).ok_or_else(|| "that size is too large".to_owned())
+}
+
+/// Reads a byte sequence with the escapes `\n \r \t \0 \\ \xNN`, as delimiters are given.
+///
+/// # Errors
+/// A sentence that names the bad escape.
+pub fn escaped(text: &str) -> Result<Vec<u8>, String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'\\' {
+            out.push(byte);
+            continue;
+        }
+        out.push(match bytes.next() {
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'0') => 0,
+            Some(b'\\') => b'\\',
+            Some(b'x') => {
+                let digits = [bytes.next(), bytes.next()].map(|d| d.and_then(|d| char::from(d).to_digit(16)));
+                match digits {
+                    [Some(high), Some(low)] => (high * 16 + low) as u8,
+                    _ => return Err(r"`\x` needs two hexadecimal digits, as \x1f".to_owned()),
+                }
+            }
+            Some(other) => {
+                return Err(format!(r"unknown escape `\{}`; allowed: \n \r \t \0 \\ \xNN", char::from(other)));
+            }
+            None => return Err(r"a lone `\` at the end; write \\ for the character itself".to_owned()),
+        });
+    }
+    Ok(out)
+}
+
+/// Reads a delimiter: [`escaped`], and not empty.
+///
+/// # Errors
+/// As [`escaped`].
+pub fn delimiter(text: &str) -> Result<Delimiter, String> {
+    let bytes = escaped(text)?;
+    if bytes.is_empty() {
+        return Err(r"a delimiter cannot be empty; write for example \n, \0 or \t".to_owned());
+    }
+    Ok(Delimiter(bytes))
+}
+
+/// The bytes between two records, or between a key and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delimiter(pub Vec<u8>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        for bad in ["5", "-1s", "1.5x", "", "s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_urls() {
+        assert_eq!(without_password("amqp://u:p@h/v"), "amqp://u:********@h/v");
+        assert_eq!(without_password("amqp://u:p@q:r@h"), "amqp://u:********@h");
+        assert_eq!(without_password("amqp://u@h:5672/x:y@z"), "amqp://u@h:5672/x:y@z");
+        assert_eq!(without_password("localhost:9092"), "localhost:9092");
+    }
+
+    #[test]
+    fn escapes() {
+        assert_eq!(escaped(r"a\n\x00\\"), Ok(b"a\n\0\\".to_vec()));
+        for bad in [r"\q", r"\x1", "\\"] {
+            assert!(escaped(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(size("64M"), Ok(64 << 20));
+        assert_eq!(size("10KiB"), Ok(10 << 10));
+        for bad in ["", "M", "1.5M", "-1", "99999999999999999999"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}
