@@ -1,1 +1,6 @@
+//! The one integration binary: the commands as a user types them, on real brokers. `tests/run` starts those.
 
+mod config;
+mod layout;
+mod support;
+mod tree;

@@ -1,0 +1,1 @@
+// Configuration tests follow.

@@ -1,0 +1,282 @@
+//! Runs the binary in an environment of its own, and waits for things without sleeping through them.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything in a test may take.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_mscomm");
+
+/// An address or path that `tests/brokers` exports: `test_env("AMQP")` is `MSCOMM_TEST_AMQP`.
+pub fn test_env(name: &str) -> String {
+    let name = format!("MSCOMM_TEST_{name}");
+    std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run the tests through tests/run"))
+}
+
+/// A name that no other test and no other run uses.
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    format!("{prefix}-{}-{}-{}", std::process::id(), time.subsec_nanos(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Polls until there is a value; panics at the deadline.
+pub fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = poll() {
+            return value;
+        }
+        assert!(started.elapsed() < DEADLINE, "did not happen within {DEADLINE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A command line of the binary.
+pub fn mscomm<S: AsRef<str>>(args: &[S]) -> Run {
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(BINARY);
+    command.args(args.iter().map(AsRef::as_ref)).stdin(Stdio::null());
+    // Nothing of the surroundings but what a program needs to run.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if name.starts_with("MSCOMM_") || name.starts_with("XDG_") || name == "NO_COLOR" {
+            command.env_remove(name);
+        }
+    }
+    command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path().join(".config")).env("TZ", "UTC");
+    Run { command, stdin: None, home }
+}
+
+/// A command line that is being put together.
+pub struct Run {
+    pub command: Command,
+    stdin: Option<Vec<u8>>,
+    pub home: tempfile::TempDir,
+}
+
+impl Run {
+    /// Sets an environment variable.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Run {
+        self.command.env(name, value.into());
+        self
+    }
+
+    /// Gives it standard input.
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Run {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// Connects standard output to a file.
+    pub fn stdout_to(mut self, path: &str) -> Run {
+        let file = std::fs::OpenOptions::new().write(true).open(path).expect(path);
+        self.command.stdout(file);
+        self
+    }
+
+    /// Writes the configuration file of this command's home, as the owner alone may read it.
+    pub fn config(self, text: &str) -> Run {
+        let path = self.config_path();
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(&path, text).expect("writes");
+        chmod(&path, 0o600);
+        self
+    }
+
+    /// Where the configuration file of this command is looked for.
+    pub fn config_path(&self) -> PathBuf {
+        self.home.path().join(".config/mscomm/config.toml")
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Done {
+        self.start_piped(true).wait()
+    }
+
+    /// Starts it with standard output and error piped.
+    pub fn start(self) -> Running {
+        self.start_piped(true)
+    }
+
+    /// Starts it with standard output as it was set up by the caller.
+    pub fn start_with_own_stdout(self) -> Running {
+        self.start_piped(false)
+    }
+
+    /// As [`Run::run`], with standard output as it was set up.
+    pub fn run_with_own_stdout(self) -> Done {
+        self.start_piped(false).wait()
+    }
+
+    fn start_piped(mut self, stdout: bool) -> Running {
+        if stdout {
+            self.command.stdout(Stdio::piped());
+        }
+        if self.stdin.is_some() {
+            self.command.stdin(Stdio::piped());
+        }
+        let mut child = self.command.stderr(Stdio::piped()).spawn().expect("starts");
+        if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
+            // A command that fails early closes its input; that is not the test's matter.
+            std::thread::spawn(move || drop(pipe.write_all(&bytes)));
+        }
+        let stdout = child.stdout.take().map(collect);
+        let stderr = child.stderr.take().map(collect);
+        Running { child, stdout, stderr, home: self.home }
+    }
+}
+
+type Collected = std::sync::Arc<std::sync::Mutex<(Vec<u8>, bool)>>;
+
+/// Reads a pipe on a thread, so that what came so far can be looked at.
+fn collect(mut pipe: impl std::io::Read + Send + 'static) -> Collected {
+    let all = Collected::default();
+    let into = all.clone();
+    std::thread::spawn(move || {
+        let mut chunk = vec![0; 64 * 1024];
+        loop {
+            let n = pipe.read(&mut chunk).unwrap_or(0);
+            let mut all = into.lock().expect("not poisoned");
+            all.0.extend_from_slice(&chunk[..n]);
+            if n == 0 {
+                all.1 = true;
+                return;
+            }
+        }
+    });
+    all
+}
+
+/// A command that runs.
+pub struct Running {
+    pub child: Child,
+    stdout: Option<Collected>,
+    stderr: Option<Collected>,
+    home: tempfile::TempDir,
+}
+
+impl Running {
+    /// What came on standard output so far.
+    pub fn stdout(&self) -> Vec<u8> {
+        self.stdout.as_ref().map(|s| s.lock().expect("not poisoned").0.clone()).unwrap_or_default()
+    }
+
+    /// What came on standard error so far.
+    pub fn stderr(&self) -> String {
+        let bytes = self.stderr.as_ref().map(|s| s.lock().expect("not poisoned").0.clone());
+        String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
+    }
+
+    /// Waits until standard output has so many lines.
+    pub fn wait_for_lines(&self, count: usize) -> Vec<String> {
+        eventually(&format!("{count} lines, stderr: {}", self.stderr()), || {
+            let text = String::from_utf8_lossy(&self.stdout()).into_owned();
+            (text.matches('\n').count() >= count).then(|| text.lines().map(str::to_owned).collect())
+        })
+    }
+
+    /// Sends a signal: "INT", "TERM", "KILL", "STOP".
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// Waits for its end; panics at the deadline.
+    pub fn wait(mut self) -> Done {
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("waits") {
+                break status;
+            }
+            if started.elapsed() > DEADLINE {
+                let (out, err) = (self.stdout(), self.stderr());
+                self.child.kill().expect("is killed");
+                self.child.wait().expect("ends");
+                panic!("still runs after {DEADLINE:?}\nstdout: {}\nstderr: {err}", String::from_utf8_lossy(&out));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let finished = |pipe: &Option<Collected>| {
+            pipe.as_ref().map(|p| {
+                eventually("the end of a pipe", || p.lock().expect("not poisoned").1.then_some(()));
+                p.lock().expect("not poisoned").0.clone()
+            })
+        };
+        Done {
+            code: code(status),
+            stdout: finished(&self.stdout).unwrap_or_default(),
+            stderr: String::from_utf8_lossy(&finished(&self.stderr).unwrap_or_default()).into_owned(),
+            home: self.home,
+        }
+    }
+}
+
+/// A death by signal is shown as a shell does: 128 + its number.
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
+/// A command that has ended.
+pub struct Done {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+    pub home: tempfile::TempDir,
+}
+
+impl Done {
+    /// Panics with all its output unless it exited with 0.
+    #[track_caller]
+    pub fn ok(self) -> Done {
+        self.exits(0)
+    }
+
+    /// Panics with all its output unless it exited with `code`, said why, and printed nothing on standard output.
+    #[track_caller]
+    pub fn fails(self, code: i32) -> Done {
+        let done = self.exits(code);
+        assert!(!done.stderr.is_empty(), "nothing on stderr");
+        assert!(done.stdout.is_empty(), "on stdout: {}", done.text());
+        done
+    }
+
+    /// Panics with all its output unless it exited with `code`.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Done {
+        assert_eq!(self.code, code, "exit code\nstdout: {}\nstderr: {}", self.text(), self.stderr);
+        self
+    }
+
+    /// Panics unless standard error has all these texts.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Done {
+        for text in texts {
+            assert!(self.stderr.contains(text), "no {text:?} in stderr:\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// Standard output as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard output's lines.
+    pub fn lines(&self) -> Vec<String> {
+        self.text().lines().map(str::to_owned).collect()
+    }
+}
+
+/// Sets a file's permissions.
+pub fn chmod(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+}

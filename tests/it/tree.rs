@@ -1,0 +1,105 @@
+//! The command tree as a whole: what must hold for every flag, and what is generated from it.
+
+use std::path::Path;
+
+use mscomm::cli::generate::tree;
+
+use crate::support::mscomm;
+
+fn walk(command: &clap::Command, visit: &mut impl FnMut(&clap::Command)) {
+    visit(command);
+    for sub in command.get_subcommands() {
+        walk(sub, visit);
+    }
+}
+
+#[test]
+fn every_argument_is_described() {
+    tree().debug_assert();
+    let mut wrong = Vec::new();
+    walk(&tree(), &mut |command| {
+        let path = command.get_bin_name().unwrap_or(command.get_name()).to_owned();
+        if command.get_about().is_none() {
+            wrong.push(format!("{path}: no description"));
+        }
+        for arg in command.get_arguments().filter(|a| !a.is_hide_set()) {
+            let name = arg.get_id();
+            if arg.get_help().is_none_or(|h| h.to_string().is_empty()) {
+                wrong.push(format!("{path} {name}: no help"));
+            }
+            let values = arg.get_value_names().unwrap_or_default();
+            let takes = arg.get_action().takes_values();
+            if takes && values.iter().any(|v| v.to_string() != v.to_string().to_uppercase()) {
+                wrong.push(format!("{path} {name}: value name {values:?} is not uppercase"));
+            }
+        }
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn generated_files_are_in_step() {
+    let made = tempfile::tempdir().expect("a folder");
+    mscomm(&["generate", made.path().to_str().expect("UTF-8")]).run().ok();
+    let committed = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in ["completions", "man"] {
+        let names = |root: &Path| {
+            let mut names: Vec<_> = std::fs::read_dir(root.join(folder))
+                .expect(folder)
+                .map(|e| e.expect("an entry").file_name().into_string().expect("UTF-8"))
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(made.path()), names(committed), "{folder}/: run `cargo run -- generate .`");
+        for name in names(committed) {
+            let path = Path::new(folder).join(name);
+            let read = |root: &Path| std::fs::read(root.join(&path)).expect("reads");
+            assert!(read(made.path()) == read(committed), "{}: run `cargo run -- generate .`", path.display());
+        }
+    }
+}
+
+#[test]
+fn usage_errors_are_2_and_say_what_is_allowed() {
+    for (args, says) in [
+        (&["nonsense"][..], "unrecognized subcommand"),
+        (&["kafka", "tail"], "required"),
+        (&["--timeout", "5", "kafka", "tail", "t"], "did you mean `5s`"),
+        (&["--timeout", "-1s", "kafka", "tail", "t"], "negative"),
+        (&["--timeout", "1.5x", "kafka", "tail", "t"], "whole number"),
+        (&["--color", "maybe", "profile", "list"], "auto, always, never"),
+        (&["-q", "-v", "profile", "list"], "cannot be used with"),
+        (&["man", "nonsense"], "allowed"),
+        (&["completions", "tcsh"], "possible values"),
+        (&["kafka", "tail", "t", "-o", "nonsense"], "allowed: pretty, raw, json"),
+        (&["kafka", "tail", "t", "-o", "%x"], "unknown token `%x`"),
+    ] {
+        mscomm(args).run().fails(2).says(&[says]);
+    }
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let version = mscomm(&["--version"]).run().ok();
+    assert_eq!(version.text(), format!("mscomm {}\n", env!("CARGO_PKG_VERSION")));
+    let help = mscomm(&["--help"]).run().ok().text();
+    for (code, meaning) in mscomm::exit::TABLE {
+        assert!(help.contains(code) && help.contains(meaning), "{code} {meaning}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_quiet() {
+    // The man page is larger than a pipe holds, so its writer meets the closed end.
+    for args in [&["man", "kafka", "tail"][..], &["completions", "zsh"]] {
+        let done = mscomm(args).stdout_to("/dev/full").run_with_own_stdout().exits(10);
+        assert!(done.stderr.contains("No space left"), "{}", done.stderr);
+        let mut run = mscomm(args);
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        run.command.stdout(writer);
+        let done = run.run_with_own_stdout().exits(0);
+        assert_eq!(done.stderr, "");
+    }
+}
