@@ -54,11 +54,21 @@ impl File {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
             Error::config(format!("{shown}:{line}: not UTF-8")).hint("save the file as UTF-8")
         })?;
-        let document = parse(path, text)?;
-        let own = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
-        let file = File { path: path.to_owned(), document, mode: metadata.mode(), own };
-        file.check_top()?;
+        let mut file = File::parsed(path, text)?;
+        file.own = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
+        file.mode = metadata.mode();
         Ok(Some(file))
+    }
+
+    /// A text as if it were the file's.
+    ///
+    /// # Errors
+    /// As [`File::load`].
+    pub fn parsed(path: &Path, text: String) -> Result<File> {
+        let document = parse(path, text)?;
+        let file = File { path: path.to_owned(), document, mode: 0o600, own: true };
+        file.check_top()?;
+        Ok(file)
     }
 
     fn check_top(&self) -> Result<()> {

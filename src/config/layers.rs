@@ -259,7 +259,7 @@ fn environment_entries(info: &SectionInfo) -> Result<Vec<Entry>> {
 }
 
 /// The environment knows only text: numbers and booleans are read where the key does not take text.
-fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
+pub fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
     let as_text = Value::String(text);
     if (info.accepts)(key, &as_text).is_ok() {
         return as_text;

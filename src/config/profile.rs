@@ -1,5 +1,7 @@
 //! Which profile is in force, and the values it gives: its own, those of the profiles it extends, or a built-in's.
 
+use std::path::Path;
+
 use serde_json::Value;
 use toml_edit::{Item, TableLike};
 
@@ -29,6 +31,20 @@ impl Chosen {
         let (path, named) = source.path()?;
         let file = File::load(&path, named)?;
         let asked = source.asked()?;
+        Chosen::find(&path, file, asked)
+    }
+
+    /// A profile by its name, whatever is asked for elsewhere.
+    ///
+    /// # Errors
+    /// As [`Chosen::load`].
+    pub fn named(source: &Source, name: &str) -> Result<Chosen> {
+        super::validate_name(name)?;
+        let (path, named) = source.path()?;
+        Chosen::find(&path, File::load(&path, named)?, Some((name.to_owned(), "name")))
+    }
+
+    fn find(path: &Path, file: Option<File>, asked: Option<(String, &str)>) -> Result<Chosen> {
         let (name, by) = match (&asked, file.as_ref().and_then(File::default_profile)) {
             (Some((name, by)), _) => (name.clone(), (*by).to_owned()),
             (None, Some(name)) => (name.to_owned(), format!("`default` in {}", path.display())),

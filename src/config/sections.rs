@@ -85,7 +85,7 @@ impl SectionInfo {
 
 fn collect_keys(prefix: &str, value: &Value, keys: &mut BTreeMap<String, KeyKind>) {
     match value {
-        Value::Object(fields) if !(fields.is_empty() && !prefix.is_empty()) => {
+        Value::Object(fields) if !fields.is_empty() || prefix.is_empty() => {
             for (name, field) in fields {
                 let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
                 collect_keys(&key, field, keys);

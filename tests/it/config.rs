@@ -1,1 +1,265 @@
-// Configuration tests follow.
+//! Profiles, layers and secrets: what is read, what is refused, what is shown.
+
+use std::path::Path;
+
+use crate::support::{Done, Run, chmod, mscomm};
+
+/// A profile whose amqp server refuses connections: whoever gets as far as exit 4 had good settings.
+const REFUSING: &str = "amqp://app@127.0.0.1:1/";
+
+fn get() -> Run {
+    mscomm(&["amqp", "get", "q"])
+}
+
+fn with(amqp: &str) -> Done {
+    get().config(&format!("default = \"p\"\n[profiles.p.amqp]\nserver = \"{REFUSING}\"\n{amqp}\n")).run()
+}
+
+#[test]
+fn bad_files_are_3_with_the_place_and_the_fix() {
+    for (text, says) in [
+        ("default = \"p\"\n[profiles.q]\n", &["no profile `p`", "`default` in"][..]),
+        ("default = \"stagign\"\n[profiles.staging]\n", &["did you mean `staging`?"]),
+        ("x = = 1\n", &["config.toml:1:5"]),
+        ("[profiles.p]\n[profiles.p]\n", &["config.toml:2:", "duplicate"]),
+        ("defalt = \"p\"\n", &["config.toml:1:1", "unknown key `defalt`", "did you mean `default`?"]),
+        ("default = 1\n", &["`default` must be"]),
+        ("version = 2\n", &["schema version 2 is newer", "upgrade"]),
+        ("default=\"p\"\n[profiles.p.ampq]\n", &["config.toml:2:13", "did you mean `amqp`?"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nsevrer = \"x\"\n", &["config.toml:3:1", "did you mean `server`?"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nserver = 5\n", &["config.toml:3:1", "amqp.server", "string"]),
+        ("default=\"p\"\n[profiles.p.amqp]\ntls = \"yes\"\n", &["amqp.tls", "boolean"]),
+        ("default=\"p\"\n[profiles]\np = 1\n", &["`p` must be a table"]),
+        ("default=\"p\"\n[profiles.p]\namqp = 1\n", &["`amqp` must be a table"]),
+        ("default=\"p\"\n[profiles.p]\nextends=\"p\"\n", &["goes in a circle: p → p"]),
+        ("default=\"a\"\n[profiles.a]\nextends=\"b\"\n[profiles.b]\nextends=\"a\"\n", &["a → b → a"]),
+        ("default=\"p\"\n[profiles.p]\nextends=\"bsae\"\n[profiles.base]\n", &["did you mean `base`?"]),
+        ("default=\"../x\"\n", &["no profile `../x`"]),
+        ("default=\"a b\"\n[profiles.\"a b\"]\n", &["bad profile name"]),
+        ("default=\"p\"\n[profiles.p.amqp]\n", &["profile `p` has no amqp.server", "profile edit p amqp.server="]),
+        ("default=\"p\"\n[profiles.p.amqp]\nplaintext=true\nca=\"x\"\n", &["exclude each other"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://h\"\ncert=\"x\"\n", &["without its private key", "--key"]),
+    ] {
+        let done = get().config(text).run().fails(3).says(says);
+        assert!(done.stderr.contains("hint: ") || done.stderr.contains("must be"), "{text}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    get().env("MSCOMM_CONFIG", "/no/such/file").run().fails(3).says(&["/no/such/file"]);
+    mscomm(&["--config", "/no/such/file", "profile", "list"]).run().fails(3);
+    mscomm(&["--config", "/", "profile", "list"]).run().fails(3).says(&["is a folder"]);
+    let run = get().config("");
+    let path = run.config_path();
+    std::fs::write(&path, b"default = \"\xff\"\n").expect("writes");
+    run.run().fails(3).says(&["config.toml:1: not UTF-8"]);
+}
+
+#[test]
+fn a_profile_that_was_named_must_be_there() {
+    for name in ["nope", "../x", "", "a\u{7}"] {
+        let done = mscomm(&["-p", name, "amqp", "get", "q"]).run().fails(3);
+        assert!(done.stderr.contains("profile"), "{}", done.stderr);
+    }
+    get().env("MSCOMM_PROFILE", "nope").run().fails(3).says(&["MSCOMM_PROFILE"]);
+    get().env("MSCOMM_PROFILE", "sandbox").run().fails(3).says(&["no sandbox is running"]);
+}
+
+#[test]
+fn secrets_that_lead_nowhere_are_3() {
+    for (password, says) in [
+        ("env:NOT_SET", "environment variable NOT_SET is not set"),
+        ("${env:NOT_SET}", "environment variable NOT_SET is not set"),
+        ("env:EMPTY", "environment variable EMPTY is empty"),
+        ("file:no-such-file", "cannot read the secret file"),
+        ("cmd:no-such-command", "cannot run the secret command `no-such-command`"),
+        ("cmd:sh -c 'echo why >&2; exit 3'", "why"),
+        ("cmd:true", "gave nothing"),
+        ("cmd:printf 'a\\\\nb'", "gave several lines"),
+        ("vault:secret/mq", "unknown secret scheme `vault:`"),
+        ("${vault:secret/mq}", "unknown reference"),
+        ("prompt:", "no terminal"),
+    ] {
+        let text = format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword = \"{password}\"\n");
+        let done =
+            get().config(&text).env("EMPTY", "").run().fails(3).says(&[says, "amqp.password from profile p, line 4"]);
+        assert!(done.stderr.contains("hint: "), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_hanging_secret_command_is_given_up() {
+    with("password = \"cmd:sleep 600\"").fails(3).says(&["did not end within 10 s"]);
+}
+
+#[test]
+fn good_secrets_get_as_far_as_the_network() {
+    with("password = \"cmd:printf pw\"").fails(4);
+    with("password = \"plain\"").fails(4);
+    with("password = \"literal:vault:x\"").fails(4);
+    let run = get().config(&format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"file:pw\"\n"));
+    std::fs::write(run.config_path().with_file_name("pw"), "pw\n").expect("writes");
+    run.run().fails(4);
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    for (text, code) in [
+        (format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"pw\"\n"), 3),
+        ("default=\"p\"\n[profiles.p.amqp]\nserver=\"amqp://app:pw@127.0.0.1:1\"\n".to_owned(), 3),
+        (format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"env:PW\"\n"), 4),
+    ] {
+        let run = get().config(&text).env("PW", "pw");
+        chmod(&run.config_path(), 0o644);
+        let done = run.run().fails(code);
+        assert!(code == 4 || done.stderr.contains("chmod 600"), "{}", done.stderr);
+        assert!(!done.stderr.contains("pw\""), "{}", done.stderr);
+    }
+    let text = format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"cmd:printf pw\"\n");
+    let run = get().config(&text);
+    chmod(&run.config_path(), 0o666);
+    run.run().fails(3).says(&["others can write"]);
+}
+
+#[test]
+fn environment_variables_are_checked() {
+    get().env("MSCOMM_AMQP_SEVRER", "x").run().fails(3).says(&["did you mean `MSCOMM_AMQP_SERVER`?"]);
+    mscomm(&["kafka", "topic", "list"]).env("MSCOMM_KAFKA_EXTRA", "x").run().fails(3).says(&["JSON object"]);
+    get().env("MSCOMM_AMQP_TLS", "maybe").run().fails(3).says(&["MSCOMM_AMQP_TLS"]);
+}
+
+#[test]
+fn flag_beats_environment_beats_profile_beats_default() {
+    let show = |run: Run| run.run().ok().lines();
+    let file = "default=\"child\"\n[profiles.base.kafka]\nserver=\"base:1\"\nsasl={mechanism=\"PLAIN\",username=\"u\"}\n\
+                [profiles.base.kafka.extra]\n\"client.rack\"=\"a\"\nsocket.keepalive.enable=true\n\
+                [profiles.child]\nextends=\"base\"\n[profiles.child.kafka]\nserver=\"child:1\"\n";
+    let lines = show(mscomm(&["profile", "show"]).config(file));
+    assert!(lines.contains(&"kafka.server\tchild:1\tprofile child, line 10".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"kafka.sasl.username\tu\tprofile base, line 4".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"kafka.extra.client.rack\ta\tprofile base, line 6".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"kafka.extra.socket.keepalive.enable\ttrue\tprofile base, line 7".to_owned()), "{lines:?}");
+    let lines = show(mscomm(&["profile", "show"]).config(file).env("MSCOMM_KAFKA_SERVER", "env:1"));
+    assert!(lines.contains(&"kafka.server\tenv:1\tMSCOMM_KAFKA_SERVER".to_owned()), "{lines:?}");
+    let lines = show(mscomm(&["profile", "show", "local"]).config(file));
+    assert!(lines.contains(&"amqp.server\tamqp://guest:********@localhost:5672/\tdefault".to_owned()), "{lines:?}");
+
+    // The server that is tried is the one of the strongest layer.
+    let tried = |run: Run, host: &str| drop(run.run().fails(4).says(&[host]));
+    let amqp = "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqp://127.0.0.1:1\"\n";
+    tried(get().config(amqp), "127.0.0.1:1");
+    tried(get().config(amqp).env("MSCOMM_AMQP_SERVER", "amqp://127.0.0.1:2"), "127.0.0.1:2");
+    let flag = mscomm(&["amqp", "get", "q", "-s", "amqp://127.0.0.1:3"]);
+    tried(flag.config(amqp).env("MSCOMM_AMQP_SERVER", "amqp://127.0.0.1:2"), "127.0.0.1:3");
+    // Of two keys that exclude each other the stronger layer's counts.
+    let tls = mscomm(&["amqp", "get", "q", "-s", "127.0.0.1:1", "--plaintext"]);
+    let done = tls.config("default=\"p\"\n[profiles.p.amqp]\nca=\"/no/such/file\"\n").run();
+    assert_ne!(done.code, 5, "{}", done.stderr);
+}
+
+#[test]
+fn flags_that_contradict_each_other_are_2() {
+    for flags in [&["--tls", "--plaintext"][..], &["--ca", "x", "--insecure"], &["--ca", "x", "--plaintext"]] {
+        let args: Vec<&str> = ["amqp", "get", "q"].iter().chain(flags).copied().collect();
+        mscomm(&args).run().fails(2).says(&["exclude each other"]);
+    }
+    mscomm(&["amqp", "get", "q", "--cert", "x"]).run().fails(2).says(&["without its private key"]);
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let text = "default=\"p\"\n[profiles.p.grpc]\nserver=\"h:1\"\nheaders={authorization=\"Bearer hunter2\", trace=\"on\"}\n\
+                [profiles.p.amqp]\nserver=\"amqp://app:hunter2@127.0.0.1:1/v\"\n\
+                [profiles.p.kafka]\nserver=\"h:1\"\nsasl={mechanism=\"PLAIN\",username=\"u\",password=\"hunter2\"}\n\
+                extra={\"ssl.key.password\"=\"hunter2\",\"client.id\"=\"x\"}\n";
+    for args in [
+        &["profile", "show"][..],
+        &["profile", "show", "-o", "json"],
+        &["profile", "list"],
+        &["-v", "amqp", "get", "q"],
+        &["-v", "--timeout", "5s", "kafka", "topic", "list", "-s", "127.0.0.1:1"],
+    ] {
+        let done = mscomm(args).config(text).run();
+        assert!(
+            !done.text().contains("hunter2") && !done.stderr.contains("hunter2"),
+            "{args:?}: {}{}",
+            done.text(),
+            done.stderr
+        );
+    }
+    let lines = mscomm(&["profile", "show"]).config(text).run().ok().lines();
+    assert!(lines.iter().any(|l| l.starts_with("grpc.headers.trace\ton\t")), "{lines:?}");
+    assert!(lines.iter().any(|l| l.starts_with("amqp.server\tamqp://app:********@127.0.0.1:1/v\t")), "{lines:?}");
+}
+
+/// Runs a `profile` verb on a file.
+fn profile(file: &Path, args: &[&str]) -> Done {
+    let all: Vec<&str> = ["--config", file.to_str().expect("UTF-8"), "profile"].iter().chain(args).copied().collect();
+    mscomm(&all).run()
+}
+
+#[test]
+fn profiles_are_added_edited_used_and_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("new/config.toml");
+    profile(&file, &["add", "base", "kafka.server=k:1", "kafka.extra.client.rack=a", "kafka.sasl.username=u"]).ok();
+    let mode = |p: &Path| {
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(p).expect("is there").permissions()) & 0o777
+    };
+    assert_eq!((mode(&file), mode(file.parent().expect("a folder"))), (0o600, 0o700));
+    profile(&file, &["add", "base"]).fails(3).says(&["exists already"]);
+    profile(&file, &["add", "../x"]).fails(3).says(&["bad profile name"]);
+    profile(&file, &["add", "c", "kafka.sevrer=k:1"]).fails(2).says(&["did you mean `kafka.server`?"]);
+    profile(&file, &["add", "c", "kafka.server"]).fails(2).says(&["KEY=VALUE"]);
+    profile(&file, &["add", "c", "extends=bsae"]).fails(3).says(&["did you mean `base`?"]);
+    profile(&file, &["add", "child", "extends=base", "amqp.tls=true"]).ok();
+    profile(&file, &["use", "child"]).ok();
+    profile(&file, &["use", "chidl"]).fails(3).says(&["did you mean `child`?"]);
+    // What the user wrote beside the values stays.
+    let text = format!("# mine\n{}", std::fs::read_to_string(&file).expect("reads"));
+    std::fs::write(&file, text).expect("writes");
+    profile(&file, &["edit", "child", "amqp.tls=maybe"]).fails(3).says(&["amqp.tls"]);
+    profile(&file, &["edit", "child", "amqp.server=amqp://h", "--unset", "amqp.tls"]).ok();
+    profile(&file, &["edit", "child", "--unset", "amqp.tls"]).fails(3).says(&["to remove"]);
+    assert!(std::fs::read_to_string(&file).expect("reads").starts_with("# mine\n"));
+    let shown = profile(&file, &["show"]).ok().lines();
+    let keys: Vec<&str> = shown.iter().filter_map(|l| l.split('\t').next()).collect();
+    assert_eq!(keys, ["amqp.server", "kafka.extra.client.rack", "kafka.sasl.username", "kafka.server"]);
+    profile(&file, &["remove", "base"]).fails(3).says(&["extended by `child`"]);
+    profile(&file, &["remove", "child"]).ok().says(&["it was the default"]);
+    profile(&file, &["remove", "base"]).ok();
+    assert_eq!(profile(&file, &["list", "-o", "json"]).ok().lines().len(), 1);
+    assert_eq!(
+        std::fs::read_dir(file.parent().expect("a folder")).expect("lists").count(),
+        1,
+        "something was left behind"
+    );
+    profile(&file, &["edit"]).fails(2).says(&["no terminal"]);
+}
+
+#[test]
+fn writing_goes_through_a_link_and_fails_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (real, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
+    std::fs::write(&real, "[profiles.a]\n").expect("writes");
+    std::os::unix::fs::symlink(&real, &link).expect("links");
+    profile(&link, &["add", "b"]).ok();
+    assert!(link.is_symlink() && std::fs::read_to_string(&real).expect("reads").contains("profiles.b"));
+}
+
+#[test]
+fn two_writers_lose_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    let writers: Vec<_> = (0..8)
+        .map(|i| {
+            let file = file.clone();
+            std::thread::spawn(move || drop(profile(&file, &["add", &format!("p{i}"), "kafka.server=k:1"]).ok()))
+        })
+        .collect();
+    for writer in writers {
+        writer.join().expect("ends");
+    }
+    assert_eq!(profile(&file, &["list"]).ok().lines().len(), 8 + 1);
+}
