@@ -6,6 +6,7 @@ use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::Cli;
+use crate::config::CONFIG_EXAMPLE;
 use crate::error::{Error, Result};
 use crate::output::Sink;
 
@@ -90,14 +91,47 @@ fn page_name(command: &clap::Command) -> String {
 
 fn page(command: &clap::Command) -> Result<Vec<u8>> {
     let name = page_name(command);
+    let root = name == "mscomm";
+    // Its sections say what the help text at the end says, in the form of a man page.
+    let shown = if root { command.clone().after_long_help(None) } else { command.clone() };
     let mut out = Vec::new();
-    clap_mangen::Man::new(command.clone().name(name.clone()))
+    clap_mangen::Man::new(shown.name(name.clone()))
         .title(name.to_uppercase())
         .manual("mscomm manual")
         .source(format!("mscomm {}", env!("CARGO_PKG_VERSION")))
         .render(&mut out)
         .map_err(|e| Error::io("cannot make the man page", e))?;
+    let mut text = String::from(".SH EXIT STATUS\n");
+    for (code, meaning) in crate::exit::TABLE {
+        text.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", roff(code), roff(meaning)));
+    }
+    if root {
+        text.push_str(".SH CONFIGURATION\n");
+        text.push_str(&roff(
+            "Settings come from flags, then the environment (MSCOMM_<PROTOCOL>_<KEY>, as MSCOMM_KAFKA_SERVER), then the \
+             profile, then the built-in profile `local`. Profiles stand in $XDG_CONFIG_HOME/mscomm/config.toml, or where \
+             --config or MSCOMM_CONFIG says:",
+        ));
+        text.push_str("\n.PP\n.EX\n");
+        for line in CONFIG_EXAMPLE.lines() {
+            text.push_str(&format!("{}\n", roff(line)));
+        }
+        text.push_str(".EE\n.PP\n");
+        text.push_str(&roff(
+            "Secrets are references (env:NAME, file:PATH, cmd:COMMAND, prompt:TEXT), or the value itself in a file that \
+             only you can read. ${env:NAME} stands for a variable inside any value. `mscomm profile show` prints each \
+             value with where it came from.",
+        ));
+        text.push('\n');
+    }
+    out.extend_from_slice(text.as_bytes());
     Ok(out)
+}
+
+/// Escapes a text for roff: hyphens as they are typed, no line taken for a request.
+fn roff(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
 }
 
 fn print(bytes: &[u8]) -> Result<()> {

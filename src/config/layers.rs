@@ -127,6 +127,9 @@ impl<T: Section> Resolved<T> {
     /// The error for a profile that names no server for this protocol: it must never mean localhost.
     pub fn no_server(&self) -> Error {
         let (profile, section) = (&self.profile, T::NAME);
+        if profile == super::SANDBOX {
+            return Error::config(format!("the sandbox serves no {section}")).hint("name a server with --server");
+        }
         Error::config(format!("profile `{profile}` has no {section}.server"))
             .hint(format!("add it with `mscomm profile edit {profile} {section}.server=…`, or pass --server"))
     }

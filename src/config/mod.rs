@@ -26,6 +26,26 @@ pub const LOCAL: &str = "local";
 /// The profile that a sandbox's command runs under.
 pub const SANDBOX: &str = "sandbox";
 
+/// A configuration file, for the man page and for whoever begins one.
+pub const CONFIG_EXAMPLE: &str = r#"default = "staging"
+
+[profiles.staging.grpc]
+server = "https://api.staging:443"
+headers = { authorization = "Bearer ${env:TOKEN}" }
+
+[profiles.staging.amqp]
+server = "amqps://app@mq.staging/orders"
+password = "file:/run/secrets/mq"
+
+[profiles.staging.kafka]
+server = "k1:9093,k2:9093"
+sasl = { mechanism = "SCRAM-SHA-512", username = "app", password = "env:KAFKA_PASSWORD" }
+extra = { "client.rack" = "a" }
+
+[profiles.prod]
+extends = "staging"
+"#;
+
 /// The variable in which a sandbox leaves the address of one of its servers.
 pub fn sandbox_var(section: &str) -> String {
     format!("MSCOMM_SANDBOX_{}", section.to_uppercase())

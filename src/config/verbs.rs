@@ -9,7 +9,7 @@ use super::file::{self, File, unknown};
 use super::layers::{self, Entry, Origin};
 use super::profile::{Chosen, check_profile, profile_names, profile_table};
 use super::sections::{SectionInfo, section_infos};
-use super::{LOCAL, Source, validate_name};
+use super::{CONFIG_EXAMPLE, LOCAL, Source, validate_name};
 use crate::error::{Error, Result};
 use crate::output::{Layout, Table, Terminal};
 
@@ -329,7 +329,7 @@ fn edit(source: &Source) -> Result<()> {
     let failed = |e| Error::io("cannot make a copy to edit", e);
     let old = match std::fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => TEMPLATE.to_owned(),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => template(),
         Err(e) => return Err(Error::io(format!("cannot read {}", path.display()), e)),
     };
     let copy = tempfile::Builder::new().prefix("mscomm-").suffix(".toml").tempfile().map_err(failed)?;
@@ -357,18 +357,11 @@ fn edit(source: &Source) -> Result<()> {
     file::write(&path, &document)
 }
 
-const TEMPLATE: &str = r#"# mscomm's connection profiles. Secrets: env:NAME, file:PATH, cmd:COMMAND, prompt:
-# default = "staging"
-
-# [profiles.staging.grpc]
-# server = "https://api.staging:443"
-# headers = { authorization = "Bearer ${env:TOKEN}" }
-
-# [profiles.staging.amqp]
-# server = "amqps://app@mq.staging/orders"
-# password = "file:/run/secrets/mq"
-
-# [profiles.staging.kafka]
-# server = "k1:9093,k2:9093"
-# sasl = { mechanism = "SCRAM-SHA-512", username = "app", password = "env:KAFKA_PASSWORD" }
-"#;
+/// What a new file is edited from: the example, with nothing switched on.
+fn template() -> String {
+    let example: String = CONFIG_EXAMPLE
+        .lines()
+        .map(|line| if line.is_empty() { "\n".to_owned() } else { format!("# {line}\n") })
+        .collect();
+    format!("# mscomm's connection profiles. Secrets: env:NAME, file:PATH, cmd:COMMAND, prompt:TEXT\n\n{example}")
+}
