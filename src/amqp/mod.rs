@@ -1,18 +1,52 @@
-//! stub
+//! RabbitMQ (AMQP 0-9-1).
 
+mod arguments;
+mod bind;
+mod client;
+mod consume;
+mod exchange;
+mod get;
+mod publish;
+mod queue;
 pub mod settings;
+mod uri;
 
 use crate::context::Context;
 use crate::error::Result;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// Publish messages from an argument, a file or standard input
+    Publish(Box<publish::Args>),
+    /// Read messages from a queue, settling each once it was written
+    Consume(Box<consume::Args>),
+    /// Look at the first messages of a queue without taking them
+    Get(Box<get::Args>),
+    /// Declare, delete, purge and inspect queues
+    #[command(subcommand)]
+    Queue(queue::Command),
+    /// Declare and delete exchanges
+    #[command(subcommand)]
+    Exchange(exchange::Command),
+    /// Bind a queue, or an exchange, to an exchange
+    Bind(Box<bind::Args>),
+    /// Remove a binding; all that identifies it must be the same
+    Unbind(Box<bind::Args>),
+}
 
 /// Runs a verb.
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, _cx: &Context) -> Result<()> {
-    match command {}
+pub async fn run(command: Command, cx: &Context) -> Result<()> {
+    match command {
+        Command::Publish(args) => publish::run(*args, cx).await,
+        Command::Consume(args) => consume::run(*args, cx).await,
+        Command::Get(args) => get::run(*args, cx).await,
+        Command::Queue(command) => queue::run(command, cx).await,
+        Command::Exchange(command) => exchange::run(command, cx).await,
+        Command::Bind(args) => bind::bind(*args, cx).await,
+        Command::Unbind(args) => bind::unbind(*args, cx).await,
+    }
 }

@@ -1,11 +1,16 @@
 //! The AMQP connection: its flags, environment variables and profile keys.
 
+use std::str::FromStr;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Resolved, Section};
+use super::uri::{self, Uri};
+use crate::config::{Origin, Resolved, Section};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::tls::{self, CONNECTION, TlsSettings};
+use crate::values;
 
 /// Settings of an AMQP connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -23,10 +28,102 @@ pub struct Settings {
     /// Virtual host, when it is not in the URI
     #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
     pub vhost: Option<String>,
+    /// How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)
+    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION)]
+    pub mechanism: Option<Mechanism>,
+    /// How often to ask for a sign of life, as 30s; the broker's own interval when that is shorter
+    #[arg(long, value_name = "DURATION", help_heading = CONNECTION)]
+    pub heartbeat: Option<String>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]
     pub tls: TlsSettings,
+}
+
+/// How to log in (SASL).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Mechanism {
+    /// User name and password.
+    #[default]
+    Plain,
+    /// User name and password in AMQP's own form.
+    AmqPlain,
+    /// By the client certificate.
+    External,
+}
+
+impl FromStr for Mechanism {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.to_ascii_uppercase().as_str() {
+            "PLAIN" => Ok(Mechanism::Plain),
+            "AMQPLAIN" => Ok(Mechanism::AmqPlain),
+            "EXTERNAL" => Ok(Mechanism::External),
+            _ => Err(format!("unknown SASL mechanism `{text}`; allowed: PLAIN, AMQPLAIN, EXTERNAL")),
+        }
+    }
+}
+
+impl TryFrom<String> for Mechanism {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Mechanism> for &'static str {
+    fn from(mechanism: Mechanism) -> Self {
+        match mechanism {
+            Mechanism::Plain => "PLAIN",
+            Mechanism::AmqPlain => "AMQPLAIN",
+            Mechanism::External => "EXTERNAL",
+        }
+    }
+}
+
+/// Where and how to connect, every default filled in.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Host name or address, IPv6 without brackets.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+    /// Virtual host.
+    pub vhost: String,
+    /// How to log in.
+    pub mechanism: Mechanism,
+    /// Heartbeat interval in seconds; 0 takes the broker's.
+    pub heartbeat: u16,
+    /// Limit of channels; 0 takes the broker's.
+    pub channel_max: u16,
+    /// Limit of a frame in bytes.
+    pub frame_max: u32,
+    /// The URI's own limit of one attempt to connect.
+    pub connect_timeout: Option<Duration>,
+    /// The TLS settings; `None` for a plain connection.
+    pub tls: Option<TlsSettings>,
+}
+
+/// RabbitMQ's own default. Always asked for: lapin sizes its buffers by the answer, and "no limit" is more memory than
+/// there is.
+const FRAME_MAX: u32 = 131_072;
+
+impl Endpoint {
+    /// `host:port`, as errors name it.
+    pub fn address(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
 }
 
 impl Section for Settings {
@@ -36,6 +133,112 @@ impl Section for Settings {
     const LOCAL: &'static str = "amqp://guest:guest@localhost:5672/";
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
-        resolved.check_tls(&resolved.settings.tls)
+        resolved.check_tls(&resolved.settings.tls)?;
+        match resolved.settings.server {
+            Some(_) => endpoint(resolved).map(drop),
+            None => Ok(()),
+        }
     }
+}
+
+/// Puts the URI and the other keys together: what the URI says gives way to a key from the same or a stronger layer.
+///
+/// # Errors
+/// `Kind::Usage` or `Kind::Config`, by where the value came from: no server, a bad URI, TLS keys without TLS, a user without
+/// a password.
+pub fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
+    let settings = &resolved.settings;
+    let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
+    let uri = uri::parse(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
+    let tls = tls_settings(resolved, &uri)?;
+    let mechanism = settings.mechanism.filter(|_| counts(resolved, "mechanism", uri.mechanism.is_some()));
+    let mechanism = mechanism.or(uri.mechanism).unwrap_or_default();
+    let (username, password) = credentials(resolved, &uri, mechanism)?;
+    let vhost = settings.vhost.clone().filter(|_| counts(resolved, "vhost", uri.vhost.is_some()));
+    Ok(Endpoint {
+        port: uri.port.unwrap_or(if tls.is_some() { 5671 } else { 5672 }),
+        host: uri.host,
+        username,
+        password,
+        vhost: vhost.or(uri.vhost).unwrap_or_else(|| "/".to_owned()),
+        mechanism,
+        heartbeat: heartbeat(resolved)?.or(uri.heartbeat).unwrap_or(0),
+        channel_max: uri.channel_max.unwrap_or(0),
+        frame_max: uri.frame_max.filter(|m| *m > 0).unwrap_or(FRAME_MAX),
+        connect_timeout: uri.connection_timeout.filter(|t| !t.is_zero()),
+        tls,
+    })
+}
+
+/// Whether a key counts although the URI says the same thing: when the URI came from a weaker layer, or the same.
+fn counts(resolved: &Resolved<Settings>, key: &str, in_uri: bool) -> bool {
+    !in_uri || layer(resolved, key) >= layer(resolved, "server")
+}
+
+fn layer(resolved: &Resolved<Settings>, key: &str) -> u8 {
+    match resolved.origin(key) {
+        None | Some(Origin::Default | Origin::Sandbox) => 0,
+        Some(Origin::Profile { .. }) => 1,
+        Some(Origin::Environment(_)) => 2,
+        Some(Origin::Flag) => 3,
+    }
+}
+
+fn credentials(resolved: &Resolved<Settings>, uri: &Uri, mechanism: Mechanism) -> Result<(String, Secret)> {
+    let settings = &resolved.settings;
+    let username = settings.username.clone().filter(|_| counts(resolved, "username", uri.username.is_some()));
+    let password = settings.password.clone().filter(|_| counts(resolved, "password", uri.password.is_some()));
+    let username = username.or_else(|| uri.username.clone()).filter(|u| !u.is_empty());
+    let password = password.or_else(|| uri.password.clone());
+    match (username, password) {
+        _ if mechanism == Mechanism::External => Ok((String::new(), Secret::default())),
+        (Some(username), Some(password)) => Ok((username, password)),
+        // What the URI specification says of a URI without a user.
+        (None, None) => Ok(("guest".to_owned(), Secret::new("guest"))),
+        (Some(username), None) => Err(resolved
+            .fault(&["server", "username"], format!("the user `{username}` has no password"))
+            .hint("add --password env:NAME, or write it into the profile as amqp.password")),
+        (None, Some(_)) => Err(resolved
+            .fault(&["server", "password"], "a password without a user name")
+            .hint("add --username NAME, or write it into the URI")),
+    }
+}
+
+fn heartbeat(resolved: &Resolved<Settings>) -> Result<Option<u16>> {
+    let Some(text) = &resolved.settings.heartbeat else { return Ok(None) };
+    let fault = |message: String| resolved.fault(&["heartbeat"], format!("heartbeat `{text}`: {message}"));
+    let duration = values::duration(text).map_err(fault)?;
+    match u16::try_from(duration.as_secs()) {
+        Ok(seconds) if seconds > 0 && duration.subsec_nanos() == 0 => Ok(Some(seconds)),
+        _ => Err(fault("write whole seconds, from 1s to 65535s".to_owned())),
+    }
+}
+
+/// The TLS settings when there is to be TLS, the URI's parameters filled in.
+fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSettings>> {
+    let mut tls = resolved.settings.tls.clone();
+    if !tls.choice().unwrap_or(uri.tls) {
+        let keys = ["ca", "cert", "server_name", "insecure"];
+        let used: Vec<&str> =
+            keys.into_iter().filter(|k| resolved.origin(k).is_some() && counts(resolved, k, true)).collect();
+        // Keys of a weaker layer than the server's are for its own, other server.
+        if tls.is_used() && tls.plaintext.is_none() && !used.is_empty() {
+            let names = used.join(", ").replace('_', "-");
+            let message = format!("{names} needs TLS, and the server's scheme is amqp://");
+            return Err(resolved.fault(&used, message).hint("write amqps://…, or add --tls"));
+        }
+        return Ok(None);
+    }
+    tls.server_name = tls.server_name.or_else(|| uri.server_name.clone());
+    if tls.cert.is_none() && tls.key.is_none() {
+        (tls.cert, tls.key) = (uri.cert.clone(), uri.key.clone());
+    }
+    if tls.ca.is_none() && !tls.is_insecure() {
+        tls.ca = uri.ca.clone();
+        tls.insecure = tls.insecure.or(uri.insecure.then_some(true));
+    }
+    if let Some(fault) = tls.fault() {
+        return Err(resolved.fault(&["server"], fault.message).hint(fault.hint));
+    }
+    Ok(Some(tls))
 }

@@ -1,0 +1,108 @@
+//! What the administrative verbs share: arguments of declarations, and the short connection they work on.
+
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+
+use super::client::Client;
+use super::settings::{self, Settings};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::message::amqp_json;
+
+/// `--argument key=value`, for whatever has no flag of its own.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ArgumentArgs {
+    /// Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string.
+    /// May be repeated
+    #[arg(long = "argument", short = 'A', value_name = "KEY=VALUE", value_parser = argument)]
+    arguments: Vec<(ShortString, AMQPValue)>,
+}
+
+fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
+    let (name, value) =
+        text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write KEY=VALUE, as x-max-length=10")?;
+    let value = match serde_json::from_str(value) {
+        Ok(json) => amqp_json::read_value(&json)?,
+        Err(_) => AMQPValue::LongString(value.into()),
+    };
+    Ok((amqp_json::short_string(name)?, value))
+}
+
+impl ArgumentArgs {
+    /// The table: the named ones first, each of which the free ones may not contradict.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for one that is given twice.
+    pub fn table(&self, named: Vec<(&'static str, Option<AMQPValue>)>) -> Result<FieldTable> {
+        let mut table = FieldTable::default();
+        for (name, value) in named {
+            if let Some(value) = value {
+                table.insert(name.into(), value);
+            }
+        }
+        for (name, value) in &self.arguments {
+            if table.contains_key(name.as_str()) {
+                return Err(Error::usage(format!("the argument `{name}` is given twice")));
+            }
+            table.insert(name.clone(), value.clone());
+        }
+        Ok(table)
+    }
+}
+
+/// A text as an AMQP argument.
+pub fn text(value: &Option<String>) -> Option<AMQPValue> {
+    value.as_ref().map(|v| AMQPValue::LongString(v.as_str().into()))
+}
+
+/// A number as an AMQP argument.
+///
+/// # Errors
+/// `Kind::Usage` when it is too large for AMQP.
+pub fn number(value: Option<u64>) -> Result<Option<AMQPValue>> {
+    value
+        .map(|n| {
+            i64::try_from(n).map(AMQPValue::LongLongInt).map_err(|_| Error::usage(format!("{n} is too large a number")))
+        })
+        .transpose()
+}
+
+/// A duration as an AMQP argument: milliseconds.
+///
+/// # Errors
+/// As [`number`].
+pub fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
+    number(value.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
+}
+
+/// A name of a queue, an exchange or a key.
+///
+/// # Errors
+/// `Kind::Usage` when it is over AMQP's 255 bytes.
+pub fn name(text: &str) -> Result<ShortString> {
+    amqp_json::short_string(text).map_err(Error::usage)
+}
+
+/// Connects, works on one channel until that ends or the command has to stop, and says goodbye.
+///
+/// # Errors
+/// As [`Client::connect`], and those of `work`.
+pub async fn on_channel<T>(
+    settings: &Settings,
+    cx: &Context,
+    work: impl AsyncFnOnce(&Channel) -> Result<T>,
+) -> Result<T> {
+    let endpoint = settings::endpoint(&cx.settings(settings)?)?;
+    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+    let done = cx
+        .shutdown
+        .or_stop(async {
+            let channel = client.channel().await?;
+            work(&channel).await
+        })
+        .await;
+    client.close().await;
+    done
+}

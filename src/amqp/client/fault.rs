@@ -1,0 +1,111 @@
+//! What lapin's errors mean, in the terms of the exit table.
+
+use lapin::ErrorKind as Lapin;
+use lapin::protocol::AMQPError;
+
+use super::transport;
+use crate::amqp::settings::{Endpoint, Mechanism};
+use crate::error::{Error, Kind};
+
+/// Reply codes (AMQP 0-9-1, section 1.2, and RabbitMQ's amqp-0-9-1-errata).
+const CONNECTION_FORCED: u16 = 320;
+const ACCESS_REFUSED: u16 = 403;
+const NOT_ALLOWED: u16 = 530;
+
+/// Who ended the work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The broker said no: what it answered is final.
+    Answer,
+    /// The connection is gone: what was under way is unknown.
+    Lost,
+}
+
+impl Cause {
+    /// The cause of an error.
+    pub fn of(error: &lapin::Error) -> Cause {
+        match error.kind() {
+            Lapin::ProtocolError(e) if e.get_id() != CONNECTION_FORCED => Cause::Answer,
+            _ => Cause::Lost,
+        }
+    }
+}
+
+/// An error of an open connection; `doing` says what failed and names the queue or exchange.
+pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
+    let doing = doing.into();
+    match error.kind() {
+        Lapin::ProtocolError(answer) => {
+            let kind = match answer.get_id() {
+                ACCESS_REFUSED => Kind::Auth,
+                CONNECTION_FORCED => Kind::Connect,
+                _ => Kind::Refused,
+            };
+            Error::new(kind, doing).because(said(answer))
+        }
+        Lapin::ParsingError(_) => Error::new(Kind::Refused, doing)
+            .because("the broker sent a message that cannot be read: a routing key, header name or property in it is not UTF-8")
+            .hint("the message is still in its queue; take it out with a client that does not look at names, or purge the queue"),
+        Lapin::MissingHeartbeatError => {
+            Error::new(Kind::Connect, doing).because("the connection was lost: no heartbeat came for two intervals")
+        }
+        Lapin::IOError(e) => Error::new(Kind::Connect, doing).because(format!("the connection was lost: {e}")),
+        Lapin::InvalidConnectionState(_) | Lapin::InvalidChannelState(..) | Lapin::InvalidChannel(_) => {
+            Error::new(Kind::Connect, doing).because("the connection was lost")
+        }
+        _ => Error::new(Kind::Connect, doing).because(error.clone()),
+    }
+}
+
+/// `404 NOT_FOUND - no queue 'x' in vhost '/'`.
+fn said(answer: &AMQPError) -> String {
+    let text = answer.get_message().as_str();
+    format!("the broker answered {} {text}", answer.get_id())
+}
+
+/// An error between the open socket and the open connection.
+pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint) -> Error {
+    match error.kind() {
+        Lapin::ProtocolError(answer) => refused(answer, endpoint),
+        Lapin::IOError(_) | Lapin::ParsingError(_) | Lapin::InvalidConnectionState(_)
+            if endpoint.tls.is_none() && transport::speaks_tls(endpoint).await =>
+        {
+            Error::new(Kind::Tls, "the server speaks TLS on this port")
+                .hint("write amqps:// instead of amqp://, or add --tls")
+        }
+        Lapin::ParsingError(_) | Lapin::InvalidProtocolVersion(_) => {
+            Error::new(Kind::Connect, "the server does not speak AMQP 0-9-1")
+                .hint("check the port; RabbitMQ's is 5672, with TLS 5671")
+        }
+        Lapin::IOError(e) => {
+            Error::new(Kind::Connect, "the connection was closed in the AMQP handshake").because(e.to_string())
+        }
+        _ => Error::new(Kind::Connect, "the AMQP handshake failed").because(error.clone()),
+    }
+}
+
+fn refused(answer: &AMQPError, endpoint: &Endpoint) -> Error {
+    let (user, vhost) = (&endpoint.username, &endpoint.vhost);
+    match answer.get_id() {
+        ACCESS_REFUSED if endpoint.mechanism == Mechanism::External => {
+            Error::new(Kind::Auth, "the login by client certificate was refused")
+                .because(said(answer))
+                .hint("RabbitMQ takes the user from the certificate's name; is it given with --cert and --key?")
+        }
+        ACCESS_REFUSED => Error::new(Kind::Auth, format!("the login of user `{user}` was refused"))
+            .because(said(answer))
+            .hint("check the user name and the password; `guest` may log in from the broker's own machine only"),
+        // One code for a virtual host that is not there and one that the user may not use; only the text differs.
+        NOT_ALLOWED if !answer.get_message().as_str().contains("not found") => {
+            Error::new(Kind::Auth, format!("user `{user}` may not use the virtual host `{vhost}`"))
+                .because(said(answer))
+        }
+        NOT_ALLOWED => Error::new(Kind::Refused, format!("there is no virtual host `{vhost}`"))
+            .because(said(answer))
+            .hint("in the URI it stands behind the host, a `/` in it as %2F; the default is `/`"),
+        _ => {
+            let kind = if answer.get_id() == CONNECTION_FORCED { Kind::Connect } else { Kind::Refused };
+            Error::new(kind, "the broker refused the connection").because(said(answer))
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! The wire: connecting, what goes out and comes in, and what the broker's answers mean.
+
+mod fault;
+mod message;
+mod publisher;
+mod runtime;
+mod transport;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::Stream;
+use lapin::tcp::AsyncTcpStream;
+use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+
+pub use fault::{Cause, fault};
+pub use message::{Outgoing, incoming};
+pub use publisher::{Outcome, Publisher};
+
+use super::settings::{Endpoint, Mechanism};
+use crate::connect::{CONNECT_TIMEOUT, Policy};
+use crate::error::Result;
+use crate::shutdown::Shutdown;
+
+/// How long a goodbye may take: a blocked or stuck broker never answers it.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// An open connection.
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+}
+
+impl Client {
+    /// Connects as the policy says.
+    ///
+    /// # Errors
+    /// `Kind::Connect`, `Kind::Tls`, `Kind::Auth`, `Kind::Deadline`; `Kind::Refused` for a virtual host that is not there.
+    pub async fn connect(endpoint: &Endpoint, policy: &Policy, shutdown: &Shutdown) -> Result<Client> {
+        let mut policy = *policy;
+        // The URI's own limit gives way to a flag.
+        if let (Some(limit), CONNECT_TIMEOUT) = (endpoint.connect_timeout, policy.connect_timeout) {
+            policy.connect_timeout = limit;
+        }
+        let tls = transport::Tls::prepare(endpoint)?;
+        let connection = policy
+            .connect(shutdown, |_| async {
+                open(endpoint, &tls).await.map_err(|e| e.context(format!("cannot connect to {}", endpoint.address())))
+            })
+            .await?;
+        Ok(Client { connection })
+    }
+
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// As [`fault`].
+    pub async fn channel(&self) -> Result<Channel> {
+        self.connection.create_channel().await.map_err(|e| fault(&e, "cannot open a channel"))
+    }
+
+    /// What happens to the connection as a whole, from now on.
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+        Box::pin(self.connection.events_listener())
+    }
+
+    /// Says goodbye. What is not settled by then goes back to its queue.
+    pub async fn close(self) {
+        // Whether the answer came or not, the process has nothing more to do with the connection.
+        let _ = tokio::time::timeout(CLOSE, self.connection.close(200, "OK".into())).await;
+    }
+}
+
+/// One attempt.
+async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>) -> Result<Connection> {
+    let stream = transport::open(endpoint, tls).await?;
+    let slot = Mutex::new(Some(AsyncTcpStream::Plain(stream)));
+    let connect = async move |_, _| {
+        let stream = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // There is no second attempt: without recovery lapin connects once.
+        stream.ok_or_else(|| std::io::Error::from(std::io::ErrorKind::NotConnected).into())
+    };
+    let properties = ConnectionProperties::default()
+        .with_client_property("product".into(), "mscomm".into())
+        .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
+        .with_connection_name(format!("mscomm {}", std::process::id()).into());
+    match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
+        Ok(connection) => Ok(connection),
+        Err(error) => Err(fault::handshake(&error, endpoint).await),
+    }
+}
+
+/// What lapin needs to know of an endpoint; the transport is ours already.
+fn uri(endpoint: &Endpoint) -> AMQPUri {
+    AMQPUri {
+        scheme: AMQPScheme::AMQP,
+        authority: AMQPAuthority {
+            userinfo: AMQPUserInfo {
+                username: endpoint.username.clone(),
+                password: endpoint.password.expose().to_owned(),
+            },
+            host: endpoint.host.clone(),
+            port: endpoint.port,
+        },
+        vhost: endpoint.vhost.clone(),
+        query: AMQPQueryString {
+            frame_max: Some(endpoint.frame_max),
+            channel_max: Some(endpoint.channel_max),
+            heartbeat: Some(endpoint.heartbeat),
+            connection_timeout: None,
+            auth_mechanism: Some(match endpoint.mechanism {
+                Mechanism::Plain => SASLMechanism::Plain,
+                Mechanism::AmqPlain => SASLMechanism::AMQPlain,
+                Mechanism::External => SASLMechanism::External,
+            }),
+        },
+    }
+}

@@ -1,0 +1,256 @@
+//! Publishing with many messages in flight: a bounded window, in order, each message's fate known by its input line.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use lapin::message::BasicReturnMessage;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation};
+
+use super::{Cause, Outgoing, fault};
+use crate::error::Result;
+
+/// The limit of the bodies in flight together. One message may be larger, alone.
+const WINDOW_BYTES: usize = 32 * 1024 * 1024;
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The broker has taken responsibility for it.
+    Confirmed,
+    /// It was written to the connection, and nobody asked for more.
+    Written,
+    /// The broker said that it did not take it.
+    Nacked,
+    /// Mandatory, and no queue wanted it: the broker's words.
+    Returned(String),
+    /// It was refused with the channel, or never left.
+    Failed,
+    /// It was under way when the connection or the channel ended.
+    Unknown,
+}
+
+type Answer = lapin::Result<Confirmation>;
+
+enum State {
+    Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),
+    Done(Answer),
+}
+
+struct InFlight {
+    line: u64,
+    bytes: usize,
+    state: State,
+    /// It failed before anything was written.
+    unsent: bool,
+    exchange: String,
+    /// Kept for mandatory messages only: what a return is recognised by.
+    sent: Option<Sent>,
+    returned: Option<String>,
+}
+
+struct Sent {
+    digest: u64,
+    properties: BasicProperties,
+}
+
+/// A channel for publishing.
+pub struct Publisher {
+    channel: Channel,
+    confirm: bool,
+    mandatory: bool,
+    window: usize,
+    in_flight: VecDeque<InFlight>,
+    bytes: usize,
+}
+
+impl Publisher {
+    /// Prepares the channel. `window` is how many messages may wait for their confirm.
+    ///
+    /// # Errors
+    /// As [`fault()`].
+    pub async fn new(channel: Channel, confirm: bool, mandatory: bool, window: usize) -> Result<Publisher> {
+        if confirm {
+            channel
+                .confirm_select(ConfirmSelectOptions::default())
+                .await
+                .map_err(|e| fault(&e, "cannot ask for publisher confirms"))?;
+        }
+        Ok(Publisher { channel, confirm, mandatory, window, in_flight: VecDeque::new(), bytes: 0 })
+    }
+
+    /// True when another message may be submitted.
+    pub fn has_room(&self) -> bool {
+        self.in_flight.len() < self.window && self.bytes < WINDOW_BYTES
+    }
+
+    /// True when nothing is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Hands a message to the connection; its fate comes from [`Publisher::settled`].
+    pub fn submit(&mut self, line: u64, message: Outgoing) {
+        let sent = self.mandatory.then(|| Sent {
+            digest: digest(message.exchange.as_str(), message.routing_key.as_str(), &message.body),
+            properties: message.properties.clone(),
+        });
+        let exchange = message.exchange.as_str().to_owned();
+        let bytes = message.body.len();
+        let (channel, confirm) = (self.channel.clone(), self.confirm);
+        let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
+        let work = async move {
+            let Outgoing { exchange, routing_key, properties, body } = message;
+            let written = channel.basic_publish(exchange, routing_key, options, &body, properties).await?;
+            if confirm { written.await } else { Ok(Confirmation::NotRequested) }
+        };
+        let mut state = State::Waiting(Box::pin(work));
+        // The first poll puts the frames into lapin's queue, in this order; nobody needs to be woken for it yet.
+        let unsent =
+            state.poll(&mut Context::from_waker(Waker::noop())).is_ready() && matches!(state, State::Done(Err(_)));
+        self.bytes += bytes;
+        self.in_flight.push_back(InFlight { line, bytes, state, unsent, exchange, sent, returned: None });
+    }
+
+    /// Waits until the oldest message is settled, and reports it with all that are settled behind it. Losing the future
+    /// loses nothing.
+    ///
+    /// # Errors
+    /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
+        std::future::poll_fn(|cx| match self.in_flight.front_mut() {
+            Some(head) => head.state.poll(cx),
+            None => Poll::Pending,
+        })
+        .await;
+        if self.mandatory {
+            self.collect_returns();
+        }
+        while let Some(head) = self.in_flight.front_mut() {
+            if head.state.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                return Ok(());
+            }
+            if let State::Done(Err(error)) = &head.state {
+                let error = error.clone();
+                self.fail_all(&error, report);
+                return Err(error);
+            }
+            if let Some(head) = self.in_flight.pop_front() {
+                self.bytes -= head.bytes;
+                report(head.line, head.outcome());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
+        if self.mandatory {
+            self.collect_returns();
+        }
+        for mut message in self.in_flight.drain(..) {
+            let waiting = message.state.poll(&mut Context::from_waker(Waker::noop())).is_pending();
+            let line = message.line;
+            report(line, if waiting { Outcome::Unknown } else { message.outcome() });
+        }
+        self.bytes = 0;
+    }
+
+    /// Finds the message of each return that came. lapin hangs a return on any confirm, and a confirm of many messages is
+    /// handed out in no order; but once the oldest message is confirmed, its return hangs on one that is confirmed too,
+    /// as soon as lapin has worked off the frame that confirmed it.
+    fn collect_returns(&mut self) {
+        // This takes the lock under which lapin works off such a frame.
+        drop(std::pin::pin!(self.channel.wait_for_confirms()).poll(&mut Context::from_waker(Waker::noop())));
+        let mut returns = Vec::new();
+        for message in &mut self.in_flight {
+            if message.state.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+                && let State::Done(Ok(Confirmation::Ack(hung) | Confirmation::Nack(hung))) = &mut message.state
+            {
+                returns.extend(hung.take());
+            }
+        }
+        for returned in returns {
+            self.mark_returned(&returned);
+        }
+    }
+
+    /// The oldest message with the same content: returns come in the order in which the messages were published.
+    fn mark_returned(&mut self, returned: &BasicReturnMessage) {
+        let digest = digest(returned.exchange.as_str(), returned.routing_key.as_str(), &returned.data);
+        let fits = |m: &InFlight| m.returned.is_none() && m.sent.as_ref().is_some_and(|s| s.digest == digest);
+        let same = |m: &InFlight| m.sent.as_ref().is_some_and(|s| s.properties == returned.properties);
+        // RabbitMQ takes some headers out (`BCC`), so that the properties only decide between equal bodies.
+        let at =
+            self.in_flight.iter().position(|m| fits(m) && same(m)).or_else(|| self.in_flight.iter().position(fits));
+        if let Some(message) = at.and_then(|at| self.in_flight.get_mut(at)) {
+            message.returned = Some(format!(
+                "{} {}, exchange `{}`, routing key `{}`",
+                returned.reply_code, returned.reply_text, returned.exchange, returned.routing_key
+            ));
+        }
+    }
+
+    /// The channel is gone. The message that it was closed for, and those behind it, were not taken: the broker drops all
+    /// that follows. Those before it may have been taken without a confirm.
+    fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
+        let culprit = match (Cause::of(error), error.kind()) {
+            (Cause::Answer, lapin::ErrorKind::ProtocolError(answer)) => {
+                let text = answer.get_message().as_str();
+                self.in_flight.iter().position(|m| text.contains(&format!("'{}'", m.exchange)))
+            }
+            _ => None,
+        };
+        let alone = self.in_flight.len() == 1 && Cause::of(error) == Cause::Answer;
+        for (i, mut message) in self.in_flight.drain(..).enumerate() {
+            let waiting = message.state.poll(&mut Context::from_waker(Waker::noop())).is_pending();
+            let lost = waiting || matches!(message.state, State::Done(Err(_)));
+            let line = message.line;
+            let outcome = match lost {
+                false => message.outcome(),
+                true if message.unsent || alone || culprit.is_some_and(|c| i >= c) => Outcome::Failed,
+                true => Outcome::Unknown,
+            };
+            report(line, outcome);
+        }
+        self.bytes = 0;
+    }
+}
+
+impl State {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Waiting(work) = self {
+            match work.as_mut().poll(cx) {
+                Poll::Ready(answer) => *self = State::Done(answer),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl InFlight {
+    fn outcome(self) -> Outcome {
+        match (self.returned, self.state) {
+            (Some(text), _) => Outcome::Returned(text),
+            (None, State::Done(Ok(Confirmation::Ack(_)))) => Outcome::Confirmed,
+            (None, State::Done(Ok(Confirmation::Nack(_)))) => Outcome::Nacked,
+            (None, State::Done(Ok(Confirmation::NotRequested))) => Outcome::Written,
+            (None, State::Done(Err(_)) | State::Waiting(_)) => Outcome::Unknown,
+        }
+    }
+}
+
+fn digest(exchange: &str, routing_key: &str, body: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (exchange, routing_key, body).hash(&mut hasher);
+    hasher.finish()
+}
+
+impl std::fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Publisher").field("in_flight", &self.in_flight.len()).field("bytes", &self.bytes).finish()
+    }
+}

@@ -1,0 +1,205 @@
+//! `amqp consume`.
+
+mod reader;
+
+use std::time::Duration;
+
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Consumer};
+
+use self::reader::{End, Reader};
+use super::arguments::{ArgumentArgs, name};
+use super::client::{Client, fault};
+use super::queue::look_at;
+use super::settings::{self, Settings};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::message::Time;
+use crate::output::{MessageWriter, OutputArgs, Progress};
+use crate::values;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the queue
+    #[arg(value_name = "QUEUE")]
+    queue: String,
+    /// Stop after so many messages; only these are taken
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Stop when no message came for so long, as 5s
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    idle_timeout: Option<Duration>,
+    /// Stop when the messages that were there at the start are read
+    #[arg(long)]
+    until_end: bool,
+    /// How many messages the broker may send ahead of their acknowledgement
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
+    prefetch: u16,
+    /// What happens to a message that was written.
+    #[command(flatten)]
+    settle: SettleArgs,
+    /// Refuse to share the queue with other consumers
+    #[arg(long)]
+    exclusive: bool,
+    /// Name of this consumer at the broker
+    #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true)]
+    consumer_tag: String,
+    /// Where to begin in a stream: first, last, next, an offset, or a time in RFC 3339
+    #[arg(long, value_name = "OFFSET", value_parser = offset)]
+    offset: Option<AMQPValue>,
+    /// Arguments of the consumer, as x-priority=10.
+    #[command(flatten)]
+    arguments: ArgumentArgs,
+    /// How messages are written.
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Exactly one way to settle.
+#[derive(Debug, Clone, Copy, clap::Args)]
+#[group(multiple = false)]
+struct SettleArgs {
+    /// Take each message out of the queue once it was written (the default)
+    #[arg(long)]
+    ack: bool,
+    /// Reject each message once it was written: it is dropped, or goes to the dead-letter exchange
+    #[arg(long)]
+    nack: bool,
+    /// Put all messages back at the end: each is read once, up to 65535
+    #[arg(long)]
+    requeue: bool,
+    /// Take each message out as it arrives, before it is written: it is lost when writing fails
+    #[arg(long)]
+    no_ack: bool,
+}
+
+/// What happens to a message, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settle {
+    Ack,
+    Nack,
+    Requeue,
+    /// Not the protocol's `no_ack`, under which the broker sends without limit, more than was asked for and more than
+    /// there is memory for.
+    OnArrival,
+}
+
+impl SettleArgs {
+    fn mode(self) -> Settle {
+        match self {
+            SettleArgs { nack: true, .. } => Settle::Nack,
+            SettleArgs { requeue: true, .. } => Settle::Requeue,
+            SettleArgs { no_ack: true, .. } => Settle::OnArrival,
+            SettleArgs { ack: _, .. } => Settle::Ack,
+        }
+    }
+}
+
+fn offset(text: &str) -> Result<AMQPValue, String> {
+    Ok(match text {
+        "first" | "last" | "next" => AMQPValue::LongString(text.into()),
+        _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+            AMQPValue::LongLongInt(text.parse().map_err(|_| format!("{text} is too large an offset"))?)
+        }
+        _ => {
+            let time = Time::parse(text).map_err(|e| format!("{e}; or one of first, last, next, or a number"))?;
+            AMQPValue::Timestamp(time.seconds().ok_or("there is no offset before 1970")?)
+        }
+    })
+}
+
+/// Reads a queue.
+///
+/// # Errors
+/// `Kind::Unmet` for fewer messages than `--count`; `Kind::Refused` when the queue is not there or is deleted meanwhile;
+/// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let queue = name(&args.queue)?;
+    let tag = name(&args.consumer_tag)?;
+    let arguments = args.arguments.table(vec![("x-stream-offset", args.offset.clone())])?;
+    let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
+    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+    let settle = args.settle.mode();
+    let prefetch = prefetch(&args, settle);
+    let opened = cx.shutdown.or_stop(async {
+        let channel = client.channel().await?;
+        // A channel of its own, because a refused question closes it.
+        let probe = if args.until_end { Some(client.channel().await?) } else { None };
+        let limit = match &probe {
+            Some(probe) => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
+            None => None,
+        };
+        let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
+        let consumer = consume(&channel, prefetch, queue, tag, options, arguments).await?;
+        Ok((channel, probe, limit, consumer))
+    });
+    let (channel, probe, limit, consumer) = match opened.await {
+        Ok(opened) => opened,
+        Err(error) => {
+            client.close().await;
+            return Err(error);
+        }
+    };
+    let mut reader = Reader {
+        queue: &args.queue,
+        channel,
+        consumer,
+        probe,
+        limit,
+        count: args.count,
+        idle: args.idle_timeout,
+        prefetch: u64::from(prefetch),
+        settle,
+        writer,
+        progress: Progress::reader(&cx.terminal, "read"),
+        read: 0,
+        settled: 0,
+        bytes: 0,
+        cx,
+    };
+    let ended = reader.read_all().await;
+    let concluded = reader.conclude(ended).await;
+    client.close().await;
+    concluded
+}
+
+/// The broker need not send more than will be read; what is put back at the end has to be held until then.
+fn prefetch(args: &Args, settle: Settle) -> u16 {
+    let most = if settle == Settle::Requeue { u16::MAX } else { args.prefetch };
+    args.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
+}
+
+async fn consume(
+    channel: &Channel,
+    prefetch: u16,
+    queue: lapin::types::ShortString,
+    tag: lapin::types::ShortString,
+    options: BasicConsumeOptions,
+    arguments: FieldTable,
+) -> Result<Consumer> {
+    let doing = format!("cannot consume from queue `{queue}`");
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(|e| fault(&e, doing.as_str()))?;
+    channel.basic_consume(queue, tag, options, arguments).await.map_err(|e| fault(&e, doing))
+}
+
+/// What a reader that stopped by itself ends with.
+fn verdict(end: End, read: u64, count: Option<u64>, queue: &str) -> Result<()> {
+    let missing = count.filter(|n| read < *n);
+    match (end, missing) {
+        (End::Stopped(reason), _) => Err(reason.error()),
+        (End::Cancelled, _) => {
+            Err(Error::refused(format!("queue `{queue}` was deleted, or the broker cancelled its consumer")))
+        }
+        (End::Failed(error), _) => Err(fault(&error, format!("cannot consume from queue `{queue}`"))),
+        (_, None) => Ok(()),
+        (_, Some(count)) => {
+            Err(Error::new(Kind::Unmet, format!("{read} messages came from queue `{queue}`, fewer than {count}")))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What became of the messages: counted, and told by input line.
+
+use crate::amqp::client::Outcome;
+use crate::error::{Error, Kind};
+
+/// How many ranges of lines an error names.
+const NAMED: usize = 50;
+
+/// Lines in ascending order, as ranges.
+#[derive(Debug, Default)]
+pub struct Lines(Vec<(u64, u64)>);
+
+impl Lines {
+    fn push(&mut self, line: u64) {
+        match self.0.last_mut() {
+            Some((_, last)) if *last + 1 >= line => *last = line,
+            _ => self.0.push((line, line)),
+        }
+    }
+}
+
+impl std::fmt::Display for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let one = matches!(self.0.as_slice(), [(first, last)] if first == last);
+        f.write_str(if one { "input line " } else { "input lines " })?;
+        for (i, (first, last)) in self.0.iter().take(NAMED).enumerate() {
+            let comma = if i > 0 { ", " } else { "" };
+            match first == last {
+                true => write!(f, "{comma}{first}")?,
+                false => write!(f, "{comma}{first}-{last}")?,
+            }
+        }
+        match self.0.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more ranges"),
+        }
+    }
+}
+
+/// The account of one command.
+#[derive(Debug, Default)]
+pub struct Account {
+    sent: u64,
+    confirmed: u64,
+    written: u64,
+    failed: u64,
+    unknown: u64,
+    unknown_lines: Lines,
+    /// Failures of the same kind on neighbouring lines, not told yet.
+    run: Option<(Outcome, Lines)>,
+    untold: Vec<String>,
+}
+
+impl Account {
+    /// Counts one message more that was handed to the connection.
+    pub fn submitted(&mut self) {
+        self.sent += 1;
+    }
+
+    /// Enters the fate of a message.
+    pub fn settle(&mut self, line: u64, outcome: Outcome) {
+        match outcome {
+            Outcome::Confirmed => self.confirmed += 1,
+            Outcome::Written => self.written += 1,
+            Outcome::Unknown => {
+                self.unknown += 1;
+                self.unknown_lines.push(line);
+            }
+            Outcome::Nacked | Outcome::Returned(_) | Outcome::Failed => {
+                self.failed += 1;
+                match &mut self.run {
+                    Some((same, lines))
+                        if *same == outcome && lines.0.last().is_some_and(|(_, last)| last + 1 >= line) =>
+                    {
+                        lines.push(line);
+                    }
+                    _ => {
+                        self.end_run();
+                        self.run = Some((outcome, Lines(vec![(line, line)])));
+                    }
+                }
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        let Some((outcome, lines)) = self.run.take() else { return };
+        let what = match outcome {
+            Outcome::Nacked => "not accepted by the broker (nack)".to_owned(),
+            Outcome::Returned(text) => format!("returned by the broker: {text}"),
+            _ => "not published".to_owned(),
+        };
+        self.untold.push(format!("{lines}: {what}"));
+    }
+
+    /// The failures that were not told yet; all of them with `all`, else the run that may still grow is kept.
+    pub fn news(&mut self, all: bool) -> Vec<String> {
+        if all {
+            self.end_run();
+        }
+        std::mem::take(&mut self.untold)
+    }
+
+    /// How many messages are settled.
+    pub fn settled(&self) -> u64 {
+        self.confirmed + self.written + self.failed + self.unknown
+    }
+
+    /// True when every message that was sent is confirmed, or written where no confirm was asked for.
+    pub fn is_well(&self) -> bool {
+        self.failed == 0 && self.unknown == 0
+    }
+
+    /// The last line of the account.
+    pub fn summary(&self, confirm: bool) -> String {
+        let Account { sent, confirmed, failed, unknown, .. } = self;
+        match confirm {
+            true => format!("sent {sent}, confirmed {confirmed}, failed {failed}, unknown {unknown}"),
+            false => format!("sent {sent}, none confirmed (--no-confirm), failed {failed}, unknown {unknown}"),
+        }
+    }
+
+    /// The error that the account alone calls for.
+    pub fn error(&self) -> Option<Error> {
+        if self.unknown > 0 {
+            let message = format!("outcome unknown: {} ({})", self.unknown, self.unknown_lines);
+            return Some(
+                Error::new(Kind::Partial, message)
+                    .hint("these messages may or may not have been taken; nothing was sent twice"),
+            );
+        }
+        (self.failed > 0).then(|| Error::refused(format!("{} of {} messages were not taken", self.failed, self.sent)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_together() {
+        let mut account = Account::default();
+        let returned = || Outcome::Returned("312 NO_ROUTE".to_owned());
+        for (line, outcome) in [
+            (1, returned()),
+            (2, returned()),
+            (3, Outcome::Confirmed),
+            (4, returned()),
+            (5, Outcome::Nacked),
+            (6, Outcome::Unknown),
+            (7, Outcome::Unknown),
+            (9, Outcome::Unknown),
+        ] {
+            account.submitted();
+            account.settle(line, outcome);
+        }
+        assert_eq!(account.news(false).len(), 2);
+        assert_eq!(account.news(true), ["input line 5: not accepted by the broker (nack)"]);
+        assert_eq!(account.summary(true), "sent 8, confirmed 1, failed 4, unknown 3");
+        let error = account.error().expect("an error");
+        assert_eq!((error.kind(), error.chain().as_str()), (Kind::Partial, "outcome unknown: 3 (input lines 6-7, 9)"));
+    }
+}

@@ -1,0 +1,260 @@
+//! `amqp publish`.
+
+mod account;
+mod overrides;
+
+use futures_util::{Stream, StreamExt};
+use lapin::Event;
+
+use self::account::Account;
+use self::overrides::{Overrides, PropertyArgs};
+use super::client::{Client, Publisher, fault};
+use super::settings::{self, Settings};
+use crate::cli::args::RecordArgs;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::message::input::{Decoder, Input, Mode, Step};
+use crate::output::Progress;
+use crate::values::{Delimiter, delimiter};
+
+/// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
+const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest message");
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Exchange to publish to; the default exchange if not given, where the routing key names a queue
+    #[arg(short, long, value_name = "EXCHANGE")]
+    exchange: Option<String>,
+    /// Routing key
+    #[arg(short = 'k', long, value_name = "KEY")]
+    routing_key: Option<String>,
+    /// What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN
+    #[arg(short = 'K', long, value_name = "TEXT", value_parser = delimiter, conflicts_with = "routing_key")]
+    key_delimiter: Option<Delimiter>,
+    /// The data.
+    #[command(flatten)]
+    records: RecordArgs,
+    /// Properties and headers.
+    #[command(flatten)]
+    properties: PropertyArgs,
+    /// Fail for messages that no queue wants, instead of dropping them
+    #[arg(long, conflicts_with = "no_confirm")]
+    mandatory: bool,
+    /// Do not ask the broker to confirm: faster, and nobody knows what arrived
+    #[arg(long)]
+    no_confirm: bool,
+    /// How many messages may wait for their confirm
+    #[arg(long, value_name = "COUNT", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..))]
+    window: u32,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Publishes.
+///
+/// # Errors
+/// `Kind::Usage` for bad data, once what stands before it is confirmed; `Kind::Refused` for nacks, returns and an exchange
+/// that is not there; `Kind::Partial` when the fate of a message is unknown; as [`Client::connect`].
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let overrides = Overrides::new(args.exchange, args.routing_key, args.properties)?;
+    let own_keys = args.key_delimiter.is_some() || args.records.input == Some(Mode::Json);
+    if overrides.lacks_destination() && !own_keys {
+        return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
+            .hint("add -k QUEUE to publish to a queue, or -e EXCHANGE"));
+    }
+    let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let input = args.records.open(args.key_delimiter.as_ref(), MAX_MESSAGE)?;
+    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+    let events = client.events();
+    let window = usize::try_from(args.window).unwrap_or(usize::MAX);
+    let publisher = cx
+        .shutdown
+        .or_stop(async { Publisher::new(client.channel().await?, !args.no_confirm, args.mandatory, window).await })
+        .await?;
+    let mut work = Work {
+        decoder: Decoder::of(&input),
+        progress: Progress::writer(&cx.terminal, "published", input.size()),
+        input,
+        overrides,
+        publisher,
+        account: Account::default(),
+        failure: None,
+        blocked: false,
+        cx,
+    };
+    work.publish(events).await;
+    let Work { account, mut failure, progress, .. } = work;
+    if args.no_confirm && failure.is_none() {
+        // The broker answers in order: after this, a refusal of what was written would have come.
+        failure = cx.shutdown.or_stop(async { client.channel().await.map(drop) }).await.err();
+    }
+    drop(progress);
+    client.close().await;
+    conclude(account, failure, !args.no_confirm, cx)
+}
+
+/// Prints the account, and says how it all ended.
+fn conclude(account: Account, failure: Option<Error>, confirm: bool, cx: &Context) -> Result<()> {
+    let summary = account.summary(confirm);
+    match account.is_well() && failure.is_none() {
+        true => cx.terminal.note(summary),
+        false => cx.terminal.warn(summary),
+    }
+    match (failure, account.error()) {
+        (None, None) => Ok(()),
+        (None, Some(error)) | (Some(error), None) => Err(error),
+        (Some(failure), Some(unknown)) => {
+            // A lost connection as such is the lesser news.
+            if failure.kind() == Kind::Connect && unknown.kind() == Kind::Partial {
+                return Err(unknown.because(failure));
+            }
+            if unknown.kind() == Kind::Partial {
+                cx.terminal.warn(unknown.chain());
+            }
+            Err(failure)
+        }
+    }
+}
+
+struct Work<'a> {
+    input: Input,
+    decoder: Decoder,
+    overrides: Overrides,
+    publisher: Publisher,
+    account: Account,
+    progress: Progress,
+    /// What ended the reading of the input.
+    failure: Option<Error>,
+    blocked: bool,
+    cx: &'a Context,
+}
+
+impl Work<'_> {
+    async fn publish(&mut self, mut events: impl Stream<Item = Event> + Unpin) {
+        let mut ended = false;
+        loop {
+            let full = ended || self.fill(&mut ended);
+            self.progress.set(self.account.settled(), self.input.consumed());
+            self.tell(false);
+            if ended && self.publisher.is_empty() {
+                break;
+            }
+            let (account, publisher) = (&mut self.account, &mut self.publisher);
+            let mut report = |line, outcome| account.settle(line, outcome);
+            tokio::select! {
+                biased;
+                reason = self.cx.shutdown.stopped() => {
+                    self.failure = Some(reason.error());
+                    return self.drain().await;
+                }
+                settled = publisher.settled(&mut report) => {
+                    if let Err(error) = settled {
+                        self.lost(&error);
+                        break;
+                    }
+                }
+                Some(event) = events.next() => if self.happened(event) { break },
+                more = self.input.more(), if !full => {
+                    if let Err(error) = more {
+                        (self.failure, ended) = (Some(error), true);
+                    } else {
+                        self.tell(true);
+                    }
+                }
+            }
+        }
+        self.tell(true);
+    }
+
+    /// Submits what is there, as far as the window allows. True when no more input is wanted now.
+    fn fill(&mut self, ended: &mut bool) -> bool {
+        while self.publisher.has_room() {
+            match self.next() {
+                Ok(Next::Submitted) => {}
+                Ok(Next::NeedMore) => return false,
+                Ok(Next::End) => {
+                    *ended = true;
+                    return true;
+                }
+                Err(error) => {
+                    (self.failure, *ended) = (Some(error), true);
+                    return true;
+                }
+            }
+        }
+        true
+    }
+
+    fn next(&mut self) -> Result<Next> {
+        let record = match self.input.step()? {
+            Step::Record(record) => record,
+            Step::NeedMore => return Ok(Next::NeedMore),
+            Step::End => return Ok(Next::End),
+        };
+        let message = self.decoder.message(record)?;
+        let outgoing = self.overrides.apply(message).map_err(|e| self.decoder.fault(record, e))?;
+        self.account.submitted();
+        self.publisher.submit(record.line, outgoing);
+        Ok(Next::Submitted)
+    }
+
+    /// Something about the whole connection. True when it is over.
+    fn happened(&mut self, event: Event) -> bool {
+        let terminal = &self.cx.terminal;
+        match event {
+            Event::ConnectionBlocked(reason) => {
+                self.blocked = true;
+                self.progress.suspend(|| terminal.warn(format!("the broker takes no messages for now: {reason}")));
+            }
+            Event::ConnectionUnblocked => {
+                self.blocked = false;
+                self.progress.suspend(|| terminal.note("the broker takes messages again"));
+            }
+            Event::Error(error) if self.publisher.is_empty() => {
+                self.lost(&error);
+                return true;
+            }
+            // With messages in flight, each of them gets the error, too.
+            _ => {}
+        }
+        false
+    }
+
+    fn lost(&mut self, error: &lapin::Error) {
+        if let Some(earlier) = self.failure.replace(fault(error, "cannot publish")) {
+            self.progress.suspend(|| self.cx.terminal.warn(earlier.chain()));
+        }
+        let account = &mut self.account;
+        self.publisher.abandon(&mut |line, outcome| account.settle(line, outcome));
+    }
+
+    /// Waits for the confirms of what is in flight, as long as draining may take.
+    async fn drain(&mut self) {
+        let until = tokio::time::Instant::now() + self.cx.shutdown.drain_left();
+        // A blocked broker reads nothing: it would be waiting for nothing.
+        while !self.blocked && !self.publisher.is_empty() {
+            let account = &mut self.account;
+            let mut report = |line, outcome| account.settle(line, outcome);
+            match tokio::time::timeout_at(until, self.publisher.settled(&mut report)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+        self.publisher.abandon(&mut |line, outcome| self.account.settle(line, outcome));
+        self.tell(true);
+    }
+
+    fn tell(&mut self, all: bool) {
+        for line in self.account.news(all) {
+            self.progress.suspend(|| self.cx.terminal.warn(line));
+        }
+    }
+}
+
+enum Next {
+    Submitted,
+    NeedMore,
+    End,
+}

@@ -1,0 +1,240 @@
+//! Flags that say more about a message than its input does: they win over the envelope.
+
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+
+use crate::amqp::client::Outgoing;
+use crate::error::{Error, Result};
+use crate::message::{Headers, Message, Properties, Time, amqp_json, convert};
+use crate::values;
+
+/// Properties and headers as flags.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Message")]
+pub struct PropertyArgs {
+    /// Header with a string, as 'name: value'. May be repeated
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(ShortString, String)>,
+    /// Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope
+    #[arg(long, value_name = "JSON", value_parser = header_table)]
+    header_json: Option<FieldTable>,
+    /// MIME type of the body
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// MIME encoding of the body
+    #[arg(long, value_name = "ENCODING")]
+    content_encoding: Option<String>,
+    /// Keep the message on disk (delivery mode 2)
+    #[arg(long, conflicts_with = "transient")]
+    persistent: bool,
+    /// Do not keep the message on disk (delivery mode 1)
+    #[arg(long)]
+    transient: bool,
+    /// Priority, for queues that have them
+    #[arg(long, value_name = "0..255")]
+    priority: Option<u8>,
+    /// Which request this answers
+    #[arg(long, value_name = "ID")]
+    correlation_id: Option<String>,
+    /// Queue for the answer
+    #[arg(long, value_name = "QUEUE")]
+    reply_to: Option<String>,
+    /// Time to live, as 30s; a bare number is milliseconds, as on the wire
+    #[arg(long, value_name = "DURATION", value_parser = expiration)]
+    expiration: Option<String>,
+    /// The application's id of the message
+    #[arg(long, value_name = "ID")]
+    message_id: Option<String>,
+    /// The application's name for this kind of message
+    #[arg(long = "type", value_name = "NAME")]
+    kind: Option<String>,
+    /// Who publishes; the broker takes only the user who logged in
+    #[arg(long, value_name = "NAME")]
+    user_id: Option<String>,
+    /// The application that publishes
+    #[arg(long, value_name = "NAME")]
+    app_id: Option<String>,
+    /// When the message was made: RFC 3339, or `now`
+    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    timestamp: Option<u64>,
+}
+
+fn header(text: &str) -> Result<(ShortString, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as 'retries: 3'")?;
+    let name = name.trim();
+    if name.is_empty() {
+        return Err("the header has no name; write NAME: VALUE, as 'retries: 3'".to_owned());
+    }
+    Ok((amqp_json::short_string(name)?, value.trim().to_owned()))
+}
+
+fn header_table(text: &str) -> Result<FieldTable, String> {
+    let object =
+        serde_json::from_str(text).map_err(|e| format!("{e}; write a JSON object, as {{\"n\":{{\"$u8\":1}}}}"))?;
+    amqp_json::read_table(&object)
+}
+
+fn expiration(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    values::duration(text).map(|d: Duration| d.as_millis().to_string())
+}
+
+fn timestamp(text: &str) -> Result<u64, String> {
+    let time = match text {
+        "now" => Time::Millis(
+            std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_err(|_| "the clock stands before 1970")?
+                .as_millis()
+                .try_into()
+                .map_err(|_| "the clock stands too far in the future")?,
+        ),
+        _ => Time::parse(text)?,
+    };
+    time.seconds().ok_or_else(|| "AMQP has no time before 1970".to_owned())
+}
+
+/// What the flags demand of every message, checked once.
+#[derive(Debug)]
+pub struct Overrides {
+    exchange: Option<String>,
+    routing_key: Option<String>,
+    properties: Properties,
+    timestamp: Option<u64>,
+    headers: Option<FieldTable>,
+    /// What a message has that says nothing itself.
+    plain: BasicProperties,
+}
+
+impl Overrides {
+    /// Checks the flags.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for a text over AMQP's 255 bytes.
+    pub fn new(exchange: Option<String>, routing_key: Option<String>, args: PropertyArgs) -> Result<Overrides> {
+        let mut headers = args.header_json;
+        for (name, value) in args.headers {
+            headers.get_or_insert_default().insert(name, AMQPValue::LongString(value.into()));
+        }
+        let mut overrides = Overrides {
+            exchange,
+            routing_key,
+            properties: Properties {
+                content_type: args.content_type,
+                content_encoding: args.content_encoding,
+                delivery_mode: if args.persistent { Some(2) } else { args.transient.then_some(1) },
+                priority: args.priority,
+                correlation_id: args.correlation_id,
+                reply_to: args.reply_to,
+                expiration: args.expiration,
+                message_id: args.message_id,
+                kind: args.kind,
+                user_id: args.user_id,
+                app_id: args.app_id,
+                cluster_id: None,
+            },
+            timestamp: args.timestamp,
+            headers,
+            plain: BasicProperties::default(),
+        };
+        // Through the way of every message, so that a bad flag is known before anything is sent.
+        let mut probe = Message::default();
+        overrides.complete(&mut probe);
+        // A message that names no destination may still come with one.
+        probe.exchange.get_or_insert("x".into());
+        if probe.exchange.as_deref() == Some("") {
+            probe.routing_key.get_or_insert("x".into());
+        }
+        overrides.plain = Outgoing::new(probe).map_err(Error::usage)?.properties;
+        Ok(overrides)
+    }
+
+    /// True when neither flag says where to publish to.
+    pub fn lacks_destination(&self) -> bool {
+        let empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
+        empty(&self.exchange) && empty(&self.routing_key)
+    }
+
+    /// Gives a message what the flags demand, and the shape of the wire.
+    ///
+    /// # Errors
+    /// A sentence: see [`convert::to_amqp`] and [`Outgoing::new`].
+    pub fn apply(&self, message: Message<'_>) -> Result<Outgoing, String> {
+        let mut message = convert::to_amqp(message, self.routing_key.as_deref())?;
+        if let Some(exchange) = &self.exchange {
+            message.exchange = Some(exchange.as_str().into());
+        }
+        let says_nothing =
+            message.properties.is_none() && message.timestamp.is_none() && matches!(message.headers, Headers::Absent);
+        if says_nothing {
+            return Ok(Outgoing { properties: self.plain.clone(), ..Outgoing::new(message)? });
+        }
+        self.complete(&mut message);
+        Outgoing::new(message)
+    }
+
+    /// Puts properties, timestamp and headers in.
+    fn complete(&self, message: &mut Message<'_>) {
+        if let Some(exchange) = &self.exchange {
+            message.exchange = Some(exchange.clone().into());
+        }
+        if let Some(routing_key) = &self.routing_key {
+            message.routing_key = Some(routing_key.clone().into());
+        }
+        if let Some(seconds) = self.timestamp {
+            message.timestamp = Some(Time::Seconds(seconds));
+        }
+        if let Some(extra) = &self.headers {
+            let mut table = match std::mem::take(&mut message.headers) {
+                Headers::Amqp(table) => table,
+                Headers::Absent | Headers::Kafka(_) => FieldTable::default(),
+            };
+            for (name, value) in extra.inner() {
+                table.insert(name.clone(), value.clone());
+            }
+            message.headers = Headers::Amqp(table);
+        }
+        if self.properties != Properties::default() {
+            override_properties(message.properties.get_or_insert_default(), &self.properties);
+        }
+    }
+}
+
+/// Named one by one, so that a new property cannot be forgotten.
+fn override_properties(own: &mut Properties, flags: &Properties) {
+    fn put<T: Clone>(own: &mut Option<T>, flag: &Option<T>) {
+        if flag.is_some() {
+            own.clone_from(flag);
+        }
+    }
+    let Properties {
+        content_type,
+        content_encoding,
+        delivery_mode,
+        priority,
+        correlation_id,
+        reply_to,
+        expiration,
+        message_id,
+        kind,
+        user_id,
+        app_id,
+        cluster_id,
+    } = flags;
+    put(&mut own.content_type, content_type);
+    put(&mut own.content_encoding, content_encoding);
+    put(&mut own.delivery_mode, delivery_mode);
+    put(&mut own.priority, priority);
+    put(&mut own.correlation_id, correlation_id);
+    put(&mut own.reply_to, reply_to);
+    put(&mut own.expiration, expiration);
+    put(&mut own.message_id, message_id);
+    put(&mut own.kind, kind);
+    put(&mut own.user_id, user_id);
+    put(&mut own.app_id, app_id);
+    put(&mut own.cluster_id, cluster_id);
+}

@@ -1,0 +1,236 @@
+//! `amqp queue declare`, `delete`, `purge` and `info`.
+
+use std::time::Duration;
+
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Queue};
+use serde_json::Value;
+
+use super::arguments::{ArgumentArgs, millis, name, number, on_channel, text};
+use super::client::fault;
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{Layout, Sink, Table};
+use crate::values;
+
+/// The verbs.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Create a queue; one that is there must be the same
+    Declare(Box<DeclareArgs>),
+    /// Delete a queue with its messages
+    Delete(Box<DeleteArgs>),
+    /// Drop the messages of a queue that nobody is working on, and print how many they were
+    Purge(Box<PurgeArgs>),
+    /// Print how many messages are ready and how many consumers there are
+    Info(Box<InfoArgs>),
+}
+
+/// Arguments of `declare`.
+#[derive(Debug, clap::Args)]
+pub struct DeclareArgs {
+    /// Name of the queue; an empty one lets the broker make one up, which is printed
+    #[arg(value_name = "QUEUE")]
+    queue: String,
+    /// Replicated queue
+    #[arg(long, conflicts_with = "stream")]
+    quorum: bool,
+    /// Append-only log that can be read many times
+    #[arg(long)]
+    stream: bool,
+    /// Whether it outlives a restart of the broker
+    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
+    durable: bool,
+    /// Only for the connection that declares it, so that it is gone when this command ends
+    #[arg(long)]
+    exclusive: bool,
+    /// Delete it when its last consumer is gone
+    #[arg(long)]
+    auto_delete: bool,
+    /// Drop messages that are older, as 30s
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    ttl: Option<Duration>,
+    /// Delete the queue when it was not used for so long
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    expires: Option<Duration>,
+    /// How many messages it holds
+    #[arg(long, value_name = "COUNT")]
+    max_length: Option<u64>,
+    /// How many bytes of messages it holds, as 64M
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    max_length_bytes: Option<usize>,
+    /// What happens at the limit: drop-head, reject-publish or reject-publish-dlx
+    #[arg(long, value_name = "POLICY")]
+    overflow: Option<String>,
+    /// Exchange for messages that are rejected, too old or too many
+    #[arg(long, value_name = "EXCHANGE")]
+    dead_letter_exchange: Option<String>,
+    /// Their routing key there, instead of their own
+    #[arg(long, value_name = "KEY", requires = "dead_letter_exchange")]
+    dead_letter_routing_key: Option<String>,
+    /// Highest priority that the queue tells apart, up to 255
+    #[arg(long, value_name = "PRIORITY")]
+    max_priority: Option<u8>,
+    /// Arguments without a flag.
+    #[command(flatten)]
+    arguments: ArgumentArgs,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+impl DeclareArgs {
+    fn table(&self) -> Result<FieldTable> {
+        let kind = match (self.quorum, self.stream) {
+            (true, _) => Some("quorum".to_owned()),
+            (_, true) => Some("stream".to_owned()),
+            _ => None,
+        };
+        self.arguments.table(vec![
+            ("x-queue-type", text(&kind)),
+            ("x-message-ttl", millis(self.ttl)?),
+            ("x-expires", millis(self.expires)?),
+            ("x-max-length", number(self.max_length)?),
+            ("x-max-length-bytes", number(self.max_length_bytes.map(|n| n as u64))?),
+            ("x-overflow", text(&self.overflow)),
+            ("x-dead-letter-exchange", text(&self.dead_letter_exchange)),
+            ("x-dead-letter-routing-key", text(&self.dead_letter_routing_key)),
+            ("x-max-priority", self.max_priority.map(|n| AMQPValue::LongLongInt(i64::from(n)))),
+        ])
+    }
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, clap::Args)]
+pub struct DeleteArgs {
+    /// Name of the queue
+    #[arg(value_name = "QUEUE")]
+    queue: String,
+    /// Only when it has no consumers
+    #[arg(long)]
+    if_unused: bool,
+    /// Only when it has no messages
+    #[arg(long)]
+    if_empty: bool,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Arguments of `purge`.
+#[derive(Debug, clap::Args)]
+pub struct PurgeArgs {
+    /// Name of the queue
+    #[arg(value_name = "QUEUE")]
+    queue: String,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Arguments of `info`.
+#[derive(Debug, clap::Args)]
+pub struct InfoArgs {
+    /// Names of the queues
+    #[arg(value_name = "QUEUE", required = true)]
+    queues: Vec<String>,
+    /// table (the default on a terminal), tsv (in a pipe) or json
+    #[arg(short, long, value_name = "FORMAT", value_enum)]
+    output: Option<Layout>,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Runs a verb.
+///
+/// # Errors
+/// As [`on_channel`] and [`fault`].
+pub async fn run(command: Command, cx: &Context) -> Result<()> {
+    match command {
+        Command::Declare(args) => declare(*args, cx).await,
+        Command::Delete(args) => delete(*args, cx).await,
+        Command::Purge(args) => purge(*args, cx).await,
+        Command::Info(args) => info(*args, cx).await,
+    }
+}
+
+async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
+    let (queue, arguments) = (name(&args.queue)?, args.table()?);
+    let options = QueueDeclareOptions {
+        durable: args.durable,
+        exclusive: args.exclusive,
+        auto_delete: args.auto_delete,
+        ..QueueDeclareOptions::default()
+    };
+    let declared = on_channel(&args.settings, cx, async |channel: &Channel| {
+        let declared = channel.queue_declare(queue, options, arguments).await;
+        declared.map_err(|e| fault(&e, format!("cannot declare queue `{}`", args.queue)))
+    })
+    .await?;
+    cx.terminal.trace(format!("queue `{}` is declared", declared.name()));
+    match args.queue.is_empty() {
+        true => print(declared.name().as_str()),
+        false => Ok(()),
+    }
+}
+
+async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
+    let queue = name(&args.queue)?;
+    let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
+    let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
+        let deleted = channel.queue_delete(queue, options).await;
+        deleted.map_err(|e| fault(&e, format!("cannot delete queue `{}`", args.queue)))
+    })
+    .await?;
+    cx.terminal.trace(format!("queue `{}` is deleted, with {messages} messages", args.queue));
+    Ok(())
+}
+
+async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
+    let queue = name(&args.queue)?;
+    let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
+        let purged = channel.queue_purge(queue, QueuePurgeOptions::default()).await;
+        purged.map_err(|e| fault(&e, format!("cannot purge queue `{}`", args.queue)))
+    })
+    .await?;
+    print(&messages.to_string())
+}
+
+async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
+    let mut table = Table::new(&["queue", "messages", "consumers"]);
+    on_channel(&args.settings, cx, async |channel: &Channel| {
+        for queue in &args.queues {
+            let found = look_at(channel, queue).await?;
+            table.row([
+                Value::from(queue.as_str()),
+                Value::from(found.message_count()),
+                Value::from(found.consumer_count()),
+            ]);
+        }
+        Ok(())
+    })
+    .await?;
+    table.print(args.output, &cx.terminal)
+}
+
+/// Asks about a queue without declaring it.
+///
+/// # Errors
+/// As [`fault`]: `Kind::Refused` when it is not there.
+pub async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let found = channel.queue_declare(name(queue)?, options, FieldTable::default()).await;
+    found.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
+}
+
+fn print(line: &str) -> Result<()> {
+    let mut sink = Sink::stdout()?;
+    sink.record(|out| {
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+    })?;
+    sink.flush()
+}
