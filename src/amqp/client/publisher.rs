@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use lapin::message::BasicReturnMessage;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::{Cause, Outgoing, fault};
@@ -145,6 +145,17 @@ impl Publisher {
         Ok(())
     }
 
+    /// Waits until the broker has looked at all that was written, which without confirms is the only way to hear of a
+    /// refusal.
+    ///
+    /// # Errors
+    /// As [`fault()`].
+    pub async fn barrier(&self) -> Result<()> {
+        // Any question on the same channel does: they are answered in order.
+        let asked = self.channel.basic_qos(0, BasicQosOptions::default()).await;
+        asked.map_err(|e| fault(&e, "cannot publish"))
+    }
+
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
     pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
         if self.mandatory {
@@ -186,9 +197,13 @@ impl Publisher {
         let at =
             self.in_flight.iter().position(|m| fits(m) && same(m)).or_else(|| self.in_flight.iter().position(fits));
         if let Some(message) = at.and_then(|at| self.in_flight.get_mut(at)) {
+            let exchange = match returned.exchange.as_str() {
+                "" => "the default exchange".to_owned(),
+                name => format!("exchange `{name}`"),
+            };
             message.returned = Some(format!(
-                "{} {}, exchange `{}`, routing key `{}`",
-                returned.reply_code, returned.reply_text, returned.exchange, returned.routing_key
+                "{} {}, {exchange}, routing key `{}`",
+                returned.reply_code, returned.reply_text, returned.routing_key
             ));
         }
     }

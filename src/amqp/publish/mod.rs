@@ -85,10 +85,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         cx,
     };
     work.publish(events).await;
-    let Work { account, mut failure, progress, .. } = work;
+    let Work { account, mut failure, progress, publisher, .. } = work;
     if args.no_confirm && failure.is_none() {
-        // The broker answers in order: after this, a refusal of what was written would have come.
-        failure = cx.shutdown.or_stop(async { client.channel().await.map(drop) }).await.err();
+        failure = cx.shutdown.or_stop(publisher.barrier()).await.err();
     }
     drop(progress);
     client.close().await;
