@@ -1,11 +1,12 @@
 //! The Kafka connection: its flags, environment variables and profile keys.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{Resolved, Section};
-use crate::error::Result;
+use crate::error::{Result, nearest};
 use crate::secret::Secret;
 use crate::tls::{self, CONNECTION, TlsSettings};
 
@@ -78,6 +79,174 @@ impl Section for Settings {
     const LOCAL: &'static str = "localhost:9092";
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
-        resolved.check_tls(&resolved.settings.tls)
+        let settings = &resolved.settings;
+        resolved.check_tls(&settings.tls)?;
+        if settings.tls.server_name.is_some() {
+            return Err(resolved.fault(&["server_name"], "server_name does not work with Kafka").hint(
+                "brokers are checked against the names that they advertise; name them so, or use --insecure in a test",
+            ));
+        }
+        if let Some(server) = &settings.server {
+            brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
+        }
+        settings.sasl.check(resolved)?;
+        for (name, _) in &settings.extra {
+            if let Some((_, fix)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
+                let key = format!("extra.{name}");
+                return Err(resolved.fault(&[&key], format!("the property {name} is mscomm's own")).hint(*fix));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Properties that a flag sets, or that a promise of the tool hangs on, and what to use instead.
+const RESERVED: &[(&str, &str)] = &[
+    ("bootstrap.servers", "use --server"),
+    ("metadata.broker.list", "use --server"),
+    ("group.id", "use --group"),
+    ("enable.auto.commit", "offsets are committed after the output was written, never on a timer"),
+    ("enable.auto.offset.store", "offsets are committed after the output was written, never on a timer"),
+    ("enable.partition.eof", "use --until-end"),
+];
+
+/// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
+pub const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+impl Sasl {
+    /// True when the connection is to authenticate.
+    pub fn is_used(&self) -> bool {
+        self.mechanism.is_some() || self.username.is_some() || self.password.is_some()
+    }
+
+    fn check(&self, resolved: &Resolved<Settings>) -> Result<()> {
+        let used = ["sasl.mechanism", "sasl.username", "sasl.password"];
+        if !self.is_used() {
+            return Ok(());
+        }
+        let Some(mechanism) = &self.mechanism else {
+            return Err(resolved
+                .fault(&used, "a user without a SASL mechanism")
+                .hint(format!("add --sasl-mechanism with {}", MECHANISMS.join(", "))));
+        };
+        if !MECHANISMS.contains(&mechanism.as_str()) {
+            let allowed = MECHANISMS.join(", ");
+            let near = nearest(mechanism, MECHANISMS.iter().copied());
+            let fix =
+                near.map_or_else(|| format!("allowed: {allowed}"), |n| format!("did you mean {n}? allowed: {allowed}"));
+            return Err(resolved.fault(&["sasl.mechanism"], format!("unknown SASL mechanism `{mechanism}`")).hint(fix));
+        }
+        match (&self.username, &self.password) {
+            (Some(_), Some(_)) => Ok(()),
+            (Some(_), None) => Err(resolved
+                .fault(&["sasl.username"], "a user without a password")
+                .hint("add --password env:NAME, file:PATH or prompt:")),
+            (None, _) => Err(resolved.fault(&used, format!("{mechanism} without a user")).hint("add --username NAME")),
+        }
+    }
+}
+
+/// One entry of the bootstrap list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broker {
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// Port, 9092 where none is written.
+    pub port: u16,
+}
+
+impl fmt::Display for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// Reads a bootstrap list.
+///
+/// # Errors
+/// What is wrong with it, and the fix.
+pub fn brokers(list: &str) -> Result<Vec<Broker>, (String, String)> {
+    let form = || "write host:port, several separated by commas, as k1:9092,k2:9092".to_owned();
+    list.split(',').map(|entry| broker(entry.trim(), list).map_err(|(m, h)| (m, h.unwrap_or_else(form)))).collect()
+}
+
+fn broker(entry: &str, list: &str) -> Result<Broker, (String, Option<String>)> {
+    if entry.is_empty() {
+        return Err((format!("an empty entry in the list of brokers `{list}`"), None));
+    }
+    if let Some((scheme, rest)) = entry.split_once("://") {
+        let fix = match scheme.to_ascii_uppercase().as_str() {
+            "PLAINTEXT" => format!("write {rest}"),
+            "SSL" | "SASL_SSL" => format!("write {rest} and add --tls"),
+            "SASL_PLAINTEXT" => format!("write {rest} and add --sasl-mechanism"),
+            _ => return Err((format!("`{scheme}://` is no way to name a broker"), None)),
+        };
+        return Err((format!("a broker is named without a scheme: `{entry}`"), Some(fix)));
+    }
+    let (host, port) = match entry.strip_prefix('[') {
+        Some(rest) => {
+            let (host, behind) =
+                rest.split_once(']').ok_or_else(|| (format!("`[` without its `]` in `{entry}`"), None))?;
+            if host.parse::<std::net::Ipv6Addr>().is_err() {
+                return Err((format!("`{host}` is no IPv6 address"), None));
+            }
+            match behind.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if behind.is_empty() => (host, None),
+                None => return Err((format!("`{behind}` behind the address in `{entry}`"), None)),
+            }
+        }
+        None if entry.matches(':').count() > 1 => {
+            return Err((
+                format!("`{entry}`: an IPv6 address stands in brackets"),
+                Some("write [::1]:9092".to_owned()),
+            ));
+        }
+        None => match entry.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (entry, None),
+        },
+    };
+    let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '@' | '?' | '#' | '\\');
+    if host.is_empty() || host.contains(bad) {
+        return Err((format!("`{entry}` has no valid host name"), None));
+    }
+    let port = match port {
+        None => 9092,
+        Some(text) => text.parse().ok().filter(|port| *port > 0).ok_or_else(|| {
+            (format!("`{text}` in `{entry}` is no port"), Some("a port is a number from 1 to 65535".to_owned()))
+        })?,
+    };
+    Ok(Broker { host: host.to_owned(), port })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bootstrap_lists() {
+        let shown = |text: &str| brokers(text).expect(text).iter().map(Broker::to_string).collect::<Vec<_>>();
+        assert_eq!(shown("a, b:1,[::1]:2,[::1]"), ["a:9092", "b:1", "[::1]:2", "[::1]:9092"]);
+        for (text, says) in [
+            ("", "empty entry"),
+            ("a:1,,b:2", "empty entry"),
+            ("a:0", "no port"),
+            ("a:70000", "no port"),
+            ("a:", "no port"),
+            ("::1:9092", "brackets"),
+            ("[::1", "without its"),
+            ("[x]:1", "no IPv6"),
+            ("SSL://a:1", "without a scheme"),
+            ("http://a:1", "no way to name"),
+            (":9092", "no valid host"),
+            ("a b:1", "no valid host"),
+        ] {
+            let (message, hint) = brokers(text).expect_err(text);
+            assert!(message.contains(says) && !hint.is_empty(), "{text}: {message}");
+        }
     }
 }

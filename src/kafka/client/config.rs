@@ -1,0 +1,228 @@
+//! librdkafka's configuration, made from the settings and checked before anything is sent.
+
+use std::sync::Arc;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::BaseProducer;
+
+use super::events::Events;
+use crate::config::{Resolved, SANDBOX};
+use crate::error::{Error, Kind, Result, nearest};
+use crate::kafka::ffi;
+use crate::kafka::settings::{Broker, Settings, brokers};
+
+/// Gets every line of librdkafka's log.
+pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Memory for records that were not sent yet, and for fetched ones that were not written yet, in KiB.
+const QUEUE_KBYTES: &str = "65536";
+
+/// Each queued record costs some 250 bytes of its own, which librdkafka does not count.
+const QUEUE_RECORDS: &str = "250000";
+
+/// Everything that a client of any kind is made from.
+pub struct Setup {
+    config: ClientConfig,
+    resolved: Resolved<Settings>,
+    trace: TraceFn,
+    /// The bootstrap list.
+    pub brokers: Vec<Broker>,
+}
+
+impl Setup {
+    /// Checks the settings and makes a configuration of them.
+    ///
+    /// # Errors
+    /// No server; an unknown or bad property, with librdkafka's words; `Kind::Tls` for the files.
+    pub fn new(resolved: Resolved<Settings>, verbose: bool, trace: TraceFn) -> Result<Setup> {
+        let settings = &resolved.settings;
+        let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
+        let brokers = brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
+        let list: Vec<String> = brokers.iter().map(Broker::to_string).collect();
+        let mut config = ClientConfig::new();
+        config.set_log_level(if verbose { RDKafkaLogLevel::Info } else { RDKafkaLogLevel::Warning });
+        config
+            .set("bootstrap.servers", list.join(","))
+            .set("client.id", "mscomm")
+            // A broker that comes back is found at once, and one that is away is not hammered.
+            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.max.ms", "500")
+            .set("allow.auto.create.topics", if resolved.profile == SANDBOX { "true" } else { "false" });
+        security(&mut config, settings)?;
+        for (name, value) in &settings.extra {
+            check_property(&resolved, name, value)?;
+            config.set(name, value);
+        }
+        Ok(Setup { config, resolved, trace, brokers })
+    }
+
+    /// A consumer without a group: for named partitions, metadata and watermarks.
+    ///
+    /// # Errors
+    /// What librdkafka says of the properties together.
+    pub fn consumer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseConsumer<Events>>> {
+        let mut config = self.reading();
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
+        self.apply_extra(&mut config);
+        config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
+    }
+
+    fn reading(&self) -> ClientConfig {
+        let mut config = self.config.clone();
+        config
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("enable.partition.eof", "true")
+            // An offset that is gone is an error, never a silent jump.
+            .set("auto.offset.reset", "error")
+            .set("queued.max.messages.kbytes", QUEUE_KBYTES)
+            // At the end of a partition a broker answers no later than this.
+            .set("fetch.wait.max.ms", "100")
+            .set("topic.metadata.refresh.fast.interval.ms", "50");
+        config
+    }
+
+    /// A producer. `more` are properties of the command's flags.
+    ///
+    /// # Errors
+    /// What librdkafka says of the properties together.
+    pub fn producer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseProducer<Events>>> {
+        let mut config = self.config.clone();
+        config
+            .set("enable.idempotence", "true")
+            // The Java clients' partitioner: the same key lands on the same partition whoever wrote it.
+            .set("partitioner", "murmur2_random")
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES)
+            .set("queue.buffering.max.messages", QUEUE_RECORDS);
+        for (name, value) in more {
+            config.set(*name, *value);
+        }
+        self.apply_extra(&mut config);
+        config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
+    }
+
+    /// The configuration for an admin client, and its context.
+    pub fn admin(&self) -> (ClientConfig, Events) {
+        (self.config.clone(), self.events())
+    }
+
+    /// The size of the largest record that a producer takes, in bytes.
+    pub fn max_record(&self) -> usize {
+        self.config.get("message.max.bytes").and_then(|v| v.parse().ok()).unwrap_or(1_000_000)
+    }
+
+    /// True when a topic that is not there is to be made by the broker.
+    pub fn creates_topics(&self) -> bool {
+        self.config.get("allow.auto.create.topics") == Some("true")
+    }
+
+    /// What the user chose for a property, if anything.
+    pub fn extra(&self, name: &str) -> Option<&str> {
+        self.resolved.settings.extra.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// True when the connection is to be TLS.
+    pub fn is_tls(&self) -> bool {
+        self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().ends_with("ssl"))
+    }
+
+    /// True when the connection authenticates with SASL.
+    pub fn is_sasl(&self) -> bool {
+        self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().starts_with("sasl"))
+    }
+
+    fn events(&self) -> Events {
+        Events::new(self.trace.clone())
+    }
+
+    /// What the user wrote wins over what a command sets.
+    fn apply_extra(&self, config: &mut ClientConfig) {
+        for (name, value) in &self.resolved.settings.extra {
+            config.set(name, value);
+        }
+    }
+
+    fn refused(&self, error: &KafkaError) -> Error {
+        let keys: Vec<String> = self.resolved.settings.extra.iter().map(|(name, _)| format!("extra.{name}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let text = match error {
+            KafkaError::ClientConfig(_, text, _, _) | KafkaError::ClientCreation(text) => text.clone(),
+            other => other.to_string(),
+        };
+        self.resolved.fault(&keys, "these settings do not go together").because(text)
+    }
+}
+
+/// The security part: TLS and SASL.
+fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
+    let (tls, sasl) = (&settings.tls, &settings.sasl);
+    let with_tls = tls.choice().unwrap_or(tls.is_used());
+    let protocol = match (with_tls, sasl.is_used()) {
+        (false, false) => "plaintext",
+        (true, false) => "ssl",
+        (false, true) => "sasl_plaintext",
+        (true, true) => "sasl_ssl",
+    };
+    config.set("security.protocol", protocol);
+    if with_tls {
+        if tls.ca.is_some() || tls.cert.is_some() {
+            tls.check_files()?;
+        }
+        let path = |path: &std::path::Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| {
+                Error::new(Kind::Tls, format!("the path {} is not UTF-8, which librdkafka needs", path.display()))
+            })
+        };
+        let ca = tls.ca.as_deref().map(path).transpose()?;
+        // Without it the OpenSSL inside would look in the folder of the machine that it was built on.
+        config.set("ssl.ca.location", ca.as_deref().unwrap_or("probe"));
+        if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+            config.set("ssl.certificate.location", path(cert)?).set("ssl.key.location", path(key)?);
+        }
+        if tls.is_insecure() {
+            config
+                .set("enable.ssl.certificate.verification", "false")
+                .set("ssl.endpoint.identification.algorithm", "none");
+        }
+    }
+    if let (Some(mechanism), Some(user), Some(password)) = (&sasl.mechanism, &sasl.username, &sasl.password) {
+        config.set("sasl.mechanism", mechanism).set("sasl.username", user).set("sasl.password", password.expose());
+    }
+    Ok(())
+}
+
+/// librdkafka's own opinion of one property.
+fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Result<()> {
+    let key = format!("extra.{name}");
+    let mut alone = ClientConfig::new();
+    alone.set(name, value);
+    let text = match alone.create_native_config() {
+        Ok(_) => return Ok(()),
+        Err(KafkaError::ClientConfig(_, text, _, _)) => text,
+        Err(other) => other.to_string(),
+    };
+    let names = ffi::property_names();
+    let fault = resolved.fault(&[&key], format!("-X {name}")).because(text);
+    Err(match nearest(name, names.iter().map(String::as_str)).filter(|_| !names.iter().any(|n| n == name)) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint("the properties are listed in librdkafka's CONFIGURATION.md"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn property_names_are_there() {
+        let names = ffi::property_names();
+        for name in ["client.rack", "message.max.bytes", "acks", "compression.codec"] {
+            assert!(names.iter().any(|n| n == name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What librdkafka tells beside results: collected here, so that nothing of it reaches standard error raw.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+
+use super::config::TraceFn;
+use super::fault::Fault;
+use crate::kafka::ffi;
+
+/// How many different faults are remembered: the first ones tell most.
+const FAULTS: usize = 16;
+
+/// The context of every client.
+pub struct Events {
+    trace: TraceFn,
+    state: Mutex<State>,
+    account: Mutex<Account>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    faults: Vec<Fault>,
+    trouble: Option<Instant>,
+    all_down: bool,
+}
+
+/// What became of the records of a producer.
+#[derive(Debug, Default, Clone)]
+pub struct Account {
+    /// Handed to librdkafka.
+    pub sent: u64,
+    /// Confirmed by the broker.
+    pub confirmed: u64,
+    /// Refused, and certainly not written: the record's number, and why.
+    pub failed: Vec<(u64, Code)>,
+    /// Sent, and never answered: the record's number.
+    pub unknown: Vec<u64>,
+}
+
+impl Account {
+    /// How many are still on their way.
+    pub fn in_flight(&self) -> u64 {
+        self.sent - self.confirmed - self.failed.len() as u64 - self.unknown.len() as u64
+    }
+}
+
+impl Events {
+    /// Nothing happened yet; `trace` gets every line of the log.
+    pub fn new(trace: TraceFn) -> Events {
+        Events { trace, state: Mutex::default(), account: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The account of a producer.
+    pub fn account(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up a fault that an event carried.
+    pub fn note(&self, code: Code, text: &str) {
+        (self.trace)(text);
+        let mut state = self.state();
+        state.trouble.get_or_insert_with(Instant::now);
+        if code == Code::AllBrokersDown {
+            state.all_down = true;
+            return;
+        }
+        let text = without_times(text);
+        if state.faults.len() < FAULTS && !state.faults.iter().any(|f| f.text == text) {
+            state.faults.push(Fault { code, text });
+        }
+    }
+
+    /// Passes a line of the log on.
+    pub fn log_line(&self, line: &str) {
+        (self.trace)(line);
+    }
+
+    /// The faults since the last [`Events::recovered`].
+    pub fn faults(&self) -> Vec<Fault> {
+        self.state().faults.clone()
+    }
+
+    /// Since when something has been wrong, without any progress.
+    pub fn trouble(&self) -> Option<Instant> {
+        self.state().trouble
+    }
+
+    /// True when no broker could be reached.
+    pub fn all_down(&self) -> bool {
+        self.state().all_down
+    }
+
+    /// Things go well: what went wrong before no longer matters.
+    pub fn recovered(&self) {
+        let mut state = self.state();
+        if state.trouble.is_some() {
+            *state = State::default();
+        }
+    }
+}
+
+/// librdkafka adds `(after 3ms in state CONNECT)` and `(…, 5 identical error(s) suppressed)`: noise for a user.
+fn without_times(text: &str) -> String {
+    match text.rfind(" (after ") {
+        Some(at) => text[..at].to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+impl ClientContext for Events {
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, line: &str) {
+        self.log_line(&format!("{facility}: {line}"));
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.note(error.rdkafka_error_code().unwrap_or(Code::Fail), reason);
+    }
+
+    fn stats_raw(&self, _statistics: &[u8]) {}
+}
+
+impl ConsumerContext for Events {}
+
+impl ProducerContext<NoCustomPartitioner> for Events {
+    /// The record's number.
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
+        let mut account = self.account();
+        match result {
+            Ok(_) => account.confirmed += 1,
+            Err((_, message)) if ffi::possibly_written(message) => account.unknown.push(number as u64),
+            Err((error, _)) => {
+                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+                account.failed.push((number as u64, code));
+            }
+        }
+    }
+}

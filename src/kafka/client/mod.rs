@@ -1,0 +1,18 @@
+//! The wire: librdkafka's clients, set up from the settings, connected under a deadline, with errors in our terms.
+
+mod config;
+mod connect;
+mod events;
+mod fault;
+mod newest;
+mod offsets;
+mod producer;
+mod reader;
+
+pub use config::{Setup, TraceFn};
+pub use connect::{connect, connect_serving, drop_within, settled_topic};
+pub use events::{Account, Events};
+pub use fault::{error_of, kind_of, topic_error};
+pub use offsets::{Partition, begins, ends, partitions_of};
+pub use producer::{Producer, Sent};
+pub use reader::{Reader, Start, Step};

@@ -1,0 +1,92 @@
+//! Partitions and their offsets, asked for all at once.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::events::Events;
+use super::fault::error_of;
+use crate::error::{Error, Result};
+
+/// A topic's partition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Partition {
+    /// The topic.
+    pub topic: String,
+    /// Its number.
+    pub number: i32,
+}
+
+/// The partitions of a topic, all or those wanted.
+///
+/// # Errors
+/// `Kind::Refused` for a wanted one that is not there.
+pub fn partitions_of(metadata: &Metadata, topic: &str, wanted: &[i32]) -> Result<Vec<Partition>> {
+    let found = metadata.topics().iter().filter(|t| t.name() == topic).flat_map(|t| t.partitions());
+    let mut numbers: Vec<i32> = found.map(|p| p.id()).collect();
+    numbers.sort_unstable();
+    if let Some(missing) = wanted.iter().find(|n| !numbers.contains(n)) {
+        let last = numbers.len().saturating_sub(1);
+        return Err(Error::refused(format!("topic `{topic}` has no partition {missing}"))
+            .hint(format!("its partitions are 0 to {last}")));
+    }
+    numbers.retain(|n| wanted.is_empty() || wanted.contains(n));
+    Ok(numbers.into_iter().map(|number| Partition { topic: topic.to_owned(), number }).collect())
+}
+
+/// The high watermark of each partition: the offset that the next record will get. With the isolation level
+/// `read_committed` that of the oldest open transaction.
+///
+/// # Errors
+/// As librdkafka's; a partition without a leader.
+pub fn ends(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+    at(consumer, of, Offset::End, limit)
+}
+
+/// The low watermark of each partition: the offset of its oldest record.
+///
+/// # Errors
+/// As [`ends`].
+pub fn begins(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+    at(consumer, of, Offset::Beginning, limit)
+}
+
+/// The first offset of each partition whose record is not older than `millis`; its end where there is none.
+///
+/// # Errors
+/// As [`ends`].
+pub fn at_time(consumer: &BaseConsumer<Events>, of: &[Partition], millis: i64, limit: Duration) -> Result<Vec<i64>> {
+    let found = at(consumer, of, Offset::Offset(millis), limit)?;
+    let ends = ends(consumer, of, limit)?;
+    Ok(found.into_iter().zip(ends).map(|(found, end)| if found < 0 { end } else { found }).collect())
+}
+
+/// ListOffsets takes a time, or one of the two marks in its place.
+fn at(consumer: &BaseConsumer<Events>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {
+    if of.is_empty() {
+        return Ok(Vec::new());
+    }
+    let failed = |e| error_of("cannot read the offsets", &e);
+    let mut list = TopicPartitionList::with_capacity(of.len());
+    for partition in of {
+        list.add_partition_offset(&partition.topic, partition.number, what).map_err(failed)?;
+    }
+    let found = consumer.offsets_for_times(list, limit).map_err(|e| {
+        let error = failed(e);
+        match consumer.client().context().faults().first() {
+            Some(fault) => Error::new(error.kind(), error.chain()).because(fault.text.clone()),
+            None => error,
+        }
+    })?;
+    found
+        .elements()
+        .iter()
+        .map(|element| {
+            let place = || format!("{}[{}]", element.topic(), element.partition());
+            element.error().map_err(|e| error_of(format!("cannot read the offsets of {}", place()), &e))?;
+            Ok(element.offset().to_raw().unwrap_or(-1))
+        })
+        .collect()
+}

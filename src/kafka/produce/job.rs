@@ -1,0 +1,281 @@
+//! The work of `kafka produce`, on a thread of its own.
+
+use std::time::Duration;
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::runtime::Handle;
+
+use super::Args;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::kafka::client::{Account, Producer, Sent, drop_within, kind_of};
+use crate::kafka::ffi::words;
+use crate::message::convert::to_kafka;
+use crate::message::input::{Decoder, Input, Mode, Step};
+use crate::message::{Field, KafkaHeader, Message, Time};
+use crate::output::Progress;
+
+/// How long the input is waited for before confirmations are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// After how many records confirmations are taken up and the surroundings are looked at.
+const EVERY: u64 = 256;
+
+/// What the flags say of each record.
+pub struct Plan {
+    key: Option<Vec<u8>>,
+    headers: Vec<KafkaHeader<'static>>,
+    partition: Option<i32>,
+    keep_partition: bool,
+    timestamp: Option<Time>,
+    empty_as_null: bool,
+    convert: bool,
+    confirms: bool,
+    limit: String,
+}
+
+impl Plan {
+    /// `limit` says what the largest record is.
+    pub fn new(args: &Args, limit: String) -> Plan {
+        Plan {
+            key: args.message_key.clone().map(String::into_bytes),
+            headers: super::kafka_headers(&args.headers),
+            partition: args.partition,
+            keep_partition: args.keep_partition,
+            timestamp: args.timestamp,
+            empty_as_null: args.empty_as_null,
+            convert: args.records.input == Some(Mode::Json),
+            confirms: args.acks.as_deref() != Some("0"),
+            limit,
+        }
+    }
+
+    /// The record that a message becomes.
+    fn apply<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, String> {
+        let mut message = if self.convert { to_kafka(message)? } else { message };
+        if let Some(key) = &self.key {
+            message.key = Field::borrowed(key);
+        }
+        if self.empty_as_null {
+            for field in [&mut message.key, &mut message.value] {
+                if field.bytes().is_some_and(<[u8]>::is_empty) {
+                    *field = Field::Null;
+                }
+            }
+        }
+        if !self.keep_partition {
+            message.partition = self.partition;
+        }
+        message.timestamp = self.timestamp.or(message.timestamp);
+        Ok(message)
+    }
+}
+
+/// The work.
+pub struct Job {
+    plan: Plan,
+    producer: Producer,
+    input: Input,
+    decoder: Decoder,
+    cx: Context,
+    runtime: Handle,
+    progress: Progress,
+    number: u64,
+}
+
+impl Job {
+    /// Ready to run.
+    pub fn new(plan: Plan, producer: Producer, input: Input, cx: Context, runtime: Handle) -> Job {
+        let decoder = Decoder::of(&input);
+        let progress = Progress::writer(&cx.terminal, "sent", input.size());
+        Job { plan, producer, input, decoder, cx, runtime, progress, number: 0 }
+    }
+
+    /// Sends everything, waits for the confirmations, and gives the account.
+    ///
+    /// # Errors
+    /// What stopped it, what was refused, what is unknown.
+    pub fn run(mut self) -> Result<()> {
+        let sent = self.pump();
+        let settled = match &sent {
+            Err(e) if e.kind() == Kind::Connect => Ok(()),
+            _ => self.settle(),
+        };
+        if self.producer.account().in_flight() > 0 {
+            self.producer.abandon();
+        }
+        self.progress.clear();
+        let account = self.producer.account();
+        let ended = self.report(&account, sent.and(settled));
+        drop_within(self.producer.into_wire(), crate::kafka::CLOSE);
+        ended
+    }
+
+    /// Reads and sends until the input ends or something is wrong.
+    fn pump(&mut self) -> Result<()> {
+        loop {
+            match self.input.step()? {
+                Step::End => return Ok(()),
+                Step::NeedMore => {
+                    self.look()?;
+                    while !self.input.more_within(&self.runtime, LOOK)? {
+                        self.look()?;
+                    }
+                }
+                Step::Record(record) => {
+                    let message = self.decoder.message(record)?;
+                    let message = self.plan.apply(message).map_err(|e| self.decoder.fault(record, e))?;
+                    self.number = record.number;
+                    loop {
+                        match self.producer.send(&message, &self.plan.headers, record.number) {
+                            Ok(Sent::Queued) => break,
+                            Ok(Sent::Full) => {
+                                self.producer.serve_a_while();
+                                self.cx.shutdown.check()?;
+                                self.producer.check_link()?;
+                            }
+                            Err(e) => {
+                                let at = self.decoder.fault(record, e.chain()).with_kind(e.kind());
+                                return Err(at.hint(self.plan.limit.clone()));
+                            }
+                        }
+                    }
+                    if record.number % EVERY == 0 {
+                        self.look()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes up confirmations; fails when there is a reason not to read on.
+    fn look(&mut self) -> Result<()> {
+        self.producer.serve();
+        self.progress.set(self.number, self.input.consumed());
+        self.cx.shutdown.check()?;
+        self.producer.check_link()?;
+        let (_, bad) = self.producer.counts();
+        // What was refused or lost is in the account; more of the same would not help.
+        if bad > 0 { Err(Error::new(Kind::Partial, "")) } else { Ok(()) }
+    }
+
+    /// Waits for all confirmations, but no longer than a stop allows.
+    fn settle(&mut self) -> Result<()> {
+        let shutdown = self.cx.shutdown.clone();
+        self.producer.flush(move |producer| {
+            if let Some(reason) = shutdown.reason()
+                && shutdown.drain_left().is_zero()
+            {
+                return Err(reason.error());
+            }
+            producer.check_link()
+        })
+    }
+
+    /// The account, and the error that the command ends with.
+    fn report(&self, account: &Account, ended: Result<()>) -> Result<()> {
+        let terminal = &self.cx.terminal;
+        let line = self.summary(account);
+        let stopped = self.cx.shutdown.check();
+        let good = account.failed.is_empty() && account.unknown.is_empty() && account.in_flight() == 0;
+        if good && ended.is_ok() && stopped.is_ok() {
+            terminal.note(line);
+            return Ok(());
+        }
+        terminal.warn(line);
+        if let (false, Err(reason)) = (account.unknown.is_empty(), &stopped) {
+            terminal.warn(format!("the outcome of {} is unknown", ranges(&account.unknown)));
+            return Err(Error::new(reason.kind(), reason.chain()));
+        }
+        stopped?;
+        let cause = ended.err().filter(|e| !e.chain().is_empty());
+        let lost = account.unknown.len() as u64 + account.in_flight();
+        if lost > 0 {
+            let error = Error::new(Kind::Partial, format!("the outcome of {} is unknown", ranges(&account.unknown)))
+                .hint("they may or may not be in the topic; sending them again may write them twice");
+            return Err(match cause {
+                Some(cause) => error.because(cause),
+                None => error,
+            });
+        }
+        match (account.failed.first(), cause) {
+            (None, Some(cause)) => Err(cause),
+            (None, None) => Ok(()),
+            (Some((_, code)), cause) => Err(self.refusal(account, *code, cause)),
+        }
+    }
+
+    /// The error about records that were certainly not written.
+    fn refusal(&self, account: &Account, code: Code, cause: Option<Error>) -> Error {
+        let numbers: Vec<u64> = account.failed.iter().map(|(number, _)| *number).collect();
+        let local = matches!(code, Code::PurgeQueue | Code::PurgeInflight | Code::MessageTimedOut);
+        let kind = match (local, account.confirmed) {
+            (true, 0) => Kind::Connect,
+            (true, _) => Kind::Partial,
+            (false, _) => kind_of(code),
+        };
+        let error = Error::new(kind, format!("{} {} not written", ranges(&numbers), are(&numbers)));
+        let error = match cause {
+            Some(cause) => error.because(cause),
+            None => error.because(words(code)),
+        };
+        match code {
+            Code::MessageSizeTooLarge => error.hint(
+                "the topic takes no more than its max.message.bytes: see `mscomm kafka topic describe`, or compress",
+            ),
+            _ => error,
+        }
+    }
+
+    fn summary(&self, account: &Account) -> String {
+        let Account { sent, confirmed, failed, unknown } = account;
+        let unknown = unknown.len() as u64 + account.in_flight();
+        let failed = failed.len();
+        match self.plan.confirms {
+            true => format!("sent {sent}, confirmed {confirmed}, failed {failed}, unknown {unknown}"),
+            false => format!("sent {sent}, failed {failed}; --acks 0 asks for no confirmation"),
+        }
+    }
+}
+
+fn are(numbers: &[u64]) -> &'static str {
+    if numbers.len() == 1 { "was" } else { "were" }
+}
+
+/// `record 7` or `records 3-5, 9 and 120 more`, by their number in the input.
+fn ranges(numbers: &[u64]) -> String {
+    const SHOWN: usize = 10;
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for number in sorted {
+        match ranges.last_mut() {
+            Some((_, end)) if *end + 1 == number => *end = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let shown: Vec<String> = ranges
+        .iter()
+        .take(SHOWN)
+        .map(|(from, to)| if from == to { from.to_string() } else { format!("{from}-{to}") })
+        .collect();
+    let rest: u64 = ranges.iter().skip(SHOWN).map(|(from, to)| to - from + 1).sum();
+    let noun = if numbers.len() == 1 { "record" } else { "records" };
+    match rest {
+        0 => format!("{noun} {}", shown.join(", ")),
+        _ => format!("{noun} {} and {rest} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn numbers_as_ranges() {
+        assert_eq!(ranges(&[7]), "record 7");
+        assert_eq!(ranges(&[4, 3, 5, 9]), "records 3-5, 9");
+        let odd: Vec<u64> = (0..40).map(|n| n * 2 + 1).collect();
+        assert!(ranges(&odd).ends_with("19 and 30 more"), "{}", ranges(&odd));
+    }
+}

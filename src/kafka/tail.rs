@@ -1,0 +1,171 @@
+//! `kafka tail`: records of topics, from anywhere, to an end or for ever.
+
+mod job;
+
+use std::time::Duration;
+
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer;
+
+use super::client::{self, Reader, Start, connect, partitions_of, settled_topic};
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::message::Time;
+use crate::output::{MessageWriter, OutputArgs};
+use crate::values;
+
+/// Read records of topics, and follow them
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The topics
+    #[arg(value_name = "TOPIC", required = true)]
+    topics: Vec<String>,
+    /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
+    /// 1970, or a duration ago, as @1h)
+    ///
+    /// The default is end, as `tail -f`; with --until-end it is begin.
+    #[arg(long, value_name = "WHERE", value_parser = start, allow_hyphen_values = true)]
+    from: Option<Start>,
+    /// Stop at what is the end now, instead of following
+    #[arg(long)]
+    until_end: bool,
+    /// Only these partitions, as 0,2
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..))]
+    partitions: Vec<i32>,
+    /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
+    ///
+    /// A partition without an offset is read from its begin, or as -X auto.offset.reset says.
+    #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
+    group: Option<String>,
+    /// Stop after so many records; fewer before the end or the idle timeout is exit 1
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    count: Option<u64>,
+    /// Stop when nothing came for so long, as 5s
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    idle_timeout: Option<Duration>,
+    /// Which records of transactions to read
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    isolation: Isolation,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// Which records of transactions are read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Isolation {
+    /// Those of committed transactions
+    #[default]
+    ReadCommitted,
+    /// Those of open and aborted transactions too
+    ReadUncommitted,
+}
+
+fn start(text: &str) -> Result<Start, String> {
+    const FIX: &str = "write begin, end, an offset, -N, or @TIME as @2026-11-22T10:00:00Z or @1h";
+    match text {
+        "begin" | "beginning" | "earliest" => return Ok(Start::Begin),
+        "end" | "latest" => return Ok(Start::End),
+        _ => {}
+    }
+    if let Some(time) = text.strip_prefix('@') {
+        return instant(time).map(Start::Time).map_err(|e| format!("{e}; {FIX}"));
+    }
+    if let Some(count) = text.strip_prefix('-') {
+        let count: usize = count.parse().map_err(|_| FIX.to_owned())?;
+        return Ok(Start::Last(count));
+    }
+    text.parse().map(Start::Offset).map_err(|_| FIX.to_owned())
+}
+
+/// Milliseconds since 1970 of a time or of a duration ago.
+fn instant(text: &str) -> Result<i64, String> {
+    if let Ok(millis) = text.parse::<i64>() {
+        return Ok(millis);
+    }
+    if let Ok(ago) = values::duration(text) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let then = now.saturating_sub(ago);
+        return i64::try_from(then.as_millis()).map_err(|_| "too far away".to_owned());
+    }
+    Time::parse(text)?.millis().ok_or_else(|| "too far away".to_owned())
+}
+
+/// Reads until there is enough, the end is reached, or somebody stops it.
+///
+/// # Errors
+/// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
+/// than asked for; the output's.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let setup = super::setup(&args.settings, cx)?;
+    if args.topics.iter().any(String::is_empty) {
+        return Err(Error::usage("the name of a topic is empty"));
+    }
+    let isolation = match args.isolation {
+        Isolation::ReadCommitted => "read_committed",
+        Isolation::ReadUncommitted => "read_uncommitted",
+    };
+    let mut properties = vec![("isolation.level", isolation)];
+    if let Some(group) = &args.group {
+        // A member that was killed holds the group up for as long as the session lasts.
+        properties.extend([("group.id", group.as_str()), ("session.timeout.ms", "10000")]);
+    }
+    let consumer = setup.consumer(&properties)?;
+    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
+    let topic = args.topics.first().map(String::as_str);
+    let first = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await?;
+    let (cx, runtime) = (cx.clone(), tokio::runtime::Handle::current());
+    super::on_thread(move || {
+        let (limit, shutdown) = (cx.policy.connect_timeout, &cx.shutdown);
+        let patient = setup.creates_topics();
+        let mut partitions = Vec::new();
+        for (index, topic) in args.topics.iter().enumerate() {
+            let metadata = match index {
+                0 => first.clone(),
+                _ => std::sync::Arc::new(
+                    consumer
+                        .fetch_metadata(Some(topic), limit)
+                        .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
+                ),
+            };
+            let metadata = settled_topic(&consumer, topic, metadata, patient, shutdown)?;
+            partitions.extend(partitions_of(&metadata, topic, &args.partitions)?);
+        }
+        let reader = if args.group.is_some() {
+            let fresh = match setup.extra("auto.offset.reset") {
+                Some("latest" | "largest" | "end") => Offset::End,
+                _ => Offset::Beginning,
+            };
+            let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
+            Reader::of_group(consumer, &topics, fresh, args.until_end, limit)?
+        } else {
+            let default = if args.until_end { Start::Begin } else { Start::End };
+            let start = args.from.unwrap_or(default);
+            partitions.sort();
+            partitions.dedup();
+            Reader::of_partitions(consumer, partitions, start, args.until_end, limit, shutdown)?
+        };
+        job::Job::new(&args, reader, writer, setup, cx, runtime).run()
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starts() {
+        assert_eq!(start("begin"), Ok(Start::Begin));
+        assert_eq!(start("42"), Ok(Start::Offset(42)));
+        assert_eq!(start("-10"), Ok(Start::Last(10)));
+        assert_eq!(start("@1700000000000"), Ok(Start::Time(1_700_000_000_000)));
+        assert_eq!(start("@2023-11-14T22:13:20.120Z"), Ok(Start::Time(1_700_000_000_120)));
+        assert!(matches!(start("@1h"), Ok(Start::Time(t)) if t > 1_700_000_000_000));
+        for bad in ["", "x", "-", "-x", "@", "@x", "1.5", "--5"] {
+            assert!(start(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The loop of `kafka tail`, on a thread of its own: poll, write, flush, and only then commit.
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::Args;
+use crate::connect::Policy;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::kafka::client::{Reader, Setup, Step, connect_serving, drop_within};
+use crate::message::Message;
+use crate::output::{MessageWriter, Progress};
+
+/// How long nothing may come before the surroundings are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What was written waits for its flush no longer than this, and no longer than so many records.
+const FLUSH_AFTER: Duration = Duration::from_millis(20);
+const FLUSH_RECORDS: u64 = 4096;
+
+/// How often in records the clock is looked at.
+const CLOCK_EVERY: u64 = 32;
+
+/// The pause between two attempts to reach brokers that went away.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The work.
+pub struct Job {
+    reader: Reader,
+    writer: MessageWriter,
+    setup: Setup,
+    cx: Context,
+    runtime: Handle,
+    topic: Option<String>,
+    count: Option<u64>,
+    idle_timeout: Option<Duration>,
+    progress: Progress,
+    records: u64,
+    bytes: u64,
+    /// Records that were not flushed yet.
+    pending: u64,
+    flush_due: Instant,
+    last_record: Instant,
+}
+
+/// Why reading ended well.
+enum End {
+    Count,
+    End,
+    Idle(Duration),
+}
+
+impl Job {
+    /// Ready to run.
+    pub fn new(args: &Args, reader: Reader, writer: MessageWriter, setup: Setup, cx: Context, runtime: Handle) -> Job {
+        let progress = Progress::reader(&cx.terminal, "records");
+        Job {
+            reader,
+            writer,
+            setup,
+            cx,
+            runtime,
+            topic: args.topics.first().cloned(),
+            count: args.count,
+            idle_timeout: args.idle_timeout,
+            progress,
+            records: 0,
+            bytes: 0,
+            pending: 0,
+            flush_due: Instant::now(),
+            last_record: Instant::now(),
+        }
+    }
+
+    /// Reads to the end, and settles what was written.
+    ///
+    /// # Errors
+    /// What stopped it; `Kind::Unmet`; `Kind::Partial` when the offsets of a group were not committed.
+    pub fn run(mut self) -> Result<()> {
+        let ended = self.pump();
+        // After a failed write nothing more is written or settled: what came last is read again.
+        let flushed = match &ended {
+            Err(e) if matches!(e.kind(), Kind::Io | Kind::ClosedPipe) => Ok(()),
+            _ => self.flush(),
+        };
+        self.progress.clear();
+        let committed = self.reader.finish(self.cx.shutdown.drain_left());
+        drop_within(self.reader, crate::kafka::CLOSE);
+        let end = match (ended, flushed) {
+            (Err(e), _) | (Ok(_), Err(e)) => return Err(e),
+            (Ok(end), Ok(())) => end,
+        };
+        committed?;
+        match (self.count, end) {
+            (Some(count), End::End) if self.records < count => Err(unmet(count, self.records, "then came the end")),
+            (Some(count), End::Idle(limit)) if self.records < count => {
+                let limit = humantime::format_duration(limit);
+                Err(unmet(count, self.records, &format!("then nothing for {limit}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pump(&mut self) -> Result<End> {
+        if self.count == Some(0) {
+            return Ok(End::Count);
+        }
+        loop {
+            if self.reader.is_done() {
+                return Ok(End::End);
+            }
+            self.cx.shutdown.check()?;
+            let timeout = if self.pending > 0 { Duration::ZERO } else { self.wait_for()? };
+            let writer = &mut self.writer;
+            let step = self.reader.step(timeout, &mut |message: &Message<'_>| writer.write(message))?;
+            match step {
+                Step::Record(bytes) => {
+                    self.took(bytes)?;
+                    if self.count == Some(self.records) {
+                        return Ok(End::Count);
+                    }
+                }
+                Step::Dry if self.pending > 0 => self.flush()?,
+                Step::Dry => {
+                    if let Some(limit) = self.idle_timeout
+                        && self.last_record.elapsed() >= limit
+                    {
+                        return Ok(End::Idle(limit));
+                    }
+                    if self.writer.is_closed() {
+                        return Err(Error::new(Kind::ClosedPipe, "standard output was closed"));
+                    }
+                }
+                Step::Nothing => {}
+                other => self.react(other)?,
+            }
+        }
+    }
+
+    /// How long to wait for the next record.
+    fn wait_for(&self) -> Result<Duration> {
+        let left = self.idle_timeout.map(|limit| limit.saturating_sub(self.last_record.elapsed()));
+        // Rounded up to librdkafka's milliseconds, so that the last one is not spent in a busy loop.
+        Ok(left.map_or(LOOK, |left| left.min(LOOK).max(Duration::from_millis(1))))
+    }
+
+    fn took(&mut self, bytes: usize) -> Result<()> {
+        self.records += 1;
+        self.bytes += bytes as u64;
+        self.pending += 1;
+        if self.pending == 1 || self.records % CLOCK_EVERY == 0 {
+            let now = Instant::now();
+            self.last_record = now;
+            self.progress.set(self.records, self.bytes);
+            if self.pending == 1 {
+                self.flush_due = now + FLUSH_AFTER;
+            } else if now >= self.flush_due || self.pending >= FLUSH_RECORDS {
+                return self.flush();
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.writer.flush()?;
+        self.pending = 0;
+        self.reader.written();
+        Ok(())
+    }
+
+    /// What seldom happens.
+    fn react(&mut self, step: Step) -> Result<()> {
+        let terminal = self.cx.terminal;
+        match step {
+            Step::Assigned(count) => terminal.trace(format!("the group gave {count} partitions")),
+            Step::Revoke(places) => {
+                self.flush()?;
+                terminal.trace(format!("the group takes back {} partitions", places.len()));
+                self.reader.revoke(&places)?;
+            }
+            Step::Stalled(text) => self.progress.suspend(|| {
+                terminal.warn(format!(
+                    "the output stood still for too long, and the group gave the partitions to others; joining again, \
+                     some records will come twice ({text})"
+                ));
+            }),
+            Step::Down => return self.recover(),
+            Step::Record(_) | Step::Dry | Step::Nothing => {}
+        }
+        Ok(())
+    }
+
+    /// No broker is reachable: tries for as long as a connection may take, or as `--wait` says.
+    fn recover(&mut self) -> Result<()> {
+        self.flush()?;
+        let started = Instant::now();
+        let patience = match self.cx.policy.wait {
+            None => Some(self.cx.policy.connect_timeout),
+            Some(limit) => limit,
+        };
+        let policy = Policy { wait: None, ..self.cx.policy };
+        let mut told = false;
+        loop {
+            let consumer = self.reader.consumer();
+            let topic = self.topic.as_deref();
+            let shutdown = &self.cx.shutdown;
+            let connected =
+                self.runtime.block_on(connect_serving(consumer, &self.setup, topic, &policy, shutdown, |_| ()));
+            let error = match connected {
+                Ok(_) => return Ok(()),
+                Err(e) => e,
+            };
+            let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
+            shutdown.check()?;
+            if !transient || patience.is_some_and(|p| started.elapsed() >= p) {
+                return Err(error.context("the connection was lost"));
+            }
+            if !told {
+                told = true;
+                let text = format!("the connection was lost, trying again: {}", error.chain());
+                self.progress.suspend(|| self.cx.terminal.warn(text));
+            }
+            std::thread::sleep(RETRY);
+        }
+    }
+}
+
+fn unmet(count: u64, got: u64, why: &str) -> Error {
+    Error::new(Kind::Unmet, format!("{got} of {count} records came, {why}"))
+}
