@@ -2,6 +2,7 @@
 //!
 //! - Fetching named partitions without a consumer group, into a queue of our own (`rd_kafka_consume_start_queue`).
 //! - Events with their topic: rdkafka's `PartitionEOF` carries none.
+//! - The answer to a commit, without blocking for it (`rd_kafka_commit_queue`).
 //! - Header names that are not UTF-8: rdkafka's `BorrowedHeaders` panics on them.
 //! - Whether a record that failed may have been written all the same (`rd_kafka_message_status`).
 
@@ -13,6 +14,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rd;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
@@ -96,6 +98,25 @@ impl<C: ConsumerContext + 'static> Feed<C> {
             0 => Ok(()),
             _ => Err(last_error()),
         }
+    }
+
+    /// Commits offsets of the group; the answer comes as [`What::Committed`]. rdkafka's own commit gives no answer unless it
+    /// blocks for it.
+    ///
+    /// # Errors
+    /// librdkafka's code.
+    pub fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client, list and queue live; librdkafka copies the list.
+        let code = unsafe {
+            rd::rd_kafka_commit_queue(
+                self.consumer.client().native_ptr(),
+                offsets.ptr(),
+                self.queue.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(code.into()) }
     }
 
     /// The next event, or `None` when none came within the time.

@@ -46,7 +46,7 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
 fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
     let terminal = cx.terminal;
     let trace: TraceFn = Arc::new(move |line| terminal.trace(line));
-    Setup::new(cx.settings(flags)?, terminal.verbose, trace)
+    Setup::new(cx.settings(flags)?, trace)
 }
 
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.

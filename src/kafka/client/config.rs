@@ -37,13 +37,14 @@ impl Setup {
     ///
     /// # Errors
     /// No server; an unknown or bad property, with librdkafka's words; `Kind::Tls` for the files.
-    pub fn new(resolved: Resolved<Settings>, verbose: bool, trace: TraceFn) -> Result<Setup> {
+    pub fn new(resolved: Resolved<Settings>, trace: TraceFn) -> Result<Setup> {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let brokers = brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
         let list: Vec<String> = brokers.iter().map(Broker::to_string).collect();
         let mut config = ClientConfig::new();
-        config.set_log_level(if verbose { RDKafkaLogLevel::Info } else { RDKafkaLogLevel::Warning });
+        // Nothing is printed of it without -v, but some failures are told nowhere else.
+        config.set_log_level(RDKafkaLogLevel::Info);
         config
             .set("bootstrap.servers", list.join(","))
             .set("client.id", "mscomm")
@@ -101,6 +102,11 @@ impl Setup {
             .set("queue.buffering.max.messages", QUEUE_RECORDS);
         for (name, value) in more {
             config.set(*name, *value);
+        }
+        // Fewer acks than all are a choice against idempotence, also as a property.
+        let acks = self.extra("acks").or(self.extra("request.required.acks"));
+        if acks.is_some_and(|acks| !matches!(acks, "all" | "-1")) {
+            config.set("enable.idempotence", "false");
         }
         self.apply_extra(&mut config);
         config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))

@@ -29,6 +29,8 @@ struct State {
     faults: Vec<Fault>,
     trouble: Option<Instant>,
     all_down: bool,
+    /// The last line of the log about a connection that failed: for some failures it is all there is.
+    failure: Option<String>,
 }
 
 /// What became of the records of a producer.
@@ -81,14 +83,22 @@ impl Events {
         }
     }
 
-    /// Passes a line of the log on.
+    /// Passes a line of the log on: `FACILITY: [thrd:NAME]: TEXT`.
     pub fn log_line(&self, line: &str) {
         (self.trace)(line);
+        if let Some(text) = line.strip_prefix("FAIL: ") {
+            let text = text.split_once("]: ").map_or(text, |(_, text)| text);
+            self.state().failure = Some(without_times(text));
+        }
     }
 
     /// The faults since the last [`Events::recovered`].
     pub fn faults(&self) -> Vec<Fault> {
-        self.state().faults.clone()
+        let state = self.state();
+        match (state.faults.is_empty(), &state.failure) {
+            (true, Some(text)) => vec![Fault { code: Code::BrokerTransportFailure, text: text.clone() }],
+            _ => state.faults.clone(),
+        }
     }
 
     /// Since when something has been wrong, without any progress.

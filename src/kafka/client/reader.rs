@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -272,9 +272,9 @@ impl Reader {
         if list.count() == 0 {
             return;
         }
-        match self.feed.consumer().commit(&list, CommitMode::Async) {
+        match self.feed.commit(&list) {
             Ok(()) => self.commits += 1,
-            Err(e) => self.commit_error = e.rdkafka_error_code().or(Some(Code::Fail)),
+            Err(code) => self.commit_error = Some(code),
         }
     }
 

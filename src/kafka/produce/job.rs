@@ -183,6 +183,10 @@ impl Job {
             return Ok(());
         }
         terminal.warn(line);
+        let numbers: Vec<u64> = account.failed.iter().map(|(number, _)| *number).collect();
+        if !numbers.is_empty() && (!account.unknown.is_empty() || stopped.is_err()) {
+            terminal.warn(format!("{} {} not written", ranges(&numbers), are(&numbers)));
+        }
         if let (false, Err(reason)) = (account.unknown.is_empty(), &stopped) {
             terminal.warn(format!("the outcome of {} is unknown", ranges(&account.unknown)));
             return Err(Error::new(reason.kind(), reason.chain()));
