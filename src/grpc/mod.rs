@@ -1,5 +1,12 @@
-//! stub
+//! gRPC: call methods and look at services, by what the server says of itself.
 
+mod call;
+pub mod client;
+mod describe;
+mod events;
+mod list;
+mod requests;
+mod session;
 pub mod settings;
 
 use crate::context::Context;
@@ -7,12 +14,23 @@ use crate::error::Result;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {}
+pub enum Command {
+    /// List the services of a server, or the methods of a service
+    List(list::Args),
+    /// Show a service, method, message or enum as Protobuf source
+    Describe(describe::Args),
+    /// Call a method: JSON in, JSON out
+    Call(call::Args),
+}
 
 /// Runs a verb.
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, _cx: &Context) -> Result<()> {
-    match command {}
+pub async fn run(command: Command, cx: &Context) -> Result<()> {
+    match command {
+        Command::List(args) => list::run(args, cx).await,
+        Command::Describe(args) => describe::run(args, cx).await,
+        Command::Call(args) => call::run(args, cx).await,
+    }
 }

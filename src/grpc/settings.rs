@@ -4,9 +4,11 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::client::encode_metadata;
 use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::tls::{self, CONNECTION, TlsSettings};
+use crate::values;
 
 /// Settings of a gRPC connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub struct Settings {
     /// Value of :authority, when it is not the host
     #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
     pub authority: Option<String>,
+    /// Largest response message taken, 64M if not given
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    pub max_recv: Option<Size>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]
@@ -26,6 +31,49 @@ pub struct Settings {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = CONNECTION)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub headers: Vec<Header>,
+}
+
+/// A number of bytes, written as in [`crate::values::size`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SizeText", into = "usize")]
+pub struct Size(pub usize);
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a size must be a number of bytes, or one with k, M or G, as \"64M\"")]
+enum SizeText {
+    Number(usize),
+    Text(String),
+}
+
+impl Size {
+    fn parse(text: &str) -> Result<Size, String> {
+        values::size(text).map(Size)
+    }
+}
+
+impl TryFrom<SizeText> for Size {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Size, String> {
+        match text {
+            SizeText::Number(bytes) => Ok(Size(bytes)),
+            SizeText::Text(text) => Size::parse(&text),
+        }
+    }
+}
+
+impl From<Size> for usize {
+    fn from(size: Size) -> usize {
+        size.0
+    }
+}
+
+impl Settings {
+    /// The largest response message taken, in bytes. grpcurl's limit is 4 MiB, which its users run into; this one is
+    /// only to keep a broken server from filling the memory.
+    pub fn max_recv(&self) -> usize {
+        self.max_recv.map_or(64 << 20, |size| size.0)
+    }
 }
 
 /// One piece of request metadata.
@@ -94,6 +142,11 @@ impl Section for Settings {
     const LOCAL: &'static str = "localhost:50051";
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
-        resolved.check_tls(&resolved.settings.tls)
+        resolved.check_tls(&resolved.settings.tls)?;
+        for header in &resolved.settings.headers {
+            let key = format!("headers.{}", header.name);
+            encode_metadata(std::slice::from_ref(header)).map_err(|e| resolved.fault(&[&key], e))?;
+        }
+        Ok(())
     }
 }

@@ -1,1 +1,14 @@
-//! Protobuf without a network: descriptor sources, the JSON writer, schema text.
+//! Protobuf without a network: descriptors from untrusted bytes, JSON in and out, and schemas as source.
+
+mod any;
+mod files;
+mod json;
+mod read;
+pub mod rpc;
+mod source;
+
+pub use any::{Resolver, type_name, unresolved};
+pub use files::{Added, Files};
+pub use json::{Layout, write_json};
+pub use read::read_json;
+pub use source::{Element, find};

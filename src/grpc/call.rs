@@ -1,0 +1,323 @@
+//! `grpc call`: one call of any kind, JSON in and JSON out.
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::future::poll_immediate;
+use http::HeaderMap;
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use tokio::sync::oneshot;
+
+use super::client::{Broken, Call, CallOptions, Shown, Status, shown_metadata, start};
+use super::events::{Events, Form};
+use super::requests::{Requests, once};
+use super::session::{self, Session, split_method};
+use super::settings::Settings;
+use crate::cli::args::{DataArgs, source};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::message::input::Source;
+use crate::proto::{Files, unresolved};
+
+/// How often a silent call looks whether somebody still reads its output.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Calls a method.
+///
+/// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when there
+/// is no data; on a standard input that stays silent it waits 10 seconds, unless -d @- says that something will come.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The method, as package.Service/Method or package.Service.Method
+    #[arg(value_name = "METHOD")]
+    method: String,
+    /// Where the request comes from.
+    #[command(flatten)]
+    data: DataArgs,
+    /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
+    #[arg(short, long, value_name = "FORM", value_enum)]
+    output: Option<Form>,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// Calls a method.
+///
+/// # Errors
+/// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
+/// [`Session::open`] and reflection.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let (service, name) = split_method(&args.method)?;
+    check_syntax(&args.data)?;
+    let prepare = async {
+        let mut session = Session::open(&args.connection, cx).await?;
+        let method = find(&mut session, service, name, cx).await?;
+        Ok((session, method))
+    };
+    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
+    let events = Events::new(args.output, format!("{service}/{name}"), &cx.terminal)?;
+    let mut calling = Calling {
+        path: format!("/{service}/{name}"),
+        resolver: method.parent_pool().clone(),
+        has_any: reaches_any(&method.output()),
+        asked: Vec::new(),
+        method,
+        files,
+        events,
+        cx,
+    };
+    let ended = calling.run(&mut session, &args.data).await;
+    // What came before a failure is worth having, whatever the failure.
+    let flushed = calling.events.flush();
+    ended.and(flushed)
+}
+
+/// Finds what is wrong with the data as JSON before anything is sent.
+fn check_syntax(data: &DataArgs) -> Result<()> {
+    let Some(Source::Text(text)) = data.data.as_deref().map(source) else { return Ok(()) };
+    serde_json::Deserializer::from_slice(&text)
+        .into_iter::<serde::de::IgnoredAny>()
+        .try_for_each(|value| value.map(drop))
+        .map_err(|e| Error::usage("bad JSON in --data").because(e))
+}
+
+/// The method, and all the files that describe it.
+async fn find(session: &mut Session, service: &str, name: &str, cx: &Context) -> Result<(MethodDescriptor, Files)> {
+    let mut reflection = session.reflection(cx, Files::default());
+    let mut method = session::method(&mut reflection, service, name).await?;
+    if reflection.fetch_extensions(&[method.input(), method.output()]).await? {
+        // A descriptor that was taken earlier knows nothing of what came later.
+        method = session::method_in(&reflection.pool()?, service, name)?;
+    }
+    Ok((method, reflection.into_files()))
+}
+
+/// The end of the requests, while it has not come.
+struct Sent(Option<oneshot::Receiver<Result<u64>>>);
+
+impl Sent {
+    /// What was wrong with the data; pending for ever when nothing is.
+    async fn fault(&mut self) -> Error {
+        if let Some(receiver) = &mut self.0 {
+            let ended = receiver.await;
+            self.0 = None;
+            if let Ok(Err(error)) = ended {
+                return error;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Fails when something was wrong with the data.
+    fn check(&mut self) -> Result<()> {
+        match self.0.as_mut().map(oneshot::Receiver::try_recv) {
+            Some(Ok(Err(error))) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+struct Calling<'a> {
+    path: String,
+    method: MethodDescriptor,
+    files: Files,
+    /// Where the types inside of `Any` are found; it grows as they turn up.
+    resolver: DescriptorPool,
+    has_any: bool,
+    /// Types that were asked for, whether the server knew them or not.
+    asked: Vec<String>,
+    events: Events,
+    cx: &'a Context,
+}
+
+impl Calling<'_> {
+    async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
+        let cx = self.cx;
+        if self.method.is_client_streaming() {
+            let (requests, sent) = Requests::open(data.source()?, self.method.input())?.into_stream();
+            let mut sent = Sent(Some(sent));
+            let options = session.options(cx);
+            let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
+            return self.converse(session, call, sent).await;
+        }
+        let message = cx.shutdown.or_stop(self.single(data)).await?;
+        let mut sent = Sent(None);
+        let options = session.options(cx);
+        let call = match self.open(session, once(message.clone()), &options, &mut sent).await? {
+            Err(broken) if broken.unprocessed => {
+                cx.terminal.trace(format!("{}; calling once more", broken.error.chain()));
+                session.reconnect(cx).await?;
+                let options = session.options(cx);
+                self.open(session, once(message), &options, &mut sent).await?
+            }
+            opened => opened,
+        };
+        self.converse(session, call.map_err(Error::from)?, sent).await
+    }
+
+    /// The request of a method that takes one message.
+    async fn single(&self, data: &DataArgs) -> Result<Bytes> {
+        let descriptor = self.method.input();
+        match data.data.as_deref().map(source) {
+            Some(source) => Requests::open(source, descriptor)?.single().await,
+            // Nothing that could be read would be anything else.
+            None if descriptor.fields().len() == 0 && descriptor.extension_ranges().len() == 0 => Ok(Bytes::new()),
+            None if std::io::stdin().is_terminal() => Ok(Bytes::new()),
+            None => {
+                let mut requests = Requests::open(Source::Stdin, descriptor)?;
+                requests.wait_for_first(&self.cx.terminal).await?;
+                requests.single().await
+            }
+        }
+    }
+
+    /// Starts the call; the outer error is not the wire's.
+    async fn open(
+        &self,
+        session: &mut Session,
+        requests: impl Stream<Item = Bytes> + Send + 'static,
+        options: &CallOptions,
+        sent: &mut Sent,
+    ) -> Result<Result<Call, Broken>> {
+        tokio::select! {
+            biased;
+            reason = self.cx.shutdown.stopped() => Err(reason.error()),
+            error = sent.fault() => Err(error),
+            call = start(&mut session.connection, &self.path, requests, options) => Ok(call),
+        }
+    }
+
+    /// Prints what comes until the server ends the call, whether the requests have ended or not.
+    async fn converse(&mut self, session: &mut Session, mut call: Call, mut sent: Sent) -> Result<()> {
+        if !call.headers.is_empty() {
+            trace(self.cx, "header", &call.headers);
+            self.events.headers(&call.headers)?;
+        }
+        let listened = self.listen(session, &mut call, &mut sent).await;
+        if self.method.is_server_streaming() && self.cx.shutdown.reason().is_some() {
+            self.cx.terminal.note(format!("{} responses came", call.received()));
+        }
+        listened?;
+        let received = call.received();
+        let Some(status) = call.status() else {
+            return Err(Error::new(Kind::Partial, "the call ended without a status"));
+        };
+        self.finish(&status, received)
+    }
+
+    async fn listen(&mut self, session: &mut Session, call: &mut Call, sent: &mut Sent) -> Result<()> {
+        let mut look = tokio::time::interval(LOOK);
+        loop {
+            self.cx.shutdown.check()?;
+            sent.check()?;
+            let next = {
+                let mut next = std::pin::pin!(call.message(&mut session.connection));
+                match poll_immediate(&mut next).await {
+                    Some(next) => next,
+                    None => {
+                        // Nothing more for now: what came is shown at once.
+                        self.events.flush()?;
+                        loop {
+                            tokio::select! {
+                                biased;
+                                reason = self.cx.shutdown.stopped() => return Err(reason.error()),
+                                error = sent.fault() => return Err(error),
+                                next = &mut next => break next,
+                                _ = look.tick() => if self.events.is_closed() {
+                                    return Err(Error::new(Kind::ClosedPipe, "nobody reads standard output"));
+                                },
+                            }
+                        }
+                    }
+                }
+            };
+            match next.map_err(Error::from)? {
+                Some(message) => self.message(session, &message, call.received()).await?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    async fn message(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<()> {
+        if number > 1 && !self.method.is_server_streaming() {
+            return Err(Error::new(Kind::Partial, "the server sent a second response to a call that has one"));
+        }
+        let message = DynamicMessage::decode(self.method.output(), bytes.clone()).map_err(|e| {
+            let name = self.method.output().full_name().to_owned();
+            Error::new(Kind::Partial, format!("response {number} is no {name}")).because(e)
+        })?;
+        if self.has_any {
+            let names = unresolved(&message, &self.resolver);
+            self.learn(session, names).await;
+        }
+        self.events.message(&message, &self.resolver)
+    }
+
+    /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.
+    async fn learn(&mut self, session: &mut Session, mut names: Vec<String>) {
+        names.retain(|name| !self.asked.contains(name));
+        if names.is_empty() {
+            return;
+        }
+        let mut reflection = session.reflection(self.cx, self.files.clone());
+        for name in names {
+            let fetched = self.cx.shutdown.or_stop(reflection.fetch(&name)).await;
+            if let Err(error) = fetched {
+                self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain()));
+            }
+            self.asked.push(name);
+        }
+        if let Ok(pool) = reflection.pool() {
+            self.files = reflection.into_files();
+            self.resolver = pool;
+        }
+    }
+
+    fn finish(&mut self, status: &Status, received: u64) -> Result<()> {
+        trace(self.cx, "trailer", &status.metadata);
+        self.events.status(status, &self.resolver)?;
+        self.events.flush()?;
+        if !status.is_ok() {
+            // The server's timer may be the faster one by a hair: it is the same deadline.
+            if status.exit_status() == tonic::Code::DeadlineExceeded as u8 {
+                self.cx.shutdown.check()?;
+            }
+            let (service, method) = (self.method.parent_service().full_name(), self.method.name());
+            return Err(status.error(&format!("{service}/{method} failed"), &self.resolver));
+        }
+        if received == 0 && !self.method.is_server_streaming() {
+            return Err(Error::new(Kind::Partial, "the server said OK, but sent no response"));
+        }
+        Ok(())
+    }
+}
+
+/// Metadata as `-v` shows it.
+fn trace(cx: &Context, what: &str, headers: &HeaderMap) {
+    for (name, value) in shown_metadata(headers) {
+        match value {
+            Shown::Text(text) => cx.terminal.trace(format!("{what} {name}: {text}")),
+            Shown::Binary(bytes) => cx.terminal.trace(format!("{what} {name}: {} bytes", bytes.len())),
+        }
+    }
+}
+
+/// Whether an `Any` can stand somewhere in a message of this type.
+fn reaches_any(root: &MessageDescriptor) -> bool {
+    let mut open = vec![root.clone()];
+    let mut known = HashSet::new();
+    while let Some(message) = open.pop() {
+        if message.full_name() == "google.protobuf.Any" {
+            return true;
+        }
+        if known.insert(message.full_name().to_owned()) {
+            let fields = message.fields().map(|f| f.kind()).chain(message.extensions().map(|e| e.kind()));
+            open.extend(fields.filter_map(|kind| kind.as_message().cloned()));
+        }
+    }
+    false
+}

@@ -1,0 +1,341 @@
+//! One call: the request goes in as it is made, messages come out as they arrive, and the end is told apart from a
+//! connection that broke.
+//!
+//! tonic's codec frames the messages; the status is read here, because tonic's client panics on a bad
+//! `grpc-status-details-bin` and gives its own faults out as a status of the server.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BufMut, Bytes};
+use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
+use http_body::{Body as _, Frame};
+use hyper::body::Incoming;
+use tonic::Status as TonicStatus;
+use tonic::body::Body;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBody, EncodeBuf, Encoder, Streaming};
+
+use super::status::Status;
+use super::transport::Connection;
+use crate::error::{Error, Kind, Result};
+
+/// What every call of a command shares.
+#[derive(Debug, Clone)]
+pub struct CallOptions {
+    /// Request metadata.
+    pub metadata: HeaderMap,
+    /// What is left of the deadline, for `grpc-timeout`.
+    pub timeout: Option<Duration>,
+    /// The largest message taken, in bytes.
+    pub max_recv: usize,
+}
+
+/// A call that the server has answered with headers.
+pub struct Call {
+    /// The response headers. Empty when the server answered with a status alone.
+    pub headers: HeaderMap,
+    ended: Option<Status>,
+    messages: Option<Streaming<Bytes>>,
+    watched: Arc<Watched>,
+    max_recv: usize,
+    received: u64,
+}
+
+/// How a call failed without a status of the server.
+#[derive(Debug)]
+pub struct Broken {
+    /// The error to report.
+    pub error: Error,
+    /// True when the server surely did not see the call: it may be made again.
+    pub unprocessed: bool,
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Error {
+        broken.error
+    }
+}
+
+/// Starts a call and waits for the response headers. `requests` is drawn from while this waits: a server may withhold
+/// its headers until it has the first message.
+///
+/// # Errors
+/// The connection broke, or what came is no gRPC.
+pub async fn start(
+    connection: &mut Connection,
+    path: &str,
+    requests: impl Stream<Item = Bytes> + Send + 'static,
+    options: &CallOptions,
+) -> Result<Call, Broken> {
+    let request = request(connection, path, requests, options).map_err(|error| Broken { error, unprocessed: true })?;
+    if let Err(cause) = connection.requests.ready().await {
+        return Err(broken(connection, cause, 0).await);
+    }
+    let response = match connection.requests.send_request(request).await {
+        Ok(response) => response,
+        Err(cause) => return Err(broken(connection, cause, 0).await),
+    };
+    let (head, body) = response.into_parts();
+    let grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    let mut call = Call {
+        headers: HeaderMap::new(),
+        ended: None,
+        messages: None,
+        watched: Arc::default(),
+        max_recv: options.max_recv,
+        received: 0,
+    };
+    if head.headers.contains_key("grpc-status") && (grpc || body.is_end_stream()) {
+        call.ended = Status::take(head.headers);
+    } else if head.status != StatusCode::OK || !grpc {
+        call.ended = Some(not_grpc(head.status, head.headers));
+    } else {
+        call.headers = head.headers;
+        let body = WatchedBody { body, watched: call.watched.clone() };
+        call.messages = Some(Streaming::new_request(Raw, body, None, Some(options.max_recv)));
+    }
+    Ok(call)
+}
+
+fn not_grpc(http: StatusCode, headers: HeaderMap) -> Status {
+    let content_type = headers.get("content-type").map(|t| String::from_utf8_lossy(t.as_bytes()).into_owned());
+    let mut status = Status::of_http(http, headers);
+    status.message = match content_type {
+        Some(content_type) => format!("{}, {content_type}", status.message),
+        None => status.message,
+    };
+    status
+}
+
+fn request(
+    connection: &Connection,
+    path: &str,
+    requests: impl Stream<Item = Bytes> + Send + 'static,
+    options: &CallOptions,
+) -> Result<Request<Body>> {
+    let target = &connection.target;
+    let scheme = if target.tls { "https" } else { "http" };
+    let bad = |e: http::Error| Error::usage(format!("cannot ask for `{path}`")).because(e);
+    let uri = http::Uri::builder()
+        .scheme(scheme)
+        .authority(target.authority.clone())
+        .path_and_query(format!("{}{path}", target.prefix))
+        .build()
+        .map_err(bad)?;
+    let body = EncodeBody::new_client(Raw, requests.map(Ok), None, None);
+    let mut request =
+        Request::builder().method(Method::POST).version(Version::HTTP_2).uri(uri).body(Body::new(body)).map_err(bad)?;
+    let headers = request.headers_mut();
+    headers.insert("user-agent", HeaderValue::from_static(concat!("mscomm/", env!("CARGO_PKG_VERSION"))));
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    headers.insert("te", HeaderValue::from_static("trailers"));
+    if let Some(timeout) = options.timeout
+        && let Ok(value) = HeaderValue::from_str(&grpc_timeout(timeout))
+    {
+        headers.insert("grpc-timeout", value);
+    }
+    for (name, value) in &options.metadata {
+        match name.as_str() {
+            // Ours makes way.
+            "user-agent" => drop(headers.insert(name, value.clone())),
+            _ => drop(headers.append(name, value.clone())),
+        }
+    }
+    Ok(request)
+}
+
+/// At most eight digits and a unit, never less than what is left: our own timer is to be the first.
+fn grpc_timeout(timeout: Duration) -> String {
+    let millis = timeout.as_millis() + 1;
+    match millis {
+        0..100_000_000 => format!("{millis}m"),
+        _ => format!("{}S", (timeout.as_secs() + 1).min(99_999_999)),
+    }
+}
+
+impl Call {
+    /// The next message, or `None` at the end: then [`Call::status`] has the status. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// The connection or the stream broke before a status came, or a message was over the limit.
+    pub async fn message(&mut self, connection: &mut Connection) -> Result<Option<Bytes>, Broken> {
+        let Some(messages) = &mut self.messages else { return Ok(None) };
+        let next = messages.next().await;
+        let failed = match next {
+            Some(Ok(message)) => {
+                self.received += 1;
+                return Ok(Some(message));
+            }
+            Some(Err(status)) => Some(status),
+            None => None,
+        };
+        self.messages = None;
+        let (trailers, reset) = self.watched.end();
+        if let Some(cause) = reset {
+            return Err(broken(connection, cause, self.received).await);
+        }
+        if let Some(status) = failed {
+            return Err(self.unreadable(&status));
+        }
+        self.ended = trailers.and_then(Status::take);
+        match &self.ended {
+            Some(_) => Ok(None),
+            None => Err(Broken {
+                error: Error::new(Kind::Partial, "the answer ended without a status: it may have been cut short"),
+                unprocessed: false,
+            }),
+        }
+    }
+
+    /// How the server ended the call, once it has.
+    pub fn status(self) -> Option<Status> {
+        self.ended
+    }
+
+    /// How many messages came.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    fn unreadable(&self, status: &TonicStatus) -> Broken {
+        // The decoder's own word for a message over its limit (tonic, codec/decode.rs).
+        let error = match status.code() {
+            tonic::Code::OutOfRange => Error::refused(format!(
+                "message {} is over {} bytes, the limit of --max-recv",
+                self.received + 1,
+                self.max_recv
+            ))
+            .hint("raise --max-recv, as --max-recv 256M"),
+            _ => Error::new(Kind::Partial, format!("message {} is no gRPC: {}", self.received + 1, status.message())),
+        };
+        Broken { error, unprocessed: false }
+    }
+}
+
+/// What ended a call that got no status, and whether the server may have acted on it.
+async fn broken(connection: &mut Connection, cause: hyper::Error, received: u64) -> Broken {
+    let reset = find::<h2::Error>(&cause).and_then(|e| e.reason().map(|r| (r, e.is_reset(), e.is_go_away())));
+    // Neither was looked at by the server (RFC 9113, sections 6.8 and 8.7).
+    let unprocessed = cause.is_canceled() || reset.is_some_and(|(reason, ..)| reason == h2::Reason::REFUSED_STREAM);
+    if unprocessed && received == 0 {
+        let error = match reset {
+            Some((reason, ..)) => {
+                Error::new(Kind::Connect, format!("the server refused the call ({reason:?}) before it looked at it"))
+            }
+            None => connection.lost().await.context("the call was not sent"),
+        };
+        return Broken { error, unprocessed: true };
+    }
+    let done = match received {
+        0 => "the outcome of the call is unknown".to_owned(),
+        1 => "the call broke off after 1 message".to_owned(),
+        n => format!("the call broke off after {n} messages"),
+    };
+    let error = match reset {
+        Some((reason, true, _)) => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
+        Some((reason, _, true)) => Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})")),
+        _ => connection.lost().await.context(done).with_kind(Kind::Partial),
+    };
+    Broken { error, unprocessed: false }
+}
+
+fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// What a body ended with.
+#[derive(Debug, Default)]
+struct Watched(Mutex<(Option<HeaderMap>, Option<hyper::Error>)>);
+
+impl Watched {
+    fn end(&self) -> (Option<HeaderMap>, Option<hyper::Error>) {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Keeps trailers and errors for us; the decoder sees only data.
+struct WatchedBody {
+    body: Incoming,
+    watched: Arc<Watched>,
+}
+
+impl http_body::Body for WatchedBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let keep = |trailers, error| {
+            *self.watched.0.lock().unwrap_or_else(PoisonError::into_inner) = (trailers, error);
+            Poll::Ready(None)
+        };
+        match frame {
+            None => Poll::Ready(None),
+            Some(Err(error)) => keep(None, Some(error)),
+            Some(Ok(frame)) => match frame.into_trailers() {
+                Ok(trailers) => keep(Some(trailers), None),
+                Err(data) => Poll::Ready(Some(Ok(data))),
+            },
+        }
+    }
+}
+
+/// Messages as bytes: what is in them is not the wire's matter.
+#[derive(Debug, Clone, Copy)]
+struct Raw;
+
+impl Codec for Raw {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Raw;
+    type Decoder = Raw;
+
+    fn encoder(&mut self) -> Raw {
+        Raw
+    }
+
+    fn decoder(&mut self) -> Raw {
+        Raw
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Bytes;
+    type Error = TonicStatus;
+
+    fn encode(&mut self, message: Bytes, into: &mut EncodeBuf<'_>) -> Result<(), TonicStatus> {
+        into.put(message);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Bytes;
+    type Error = TonicStatus;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, TonicStatus> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_have_at_most_eight_digits() {
+        assert_eq!(grpc_timeout(Duration::from_millis(1500)), "1501m");
+        assert_eq!(grpc_timeout(Duration::from_secs(200_000)), "200001S");
+        assert_eq!(grpc_timeout(Duration::MAX), "99999999S");
+    }
+}

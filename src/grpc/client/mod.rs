@@ -1,0 +1,16 @@
+//! gRPC on the wire: where a server is, the connection, calls, and reflection.
+
+mod call;
+mod metadata;
+mod reflection;
+mod sniff;
+mod status;
+mod target;
+mod transport;
+
+pub use call::{Broken, Call, CallOptions, start};
+pub use metadata::{Shown, all as encode_metadata, shown as shown_metadata};
+pub use reflection::Reflection;
+pub use status::Status;
+pub use target::{Address, Target};
+pub use transport::{Connection, connect};

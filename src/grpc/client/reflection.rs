@@ -1,0 +1,253 @@
+//! Server reflection: the server's own description of its services. Version 1, and v1alpha where that is all there is.
+
+use bytes::Bytes;
+use prost::Message;
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::UnboundedReceiverStream;
+use tonic::Code;
+// Both versions are the same on the wire but for the name of the service.
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse as Answer;
+use tonic_reflection::pb::v1::{ErrorResponse, ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse};
+
+use super::call::{Call, CallOptions, start};
+use super::status::Status;
+use super::transport::Connection;
+use crate::error::{Error, Kind, Result};
+use crate::proto::{Files, rpc};
+
+const V1: &str = "grpc.reflection.v1.ServerReflection";
+const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
+
+/// How many files one server may hand out.
+const MAX_FILES: usize = 20_000;
+
+/// Asks one server about itself, over one stream that stays open.
+pub struct Reflection<'a> {
+    connection: &'a mut Connection,
+    options: CallOptions,
+    service: &'static str,
+    session: Option<Session>,
+    files: Files,
+    count: usize,
+}
+
+struct Session {
+    requests: mpsc::UnboundedSender<Bytes>,
+    call: Call,
+}
+
+/// What a question came to.
+enum Asked {
+    Answer(Answer),
+    /// The server knows no such thing.
+    NotFound,
+}
+
+impl<'a> Reflection<'a> {
+    /// Nothing is asked yet. `options` are sent with every question, `files` is what is known already.
+    pub fn new(connection: &'a mut Connection, options: CallOptions, files: Files) -> Reflection<'a> {
+        Reflection { connection, options, service: V1, session: None, files, count: 0 }
+    }
+
+    /// What is known now.
+    pub fn into_files(self) -> Files {
+        self.files
+    }
+
+    /// The names of all services, sorted.
+    ///
+    /// # Errors
+    /// As every question: `Kind::Refused` when the server has no reflection or answers nonsense, its status otherwise,
+    /// `Kind::Connect` when the connection broke.
+    pub async fn services(&mut self) -> Result<Vec<String>> {
+        let Asked::Answer(Answer::ListServicesResponse(list)) = self.ask(Ask::ListServices("*".to_owned())).await?
+        else {
+            return Err(nonsense());
+        };
+        let mut names: Vec<String> = list.service.into_iter().map(|s| s.name).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Fetches what defines a symbol, with all that it needs. False when the server knows no such symbol.
+    ///
+    /// # Errors
+    /// As [`Reflection::services`], and as [`Files::add`].
+    pub async fn fetch(&mut self, symbol: &str) -> Result<bool> {
+        match self.ask(Ask::FileContainingSymbol(symbol.to_owned())).await? {
+            Asked::NotFound => return Ok(false),
+            Asked::Answer(answer) => self.add(answer)?,
+        }
+        self.fetch_imports().await?;
+        Ok(true)
+    }
+
+    /// The pool of everything that was fetched.
+    ///
+    /// # Errors
+    /// As [`Files::pool`].
+    pub fn pool(&self) -> Result<DescriptorPool> {
+        self.files.pool()
+    }
+
+    /// Fetches the extensions of every extendable message that can stand in one of these. True when there were any, so
+    /// that the pool and the descriptors taken from it are out of date.
+    ///
+    /// # Errors
+    /// As [`Reflection::services`].
+    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
+        let mut found = false;
+        for name in extendable(roots) {
+            let Asked::Answer(Answer::AllExtensionNumbersResponse(numbers)) =
+                self.ask(Ask::AllExtensionNumbersOfType(name.clone())).await?
+            else {
+                continue;
+            };
+            for extension_number in numbers.extension_number {
+                let extension = ExtensionRequest { containing_type: name.clone(), extension_number };
+                if let Asked::Answer(answer) = self.ask(Ask::FileContainingExtension(extension)).await? {
+                    self.add(answer)?;
+                    found = true;
+                }
+            }
+        }
+        self.fetch_imports().await?;
+        Ok(found)
+    }
+
+    async fn fetch_imports(&mut self) -> Result<()> {
+        loop {
+            let missing = self.files.missing();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            for name in missing {
+                match self.ask(Ask::FileByFilename(name.clone())).await? {
+                    Asked::Answer(answer) => self.add(answer)?,
+                    Asked::NotFound => {}
+                }
+                // A server that answers with something else must not be asked for ever.
+                self.files.give_up(name);
+            }
+        }
+    }
+
+    fn add(&mut self, answer: Answer) -> Result<()> {
+        let Answer::FileDescriptorResponse(files) = answer else { return Err(nonsense()) };
+        for raw in files.file_descriptor_proto {
+            self.files.add(&raw)?;
+            self.count += 1;
+            if self.count > MAX_FILES {
+                return Err(Error::refused(format!("the server's reflection does not end: over {MAX_FILES} files")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn ask(&mut self, question: Ask) -> Result<Asked> {
+        let host = self.connection.target.authority.as_str().to_owned();
+        let request = ServerReflectionRequest { host, message_request: Some(question) };
+        let request = Bytes::from(request.encode_to_vec());
+        let answer = match self.exchange(request.clone()).await? {
+            Ok(answer) => answer,
+            // As grpcurl: some servers and proxies say UNAVAILABLE of a service that is not there.
+            Err(status) if self.service == V1 && may_be_older(&status) => {
+                self.service = V1ALPHA;
+                match self.exchange(request).await? {
+                    Ok(answer) => answer,
+                    Err(older) if is(&older, Code::Unimplemented) => return Err(failed(&status)),
+                    Err(older) => return Err(failed(&older)),
+                }
+            }
+            Err(status) => return Err(failed(&status)),
+        };
+        let answer = ServerReflectionResponse::decode(answer)
+            .map_err(|e| Error::refused("the server's answer about itself does not decode").because(e))?;
+        match answer.message_response {
+            Some(Answer::ErrorResponse(ErrorResponse { error_code, error_message })) => {
+                match Code::from_i32(error_code) {
+                    Code::NotFound | Code::InvalidArgument | Code::Unimplemented => Ok(Asked::NotFound),
+                    code => {
+                        Err(Error::refused(format!("the server cannot describe itself: {code:?}: {error_message}")))
+                    }
+                }
+            }
+            Some(answer) => Ok(Asked::Answer(answer)),
+            None => Err(nonsense()),
+        }
+    }
+
+    /// One question, one answer. The inner error is the status that the server ended the stream with instead.
+    async fn exchange(&mut self, request: Bytes) -> Result<Result<Bytes, Status>> {
+        let broken = |e: super::Broken| {
+            let error = e.error.context("cannot ask the server about itself");
+            // Nothing was changed by asking, so the outcome of nothing is unknown.
+            if error.kind() == Kind::Partial { error.with_kind(Kind::Connect) } else { error }
+        };
+        let session = match &mut self.session {
+            Some(session) => {
+                // A closed channel shows as the end of the stream.
+                let _ = session.requests.send(request);
+                session
+            }
+            None => {
+                let (requests, receiver) = mpsc::unbounded_channel();
+                let _ = requests.send(request);
+                let path = format!("/{}/ServerReflectionInfo", self.service);
+                let stream = UnboundedReceiverStream::new(receiver);
+                let call = start(self.connection, &path, stream, &self.options).await.map_err(broken)?;
+                self.session.insert(Session { requests, call })
+            }
+        };
+        if let Some(answer) = session.call.message(self.connection).await.map_err(broken)? {
+            return Ok(Ok(answer));
+        }
+        let status = self.session.take().and_then(|s| s.call.status());
+        match status {
+            Some(status) if !status.is_ok() => Ok(Err(status)),
+            _ => Err(nonsense()),
+        }
+    }
+}
+
+fn is(status: &Status, code: Code) -> bool {
+    status.code == code as i32
+}
+
+fn may_be_older(status: &Status) -> bool {
+    is(status, Code::Unimplemented) || is(status, Code::Unavailable)
+}
+
+fn failed(status: &Status) -> Error {
+    match is(status, Code::Unimplemented) {
+        true => Error::refused(format!("the server has no reflection: {}", status.message))
+            .hint("register grpc.reflection.v1.ServerReflection in the server"),
+        false => status.error("the server did not describe itself", &*rpc::POOL),
+    }
+}
+
+fn nonsense() -> Error {
+    Error::refused("the server's answer about itself makes no sense")
+}
+
+/// The extendable messages that can be reached.
+fn extendable(roots: &[MessageDescriptor]) -> Vec<String> {
+    let mut seen: Vec<MessageDescriptor> = roots.to_vec();
+    let mut names = std::collections::BTreeSet::new();
+    let mut known: std::collections::HashSet<String> = roots.iter().map(|m| m.full_name().to_owned()).collect();
+    while let Some(message) = seen.pop() {
+        // Options are extended everywhere, and are not what is called.
+        if message.extension_ranges().len() > 0 && message.package_name() != "google.protobuf" {
+            names.insert(message.full_name().to_owned());
+        }
+        for inner in message.fields().filter_map(|f| f.kind().as_message().cloned()) {
+            if known.insert(inner.full_name().to_owned()) {
+                seen.push(inner);
+            }
+        }
+    }
+    names.into_iter().collect()
+}

@@ -1,0 +1,179 @@
+//! Looks at the first bytes that a server sends, and keeps the error that ended the connection: hyper tells neither.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::watch;
+
+/// The length of an HTTP/2 frame's head.
+const FRAME_HEAD: usize = 9;
+
+/// What the first bytes were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sniffed {
+    /// An HTTP/2 SETTINGS frame, as it must be.
+    Settings,
+    /// A TLS record.
+    Tls,
+    /// An answer in HTTP/1.
+    Http1,
+    /// Something else.
+    Other,
+    /// The end, or an error.
+    Closed,
+}
+
+/// What is known of the bytes that came in.
+#[derive(Debug)]
+pub struct Seen {
+    first: watch::Sender<Option<Sniffed>>,
+    failure: Mutex<Option<io::Error>>,
+}
+
+impl Seen {
+    /// Waits for the server's first frame.
+    pub async fn first(&self) -> Sniffed {
+        let mut changed = self.first.subscribe();
+        loop {
+            if let Some(sniffed) = *changed.borrow_and_update() {
+                return sniffed;
+            }
+            if changed.changed().await.is_err() {
+                return Sniffed::Closed;
+            }
+        }
+    }
+
+    /// The error that reading or writing ended with, once.
+    pub fn failure(&self) -> Option<io::Error> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn fail(&self, error: &io::Error) {
+        // `io::Error` cannot be cloned; what is looked at later is only whether it came from rustls, and its text.
+        let copy = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => io::Error::new(error.kind(), tls.clone()),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(copy);
+        self.decide(Sniffed::Closed);
+    }
+
+    fn decide(&self, sniffed: Sniffed) {
+        self.first.send_if_modified(|first| {
+            let new = first.is_none();
+            first.get_or_insert(sniffed);
+            new
+        });
+    }
+}
+
+/// A stream that is looked at.
+#[derive(Debug)]
+pub struct Sniff<T> {
+    io: T,
+    head: Vec<u8>,
+    decided: bool,
+    seen: Arc<Seen>,
+}
+
+impl<T> Sniff<T> {
+    /// Wraps a stream nothing was read from.
+    pub fn new(io: T) -> (Sniff<T>, Arc<Seen>) {
+        let seen = Arc::new(Seen { first: watch::channel(None).0, failure: Mutex::new(None) });
+        (Sniff { io, head: Vec::with_capacity(FRAME_HEAD), decided: false, seen: seen.clone() }, seen)
+    }
+
+    fn look(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            self.decided = true;
+            self.seen.decide(Sniffed::Closed);
+            return;
+        }
+        let missing = FRAME_HEAD - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
+        if let Some(sniffed) = judge(&self.head) {
+            self.decided = true;
+            self.seen.decide(sniffed);
+        }
+    }
+}
+
+fn judge(head: &[u8]) -> Option<Sniffed> {
+    match head {
+        // An alert or a handshake of TLS 1.x.
+        [0x15 | 0x16, 0x03, _, ..] => Some(Sniffed::Tls),
+        [b'H', b'T', b'T', b'P', b'/', ..] => Some(Sniffed::Http1),
+        _ if head.len() < FRAME_HEAD => None,
+        // RFC 9113, section 3.4: the server's first frame is SETTINGS, type 4, on stream 0.
+        [_, _, _, 4, _, 0, 0, 0, 0] => Some(Sniffed::Settings),
+        _ => Some(Sniffed::Other),
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Sniff<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = std::task::ready!(Pin::new(&mut self.io).poll_read(cx, buf));
+        match &read {
+            Err(e) => self.seen.fail(e),
+            Ok(()) if !self.decided => {
+                let bytes = buf.filled().get(before..).unwrap_or_default();
+                self.look(bytes);
+            }
+            Ok(()) => {}
+        }
+        Poll::Ready(read)
+    }
+}
+
+impl<T: AsyncWrite + Unpin> AsyncWrite for Sniff<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write(cx, bytes));
+        if let Err(e) = &written {
+            self.seen.fail(e);
+        }
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = std::task::ready!(Pin::new(&mut self.io).poll_write_vectored(cx, bufs));
+        if let Err(e) = &written {
+            self.seen.fail(e);
+        }
+        Poll::Ready(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes() {
+        assert_eq!(judge(&[0, 0, 6, 4, 0, 0, 0, 0, 0]), Some(Sniffed::Settings));
+        assert_eq!(judge(&[0x15, 3, 3]), Some(Sniffed::Tls));
+        assert_eq!(judge(b"HTTP/"), Some(Sniffed::Http1));
+        assert_eq!(judge(b"220 smtp "), Some(Sniffed::Other));
+        assert_eq!(judge(b"22"), None);
+    }
+}

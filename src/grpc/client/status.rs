@@ -1,0 +1,136 @@
+//! The status that ends a call, read from headers or trailers without trusting them.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use tonic::Code;
+
+use crate::error::{Error, Kind};
+use crate::message::json::decode_base64;
+use crate::proto::{Layout, Resolver, rpc};
+
+/// What the server said at the end of a call.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// As it was sent: not only 0 to 16.
+    pub code: i32,
+    /// `grpc-message`, decoded.
+    pub message: String,
+    /// An encoded `google.rpc.Status`; empty when there was none.
+    pub details: Bytes,
+    /// The other trailers, in order.
+    pub metadata: HeaderMap,
+}
+
+/// The headers that carry the status itself.
+const OWN: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+
+impl Status {
+    /// Takes the status out of trailers, or of the headers of an answer without a body. `None` when there is none.
+    pub fn take(mut headers: HeaderMap) -> Option<Status> {
+        let code = headers.get(OWN[0])?;
+        // Whatever is no number is UNKNOWN (gRPC over HTTP2, "Responses").
+        let code = code.to_str().ok().and_then(|c| c.parse().ok()).unwrap_or(Code::Unknown as i32);
+        let message = headers.get(OWN[1]).map(|m| percent_decoded(m.as_bytes())).unwrap_or_default();
+        let details = headers.get(OWN[2]).and_then(|d| d.to_str().ok()).and_then(|d| decode_base64(d).ok());
+        for name in OWN {
+            headers.remove(name);
+        }
+        Some(Status { code, message, details: details.unwrap_or_default().into(), metadata: headers })
+    }
+
+    /// The status that a plain HTTP answer stands for (grpc/doc/http-grpc-status-mapping.md).
+    pub fn of_http(http: StatusCode, headers: HeaderMap) -> Status {
+        let code = match http.as_u16() {
+            400 => Code::Internal,
+            401 => Code::Unauthenticated,
+            403 => Code::PermissionDenied,
+            404 => Code::Unimplemented,
+            429 | 502..=504 => Code::Unavailable,
+            _ => Code::Unknown,
+        };
+        let message = format!("the answer is no gRPC, but HTTP {http}");
+        Status { code: code as i32, message, details: Bytes::new(), metadata: headers }
+    }
+
+    /// True for OK.
+    pub fn is_ok(&self) -> bool {
+        self.code == Code::Ok as i32
+    }
+
+    /// The code as one of the sixteen errors; a code that the standard does not know is UNKNOWN.
+    pub fn exit_status(&self) -> u8 {
+        u8::try_from(self.code).ok().filter(|c| (1..=16).contains(c)).unwrap_or(Code::Unknown as u8)
+    }
+
+    /// The error that a call with this status ends with, laid out as grpcurl does.
+    pub fn error(&self, what: &str, resolver: &dyn Resolver) -> Error {
+        let mut text = format!("{what}\n  Code: {}\n  Message: {}", self.name(), self.message);
+        let details = rpc::details(&self.details, Layout::Pretty, resolver);
+        if !details.is_empty() {
+            text.push_str("\n  Details:");
+        }
+        for (i, detail) in details.iter().enumerate() {
+            let detail = String::from_utf8_lossy(detail).replace('\n', "\n     ");
+            text.push_str(&format!("\n  {}) {detail}", i + 1));
+        }
+        Error::new(Kind::GrpcStatus(self.exit_status()), text)
+    }
+
+    /// The code's name as grpcurl prints it: `NotFound`.
+    pub fn name(&self) -> String {
+        match self.code {
+            0 => "OK".to_owned(),
+            1..=16 => format!("{:?}", Code::from_i32(self.code)),
+            other => format!("Code({other})"),
+        }
+    }
+}
+
+/// Undoes percent-encoding; a bad escape stays as it is, bytes that are not UTF-8 are replaced.
+fn percent_decoded(bytes: &[u8]) -> String {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let digit = |at: usize| after.get(at).and_then(|d| char::from(*d).to_digit(16));
+        match (byte, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                out.push((high * 16 + low) as u8);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                out.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(n, v)| ((*n).parse().expect("a name"), (*v).parse().expect("a value"))).collect()
+    }
+
+    #[test]
+    fn nothing_that_a_server_sends_is_trusted() {
+        assert!(Status::take(headers(&[("a", "b")])).is_none());
+        let status = Status::take(headers(&[
+            ("grpc-status", "5"),
+            ("grpc-message", "100%25 gr%C3%BCn %zz %f"),
+            ("grpc-status-details-bin", "not base64!"),
+            ("x", "y"),
+        ]))
+        .expect("a status");
+        assert_eq!((status.code, status.message.as_str()), (5, "100% grün %zz %f"));
+        assert!(status.details.is_empty());
+        assert_eq!(status.metadata.len(), 1);
+        for (sent, exit, name) in [("16", 16, "Unauthenticated"), ("17", 2, "Code(17)"), ("-1", 2, "Code(-1)")] {
+            let status = Status::take(headers(&[("grpc-status", sent)])).expect("a status");
+            assert_eq!((status.exit_status(), status.name().as_str()), (exit, name));
+        }
+        assert_eq!(Status::take(headers(&[("grpc-status", "x")])).expect("a status").code, 2);
+    }
+}

@@ -1,0 +1,218 @@
+//! The connection: resolve, connect, TLS, HTTP/2, each with an error of its own. All that is known of the wire is here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsConnector;
+use tonic::body::Body;
+
+use super::sniff::{Seen, Sniff, Sniffed};
+use super::target::{Address, PLAINTEXT_HINT, TLS_HINT, Target};
+use crate::connect::Policy;
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
+use crate::tls::TlsSettings;
+
+/// The largest header list taken: servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of
+/// them (tonic#1834).
+const MAX_HEADERS: u32 = 1 << 20;
+/// Flow-control windows: what a fast server may send ahead of a slow reader.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 2 << 20;
+
+/// A byte stream of any kind.
+trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+
+/// An open HTTP/2 connection. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Connection {
+    /// Where requests go in.
+    pub requests: http2::SendRequest<Body>,
+    /// The server.
+    pub target: Target,
+    seen: Arc<Seen>,
+    driver: JoinHandle<Option<hyper::Error>>,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// Connects as `--connect-timeout` and `--wait` say.
+///
+/// # Errors
+/// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
+pub async fn connect(target: &Target, tls: &TlsSettings, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
+    // Files are read once, and before anything is sent.
+    let tls_config = match target.tls {
+        true => Some(Arc::new(tls.client_config(&[b"h2"])?)),
+        false => None,
+    };
+    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), limit)).await
+}
+
+async fn attempt(target: &Target, tls: Option<Arc<rustls::ClientConfig>>, limit: Duration) -> Result<Connection> {
+    let io = open(&target.address, limit).await?;
+    match tls {
+        Some(config) => http2(encrypt(target, config, io).await?, target).await,
+        None => match http2(io, target).await {
+            // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
+            Err(error) if error.kind() == Kind::Connect && speaks_tls(target, limit).await => {
+                Err(Error::new(Kind::Tls, format!("{} speaks TLS, and was asked without", target.address))
+                    .hint("pass --tls or write https://"))
+            }
+            done => done,
+        },
+    }
+}
+
+async fn open(address: &Address, limit: Duration) -> Result<Box<dyn Io>> {
+    let failed = |e: std::io::Error| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
+    let (host, port) = match address {
+        Address::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await.map_err(failed)?)),
+        Address::Tcp { host, port } => (host.as_str(), *port),
+    };
+    let found: Vec<_> = lookup_host((host, port))
+        .await
+        .map_err(|e| Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e))?
+        .collect();
+    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
+    let count = u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
+    for (i, address) in found.iter().enumerate() {
+        // One address that swallows packets must not eat the time of the others; the last one has what is left.
+        let share = if i + 1 < found.len() { limit / count } else { limit };
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                stream.set_nodelay(true).map_err(failed)?;
+                return Ok(Box::new(stream));
+            }
+            Ok(Err(e)) => last = e,
+            Err(_) => last = std::io::ErrorKind::TimedOut.into(),
+        }
+    }
+    Err(failed(last))
+}
+
+async fn encrypt(target: &Target, config: Arc<rustls::ClientConfig>, io: Box<dyn Io>) -> Result<Box<dyn Io>> {
+    let address = &target.address;
+    let name = ServerName::try_from(target.server_name.clone()).map_err(|e| {
+        Error::new(Kind::Tls, format!("`{}` cannot be the name in a certificate", target.server_name))
+            .because(e)
+            .hint("name the server with --server-name")
+    })?;
+    let failed = |e: std::io::Error| {
+        let cause = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match cause {
+            Some(rustls::Error::InvalidMessage(_)) => {
+                Error::new(Kind::Tls, format!("{address} does not speak TLS")).because(e).hint(PLAINTEXT_HINT)
+            }
+            Some(_) => tls_failed(address, e),
+            None => Error::new(Kind::Connect, format!("{address} broke off the TLS handshake"))
+                .because(e)
+                .hint(PLAINTEXT_HINT),
+        }
+    };
+    let stream = TlsConnector::from(config).connect(name, io).await.map_err(failed)?;
+    Ok(Box::new(stream))
+}
+
+fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
+    let rustls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let hint = match rustls {
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
+            Some("name the authority that signed the certificate with --ca")
+        }
+        Some(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. },
+        )) => Some("name the server as its certificate does, with --server-name"),
+        Some(rustls::Error::AlertReceived(
+            rustls::AlertDescription::CertificateRequired | rustls::AlertDescription::HandshakeFailure,
+        )) => Some("the server may want a client certificate: pass --cert and --key"),
+        Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
+            Some("the server offers no HTTP/2, which gRPC needs")
+        }
+        _ => None,
+    };
+    let error = Error::new(Kind::Tls, format!("TLS with {address} failed")).because(cause);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// Starts HTTP/2, and waits for the server's first frame: only then is somebody there (a port forwarder accepts
+/// connections for a server that does not run yet), and with TLS 1.3 only then has the server taken our certificate.
+async fn http2(io: Box<dyn Io>, target: &Target) -> Result<Connection> {
+    let address = &target.address;
+    let (io, seen) = Sniff::new(io);
+    let handshake = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(MAX_HEADERS)
+        .handshake(TokioIo::new(io))
+        .await;
+    let (requests, driver) =
+        handshake.map_err(|e| Error::new(Kind::Connect, format!("no HTTP/2 with {address}")).because(e))?;
+    let driver = tokio::spawn(async move { driver.await.err() });
+    let mut connection = Connection { requests, target: target.clone(), seen: seen.clone(), driver };
+    let error = match seen.first().await {
+        Sniffed::Settings => return Ok(connection),
+        Sniffed::Tls => Error::new(Kind::Tls, format!("{address} speaks TLS, and was asked without")).hint(TLS_HINT),
+        Sniffed::Http1 => Error::new(Kind::Connect, format!("{address} speaks HTTP/1.1, and gRPC needs HTTP/2")),
+        Sniffed::Other => Error::new(Kind::Connect, format!("{address} does not speak HTTP/2")),
+        Sniffed::Closed => connection.lost().await.context(format!("{address} broke off the HTTP/2 handshake")),
+    };
+    Err(error)
+}
+
+/// Whether the server answers a TLS handshake, in whatever way.
+async fn speaks_tls(target: &Target, limit: Duration) -> bool {
+    let settings = TlsSettings { insecure: Some(true), ..TlsSettings::default() };
+    let (Ok(config), Ok(name)) = (settings.client_config(&[b"h2"]), ServerName::try_from(target.server_name.clone()))
+    else {
+        return false;
+    };
+    let Ok(io) = open(&target.address, limit).await else { return false };
+    match TlsConnector::from(Arc::new(config)).connect(name, io).await {
+        Ok(_) => true,
+        Err(e) => matches!(
+            e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+            Some(cause) if !matches!(cause, rustls::Error::InvalidMessage(_))
+        ),
+    }
+}
+
+impl Connection {
+    /// Why the connection ended, for the error of a call that it took with it. `Kind::Tls` for a TLS alert, else
+    /// `Kind::Connect`.
+    pub async fn lost(&mut self) -> Error {
+        if let Some(error) = self.seen.failure() {
+            let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+            return match is_tls {
+                true => tls_failed(&self.target.address, error),
+                false => Error::new(Kind::Connect, "the connection was lost").because(error),
+            };
+        }
+        let lost = Error::new(Kind::Connect, "the server closed the connection");
+        // The driver ends at once when the connection has; a connection that still lives has nothing to tell.
+        match tokio::time::timeout(Duration::from_millis(100), &mut self.driver).await {
+            Ok(Ok(Some(cause))) => lost.because(cause),
+            _ => lost,
+        }
+    }
+
+    /// Whether requests can still go in.
+    pub fn is_open(&self) -> bool {
+        self.requests.is_ready() && !self.requests.is_closed()
+    }
+}

@@ -1,0 +1,73 @@
+//! `grpc describe`: what the server has, as Protobuf source.
+
+use super::client::Reflection;
+use super::session::{Session, unknown};
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{Sink, escape_text};
+use crate::proto::{Element, Files, find};
+
+/// Describes an element of the schema.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A service, method, message, field, enum or extension by its full name; all services without it
+    #[arg(value_name = "SYMBOL")]
+    symbol: Option<String>,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// Describes a symbol, or all services.
+///
+/// # Errors
+/// As [`Session::open`] and reflection; `Kind::Refused` when there is no such symbol.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let elements = cx.shutdown.or_stop(elements(&args, cx)).await?;
+    let mut sink = Sink::stdout()?;
+    for element in elements {
+        let text = format!("{} is {}:\n{}", element.full_name(), element.kind(), element.source());
+        let text = if cx.terminal.stdout { escape_text(&text) } else { text.as_str().into() };
+        sink.record(|out| out.extend_from_slice(text.as_bytes()))?;
+    }
+    sink.flush()
+}
+
+async fn elements(args: &Args, cx: &Context) -> Result<Vec<Element>> {
+    let mut session = Session::open(&args.connection, cx).await?;
+    let mut reflection = session.reflection(cx, Files::default());
+    if let Some(symbol) = &args.symbol {
+        return element(&mut reflection, symbol).await.map(|element| vec![element]);
+    }
+    let mut elements = Vec::new();
+    for service in reflection.services().await? {
+        elements.push(element(&mut reflection, &service).await?);
+    }
+    Ok(elements)
+}
+
+/// Servers know different things as symbols: some only services and messages, so the names around it are tried too.
+async fn element(reflection: &mut Reflection<'_>, symbol: &str) -> Result<Element> {
+    let dotted = symbol.trim_start_matches(['.', '/']).replace('/', ".");
+    let mut name = dotted.as_str();
+    loop {
+        if reflection.fetch(name).await? {
+            let pool = reflection.pool()?;
+            if let Some(element) = find(&pool, &dotted) {
+                return Ok(element);
+            }
+            if let Some(service) = pool.get_service_by_name(name) {
+                let methods: Vec<String> = service.methods().map(|m| m.full_name().to_owned()).collect();
+                return Err(unknown("the server", "symbol", symbol, methods.iter().map(String::as_str)));
+            }
+        }
+        match name.rsplit_once('.') {
+            // Two steps reach an enum value inside of a message.
+            Some((parent, _)) if dotted[parent.len()..].matches('.').count() <= 2 => name = parent,
+            _ => break,
+        }
+    }
+    let services = reflection.services().await?;
+    Err(unknown("the server", "symbol", symbol, services.iter().map(String::as_str)))
+}

@@ -1,0 +1,67 @@
+//! `grpc list`: services, or the methods of one.
+
+use serde_json::Value;
+
+use super::session::{Session, fetch, unknown};
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::Result;
+use crate::output::{Layout, Table};
+use crate::proto::Files;
+
+/// Lists services or methods.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The service whose methods to list; all services without it
+    #[arg(value_name = "SERVICE")]
+    service: Option<String>,
+    /// table, tsv or json; in a pipe names alone, one a line
+    #[arg(short, long, value_name = "LAYOUT", value_enum)]
+    output: Option<Layout>,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// Lists services, or the methods of one.
+///
+/// # Errors
+/// As [`Session::open`] and reflection; `Kind::Refused` when there is no such service.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let table = cx.shutdown.or_stop(table(&args, cx)).await?;
+    table.print(args.output, &cx.terminal)
+}
+
+async fn table(args: &Args, cx: &Context) -> Result<Table> {
+    let mut session = Session::open(&args.connection, cx).await?;
+    let mut reflection = session.reflection(cx, Files::default());
+    let Some(service) = &args.service else {
+        let mut table = Table::new(&["service"]);
+        for name in reflection.services().await? {
+            table.row([Value::String(name)]);
+        }
+        return Ok(table);
+    };
+    let pool = fetch(&mut reflection, service, "service").await?;
+    let Some(found) = pool.get_service_by_name(service) else {
+        let services = reflection.services().await?;
+        return Err(unknown("the server", "service", service, services.iter().map(String::as_str)));
+    };
+    // For scripts the names alone, as grpcurl has them.
+    let tsv = args.output.map_or(!cx.terminal.stdout, |layout| layout == Layout::Tsv);
+    let mut table = Table::new(if tsv { &["method"] } else { &["method", "kind", "request", "response"] });
+    let mut methods: Vec<_> = found.methods().collect();
+    methods.sort_by(|a, b| a.full_name().cmp(b.full_name()));
+    for method in methods {
+        let kind = match (method.is_client_streaming(), method.is_server_streaming()) {
+            (false, false) => "unary",
+            (true, false) => "client streaming",
+            (false, true) => "server streaming",
+            (true, true) => "bidirectional",
+        };
+        let (input, output) = (method.input(), method.output());
+        let cells = [method.full_name(), kind, input.full_name(), output.full_name()];
+        table.row(cells.into_iter().take(if tsv { 1 } else { 4 }).map(|c| Value::String(c.to_owned())));
+    }
+    Ok(table)
+}

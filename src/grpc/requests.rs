@@ -1,0 +1,134 @@
+//! The data of a call, made into request messages as the call takes them.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use prost::Message;
+use prost_reflect::MessageDescriptor;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+use crate::message::input::{Input, Mode, Options, Source, Step};
+use crate::output::Terminal;
+use crate::proto::read_json;
+
+/// The largest JSON text of one message: bounds the memory.
+const LIMIT: (usize, &str) = (256 << 20, "a request message");
+
+/// How long a method that takes one message waits for the first byte on a standard input that nobody named.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// When it says what it waits for.
+const NOTE: Duration = Duration::from_secs(1);
+
+/// Request messages in a source.
+pub struct Requests {
+    input: Input,
+    descriptor: MessageDescriptor,
+    count: u64,
+}
+
+impl Requests {
+    /// Opens the source.
+    ///
+    /// # Errors
+    /// As [`Input::open`].
+    pub fn open(source: Source, descriptor: MessageDescriptor) -> Result<Requests> {
+        let options = Options { mode: Mode::Json, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
+        Ok(Requests { input: Input::open(source, options)?, descriptor, count: 0 })
+    }
+
+    /// The next message, encoded, or `None` at the end.
+    ///
+    /// # Errors
+    /// `Kind::Usage` with the place of a fault, `Kind::Io` when the source cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        loop {
+            match self.input.step()? {
+                Step::Record(record) => {
+                    let line = record.line;
+                    let fault = match read_json(&self.descriptor, record.bytes) {
+                        Ok(message) => {
+                            self.count += 1;
+                            return Ok(Some(message.encode_to_vec().into()));
+                        }
+                        Err(fault) => fault,
+                    };
+                    let line = line + (fault.line as u64).saturating_sub(1);
+                    let (source, column) = (self.input.source(), fault.column);
+                    return Err(Error::usage(format!("{source}, line {line}, column {column}: {}", fault.message)));
+                }
+                Step::NeedMore => {}
+                Step::End => return Ok(None),
+            }
+            self.input.more().await?;
+        }
+    }
+
+    /// The one message of a method that takes one; an empty one when the source has none.
+    ///
+    /// # Errors
+    /// As [`Requests::next`]; `Kind::Usage` for a second message.
+    pub async fn single(&mut self) -> Result<Bytes> {
+        let Some(message) = self.next().await? else { return Ok(Bytes::new()) };
+        match self.next().await? {
+            None => Ok(message),
+            Some(_) => Err(Error::usage("a second message for a method that takes one")
+                .hint("call it once for each message, or pass one with -d")),
+        }
+    }
+
+    /// Waits for the first bytes, but not for ever: a script's standard input may stay open and silent.
+    ///
+    /// # Errors
+    /// `Kind::Usage` when nothing came, as [`Requests::next`] otherwise.
+    pub async fn wait_for_first(&mut self, terminal: &Terminal) -> Result<()> {
+        if tokio::time::timeout(NOTE, self.input.more()).await.map_err(|_| ()).is_ok_and(|read| read.is_ok()) {
+            return Ok(());
+        }
+        terminal.note("waiting for the request on standard input; -d '{}' sends an empty one");
+        match tokio::time::timeout(PATIENCE - NOTE, self.input.more()).await {
+            Ok(read) => read,
+            Err(_) => {
+                let waited = humantime::format_duration(PATIENCE);
+                Err(Error::usage(format!("nothing came on standard input within {waited}"))
+                    .hint("pass the request with -d, as -d '{}' for an empty one, or -d @- to wait for standard input"))
+            }
+        }
+    }
+
+    /// The messages as a stream for the wire, and how that went: the number of messages, or the fault. After a fault
+    /// the stream neither goes on nor ends, so that the server does not take what it has for the whole.
+    pub fn into_stream(self) -> (impl Stream<Item = Bytes> + Send + 'static, oneshot::Receiver<Result<u64>>) {
+        let (report, reported) = oneshot::channel();
+        let messages = stream::unfold((self, Some(report)), |(mut requests, mut report)| async move {
+            let outcome = match requests.next().await {
+                Ok(Some(message)) => return Some((message, (requests, report))),
+                Ok(None) => Ok(requests.count),
+                Err(error) => Err(match requests.count {
+                    0 => error,
+                    n => {
+                        let (kind, fix) = (error.kind(), error.fix().map(str::to_owned));
+                        let sent = Error::new(kind, format!("{}; the {n} before it were sent", error.chain()));
+                        fix.into_iter().fold(sent, Error::hint)
+                    }
+                }),
+            };
+            let failed = outcome.is_err();
+            if let Some(report) = report.take() {
+                // Nobody listens any more once the call is over.
+                let _ = report.send(outcome);
+            }
+            if failed {
+                std::future::pending::<()>().await;
+            }
+            None
+        });
+        (messages.fuse(), reported)
+    }
+}
+
+/// One message for the wire.
+pub fn once(message: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
+    stream::once(std::future::ready(message))
+}

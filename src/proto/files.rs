@@ -1,0 +1,261 @@
+//! File descriptors as a server hands them out, made into a pool without trusting them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+use prost_reflect::DescriptorPool;
+use prost_types::FileDescriptorProto;
+
+use crate::error::{Error, Result};
+
+/// Deepest nesting of messages in messages that is taken; protoc itself stops at 32.
+const MAX_NESTING: usize = 64;
+
+/// Files by name, whatever the order they came in.
+#[derive(Debug, Default, Clone)]
+pub struct Files {
+    files: BTreeMap<String, File>,
+    /// Imports that nobody could give.
+    absent: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone)]
+struct File {
+    raw: Vec<u8>,
+    parsed: FileDescriptorProto,
+}
+
+/// What [`Files::add`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It was not there.
+    New,
+    /// It was there already.
+    Known,
+}
+
+/// The members of a `FileDescriptorProto` that say which language it is in; `prost-types` does not know the last.
+#[derive(Clone, PartialEq, Message)]
+struct Language {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "12")]
+    syntax: String,
+    #[prost(int32, optional, tag = "14")]
+    edition: Option<i32>,
+}
+
+impl Files {
+    /// Takes one encoded `FileDescriptorProto`.
+    ///
+    /// # Errors
+    /// `Kind::Refused`: it does not decode, has no name, or is in a language that is not supported.
+    pub fn add(&mut self, raw: &[u8]) -> Result<Added> {
+        let bad =
+            |e: prost::DecodeError| Error::refused("the server sent a file descriptor that does not decode").because(e);
+        let language = Language::decode(raw).map_err(bad)?;
+        check_language(&language)?;
+        if self.files.contains_key(&language.name) {
+            return Ok(Added::Known);
+        }
+        let parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
+        check_nesting(&parsed.message_type, MAX_NESTING)
+            .map_err(|e| Error::refused(format!("the server's descriptor of `{}` is broken: {e}", language.name)))?;
+        self.files.insert(language.name, File { raw: raw.to_vec(), parsed });
+        Ok(Added::New)
+    }
+
+    /// The imports that are still to be fetched, in the order of their names.
+    pub fn missing(&self) -> Vec<String> {
+        let imports = self.files.values().flat_map(|f| &f.parsed.dependency);
+        let missing: BTreeSet<&String> = imports
+            .filter(|name| !self.files.contains_key(*name) && !self.absent.contains(*name) && built_in(name).is_none())
+            .collect();
+        missing.into_iter().cloned().collect()
+    }
+
+    /// Says that an import cannot be had. What needs nothing of it still works.
+    pub fn give_up(&mut self, name: String) {
+        self.absent.insert(name);
+    }
+
+    /// The pool of all files.
+    ///
+    /// # Errors
+    /// `Kind::Refused`, naming the file: a cycle, a type that is nowhere, a definition that contradicts itself.
+    pub fn pool(&self) -> Result<DescriptorPool> {
+        let mut building = Building { files: self, pool: DescriptorPool::new(), open: Vec::new() };
+        for name in self.files.keys() {
+            building.add(name)?;
+        }
+        Ok(building.pool)
+    }
+}
+
+fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Result<(), &'static str> {
+    if left == 0 && !messages.is_empty() {
+        return Err("its messages are nested too deep");
+    }
+    messages.iter().try_for_each(|m| check_nesting(&m.nested_type, left - 1))
+}
+
+/// Google's own files, which servers may leave out.
+fn built_in(name: &str) -> Option<FileDescriptorProto> {
+    name.starts_with("google/protobuf/")
+        .then(|| DescriptorPool::global().get_file_by_name(name).map(|f| f.file_descriptor_proto().clone()))
+        .flatten()
+}
+
+fn check_language(language: &Language) -> Result<()> {
+    let name = &language.name;
+    if name.is_empty() {
+        return Err(Error::refused("the server sent a file descriptor without a name"));
+    }
+    if language.syntax == "editions" || language.edition.is_some() {
+        // descriptor.proto, enum Edition.
+        let edition = match language.edition {
+            Some(998) => "proto2".to_owned(),
+            Some(999) => "proto3".to_owned(),
+            Some(1000) => "2023".to_owned(),
+            Some(1001) => "2024".to_owned(),
+            Some(other) => format!("number {other}"),
+            None => "unknown".to_owned(),
+        };
+        return Err(Error::refused(format!("`{name}` is written in Protobuf edition {edition}"))
+            .hint("editions are not supported yet; proto2 and proto3 are"));
+    }
+    match language.syntax.as_str() {
+        "" | "proto2" | "proto3" => Ok(()),
+        other => Err(Error::refused(format!("`{name}` has the unknown syntax `{other}`"))),
+    }
+}
+
+struct Building<'a> {
+    files: &'a Files,
+    pool: DescriptorPool,
+    /// The files on the way to the one that is being added.
+    open: Vec<&'a str>,
+}
+
+impl<'a> Building<'a> {
+    fn add(&mut self, name: &'a str) -> Result<()> {
+        if self.pool.get_file_by_name(name).is_some() {
+            return Ok(());
+        }
+        let Some(file) = self.files.files.get(name) else { return self.add_built_in(name) };
+        if self.open.contains(&name) {
+            return Err(Error::refused(format!(
+                "the server's files import each other in a circle: {} → {name}",
+                self.open.join(" → ")
+            )));
+        }
+        // A thousand files in one chain are no schema.
+        if self.open.len() > 1000 {
+            return Err(Error::refused(format!("the server's imports are nested too deep at `{name}`")));
+        }
+        self.open.push(name);
+        for import in &file.parsed.dependency {
+            self.add(import)?;
+        }
+        self.open.pop();
+        let absent: Vec<&str> = file
+            .parsed
+            .dependency
+            .iter()
+            .map(String::as_str)
+            .filter(|d| self.pool.get_file_by_name(d).is_none())
+            .collect();
+        let added = match absent.is_empty() {
+            // From the bytes, because custom options survive only so.
+            true => self.pool.decode_file_descriptor_proto(file.raw.as_slice()),
+            false => self.pool.add_file_descriptor_proto(without_imports(&file.parsed, &absent)),
+        };
+        added.map_err(|e| {
+            let error = Error::refused(format!("the server's descriptor of `{name}` is broken")).because(e);
+            match absent.is_empty() {
+                true => error,
+                false => error.hint(format!("the server did not give {}, which it imports", absent.join(", "))),
+            }
+        })
+    }
+
+    fn add_built_in(&mut self, name: &str) -> Result<()> {
+        let Some(file) = built_in(name) else { return Ok(()) };
+        for import in &file.dependency {
+            if self.pool.get_file_by_name(import).is_none() {
+                self.add_built_in(import)?;
+            }
+        }
+        self.pool
+            .add_file_descriptor_proto(file)
+            .map_err(|e| Error::refused(format!("cannot add the built-in `{name}` to the server's files")).because(e))
+    }
+}
+
+/// The file without some of its imports; the numbers of the public and weak ones count anew.
+fn without_imports(file: &FileDescriptorProto, absent: &[&str]) -> FileDescriptorProto {
+    let mut file = file.clone();
+    let kept: Vec<usize> =
+        (0..file.dependency.len()).filter(|i| !absent.contains(&file.dependency[*i].as_str())).collect();
+    let renumber = |numbers: &[i32]| -> Vec<i32> {
+        let new = |n: &i32| kept.iter().position(|k| usize::try_from(*n).is_ok_and(|n| n == *k));
+        numbers.iter().filter_map(new).filter_map(|n| i32::try_from(n).ok()).collect()
+    };
+    file.public_dependency = renumber(&file.public_dependency);
+    file.weak_dependency = renumber(&file.weak_dependency);
+    file.dependency.retain(|d| !absent.contains(&d.as_str()));
+    file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn file(name: &str, imports: &[&str]) -> FileDescriptorProto {
+        FileDescriptorProto {
+            name: Some(name.to_owned()),
+            syntax: Some("proto3".to_owned()),
+            dependency: imports.iter().map(|i| (*i).to_owned()).collect(),
+            ..FileDescriptorProto::default()
+        }
+    }
+
+    fn built(files: &[FileDescriptorProto]) -> Result<DescriptorPool> {
+        let mut all = Files::default();
+        for file in files {
+            all.add(&file.encode_to_vec())?;
+        }
+        for name in all.missing() {
+            all.give_up(name);
+        }
+        all.pool()
+    }
+
+    #[test]
+    fn order_and_missing_imports_do_not_matter() {
+        let pool =
+            built(&[file("b", &["a", "nowhere", "google/protobuf/timestamp.proto"]), file("a", &[])]).expect("builds");
+        assert!(pool.get_file_by_name("b").is_some());
+        assert!(pool.get_message_by_name("google.protobuf.Timestamp").is_some());
+    }
+
+    #[test]
+    fn circles_are_an_error() {
+        let error = built(&[file("a", &["b"]), file("b", &["a"])]).expect_err("a circle");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.chain().contains("a → b → a"), "{}", error.chain());
+        assert!(built(&[file("a", &["a"])]).is_err());
+    }
+
+    #[test]
+    fn editions_are_refused_by_name() {
+        let raw = Language { name: "new.proto".to_owned(), syntax: "editions".to_owned(), edition: Some(1000) }
+            .encode_to_vec();
+        let error = Files::default().add(&raw).expect_err("editions");
+        assert_eq!(error.kind(), Kind::Refused);
+        assert!(error.chain().contains("`new.proto` is written in Protobuf edition 2023"), "{}", error.chain());
+        assert!(Files::default().add(b"\xff\xff").is_err());
+        assert!(Files::default().add(b"").is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! The `google.rpc` types that status details are made of, built in: servers rarely have them in their reflection.
+
+use std::sync::LazyLock;
+
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
+
+use super::any::Resolver;
+use super::{Layout, write_json};
+
+const NAME: &str = "google/rpc/error_details.proto";
+const SOURCE: &str = include_str!("error_details.proto");
+
+/// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
+pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| compile(NAME, SOURCE).unwrap_or_default());
+
+/// Compiles one source that imports nothing but Google's own files.
+///
+/// # Errors
+/// protox's, with the place.
+pub fn compile(name: &'static str, source: &'static str) -> Result<DescriptorPool, protox::Error> {
+    struct Embedded(&'static str, &'static str);
+    impl FileResolver for Embedded {
+        fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+            match name == self.0 {
+                true => File::from_source(self.0, self.1),
+                false => Err(protox::Error::file_not_found(name)),
+            }
+        }
+    }
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(GoogleFileResolver::new());
+    resolver.add(Embedded(name, source));
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).open_file(name)?;
+    Ok(compiler.descriptor_pool())
+}
+
+/// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is none.
+pub fn details(status: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
+    let status = POOL.get_message_by_name("google.rpc.Status").and_then(|d| DynamicMessage::decode(d, status).ok());
+    let Some(details) = status.as_ref().and_then(|s| s.get_field_by_number(3)) else { return Vec::new() };
+    let known = (&*POOL, resolver);
+    details
+        .as_list()
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Value::as_message)
+        .map(|detail| {
+            let mut json = Vec::new();
+            write_json(&mut json, detail, layout, &known);
+            json
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_types_are_all_there() {
+        for name in [
+            "Status",
+            "ErrorInfo",
+            "RetryInfo",
+            "DebugInfo",
+            "QuotaFailure",
+            "PreconditionFailure",
+            "BadRequest",
+            "RequestInfo",
+            "ResourceInfo",
+            "Help",
+            "LocalizedMessage",
+        ] {
+            assert!(POOL.get_message_by_name(&format!("google.rpc.{name}")).is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn details_that_do_not_decode_are_none() {
+        assert!(details(b"\xff\xff", Layout::Compact, &*POOL).is_empty());
+    }
+}
