@@ -43,10 +43,10 @@ pub struct Global {
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Limit of the whole command, as 30s (exit 7)
-    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration)]
+    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration)]
     pub timeout: Option<Duration>,
     /// Limit of one attempt to connect, 10s if not given (exit 7)
-    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration)]
+    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration)]
     pub connect_timeout: Option<Duration>,
     /// Keep trying to connect until it works, or for this long
     #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true, value_parser = values::duration)]

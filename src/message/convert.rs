@@ -25,19 +25,17 @@ pub const ORIGIN_HEADER: &str = "mscomm-origin";
 /// A sentence about an [`ORIGIN_HEADER`] that is no envelope.
 pub fn to_kafka(mut message: Message<'_>) -> Result<Message<'_>, String> {
     let table = match std::mem::take(&mut message.headers) {
-        Headers::Amqp(table) => table,
-        other if message.properties.is_none() => {
-            message.headers = other;
-            take_key(&mut message);
-            return Ok(message);
-        }
+        Headers::Amqp(table) => Some(table),
+        Headers::Absent => None,
         Headers::Kafka(headers) => {
             message.headers = Headers::Kafka(headers);
-            return carry_properties(message);
+            take_key(&mut message);
+            return Ok(carry_properties(message));
         }
-        Headers::Absent => FieldTable::default(),
     };
-    if let Some(AMQPValue::LongString(text)) = table.inner().get(ORIGIN_HEADER) {
+    let no_table = FieldTable::default();
+    let entries = table.as_ref().unwrap_or(&no_table).inner();
+    if let Some(AMQPValue::LongString(text)) = entries.get(ORIGIN_HEADER) {
         let original = restore(text.as_bytes(), Protocol::Kafka)?;
         message.key = original.key;
         message.headers = original.headers;
@@ -48,29 +46,35 @@ pub fn to_kafka(mut message: Message<'_>) -> Result<Message<'_>, String> {
         message.properties = None;
         return Ok(message);
     }
-    let plain = table.inner().values().all(|v| matches!(v, AMQPValue::LongString(_)));
     let mut headers: Vec<KafkaHeader<'_>> =
-        table.inner().iter().map(|(name, value)| (Cow::Owned(name.as_str().to_owned()), kafka_value(value))).collect();
-    if !plain || message.properties.is_some() {
+        entries.iter().map(|(name, value)| (Cow::Owned(name.as_str().to_owned()), kafka_value(value))).collect();
+    // What a broker delivered has a routing key, which may not be the one that it is published with on the way back.
+    let plain = entries.values().all(|v| matches!(v, AMQPValue::LongString(_)));
+    let carries = message.protocol == Some(Protocol::Amqp) || !plain || message.properties.is_some();
+    let present = table.is_some();
+    if carries {
         let properties = message.properties.take();
-        let carried = Message { headers: Headers::Amqp(table), properties, ..origin_of(&message, Protocol::Amqp) };
+        let theirs = table.map_or(Headers::Absent, Headers::Amqp);
+        let carried = Message { headers: theirs, properties, ..origin_of(&message, Protocol::Amqp) };
         headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(written(&carried)))));
     }
-    message.headers = Headers::Kafka(headers);
+    if present || carries {
+        message.headers = Headers::Kafka(headers);
+    }
     take_key(&mut message);
     Ok(message)
 }
 
 /// Properties beside Kafka headers, as in an envelope written by hand.
-fn carry_properties(mut message: Message<'_>) -> Result<Message<'_>, String> {
-    let properties = message.properties.take();
-    let carried = Message { properties, ..origin_of(&message, Protocol::Amqp) };
-    let carried = written(&carried);
-    if let Headers::Kafka(headers) = &mut message.headers {
-        headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(carried))));
+fn carry_properties(mut message: Message<'_>) -> Message<'_> {
+    if let Some(properties) = message.properties.take() {
+        let carried = Message { properties: Some(properties), ..origin_of(&message, Protocol::Amqp) };
+        let carried = written(&carried);
+        if let Headers::Kafka(headers) = &mut message.headers {
+            headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(carried))));
+        }
     }
-    take_key(&mut message);
-    Ok(message)
+    message
 }
 
 /// The routing key becomes the key where there is none.
@@ -128,17 +132,16 @@ fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result
     };
     if let Some((_, Some(text))) = headers.iter().find(|(name, _)| name == ORIGIN_HEADER) {
         let original = restore(text, Protocol::Amqp)?;
+        let others: Vec<KafkaHeader<'_>> = headers.iter().filter(|(name, _)| name != ORIGIN_HEADER).cloned().collect();
         message.headers = match original.headers {
-            Headers::Absent => Headers::Kafka(headers.iter().filter(|(n, _)| n != ORIGIN_HEADER).cloned().collect()),
+            Headers::Absent if others.is_empty() => Headers::Absent,
+            Headers::Absent => Headers::Amqp(table_of(&others)?),
             theirs => theirs,
         };
         message.routing_key = original.routing_key.or(message.routing_key);
         message.exchange = original.exchange.or(message.exchange);
         message.timestamp = original.timestamp;
         message.properties = original.properties;
-        if let Headers::Kafka(headers) = &message.headers {
-            message.headers = Headers::Amqp(table_of(headers)?);
-        }
         route_by_key(&mut message);
         return Ok(message);
     }

@@ -8,6 +8,9 @@ use super::sanitize::{escape_json, escape_line};
 use super::{Sink, Terminal};
 use crate::error::Result;
 
+/// Columns are fitted to terminals of at least this width.
+const MIN_WIDTH: u16 = 40;
+
 /// `-o` of the commands that list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Layout {
@@ -75,7 +78,11 @@ impl Table {
 
     fn boxed(&self, terminal: &Terminal) -> String {
         let mut table = comfy_table::Table::new();
-        table.load_style(UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(UTF8_BORDERS_ONLY);
+        // A terminal that does not know its width says 0; cells squeezed into that cannot be read.
+        if table.width().is_some_and(|width| width >= MIN_WIDTH) {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        }
         let heading = |name: &&str| {
             let cell = Cell::new(name.replace('_', " "));
             if terminal.color_stdout { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }

@@ -1,6 +1,8 @@
 //! The one integration binary: the commands as a user types them, on real brokers. `tests/run` starts those.
 
+mod across;
 mod config;
 mod layout;
 mod support;
+mod terminal;
 mod tree;

@@ -1,0 +1,617 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_mscomm_global_optspecs
+    string join \n p/profile= config= color= v/verbose q/quiet timeout= connect-timeout= wait= h/help V/version
+end
+
+function __fish_mscomm_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_mscomm_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_mscomm_using_subcommand
+    set -l cmd (__fish_mscomm_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c mscomm -n "__fish_mscomm_needs_command" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_needs_command" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_needs_command" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_needs_command" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_needs_command" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_needs_command" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_needs_command" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_needs_command" -s V -l version -d 'Print version'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "grpc" -d 'Call gRPC methods and look at services, by reflection'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "amqp" -d 'Publish to and consume from RabbitMQ (AMQP 0-9-1)'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "kafka" -d 'Produce to and tail Kafka topics'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "profile" -d 'List, show and change connection profiles'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "sandbox" -d 'Throw-away servers inside this process, for trying and for hermetic tests'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "man" -d 'Print a man page, for `man -l -`'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "generate" -d 'Write the completion scripts and man pages of the source tree'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "list" -d 'List the services of a server, or the methods of a service'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "describe" -d 'Show a service, method, message or enum as Protobuf source'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "call" -d 'Call a method: JSON in, JSON out'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s o -l output -d 'table, tsv or json; in a pipe names alone, one a line' -r -f -a "table\t'A table, the default on a terminal'
+tsv\t'Tab-separated lines without a heading, the default in a pipe'
+json\t'A JSON object a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l authority -d 'Value of :authority, when it is not the host' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s H -l header -d 'Request metadata; a name that ends in -bin takes base64. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l authority -d 'Value of :authority, when it is not the host' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s H -l header -d 'Request metadata; a name that ends in -bin takes base64. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
+raw\t'Each response as one line of JSON, the default in a pipe'
+json\t'An envelope a line for headers, each response, and the status'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l authority -d 'Value of :authority, when it is not the host' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s H -l header -d 'Request metadata; a name that ends in -bin takes base64. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue without taking them'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given, where the routing key names a queue' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s K -l key-delimiter -d 'What separates the routing key from the body, where each message begins with its own, with the escapes \\n \\t \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
+raw\t'All of it is one message'
+json\t'A stream of JSON envelopes'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'name: value\'. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l header-json -d 'Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l content-type -d 'MIME type of the body' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l content-encoding -d 'MIME encoding of the body' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l priority -d 'Priority, for queues that have them' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l correlation-id -d 'Which request this answers' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l reply-to -d 'Queue for the answer' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l expiration -d 'Time to live, as 30s; a bare number is milliseconds, as on the wire' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l message-id -d 'The application\'s id of the message' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l type -d 'The application\'s name for this kind of message' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l user-id -d 'Who publishes; the broker takes only the user who logged in' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l app-id -d 'The application that publishes' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l timestamp -d 'When the message was made: RFC 3339, or `now`' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l window -d 'How many messages may wait for their confirm' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l heartbeat -d 'How often to ask for a sign of life, as 30s; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l persistent -d 'Keep the message on disk (delivery mode 2)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l transient -d 'Do not keep the message on disk (delivery mode 1)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l mandatory -d 'Fail for messages that no queue wants, instead of dropping them'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l no-confirm -d 'Do not ask the broker to confirm: faster, and nobody knows what arrived'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s n -l count -d 'Stop after so many messages; only these are taken' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l idle-timeout -d 'Stop when no message came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l prefetch -d 'How many messages the broker may send ahead of their acknowledgement' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l consumer-tag -d 'Name of this consumer at the broker' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l offset -d 'Where to begin in a stream: first, last, next, an offset, or a time in RFC 3339' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s A -l argument -d 'Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l heartbeat -d 'How often to ask for a sign of life, as 30s; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l until-end -d 'Stop when the messages that were there at the start are read'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l ack -d 'Take each message out of the queue once it was written (the default)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l nack -d 'Reject each message once it was written: it is dropped, or goes to the dead-letter exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l requeue -d 'Put all messages back at the end: each is read once, up to 65535'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l no-ack -d 'Take each message out as it arrives, before it is written: it is lost when writing fails'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exclusive -d 'Refuse to share the queue with other consumers'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s n -l count -d 'How many messages to look at' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l heartbeat -d 'How often to ask for a sign of life, as 30s; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -f -a "declare" -d 'Create a queue; one that is there must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -f -a "delete" -d 'Delete a queue with its messages'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -f -a "purge" -d 'Drop the messages of a queue that nobody is working on, and print how many they were'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -f -a "info" -d 'Print how many messages are ready and how many consumers there are'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -f -a "declare" -d 'Create an exchange; one that is there must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from exchange" -f -a "delete" -d 'Delete an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s k -l routing-key -d 'Routing key or pattern, empty if not given. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s A -l argument -d 'Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l heartbeat -d 'How often to ask for a sign of life, as 30s; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -l to-exchange -d 'The destination is an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from bind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s k -l routing-key -d 'Routing key or pattern, empty if not given. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s A -l argument -d 'Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l heartbeat -d 'How often to ask for a sign of life, as 30s; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -l to-exchange -d 'The destination is an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "produce" -d 'Send records to a topic'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "tail" -d 'Read records of topics, and follow them'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "topic" -d 'List, describe, create and delete topics'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
+raw\t'All of it is one message'
+json\t'A stream of JSON envelopes'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s k -l message-key -d 'Key of every record; it wins over an envelope\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s K -l key-delimiter -d 'What separates the key from the value in each record: split at the first one, no key without one' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s H -l header -d 'Header of every record, behind an envelope\'s own. May be repeated, also with the same name' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l partition -d 'Partition of every record, instead of the one that its key decides' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l timestamp -d 'Timestamp of every record: RFC 3339 or ms since 1970; it wins over an envelope\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l compression -d 'Compression' -r -f -a "none\t''
+gzip\t''
+snappy\t''
+lz4\t''
+zstd\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l acks -d 'Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too' -r -f -a "0\t''
+1\t''
+all\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s s -s b -l server -l brokers -l url -d 'Bootstrap brokers: host:port, separated by commas' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l sasl-mechanism -d 'SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l username -d 'SASL user name' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l password -d 'SASL password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l keep-partition -d 'Send each record to the partition that its envelope names'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s Z -l empty-as-null -d 'Send an empty key or value as null: an empty record becomes a tombstone'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l from -d 'Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since 1970, or a duration ago, as @1h)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l partitions -d 'Only these partitions, as 0,2' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l group -d 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s n -l count -d 'Stop after so many records; fewer before the end or the idle timeout is exit 1' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l isolation -d 'Which records of transactions to read' -r -f -a "read-committed\t'Those of committed transactions'
+read-uncommitted\t'Those of open and aborted transactions too'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s s -s b -l server -l brokers -l url -d 'Bootstrap brokers: host:port, separated by commas' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l sasl-mechanism -d 'SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l username -d 'SASL user name' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l password -d 'SASL password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l until-end -d 'Stop at what is the end now, instead of following'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "list" -d 'List the topics'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "describe" -d 'Show partitions, leaders, replicas, watermarks and the settings that are not the default'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "create" -d 'Create topics'
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "delete" -d 'Delete topics and all their records, without asking'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "list" -d 'List the profiles, with their servers'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "show" -d 'Show every value of a profile and where it came from, secrets masked'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "add" -d 'Add a profile'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "edit" -d 'Change values of a profile, or open the file in $VISUAL or $EDITOR'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "remove" -d 'Remove a profile'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and not __fish_seen_subcommand_from list show add edit remove use" -f -a "use" -d 'Make a profile the one that is used when none is named'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -s o -l output -d 'table on a terminal, tsv in a pipe, or json' -r -f -a "table\t'A table, the default on a terminal'
+tsv\t'Tab-separated lines without a heading, the default in a pipe'
+json\t'A JSON object a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -s o -l output -d 'table on a terminal, tsv in a pipe, or json' -r -f -a "table\t'A table, the default on a terminal'
+tsv\t'Tab-separated lines without a heading, the default in a pipe'
+json\t'A JSON object a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l unset -d 'Remove a value. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from edit" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,120 @@
+//! From one system to the other and back, and the main job as the README's reader would type it.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{BINARY, mscomm, test_env, unique};
+
+/// Runs a shell script with `mscomm` on the path and the brokers' configuration; gives its standard output.
+#[track_caller]
+fn sh(script: &str) -> String {
+    let folder = std::path::Path::new(BINARY).parent().expect("a folder");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
+    let out = Command::new("sh").args(["-euc", script]).env("PATH", path).output().expect("sh runs");
+    let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(out.status.success(), "{script}\n{}\nstdout: {stdout}\nstderr: {stderr}", out.status);
+    stdout.into_owned()
+}
+
+/// The members that travel, of each envelope.
+fn messages(text: &str, members: &[&str]) -> Vec<Value> {
+    let pick = |line: &str| {
+        let all: Value = serde_json::from_str(line).expect(line);
+        members.iter().map(|m| ((*m).to_owned(), all.get(m).cloned().unwrap_or(json!("absent")))).collect()
+    };
+    text.lines().map(pick).collect()
+}
+
+#[test]
+fn amqp_to_kafka_and_back_changes_nothing() {
+    test_env("AMQP");
+    let (a, b, topic) = (unique("a"), unique("b"), unique("t"));
+    let lines = [
+        json!({"routing_key": a, "value": "plain"}),
+        json!({"routing_key": a, "value": {"$base64": "/wAK"}, "headers": {"s": "text", "b": {"$base64": "/w=="}}}),
+        json!({"routing_key": a, "value": "", "timestamp": "2026-11-22T10:00:00Z",
+            "headers": {"i8": {"$i8": -1}, "u16": {"$u16": 65535}, "n": 9007199254740993i64, "d": 5.0, "t": {"$timestamp": 1},
+                "dec": {"$decimal": [2, 314]}, "x": {"$bytes": "AP8="}, "void": null, "list": [1, {"k": true}], "f": {"$f32": 0.1}},
+            "properties": {"content_type": "text/plain", "content_encoding": "x", "delivery_mode": 2, "priority": 9,
+                "correlation_id": "c", "reply_to": "r", "expiration": "600000", "message_id": "m", "type": "t",
+                "user_id": "guest", "app_id": "app"}}),
+    ];
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), lines.each_ref().map(ToString::to_string).join("\n")).expect("writes");
+    let (first, second) =
+        (tempfile::NamedTempFile::new().expect("a file"), tempfile::NamedTempFile::new().expect("a file"));
+    sh(&format!(
+        "mscomm -p test amqp queue declare {a}; mscomm -p test amqp queue declare {b}
+         mscomm -p test kafka topic create {topic}
+         mscomm -p test amqp publish --input json -d @{file}
+         mscomm -p test amqp consume {a} -n 3 -o json > {first}
+         mscomm -p test kafka produce {topic} --input json -d @{first}
+         mscomm -p test kafka tail {topic} --from begin -n 3 -o json | mscomm -p test amqp publish -k {b} --input json
+         mscomm -p test amqp consume {b} -n 3 -o json > {second}
+         mscomm -p test amqp queue delete {a}; mscomm -p test amqp queue delete {b}",
+        file = file.path().display(),
+        first = first.path().display(),
+        second = second.path().display(),
+    ));
+    let read = |f: &tempfile::NamedTempFile| {
+        messages(&std::fs::read_to_string(f.path()).expect("reads"), &["value", "headers", "properties"])
+    };
+    let got = read(&first);
+    assert_eq!(got[2]["headers"], lines[2]["headers"]);
+    assert_eq!(got[2]["properties"], lines[2]["properties"]);
+    assert_eq!(read(&second), got);
+}
+
+#[test]
+fn kafka_to_amqp_and_back_changes_nothing() {
+    let (queue, from, to) = (unique("q"), unique("from"), unique("to"));
+    let lines = [
+        json!({"key": "k", "value": "v", "headers": [["a", "1"]]}),
+        json!({"key": null, "value": "v", "headers": [["a", "1"], ["a", null], ["a", {"$base64": "/w=="}]]}),
+        json!({"key": {"$base64": "/w=="}, "value": null}),
+        json!({"key": "", "value": "", "headers": [["", ""]]}),
+    ];
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), lines.each_ref().map(ToString::to_string).join("\n")).expect("writes");
+    let out = sh(&format!(
+        "mscomm -p test amqp queue declare {queue}
+         mscomm -p test kafka topic create {from}; mscomm -p test kafka topic create {to}
+         mscomm -p test kafka produce {from} --input json -d @{file}
+         mscomm -p test kafka tail {from} --from begin -n 4 -o json | mscomm -p test amqp publish -k {queue} --input json
+         mscomm -p test amqp consume {queue} -n 4 -o json | mscomm -p test kafka produce {to} --input json
+         mscomm -p test amqp queue delete {queue}
+         mscomm -p test kafka tail {from} --from begin --until-end -o json
+         mscomm -p test kafka tail {to} --from begin --until-end -o json",
+        file = file.path().display(),
+    ));
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 8, "{out}");
+    let members = ["key", "value", "headers", "timestamp"];
+    assert_eq!(messages(&lines[4..].join("\n"), &members), messages(&lines[..4].join("\n"), &members));
+}
+
+#[test]
+fn the_main_job_as_a_user_types_it() {
+    let (orders, t1) = (unique("orders"), unique("t1"));
+    let out = sh(&format!(
+        r#"mscomm -p test amqp queue declare {orders} --quorum
+        seq 1 100000 | mscomm -p test amqp publish -k {orders}
+        mscomm -p test amqp consume {orders} -n 100000 -o raw | sort -n | tail -1
+        mscomm -p test kafka topic create {t1} --partitions 3
+        seq 1 100000 | mscomm -p test kafka produce {t1}
+        mscomm -p test kafka tail {t1} --from begin --until-end -o json | wc -l
+        mscomm -p test kafka tail {t1} --from begin -n 10 -o json | mscomm -p test amqp publish -k {orders} --input json
+        mscomm -p test amqp queue info {orders} -o json
+        mscomm sandbox -- sh -c 'mscomm grpc call helloworld.Greeter/SayHello -d "{{\"name\":\"world\"}}"'
+        code=0; mscomm -p test amqp consume {orders}-nosuch 2>&1 || code=$?; echo $code
+        mscomm -p test amqp queue delete {orders}; mscomm -p test kafka topic delete {t1}"#
+    ));
+    let lines: Vec<&str> = out.lines().filter(|l| !l.is_empty()).collect();
+    assert!(lines.contains(&"100000"), "{out}");
+    assert_eq!(lines.iter().filter(|l| l.trim() == "100000").count(), 2, "{out}");
+    assert!(out.contains("\"messages\":10"), "{out}");
+    assert!(out.contains(r#"{"message":"Hello world"}"#), "{out}");
+    let refused = lines.iter().position(|l| *l == "8").expect("exit code 8");
+    assert!(lines[refused - 1].contains("-nosuch") || lines[refused - 2].contains("-nosuch"), "{out}");
+}
