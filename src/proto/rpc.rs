@@ -8,31 +8,33 @@ use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use super::any::Resolver;
 use super::{Layout, write_json};
 
-const NAME: &str = "google/rpc/error_details.proto";
-const SOURCE: &str = include_str!("error_details.proto");
+const SOURCES: &[(&str, &str)] = &[("google/rpc/error_details.proto", include_str!("error_details.proto"))];
 
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
-pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| compile(NAME, SOURCE).unwrap_or_default());
+pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| compile(SOURCES).unwrap_or_default());
 
-/// Compiles one source that imports nothing but Google's own files.
+/// Compiles sources by name, which may import each other and Google's own files.
 ///
 /// # Errors
 /// protox's, with the place.
-pub fn compile(name: &'static str, source: &'static str) -> Result<DescriptorPool, protox::Error> {
-    struct Embedded(&'static str, &'static str);
+pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<DescriptorPool, protox::Error> {
+    struct Embedded(&'static [(&'static str, &'static str)]);
     impl FileResolver for Embedded {
         fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-            match name == self.0 {
-                true => File::from_source(self.0, self.1),
-                false => Err(protox::Error::file_not_found(name)),
+            match self.0.iter().find(|(known, _)| *known == name) {
+                Some((name, source)) => File::from_source(name, source),
+                None => Err(protox::Error::file_not_found(name)),
             }
         }
     }
     let mut resolver = ChainFileResolver::new();
     resolver.add(GoogleFileResolver::new());
-    resolver.add(Embedded(name, source));
+    resolver.add(Embedded(sources));
     let mut compiler = protox::Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).open_file(name)?;
+    compiler.include_imports(true);
+    for (name, _) in sources {
+        compiler.open_file(name)?;
+    }
     Ok(compiler.descriptor_pool())
 }
 

@@ -1,5 +1,7 @@
 //! stub
 
+pub mod grpc;
+
 use crate::context::Context;
 use crate::error::Result;
 
