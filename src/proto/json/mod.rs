@@ -8,7 +8,7 @@ mod wkt;
 
 use std::io::Write;
 
-use prost_reflect::{DynamicMessage, Kind, MapKey, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
 
 use super::any::{MAX_DEPTH, Resolver};
 use crate::message::json::{base64, string};
@@ -54,9 +54,11 @@ impl Writer<'_> {
 
     fn members(&mut self, message: &DynamicMessage, first: &mut First) {
         // Extensions have numbers among the fields, but come behind them, as in Go's protojson.
-        for (field, value) in message.fields() {
-            self.name(field.json_name(), first);
-            self.value(value, &field.kind());
+        for field in message.descriptor().fields() {
+            if message.has_field(&field) || is_negative_zero(message, &field) {
+                self.name(field.json_name(), first);
+                self.value(&message.get_field(&field), &field.kind());
+            }
         }
         for (extension, value) in message.extensions() {
             self.name(&format!("[{}]", extension.full_name()), first);
@@ -186,6 +188,16 @@ impl Writer<'_> {
             self.out.resize(self.out.len() + 2 * self.indent, b' ');
         }
     }
+}
+
+/// -0 is no default and goes over the wire, but prost-reflect takes it for one.
+fn is_negative_zero(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
+    matches!(field.kind(), Kind::Float | Kind::Double)
+        && match &*message.get_field(field) {
+            Value::F32(v) => *v == 0.0 && v.is_sign_negative() && !field.supports_presence(),
+            Value::F64(v) => *v == 0.0 && v.is_sign_negative() && !field.supports_presence(),
+            _ => false,
+        }
 }
 
 #[cfg(test)]

@@ -27,7 +27,6 @@ fn has_own_json(name: &str) -> bool {
         "BoolValue",
         "StringValue",
         "BytesValue",
-        "Empty",
     ];
     name.strip_prefix("google.protobuf.").is_some_and(|n| NAMES.contains(&n))
 }
@@ -121,20 +120,38 @@ fn fraction(nanos: u32) -> Cow<'static, str> {
     }
 }
 
-/// The years 1 to 9999.
+/// The years 1 to 9999; jiff's own range ends a day before theirs.
 fn timestamp(message: &DynamicMessage) -> Option<String> {
     let (seconds, nanos) = seconds_and_nanos(message)?;
     let nanos = u32::try_from(nanos).ok().filter(|n| *n < 1_000_000_000)?;
-    let time = jiff::Timestamp::from_second(seconds).ok()?;
-    let civil = jiff::tz::Offset::UTC.to_datetime(time);
-    (civil.year() > 0).then(|| format!("{civil}{}Z", fraction(nanos)))
+    if !(-62_135_596_800..=253_402_300_799).contains(&seconds) {
+        return None;
+    }
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}Z", fraction(nanos)))
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar
+/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
+fn civil(days: i64) -> (i64, i64, i64) {
+    // Eras of 400 years that begin on a first of March, so that leap days stand at the end of a year.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// ±10,000 years.
 fn duration(message: &DynamicMessage) -> Option<String> {
-    const MAX_SECONDS: i64 = 315_576_000_000;
+    const MAX_SECONDS: u64 = 315_576_000_000;
     let (seconds, nanos) = seconds_and_nanos(message)?;
-    let in_range = seconds.abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000;
+    let in_range = seconds.unsigned_abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000;
     if !in_range || (seconds > 0 && nanos < 0) || (seconds < 0 && nanos > 0) {
         return None;
     }
