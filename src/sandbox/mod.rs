@@ -1,6 +1,7 @@
 //! stub
 
 pub mod grpc;
+pub mod kafka;
 
 use crate::context::Context;
 use crate::error::Result;

@@ -2,6 +2,7 @@
 
 mod across;
 mod config;
+mod kafka;
 mod layout;
 mod support;
 mod terminal;

@@ -39,7 +39,12 @@ pub fn kind_of(code: Code) -> Kind {
 
 /// The error of a call that failed.
 pub fn error_of(what: impl Into<String>, error: &KafkaError) -> Error {
-    match error.rdkafka_error_code() {
+    let code = match error {
+        // rdkafka leaves this one out.
+        KafkaError::AdminOp(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    match code {
         Some(code) => Error::new(kind_of(code), what).because(ffi::words(code)),
         None => Error::refused(what).because(error.to_string()),
     }
