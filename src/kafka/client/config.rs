@@ -49,7 +49,7 @@ impl Setup {
             .set("bootstrap.servers", list.join(","))
             .set("client.id", "mscomm")
             // A broker that comes back is found at once, and one that is away is not hammered.
-            .set("reconnect.backoff.ms", "50")
+            .set("reconnect.backoff.ms", "10")
             .set("reconnect.backoff.max.ms", "500")
             .set("allow.auto.create.topics", if resolved.profile == SANDBOX { "true" } else { "false" });
         security(&mut config, settings)?;

@@ -13,8 +13,8 @@ use super::fault::error_of;
 use crate::error::{Error, Kind, Result};
 use crate::message::{Headers, KafkaHeader, Message};
 
-/// How long a queue that is full is served before it is tried again.
-const PAUSE: Duration = Duration::from_millis(1);
+/// How long a full queue is left alone before it is tried again. Not `poll` with a time: below a millisecond it spins.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// What became of a [`Producer::send`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +68,10 @@ impl Producer {
         self.wire.serve();
     }
 
-    /// Takes up confirmations for a moment.
+    /// Takes up confirmations, and gives librdkafka's threads a moment.
     pub fn serve_a_while(&self) {
-        self.wire.poll(PAUSE);
+        self.serve();
+        std::thread::sleep(PAUSE);
     }
 
     /// What became of the records so far.
@@ -122,7 +123,7 @@ impl Producer {
     pub fn flush(&mut self, mut go_on: impl FnMut(&mut Producer) -> Result<()>) -> Result<()> {
         // With no time to wait `flush` only tells librdkafka to send what lingers, and whether something is left.
         while self.wire.flush(Duration::ZERO).is_err() {
-            self.wire.poll(PAUSE);
+            self.serve_a_while();
             go_on(self)?;
         }
         self.serve();
@@ -134,7 +135,7 @@ impl Producer {
         self.wire.purge(PurgeConfig::default().queue().inflight());
         let until = Instant::now() + Duration::from_millis(500);
         while self.events().account().in_flight() > 0 && Instant::now() < until {
-            self.wire.poll(PAUSE);
+            self.serve_a_while();
         }
     }
 
