@@ -123,11 +123,14 @@ impl Run {
             self.command.stdin(Stdio::piped());
         }
         let mut child = self.command.stderr(Stdio::piped()).spawn().expect("starts");
-        if let (Some(bytes), Some(mut pipe)) = (self.stdin.take(), child.stdin.take()) {
+        // A pipe that the caller set up stays with the child, for the caller to take.
+        if let Some(bytes) = self.stdin.take()
+            && let Some(mut pipe) = child.stdin.take()
+        {
             // A command that fails early closes its input; that is not the test's matter.
             std::thread::spawn(move || drop(pipe.write_all(&bytes)));
         }
-        let stdout = child.stdout.take().map(collect);
+        let stdout = if stdout { child.stdout.take().map(collect) } else { None };
         let stderr = child.stderr.take().map(collect);
         Running { child, stdout, stderr, home: self.home }
     }
