@@ -1050,6 +1050,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;sandbox' {
+            [CompletionResult]::new('--kafka-brokers', '--kafka-brokers', [CompletionResultType]::ParameterName, 'How many brokers the Kafka cluster has')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')
@@ -1057,6 +1058,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('--tour', '--tour', [CompletionResultType]::ParameterName, 'Show what mscomm does with real calls to the sandbox, step by step')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')

@@ -3368,12 +3368,16 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__sandbox)
-            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-p -v -q -h --tour --kafka-brokers --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --kafka-brokers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -1013,6 +1013,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mscomm;sandbox'= {
+            cand --kafka-brokers 'How many brokers the Kafka cluster has'
             cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --config 'Configuration file [env: MSCOMM_CONFIG]'
@@ -1020,6 +1021,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --timeout 'Limit of the whole command, as 30s (exit 7)'
             cand --connect-timeout 'Limit of one attempt to connect, 10s if not given (exit 7)'
             cand --wait 'Keep trying to connect until it works, or for this long'
+            cand --tour 'Show what mscomm does with real calls to the sandbox, step by step'
             cand -v 'Say on standard error what is being done'
             cand --verbose 'Say on standard error what is being done'
             cand -q 'No notes and no progress; errors are still printed'

@@ -571,6 +571,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_s
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-brokers -d 'How many brokers the Kafka cluster has' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -579,6 +580,7 @@ never\t'Never'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l tour -d 'Show what mscomm does with real calls to the sandbox, step by step'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{BINARY, mscomm, test_env, unique};
+use crate::support::{BINARY, test_env, unique};
 
 /// Runs a shell script with `mscomm` on the path and the brokers' configuration; gives its standard output.
 #[track_caller]

@@ -4,6 +4,7 @@ mod across;
 mod config;
 mod kafka;
 mod layout;
+mod sandbox;
 mod support;
 mod terminal;
 mod tree;

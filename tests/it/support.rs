@@ -216,7 +216,7 @@ impl Running {
             code: code(status),
             stdout: finished(&self.stdout).unwrap_or_default(),
             stderr: String::from_utf8_lossy(&finished(&self.stderr).unwrap_or_default()).into_owned(),
-            home: self.home,
+            _home: self.home,
         }
     }
 }
@@ -232,7 +232,8 @@ pub struct Done {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: String,
-    pub home: tempfile::TempDir,
+    /// Kept until the test has looked at it.
+    _home: tempfile::TempDir,
 }
 
 impl Done {
