@@ -20,9 +20,15 @@ impl Progress {
         Progress::start(terminal, verb, size, terminal.stderr && !terminal.quiet)
     }
 
-    /// For a reader: none when the messages themselves scroll by on the same screen.
+    /// For a reader: none when the messages themselves scroll by on the same screen, and none in front of another program,
+    /// which may draw there itself.
     pub fn reader(terminal: &Terminal, verb: &'static str) -> Progress {
-        Progress::start(terminal, verb, None, terminal.stderr && !terminal.quiet && !terminal.stdout)
+        Progress::start(
+            terminal,
+            verb,
+            None,
+            terminal.stderr && !terminal.quiet && !terminal.stdout && !terminal.stdout_piped,
+        )
     }
 
     fn start(terminal: &Terminal, verb: &'static str, size: Option<u64>, wanted: bool) -> Progress {

@@ -24,6 +24,8 @@ pub enum ColorWhen {
 pub struct Terminal {
     /// Standard output is a terminal.
     pub stdout: bool,
+    /// Standard output goes to another program, which may print on the same screen.
+    pub stdout_piped: bool,
     /// Standard error is a terminal.
     pub stderr: bool,
     /// Colour results.
@@ -48,7 +50,19 @@ impl Terminal {
             ColorWhen::Never => false,
             ColorWhen::Auto => tty && !no_color && !dumb,
         };
-        Terminal { stdout, stderr, color_stdout: colored(stdout), color_stderr: colored(stderr), quiet, verbose }
+        let stdout_piped = rustix::fs::fstat(std::io::stdout()).is_ok_and(|stat| {
+            let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
+            matches!(kind, rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket)
+        });
+        Terminal {
+            stdout,
+            stdout_piped,
+            stderr,
+            color_stdout: colored(stdout),
+            color_stderr: colored(stderr),
+            quiet,
+            verbose,
+        }
     }
 
     /// A line for the user on standard error; none with `-q`.
