@@ -27,7 +27,7 @@ pub enum Command {
     Tail(Box<tail::Args>),
     /// List, describe, create and delete topics
     #[command(subcommand)]
-    Topic(topic::Command),
+    Topic(Box<topic::Command>),
 }
 
 /// Runs a verb.
@@ -38,7 +38,7 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
-        Command::Topic(command) => topic::run(command, cx).await,
+        Command::Topic(command) => topic::run(*command, cx).await,
     }
 }
 

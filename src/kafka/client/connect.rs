@@ -63,6 +63,9 @@ impl Connected for BaseConsumer<Events> {
     }
 }
 
+/// How many events of earlier attempts are taken up before the next one.
+const LEFT_BEHIND: usize = 16;
+
 type Answer = Option<Result<Arc<Metadata>, rdkafka::error::KafkaError>>;
 
 /// Connects, and gives the metadata of a topic, or of all topics.
@@ -138,6 +141,10 @@ async fn attempt<W: Connected>(
     serve: fn(&W),
 ) -> Result<Arc<Metadata>> {
     let events = wire.client().context().clone();
+    // What an earlier attempt left behind: told with -v, and no matter of this one.
+    for _ in 0..LEFT_BEHIND {
+        serve(wire);
+    }
     events.recovered();
     let reach = reach(&setup.brokers);
     tokio::pin!(reach);

@@ -1,8 +1,9 @@
 //! Partitions and their offsets, asked for all at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -63,29 +64,64 @@ pub fn at_time(consumer: &BaseConsumer<Events>, of: &[Partition], millis: i64, l
     Ok(found.into_iter().zip(ends).map(|(found, end)| if found < 0 { end } else { found }).collect())
 }
 
+/// Leaders move, and a topic that was just made has none yet: asked again for so long.
+const SETTLE: Duration = Duration::from_secs(5);
+
 /// ListOffsets takes a time, or one of the two marks in its place.
 fn at(consumer: &BaseConsumer<Events>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {
+    let started = Instant::now();
+    loop {
+        match ask(consumer, of, what, limit) {
+            Err((Some(code), _)) if is_passing(code) && started.elapsed() < SETTLE.min(limit) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            answer => return answer.map_err(|(_, error)| error),
+        }
+    }
+}
+
+fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotLeaderForPartition
+            | Code::LeaderNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::KafkaStorageError
+    )
+}
+
+fn ask(
+    consumer: &BaseConsumer<Events>,
+    of: &[Partition],
+    what: Offset,
+    limit: Duration,
+) -> Result<Vec<i64>, (Option<Code>, Error)> {
     if of.is_empty() {
         return Ok(Vec::new());
     }
-    let failed = |e| error_of("cannot read the offsets", &e);
+    let failed = |e: KafkaError| (e.rdkafka_error_code(), error_of("cannot read the offsets", &e));
     let mut list = TopicPartitionList::with_capacity(of.len());
     for partition in of {
         list.add_partition_offset(&partition.topic, partition.number, what).map_err(failed)?;
     }
     let found = consumer.offsets_for_times(list, limit).map_err(|e| {
-        let error = failed(e);
-        match consumer.client().context().faults().first() {
+        let (code, error) = failed(e);
+        let error = match consumer.client().context().faults().first() {
             Some(fault) => Error::new(error.kind(), error.chain()).because(fault.text.clone()),
             None => error,
-        }
+        };
+        (code, error)
     })?;
     found
         .elements()
         .iter()
         .map(|element| {
             let place = || format!("{}[{}]", element.topic(), element.partition());
-            element.error().map_err(|e| error_of(format!("cannot read the offsets of {}", place()), &e))?;
+            element.error().map_err(|e| {
+                (e.rdkafka_error_code(), error_of(format!("cannot read the offsets of {}", place()), &e))
+            })?;
             Ok(element.offset().to_raw().unwrap_or(-1))
         })
         .collect()

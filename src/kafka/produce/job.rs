@@ -140,7 +140,7 @@ impl Job {
                             }
                         }
                     }
-                    if record.number % EVERY == 0 {
+                    if record.number.is_multiple_of(EVERY) {
                         self.look()?;
                     }
                 }

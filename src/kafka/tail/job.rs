@@ -45,9 +45,9 @@ pub struct Job {
 }
 
 /// Why reading ended well.
-enum End {
+enum Ended {
     Count,
-    End,
+    AtEnd,
     Idle(Duration),
 }
 
@@ -93,8 +93,8 @@ impl Job {
         };
         committed?;
         match (self.count, end) {
-            (Some(count), End::End) if self.records < count => Err(unmet(count, self.records, "then came the end")),
-            (Some(count), End::Idle(limit)) if self.records < count => {
+            (Some(count), Ended::AtEnd) if self.records < count => Err(unmet(count, self.records, "then came the end")),
+            (Some(count), Ended::Idle(limit)) if self.records < count => {
                 let limit = humantime::format_duration(limit);
                 Err(unmet(count, self.records, &format!("then nothing for {limit}")))
             }
@@ -102,13 +102,13 @@ impl Job {
         }
     }
 
-    fn pump(&mut self) -> Result<End> {
+    fn pump(&mut self) -> Result<Ended> {
         if self.count == Some(0) {
-            return Ok(End::Count);
+            return Ok(Ended::Count);
         }
         loop {
             if self.reader.is_done() {
-                return Ok(End::End);
+                return Ok(Ended::AtEnd);
             }
             self.cx.shutdown.check()?;
             let timeout = if self.pending > 0 { Duration::ZERO } else { self.wait_for()? };
@@ -118,7 +118,7 @@ impl Job {
                 Step::Record(bytes) => {
                     self.took(bytes)?;
                     if self.count == Some(self.records) {
-                        return Ok(End::Count);
+                        return Ok(Ended::Count);
                     }
                 }
                 Step::Dry if self.pending > 0 => self.flush()?,
@@ -126,7 +126,7 @@ impl Job {
                     if let Some(limit) = self.idle_timeout
                         && self.last_record.elapsed() >= limit
                     {
-                        return Ok(End::Idle(limit));
+                        return Ok(Ended::Idle(limit));
                     }
                     if self.writer.is_closed() {
                         return Err(Error::new(Kind::ClosedPipe, "standard output was closed"));
@@ -149,7 +149,7 @@ impl Job {
         self.records += 1;
         self.bytes += bytes as u64;
         self.pending += 1;
-        if self.pending == 1 || self.records % CLOCK_EVERY == 0 {
+        if self.pending == 1 || self.records.is_multiple_of(CLOCK_EVERY) {
             let now = Instant::now();
             self.last_record = now;
             self.progress.set(self.records, self.bytes);

@@ -1,9 +1,7 @@
 //! Reaching a cluster, or failing to: fast, with the reason, and with the exit code of the table.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
-
-use rdkafka::mocking::MockCluster;
 
 use super::kafka_at;
 use crate::support::{Done, mscomm, test_env};
@@ -92,15 +90,27 @@ fn a_black_hole_is_left_in_time() {
     }
 }
 
+/// Passes connections on to the real broker, which then gives its own address.
+fn forward(listener: TcpListener) {
+    let pass =
+        |mut from: TcpStream, mut to: TcpStream| std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let broker = TcpStream::connect(test_env("KAFKA")).expect("the broker");
+            pass(client.try_clone().expect("clones"), broker.try_clone().expect("clones"));
+            pass(broker, client);
+        }
+    });
+}
+
 #[test]
 fn it_waits_for_a_broker_that_comes_up() {
-    let cluster = MockCluster::new(1).expect("a cluster");
-    let server = cluster.bootstrap_servers();
-    cluster.create_topic("t", 1, 1).expect("a topic");
-    cluster.broker_down(1).expect("goes down");
-    let running = kafka_at(&server, &["produce", "t", "-d", "x", "--wait", "-v"]).start();
+    let topic = super::topic(&[]);
+    let address = TcpListener::bind("127.0.0.1:0").expect("binds").local_addr().expect("an address");
+    let flags = ["produce", &topic, "-d", "x", "--wait=30s", "-v"];
+    let running = kafka_at(&address.to_string(), &flags).start();
     crate::support::eventually("the first failure", || running.stderr().contains("refused").then_some(()));
-    cluster.broker_up(1).expect("comes up");
+    forward(TcpListener::bind(address).expect("binds"));
     running.wait().ok().says(&["confirmed 1"]);
 }
 
