@@ -87,8 +87,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     super::on_thread(move || {
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &args.topic, first, patient, &cx.shutdown)?;
-        let partitions = metadata.topics().iter().find(|t| t.name() == args.topic).map_or(0, |t| t.partitions().len());
-        check_partition(&args, partitions)?;
+        let topic = metadata.topics().iter().find(|t| t.name() == args.topic);
+        let partitions = topic.map(|t| t.partitions()).unwrap_or_default();
+        check_partition(&args, partitions.len())?;
+        let headless: Vec<String> = partitions.iter().filter(|p| p.leader() < 0).map(|p| p.id().to_string()).collect();
+        if !headless.is_empty() {
+            let numbers = headless.join(", ");
+            cx.terminal
+                .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
+        }
         let producer = Producer::new(wire, &args.topic, patience(&cx));
         let plan = job::Plan::new(&args, max_text(&setup));
         job::Job::new(plan, producer, input, cx, runtime).run()

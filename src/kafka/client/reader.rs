@@ -1,18 +1,20 @@
 //! Reading partitions: where to begin, when it is the end, and what of a group may be committed.
 
+mod group;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
+use rdkafka::Offset;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::events::Events;
 use super::fault::{error_of, kind_of, topic_error};
 use super::newest::{Newest, newest};
 use super::offsets::{Partition, at_time, begins, ends};
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Feed, Place, Record, What, words};
+use crate::kafka::ffi::{Feed, Place, Record, What};
 use crate::message::{Field, Headers, Message, Protocol, Time};
 use crate::shutdown::Shutdown;
 
@@ -247,123 +249,6 @@ impl Reader {
             }
             What::Other => Ok(Step::Nothing),
         }
-    }
-
-    /// Everything handed over so far was written and flushed: of a group it may be committed now.
-    pub fn written(&mut self) {
-        for part in &mut self.parts {
-            part.written = part.next;
-        }
-        if self.group && Instant::now() >= self.commit_due {
-            self.commit();
-            self.commit_due = Instant::now() + COMMIT_EVERY;
-        }
-    }
-
-    /// Sends a commit of what was written.
-    fn commit(&mut self) {
-        let mut list = TopicPartitionList::new();
-        for part in self.parts.iter_mut().filter(|p| p.written > p.committed) {
-            let Partition { topic, number } = &part.of;
-            if list.add_partition_offset(topic, *number, Offset::Offset(part.written)).is_ok() {
-                part.committed = part.written;
-            }
-        }
-        if list.count() == 0 {
-            return;
-        }
-        match self.feed.commit(&list) {
-            Ok(()) => self.commits += 1,
-            Err(code) => self.commit_error = Some(code),
-        }
-    }
-
-    /// Commits what was written and waits for the answer, at most `limit`.
-    ///
-    /// # Errors
-    /// `Kind::Partial`: the records were written, and will be read again.
-    pub fn finish(&mut self, limit: Duration) -> Result<()> {
-        if !self.group {
-            return Ok(());
-        }
-        self.commit();
-        let until = Instant::now() + limit;
-        while self.commits > 0 && Instant::now() < until {
-            let Some(event) = self.feed.poll(Duration::from_millis(20)) else { continue };
-            // Whatever else comes now was not written, and is not committed.
-            if let What::Committed(result) = event.what() {
-                self.commits -= 1;
-                self.commit_error = result.err().filter(|code| *code != Code::NoOffset);
-            }
-        }
-        let failed = |why: String| {
-            Error::new(Kind::Partial, "the group's offsets were not committed: the last records will be read again")
-                .because(why)
-        };
-        match self.commit_error.take() {
-            Some(code) => Err(failed(words(code))),
-            None if self.commits > 0 => Err(failed(format!("no answer within {}", humantime::format_duration(limit)))),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes up partitions that the group gave, where the group left off.
-    fn assign(&mut self, places: &[Place]) -> Result<()> {
-        let failed = |e| error_of("cannot take up the group's partitions", &e);
-        let consumer = self.feed.consumer().clone();
-        let mut asked = TopicPartitionList::with_capacity(places.len());
-        for place in places {
-            asked.add_partition(&place.topic, place.partition);
-        }
-        let found = consumer.committed_offsets(asked, self.limit).map_err(failed)?;
-        let of: Vec<Partition> =
-            places.iter().map(|p| Partition { topic: p.topic.clone(), number: p.partition }).collect();
-        let ends = if self.until_end { ends(&consumer, &of, self.limit)? } else { Vec::new() };
-        let fresh = match self.fresh {
-            Offset::End => super::ends(&consumer, &of, self.limit)?,
-            _ => begins(&consumer, &of, self.limit)?,
-        };
-        let mut list = TopicPartitionList::with_capacity(places.len());
-        for (index, of) in of.into_iter().enumerate() {
-            let committed = found
-                .find_partition(&of.topic, of.number)
-                .and_then(|element| element.offset().to_raw())
-                .filter(|offset| *offset >= 0);
-            let from = committed.or_else(|| fresh.get(index).copied()).unwrap_or(0);
-            list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
-            self.parts.push(Part { committed: from, ..Part::new(of, from, ends.get(index).copied()) });
-        }
-        self.assigned = true;
-        let given = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => consumer.incremental_assign(&list),
-            _ => consumer.assign(&list),
-        };
-        given.map_err(failed)
-    }
-
-    /// Gives partitions back to the group, after committing what was written of them.
-    ///
-    /// # Errors
-    /// librdkafka's.
-    pub fn revoke(&mut self, places: &[Place]) -> Result<()> {
-        let consumer = self.feed.consumer().clone();
-        // Once the group has given them to others, a commit would only be refused.
-        if !consumer.assignment_lost() {
-            self.commit();
-        }
-        self.parts.retain(|p| !places.iter().any(|q| q.topic == p.of.topic && q.partition == p.of.number));
-        self.assigned = !self.parts.is_empty();
-        let given_back = match consumer.rebalance_protocol() {
-            RebalanceProtocol::Cooperative => {
-                let mut list = TopicPartitionList::new();
-                for place in places {
-                    list.add_partition(&place.topic, place.partition);
-                }
-                consumer.incremental_unassign(&list)
-            }
-            _ => consumer.unassign(),
-        };
-        given_back.map_err(|e| error_of("cannot give partitions back to the group", &e))
     }
 
     /// The consumer, for what the reader itself does not do.

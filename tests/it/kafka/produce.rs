@@ -192,3 +192,32 @@ fn a_lost_broker_leaves_an_exact_account() {
     feed(&mut stdin, &numbers(101, 150));
     running.wait().fails(9).says(&["sent 150, confirmed 100", "101-150"]);
 }
+
+#[test]
+fn what_the_cluster_says_of_a_topic() {
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr as Code};
+    let cluster = MockCluster::new(1).expect("a cluster");
+    let at = cluster.bootstrap_servers();
+    for topic in ["forbidden", "moving", "headless"] {
+        cluster.create_topic(topic, 2, 1).expect("a topic");
+    }
+    cluster.topic_error("forbidden", Code::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED).expect("is set");
+    for args in
+        [&["produce", "forbidden", "-d", "x"][..], &["tail", "forbidden"], &["tail", "forbidden", "--group", "g"]]
+    {
+        kafka_at(&at, args).run().fails(6).says(&["no permission", "forbidden"]);
+    }
+    // A leader that moves is found again, and nothing is sent twice.
+    cluster.request_errors(RDKafkaApiKey::Produce, &[Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 3]);
+    kafka_at(&at, &["produce", "moving", "-d", "x"]).run().ok().says(&["confirmed 1"]);
+    cluster.request_errors(RDKafkaApiKey::ListOffsets, &[Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 3]);
+    cluster.request_errors(RDKafkaApiKey::Fetch, &[Code::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION; 3]);
+    assert_eq!(kafka_at(&at, &["tail", "moving", "--until-end"]).run().ok().lines(), ["x"]);
+    cluster.partition_leader("headless", 1, None).expect("is set");
+    let flags = ["produce", "headless", "-K", ":", "-X", "message.timeout.ms=1500"];
+    kafka_at(&at, &flags).stdin("a:1\nb:2\nc:3\nd:4\ne:5\nf:6\n").run().fails(9).says(&[
+        "partitions without a leader: 1",
+        "were not written",
+        "timed out",
+    ]);
+}
