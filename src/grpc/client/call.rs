@@ -149,10 +149,10 @@ fn request(
 
 /// At most eight digits and a unit, never less than what is left: our own timer is to be the first.
 fn grpc_timeout(timeout: Duration) -> String {
-    let millis = timeout.as_millis() + 1;
+    let millis = timeout.as_millis().saturating_add(1);
     match millis {
         0..100_000_000 => format!("{millis}m"),
-        _ => format!("{}S", (timeout.as_secs() + 1).min(99_999_999)),
+        _ => format!("{}S", timeout.as_secs().saturating_add(1).min(99_999_999)),
     }
 }
 

@@ -158,10 +158,13 @@ impl<'a> Reflection<'a> {
                 self.service = V1ALPHA;
                 match self.exchange(request).await? {
                     Ok(answer) => answer,
+                    Err(older) if is(&older, Code::NotFound) => return Ok(Asked::NotFound),
                     Err(older) if is(&older, Code::Unimplemented) => return Err(failed(&status)),
                     Err(older) => return Err(failed(&older)),
                 }
             }
+            // tonic ends the whole stream where the protocol has an answer that says so.
+            Err(status) if is(&status, Code::NotFound) => return Ok(Asked::NotFound),
             Err(status) => return Err(failed(&status)),
         };
         let answer = ServerReflectionResponse::decode(answer)

@@ -75,6 +75,9 @@ impl Sandbox {
             tonic_reflection::server::Builder::configure()
                 .register_file_descriptor_set(files.clone())
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                // Each version knows only itself, unless it is told of the other.
+                .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+                .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
         };
         let (reporter, health) = tonic_health::server::health_reporter();
         let routes = Routes::new(health)
