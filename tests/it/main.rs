@@ -2,6 +2,7 @@
 
 mod across;
 mod config;
+mod grpc;
 mod kafka;
 mod layout;
 mod sandbox;

@@ -1,0 +1,202 @@
+//! Servers that break the rules: nothing that they send may crash the tool or pass for something else.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, Request, Response};
+use http_body::Frame;
+use http_body_util::StreamBody;
+use mscomm::sandbox::grpc::Sandbox;
+use prost::Message;
+use prost_types::FileDescriptorProto;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
+use tonic_reflection::pb::v1::{FileDescriptorResponse, ServerReflectionResponse};
+use tower_service::Service;
+
+use super::servers::{background, listener};
+use crate::support::{Done, mscomm};
+
+/// The sandbox, which misbehaves when a request's metadata asks for it: `x-call` in calls, `x-reflect` in reflection.
+#[derive(Clone)]
+struct Hostile(Sandbox);
+
+impl Service<Request<Body>> for Hostile {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let reflection = request.uri().path().starts_with("/grpc.reflection.");
+        let name = if reflection { "x-reflect" } else { "x-call" };
+        let Some(what) = request.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned) else {
+            return self.0.call(request);
+        };
+        let response = if reflection { reflect(&what) } else { misbehave(&what) };
+        // The request's body is held, so that nothing ends early for its sake.
+        Box::pin(async move {
+            let _request = request;
+            Ok(response)
+        })
+    }
+}
+
+type Frames = Vec<Result<Frame<Bytes>, std::io::Error>>;
+
+fn data(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
+    Ok(Frame::data(Bytes::copy_from_slice(bytes)))
+}
+
+fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
+    let mut frame = vec![0];
+    frame.extend_from_slice(&u32::try_from(bytes.len()).expect("small").to_be_bytes());
+    frame.extend_from_slice(bytes);
+    data(&frame)
+}
+
+fn trailers(pairs: &[(&'static str, &str)]) -> Result<Frame<Bytes>, std::io::Error> {
+    let map: HeaderMap = pairs.iter().map(|(n, v)| (n.parse().expect("a name"), v.parse().expect("a value"))).collect();
+    Ok(Frame::trailers(map))
+}
+
+fn grpc(frames: Frames) -> Response<Body> {
+    let body = Body::new(StreamBody::new(stream::iter(frames)));
+    Response::builder().header("content-type", "application/grpc").body(body).expect("a response")
+}
+
+/// `helloworld.HelloReply { message: "hi" }`.
+const REPLY: &[u8] = b"\x0a\x02hi";
+
+fn misbehave(what: &str) -> Response<Body> {
+    let ok = || trailers(&[("grpc-status", "0")]);
+    match what {
+        "no-status" => grpc(vec![message(REPLY)]),
+        "reset" => grpc(vec![message(REPLY), Err(std::io::Error::other("reset"))]),
+        "two" => grpc(vec![message(REPLY), message(REPLY), ok()]),
+        "none" => grpc(vec![ok()]),
+        "junk" => grpc(vec![message(b"\xff\xff"), ok()]),
+        "half" => grpc(vec![data(b"\0\0\0\0\x09abc"), ok()]),
+        "compressed" => grpc(vec![data(b"\x01\0\0\0\x01a"), ok()]),
+        "details" => grpc(vec![trailers(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!!")])]),
+        "code" => grpc(vec![trailers(&[("grpc-status", "99"), ("grpc-message", "odd %zz")])]),
+        "long" => grpc(vec![trailers(&[("grpc-status", "13"), ("grpc-message", &"x".repeat(100_000))])]),
+        "trailers-only" => {
+            let head = Response::builder().header("content-type", "application/grpc").header("grpc-status", "7");
+            head.header("grpc-message", "go%20away").header("x-why", "because").body(Body::empty()).expect("a response")
+        }
+        "html" => Response::builder().header("content-type", "text/html").body(Body::empty()).expect("a response"),
+        "503" => Response::builder().status(503).body(Body::empty()).expect("a response"),
+        "404" => {
+            Response::builder().status(404).header("content-type", "text/html").body(Body::empty()).expect("a response")
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn file(name: &str, imports: &[&str]) -> FileDescriptorProto {
+    FileDescriptorProto {
+        name: Some(name.to_owned()),
+        dependency: imports.iter().map(|i| (*i).to_owned()).collect(),
+        ..FileDescriptorProto::default()
+    }
+}
+
+fn reflect(what: &str) -> Response<Body> {
+    let files: Vec<Vec<u8>> = match what {
+        "editions" => {
+            let mut raw =
+                FileDescriptorProto { syntax: Some("editions".to_owned()), ..file("new.proto", &[]) }.encode_to_vec();
+            // Field 14, the edition: 1000 is 2023.
+            raw.extend_from_slice(&[14 << 3, 0xe8, 0x07]);
+            vec![raw]
+        }
+        "circle" => vec![file("a", &["b"]).encode_to_vec(), file("b", &["a"]).encode_to_vec()],
+        "junk" => vec![b"\xff\xff".to_vec()],
+        "nameless" => vec![Vec::new()],
+        "elsewhere" => vec![file("a", &[]).encode_to_vec()],
+        "silent" => {
+            let body = Body::new(StreamBody::new(stream::pending::<Result<Frame<Bytes>, std::io::Error>>()));
+            return Response::builder().header("content-type", "application/grpc").body(body).expect("a response");
+        }
+        "nonsense" => return grpc(vec![message(b"\xff"), trailers(&[("grpc-status", "0")])]),
+        "ended" => return grpc(vec![trailers(&[("grpc-status", "0")])]),
+        "denied" => return grpc(vec![trailers(&[("grpc-status", "16"), ("grpc-message", "who are you?")])]),
+        other => panic!("{other}"),
+    };
+    let answer = MessageResponse::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto: files });
+    let answer = ServerReflectionResponse { message_response: Some(answer), ..Default::default() };
+    let frames = stream::iter(vec![message(&answer.encode_to_vec())]).chain(stream::pending());
+    let body = Body::new(StreamBody::new(frames));
+    Response::builder().header("content-type", "application/grpc").body(body).expect("a response")
+}
+
+fn server() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        let (listener, address) = listener();
+        background(move || async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let service = Hostile(Sandbox::new().expect("a sandbox"));
+            let server = tonic::transport::Server::builder().http2_max_header_list_size(1 << 20);
+            let incoming = TcpListenerStream::new(listener);
+            { server }.serve_with_incoming(service, incoming).await.expect("serves");
+        });
+        address.to_string()
+    })
+}
+
+fn call(header: &str) -> Done {
+    mscomm(&["grpc", "call", "helloworld.Greeter/SayHello", "-s", server(), "-d", "{}", "-H", header]).run()
+}
+
+#[test]
+fn answers_that_break_the_rules() {
+    // What came is printed; that it was not all is said.
+    for (what, said) in [("no-status", "ended without a status"), ("two", "second response")] {
+        let done = call(&format!("x-call: {what}")).exits(9).says(&[said]);
+        assert_eq!(done.text(), "{\"message\":\"hi\"}\n", "{what}");
+    }
+    // A reset may overtake the message before it.
+    call("x-call: reset").exits(9).says(&["the server reset it (INTERNAL_ERROR)"]);
+    call("x-call: none").fails(9).says(&["no response"]);
+    call("x-call: junk").fails(9).says(&["response 1 is no helloworld.HelloReply"]);
+    call("x-call: half").fails(9).says(&["is no gRPC"]);
+    call("x-call: compressed").fails(9).says(&["is no gRPC"]);
+}
+
+#[test]
+fn statuses_of_all_sorts() {
+    call("x-call: details").fails(69).says(&["Code: NotFound"]);
+    call("x-call: code").fails(66).says(&["Code: Code(99)", "Message: odd %zz"]);
+    call("x-call: trailers-only").fails(71).says(&["Code: PermissionDenied", "Message: go away"]);
+    let done = call("x-call: long").fails(77);
+    assert!(done.stderr.matches('x').count() >= 100_000);
+    call("x-call: html").fails(66).says(&["HTTP 200", "text/html"]);
+    call("x-call: 503").fails(78).says(&["HTTP 503", "Code: Unavailable"]);
+    call("x-call: 404").fails(76).says(&["HTTP 404", "Code: Unimplemented"]);
+}
+
+#[test]
+fn descriptions_that_are_none() {
+    call("x-reflect: editions")
+        .fails(8)
+        .says(&["`new.proto` is written in Protobuf edition 2023", "not supported yet"]);
+    call("x-reflect: circle").fails(8).says(&["import each other in a circle: a → b → a"]);
+    call("x-reflect: junk").fails(8).says(&["does not decode"]);
+    call("x-reflect: nameless").fails(8).says(&["without a name"]);
+    call("x-reflect: elsewhere").fails(8).says(&["no service `helloworld.Greeter`"]);
+    call("x-reflect: nonsense").fails(8).says(&["does not decode"]);
+    call("x-reflect: ended").fails(8).says(&["makes no sense"]);
+    call("x-reflect: denied").fails(80).says(&["Code: Unauthenticated", "Message: who are you?"]);
+    let args = ["grpc", "list", "-s", server(), "-H", "x-reflect: silent", "--timeout", "500ms"];
+    mscomm(&args).run().fails(7);
+}

@@ -1,0 +1,126 @@
+//! The servers that the tests call.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+
+use crate::support::test_env;
+
+/// Runs a future on a runtime of its own, for as long as the test process lives.
+pub fn background<F: Future<Output = ()> + 'static>(work: impl FnOnce() -> F + Send + 'static) {
+    std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async { work().await });
+    });
+}
+
+/// A listener on a free port for tokio, and its address.
+pub fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+/// The sandbox's server, one for all tests.
+pub fn sandbox() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        let (listener, address) = listener();
+        background(move || async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            mscomm::sandbox::grpc::serve(listener, std::future::pending()).expect("starts").await.expect("serves");
+        });
+        address.to_string()
+    })
+}
+
+/// A server of grpc-go, which ends with the test.
+pub struct Interop {
+    child: Child,
+    pub address: String,
+}
+
+impl Interop {
+    pub fn start(args: &[&str]) -> Interop {
+        let mut child = Command::new(test_env("INTEROP"))
+            .args(args)
+            .arg("--until-eof")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the interop server starts");
+        let mut address = String::new();
+        BufReader::new(child.stdout.take().expect("piped")).read_line(&mut address).expect("an address");
+        Interop { child, address: address.trim().to_owned() }
+    }
+}
+
+impl Drop for Interop {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        drop(self.child.wait());
+    }
+}
+
+/// Passes bytes on between clients and a server until it is cut.
+pub struct Proxy {
+    pub address: String,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Proxy {
+    /// Cuts by itself once a client sent `trigger`.
+    pub fn start(server: &str, trigger: Option<&'static [u8]>) -> Proxy {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("an address").to_string();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let (server, all) = (server.to_owned(), connections.clone());
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(&server).expect("the server is there");
+                let copy = |stream: &TcpStream| stream.try_clone().expect("clones");
+                all.lock().expect("not poisoned").extend([copy(&client), copy(&server)]);
+                let (from_server, to_client) = (copy(&server), copy(&client));
+                std::thread::spawn(move || pass(from_server, to_client, None));
+                std::thread::spawn(move || pass(client, server, trigger));
+            }
+        });
+        Proxy { address, connections }
+    }
+
+    pub fn cut(&self) {
+        for stream in self.connections.lock().expect("not poisoned").drain(..) {
+            drop(stream.shutdown(std::net::Shutdown::Both));
+        }
+    }
+}
+
+fn pass(mut from: TcpStream, mut to: TcpStream, trigger: Option<&[u8]>) {
+    let mut chunk = [0; 4096];
+    while let Ok(n) = from.read(&mut chunk) {
+        let bytes = &chunk[..n];
+        let done = n == 0 || to.write_all(bytes).is_err();
+        if done || trigger.is_some_and(|t| bytes.windows(t.len()).any(|w| w == t)) {
+            drop((from.shutdown(std::net::Shutdown::Both), to.shutdown(std::net::Shutdown::Both)));
+            return;
+        }
+    }
+}
+
+/// A server that does what it is told with each connection.
+pub fn raw(answer: impl Fn(TcpStream) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(answer));
+    address
+}
+
+/// A server that takes connections and says nothing.
+pub fn black_hole() -> String {
+    let (keep, kept) = mpsc::channel();
+    // The connections stay open for as long as the test process lives.
+    std::thread::spawn(move || kept.into_iter().collect::<Vec<TcpStream>>());
+    raw(move |stream| drop(keep.send(stream)))
+}
