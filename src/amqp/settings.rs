@@ -223,8 +223,8 @@ fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSe
             keys.into_iter().filter(|k| resolved.origin(k).is_some() && counts(resolved, k, true)).collect();
         // Keys of a weaker layer than the server's are for its own, other server.
         if tls.is_used() && tls.plaintext.is_none() && !used.is_empty() {
-            let names = used.join(", ").replace('_', "-");
-            let message = format!("{names} needs TLS, and the server's scheme is amqp://");
+            let names = used.join("`, `").replace('_', "-");
+            let message = format!("`{names}` needs TLS, and the server's scheme is amqp://");
             return Err(resolved.fault(&used, message).hint("write amqps://…, or add --tls"));
         }
         return Ok(None);

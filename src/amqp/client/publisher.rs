@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
@@ -36,7 +36,10 @@ type Answer = lapin::Result<Confirmation>;
 
 enum State {
     Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),
-    Done(Answer),
+    Acked,
+    Nacked,
+    Written,
+    Failed(Box<lapin::Error>),
 }
 
 struct InFlight {
@@ -45,6 +48,8 @@ struct InFlight {
     state: State,
     /// It failed before anything was written.
     unsent: bool,
+    /// A return that lapin hung on this confirm, whosever it is.
+    hung: Option<Box<BasicReturnMessage>>,
     exchange: String,
     /// Kept for mandatory messages only: what a return is recognised by.
     sent: Option<Sent>,
@@ -106,12 +111,12 @@ impl Publisher {
             let written = channel.basic_publish(exchange, routing_key, options, &body, properties).await?;
             if confirm { written.await } else { Ok(Confirmation::NotRequested) }
         };
-        let mut state = State::Waiting(Box::pin(work));
+        let state = State::Waiting(Box::pin(work));
+        let mut message = InFlight { line, bytes, state, unsent: false, hung: None, exchange, sent, returned: None };
         // The first poll puts the frames into lapin's queue, in this order; nobody needs to be woken for it yet.
-        let unsent =
-            state.poll(&mut Context::from_waker(Waker::noop())).is_ready() && matches!(state, State::Done(Err(_)));
+        message.unsent = message.is_done() && matches!(message.state, State::Failed(_));
         self.bytes += bytes;
-        self.in_flight.push_back(InFlight { line, bytes, state, unsent, exchange, sent, returned: None });
+        self.in_flight.push_back(message);
     }
 
     /// Waits until the oldest message is settled, and reports it with all that are settled behind it. Losing the future
@@ -121,19 +126,18 @@ impl Publisher {
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
     pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
         std::future::poll_fn(|cx| match self.in_flight.front_mut() {
-            Some(head) => head.state.poll(cx),
+            Some(head) => head.poll(cx),
             None => Poll::Pending,
         })
         .await;
+        let settled = self.in_flight.iter_mut().map(InFlight::is_done).take_while(|done| *done).count();
         if self.mandatory {
             self.collect_returns();
         }
-        while let Some(head) = self.in_flight.front_mut() {
-            if head.state.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-                return Ok(());
-            }
-            if let State::Done(Err(error)) = &head.state {
-                let error = error.clone();
+        // Those that are settled only now may lack a return.
+        for _ in 0..settled {
+            if let Some(State::Failed(error)) = self.in_flight.front().map(|m| &m.state) {
+                let error = lapin::Error::clone(error);
                 self.fail_all(&error, report);
                 return Err(error);
             }
@@ -158,15 +162,28 @@ impl Publisher {
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
     pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
-        if self.mandatory {
-            self.collect_returns();
-        }
-        for mut message in self.in_flight.drain(..) {
-            let waiting = message.state.poll(&mut Context::from_waker(Waker::noop())).is_pending();
+        let certain = self.last_words();
+        for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
-            report(line, if waiting { Outcome::Unknown } else { message.outcome() });
+            report(line, if certain { message.outcome() } else { Outcome::Unknown });
         }
         self.bytes = 0;
+    }
+
+    /// Looks at everything in flight once more: of which messages the fate is certain.
+    fn last_words(&mut self) -> Vec<bool> {
+        let (mandatory, mut gap) = (self.mandatory, false);
+        let answered = |message: &mut InFlight| {
+            let answered = message.is_done() && !matches!(message.state, State::Failed(_));
+            // The return of a message behind the gap may hang on the confirm that is missing.
+            gap |= mandatory && !answered;
+            answered && !gap
+        };
+        let certain = self.in_flight.iter_mut().map(answered).collect();
+        if mandatory {
+            self.collect_returns();
+        }
+        certain
     }
 
     /// Finds the message of each return that came. lapin hangs a return on any confirm, and a confirm of many messages is
@@ -177,10 +194,8 @@ impl Publisher {
         drop(std::pin::pin!(self.channel.wait_for_confirms()).poll(&mut Context::from_waker(Waker::noop())));
         let mut returns = Vec::new();
         for message in &mut self.in_flight {
-            if message.state.poll(&mut Context::from_waker(Waker::noop())).is_ready()
-                && let State::Done(Ok(Confirmation::Ack(hung) | Confirmation::Nack(hung))) = &mut message.state
-            {
-                returns.extend(hung.take());
+            if message.is_done() {
+                returns.extend(message.hung.take());
             }
         }
         for returned in returns {
@@ -219,14 +234,13 @@ impl Publisher {
             _ => None,
         };
         let alone = self.in_flight.len() == 1 && Cause::of(error) == Cause::Answer;
-        for (i, mut message) in self.in_flight.drain(..).enumerate() {
-            let waiting = message.state.poll(&mut Context::from_waker(Waker::noop())).is_pending();
-            let lost = waiting || matches!(message.state, State::Done(Err(_)));
+        let certain = self.last_words();
+        for (i, (message, certain)) in self.in_flight.drain(..).zip(certain).enumerate() {
             let line = message.line;
-            let outcome = match lost {
-                false => message.outcome(),
-                true if message.unsent || alone || culprit.is_some_and(|c| i >= c) => Outcome::Failed,
-                true => Outcome::Unknown,
+            let outcome = match certain {
+                true => message.outcome(),
+                false if message.unsent || alone || culprit.is_some_and(|c| i >= c) => Outcome::Failed,
+                false => Outcome::Unknown,
             };
             report(line, outcome);
         }
@@ -234,26 +248,37 @@ impl Publisher {
     }
 }
 
-impl State {
+impl InFlight {
+    /// Looks without asking to be woken: true once there is an answer.
+    fn is_done(&mut self) -> bool {
+        self.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Waiting(work) = self {
-            match work.as_mut().poll(cx) {
-                Poll::Ready(answer) => *self = State::Done(answer),
-                Poll::Pending => return Poll::Pending,
-            }
+        if let State::Waiting(work) = &mut self.state {
+            self.state = match ready!(work.as_mut().poll(cx)) {
+                Ok(Confirmation::Ack(hung)) => {
+                    self.hung = hung.map(Box::new);
+                    State::Acked
+                }
+                Ok(Confirmation::Nack(hung)) => {
+                    self.hung = hung.map(Box::new);
+                    State::Nacked
+                }
+                Ok(Confirmation::NotRequested) => State::Written,
+                Err(error) => State::Failed(Box::new(error)),
+            };
         }
         Poll::Ready(())
     }
-}
 
-impl InFlight {
     fn outcome(self) -> Outcome {
         match (self.returned, self.state) {
             (Some(text), _) => Outcome::Returned(text),
-            (None, State::Done(Ok(Confirmation::Ack(_)))) => Outcome::Confirmed,
-            (None, State::Done(Ok(Confirmation::Nack(_)))) => Outcome::Nacked,
-            (None, State::Done(Ok(Confirmation::NotRequested))) => Outcome::Written,
-            (None, State::Done(Err(_)) | State::Waiting(_)) => Outcome::Unknown,
+            (None, State::Acked) => Outcome::Confirmed,
+            (None, State::Nacked) => Outcome::Nacked,
+            (None, State::Written) => Outcome::Written,
+            (None, State::Failed(_) | State::Waiting(_)) => Outcome::Unknown,
         }
     }
 }

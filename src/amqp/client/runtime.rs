@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use async_rs::traits::Reactor;
 use async_rs::util::RuntimeParts;
 use async_rs::{Runtime, Tokio};
-use futures_util::Stream;
 use futures_util::io::{AsyncRead, AsyncWrite};
+use futures_util::{Stream, TryFutureExt};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -56,7 +56,7 @@ impl Reactor for Sockets {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        async move { TcpStream::connect(address).await.map(Transport::Plain) }
+        TcpStream::connect(address).map_ok(Transport::Plain)
     }
 }
 

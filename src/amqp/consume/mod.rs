@@ -132,8 +132,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         // A channel of its own, because a refused question closes it.
         let probe = if args.until_end { Some(client.channel().await?) } else { None };
         let limit = match &probe {
-            Some(probe) => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
-            None => None,
+            // What a stream says of itself lags behind.
+            Some(probe) if args.offset.is_none() => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
+            _ => None,
         };
         let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
         let consumer = consume(&channel, prefetch, queue, tag, options, arguments).await?;

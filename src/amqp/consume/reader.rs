@@ -28,9 +28,9 @@ const HOLD: Duration = Duration::from_secs(1);
 /// How often a dry reader looks whether it is still wanted.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How long a queue that says it holds messages may send none, before `--until-end` takes it for read: a stream counts all
-/// it ever held.
-const DRY: Duration = Duration::from_secs(2);
+/// How long a stream may send nothing before `--until-end` takes it for read; likewise a queue that says it holds messages
+/// and sends none.
+const DRY: Duration = Duration::from_secs(1);
 
 /// Why reading ended.
 #[derive(Debug)]
@@ -76,23 +76,28 @@ impl Reader<'_> {
     pub async fn read_all(&mut self) -> Result<End> {
         let mut last_came = Instant::now();
         let mut next_tick = last_came + TICK;
+        let mut came = false;
         while !self.is_done() {
             if let Some(next) = self.consumer.next().now_or_never() {
                 if let Some(end) = self.take(next).await? {
                     return Ok(end);
                 }
-                if self.read % BATCH == 0 {
-                    if let Some(reason) = self.cx.shutdown.reason() {
-                        return Ok(End::Stopped(reason));
-                    }
-                    last_came = Instant::now();
+                came = true;
+                if self.read.is_multiple_of(BATCH)
+                    && let Some(reason) = self.cx.shutdown.reason()
+                {
+                    return Ok(End::Stopped(reason));
                 }
                 continue;
             }
             // Dry: what was read appears at once.
             self.writer.flush()?;
-            let dry_since = Instant::now();
-            let settle_at = dry_since + if self.may_settle() > self.settled { SETTLE_AFTER } else { HOLD };
+            if std::mem::take(&mut came) {
+                last_came = Instant::now();
+            }
+            let free = self.may_settle();
+            let (target, after) = if free > self.settled { (free, SETTLE_AFTER) } else { (self.read, HOLD) };
+            let settle_at = last_came + after;
             let unsettled = self.settled < self.read && self.settle != Settle::Requeue;
             let idle_at = self.idle.map(|idle| last_came + idle);
             tokio::select! {
@@ -102,10 +107,10 @@ impl Reader<'_> {
                     if let Some(end) = self.take(next).await? {
                         return Ok(end);
                     }
-                    last_came = Instant::now();
+                    came = true;
                 }
-                () = sleep_until(settle_at), if unsettled => self.settle_up_to(self.read).await?,
-                () = sleep_until(idle_at.unwrap_or(dry_since)), if idle_at.is_some() => return Ok(End::Idle),
+                () = sleep_until(settle_at), if unsettled => self.settle_up_to(target).await?,
+                () = sleep_until(idle_at.unwrap_or(last_came)), if idle_at.is_some() => return Ok(End::Idle),
                 () = sleep_until(next_tick) => {
                     next_tick = Instant::now() + TICK;
                     if self.tick(last_came).await? {
@@ -152,8 +157,8 @@ impl Reader<'_> {
     fn may_settle(&self) -> u64 {
         match (self.settle, self.count) {
             (Settle::Requeue, _) => 0,
-            (_, Some(count)) if self.read < count => self.read.min(count.saturating_sub(self.prefetch)),
-            _ => self.read,
+            (_, Some(count)) => self.read.min(count.saturating_sub(self.prefetch)),
+            (_, None) => self.read,
         }
     }
 
@@ -185,6 +190,9 @@ impl Reader<'_> {
         let Some(probe) = &self.probe else { return Ok(false) };
         if last_came.elapsed() > DRY {
             return Ok(true);
+        }
+        if self.limit.is_none() {
+            return Ok(false);
         }
         // Others may have taken what was there at the start.
         let ready = look_at(probe, self.queue).await?.message_count();

@@ -1,0 +1,123 @@
+//! Queues, exchanges and bindings.
+
+use super::{amqp, info, queue};
+use crate::support::unique;
+
+#[test]
+fn declaring_twice_must_agree() {
+    let name = queue(&["--quorum", "--max-length", "10"]);
+    amqp(&["queue", "declare", &name, "--quorum", "--max-length", "10"]).run().ok();
+    amqp(&["queue", "declare", &name, "--max-length", "10"]).run().fails(8).says(&["406", "x-queue-type", &name]);
+    amqp(&["queue", "declare", &name, "--quorum", "--max-length", "11"]).run().fails(8).says(&["406", "x-max-length"]);
+}
+
+#[test]
+fn every_flag_arrives() {
+    // Declared again through free arguments: a wrong name or type would be 406.
+    let name = queue(&[
+        "--ttl",
+        "1m",
+        "--expires",
+        "1h",
+        "--max-length",
+        "5",
+        "--max-length-bytes",
+        "1k",
+        "--overflow",
+        "reject-publish",
+        "--dead-letter-exchange",
+        "dlx",
+        "--dead-letter-routing-key",
+        "k",
+        "--max-priority",
+        "9",
+    ]);
+    let free = [
+        "x-message-ttl=60000",
+        "x-expires=3600000",
+        "x-max-length=5",
+        "x-max-length-bytes=1024",
+        "x-overflow=reject-publish",
+        "x-dead-letter-exchange=dlx",
+        "x-dead-letter-routing-key=k",
+        "x-max-priority=9",
+    ];
+    let mut args = vec!["queue", "declare", &name];
+    args.extend(free.iter().flat_map(|a| ["--argument", a]));
+    amqp(&args).run().ok();
+    args.extend(["--argument", "x-max-length=5"]);
+    args.extend(["--max-length", "5"]);
+    amqp(&args).run().fails(2).says(&["x-max-length", "twice"]);
+
+    let name = queue(&["--durable=false", "--auto-delete"]);
+    amqp(&["queue", "declare", &name]).run().fails(8).says(&["406"]);
+    amqp(&["queue", "declare", &name, "--durable=false", "--auto-delete"]).run().ok();
+    amqp(&["queue", "declare", "x", "--quorum", "--stream"]).run().fails(2);
+}
+
+#[test]
+fn the_broker_makes_a_name_up() {
+    let name = amqp(&["queue", "declare", ""]).run().ok().text();
+    assert!(name.starts_with("amq.gen-"), "{name}");
+    assert_eq!(info(name.trim_end()), (0, 0));
+    amqp(&["queue", "delete", name.trim_end()]).run().ok();
+}
+
+#[test]
+fn purge_prints_how_many_and_delete_asks_for_conditions() {
+    let name = super::filled(3);
+    amqp(&["queue", "delete", &name, "--if-empty"]).run().fails(8).says(&["406", &name]);
+    assert_eq!(amqp(&["queue", "purge", &name]).run().ok().text(), "3\n");
+    amqp(&["queue", "delete", &name, "--if-empty", "--if-unused"]).run().ok();
+    amqp(&["queue", "info", &name]).run().fails(8).says(&["404"]);
+    amqp(&["queue", "purge", &name]).run().fails(8).says(&["404"]);
+}
+
+#[test]
+fn info_in_every_layout() {
+    let (a, b) = (super::filled(2), queue(&[]));
+    assert_eq!(amqp(&["queue", "info", &a, &b]).run().ok().text(), format!("{a}\t2\t0\n{b}\t0\t0\n"));
+    let json = amqp(&["queue", "info", &a, "-o", "json"]).run().ok().text();
+    assert_eq!(json, format!("{{\"queue\":\"{a}\",\"messages\":2,\"consumers\":0}}\n"));
+    assert!(amqp(&["queue", "info", &a, "-o", "table"]).run().ok().text().contains("consumers"));
+}
+
+#[test]
+fn bindings_route_until_they_are_removed() {
+    let (exchange, queue) = (unique("exchange"), queue(&[]));
+    amqp(&["exchange", "declare", &exchange, "-t", "topic"]).run().ok();
+    amqp(&["exchange", "declare", &exchange, "-t", "fanout"]).run().fails(8).says(&["406", &exchange]);
+    amqp(&["bind", &exchange, &queue, "-k", "a.#", "-k", "b.*"]).run().ok();
+    let publish = |key: &str| amqp(&["publish", "-e", &exchange, "-k", key, "-d", key, "--mandatory"]).run();
+    publish("a.x.y").ok();
+    publish("b.x").ok();
+    publish("c").fails(8).says(&["NO_ROUTE", &exchange]);
+    assert_eq!(info(&queue).0, 2);
+    amqp(&["unbind", &exchange, &queue, "-k", "a.#"]).run().ok();
+    publish("a.x.y").fails(8);
+    publish("b.x").ok();
+    amqp(&["exchange", "delete", &exchange, "--if-unused"]).run().fails(8).says(&["406"]);
+    amqp(&["exchange", "delete", &exchange]).run().ok();
+    publish("b.x").fails(8).says(&["404"]);
+}
+
+#[test]
+fn bindings_by_header_and_to_exchanges() {
+    let (outer, inner, queue) = (unique("outer"), unique("inner"), queue(&[]));
+    amqp(&["exchange", "declare", &outer, "--type", "fanout", "--auto-delete"]).run().ok();
+    amqp(&["exchange", "declare", &inner, "--type", "headers"]).run().ok();
+    amqp(&["bind", &outer, &inner, "--to-exchange"]).run().ok();
+    let arguments = ["--argument", "x-match=all", "--argument", "kind=a", "--argument", "n=1"];
+    amqp(&[&["bind", &inner, &queue][..], &arguments].concat()).run().ok();
+    let publish = |kind: &str| {
+        let header = format!("kind: {kind}");
+        let typed = "{\"n\":1}";
+        amqp(&["publish", "-e", &outer, "-d", "x", "--mandatory", "-H", &header, "--header-json", typed]).run()
+    };
+    publish("a").ok();
+    publish("b").fails(8);
+    amqp(&[&["unbind", &inner, &queue][..], &arguments].concat()).run().ok();
+    publish("a").fails(8);
+    amqp(&["unbind", &outer, &inner, "--to-exchange"]).run().ok();
+    amqp(&["bind", "nosuch", &queue]).run().fails(8).says(&["404", "nosuch"]);
+}

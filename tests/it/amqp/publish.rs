@@ -1,0 +1,193 @@
+//! `publish`: what is confirmed, what is not, and how that is told.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+
+use super::proxy::Proxy;
+use super::{amqp, at, holds, info, queue, start_open};
+use crate::support::{eventually, unique};
+
+#[test]
+fn lines_are_messages_and_the_account_adds_up() {
+    let queue = queue(&[]);
+    let done =
+        amqp(&["publish", "-k", &queue]).stdin("a\n\nb").run().ok().says(&["sent 3, confirmed 3, failed 0, unknown 0"]);
+    assert!(done.stdout.is_empty());
+    assert_eq!(amqp(&["get", &queue, "-n", "3"]).run().ok().text(), "a\n\nb\n");
+    let quiet = amqp(&["publish", "-q", "-k", &queue, "-d", "x\ny"]).run().ok();
+    assert_eq!(quiet.stderr, "");
+    assert_eq!(info(&queue).0, 4);
+}
+
+#[test]
+fn no_confirm_says_so() {
+    let queue = queue(&[]);
+    amqp(&["publish", "--no-confirm", "-k", &queue]).stdin("a\nb\n").run().ok().says(&["sent 2, none confirmed"]);
+    holds(&queue, 2);
+    let missing = unique("nosuch");
+    amqp(&["publish", "--no-confirm", "-e", &missing, "-d", "x"]).run().fails(8).says(&["404", &missing]);
+}
+
+#[test]
+fn keys_before_the_body() {
+    let (one, two) = (queue(&[]), queue(&[]));
+    let input = format!("{one}\tA\n{two}\tB\tC\n");
+    amqp(&["publish", "-K", "\\t"]).stdin(input).run().ok();
+    assert_eq!(amqp(&["get", &one]).run().ok().text(), "A\n");
+    assert_eq!(amqp(&["get", &two]).run().ok().text(), "B\tC\n");
+    let done = amqp(&["publish", "-K", "\\t"]).stdin(format!("{one}\tD\nnone\n")).run().fails(2);
+    done.says(&["record 2", "routing key", "confirmed 1"]);
+    assert_eq!(info(&one).0, 2);
+}
+
+#[test]
+fn returns_are_named_by_line() {
+    let queue = queue(&[]);
+    // Every second body is the same, so that only the order tells them apart.
+    let input: String =
+        (1..=1000).map(|i| if i % 3 == 0 { "nowhere\tsame\n".to_owned() } else { format!("{queue}\t{i}\n") }).collect();
+    let done = amqp(&["publish", "--mandatory", "-K", "\\t"]).stdin(input).run().fails(8);
+    let done = done.says(&["312 NO_ROUTE", "nowhere", "sent 1000, confirmed 667, failed 333, unknown 0"]);
+    let told: BTreeSet<u64> = done
+        .stderr
+        .lines()
+        .filter_map(|l| l.strip_prefix("warning: input line ")?.split(':').next()?.parse().ok())
+        .collect();
+    assert_eq!(told, (1..=1000).filter(|i| i % 3 == 0).collect());
+    assert_eq!(info(&queue).0, 667);
+}
+
+#[test]
+fn nacks_are_named_by_line() {
+    let queue = queue(&["--max-length", "2", "--overflow", "reject-publish"]);
+    let done = amqp(&["publish", "-k", &queue]).stdin("1\n2\n3\n4\n5\n").run().fails(8);
+    done.says(&["input lines 3-5: not accepted by the broker (nack)", "sent 5, confirmed 2, failed 3, unknown 0"]);
+}
+
+#[test]
+fn a_missing_exchange_is_one_clear_line() {
+    let exchange = unique("nosuch");
+    let done = amqp(&["publish", "-e", &exchange, "-k", "x"]).stdin("1\n2\n3\n").run().fails(8);
+    let done = done.says(&["input lines 1-3: not published", "failed 3, unknown 0"]);
+    let error: Vec<&str> = done.stderr.lines().filter(|l| l.starts_with("error:")).collect();
+    assert_eq!(error.len(), 1);
+    assert!(error[0].contains("404 NOT_FOUND - no exchange") && error[0].contains(&exchange), "{error:?}");
+}
+
+#[test]
+fn what_stood_before_a_bad_envelope_is_confirmed() {
+    let queue = queue(&[]);
+    let good = format!("{{\"routing_key\":\"{queue}\",\"value\":\"a\"}}\n");
+    for (bad, says) in [
+        ("{\"vlaue\":\"x\"}\n", "did you mean `value`"),
+        ("{\"value\":\"x\"}\n", "routing key"),
+        ("{\"routing_key\":\"q\",\"timestamp\":\"1969-12-31T00:00:00Z\"}\n", "1970"),
+        ("{\"routing_key\":\"q\"", "EOF"),
+    ] {
+        let done = amqp(&["publish", "--input", "json"]).stdin(format!("{good}{good}{bad}")).run().fails(2);
+        done.says(&["line 3", says, "sent 2, confirmed 2"]);
+    }
+    assert_eq!(info(&queue).0, 8);
+}
+
+#[test]
+fn bad_flags_touch_no_network() {
+    let long = "x".repeat(256);
+    for (args, says) in [
+        (&["publish", "-d", "x"][..], "neither an exchange nor a routing key"),
+        (&["publish", "-k", "", "-e", "", "-d", "x"], "neither an exchange nor a routing key"),
+        (&["publish", "-k", &long, "-d", "x"], "255"),
+        (&["publish", "-k", "q", "-d", "x", "--message-id", &long], "255"),
+        (&["publish", "-k", "q", "-d", "x", "-H", "novalue"], "NAME: VALUE"),
+        (&["publish", "-k", "q", "-d", "x", "--header-json", "[1]"], "JSON object"),
+        (&["publish", "-k", "q", "-d", "x", "--header-json", "{\"a\":{\"$u8\":256}}"], "$u8"),
+        (&["publish", "-k", "q", "-d", "x", "--expiration", "1.5x"], "500ms, 30s"),
+        (&["publish", "-k", "q", "-d", "x", "--timestamp", "yesterday"], "RFC 3339"),
+        (&["publish", "-k", "q", "-d", "x", "--priority", "256"], "256"),
+        (&["publish", "-k", "q", "-d", "x", "--window", "0"], "0"),
+        (&["publish", "-k", "q", "-d", "x", "--mandatory", "--no-confirm"], "--no-confirm"),
+        (&["consume", "q", "--ack", "--nack"], "--nack"),
+        (&["consume", "q", "--offset", "x"], "first, last, next"),
+        (&["consume", "q", "-n", "0"], "0"),
+        (&["consume", "q", "--idle-timeout", "5"], "unit"),
+    ] {
+        // Nothing listens there: exit 4 would mean that somebody asked.
+        at("amqp://127.0.0.1:1", args).run().fails(2).says(&[says]);
+    }
+}
+
+#[test]
+fn a_cut_connection_leaves_exactly_the_unconfirmed_unknown() {
+    let (queue, proxy) = (queue(&[]), Proxy::start());
+    let (running, mut stdin) = start_open(at(&proxy.uri(), &["publish", "-k", &queue]));
+    stdin.write_all(b"1\n2\n3\n4\n5\n").expect("writes");
+    holds(&queue, 5);
+    // The confirms of these are under way no longer than the answer to a question asked after them.
+    info(&queue);
+    proxy.mute();
+    stdin.write_all(b"6\n7\n8\n").expect("writes");
+    holds(&queue, 8);
+    proxy.cut();
+    let done = running.wait().fails(9);
+    done.says(&["sent 8, confirmed 5, failed 0, unknown 3", "outcome unknown: 3 (input lines 6-8)"]);
+    assert_eq!(info(&queue).0, 8, "nothing may be sent again");
+    drop(stdin);
+}
+
+#[test]
+fn a_connection_lost_with_nothing_in_flight_is_noticed() {
+    let (queue, proxy) = (queue(&[]), Proxy::start());
+    let (running, mut stdin) = start_open(at(&proxy.uri(), &["publish", "-k", &queue]));
+    stdin.write_all(b"1\n").expect("writes");
+    holds(&queue, 1);
+    info(&queue);
+    proxy.cut();
+    running.wait().fails(4).says(&["sent 1, confirmed 1, failed 0, unknown 0", "lost"]);
+    drop(stdin);
+}
+
+#[test]
+fn a_blocked_connection_is_told_and_the_deadline_holds() {
+    let (queue, proxy) = (queue(&[]), Proxy::start());
+    let (running, mut stdin) = start_open(at(&proxy.uri(), &["publish", "-k", &queue, "--timeout", "4s"]));
+    stdin.write_all(b"1\n").expect("writes");
+    holds(&queue, 1);
+    // connection.blocked: method frame on channel 0, class 10, method 60, the reason, the frame's end.
+    let reason = b"low on memory";
+    let mut frame = vec![1, 0, 0, 0, 0, 0, 5 + reason.len() as u8, 0, 10, 0, 60, reason.len() as u8];
+    frame.extend_from_slice(reason);
+    frame.push(0xce);
+    proxy.say(&frame);
+    eventually("the warning", || running.stderr().contains("low on memory").then_some(()));
+    stdin.write_all(b"2\n").expect("writes");
+    let done = running.wait().fails(7);
+    done.says(&[
+        "the broker takes no messages for now: low on memory",
+        "confirmed 1, failed 0, unknown 1",
+        "input line 2",
+    ]);
+    assert_eq!(info(&queue).0, 1);
+    drop(stdin);
+}
+
+#[test]
+fn signals_drain() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let queue = queue(&[]);
+        let (running, mut stdin) = start_open(amqp(&["publish", "-k", &queue]));
+        stdin.write_all(b"1\n2\n3\n").expect("writes");
+        holds(&queue, 3);
+        running.signal(signal);
+        running.wait().fails(code).says(&["sent 3, confirmed 3, failed 0, unknown 0"]);
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_message_over_the_brokers_limit_is_refused() {
+    let queue = queue(&[]);
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    file.as_file().set_len((128 << 20) + 1).expect("grows");
+    let data = format!("@{}", file.path().display());
+    amqp(&["publish", "-k", &queue, "--input", "raw", "-d", &data]).run().fails(8).says(&["406", "failed 1"]);
+}
