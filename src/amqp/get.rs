@@ -1,7 +1,7 @@
 //! `amqp get`: a look at a queue that leaves it as it was.
 
 use lapin::Channel;
-use lapin::options::{BasicGetOptions, BasicNackOptions};
+use lapin::options::BasicGetOptions;
 
 use super::arguments::{name, on_channel};
 use super::client::{fault, incoming};
@@ -44,13 +44,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             writer.write(&incoming(&message.delivery, &args.queue))?;
         }
         writer.flush()?;
-        if found > 0 {
-            let all = BasicNackOptions { multiple: true, requeue: true };
-            channel
-                .basic_nack(0, all)
-                .await
-                .map_err(|e| fault(&e, format!("cannot put messages back into queue `{}`", args.queue)))?;
-        }
+        // They go back with the channel: put back by a nack, a quorum queue would set them at its end.
         Ok(found)
     })
     .await?;

@@ -29,7 +29,7 @@ fn every_argument_is_described() {
             }
             let values = arg.get_value_names().unwrap_or_default();
             let takes = arg.get_action().takes_values();
-            if takes && values.iter().any(|v| v.to_string() != v.to_string().to_uppercase()) {
+            if takes && values.iter().any(|v| v.as_str() != v.to_uppercase()) {
                 wrong.push(format!("{path} {name}: value name {values:?} is not uppercase"));
             }
         }

@@ -106,7 +106,9 @@ fn many_messages_both_ways() {
     let input: String = (0..5000).map(|i| format!("{{\"message\":\"{i}\"}}\n")).collect();
     let answers = json_lines(call("BidiStream", &[]).stdin(input));
     assert_eq!(answers.len(), 5000);
-    assert!(answers.iter().enumerate().all(|(i, v)| v["message"] == i.to_string() && v["number"] == i + 1));
+    assert!(
+        answers.iter().enumerate().all(|(i, v)| v["message"].as_str() == Some(&i.to_string()) && v["number"] == i + 1)
+    );
 }
 
 #[test]
