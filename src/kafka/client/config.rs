@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn property_names_are_there() {
         let names = ffi::property_names();
-        for name in ["client.rack", "message.max.bytes", "acks", "compression.codec"] {
+        for name in ["client.rack", "message.max.bytes", "request.required.acks", "compression.codec"] {
             assert!(names.iter().any(|n| n == name), "{name}");
         }
     }
