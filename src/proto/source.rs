@@ -1,5 +1,6 @@
 //! Schema elements by name, and as the source that they could be written in.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use prost_reflect::{
@@ -104,6 +105,8 @@ impl Element {
 struct Source {
     text: String,
     depth: usize,
+    /// The groups that were written.
+    groups: HashSet<String>,
 }
 
 impl Source {
@@ -208,7 +211,8 @@ impl Source {
         let is_group = proto.r#type() == Type::Group;
         let options = options(proto, kind);
         match kind {
-            Kind::Message(group) if is_group => {
+            // A group is written where it is used, which is one place; a server may say that it holds itself.
+            Kind::Message(group) if is_group && self.groups.insert(group.full_name().to_owned()) => {
                 self.open(format!("{label}group {} = {number}{options}", group.name()));
                 self.body(group);
                 self.close();
@@ -309,4 +313,66 @@ fn json_name(name: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::{DescriptorProto, FileDescriptorProto};
+
+    use super::*;
+
+    fn source(pool: &DescriptorPool, name: &str) -> String {
+        find(pool, name).expect(name).source()
+    }
+
+    #[test]
+    fn proto2_as_it_was_written() {
+        const SOURCES: &[(&str, &str)] = &[("t2.proto", include_str!("json/testdata/t2.proto"))];
+        let pool = crate::proto::rpc::compile(SOURCES).expect("compiles");
+        let expected = "message M {
+  required int32 r = 1;
+  optional group G = 2 {
+    optional int32 a = 3;
+  }
+  optional string opt_default = 4 [default = \"x\"];
+  repeated int32 packed_ints = 5 [packed = true];
+  optional .t2.M.E e = 6;
+  message Inner {
+    optional int64 v = 1;
+    extend .t2.M {
+      optional .t2.M.Inner ext_msg = 101;
+    }
+  }
+  enum E {
+    A = 1;
+    B = 2;
+  }
+  extensions 100 to 200;
+}
+";
+        assert_eq!(source(&pool, "t2.M"), expected);
+        assert_eq!(source(&pool, "t2.many"), "extend .t2.M {\n  repeated string many = 102;\n}\n");
+    }
+
+    #[test]
+    fn a_group_that_holds_itself_ends() {
+        let field = FieldDescriptorProto {
+            name: Some("m".to_owned()),
+            number: Some(1),
+            label: Some(1),
+            r#type: Some(Type::Group as i32),
+            type_name: Some(".M".to_owned()),
+            ..FieldDescriptorProto::default()
+        };
+        let message = DescriptorProto { name: Some("M".to_owned()), field: vec![field], ..DescriptorProto::default() };
+        let file = FileDescriptorProto {
+            name: Some("m".to_owned()),
+            message_type: vec![message],
+            ..FileDescriptorProto::default()
+        };
+        let mut pool = DescriptorPool::new();
+        pool.add_file_descriptor_proto(file).expect("builds");
+        let expected = "message M {\n  optional group M = 1 {\n    optional .M m = 1;\n  }\n}\n";
+        assert_eq!(source(&pool, "M"), expected);
+    }
 }
