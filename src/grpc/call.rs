@@ -26,9 +26,6 @@ use crate::proto::{Files, unresolved};
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Calls a method.
-///
-/// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when there
-/// is no data; on a standard input that stays silent it waits 10 seconds, unless -d @- says that something will come.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The method, as package.Service/Method or package.Service.Method
@@ -199,7 +196,8 @@ impl Calling<'_> {
         }
         let listened = self.listen(session, &mut call, &mut sent).await;
         if self.method.is_server_streaming() && self.cx.shutdown.reason().is_some() {
-            self.cx.terminal.note(format!("{} responses came", call.received()));
+            let received = call.received();
+            self.cx.terminal.note(format!("{received} {} came", if received == 1 { "response" } else { "responses" }));
         }
         listened?;
         let received = call.received();

@@ -48,7 +48,9 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         return Err(unknown("the server", "service", service, services.iter().map(String::as_str)));
     };
     // For scripts the names alone, as grpcurl has them.
-    let tsv = args.output.map_or(!cx.terminal.stdout, |layout| layout == Layout::Tsv);
+    let default = if cx.terminal.stdout { Layout::Table } else { Layout::Tsv };
+    let layout = args.output.unwrap_or(default);
+    let tsv = layout == Layout::Tsv;
     let mut table = Table::new(if tsv { &["method"] } else { &["method", "kind", "request", "response"] });
     let mut methods: Vec<_> = found.methods().collect();
     methods.sort_by(|a, b| a.full_name().cmp(b.full_name()));
@@ -60,7 +62,9 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
             (true, true) => "bidirectional",
         };
         let (input, output) = (method.input(), method.output());
-        let cells = [method.full_name(), kind, input.full_name(), output.full_name()];
+        // The service stands in the question; beside the types there is no room for it.
+        let name = if layout == Layout::Table { method.name() } else { method.full_name() };
+        let cells = [name, kind, input.full_name(), output.full_name()];
         table.row(cells.into_iter().take(if tsv { 1 } else { 4 }).map(|c| Value::String(c.to_owned())));
     }
     Ok(table)

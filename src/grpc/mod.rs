@@ -20,6 +20,10 @@ pub enum Command {
     /// Show a service, method, message or enum as Protobuf source
     Describe(describe::Args),
     /// Call a method: JSON in, JSON out
+    ///
+    /// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when
+    /// there is none; on a standard input that stays silent it waits 10 seconds for one, unless -d @- says that it will
+    /// come. A failed call prints code, message and details on standard error and exits with 64 + code.
     Call(call::Args),
 }
 
