@@ -6,7 +6,7 @@ mod publisher;
 mod runtime;
 mod transport;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -17,7 +17,9 @@ use lapin::{Channel, Connection, ConnectionProperties, Event};
 pub use fault::{Cause, fault};
 pub use message::{Outgoing, incoming};
 pub use publisher::{Outcome, Publisher};
+pub use runtime::Meter;
 
+use self::runtime::Transport;
 use super::settings::{Endpoint, Mechanism};
 use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::error::Result;
@@ -30,6 +32,7 @@ const CLOSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
+    meter: Arc<Meter>,
 }
 
 impl Client {
@@ -44,12 +47,15 @@ impl Client {
             policy.connect_timeout = limit;
         }
         let tls = transport::Tls::prepare(endpoint)?;
+        let meter = Arc::new(Meter::default());
         let connection = policy
             .connect(shutdown, |_| async {
-                open(endpoint, &tls).await.map_err(|e| e.context(format!("cannot connect to {}", endpoint.address())))
+                open(endpoint, &tls, &meter)
+                    .await
+                    .map_err(|e| e.context(format!("cannot connect to {}", endpoint.address())))
             })
             .await?;
-        Ok(Client { connection })
+        Ok(Client { connection, meter })
     }
 
     /// Opens a channel.
@@ -58,6 +64,12 @@ impl Client {
     /// As [`fault`].
     pub async fn channel(&self) -> Result<Channel> {
         self.connection.create_channel().await.map_err(|e| fault(&e, "cannot open a channel"))
+    }
+
+    /// Bounds what is read ahead; the meter must be told what is consumed.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.arm();
+        self.meter.clone()
     }
 
     /// What happens to the connection as a whole, from now on.
@@ -73,8 +85,8 @@ impl Client {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>) -> Result<Connection> {
-    let stream = transport::open(endpoint, tls).await?;
+async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>, meter: &Arc<Meter>) -> Result<Connection> {
+    let stream = Transport::new(transport::open(endpoint, tls).await?, meter.clone());
     let slot = Mutex::new(Some(AsyncTcpStream::Plain(stream)));
     let connect = async move |_, _| {
         let stream = slot.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -4,7 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
@@ -16,8 +18,75 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A connected socket, with or without TLS.
-pub enum Transport {
+/// How much may be read ahead of the one who consumes it.
+const AHEAD: usize = 64 * 1024 * 1024;
+
+/// Holds the reading back while too much waits to be consumed: lapin queues deliveries without limit, and AMQP's prefetch
+/// counts messages, not bytes.
+#[derive(Debug, Default)]
+pub struct Meter {
+    armed: AtomicBool,
+    ahead: AtomicUsize,
+    waiting: Mutex<Option<Waker>>,
+}
+
+impl Meter {
+    /// Begins to hold back; from now on what is consumed must be told.
+    pub fn arm(&self) {
+        self.armed.store(true, Ordering::SeqCst);
+    }
+
+    /// So many bytes were consumed.
+    pub fn consumed(&self, bytes: usize) {
+        let less = |ahead: usize| Some(ahead.saturating_sub(bytes));
+        // The closure never says no.
+        let _ = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+        self.wake();
+    }
+
+    /// All that was read is consumed, but for what makes no whole message yet.
+    pub fn drained(&self) {
+        self.ahead.store(0, Ordering::SeqCst);
+        self.wake();
+    }
+
+    fn is_full(&self) -> bool {
+        self.armed.load(Ordering::SeqCst) && self.ahead.load(Ordering::SeqCst) >= AHEAD
+    }
+
+    fn wake(&self) {
+        if !self.is_full()
+            && let Some(waker) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            waker.wake();
+        }
+    }
+
+    fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+        if !self.is_full() {
+            return Poll::Ready(());
+        }
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
+        // Room that was made in between woke nobody.
+        if self.is_full() { Poll::Pending } else { Poll::Ready(()) }
+    }
+}
+
+/// A connected socket, and how far it may be read.
+pub struct Transport {
+    socket: Socket,
+    meter: Arc<Meter>,
+}
+
+impl Transport {
+    /// A socket whose reading the meter holds back.
+    pub fn new(socket: Socket, meter: Arc<Meter>) -> Transport {
+        Transport { socket, meter }
+    }
+}
+
+/// With or without TLS.
+pub enum Socket {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS; boxed, because its state is large.
@@ -56,26 +125,29 @@ impl Reactor for Sockets {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        TcpStream::connect(address).map_ok(Transport::Plain)
+        TcpStream::connect(address).map_ok(|s| Transport::new(Socket::Plain(s), Arc::default()))
     }
 }
 
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        ready!(self.meter.poll_room(cx));
         let mut buffer = ReadBuf::new(buffer);
-        ready!(match &mut *self {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        ready!(match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         })?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        let read = buffer.filled().len();
+        self.meter.ahead.fetch_add(read, Ordering::SeqCst);
+        Poll::Ready(Ok(read))
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -84,23 +156,23 @@ impl AsyncWrite for Transport {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut *self {
-            Transport::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Transport::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut *self {
-            Transport::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Socket::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::runtime::Transport;
+use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
 
@@ -41,11 +41,11 @@ impl Tls {
 ///
 /// # Errors
 /// `Kind::Connect` or `Kind::Tls`.
-pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>) -> Result<Transport> {
+pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>) -> Result<Socket> {
     let stream = dial(endpoint).await?;
-    let Some(tls) = tls else { return Ok(Transport::Plain(stream)) };
+    let Some(tls) = tls else { return Ok(Socket::Plain(stream)) };
     let connected = tls.connector.connect(tls.server_name.clone(), stream).await;
-    connected.map(|stream| Transport::Tls(Box::new(stream))).map_err(handshake)
+    connected.map(|stream| Socket::Tls(Box::new(stream))).map_err(handshake)
 }
 
 async fn dial(endpoint: &Endpoint) -> Result<TcpStream> {

@@ -151,6 +151,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         queue: &args.queue,
         channel,
         consumer,
+        meter: client.meter(),
         probe,
         limit,
         count: args.count,
@@ -197,7 +198,10 @@ fn verdict(end: End, read: u64, count: Option<u64>, queue: &str) -> Result<()> {
         (End::Cancelled, _) => {
             Err(Error::refused(format!("queue `{queue}` was deleted, or the broker cancelled its consumer")))
         }
-        (End::Failed(error), _) => Err(fault(&error, format!("cannot consume from queue `{queue}`"))),
+        (End::Failed(error), _) => {
+            let next = read + 1;
+            Err(fault(&error, format!("cannot consume from queue `{queue}`, at message {next} of this reading")))
+        }
         (_, None) => Ok(()),
         (_, Some(count)) => {
             Err(Error::new(Kind::Unmet, format!("{read} messages came from queue `{queue}`, fewer than {count}")))

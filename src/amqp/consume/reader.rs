@@ -1,5 +1,6 @@
 //! The loop of `amqp consume`: read, write, flush, and only then settle.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -9,7 +10,7 @@ use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Settle, verdict};
-use crate::amqp::client::{fault, incoming};
+use crate::amqp::client::{Meter, fault, incoming};
 use crate::amqp::queue::look_at;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -52,6 +53,8 @@ pub struct Reader<'a> {
     pub queue: &'a str,
     pub channel: Channel,
     pub consumer: Consumer,
+    /// Told what is consumed, so that memory stays bounded.
+    pub meter: Arc<Meter>,
     /// For questions about the queue.
     pub probe: Option<Channel>,
     /// How many messages there were at the start, with `--until-end`.
@@ -92,6 +95,7 @@ impl Reader<'_> {
             }
             // Dry: what was read appears at once.
             self.writer.flush()?;
+            self.meter.drained();
             if std::mem::take(&mut came) {
                 last_came = Instant::now();
             }
@@ -141,6 +145,7 @@ impl Reader<'_> {
         }
         self.writer.write(&incoming(&delivery, self.queue))?;
         self.progress.set(self.read, self.bytes);
+        self.meter.consumed(delivery.data.len());
         if self.settle != Settle::OnArrival {
             self.settle_in_batches().await?;
         }

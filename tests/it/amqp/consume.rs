@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::proxy::Proxy;
+use super::proxy::{PLACEHOLDER, Proxy};
 use super::{amqp, at, filled, has_consumer, holds, info, queue};
 
 fn numbers(text: &str) -> BTreeSet<u64> {
@@ -211,4 +211,16 @@ fn streams_are_read_from_an_offset() {
     }
     assert_eq!(amqp(&["consume", &queue, "--offset", "2", "-n", "2"]).run().ok().text(), "2\n3\n");
     amqp(&["get", &queue]).run().fails(8).says(&["540", "--offset first"]);
+}
+
+#[test]
+fn a_name_that_is_not_utf8_is_told_and_stays_in_the_queue() {
+    let (queue, exchange) = (queue(&[]), crate::support::unique("fanout"));
+    amqp(&["exchange", "declare", &exchange, "-t", "fanout", "--auto-delete"]).run().ok();
+    amqp(&["bind", &exchange, &queue]).run().ok();
+    amqp(&["publish", "-e", &exchange, "-d", "good"]).run().ok();
+    at(&Proxy::start().uri(), &["publish", "-e", &exchange, "-k", PLACEHOLDER, "-d", "bad"]).run().ok();
+    let done = amqp(&["consume", &queue, "--until-end"]).run().exits(8);
+    done.says(&[&queue, "message 2", "not UTF-8", "purge"]);
+    holds(&queue, 2);
 }

@@ -7,6 +7,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::test_env;
 
+/// What a client says in place of [`NOT_UTF8`], which no library of ours would send.
+pub const PLACEHOLDER: &str = "@@@@";
+/// What the broker hears.
+pub const NOT_UTF8: [u8; 4] = [0xff, 0xfe, 0xff, 0xfe];
+
 #[derive(Clone)]
 pub struct Proxy {
     port: u16,
@@ -38,9 +43,19 @@ impl Proxy {
         let copies = |s: &TcpStream| s.try_clone().expect("a second handle");
         self.streams.lock().expect("not poisoned").push((copies(&client), copies(&broker)));
         let (from, to) = (copies(&client), copies(&broker));
-        std::thread::spawn(move || pump(from, to, &AtomicBool::new(false)));
+        std::thread::spawn(move || {
+            pump(from, to, |bytes| {
+                for at in 0..bytes.len().saturating_sub(NOT_UTF8.len() - 1) {
+                    let here = &mut bytes[at..at + NOT_UTF8.len()];
+                    if here == PLACEHOLDER.as_bytes() {
+                        here.copy_from_slice(&NOT_UTF8);
+                    }
+                }
+                true
+            });
+        });
         let mute = self.mute.clone();
-        std::thread::spawn(move || pump(broker, client, &mute));
+        std::thread::spawn(move || pump(broker, client, |_| !mute.load(Ordering::SeqCst)));
     }
 
     pub fn uri(&self) -> String {
@@ -75,16 +90,18 @@ pub fn address() -> String {
     uri.rsplit('@').next().expect("an address").trim_end_matches('/').to_owned()
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, mute: &AtomicBool) {
+/// Copies; `look` may change what passes, or drop it.
+fn pump(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&mut [u8]) -> bool) {
     let mut buffer = [0; 16 * 1024];
     loop {
         match from.read(&mut buffer) {
             Ok(n) if n > 0 => {
-                if !mute.load(Ordering::SeqCst) && to.write_all(&buffer[..n]).is_err() {
+                if look(&mut buffer[..n]) && to.write_all(&buffer[..n]).is_err() {
                     return;
                 }
             }
             _ => {
+                // The other side may be gone already.
                 let _ = to.shutdown(Shutdown::Both);
                 return;
             }
