@@ -1,11 +1,14 @@
 //! The connection: resolve, connect, TLS, HTTP/2, each with an error of its own. All that is known of the wire is here.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
+use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio::task::JoinHandle;
@@ -25,6 +28,8 @@ const MAX_HEADERS: u32 = 1 << 20;
 /// Flow-control windows: what a fast server may send ahead of a slow reader.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 2 << 20;
+
+const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --cert and --key";
 
 /// A byte stream of any kind.
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -53,17 +58,50 @@ impl Drop for Connection {
 /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
 pub async fn connect(target: &Target, tls: &TlsSettings, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
     // Files are read once, and before anything is sent.
+    let asked = Arc::new(Asked::default());
     let tls_config = match target.tls {
-        true => Some(Arc::new(tls.client_config(&[b"h2"])?)),
+        true => {
+            let mut config = tls.client_config(&[b"h2"])?;
+            if tls.cert.is_none() {
+                config.client_auth_cert_resolver = asked.clone();
+            }
+            Some(Arc::new(config))
+        }
         false => None,
     };
-    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), limit)).await
+    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), &asked, limit)).await
 }
 
-async fn attempt(target: &Target, tls: Option<Arc<rustls::ClientConfig>>, limit: Duration) -> Result<Connection> {
+/// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after
+/// the handshake, and the reset of the connection may overtake that.
+#[derive(Debug, Default)]
+struct Asked(AtomicBool);
+
+impl ResolvesClientCert for Asked {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.store(true, Ordering::Relaxed);
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
+}
+
+async fn attempt(
+    target: &Target,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    asked: &Asked,
+    limit: Duration,
+) -> Result<Connection> {
     let io = open(&target.address, limit).await?;
     match tls {
-        Some(config) => http2(encrypt(target, config, io).await?, target).await,
+        Some(config) => match http2(encrypt(target, config, io).await?, target).await {
+            Err(error) if error.kind() == Kind::Connect && asked.0.load(Ordering::Relaxed) => {
+                Err(error.with_kind(Kind::Tls).hint(CERTIFICATE_HINT))
+            }
+            done => done,
+        },
         None => match http2(io, target).await {
             // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
             Err(error) if error.kind() == Kind::Connect && speaks_tls(target, limit).await => {
@@ -136,7 +174,7 @@ fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
         )) => Some("name the server as its certificate does, with --server-name"),
         Some(rustls::Error::AlertReceived(
             rustls::AlertDescription::CertificateRequired | rustls::AlertDescription::HandshakeFailure,
-        )) => Some("the server may want a client certificate: pass --cert and --key"),
+        )) => Some(CERTIFICATE_HINT),
         Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
             Some("the server offers no HTTP/2, which gRPC needs")
         }
