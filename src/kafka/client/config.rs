@@ -202,6 +202,10 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Names that librdkafka takes beside its own, and does not list.
+const ALIASES: &[&str] =
+    &["acks", "compression.type", "delivery.timeout.ms", "linger.ms", "max.in.flight", "sasl.mechanism"];
+
 /// librdkafka's own opinion of one property.
 fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Result<()> {
     let key = format!("extra.{name}");
@@ -212,7 +216,8 @@ fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Res
         Err(KafkaError::ClientConfig(_, text, _, _)) => text,
         Err(other) => other.to_string(),
     };
-    let names = ffi::property_names();
+    let mut names = ffi::property_names();
+    names.extend(ALIASES.iter().map(|name| (*name).to_owned()));
     let fault = resolved.fault(&[&key], format!("-X {name}")).because(text);
     Err(match nearest(name, names.iter().map(String::as_str)).filter(|_| !names.iter().any(|n| n == name)) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),

@@ -134,11 +134,12 @@ fn a_stalled_output_is_told_and_joins_again() {
     let line = "x".repeat(1000);
     let data: String = (0..2000).map(|n| format!("{n} {line}\n")).collect();
     produce(&topic, data, &[]).ok();
-    let flags = ["-X", "max.poll.interval.ms=6000", "-X", "session.timeout.ms=6000"];
+    let flags = ["-X", "max.poll.interval.ms=6000", "-X", "session.timeout.ms=6000", "-v"];
     let mut run = group_tail(&topic, &group, &flags);
     run.command.stdout(std::process::Stdio::piped());
     let mut running = run.start_with_own_stdout();
     let mut pipe = running.child.stdout.take().expect("a pipe");
+    eventually("the assignment", || running.stderr().contains("the group gave 1 partitions").then_some(()));
     // The pipe is full long before 2 MB. Nobody reads until the group has lost patience.
     eventually("the other member gets the partition", || {
         let other = group_tail(&topic, &group, &["-n", "1", "--timeout", "3s"]).run();
