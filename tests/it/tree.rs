@@ -91,6 +91,15 @@ fn help_and_version_are_results() {
 }
 
 #[test]
+fn the_readme_has_the_exit_table() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("reads");
+    let readme = readme.replace('`', "");
+    for (code, meaning) in mscomm::exit::TABLE {
+        assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code} {meaning}");
+    }
+}
+
+#[test]
 fn a_closed_pipe_is_quiet() {
     // The man page is larger than a pipe holds, so its writer meets the closed end.
     for args in [&["man", "kafka", "tail"][..], &["completions", "zsh"]] {
