@@ -27,7 +27,8 @@ pub struct Args {
     settings: Settings,
 }
 
-/// Prints the first messages of a queue and puts them back; the broker marks them as redelivered.
+/// Prints the first messages of a queue and puts them back; the broker marks them as redelivered, and a quorum queue sets
+/// them behind those that went back earlier.
 ///
 /// # Errors
 /// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_channel`], [`fault`] and the writer's.

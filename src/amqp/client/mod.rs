@@ -6,10 +6,11 @@ mod publisher;
 mod runtime;
 mod transport;
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt};
 use lapin::tcp::AsyncTcpStream;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, Event};
@@ -27,6 +28,28 @@ use crate::shutdown::Shutdown;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
 const CLOSE: Duration = Duration::from_secs(2);
+
+/// What happens to a connection as a whole.
+pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
+
+/// How long lapin may take to tell what closed a channel, once it lets nobody use it any more.
+const TELL: Duration = Duration::from_secs(1);
+
+/// The error behind an error: whoever comes to a channel that is closing is told no more than that.
+pub async fn cause(error: lapin::Error, events: &mut Events) -> lapin::Error {
+    if !matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..)) {
+        return error;
+    }
+    let told = async {
+        while let Some(event) = events.next().await {
+            if let Event::Error(cause) = event {
+                return Some(cause);
+            }
+        }
+        None
+    };
+    tokio::time::timeout(TELL, told).await.ok().flatten().unwrap_or(error)
+}
 
 /// An open connection.
 #[derive(Debug)]
@@ -73,7 +96,7 @@ impl Client {
     }
 
     /// What happens to the connection as a whole, from now on.
-    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+    pub fn events(&self) -> Events {
         Box::pin(self.connection.events_listener())
     }
 

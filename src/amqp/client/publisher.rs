@@ -153,11 +153,10 @@ impl Publisher {
     /// refusal.
     ///
     /// # Errors
-    /// As [`fault()`].
-    pub async fn barrier(&self) -> Result<()> {
+    /// lapin's.
+    pub async fn barrier(&self) -> lapin::Result<()> {
         // Any question on the same channel does: they are answered in order.
-        let asked = self.channel.basic_qos(0, BasicQosOptions::default()).await;
-        asked.map_err(|e| fault(&e, "cannot publish"))
+        self.channel.basic_qos(0, BasicQosOptions::default()).await
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.

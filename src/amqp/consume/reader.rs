@@ -177,10 +177,9 @@ impl Reader<'_> {
         }
         let done = match self.settle {
             Settle::Ack | Settle::OnArrival => self.channel.basic_ack(target, BasicAckOptions { multiple: true }).await,
-            Settle::Nack | Settle::Requeue => {
-                let requeue = self.settle == Settle::Requeue;
-                self.channel.basic_nack(target, BasicNackOptions { multiple: true, requeue }).await
-            }
+            Settle::Nack => self.channel.basic_nack(target, BasicNackOptions { multiple: true, requeue: false }).await,
+            // They go back with the channel: put back by a nack, a quorum queue would set them at its end.
+            Settle::Requeue => Ok(()),
         };
         done.map_err(|e| fault(&e, format!("cannot settle messages of queue `{}`", self.queue)))?;
         self.settled = target;

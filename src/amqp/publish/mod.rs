@@ -3,12 +3,12 @@
 mod account;
 mod overrides;
 
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use lapin::Event;
 
 use self::account::Account;
 use self::overrides::{Overrides, PropertyArgs};
-use super::client::{Client, Publisher, fault};
+use super::client::{Client, Events, Publisher, cause, fault};
 use super::settings::{self, Settings};
 use crate::cli::args::RecordArgs;
 use crate::context::Context;
@@ -81,14 +81,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         publisher,
         account: Account::default(),
         failure: None,
+        events,
         blocked: false,
         cx,
     };
-    work.publish(events).await;
-    let Work { account, mut failure, progress, publisher, .. } = work;
-    if args.no_confirm && failure.is_none() {
-        failure = cx.shutdown.or_stop(publisher.barrier()).await.err();
+    work.publish().await;
+    if args.no_confirm && work.failure.is_none() {
+        work.failure = cx.shutdown.or_stop(work.barrier()).await.err();
     }
+    let Work { account, failure, progress, .. } = work;
     drop(progress);
     client.close().await;
     conclude(account, failure, !args.no_confirm, cx)
@@ -126,12 +127,13 @@ struct Work<'a> {
     progress: Progress,
     /// What ended the reading of the input.
     failure: Option<Error>,
+    events: Events,
     blocked: bool,
     cx: &'a Context,
 }
 
 impl Work<'_> {
-    async fn publish(&mut self, mut events: impl Stream<Item = Event> + Unpin) {
+    async fn publish(&mut self) {
         let mut ended = false;
         loop {
             let full = ended || self.fill(&mut ended);
@@ -150,11 +152,11 @@ impl Work<'_> {
                 }
                 settled = publisher.settled(&mut report) => {
                     if let Err(error) = settled {
-                        self.lost(&error);
+                        self.lost(error).await;
                         break;
                     }
                 }
-                Some(event) = events.next() => if self.happened(event) { break },
+                Some(event) = self.events.next() => if self.happened(event).await { break },
                 more = self.input.more(), if !full => {
                     if let Err(error) = more {
                         (self.failure, ended) = (Some(error), true);
@@ -200,7 +202,7 @@ impl Work<'_> {
     }
 
     /// Something about the whole connection. True when it is over.
-    fn happened(&mut self, event: Event) -> bool {
+    async fn happened(&mut self, event: Event) -> bool {
         let terminal = &self.cx.terminal;
         match event {
             Event::ConnectionBlocked(reason) => {
@@ -212,7 +214,7 @@ impl Work<'_> {
                 self.progress.suspend(|| terminal.note("the broker takes messages again"));
             }
             Event::Error(error) if self.publisher.is_empty() => {
-                self.lost(&error);
+                self.lost(error).await;
                 return true;
             }
             // With messages in flight, each of them gets the error, too.
@@ -221,8 +223,17 @@ impl Work<'_> {
         false
     }
 
-    fn lost(&mut self, error: &lapin::Error) {
-        if let Some(earlier) = self.failure.replace(fault(error, "cannot publish")) {
+    /// Without confirms: waits until the broker has looked at everything.
+    async fn barrier(&mut self) -> Result<()> {
+        match self.publisher.barrier().await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(fault(&cause(error, &mut self.events).await, "cannot publish")),
+        }
+    }
+
+    async fn lost(&mut self, error: lapin::Error) {
+        let error = cause(error, &mut self.events).await;
+        if let Some(earlier) = self.failure.replace(fault(&error, "cannot publish")) {
             self.progress.suspend(|| self.cx.terminal.warn(earlier.chain()));
         }
         let account = &mut self.account;
