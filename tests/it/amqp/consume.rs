@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::proxy::{PLACEHOLDER, Proxy};
 use super::{amqp, at, filled, has_consumer, holds, info, queue};
-use crate::support::eventually;
 
 fn numbers(text: &str) -> BTreeSet<u64> {
     text.lines().map(|l| l.parse().expect("a number")).collect()
