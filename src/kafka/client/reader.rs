@@ -238,9 +238,8 @@ impl Reader {
             }
             What::Rebalance(false, places) => Ok(Step::Revoke(places)),
             What::Committed(result) => {
-                self.commits = self.commits.saturating_sub(1);
-                // Nothing to commit is no failure.
-                self.commit_error = result.err().filter(|code| *code != Code::NoOffset);
+                drop(event);
+                self.answered(result);
                 Ok(Step::Nothing)
             }
             What::Log(line) => {

@@ -123,6 +123,7 @@ impl Job {
                 }
                 Step::Dry if self.pending > 0 => self.flush()?,
                 Step::Dry => {
+                    self.reader.commit_if_due();
                     if let Some(limit) = self.idle_timeout
                         && self.last_record.elapsed() >= limit
                     {

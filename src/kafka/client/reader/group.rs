@@ -12,15 +12,33 @@ use super::{COMMIT_EVERY, Part, Reader};
 use crate::error::{Error, Kind, Result};
 use crate::kafka::ffi::{Place, What, words};
 
+/// Less than any offset: of what was committed nothing is known to have arrived.
+const NOTHING: i64 = -1;
+
 impl Reader {
     /// Everything handed over so far was written and flushed: of a group it may be committed now.
     pub fn written(&mut self) {
         for part in &mut self.parts {
             part.written = part.next;
         }
+        self.commit_if_due();
+    }
+
+    /// Commits what was written now and then: also when nothing more comes that would be a reason to.
+    pub fn commit_if_due(&mut self) {
         if self.group && Instant::now() >= self.commit_due {
             self.commit();
             self.commit_due = Instant::now() + COMMIT_EVERY;
+        }
+    }
+
+    /// The answer to a commit. What was refused is committed again with the next one.
+    pub(super) fn answered(&mut self, result: Result<(), Code>) {
+        self.commits = self.commits.saturating_sub(1);
+        // Nothing to commit is no failure.
+        self.commit_error = result.err().filter(|code| *code != Code::NoOffset);
+        if self.commit_error.is_some() {
+            self.parts.iter_mut().for_each(|part| part.committed = NOTHING);
         }
     }
 
@@ -55,10 +73,9 @@ impl Reader {
         while self.commits > 0 && Instant::now() < until {
             let Some(event) = self.feed.poll(Duration::from_millis(20)) else { continue };
             // Whatever else comes now was not written, and is not committed.
-            if let What::Committed(result) = event.what() {
-                self.commits -= 1;
-                self.commit_error = result.err().filter(|code| *code != Code::NoOffset);
-            }
+            let What::Committed(result) = event.what() else { continue };
+            drop(event);
+            self.answered(result);
         }
         let failed = |why: String| {
             Error::new(Kind::Partial, "the group's offsets were not committed: the last records will be read again")
