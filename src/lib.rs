@@ -24,6 +24,8 @@
 //! # A fourth protocol
 //! A new folder; a variant of [`cli::Command`]; an arm in [`app`]; its settings in `config::section_infos`. Nothing else.
 
+#![deny(unsafe_code)]
+
 pub mod amqp;
 pub mod app;
 pub mod cli;

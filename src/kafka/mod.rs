@@ -1,6 +1,7 @@
 //! Kafka: produce to topics, tail them, and look after them.
 
 mod client;
+#[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
 mod produce;
 pub mod settings;
