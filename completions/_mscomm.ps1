@@ -128,8 +128,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;grpc;call' {
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
@@ -191,8 +191,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--routing-key', '--routing-key', [CompletionResultType]::ParameterName, 'Routing key')
             [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
             [CompletionResult]::new('--key-delimiter', '--key-delimiter', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header with a string, as ''name: value''. May be repeated')
@@ -672,8 +672,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;kafka;produce' {
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Key of every record; it wins over an envelope''s')

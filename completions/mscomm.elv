@@ -121,8 +121,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mscomm;grpc;call'= {
-            cand -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
-            cand --data 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
+            cand -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
+            cand --data 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
             cand -o 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)'
             cand --output 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)'
             cand -s 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH'
@@ -182,8 +182,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --routing-key 'Routing key'
             cand -K 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN'
             cand --key-delimiter 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN'
-            cand -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
-            cand --data 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
+            cand -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
+            cand --data 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
             cand --input 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes'
             cand --delimiter 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN'
             cand -H 'Header with a string, as ''name: value''. May be repeated'
@@ -649,8 +649,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand topic 'List, describe, create and delete topics'
         }
         &'mscomm;kafka;produce'= {
-            cand -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
-            cand --data 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag'
+            cand -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
+            cand --data 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'
             cand --input 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes'
             cand --delimiter 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN'
             cand -k 'Key of every record; it wins over an envelope''s'

@@ -111,7 +111,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'
 json\t'An envelope a line for headers, each response, and the status'"
@@ -161,7 +161,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given, where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s K -l key-delimiter -d 'What separates the routing key from the body, where each message begins with its own, with the escapes \\n \\t \\xNN' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
 raw\t'All of it is one message'
 json\t'A stream of JSON envelopes'"
@@ -384,7 +384,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "produce" -d 'Send records to a topic'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "tail" -d 'Read records of topics, and follow them'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "topic" -d 'List, describe, create and delete topics'
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
 raw\t'All of it is one message'
 json\t'A stream of JSON envelopes'"

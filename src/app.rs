@@ -50,7 +50,8 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
 }
 
 fn source(global: &Global) -> Source {
-    Source { file: global.config.clone(), profile: global.profile.clone() }
+    let deadline = global.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
+    Source { file: global.config.clone(), profile: global.profile.clone(), deadline }
 }
 
 fn with_runtime(global: Global, terminal: Terminal, work: impl AsyncFnOnce(&Context) -> Result<()>) -> Result<()> {
@@ -68,5 +69,9 @@ fn with_runtime(global: Global, terminal: Terminal, work: impl AsyncFnOnce(&Cont
     let ended = runtime.block_on(work(&cx));
     // Whatever still runs (a read from a terminal, a connection that does not close) must not keep the process.
     runtime.shutdown_background();
-    ended
+    match (&ended, cx.shutdown.reason()) {
+        // Ctrl-C reaches the reader at the other end of the pipe, too; that it left first is not the news.
+        (Err(error), Some(reason)) if error.kind() == Kind::ClosedPipe => Err(reason.error()),
+        _ => ended,
+    }
 }

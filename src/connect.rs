@@ -50,7 +50,7 @@ impl Policy {
                 && started.elapsed() + RETRY >= wait
             {
                 let message = format!("no connection within --wait={}", humantime::format_duration(wait));
-                return Err(error.context(message).with_kind(Kind::Deadline));
+                return Err(Error::new(Kind::Deadline, message).because(error));
             }
             shutdown
                 .or_stop(async {

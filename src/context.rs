@@ -4,7 +4,7 @@ use crate::config::{Resolved, Section, Source};
 use crate::connect::Policy;
 use crate::error::Result;
 use crate::output::Terminal;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Reason, Shutdown};
 
 /// The surroundings of one command.
 #[derive(Debug, Clone)]
@@ -25,6 +25,11 @@ impl Context {
     /// # Errors
     /// See [`Source::resolve`].
     pub fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
-        self.source.resolve(flags)
+        self.source.resolve(flags).map_err(|error| match self.shutdown.reason() {
+            // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
+            Some(reason) => reason.error(),
+            None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),
+            None => error,
+        })
     }
 }

@@ -143,10 +143,28 @@ impl Error {
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(score, _)| *score > 0.75)
+        .map(|candidate| (likeness(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .filter(|(score, _)| *score >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, candidate)| candidate)
+}
+
+/// How alike two names are, from 0 to 1: by their letters, or by their last part when that is the same.
+fn likeness(name: &str, candidate: &str) -> f64 {
+    const PARTS: [char; 2] = ['.', '_'];
+    let last = |text: &str| text.rsplit(PARTS).next().map(str::to_owned);
+    // What both begin with, part by part, says nothing about the rest.
+    let shared: usize = name
+        .split_inclusive(PARTS)
+        .zip(candidate.split_inclusive(PARTS))
+        .take_while(|(a, b)| a == b)
+        .map(|(a, _)| a.len())
+        .sum();
+    let letters = strsim::normalized_damerau_levenshtein(
+        name.get(shared..).unwrap_or(name),
+        candidate.get(shared..).unwrap_or(candidate),
+    );
+    if name != candidate && shared > 0 && last(name) == last(candidate) { letters.max(0.9) } else { letters }
 }
 
 #[cfg(test)]
@@ -171,5 +189,10 @@ mod tests {
     fn nearest_suggests_only_what_is_near() {
         assert_eq!(nearest("stagign", ["prod", "staging"]), Some("staging"));
         assert_eq!(nearest("zzz", ["prod", "staging"]), None);
+        let keys = ["kafka.server", "kafka.sasl.username", "kafka.insecure", "kafka.key", "kafka.ca"];
+        assert_eq!(nearest("kafka.username", keys), Some("kafka.sasl.username"));
+        assert_eq!(nearest("kafka.tls.ca", keys), Some("kafka.ca"));
+        assert_eq!(nearest("kafka.sevrer", keys), Some("kafka.server"));
+        assert_eq!(nearest("kafka.brokers", keys), None);
     }
 }

@@ -65,6 +65,8 @@ pub struct Place<'a> {
     pub base: Option<&'a Path>,
     /// Whether `abc:def` is an unknown scheme (in the configuration file) or just a password (elsewhere).
     pub strict: bool,
+    /// When a `cmd:` has to be done, besides its own limit.
+    pub deadline: Option<Instant>,
 }
 
 /// A reference by its scheme.
@@ -89,11 +91,11 @@ impl<'a> Reference<'a> {
         })
     }
 
-    fn read(&self, base: Option<&Path>) -> Result<String> {
+    fn read(&self, place: Place<'_>) -> Result<String> {
         match self {
             Reference::Env(name) => from_env(name),
-            Reference::File(path) => from_file(path, base),
-            Reference::Cmd(line) => from_command(line),
+            Reference::File(path) => from_file(path, place.base),
+            Reference::Cmd(line) => from_command(line, place.deadline),
             Reference::Prompt(text) => from_prompt(text),
             Reference::Literal(value) => Ok((*value).to_owned()),
         }
@@ -116,7 +118,7 @@ pub fn is_interpolation_only(value: &str) -> bool {
 /// `Kind::Config` when the reference is unknown or leads nowhere; the text names the fix, never the secret.
 pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
     if let Some(reference) = Reference::split(value) {
-        return reference.read(place.base).map(Secret);
+        return reference.read(place).map(Secret);
     }
     if let (true, Some((scheme, _))) = (place.strict, value.split_once(':')) {
         let name = scheme.starts_with(|c: char| c.is_ascii_lowercase())
@@ -132,7 +134,7 @@ pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
 ///
 /// # Errors
 /// `Kind::Config`, as [`resolve`].
-pub fn interpolate(value: &str, base: Option<&Path>) -> Result<String> {
+pub fn interpolate(value: &str, place: Place<'_>) -> Result<String> {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
     while let Some(at) = rest.find("${") {
@@ -151,7 +153,7 @@ pub fn interpolate(value: &str, base: Option<&Path>) -> Result<String> {
             Error::config(format!("unknown reference `${{{}}}`", &inner[..end]))
                 .hint("write ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}, or $${ for the characters themselves")
         })?;
-        out.push_str(&reference.read(base)?);
+        out.push_str(&reference.read(place)?);
         rest = &inner[end + 1..];
     }
     out.push_str(rest);
@@ -181,7 +183,7 @@ fn from_file(path: &str, base: Option<&Path>) -> Result<String> {
 }
 
 /// `~/` is the home folder; relative paths start at `base`.
-fn expand(path: &str, base: Option<&Path>) -> PathBuf {
+pub fn expand(path: &str, base: Option<&Path>) -> PathBuf {
     if let (Some(rest), Ok(home)) = (path.strip_prefix("~/"), etcetera::home_dir()) {
         return home.join(rest);
     }
@@ -189,7 +191,7 @@ fn expand(path: &str, base: Option<&Path>) -> PathBuf {
 }
 
 /// Runs the command without a shell, so that nothing in a value is expanded twice.
-fn from_command(line: &str) -> Result<String> {
+fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
     let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
         Error::config("the secret command is empty or has an open quote").hint("write cmd:PROGRAM ARG…")
     })?;
@@ -204,7 +206,8 @@ fn from_command(line: &str) -> Result<String> {
         .map_err(|e| Error::config(format!("cannot run the secret command `{program}`")).because(e).hint(fix))?;
     let out = child.stdout.take().map(drain);
     let err = child.stderr.take().map(drain);
-    let deadline = Instant::now() + COMMAND_LIMIT;
+    let started = Instant::now();
+    let until = deadline.map_or(started + COMMAND_LIMIT, |deadline| deadline.min(started + COMMAND_LIMIT));
     let status = loop {
         let ended = child
             .try_wait()
@@ -212,11 +215,11 @@ fn from_command(line: &str) -> Result<String> {
         if let Some(status) = ended {
             break status;
         }
-        if Instant::now() > deadline {
+        if Instant::now() > until {
             // It is our own child, and its answer no longer matters.
             let _ = child.kill();
             let _ = child.wait();
-            let limit = COMMAND_LIMIT.as_secs();
+            let limit = started.elapsed().as_secs();
             return Err(Error::config(format!("the secret command `{program}` did not end within {limit} s")).hint(fix));
         }
         std::thread::sleep(Duration::from_millis(5));
@@ -269,7 +272,7 @@ fn one_line(text: &str, what: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    const FILE: Place<'static> = Place { base: None, strict: true };
+    const FILE: Place<'static> = Place { base: None, strict: true, deadline: None };
 
     fn fails(value: &str) -> String {
         resolve(value, FILE).expect_err(value).chain()
@@ -294,15 +297,15 @@ mod tests {
         assert!(fails("cmd:printf 'a\\nb'").contains("several lines"));
         assert!(fails("cmd:no-such-program-here").contains("cannot run"));
         assert!(fails("file:/no/such/file").contains("/no/such/file"));
-        let loose = Place { base: None, strict: false };
+        let loose = Place { base: None, strict: false, deadline: None };
         assert_eq!(resolve("ab:cd", loose).expect("a password").expose(), "ab:cd");
     }
 
     #[test]
     fn interpolation() {
-        assert_eq!(interpolate("Bearer ${cmd:echo x}!", None).expect("text"), "Bearer x!");
-        assert_eq!(interpolate("$${env:X}", None).expect("text"), "${env:X}");
-        assert!(interpolate("${env:X", None).is_err());
-        assert!(interpolate("${nope:X}", None).is_err());
+        assert_eq!(interpolate("Bearer ${cmd:echo x}!", FILE).expect("text"), "Bearer x!");
+        assert_eq!(interpolate("$${env:X}", FILE).expect("text"), "${env:X}");
+        assert!(interpolate("${env:X", FILE).is_err());
+        assert!(interpolate("${nope:X}", FILE).is_err());
     }
 }

@@ -41,6 +41,9 @@ pub struct TlsSettings {
 /// Help heading of everything that decides where and how to connect.
 pub const CONNECTION: &str = "Connection";
 
+/// The TLS keys that name a file, for [`crate::config::Section::PATHS`].
+pub const PATHS: &[&str] = &["ca", "cert", "key"];
+
 /// The pairs of TLS keys that contradict each other, for [`crate::config::Section::EXCLUSIVE`].
 pub const EXCLUSIVE: &[(&str, &str)] = &[
     ("tls", "plaintext"),

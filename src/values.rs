@@ -101,6 +101,24 @@ pub fn delimiter(text: &str) -> Result<Delimiter, String> {
     Ok(Delimiter(bytes))
 }
 
+/// Splits a header as it is typed for any protocol, `name: value` or `name=value`, at whichever comes first.
+///
+/// A bare `:` counts only where `strict` is off: in Kafka it may be part of a name.
+///
+/// # Errors
+/// A sentence with the allowed forms.
+pub fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
+    let colon = if strict { text.find(": ") } else { text.find(':') };
+    let (name, value) = match (colon, text.find('=')) {
+        (Some(colon), equals) if equals.is_none_or(|equals| colon < equals) => {
+            (text[..colon].trim(), text[colon + 1..].trim())
+        }
+        (_, Some(equals)) => (&text[..equals], &text[equals + 1..]),
+        _ => return Err("write 'NAME: VALUE' or NAME=VALUE, as 'trace: 42'".to_owned()),
+    };
+    Ok((name, value))
+}
+
 /// The bytes between two records, or between a key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delimiter(pub Vec<u8>);
@@ -132,6 +150,17 @@ mod tests {
         for bad in [r"\q", r"\x1", "\\"] {
             assert!(escaped(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn headers_of_either_form() {
+        for strict in [false, true] {
+            assert_eq!(header("trace: 4=2", strict), Ok(("trace", "4=2")));
+            assert_eq!(header("time=12:30", strict), Ok(("time", "12:30")));
+            assert!(header("trace", strict).is_err());
+        }
+        assert_eq!(header("a:b", false), Ok(("a", "b")));
+        assert_eq!(header("ns:a=b", true), Ok(("ns:a", "b")));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::values::{Delimiter, delimiter};
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DataArgs {
-    /// Data: TEXT, @FILE, or @- for standard input, which is also what is read without this flag
+    /// Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal
     #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub data: Option<String>,
 }

@@ -6,7 +6,7 @@ use clap::{CommandFactory, ValueEnum};
 use clap_complete::Shell;
 
 use super::Cli;
-use crate::config::CONFIG_EXAMPLE;
+use crate::config::{CONFIG_EXAMPLE, section_infos};
 use crate::error::{Error, Result};
 use crate::output::Sink;
 
@@ -122,7 +122,11 @@ fn page(command: &clap::Command) -> Result<Vec<u8>> {
              only you can read. ${env:NAME} stands for a variable inside any value. `mscomm profile show` prints each \
              value with where it came from.",
         ));
-        text.push('\n');
+        text.push_str("\n.PP\nKeys of a profile's sections, each also a variable in capitals:\n");
+        for info in section_infos() {
+            let keys: Vec<&str> = info.keys.keys().map(String::as_str).collect();
+            text.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", info.name, roff(&keys.join(", "))));
+        }
     }
     out.extend_from_slice(text.as_bytes());
     Ok(out)

@@ -154,7 +154,14 @@ impl File {
 
 /// Adds "did you mean", or else the allowed names.
 pub fn unknown<'a>(error: Error, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    match nearest(name, known.clone()) {
+    /// What other tools call the server.
+    const SERVER: &[&str] =
+        &["url", "uri", "host", "hosts", "address", "broker", "brokers", "bootstrap", "bootstrap_servers"];
+    let leaf = name.rsplit('.').next().unwrap_or(name);
+    let server = known.clone().into_iter().find(|key| {
+        SERVER.contains(&leaf) && name.strip_suffix(leaf).is_some_and(|section| *key == format!("{section}server"))
+    });
+    match server.or_else(|| nearest(name, known.clone())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => {
             let known: Vec<&str> = known.into_iter().collect();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -139,7 +140,7 @@ impl<T: Section> Resolved<T> {
 ///
 /// # Errors
 /// See [`super::Source::resolve`].
-pub fn resolve<T: Section>(flags: &T, chosen: &Chosen) -> Result<Resolved<T>> {
+pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>) -> Result<Resolved<T>> {
     let info = SectionInfo::of::<T>();
     let mut entries = flag_entries(flags, &info)?;
     entries.extend(environment_entries(&info)?);
@@ -150,7 +151,7 @@ pub fn resolve<T: Section>(flags: &T, chosen: &Chosen) -> Result<Resolved<T>> {
     let mut merged = Value::Object(serde_json::Map::new());
     let mut origins = BTreeMap::new();
     for entry in entries {
-        let value = look_up(&entry, &info, chosen.file.as_ref())?;
+        let value = look_up(&entry, &info, chosen.file.as_ref(), deadline)?;
         (info.accepts)(&entry.key, &value)
             .map_err(|e| Error::config(format!("{}.{} from {}: {e}", info.name, entry.key, entry.origin)))?;
         insert(&mut merged, nest(&entry.key, value));
@@ -274,7 +275,7 @@ pub fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
 }
 
 /// Looks up the references in a value.
-fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>) -> Result<Value> {
+fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Option<Instant>) -> Result<Value> {
     let Value::String(text) = &entry.value else { return Ok(entry.value.clone()) };
     let what = format!("{}.{}", info.name, entry.key);
     let from_file = file.filter(|_| matches!(entry.origin, Origin::Profile { .. }));
@@ -289,15 +290,20 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>) -> Result<Val
         }
     }
     let at = |e: Error| e.context(format!("{what} from {}", entry.origin));
+    let place = Place { base, strict: from_file.is_some(), deadline };
     let text = match from_file {
-        Some(_) if text.contains("${") => secret::interpolate(text, base).map_err(at)?,
+        Some(_) if text.contains("${") => secret::interpolate(text, place).map_err(at)?,
         // What an interpolation gave is the value itself, never a second reference.
-        _ if secret_key => {
-            secret::resolve(text, Place { base, strict: from_file.is_some() }).map_err(at)?.expose().to_owned()
-        }
+        _ if secret_key => secret::resolve(text, place).map_err(at)?.expose().to_owned(),
         _ => text.clone(),
     };
-    Ok(Value::String(text))
+    // A path in the file starts where the file is, whatever folder the command runs in.
+    match from_file {
+        Some(_) if info.paths.contains(&entry.key.as_str()) => {
+            Ok(Value::String(secret::expand(&text, base).to_string_lossy().into_owned()))
+        }
+        _ => Ok(Value::String(text)),
+    }
 }
 
 /// True when a secret stands in the text of the value itself.

@@ -58,6 +58,8 @@ pub struct Source {
     pub file: Option<PathBuf>,
     /// `-p/--profile`.
     pub profile: Option<String>,
+    /// When everything has to be done, `cmd:` references too.
+    pub deadline: Option<std::time::Instant>,
 }
 
 impl Source {
@@ -104,6 +106,6 @@ impl Source {
     /// contradict each other. Nothing is looked at that this protocol does not use.
     pub fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
         let chosen = profile::Chosen::load(self)?;
-        layers::resolve(flags, &chosen)
+        layers::resolve(flags, &chosen, self.deadline)
     }
 }

@@ -16,6 +16,8 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     const NAME: &'static str;
     /// The keys that hold a secret and may be references to one.
     const SECRETS: &'static [&'static str];
+    /// The keys that name a file: in the configuration file, relative to its folder.
+    const PATHS: &'static [&'static str] = crate::tls::PATHS;
     /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
     const EXCLUSIVE: &'static [(&'static str, &'static str)];
     /// The server of the built-in profile `local`.
@@ -44,6 +46,8 @@ pub struct SectionInfo {
     pub name: &'static str,
     /// [`Section::SECRETS`].
     pub secrets: &'static [&'static str],
+    /// [`Section::PATHS`].
+    pub paths: &'static [&'static str],
     /// [`Section::LOCAL`].
     pub local: &'static str,
     /// Every key by its dotted path.
@@ -63,6 +67,7 @@ impl SectionInfo {
         SectionInfo {
             name: T::NAME,
             secrets: T::SECRETS,
+            paths: T::PATHS,
             local: T::LOCAL,
             keys,
             accepts: |key, value| serde_json::from_value::<T>(nest(key, value.clone())).map(drop),

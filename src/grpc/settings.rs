@@ -87,7 +87,7 @@ pub struct Header {
 
 /// Splits at the first colon, as grpcurl: the name in lowercase, the value trimmed.
 fn header(text: &str) -> Result<Header, String> {
-    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as 'authorization: Bearer x'")?;
+    let (name, value) = crate::values::header(text, false)?;
     Ok(Header { name: checked_name(name.trim())?, value: value.trim().to_owned() })
 }
 

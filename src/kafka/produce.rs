@@ -53,7 +53,7 @@ pub struct Args {
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE, as trace=42")?;
+    let (name, value) = values::header(text, true)?;
     if name.contains('\0') {
         return Err("a header's name cannot hold a zero byte".to_owned());
     }
@@ -79,7 +79,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let limit = setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if args.records.input == Some(Mode::Json) { limit.saturating_mul(8) } else { limit };
-    let input = args.records.open(args.key_delimiter.as_ref(), (limit, "message.max.bytes"))?;
+    let input = args
+        .records
+        .open(args.key_delimiter.as_ref(), (limit, "message.max.bytes (-X message.max.bytes=N raises it)"))?;
 
     let first = connect(&wire, &setup, Some(&args.topic), &cx.policy, &cx.shutdown).await?;
     let cx = cx.clone();

@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 
 use super::json;
 
+/// 2^63: from here on no AMQP integer is as large.
+const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
+
 /// Appends a table as a JSON object.
 pub fn write_table(out: &mut Vec<u8>, table: &FieldTable) {
     let mut object = json::Object::open(out);
@@ -34,7 +37,9 @@ pub fn write_value(out: &mut Vec<u8>, value: &AMQPValue) {
         // `{:?}` prints the shortest digits that read back the same, and always a point or an exponent.
         AMQPValue::Float(f) if f.is_finite() => tagged(out, "$f32", format_args!("{f:?}")),
         AMQPValue::Float(f) => tagged(out, "$f32", format_args!("\"{f:?}\"")),
-        AMQPValue::Double(f) if f.is_finite() => number(out, format_args!("{f:?}")),
+        // Beyond 64 bits an integer and a double look the same in JSON.
+        AMQPValue::Double(f) if f.abs() < TOO_LARGE => number(out, format_args!("{f:?}")),
+        AMQPValue::Double(f) if f.is_finite() => tagged(out, "$f64", format_args!("{f:?}")),
         AMQPValue::Double(f) => tagged(out, "$f64", format_args!("\"{f:?}\"")),
         AMQPValue::DecimalValue(d) => tagged(out, "$decimal", format_args!("[{},{}]", d.scale, d.value)),
         // amq-protocol never reads this type from the wire, where RabbitMQ's `s` is a 16-bit integer.
@@ -112,8 +117,13 @@ pub fn read_value(value: &Value) -> Result<AMQPValue, String> {
         Value::Bool(b) => AMQPValue::Boolean(*b),
         Value::Number(n) => match (n.as_i64(), n.as_f64()) {
             (Some(n), _) => AMQPValue::LongLongInt(n),
-            (None, Some(f)) if !n.is_u64() => AMQPValue::Double(f),
-            _ => return Err(format!("{n} is over 9223372036854775807, the largest AMQP integer")),
+            (None, Some(f)) if !n.is_u64() && f.abs() < TOO_LARGE => AMQPValue::Double(f),
+            _ => {
+                return Err(format!(
+                    "{n} is outside of AMQP's integers, -9223372036854775808 to 9223372036854775807; write \
+                     {{\"$f64\":{n}}} for a double"
+                ));
+            }
         },
         Value::String(s) => AMQPValue::LongString(LongString::from(s.as_str())),
         Value::Array(items) => {
@@ -139,7 +149,9 @@ fn read_tagged(tag: &str, value: &Value) -> Result<AMQPValue, String> {
         "$i64" => AMQPValue::LongLongInt(integer(value).ok_or_else(wrong)?),
         "$f32" => AMQPValue::Float(float32(value).ok_or_else(wrong)?),
         "$f64" => AMQPValue::Double(float(value).ok_or_else(wrong)?),
-        "$timestamp" => AMQPValue::Timestamp(value.as_u64().ok_or_else(wrong)?),
+        "$timestamp" => {
+            AMQPValue::Timestamp(value.as_u64().ok_or_else(|| format!("{}; write the seconds since 1970", wrong()))?)
+        }
         "$bytes" => AMQPValue::ByteArray(ByteArray::from(bytes()?)),
         "$base64" => AMQPValue::LongString(LongString::from(bytes()?)),
         "$table" => AMQPValue::FieldTable(read_table(value.as_object().ok_or_else(wrong)?)?),
@@ -222,6 +234,7 @@ mod tests {
             V::Double(-0.0),
             V::Double(f64::MIN_POSITIVE),
             V::Double(f64::NEG_INFINITY),
+            V::Double(1e20),
             V::DecimalValue(DecimalValue { scale: 2, value: 4_000_000_000 }),
             V::LongString("ä".into()),
             V::LongString(LongString::from(vec![0xff])),
@@ -248,6 +261,8 @@ mod tests {
             r#"{"$decimal":[1]}"#,
             r#"{"$base64":"!"}"#,
             "9223372036854775808",
+            "99999999999999999999",
+            "-9223372036854775809",
         ] {
             let value = serde_json::from_str(bad).expect(bad);
             assert!(read_value(&value).is_err(), "{bad}");

@@ -8,7 +8,9 @@
 //!
 //! What the other system cannot express (typed headers and properties; repeated, null or unsorted headers, a null key or
 //! value) is kept in one header, [`ORIGIN_HEADER`]: the envelope of the original without its value. On the way back that
-//! header is taken out again and the original put together from it, so that there-and-back changes nothing.
+//! header is taken out again and the original put together from it, so that there-and-back changes nothing. What stands in
+//! the message itself is stronger: a header, key or body that was changed on the way stays as it was changed, and a header
+//! of that name which is no such envelope is a header like any other.
 
 use std::borrow::Cow;
 
@@ -19,50 +21,74 @@ use super::{Field, Headers, KafkaHeader, Message, Protocol, amqp_json, envelope}
 /// The header that holds the envelope of a message from the other system, without its value.
 pub const ORIGIN_HEADER: &str = "mscomm-origin";
 
+/// Headers that RabbitMQ adds to what it delivers; they say nothing about what was sent.
+const BROKER_MADE: &[&str] =
+    &["x-delivery-count", "x-acquired-count", "x-death", "x-first-death-", "x-last-death-", "x-stream-offset"];
+
 /// Gives a message the shape of a Kafka record: Kafka headers, a key.
-///
-/// # Errors
-/// A sentence about an [`ORIGIN_HEADER`] that is no envelope.
-pub fn to_kafka(mut message: Message<'_>) -> Result<Message<'_>, String> {
+pub fn to_kafka(mut message: Message<'_>) -> Message<'_> {
     let table = match std::mem::take(&mut message.headers) {
         Headers::Amqp(table) => Some(table),
         Headers::Absent => None,
         Headers::Kafka(headers) => {
             message.headers = Headers::Kafka(headers);
             take_key(&mut message);
-            return Ok(carry_properties(message));
+            return carry_properties(message);
         }
     };
-    let no_table = FieldTable::default();
-    let entries = table.as_ref().unwrap_or(&no_table).inner();
-    if let Some(AMQPValue::LongString(text)) = entries.get(ORIGIN_HEADER) {
-        let original = restore(text.as_bytes(), Protocol::Kafka)?;
-        message.key = original.key;
-        message.headers = original.headers;
-        message.timestamp = original.timestamp.or(message.timestamp);
-        if original.value == Field::Null {
-            message.value = Field::Null;
-        }
-        message.properties = None;
-        return Ok(message);
+    if let Some(table) = &table
+        && let Some(AMQPValue::LongString(text)) = table.inner().get(ORIGIN_HEADER)
+        && let Some(original) = original(text.as_bytes(), Protocol::Kafka)
+    {
+        return back_to_kafka(message, table, original);
     }
-    let mut headers: Vec<KafkaHeader<'_>> =
-        entries.iter().map(|(name, value)| (Cow::Owned(name.as_str().to_owned()), kafka_value(value))).collect();
+    let no_table = FieldTable::default();
+    let entries = table.as_ref().unwrap_or(&no_table);
+    let mut headers = headers_of(entries);
     // What a broker delivered has a routing key, which may not be the one that it is published with on the way back.
-    let plain = entries.values().all(|v| matches!(v, AMQPValue::LongString(_)));
+    let plain = entries.inner().values().all(|v| matches!(v, AMQPValue::LongString(_)));
     let carries = message.protocol == Some(Protocol::Amqp) || !plain || message.properties.is_some();
     let present = table.is_some();
     if carries {
         let properties = message.properties.take();
         let theirs = table.map_or(Headers::Absent, Headers::Amqp);
         let carried = Message { headers: theirs, properties, ..origin_of(&message, Protocol::Amqp) };
+        headers.retain(|(name, _)| name != ORIGIN_HEADER);
         headers.push((ORIGIN_HEADER.into(), Some(Cow::Owned(written(&carried)))));
     }
     if present || carries {
         message.headers = Headers::Kafka(headers);
     }
     take_key(&mut message);
-    Ok(message)
+    message
+}
+
+/// The record that an AMQP message once was, with what was changed since.
+fn back_to_kafka<'a>(mut message: Message<'a>, table: &FieldTable, original: Message<'static>) -> Message<'a> {
+    let was = match &original.headers {
+        Headers::Kafka(headers) => headers.as_slice(),
+        Headers::Absent | Headers::Amqp(_) => &[],
+    };
+    let visible: Vec<_> = headers_of(table).into_iter().filter(|(name, _)| name != ORIGIN_HEADER).collect();
+    let broker_made = |name: &str| BROKER_MADE.iter().any(|made| name.starts_with(made));
+    let unchanged = table_of(was).is_ok_and(|was| {
+        let added = |name: &str| !was.inner().contains_key(name) && !broker_made(name);
+        was.inner().iter().all(|(name, value)| name.as_str() == ORIGIN_HEADER || table.inner().get(name) == Some(value))
+            && !visible.iter().any(|(name, _)| added(name))
+    });
+    message.headers = if unchanged { original.headers } else { Headers::Kafka(visible) };
+    if message.key.is_absent() {
+        message.key = original.key;
+    }
+    let seconds = |time: Option<super::Time>| time.and_then(super::Time::seconds);
+    if message.timestamp.is_none() || seconds(message.timestamp) == seconds(original.timestamp) {
+        message.timestamp = original.timestamp.or(message.timestamp);
+    }
+    if original.value == Field::Null && message.value.bytes().is_some_and(<[u8]>::is_empty) {
+        message.value = Field::Null;
+    }
+    message.properties = None;
+    message
 }
 
 /// Properties beside Kafka headers, as in an envelope written by hand.
@@ -89,8 +115,9 @@ fn take_key(message: &mut Message<'_>) {
     }
 }
 
-fn kafka_value(value: &AMQPValue) -> Option<Cow<'static, [u8]>> {
-    match value {
+/// A table as Kafka headers: long strings as they are, every other type as JSON.
+fn headers_of(table: &FieldTable) -> Vec<KafkaHeader<'static>> {
+    let value = |value: &AMQPValue| match value {
         AMQPValue::Void => None,
         AMQPValue::LongString(text) => Some(Cow::Owned(text.as_bytes().to_vec())),
         other => {
@@ -98,7 +125,8 @@ fn kafka_value(value: &AMQPValue) -> Option<Cow<'static, [u8]>> {
             amqp_json::write_value(&mut out, other);
             Some(Cow::Owned(out))
         }
-    }
+    };
+    table.inner().iter().map(|(name, v)| (Cow::Owned(name.as_str().to_owned()), value(v))).collect()
 }
 
 /// Gives a message the shape of an AMQP one: a table of headers, a routing key.
@@ -106,7 +134,7 @@ fn kafka_value(value: &AMQPValue) -> Option<Cow<'static, [u8]>> {
 /// `routing_key` is the key that the user demands, in place of the message's own.
 ///
 /// # Errors
-/// A sentence about a header name over 255 bytes, or an [`ORIGIN_HEADER`] that is no envelope.
+/// A sentence about a header name over 255 bytes.
 pub fn to_amqp<'a>(mut message: Message<'a>, routing_key: Option<&'a str>) -> Result<Message<'a>, String> {
     let from_kafka =
         matches!(message.headers, Headers::Kafka(_)) || !message.key.is_absent() || message.value == Field::Null;
@@ -130,20 +158,10 @@ fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result
             return Ok(message);
         }
     };
-    if let Some((_, Some(text))) = headers.iter().find(|(name, _)| name == ORIGIN_HEADER) {
-        let original = restore(text, Protocol::Amqp)?;
-        let others: Vec<KafkaHeader<'_>> = headers.iter().filter(|(name, _)| name != ORIGIN_HEADER).cloned().collect();
-        message.headers = match original.headers {
-            Headers::Absent if others.is_empty() => Headers::Absent,
-            Headers::Absent => Headers::Amqp(table_of(&others)?),
-            theirs => theirs,
-        };
-        message.routing_key = original.routing_key.or(message.routing_key);
-        message.exchange = original.exchange.or(message.exchange);
-        message.timestamp = original.timestamp;
-        message.properties = original.properties;
-        route_by_key(&mut message);
-        return Ok(message);
+    if let Some((_, Some(text))) = headers.iter().find(|(name, _)| name == ORIGIN_HEADER)
+        && let Some(original) = original(text, Protocol::Amqp)
+    {
+        return back_to_amqp(message, headers, original);
     }
     let sorted = headers.windows(2).all(|pair| pair[0].0 < pair[1].0);
     let valued = headers.iter().all(|(_, value)| value.is_some());
@@ -166,6 +184,34 @@ fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result
     if message.value == Field::Null {
         message.value = Field::borrowed(b"");
     }
+    Ok(message)
+}
+
+/// The AMQP message that a Kafka record once was, with what was changed since.
+fn back_to_amqp<'a>(
+    mut message: Message<'a>,
+    headers: Vec<KafkaHeader<'a>>,
+    original: Message<'static>,
+) -> Result<Message<'a>, String> {
+    let visible: Vec<_> = headers.into_iter().filter(|(name, _)| name != ORIGIN_HEADER).collect();
+    let was = match &original.headers {
+        Headers::Amqp(table) => headers_of(table),
+        Headers::Absent | Headers::Kafka(_) => Vec::new(),
+    };
+    message.headers = match original.headers {
+        // A header of our own name that was there before us is not to be seen any more.
+        theirs if was.iter().filter(|(name, _)| name != ORIGIN_HEADER).eq(visible.iter()) => theirs,
+        _ => Headers::Amqp(table_of(&visible)?),
+    };
+    let key = message.key.bytes();
+    if key.is_none() || key == original.routing_key.as_deref().map(str::as_bytes) {
+        message.routing_key = original.routing_key.or(message.routing_key);
+    }
+    message.exchange = original.exchange.or(message.exchange);
+    // Every record has a timestamp, so that only the original knows whether the message had one.
+    message.timestamp = original.timestamp;
+    message.properties = message.properties.or(original.properties);
+    route_by_key(&mut message);
     Ok(message)
 }
 
@@ -220,12 +266,10 @@ fn written(message: &Message<'_>) -> Vec<u8> {
     out
 }
 
-fn restore(text: &[u8], protocol: Protocol) -> Result<Message<'static>, String> {
-    let message = envelope::read(text).map_err(|e| format!("header {ORIGIN_HEADER:?} is no envelope: {e}"))?;
-    if message.protocol != Some(protocol) {
-        return Err(format!("header {ORIGIN_HEADER:?} is of another protocol; remove it"));
-    }
-    Ok(message.into_owned())
+/// The envelope in an origin header; `None` for anything else that someone put there.
+fn original(text: &[u8], protocol: Protocol) -> Option<Message<'static>> {
+    let message = envelope::read(text).ok()?;
+    (message.protocol == Some(protocol)).then(|| message.into_owned())
 }
 
 impl Message<'_> {
@@ -281,7 +325,7 @@ mod tests {
         let Headers::Amqp(table) = &amqp.headers else { panic!("{amqp:?}") };
         assert_eq!(table.inner().len(), 1);
         assert_eq!(amqp.routing_key.as_deref(), Some("k"));
-        let back = to_kafka(Message { key: Field::Absent, ..amqp }).expect("converts");
+        let back = to_kafka(Message { key: Field::Absent, ..amqp });
         assert_eq!((back.key, back.headers), (message.key, message.headers));
     }
 
@@ -301,7 +345,7 @@ mod tests {
             let amqp = to_amqp(message.clone(), Some("orders")).expect("converts");
             assert_eq!(amqp.routing_key.as_deref(), Some("orders"));
             let received = Message { key: Field::Absent, protocol: Some(Protocol::Amqp), ..amqp };
-            let back = to_kafka(received).expect("converts");
+            let back = to_kafka(received);
             assert_eq!((back.key, back.headers, back.value), (message.key, message.headers, message.value));
         }
     }
@@ -320,7 +364,7 @@ mod tests {
             properties: Some(Box::new(Properties { app_id: Some("app".into()), ..Properties::default() })),
             ..Message::default()
         };
-        let record = to_kafka(message.clone()).expect("converts");
+        let record = to_kafka(message.clone());
         assert_eq!(record.key, Field::borrowed(b"rk"));
         let received = Message { routing_key: None, ..record };
         let back = to_amqp(received, None).expect("converts");
@@ -328,5 +372,66 @@ mod tests {
         assert_eq!(back.properties, message.properties);
         assert_eq!(back.routing_key, message.routing_key);
         assert_eq!(back.timestamp, message.timestamp);
+    }
+
+    #[test]
+    fn what_was_changed_on_the_way_stays() {
+        let message =
+            kafka(vec![("a".into(), None), ("z".into(), Some(b"1".as_slice().into()))], Field::Null, Field::Null);
+        let received = |amqp: Message<'static>| Message { key: Field::Absent, protocol: Some(Protocol::Amqp), ..amqp };
+        let amqp = received(to_amqp(message, Some("q")).expect("converts"));
+
+        let edited = to_kafka(Message { value: Field::borrowed(b"new"), ..amqp.clone() });
+        assert_eq!(edited.value, Field::borrowed(b"new"));
+
+        let Headers::Amqp(mut table) = amqp.headers.clone() else { panic!("{amqp:?}") };
+        table.insert("x-delivery-count".into(), AMQPValue::LongLongInt(1));
+        let delivered = to_kafka(Message { headers: Headers::Amqp(table.clone()), ..amqp.clone() });
+        let Headers::Kafka(headers) = &delivered.headers else { panic!("{delivered:?}") };
+        assert_eq!(headers.len(), 2, "what the broker added is not ours");
+
+        table.insert("z".into(), AMQPValue::LongString("2".into()));
+        let edited = to_kafka(Message { headers: Headers::Amqp(table), key: Field::borrowed(b"k"), ..amqp });
+        let Headers::Kafka(headers) = &edited.headers else { panic!("{edited:?}") };
+        assert!(headers.contains(&("z".into(), Some(b"2".as_slice().into()))), "{headers:?}");
+        assert_eq!((edited.key, edited.value), (Field::borrowed(b"k"), Field::Null));
+    }
+
+    #[test]
+    fn typed_headers_that_were_changed_stay_changed() {
+        let mut table = FieldTable::default();
+        table.insert("n".into(), AMQPValue::LongUInt(7));
+        let message = Message {
+            protocol: Some(Protocol::Amqp),
+            routing_key: Some("rk".into()),
+            headers: Headers::Amqp(table),
+            value: Field::borrowed(b"v"),
+            ..Message::default()
+        };
+        let mut record = to_kafka(message);
+        record.routing_key = None;
+        let Headers::Kafka(headers) = &mut record.headers else { panic!("no headers") };
+        headers[0].1 = Some(b"8".as_slice().into());
+        record.key = Field::borrowed(b"other");
+        let back = to_amqp(record, None).expect("converts");
+        let Headers::Amqp(table) = &back.headers else { panic!("{back:?}") };
+        assert_eq!(table.inner().get("n"), Some(&AMQPValue::LongString("8".into())));
+        assert_eq!(back.routing_key.as_deref(), Some("other"));
+    }
+
+    #[test]
+    fn a_header_of_that_name_may_be_anything() {
+        for text in ["mine", r#"{"protocol":"amqp"}"#, "{}"] {
+            let message = kafka(
+                vec![(ORIGIN_HEADER.into(), Some(text.as_bytes().into()))],
+                Field::borrowed(b"k"),
+                Field::borrowed(b"v"),
+            );
+            let amqp = to_amqp(message.clone(), None).expect("converts");
+            let back = to_kafka(Message { key: Field::Absent, ..amqp });
+            if text != r#"{"protocol":"amqp"}"# {
+                assert_eq!(back.headers, message.headers, "{text}");
+            }
+        }
     }
 }

@@ -261,8 +261,14 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         Ok(Headers::Kafka(headers))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let object: Map<String, Value> = Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = Map::new();
+        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+            if object.contains_key(&name) {
+                return Err(de::Error::custom(format!("header {name:?} stands there twice, and AMQP keeps only one")));
+            }
+            object.insert(name, value);
+        }
         amqp_json::read_table(&object).map(Headers::Amqp).map_err(de::Error::custom)
     }
 }
@@ -403,6 +409,7 @@ mod tests {
             (r#"{"protocol":"mqtt"}"#, "amqp, kafka"),
             (r#"{"headers":{"a":{"$u8":300}}}"#, "$u8"),
             (r#"{"headers":[["a"]]}"#, "header"),
+            (r#"{"headers":{"a":1,"a":2}}"#, "twice"),
             (r#"{"timestamp":"x"}"#, "RFC 3339"),
             (r#"{"partition":"1"}"#, "expected i32"),
             (r#"{"properties":{"content-type":"x"}}"#, "content_type"),

@@ -34,6 +34,10 @@ pub struct OutputArgs {
     /// pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as '%t %p %o %k %s\n'
     ///
     /// The default is pretty on a terminal and raw in a pipe.
+    ///
+    /// Tokens: %s value, %S its length, %R its length as 4 bytes, %k key or routing key, %K its length, %t topic or
+    /// exchange, %p partition, %o offset, %T timestamp in ms, %h headers, %% percent; escapes \n \r \t \0 \xNN. What a
+    /// system does not have is -1 or nothing.
     #[arg(short, long, value_name = "FORMAT", value_parser = output)]
     output: Option<Output>,
     /// What ends each message of -o raw, with the escapes \n \r \t \0 \xNN

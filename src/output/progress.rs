@@ -38,10 +38,10 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr_with_hz(10));
         let template = match (size, terminal.color_stderr) {
             (Some(_), true) => {
-                "{bar:30.cyan/dim} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
+                "{wide_bar:.cyan/dim} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
             }
             (Some(_), false) => {
-                "{bar:30} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
+                "{wide_bar} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
             }
             (None, true) => "{spinner:.cyan} {msg}  {bytes}  {rate}  {elapsed}",
             (None, false) => "{spinner} {msg}  {bytes}  {rate}  {elapsed}",

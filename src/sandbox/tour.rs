@@ -23,7 +23,7 @@ const STEPS: &[(&str, &str)] = &[
         r"printf 'alice:hello\nbob:hi\nalice:bye\n' | mscomm kafka produce greetings -K :",
     ),
     (
-        "Tail them from the beginning to the end of today, in any format.",
+        "Tail them from the beginning to what is the end now, in any format.",
         r"mscomm kafka tail greetings --from begin --until-end -o '%t[%p]@%o  %k: %s\n'",
     ),
     (

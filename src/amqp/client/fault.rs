@@ -71,7 +71,7 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint) -> Error {
             if endpoint.tls.is_none() && transport::speaks_tls(endpoint).await =>
         {
             Error::new(Kind::Tls, "the server speaks TLS on this port")
-                .hint("write amqps:// instead of amqp://, or add --tls")
+                .hint("write amqps:// instead of amqp://, add --tls, or drop --plaintext")
         }
         Lapin::ParsingError(_) | Lapin::InvalidProtocolVersion(_) => {
             Error::new(Kind::Connect, "the server does not speak AMQP 0-9-1")

@@ -62,12 +62,11 @@ pub struct PropertyArgs {
 }
 
 fn header(text: &str) -> Result<(ShortString, String), String> {
-    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE, as 'retries: 3'")?;
-    let name = name.trim();
+    let (name, value) = values::header(text, false)?;
     if name.is_empty() {
         return Err("the header has no name; write NAME: VALUE, as 'retries: 3'".to_owned());
     }
-    Ok((amqp_json::short_string(name)?, value.trim().to_owned()))
+    Ok((amqp_json::short_string(name)?, value.to_owned()))
 }
 
 fn header_table(text: &str) -> Result<FieldTable, String> {

@@ -60,6 +60,18 @@ impl Setup {
         Ok(Setup { config, resolved, trace, brokers })
     }
 
+    /// Fails where no broker answers admin calls: librdkafka's mock cluster would only time out.
+    ///
+    /// # Errors
+    /// `Kind::Refused`.
+    pub fn require_admin(&self) -> Result<()> {
+        if self.resolved.profile != SANDBOX {
+            return Ok(());
+        }
+        Err(Error::refused("the sandbox's Kafka cluster has no admin calls")
+            .hint("topics are made there when they are first used"))
+    }
+
     /// A consumer without a group: for named partitions, metadata and watermarks.
     ///
     /// # Errors
@@ -84,7 +96,9 @@ impl Setup {
             .set("queued.max.messages.kbytes", QUEUE_KBYTES)
             // At the end of a partition a broker answers no later than this.
             .set("fetch.wait.max.ms", "100")
-            .set("topic.metadata.refresh.fast.interval.ms", "50");
+            .set("topic.metadata.refresh.fast.interval.ms", "50")
+            // A topic that is deleted meanwhile is missed soon.
+            .set("topic.metadata.propagation.max.ms", "3000");
         config
     }
 

@@ -52,7 +52,7 @@ impl Plan {
 
     /// The record that a message becomes.
     fn apply<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, String> {
-        let mut message = if self.convert { to_kafka(message)? } else { message };
+        let mut message = if self.convert { to_kafka(message) } else { message };
         if let Some(key) = &self.key {
             message.key = Field::borrowed(key);
         }

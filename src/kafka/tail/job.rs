@@ -85,6 +85,9 @@ impl Job {
             _ => self.flush(),
         };
         self.progress.clear();
+        if self.cx.shutdown.reason().is_some() {
+            self.cx.terminal.note(format!("read {}", self.records));
+        }
         let committed = self.reader.finish(self.cx.shutdown.drain_left());
         drop_within(self.reader, crate::kafka::CLOSE);
         let end = match (ended, flushed) {

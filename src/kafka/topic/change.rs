@@ -59,6 +59,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
 /// `Kind::Refused`: it exists, a bad name or setting, too few brokers.
 pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
+    setup.require_admin()?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, args.topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
     let admin = admin(&setup)?;
@@ -87,6 +88,7 @@ pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 /// `Kind::Refused` for one that is not there.
 pub async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
+    setup.require_admin()?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, args.topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
     let admin = admin(&setup)?;
@@ -106,7 +108,11 @@ fn outcome(verb: &str, topics: &[String], done: Vec<TopicResult>) -> Result<()> 
     let Some((name, code)) = done.into_iter().find_map(Result::err) else { return Ok(()) };
     let error = match code {
         Code::TopicAlreadyExists => Error::refused(format!("topic `{name}` exists already")),
-        Code::UnknownTopicOrPartition | Code::InvalidTopic => topic_error(&name, code),
+        // There is nothing to create here.
+        Code::UnknownTopicOrPartition => {
+            Error::refused(format!("there is no topic `{name}`")).hint("list what is there: `mscomm kafka topic list`")
+        }
+        Code::InvalidTopic => topic_error(&name, code),
         Code::InvalidReplicationFactor => Error::refused(format!("cannot {verb} topic `{name}`"))
             .because(words(code))
             .hint("there must be as many brokers as replicas"),
