@@ -1,6 +1,7 @@
 //! Builds the context and dispatches the command; the only place that writes an error to standard error.
 
 use std::ffi::OsString;
+use std::io::Write;
 
 use clap::Parser;
 
@@ -9,7 +10,7 @@ use crate::config::Source;
 use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::Terminal;
+use crate::output::{Terminal, escape_text};
 use crate::shutdown::Shutdown;
 use crate::{amqp, config, exit, grpc, kafka, sandbox};
 
@@ -19,7 +20,13 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(e) => {
             // Help into a closed pipe is no error.
-            let _ = e.print();
+            let typed = |arg: OsString| arg.to_string_lossy().chars().any(char::is_control);
+            let _ = if e.use_stderr() && std::env::args_os().any(typed) {
+                // What was typed is shown as part of the message.
+                std::io::stderr().write_all(escape_text(&e.render().to_string()).as_bytes())
+            } else {
+                e.print()
+            };
             return if e.use_stderr() { exit::code(Kind::Usage) } else { 0 };
         }
     };
@@ -60,9 +67,17 @@ fn with_runtime(global: Global, terminal: Terminal, work: impl AsyncFnOnce(&Cont
         .enable_all()
         .build()
         .map_err(|e| Error::io("cannot start", e))?;
+    // One of it, for as long as the process lives.
+    let on_wait: &'static _ = Box::leak(Box::new(move |error: &Error| {
+        terminal.note(format!("trying again until it works: {}", error.chain()))
+    }));
     let cx = Context {
         shutdown: Shutdown::install(global.timeout)?,
-        policy: Policy { connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT), wait: global.wait },
+        policy: Policy {
+            connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            wait: global.wait,
+            on_wait,
+        },
         terminal,
         source: source(&global),
     };

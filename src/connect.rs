@@ -12,12 +12,21 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(200);
 
 /// How a connection is tried.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Policy {
     /// The limit of one attempt.
     pub connect_timeout: Duration,
     /// `Some` keeps trying, `Some(Some(limit))` at most so long.
     pub wait: Option<Option<Duration>>,
+    /// Told once, when `wait` begins to try again.
+    pub on_wait: &'static (dyn Fn(&Error) + Sync),
+}
+
+impl std::fmt::Debug for Policy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Policy { connect_timeout, wait, on_wait: _ } = self;
+        f.debug_struct("Policy").field("connect_timeout", connect_timeout).field("wait", wait).finish_non_exhaustive()
+    }
 }
 
 impl Policy {
@@ -33,6 +42,7 @@ impl Policy {
         F: Future<Output = Result<T>>,
     {
         let started = Instant::now();
+        let mut told = false;
         loop {
             let limit = self.attempt_limit(started);
             let once =
@@ -51,6 +61,9 @@ impl Policy {
             {
                 let message = format!("no connection within --wait={}", humantime::format_duration(wait));
                 return Err(Error::new(Kind::Deadline, message).because(error));
+            }
+            if !std::mem::replace(&mut told, true) {
+                (self.on_wait)(&error);
             }
             shutdown
                 .or_stop(async {
@@ -83,7 +96,7 @@ mod tests {
     use super::*;
 
     fn policy(wait: Option<Option<Duration>>) -> Policy {
-        Policy { connect_timeout: Duration::from_secs(5), wait }
+        Policy { connect_timeout: Duration::from_secs(5), wait, on_wait: &|_| () }
     }
 
     async fn run(wait: Option<Option<Duration>>, kind: Kind, works_at: u32) -> (u32, Result<()>) {

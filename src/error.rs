@@ -126,7 +126,8 @@ impl Error {
         let mut text = self.message.clone();
         let mut next = self.source();
         while let Some(cause) = next {
-            let line = cause.to_string();
+            // Many causes are a peer's words, which must not look like lines of ours.
+            let line = cause.to_string().replace('\r', "\\r").replace('\n', "\\n");
             if !line.is_empty() && !text.contains(&line) {
                 if !text.is_empty() {
                     text.push_str(": ");

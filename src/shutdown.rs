@@ -10,11 +10,14 @@ use tokio::sync::watch;
 
 use crate::error::{Error, Kind, Result};
 
-/// How long work may take to settle what is in flight once it was asked to stop.
-pub const DRAIN: Duration = Duration::from_secs(5);
+/// How long work may take to settle what is in flight once a signal asked it to stop.
+const DRAIN: Duration = Duration::from_secs(5);
 
-/// Past this the process leaves even when a thread is stuck in a read or a write.
-const HARD_STOP: Duration = Duration::from_secs(8);
+/// The same once `--timeout` is over: whoever gave a limit gets the exit code within a second of it.
+const DRAIN_LATE: Duration = Duration::from_millis(600);
+
+/// So much later the process leaves, even when a thread is stuck in a read or a write.
+const STUCK: Duration = Duration::from_millis(350);
 
 /// Why the work was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +38,14 @@ impl Reason {
             2 => Some(Reason::Terminate),
             3 => Some(Reason::Timeout),
             _ => None,
+        }
+    }
+
+    /// How long settling may take.
+    fn drain(self) -> Duration {
+        match self {
+            Reason::Interrupt | Reason::Terminate => DRAIN,
+            Reason::Timeout => DRAIN_LATE,
         }
     }
 
@@ -108,8 +119,13 @@ impl Shutdown {
     /// A thread stuck in `read` or `write` (a stalled pipe) cannot drain: leave without it.
     fn arm_hard_stop(&self, reason: Reason) {
         let leave = move || {
-            std::thread::sleep(HARD_STOP);
-            std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+            std::thread::sleep(reason.drain() + STUCK);
+            let error = reason.error();
+            let text =
+                format!("error: {}, and a read or a write is stuck: left without settling the rest\n", error.chain());
+            // Nobody else will say it; and nobody is left to tell when standard error is stuck, too.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            std::process::exit(i32::from(crate::exit::code(error.kind())));
         };
         if spawn("hard-stop", leave).is_err() {
             std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
@@ -122,7 +138,8 @@ impl Shutdown {
     pub fn stop(&self, reason: Reason) -> bool {
         let first = self.state.reason.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if first {
-            *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + DRAIN);
+            *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(Instant::now() + reason.drain());
             self.state.changed.send_replace(());
         }
         first
@@ -172,7 +189,8 @@ impl Shutdown {
         self.state.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// How long settling may still take: [`DRAIN`], counted from when the work was asked to stop.
+    /// How long settling may still take, counted from when the work was asked to stop: seconds after a signal, less than one
+    /// after `--timeout`.
     pub fn drain_left(&self) -> Duration {
         let until = *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.map_or(DRAIN, |until| until.saturating_duration_since(Instant::now()))

@@ -93,7 +93,8 @@ impl Terminal {
     }
 
     fn line(&self, style: Style, label: &str, text: &str) {
-        let text = if self.stderr { escape_text(text) } else { text.into() };
+        // In a pipe, too: it ends in a log that somebody looks at in a terminal.
+        let text = escape_text(text);
         let line = match self.color_stderr {
             true => format!("{style}{label}:{style:#} {text}\n"),
             false => format!("{label}: {text}\n"),

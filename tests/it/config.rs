@@ -98,6 +98,20 @@ fn a_hanging_secret_command_is_given_up() {
 }
 
 #[test]
+fn a_deadline_covers_the_secret_too() {
+    let text = format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"cmd:sleep 600\"\n");
+    mscomm(&["--timeout", "300ms", "amqp", "get", "q"]).config(&text).run().fails(7).says(&["--timeout"]);
+}
+
+#[test]
+fn paths_start_at_the_file() {
+    let text = "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://127.0.0.1:1\"\nca=\"no-such-ca.pem\"\n";
+    let run = get().config(text);
+    let folder = run.config_path().parent().expect("a folder").display().to_string();
+    run.run().fails(5).says(&[&format!("{folder}/no-such-ca.pem")]);
+}
+
+#[test]
 fn good_secrets_get_as_far_as_the_network() {
     with("password = \"cmd:printf pw\"").fails(4);
     with("password = \"plain\"").fails(4);

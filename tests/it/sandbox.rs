@@ -43,6 +43,11 @@ fn what_it_does_not_serve_is_said() {
 }
 
 #[test]
+fn its_kafka_has_no_admin_calls_and_says_so_at_once() {
+    in_sandbox("mscomm kafka topic create t").fails(8).says(&["no admin calls", "first used"]);
+}
+
+#[test]
 fn signals_reach_the_command() {
     let line = "trap 'echo told; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
     let running = mscomm(&["sandbox", "--", "sh", "-c", line]).start();

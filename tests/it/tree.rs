@@ -72,10 +72,12 @@ fn usage_errors_are_2_and_say_what_is_allowed() {
         (&["-q", "-v", "profile", "list"], "cannot be used with"),
         (&["man", "nonsense"], "allowed"),
         (&["completions", "tcsh"], "possible values"),
+        (&["no\u{1b}[31msub"], "unrecognized subcommand"),
         (&["kafka", "tail", "t", "-o", "nonsense"], "allowed: pretty, raw, json"),
         (&["kafka", "tail", "t", "-o", "%x"], "unknown token `%x`"),
     ] {
-        mscomm(args).run().fails(2).says(&[says]);
+        let done = mscomm(args).run().fails(2).says(&[says]);
+        assert!(!done.stderr.contains('\u{1b}'), "{:?}", done.stderr);
     }
 }
 

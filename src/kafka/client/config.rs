@@ -118,12 +118,16 @@ impl Setup {
             config.set(*name, *value);
         }
         // Fewer acks than all are a choice against idempotence, also as a property.
-        let acks = self.extra("acks").or(self.extra("request.required.acks"));
-        if acks.is_some_and(|acks| !matches!(acks, "all" | "-1")) {
+        if self.acks().is_some_and(|acks| !matches!(acks, "all" | "-1")) {
             config.set("enable.idempotence", "false");
         }
         self.apply_extra(&mut config);
         config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
+    }
+
+    /// The property `acks` of the user, under either of its names: stronger than a flag.
+    pub fn acks(&self) -> Option<&str> {
+        self.extra("acks").or(self.extra("request.required.acks"))
     }
 
     /// The configuration for an admin client, and its context.

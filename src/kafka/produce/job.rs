@@ -35,8 +35,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// `limit` says what the largest record is.
-    pub fn new(args: &Args, limit: String) -> Plan {
+    /// `limit` says what the largest record is, `acks` how many replicas have to answer.
+    pub fn new(args: &Args, limit: String, acks: Option<&str>) -> Plan {
         Plan {
             key: args.message_key.clone().map(String::into_bytes),
             headers: super::kafka_headers(&args.headers),
@@ -45,7 +45,7 @@ impl Plan {
             timestamp: args.timestamp,
             empty_as_null: args.empty_as_null,
             convert: args.records.input == Some(Mode::Json),
-            confirms: args.acks.as_deref() != Some("0"),
+            confirms: acks != Some("0"),
             limit,
         }
     }
@@ -237,7 +237,7 @@ impl Job {
         let failed = failed.len();
         match self.plan.confirms {
             true => format!("sent {sent}, confirmed {confirmed}, failed {failed}, unknown {unknown}"),
-            false => format!("sent {sent}, failed {failed}; --acks 0 asks for no confirmation"),
+            false => format!("sent {sent}, failed {failed}; acks=0 asks for no confirmation"),
         }
     }
 }

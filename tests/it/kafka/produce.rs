@@ -91,8 +91,10 @@ fn acks_and_codecs() {
     for flags in [&["--acks", "1"][..], &["--acks", "0"], &["-X", "acks=1"], &["--compression", "gzip"]] {
         produce(&topic, "x\n", flags).ok();
     }
-    produce(&topic, "x\n", &["--acks", "0"]).ok().says(&["asks for no confirmation"]);
-    eventually("five records", || (read(&topic, &[]).lines().len() == 5).then_some(()));
+    for flags in [["--acks", "0"], ["-X", "acks=0"], ["-X", "request.required.acks=0"]] {
+        produce(&topic, "x\n", &flags).ok().says(&["acks=0 asks for no confirmation"]);
+    }
+    eventually("seven records", || (read(&topic, &[]).lines().len() == 7).then_some(()));
 }
 
 #[test]

@@ -147,6 +147,20 @@ fn the_output_decides_how_it_ends() {
 }
 
 /// The tokens are kcat's, so its output is the measure.
+/// The output takes nothing more, so that nothing can be drained: it still ends in time, and says why.
+#[test]
+fn a_deadline_holds_with_a_stuck_output() {
+    let topic = topic(&[]);
+    produce(&topic, numbers(1, 100_000), &[]).ok();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut run = kafka(&["--timeout", "1s", "tail", &topic, "--from", "begin"]);
+    run.command.stdout(writer);
+    let started = std::time::Instant::now();
+    run.run_with_own_stdout().exits(7).says(&["--timeout passed", "stuck"]);
+    assert!(started.elapsed() < std::time::Duration::from_secs(8), "{:?}", started.elapsed());
+    drop(reader);
+}
+
 #[test]
 fn format_strings_are_kcats() {
     let topic = topic(&[]);
