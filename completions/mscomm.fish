@@ -166,7 +166,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 raw\t'All of it is one message'
 json\t'A stream of JSON envelopes'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'name: value\'. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'trace: 42\' or trace=42. May be repeated' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l header-json -d 'Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l content-type -d 'MIME type of the body' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l content-encoding -d 'MIME encoding of the body' -r
@@ -391,7 +391,7 @@ json\t'A stream of JSON envelopes'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s k -l message-key -d 'Key of every record; it wins over an envelope\'s' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s K -l key-delimiter -d 'What separates the key from the value in each record: split at the first one, no key without one' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s H -l header -d 'Header of every record, behind an envelope\'s own. May be repeated, also with the same name' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s H -l header -d 'Header of every record, as trace=42 or \'trace: 42\', behind an envelope\'s own. May be repeated, also with the same name' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l partition -d 'Partition of every record, instead of the one that its key decides' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l timestamp -d 'Timestamp of every record: RFC 3339 or ms since 1970; it wins over an envelope\'s' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l compression -d 'Compression' -r -f -a "none\t''

@@ -27,7 +27,7 @@ pub struct Args {
     /// What separates the key from the value in each record: split at the first one, no key without one
     #[arg(short = 'K', long, value_name = "TEXT", value_parser = values::delimiter, conflicts_with = "message_key")]
     key_delimiter: Option<Delimiter>,
-    /// Header of every record, behind an envelope's own. May be repeated, also with the same name
+    /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     /// Partition of every record, instead of the one that its key decides

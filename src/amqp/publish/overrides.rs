@@ -14,7 +14,7 @@ use crate::values;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Message")]
 pub struct PropertyArgs {
-    /// Header with a string, as 'name: value'. May be repeated
+    /// Header with a string, as 'trace: 42' or trace=42. May be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
     headers: Vec<(ShortString, String)>,
     /// Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope
