@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{IsTerminal, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -107,9 +108,25 @@ pub fn is_reference(value: &str) -> bool {
     matches!(Reference::split(value), Some(r) if !matches!(r, Reference::Literal(_)))
 }
 
-/// True when every `${…}`-free part of the value is empty: nothing secret stands in the text itself.
-pub fn is_interpolation_only(value: &str) -> bool {
-    value.starts_with("${") && value.ends_with('}') && value.matches("${").count() == 1
+/// The parts of a value that stand in the text itself, as ranges of bytes: all but its `${…}` references.
+///
+/// What only looks like a reference, an unknown one or `${literal:…}`, is text.
+pub fn outside_references(value: &str) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(found) = value[at..].find("${") {
+        let start = at + found;
+        at = start + 2;
+        let escaped = value[from..start].ends_with('$');
+        let end = value[at..].find('}').map(|length| at + length);
+        if let Some(end) = end.filter(|end| !escaped && is_reference(&value[at..*end])) {
+            parts.push(from..start);
+            (from, at) = (end + 1, end + 1);
+        }
+    }
+    parts.push(from..value.len());
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 /// Reads a secret key's value: a reference to where it is kept, or the secret itself.
@@ -124,7 +141,11 @@ pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
         let name = scheme.starts_with(|c: char| c.is_ascii_lowercase())
             && scheme.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
         if name {
-            return Err(Error::config(format!("unknown secret scheme `{scheme}:`")).hint(format!("write {SCHEMES}")));
+            // The word may be the beginning of the password itself.
+            return Err(Error::config(
+                "unknown secret scheme: the value begins with a word and a colon, which is none of the known ones",
+            )
+            .hint(format!("write {SCHEMES}")));
         }
     }
     Ok(Secret(value.to_owned()))
@@ -150,7 +171,7 @@ pub fn interpolate(value: &str, place: Place<'_>) -> Result<String> {
             Error::config("`${` without its `}`").hint("write ${env:NAME}, or $${ for the characters themselves")
         })?;
         let reference = Reference::split(&inner[..end]).ok_or_else(|| {
-            Error::config(format!("unknown reference `${{{}}}`", &inner[..end]))
+            Error::config("unknown reference in `${…}`")
                 .hint("write ${env:NAME}, ${file:PATH} or ${cmd:COMMAND}, or $${ for the characters themselves")
         })?;
         out.push_str(&reference.read(place)?);
@@ -290,7 +311,8 @@ mod tests {
         assert_eq!(get("pw"), "pw");
         assert_eq!(get("literal:env:X"), "env:X");
         assert_eq!(get("cmd:printf 'a b'"), "a b");
-        assert!(fails("vault:x").contains("unknown secret scheme `vault:`"));
+        assert!(fails("vault:x").contains("unknown secret scheme"));
+        assert!(!fails("hunter2:secretpart").contains("hunter2"));
         assert!(fails("env:MSCOMM_NOT_SET_ANYWHERE").contains("is not set"));
         assert!(fails("cmd:false").contains("failed"));
         assert!(fails("cmd:true").contains("gave nothing"));
@@ -306,6 +328,20 @@ mod tests {
         assert_eq!(interpolate("Bearer ${cmd:echo x}!", FILE).expect("text"), "Bearer x!");
         assert_eq!(interpolate("$${env:X}", FILE).expect("text"), "${env:X}");
         assert!(interpolate("${env:X", FILE).is_err());
-        assert!(interpolate("${nope:X}", FILE).is_err());
+        let unknown = interpolate("${nope:X}", FILE).expect_err("unknown").chain();
+        assert!(!unknown.contains("nope"), "{unknown}");
+    }
+
+    #[test]
+    fn what_stands_in_the_text_itself() {
+        let outside = |text: &str| -> Vec<String> {
+            outside_references(text).into_iter().map(|part| text[part].to_owned()).collect()
+        };
+        assert_eq!(outside("${env:X}${file:y}"), Vec::<String>::new());
+        assert_eq!(outside("Bearer ${env:X}"), ["Bearer "]);
+        assert_eq!(outside("${env:X}hunter2}"), ["hunter2}"]);
+        for text in ["", "plain", "${literal:pw}", "${pw}", "$${env:X}", "${env:X"] {
+            assert_eq!(outside(text).concat(), text);
+        }
     }
 }

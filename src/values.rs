@@ -19,14 +19,32 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|e| format!("{e}; {FIX}"))
 }
 
-/// Where the password stands in `scheme://user:password@host`, as a range of bytes.
+/// True for what can stand before `://`: a word, so that a password with these characters in it is not taken for one.
+pub fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'))
+}
+
+/// Where the password stands in `user:password@host`, with a scheme or without, as a range of bytes.
+///
+/// A password with an unescaped `/`, `?`, `#`, `,` or `@` ends the authority early for every parser; it is a password
+/// still. So all between the first colon and the last `@` counts, even where it could be read otherwise.
 pub fn url_password(text: &str) -> Option<Range<usize>> {
-    let authority_at = text.find("://")? + 3;
-    let authority = &text[authority_at..];
-    let authority = &authority[..authority.find(['/', '?', '#']).unwrap_or(authority.len())];
-    let user_info = &authority[..authority.rfind('@')?];
-    let colon = user_info.find(':')?;
-    Some(authority_at + colon + 1..authority_at + user_info.len())
+    if text.starts_with("unix:/") {
+        return None;
+    }
+    let start = match text.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => scheme.len() + 3,
+        _ => 0,
+    };
+    let end = start + text[start..].rfind('@')?;
+    // A colon inside of a reference, as in `${env:NAME}`, separates nothing.
+    let outside = crate::secret::outside_references(text);
+    let colon = text[start..end]
+        .match_indices(':')
+        .map(|(at, _)| start + at)
+        .find(|at| outside.iter().any(|range| range.contains(at)))?;
+    Some(colon + 1..end)
 }
 
 /// The text with the password of its URL masked, for messages.
@@ -140,7 +158,19 @@ mod tests {
     fn passwords_in_urls() {
         assert_eq!(without_password("amqp://u:p@h/v"), "amqp://u:********@h/v");
         assert_eq!(without_password("amqp://u:p@q:r@h"), "amqp://u:********@h");
-        assert_eq!(without_password("amqp://u@h:5672/x:y@z"), "amqp://u@h:5672/x:y@z");
+        for secret in ["SE/CRET", "SE?CRET", "SE#CRET", "SE@CRET", "SE:CRET", "SE,CRET", "SE://CRET", "a${CRET"] {
+            for (before, behind) in
+                [("amqp://u:", "@h/v"), ("u:", "@h:9092"), ("SASL_SSL://u:", "@h:1,k:2"), ("unix:", "@h")]
+            {
+                let masked = format!("{before}********{behind}");
+                assert_eq!(without_password(&format!("{before}{secret}{behind}")), masked);
+            }
+        }
+        for none in ["amqp://u@h:5672/v", "unix:/run/a:b@c", "amqp://${env:U}@h", "k1:9092,k2:9092"] {
+            assert_eq!(url_password(none), None, "{none}");
+        }
+        let text = "amqp://${env:U}:${env:P}@h";
+        assert_eq!(url_password(text).map(|p| &text[p]), Some("${env:P}"));
         assert_eq!(without_password("localhost:9092"), "localhost:9092");
     }
 

@@ -11,6 +11,7 @@ use url::Host;
 use super::settings::Mechanism;
 use crate::error::nearest;
 use crate::secret::Secret;
+use crate::values::is_scheme;
 
 /// What a URI says; what it does not say is `None`.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -75,6 +76,17 @@ pub fn parse(text: &str) -> Result<Uri, Problem> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return problem("the server has no scheme", EXAMPLE);
     };
+    if !is_scheme(scheme) {
+        return problem("the server has no scheme", EXAMPLE);
+    }
+    // Before anything is named in an error: what a `/` in the password cut off would be taken for host and path.
+    if rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@')) {
+        return problem(
+            "the URI holds a `/`, `?` or `#` before its last `@`",
+            "percent-encode them in a user name or password: `/` as %2F, `?` as %3F, `#` as %23; and an `@` behind the \
+             host as %40",
+        );
+    }
     let tls = match scheme.to_ascii_lowercase().as_str() {
         "amqp" => false,
         "amqps" => true,
@@ -313,6 +325,7 @@ mod tests {
             ("amqp://h/a/b", "holds a `/`"),
             ("amqp://h h", "space"),
             ("amqp://u:p#x@h", "`#`"),
+            ("amqp://h/v#x", "`#`"),
             ("amqp://h?heartbeats=1", "unknown parameter `heartbeats`"),
             ("amqp://h?heartbeat=x", "heartbeat=x"),
             ("amqp://h?heartbeat=70000", "heartbeat=70000"),
@@ -322,6 +335,12 @@ mod tests {
         ] {
             let problem = parse(text).expect_err(text);
             assert!(problem.message.contains(says), "{text}: {problem:?}");
+        }
+        for password in ["SE/CRET", "SE?CRET", "SE#CRET", "SE/CR@ET", "SE://CRET", "1/SECRET", "SE CRET"] {
+            for text in [format!("amqp://u:{password}@h/"), format!("u:{password}@h"), format!("u:{password}://h")] {
+                let Problem { message, fix } = parse(&text).expect_err(&text);
+                assert!(!format!("{message}{fix}").contains("SE"), "{text}: {message}; {fix}");
+            }
         }
     }
 }

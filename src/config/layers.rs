@@ -276,7 +276,17 @@ pub fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
 
 /// Looks up the references in a value.
 fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Option<Instant>) -> Result<Value> {
-    let Value::String(text) = &entry.value else { return Ok(entry.value.clone()) };
+    let text = match &entry.value {
+        Value::String(text) => text,
+        Value::Array(items) => {
+            let each = items.iter().map(|item| {
+                let entry = Entry { value: item.clone(), ..entry.clone() };
+                look_up(&entry, info, file, deadline)
+            });
+            return each.collect::<Result<_>>().map(Value::Array);
+        }
+        other => return Ok(other.clone()),
+    };
     let what = format!("{}.{}", info.name, entry.key);
     let from_file = file.filter(|_| matches!(entry.origin, Origin::Profile { .. }));
     let base = from_file.and_then(|f| f.path.parent());
@@ -285,7 +295,7 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Opt
         if text.starts_with("cmd:") && secret_key || text.contains("${cmd:") {
             file.require_own(&what)?;
         }
-        if shows_secret(info, &entry.key, text) {
+        if shows_secret(info, &entry.key, text, true) {
             file.require_private(&what)?;
         }
     }
@@ -306,21 +316,49 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Opt
     }
 }
 
-/// True when a secret stands in the text of the value itself.
-fn shows_secret(info: &SectionInfo, key: &str, text: &str) -> bool {
+/// What may stand before the reference in a header without being a part of the secret.
+const AUTH_SCHEMES: &[&str] = &["basic", "bearer", "token", "apikey", "dpop", "negotiate"];
+
+/// True when a secret stands in the text of the value itself; what does is masked, and refused in a file that others
+/// can read.
+///
+/// A secret key's value is none when it is a reference as a whole, or consists of `${…}` references (`in_file`: only
+/// there are these looked up), in a header behind the name of an authentication scheme.
+fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: bool) -> bool {
+    let outside = match in_file {
+        true => secret::outside_references(text),
+        false => std::iter::once(0..text.len()).filter(|whole| !whole.is_empty()).collect(),
+    };
     if info.is_secret(key) {
-        return !secret::is_reference(text) && !text.contains("${");
+        let interpolated = in_file && text.contains("${");
+        if info.secrets.contains(&key) && !interpolated && secret::is_reference(text) {
+            return false;
+        }
+        return match outside.as_slice() {
+            [] => false,
+            [scheme] if key.starts_with("headers.") && scheme.start == 0 && scheme.end < text.len() => {
+                !AUTH_SCHEMES.contains(&text[scheme.clone()].trim_end().to_lowercase().as_str())
+            }
+            _ => true,
+        };
     }
-    key == "server" && crate::values::url_password(text).is_some_and(|p| !secret::is_interpolation_only(&text[p]))
+    let password = crate::values::url_password(text).filter(|_| key == "server");
+    password
+        .is_some_and(|password| outside.iter().any(|part| part.start.max(password.start) < part.end.min(password.end)))
 }
 
 /// How a value may be shown: secrets masked, references as they are.
 pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
+    let in_file = matches!(entry.origin, Origin::Profile { .. });
     let text = match &entry.value {
         Value::String(text) => text.clone(),
+        Value::Array(items) => {
+            let items = items.iter().map(|item| shown(info, &Entry { value: item.clone(), ..entry.clone() }));
+            return Value::from_iter(items).to_string();
+        }
         other => other.to_string(),
     };
-    if !shows_secret(info, &entry.key, &text) {
+    if !shows_secret(info, &entry.key, &text, in_file) {
         return text;
     }
     match crate::values::url_password(&text).filter(|_| entry.key == "server") {

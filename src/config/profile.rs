@@ -256,6 +256,10 @@ impl Walk<'_> {
             .ok_or_else(|| self.file.error(span.clone(), format!("`{what}` must be a single value")))?;
         // A reference is looked up only when the protocol is used; any text may come out of it.
         let open = value.as_str().is_some_and(|v| v.contains("${"));
+        if !open && self.info.secrets.contains(&key.as_str()) && !value.is_string() {
+            // The deserialiser's own words would hold the value.
+            return Err(self.file.error(span, format!("`{what}` must be a string, in quotes")));
+        }
         if !open {
             (self.info.accepts)(&key, &value).map_err(|e| self.file.error(span.clone(), format!("`{what}`: {e}")))?;
         }

@@ -74,12 +74,30 @@ impl SectionInfo {
         }
     }
 
-    /// True when the key holds a secret: declared so, or named so inside a map (headers, librdkafka properties).
+    /// True when the key holds a secret: declared so, any header (no list knows the names under which servers take
+    /// their tokens), or a librdkafka property that is named so. One rule for both: what is a secret is masked, and
+    /// refused in a file that others can read unless it is a reference.
     pub fn is_secret(&self, key: &str) -> bool {
-        const WORDS: &[&str] =
-            &["password", "secret", "token", "authorization", "cookie", "api-key", "apikey", "credential", "jaas"];
-        let lower = key.to_lowercase();
-        self.secrets.contains(&key) || WORDS.iter().any(|word| lower.contains(word))
+        /// In doubt secret; `key` and `pem` are the private keys themselves, their `….location` only a path.
+        const WORDS: &[&str] = &[
+            "password",
+            "passphrase",
+            "secret",
+            "token",
+            "auth",
+            "cookie",
+            "key",
+            "pem",
+            "credential",
+            "jaas",
+            "session",
+        ];
+        let Some((map, name)) = key.split_once('.').filter(|(map, _)| self.keys.get(*map) == Some(&KeyKind::Map))
+        else {
+            return self.secrets.contains(&key);
+        };
+        let name = name.to_lowercase();
+        map == "headers" || !name.ends_with(".location") && WORDS.iter().any(|word| name.contains(word))
     }
 
     /// The environment variable of a key.

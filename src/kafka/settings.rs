@@ -170,6 +170,15 @@ impl fmt::Display for Broker {
 /// What is wrong with it, and the fix.
 pub fn brokers(list: &str) -> Result<Vec<Broker>, (String, String)> {
     let form = || "write host:port, several separated by commas, as k1:9092,k2:9092".to_owned();
+    // Before anything is named in an error: a comma in a password would make an entry of each half.
+    if list.contains('@') {
+        return Err((
+            "credentials do not belong into the list of brokers".to_owned(),
+            "use --username NAME, --password env:NAME and --sasl-mechanism (in a profile: kafka.sasl); and only host:port \
+             here"
+                .to_owned(),
+        ));
+    }
     list.split(',').map(|entry| broker(entry.trim(), list).map_err(|(m, h)| (m, h.unwrap_or_else(form)))).collect()
 }
 
@@ -247,6 +256,10 @@ mod tests {
         ] {
             let (message, hint) = brokers(text).expect_err(text);
             assert!(message.contains(says) && !hint.is_empty(), "{text}: {message}");
+        }
+        for text in ["u:SECRET@h:9092", "k:1,u:SECRET@h", "u:SEC,RET@h", "SASL_SSL://u:SECRET@h", "u:SEC://RET@h"] {
+            let (message, hint) = brokers(text).expect_err(text);
+            assert!(message.contains("credentials") && !format!("{message}{hint}").contains("SEC"), "{text}");
         }
     }
 }

@@ -81,7 +81,7 @@ fn secrets_that_lead_nowhere_are_3() {
         ("cmd:sh -c 'echo why >&2; exit 3'", "why"),
         ("cmd:true", "gave nothing"),
         ("cmd:printf 'a\\\\nb'", "gave several lines"),
-        ("vault:secret/mq", "unknown secret scheme `vault:`"),
+        ("vault:secret/mq", "unknown secret scheme"),
         ("${vault:secret/mq}", "unknown reference"),
         ("prompt:", "no terminal"),
     ] {
@@ -207,8 +207,69 @@ fn secrets_are_never_shown() {
         );
     }
     let lines = mscomm(&["profile", "show"]).config(text).run().ok().lines();
-    assert!(lines.iter().any(|l| l.starts_with("grpc.headers.trace\ton\t")), "{lines:?}");
+    assert!(lines.iter().any(|l| l.starts_with("grpc.headers.trace\t********\t")), "{lines:?}");
+    assert!(lines.iter().any(|l| l.starts_with("kafka.extra.client.id\tx\t")), "{lines:?}");
     assert!(lines.iter().any(|l| l.starts_with("amqp.server\tamqp://app:********@127.0.0.1:1/v\t")), "{lines:?}");
+}
+
+#[test]
+fn what_holds_a_secret_is_masked_and_refused_where_others_can_read_it() {
+    for (section, value, key) in [
+        ("grpc", "server=\"h:1\"\nheaders={\"x-auth\"=\"hunter2\"}", "headers.x-auth"),
+        ("grpc", "server=\"h:1\"\nheaders={\"x-session\"=[\"hunter2\",\"a\"]}", "headers.x-session"),
+        ("grpc", "server=\"h:1\"\nheaders={\"a\"=\"Bearer ${env:HOME}hunter2\"}", "headers.a"),
+        ("kafka", "server=\"h:1\"\nextra={\"ssl.key.pem\"=\"hunter2\"}", "extra.ssl.key.pem"),
+        ("kafka", "server=\"h:1\"\nextra={\"sasl.oauthbearer.config\"=\"hunter2\"}", "extra.sasl.oauthbearer.config"),
+        ("amqp", "server=\"amqp://h\"\nusername=\"u\"\npassword=\"${env:HOME}hunter2}\"", "password"),
+        ("amqp", "server=\"amqp://h\"\nusername=\"u\"\npassword=\"hunter2${env:HOME}\"", "password"),
+        ("amqp", "server=\"amqp://u:hun/ter2@h\"", "server"),
+        ("amqp", "server=\"amqp://u:hunter2${env:HOME}@h\"", "server"),
+        ("kafka", "server=\"user:hunter2@h:9092,k:1\"", "server"),
+    ] {
+        let text = format!("default=\"p\"\n[profiles.p.{section}]\n{value}\n");
+        for verb in ["show", "list"] {
+            let shown = mscomm(&["profile", verb]).config(&text).run().ok().text().to_owned();
+            assert!(!shown.contains("hunter2") && !shown.contains("ter2"), "{verb}: {shown}");
+            assert!(verb == "list" || shown.contains("********"), "{shown}");
+        }
+        let args: &[&str] = match section {
+            "grpc" => &["grpc", "list"],
+            "amqp" => &["amqp", "get", "q"],
+            _ => &["kafka", "topic", "list"],
+        };
+        let run = mscomm(args).config(&text);
+        chmod(&run.config_path(), 0o644);
+        let done = run.run().fails(3).says(&["chmod 600", &format!("{section}.{key}")]);
+        assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+    }
+    // References only say where a secret is.
+    let text =
+        "default=\"p\"\n[profiles.p.grpc]\nserver=\"127.0.0.1:1\"\nheaders={a=\"Bearer ${env:T}\",b=[\"${env:T}\"]}\n";
+    let lines = mscomm(&["profile", "show"]).config(text).run().ok().lines();
+    assert!(lines.iter().any(|l| l.starts_with("grpc.headers.a\tBearer ${env:T}\t")), "{lines:?}");
+    let run = mscomm(&["grpc", "list"]).config(text).env("T", "t");
+    chmod(&run.config_path(), 0o644);
+    run.run().fails(4);
+}
+
+#[test]
+fn errors_never_hold_a_secret() {
+    for (args, code) in [
+        (&["amqp", "get", "q", "-s", "amqp://u:SEC/RET@h/"][..], 2),
+        (&["amqp", "get", "q", "-s", "amqp://u:SEC?RET@h/"], 2),
+        (&["amqp", "get", "q", "-s", "u:SECRET@h"], 2),
+        (&["grpc", "list", "-s", "http://user:SEC/RET@h:9092"], 2),
+        (&["grpc", "list", "-s", "user:SECRET@h:9092"], 2),
+        (&["kafka", "tail", "t", "-s", "user:SECRET@h:9092"], 2),
+        (&["kafka", "tail", "t", "-s", "SASL_SSL://user:SECRET@h:9092"], 2),
+    ] {
+        let done = mscomm(args).run().fails(code).says(&["hint: "]);
+        assert!(!done.stderr.contains("SEC") && !done.stderr.contains("RET"), "{args:?}: {}", done.stderr);
+    }
+    for password in ["\"hunter2:secretpart\"", "\"${hunter2}\"", "\"hunter2${\"", "hunter2", "['hunter2']", "4711"] {
+        let done = with(&format!("password = {password}")).fails(3);
+        assert!(!done.stderr.contains("hunter2") && !done.stderr.contains("4711"), "{}", done.stderr);
+    }
 }
 
 /// Runs a `profile` verb on a file.

@@ -84,7 +84,8 @@ impl Target {
         };
         let authority = settings.authority.as_ref().unwrap_or(&default_authority);
         let authority = authority.parse().ok().filter(|a: &Authority| !a.as_str().contains('@')).ok_or_else(|| {
-            resolved.fault(&["authority"], format!("`{authority}` is no authority")).hint("write a host, or host:port")
+            let shown = crate::values::without_password(authority);
+            resolved.fault(&["authority"], format!("`{shown}` is no authority")).hint("write a host, or host:port")
         })?;
         let server_name = settings.tls.server_name.clone().unwrap_or(host);
         Ok(Target { address: parsed.address, tls, server_name, authority, prefix: parsed.prefix })
@@ -99,6 +100,14 @@ fn parse(text: &str) -> Result<Parsed, String> {
             return Err("`unix:` without a path".to_owned());
         }
         return Ok(Parsed { address: Address::Unix(PathBuf::from(path)), tls: None, prefix: String::new() });
+    }
+    // Before anything is named in an error: with a `/` in it a password would be taken for host and path.
+    if text.contains('@') {
+        return Err(
+            "a gRPC address has no user or password; pass them as metadata with -H (and write an `@` of the path \
+                    as %40)"
+                .to_owned(),
+        );
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let address = host_port(text, None)?;
@@ -119,9 +128,6 @@ fn parse(text: &str) -> Result<Parsed, String> {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    if authority.contains('@') {
-        return Err("a gRPC address has no user or password; pass them as metadata with -H".to_owned());
-    }
     let prefix = path.trim_end_matches('/');
     if !prefix.is_empty() && (prefix.contains(['?', '#']) || prefix.parse::<PathAndQuery>().is_err()) {
         return Err(format!("`{path}` is no path"));
@@ -225,6 +231,10 @@ mod tests {
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(why), "{text}: {error}");
+        }
+        for text in ["user:SECRET@h:1", "http://user:SEC/RET@h:1", "SEC://RET@h", "http://user:1/SECRET@h:2"] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains("metadata") && !error.contains("SEC"), "{text}: {error}");
         }
     }
 
