@@ -4,16 +4,21 @@ use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use toml_edit::{Document, DocumentMut, Item};
 
 use crate::error::{Error, Result, nearest};
+use crate::secret::read_within;
 
 /// The schema that this version writes and reads.
 const VERSION: i64 = 1;
 
+/// The most bytes that are taken for a configuration.
+const SIZE_LIMIT: usize = 16 << 20;
+
 /// The configuration file as it was read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct File {
     /// Where it is.
     pub path: PathBuf,
@@ -26,11 +31,11 @@ pub struct File {
 }
 
 impl File {
-    /// Reads the file; `None` when it is not there and was not named.
+    /// Reads the file, a pipe until the deadline; `None` when it is not there and was not named.
     ///
     /// # Errors
     /// `Kind::Config`: missing although named, unreadable, a folder, not UTF-8, bad TOML, an unknown top-level key.
-    pub fn load(path: &Path, named: bool) -> Result<Option<File>> {
+    pub fn load(path: &Path, named: bool, deadline: Option<Instant>) -> Result<Option<File>> {
         let shown = path.display();
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -45,10 +50,10 @@ impl File {
             return Err(Error::config(format!("the configuration file {shown} is a folder"))
                 .hint(format!("name a file, for example {}", path.join("config.toml").display())));
         }
-        let bytes = std::fs::read(path).map_err(|e| {
+        let bytes = read_within(path, SIZE_LIMIT, deadline).map_err(|e| {
             Error::config(format!("cannot read the configuration file {shown}"))
                 .because(e)
-                .hint("make it readable by you: chmod 600")
+                .hint("name a file that you can read with --config or MSCOMM_CONFIG")
         })?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;

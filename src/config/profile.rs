@@ -29,7 +29,7 @@ impl Chosen {
     /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
     pub fn load(source: &Source) -> Result<Chosen> {
         let (path, named) = source.path()?;
-        let file = File::load(&path, named)?;
+        let file = File::load(&path, named, source.deadline)?;
         let asked = source.asked()?;
         Chosen::find(&path, file, asked)
     }
@@ -39,9 +39,17 @@ impl Chosen {
     /// # Errors
     /// As [`Chosen::load`].
     pub fn named(source: &Source, name: &str) -> Result<Chosen> {
-        super::validate_name(name)?;
         let (path, named) = source.path()?;
-        Chosen::find(&path, File::load(&path, named)?, Some((name.to_owned(), "name")))
+        Chosen::of(&path, File::load(&path, named, source.deadline)?, name)
+    }
+
+    /// A profile by its name, in a file that was read: from a pipe that works only once.
+    ///
+    /// # Errors
+    /// As [`Chosen::load`].
+    pub fn of(path: &Path, file: Option<File>, name: &str) -> Result<Chosen> {
+        super::validate_name(name)?;
+        Chosen::find(path, file, Some((name.to_owned(), "name")))
     }
 
     fn find(path: &Path, file: Option<File>, asked: Option<(String, &str)>) -> Result<Chosen> {

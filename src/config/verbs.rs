@@ -124,13 +124,13 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
 
 fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<()> {
     let (path, named) = source.path()?;
-    let file = File::load(&path, named)?;
+    let file = File::load(&path, named, source.deadline)?;
     let mut table = Table::new(&["name", "default", "extends", "grpc", "amqp", "kafka"]);
     let default = file.as_ref().and_then(File::default_profile).unwrap_or(LOCAL).to_owned();
     let names: Vec<&str> = file.as_ref().map(profile_names).unwrap_or_default();
     let built_in = Some(LOCAL).filter(|local| !names.contains(local));
     for name in names.iter().copied().chain(built_in) {
-        let chosen = Chosen::named(source, name)?;
+        let chosen = Chosen::of(&path, file.clone(), name)?;
         let extends = file.as_ref().map(|f| profile_table(f, name)).transpose()?.flatten();
         let extends = extends.and_then(|t| t.get("extends")).and_then(Item::as_str).map(str::to_owned);
         let mut row = vec![json!(name), json!(name == default), json!(extends)];
@@ -198,7 +198,7 @@ fn change(source: &Source, apply: impl FnOnce(&Path, &mut DocumentMut, &[&str]) 
     // A file that was named and is not there yet is made: that is what `add` is for.
     let (path, _) = source.path()?;
     let _lock = file::lock(&path)?;
-    let file = File::load(&path, false)?;
+    let file = File::load(&path, false, source.deadline)?;
     let mut document = file.as_ref().map(|f| f.document.clone().into_mut()).unwrap_or_default();
     let names = file.as_ref().map(profile_names).unwrap_or_default();
     let changed = apply(&path, &mut document, &names)?;

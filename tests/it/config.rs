@@ -112,6 +112,47 @@ fn paths_start_at_the_file() {
 }
 
 #[test]
+fn a_secret_command_that_leaves_something_behind_holds_up_nobody() {
+    // What is left holds the pipes longer than the whole command may take.
+    let left = get().config(&format!(
+        "default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"cmd:sh -c 'sleep 20 & echo pw'\"\n"
+    ));
+    let started = std::time::Instant::now();
+    left.run().fails(4);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[test]
+fn files_without_an_end_are_given_up() {
+    with("password = \"file:/dev/zero\"").fails(3).says(&["more than 65536 bytes"]);
+    with("password = \"cmd:head -c 70000 /dev/zero\"").fails(3).says(&["printed more than a secret"]);
+    mscomm(&["--config", "/dev/zero", "profile", "list"]).run().fails(3).says(&["more than 16777216 bytes"]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let path = pipe.to_str().expect("UTF-8");
+    let password = format!("file:{path}");
+    for args in [
+        &["--timeout", "300ms", "--config", path, "profile", "list"][..],
+        &["--timeout", "300ms", "amqp", "get", "q", "-s", REFUSING, "--password", &password],
+    ] {
+        let done = mscomm(args).run();
+        assert!([3, 7].contains(&done.code), "{}: {}", done.code, done.stderr);
+    }
+    // A pipe that someone writes is a file like any other.
+    let run = mscomm(&["amqp", "get", "q", "-s", REFUSING, "--password", "file:/dev/stdin"]);
+    run.stdin("pw\n").run().fails(4);
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, "[profiles.from-a-pipe]\n")
+    });
+    let list = mscomm(&["--config", path, "profile", "list"]).run().ok();
+    assert!(list.text().contains("from-a-pipe"), "{}", list.text());
+    writer.join().expect("ends").expect("writes");
+}
+
+#[test]
 fn good_secrets_get_as_far_as_the_network() {
     with("password = \"cmd:printf pw\"").fails(4);
     with("password = \"plain\"").fails(4);

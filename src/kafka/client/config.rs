@@ -94,6 +94,8 @@ impl Setup {
             // An offset that is gone is an error, never a silent jump.
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", QUEUE_KBYTES)
+            // A full queue is empty again in milliseconds, not after the second that fetching would pause.
+            .set("fetch.queue.backoff.ms", "10")
             // At the end of a partition a broker answers no later than this.
             .set("fetch.wait.max.ms", "100")
             .set("topic.metadata.refresh.fast.interval.ms", "50")

@@ -1,7 +1,9 @@
 //! Secrets: a string that never prints itself, and the references that say where a secret is kept.
 
+mod reading;
+
 use std::fmt;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -10,13 +12,16 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use reading::read_within;
+use reading::{READ_LIMIT, Reading, closed};
+
 use crate::error::{Error, Result};
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "********";
 
-/// How long a `cmd:` may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(10);
+/// The most bytes that are taken for a secret.
+const SIZE_LIMIT: usize = 64 * 1024;
 
 /// The references that [`resolve`] knows.
 const SCHEMES: &str =
@@ -66,7 +71,7 @@ pub struct Place<'a> {
     pub base: Option<&'a Path>,
     /// Whether `abc:def` is an unknown scheme (in the configuration file) or just a password (elsewhere).
     pub strict: bool,
-    /// When a `cmd:` has to be done, besides its own limit.
+    /// When a `cmd:` or `file:` has to be done, besides the limit of its own.
     pub deadline: Option<Instant>,
 }
 
@@ -95,7 +100,7 @@ impl<'a> Reference<'a> {
     fn read(&self, place: Place<'_>) -> Result<String> {
         match self {
             Reference::Env(name) => from_env(name),
-            Reference::File(path) => from_file(path, place.base),
+            Reference::File(path) => from_file(path, place),
             Reference::Cmd(line) => from_command(line, place.deadline),
             Reference::Prompt(text) => from_prompt(text),
             Reference::Literal(value) => Ok((*value).to_owned()),
@@ -195,11 +200,12 @@ fn from_env(name: &str) -> Result<String> {
     }
 }
 
-fn from_file(path: &str, base: Option<&Path>) -> Result<String> {
-    let file = expand(path, base);
+fn from_file(path: &str, place: Place<'_>) -> Result<String> {
+    let file = expand(path, place.base);
     let fix = "write the secret alone on one line of that file, readable by you only";
-    let text = std::fs::read_to_string(&file)
-        .map_err(|e| Error::config(format!("cannot read the secret file {}", file.display())).because(e).hint(fix))?;
+    let failed = || Error::config(format!("cannot read the secret file {}", file.display())).hint(fix);
+    let bytes = read_within(&file, SIZE_LIMIT, place.deadline).map_err(|e| failed().because(e))?;
+    let text = String::from_utf8(bytes).map_err(|e| failed().because(e.utf8_error()))?;
     one_line(&text, &format!("the secret file {}", file.display())).map_err(|e| e.hint(fix))
 }
 
@@ -225,10 +231,12 @@ fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|e| Error::config(format!("cannot run the secret command `{program}`")).because(e).hint(fix))?;
-    let out = child.stdout.take().map(drain);
-    let err = child.stderr.take().map(drain);
+    let unread = |e| Error::config(format!("cannot read from the secret command `{program}`")).because(e);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let out = Reading::start(move || stdout.ok_or_else(closed), SIZE_LIMIT).map_err(unread)?;
+    let err = Reading::start(move || stderr.ok_or_else(closed), SIZE_LIMIT).map_err(unread)?;
     let started = Instant::now();
-    let until = deadline.map_or(started + COMMAND_LIMIT, |deadline| deadline.min(started + COMMAND_LIMIT));
+    let until = deadline.map_or(started + READ_LIMIT, |deadline| deadline.min(started + READ_LIMIT));
     let status = loop {
         let ended = child
             .try_wait()
@@ -245,26 +253,20 @@ fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
-    let collect =
-        |reader: Option<std::thread::JoinHandle<Vec<u8>>>| reader.and_then(|r| r.join().ok()).unwrap_or_default();
-    let (out, err) = (collect(out), collect(err));
+    // What it started and left behind may hold the pipes for ever.
+    let grace = until.min(Instant::now() + Duration::from_millis(500));
+    let (out, err) = (out.collect(grace).0, err.collect(grace).0);
     if !status.success() {
         let said = String::from_utf8_lossy(&err);
         let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it printed nothing on stderr");
         return Err(Error::config(format!("the secret command `{program}` failed ({status}): {last}")).hint(fix));
     }
+    if out.len() > SIZE_LIMIT {
+        return Err(Error::config(format!("the secret command `{program}` printed more than a secret")).hint(fix));
+    }
     let text = String::from_utf8(out)
         .map_err(|_| Error::config(format!("the secret command `{program}` printed something that is not UTF-8")))?;
     one_line(&text, &format!("the secret command `{program}`")).map_err(|e| e.hint(fix))
-}
-
-/// Reads a pipe to its end on a thread, up to a size no secret has, so that the child cannot block on it.
-fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _ = pipe.by_ref().take(64 * 1024).read_to_end(&mut bytes);
-        bytes
-    })
 }
 
 fn from_prompt(text: &str) -> Result<String> {
