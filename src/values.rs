@@ -137,6 +137,28 @@ pub fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
     Ok((name, value))
 }
 
+/// A flag's parser whose error does not repeat the value, as clap's own do: for values that may hold a secret.
+#[derive(Clone)]
+pub struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
+
+impl<T: Clone + Send + Sync + 'static> clap::builder::TypedValueParser for Unechoed<T> {
+    type Value = T;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<T, clap::Error> {
+        let parsed = value.to_str().ok_or_else(|| "it is not UTF-8".to_owned()).and_then(self.0);
+        parsed.map_err(|why| {
+            let flag = arg.map_or_else(|| "an argument".to_owned(), |arg| format!("'{arg}'"));
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("invalid value for {flag}: {why}\n"))
+                .with_cmd(command)
+        })
+    }
+}
+
 /// The bytes between two records, or between a key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delimiter(pub Vec<u8>);

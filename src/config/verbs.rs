@@ -236,7 +236,10 @@ fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: &[St
         .ok_or_else(|| Error::config(format!("profile `{name}` must be a table")))?;
     for pair in values {
         let (key, text) = pair.split_once('=').ok_or_else(|| {
-            Error::usage(format!("`{pair}` is no KEY=VALUE")).hint("write for example kafka.server=localhost:9092")
+            // Not the argument itself: it may be a password whose `=` was forgotten.
+            let shown = known_beginning(&infos, pair);
+            let which = if shown.starts_with('…') { "an argument".to_owned() } else { format!("`{shown}`") };
+            Error::usage(format!("{which} is no KEY=VALUE")).hint("write for example kafka.server=localhost:9092")
         })?;
         if key == "extends" {
             profile.insert("extends", value(text));
@@ -279,8 +282,22 @@ fn known_key<'a, 'k>(infos: &'a [SectionInfo], key: &'k str) -> Result<(&'a Sect
     });
     found.ok_or_else(|| {
         let all = all();
-        unknown(Error::usage(format!("unknown key `{key}`")), key, all.iter().map(String::as_str).collect::<Vec<_>>())
+        let shown = known_beginning(infos, key);
+        // Of a name that begins as a secret key does, the rest may be the secret.
+        let shown = if shown.starts_with('…') { key.to_owned() } else { shown };
+        let error = Error::usage(format!("unknown key `{shown}`"));
+        unknown(error, key, all.iter().map(String::as_str).collect::<Vec<_>>())
     })
+}
+
+/// The longest known key that the text begins with, an ellipsis for the rest.
+fn known_beginning(infos: &[SectionInfo], text: &str) -> String {
+    let keys = infos.iter().flat_map(|info| info.keys.keys().map(|key| format!("{}.{key}", info.name)));
+    let longest = keys.filter(|key| text.starts_with(key.as_str())).max_by_key(String::len).unwrap_or_default();
+    match text.len() > longest.len() {
+        true => format!("{longest}…"),
+        false => longest,
+    }
 }
 
 /// The table that holds `section.path`, and the last name of it. Makes what is missing when `make` says so.

@@ -28,7 +28,7 @@ pub struct Settings {
     #[serde(flatten)]
     pub tls: TlsSettings,
     /// Request metadata; a name that ends in -bin takes base64. May be repeated
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = CONNECTION)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = CONNECTION)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub headers: Vec<Header>,
 }
@@ -87,7 +87,7 @@ pub struct Header {
 
 /// Splits at the first colon, as grpcurl: the name in lowercase, the value trimmed.
 fn header(text: &str) -> Result<Header, String> {
-    let (name, value) = crate::values::header(text, false)?;
+    let (name, value) = values::header(text, false)?;
     Ok(Header { name: checked_name(name.trim())?, value: value.trim().to_owned() })
 }
 
@@ -96,7 +96,12 @@ fn checked_name(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     match lower.chars().all(allowed) && !lower.is_empty() {
         true => Ok(lower),
-        false => Err(format!("{name:?} is no metadata name; allowed: letters, digits, `-`, `_` and `.`")),
+        // Behind the first other character there may be a value whose colon was forgotten.
+        false => {
+            let end = lower.find(|c| !allowed(c)).unwrap_or(lower.len());
+            let name = &lower[..end];
+            Err(format!("`{name}…` is no metadata name; allowed: letters, digits, `-`, `_` and `.`"))
+        }
     }
 }
 

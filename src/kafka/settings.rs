@@ -9,6 +9,7 @@ use crate::config::{Resolved, Section};
 use crate::error::{Result, nearest};
 use crate::secret::Secret;
 use crate::tls::{self, CONNECTION, TlsSettings};
+use crate::values;
 
 /// Settings of a Kafka connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Settings {
     #[serde(flatten)]
     pub tls: TlsSettings,
     /// Any librdkafka property, as client.rack=a. May be repeated
-    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = property, help_heading = CONNECTION)]
+    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = values::Unechoed(property), help_heading = CONNECTION)]
     #[serde(serialize_with = "write_properties", deserialize_with = "read_properties")]
     pub extra: Vec<(String, String)>,
 }

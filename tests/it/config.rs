@@ -302,10 +302,19 @@ fn errors_never_hold_a_secret() {
         (&["grpc", "list", "-s", "http://user:SEC/RET@h:9092"], 2),
         (&["grpc", "list", "-s", "user:SECRET@h:9092"], 2),
         (&["kafka", "tail", "t", "-s", "user:SECRET@h:9092"], 2),
+        (&["grpc", "list", "-s", "h:1", "-H", "authorization Bearer SECRET"], 2),
+        (&["grpc", "list", "-s", "h:1", "-H", "authorization Bearer SECRET="], 2),
+        (&["kafka", "tail", "t", "-s", "h:1", "-X", "sasl.passwordSECRET"], 2),
+        (&["profile", "add", "z", "amqp.passwordSECRET"], 2),
+        (&["profile", "add", "z", "amqp.passwordSEC=RET"], 2),
         (&["kafka", "tail", "t", "-s", "SASL_SSL://user:SECRET@h:9092"], 2),
     ] {
-        let done = mscomm(args).run().fails(code).says(&["hint: "]);
-        assert!(!done.stderr.contains("SEC") && !done.stderr.contains("RET"), "{args:?}: {}", done.stderr);
+        let done = mscomm(args).run().fails(code);
+        assert!(
+            !done.stderr.contains("SEC") && !done.stderr.to_uppercase().contains("RET"),
+            "{args:?}: {}",
+            done.stderr
+        );
     }
     for password in ["\"hunter2:secretpart\"", "\"${hunter2}\"", "\"hunter2${\"", "hunter2", "['hunter2']", "4711"] {
         let done = with(&format!("password = {password}")).fails(3);
