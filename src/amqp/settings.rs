@@ -132,6 +132,14 @@ impl Section for Settings {
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "amqp://guest:guest@localhost:5672/";
 
+    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+        match key {
+            "server" => uri::parse(value).map(drop).map_err(|p| (p.message, p.fix)),
+            "heartbeat" => heartbeat_seconds(value).map(drop).map_err(|e| (e, "as 30s".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;
         match resolved.settings.server {
@@ -207,10 +215,14 @@ fn credentials(resolved: &Resolved<Settings>, uri: &Uri, mechanism: Mechanism) -
 fn heartbeat(resolved: &Resolved<Settings>) -> Result<Option<u16>> {
     let Some(text) = &resolved.settings.heartbeat else { return Ok(None) };
     let fault = |message: String| resolved.fault(&["heartbeat"], format!("heartbeat `{text}`: {message}"));
-    let duration = values::duration(text).map_err(fault)?;
+    heartbeat_seconds(text).map(Some).map_err(fault)
+}
+
+fn heartbeat_seconds(text: &str) -> Result<u16, String> {
+    let duration = values::duration(text)?;
     match u16::try_from(duration.as_secs()) {
-        Ok(seconds) if seconds > 0 && duration.subsec_nanos() == 0 => Ok(Some(seconds)),
-        _ => Err(fault("write whole seconds, from 1s to 65535s".to_owned())),
+        Ok(seconds) if seconds > 0 && duration.subsec_nanos() == 0 => Ok(seconds),
+        _ => Err("write whole seconds, from 1s to 65535s".to_owned()),
     }
 }
 

@@ -196,7 +196,14 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
 pub fn check_profile(file: &File, name: &str) -> Result<()> {
     for profile in chain(file, name)? {
         for info in section_infos() {
-            section_entries(file, &profile, &info, 0)?;
+            for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {
+                // What a reference gives is known only when the profile is used.
+                let text = value.as_str().filter(|text| !text.contains("${"));
+                if let Some((message, fix)) = text.and_then(|text| (info.check_value)(&key, text).err()) {
+                    let what = format!("{}.{key} in {origin}", info.name);
+                    return Err(Error::config(message).hint(fix).context(what));
+                }
+            }
         }
     }
     Ok(())

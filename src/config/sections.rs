@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::layers::Resolved;
 use crate::error::Result;
 
+/// What is wrong with a value, and the fix.
+pub type Problem = (String, String);
+
 /// A protocol's settings: one struct that is at once its connection flags, its environment variables and its
 /// profile keys. Every field is an `Option`, a nested struct of such, or a map.
 pub trait Section: Serialize + DeserializeOwned + Default {
@@ -22,6 +25,15 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     const EXCLUSIVE: &'static [(&'static str, &'static str)];
     /// The server of the built-in profile `local`.
     const LOCAL: &'static str;
+
+    /// Checks a single value beyond its type, so that a profile is not written with one that fails on its first use.
+    /// Never called with a reference.
+    ///
+    /// # Errors
+    /// What is wrong with the value, and the fix; neither holds a password.
+    fn check_value(_key: &str, _value: &str) -> Result<(), Problem> {
+        Ok(())
+    }
 
     /// Checks what no single key can tell.
     ///
@@ -54,6 +66,8 @@ pub struct SectionInfo {
     pub keys: BTreeMap<String, KeyKind>,
     /// Whether one key can hold this value: the struct's own deserialiser decides.
     pub accepts: fn(&str, &Value) -> Result<(), serde_json::Error>,
+    /// [`Section::check_value`].
+    pub check_value: fn(&str, &str) -> Result<(), Problem>,
 }
 
 impl SectionInfo {
@@ -70,6 +84,7 @@ impl SectionInfo {
             paths: T::PATHS,
             local: T::LOCAL,
             keys,
+            check_value: T::check_value,
             accepts: |key, value| serde_json::from_value::<T>(nest(key, value.clone())).map(drop),
         }
     }

@@ -4,7 +4,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::encode_metadata;
+use super::client::{Target, encode_metadata};
 use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::tls::{self, CONNECTION, TlsSettings};
@@ -145,6 +145,13 @@ impl Section for Settings {
     const SECRETS: &'static [&'static str] = &[];
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:50051";
+
+    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+        match key {
+            "server" => Target::check(value),
+            _ => Ok(()),
+        }
+    }
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;

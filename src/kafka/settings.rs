@@ -79,6 +79,14 @@ impl Section for Settings {
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:9092";
 
+    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+        match key {
+            "server" => brokers(value).map(drop),
+            "sasl.mechanism" => known_mechanism(value),
+            _ => key.strip_prefix("extra.").map_or(Ok(()), not_reserved),
+        }
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         let settings = &resolved.settings;
         resolved.check_tls(&settings.tls)?;
@@ -92,10 +100,8 @@ impl Section for Settings {
         }
         settings.sasl.check(resolved)?;
         for (name, _) in &settings.extra {
-            if let Some((_, fix)) = RESERVED.iter().find(|(reserved, _)| reserved == name) {
-                let key = format!("extra.{name}");
-                return Err(resolved.fault(&[&key], format!("the property {name} is mscomm's own")).hint(*fix));
-            }
+            not_reserved(name)
+                .map_err(|(message, fix)| resolved.fault(&[&format!("extra.{name}")], message).hint(fix))?;
         }
         Ok(())
     }
@@ -110,6 +116,23 @@ const RESERVED: &[(&str, &str)] = &[
     ("enable.auto.offset.store", "offsets are committed after the output was written, never on a timer"),
     ("enable.partition.eof", "use --until-end"),
 ];
+
+fn not_reserved(name: &str) -> Result<(), (String, String)> {
+    match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
+        Some((_, fix)) => Err((format!("the property {name} is mscomm's own"), (*fix).to_owned())),
+        None => Ok(()),
+    }
+}
+
+fn known_mechanism(mechanism: &str) -> Result<(), (String, String)> {
+    if MECHANISMS.contains(&mechanism) {
+        return Ok(());
+    }
+    let allowed = MECHANISMS.join(", ");
+    let near = nearest(mechanism, MECHANISMS.iter().copied());
+    let fix = near.map_or_else(|| format!("allowed: {allowed}"), |n| format!("did you mean {n}? allowed: {allowed}"));
+    Err((format!("unknown SASL mechanism `{mechanism}`"), fix))
+}
 
 /// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
 pub const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
@@ -130,13 +153,7 @@ impl Sasl {
                 .fault(&used, "a user without a SASL mechanism")
                 .hint(format!("add --sasl-mechanism with {}", MECHANISMS.join(", "))));
         };
-        if !MECHANISMS.contains(&mechanism.as_str()) {
-            let allowed = MECHANISMS.join(", ");
-            let near = nearest(mechanism, MECHANISMS.iter().copied());
-            let fix =
-                near.map_or_else(|| format!("allowed: {allowed}"), |n| format!("did you mean {n}? allowed: {allowed}"));
-            return Err(resolved.fault(&["sasl.mechanism"], format!("unknown SASL mechanism `{mechanism}`")).hint(fix));
-        }
+        known_mechanism(mechanism).map_err(|(message, fix)| resolved.fault(&["sasl.mechanism"], message).hint(fix))?;
         match (&self.username, &self.password) {
             (Some(_), Some(_)) => Ok(()),
             (Some(_), None) => Err(resolved

@@ -342,6 +342,20 @@ fn profiles_are_added_edited_used_and_removed() {
     profile(&file, &["add", "c", "kafka.sevrer=k:1"]).fails(2).says(&["did you mean `kafka.server`?"]);
     profile(&file, &["add", "c", "kafka.server"]).fails(2).says(&["KEY=VALUE"]);
     profile(&file, &["add", "c", "extends=bsae"]).fails(3).says(&["did you mean `base`?"]);
+    for (value, says) in [
+        ("amqp.heartbeat=often", "whole"),
+        ("amqp.server=htp://x", "unknown scheme"),
+        ("grpc.server=htp://x:1", "unknown scheme"),
+        ("kafka.server=localhost:abc", "no port"),
+        ("kafka.sasl.mechanism=PLIAN", "did you mean PLAIN?"),
+        ("kafka.extra.group.id=g", "--group"),
+    ] {
+        let key = value.split('=').next().unwrap_or_default();
+        profile(&file, &["add", "c", value]).fails(3).says(&[says, key, "profile c"]);
+        profile(&file, &["edit", "base", value]).fails(3).says(&[says]);
+    }
+    profile(&file, &["add", "open", "amqp.server=${env:URL}", "kafka.server=${env:K}"]).ok();
+    profile(&file, &["remove", "open"]).ok();
     profile(&file, &["add", "child", "extends=base", "amqp.tls=true"]).ok();
     profile(&file, &["use", "child"]).ok();
     profile(&file, &["use", "chidl"]).fails(3).says(&["did you mean `child`?"]);

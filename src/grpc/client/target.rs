@@ -59,6 +59,14 @@ struct Parsed {
 }
 
 impl Target {
+    /// Whether this text is the address of a server.
+    ///
+    /// # Errors
+    /// What is wrong with it, and the fix.
+    pub fn check(text: &str) -> Result<(), (String, String)> {
+        parse(text).map(drop).map_err(|e| (e, FORMS.to_owned()))
+    }
+
     /// Takes the settings apart.
     ///
     /// # Errors
