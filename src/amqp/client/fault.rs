@@ -3,6 +3,7 @@
 use lapin::ErrorKind as Lapin;
 use lapin::protocol::AMQPError;
 
+use super::scan::Refusal;
 use super::transport;
 use crate::amqp::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind};
@@ -44,17 +45,31 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
             Error::new(kind, doing).because(said(answer))
         }
         Lapin::ParsingError(_) => Error::new(Kind::Refused, doing)
-            .because("the broker sent a message that cannot be read: a routing key, header name or property in it is not UTF-8")
-            .hint("the message is still in its queue; take it out with a client that does not look at names, or purge the queue"),
+            .because("the broker sent a frame that cannot be read")
+            .hint(
+                "a message whose routing key, property or header name is not UTF-8 does this; it stays in its queue until \
+                 another client takes it",
+            ),
         Lapin::MissingHeartbeatError => {
             Error::new(Kind::Connect, doing).because("the connection was lost: no heartbeat came for two intervals")
         }
-        Lapin::IOError(e) => Error::new(Kind::Connect, doing).because(format!("the connection was lost: {e}")),
+        Lapin::IOError(e) => match refusal(e) {
+            Some(Refusal::Nested) => Error::new(Kind::Refused, doing)
+                .because(Refusal::Nested)
+                .hint("the message stays in its queue until a client takes it that reads such headers"),
+            Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
+            None => Error::new(Kind::Connect, doing).because(format!("the connection was lost: {e}")),
+        },
         Lapin::InvalidConnectionState(_) | Lapin::InvalidChannelState(..) | Lapin::InvalidChannel(_) => {
             Error::new(Kind::Connect, doing).because("the connection was lost")
         }
         _ => Error::new(Kind::Connect, doing).because(error.clone()),
     }
+}
+
+/// Why the transport ended the connection, if it did.
+fn refusal(error: &std::io::Error) -> Option<Refusal> {
+    error.get_ref().and_then(|e| e.downcast_ref()).copied()
 }
 
 /// `404 NOT_FOUND - no queue 'x' in vhost '/'`.
@@ -72,6 +87,9 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint) -> Error {
         {
             Error::new(Kind::Tls, "the server speaks TLS on this port")
                 .hint("write amqps:// instead of amqp://, add --tls, or drop --plaintext")
+        }
+        Lapin::IOError(e) if refusal(e).is_some() => {
+            Error::new(Kind::Refused, "the server's greeting cannot be read").because(e.to_string())
         }
         Lapin::ParsingError(_) | Lapin::InvalidProtocolVersion(_) => {
             Error::new(Kind::Connect, "the server does not speak AMQP 0-9-1")

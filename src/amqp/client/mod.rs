@@ -4,6 +4,7 @@ mod fault;
 mod message;
 mod publisher;
 mod runtime;
+mod scan;
 mod transport;
 
 use std::pin::Pin;

@@ -18,6 +18,8 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::scan::{Refusal, Scanner};
+
 /// How much may be read ahead of the one who consumes it.
 const AHEAD: usize = 64 * 1024 * 1024;
 
@@ -72,16 +74,26 @@ impl Meter {
     }
 }
 
-/// A connected socket, and how far it may be read.
+/// A connected socket, how far it may be read, and what of it lapin may see.
 pub struct Transport {
     socket: Socket,
     meter: Arc<Meter>,
+    scanner: Scanner,
+    refused: Option<Refused>,
+}
+
+/// There is a frame that lapin may not see.
+enum Refused {
+    /// What was read before it is not worked off yet.
+    Next(Refusal),
+    /// Nothing else is left.
+    Now(Refusal),
 }
 
 impl Transport {
     /// A socket whose reading the meter holds back.
     pub fn new(socket: Socket, meter: Arc<Meter>) -> Transport {
-        Transport { socket, meter }
+        Transport { socket, meter, scanner: Scanner::default(), refused: None }
     }
 }
 
@@ -129,15 +141,39 @@ impl Reactor for Sockets {
     }
 }
 
+impl Transport {
+    /// Fails once a frame was refused: but lapin forgets what it has read when a read fails, so that it is first made to
+    /// believe that there is no more for now, and works that off.
+    fn poll_refused(&mut self, cx: &Context<'_>) -> Poll<io::Result<()>> {
+        match self.refused {
+            None => Poll::Ready(Ok(())),
+            Some(Refused::Next(refusal)) => {
+                self.refused = Some(Refused::Now(refusal));
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(Refused::Now(refusal)) => Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, refusal))),
+        }
+    }
+}
+
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        ready!(self.poll_refused(cx))?;
         ready!(self.meter.poll_room(cx));
         let mut buffer = ReadBuf::new(buffer);
         ready!(match &mut self.socket {
             Socket::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
             Socket::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
         })?;
-        let read = buffer.filled().len();
+        let mut read = buffer.filled().len();
+        if let Err((refusal, before)) = self.scanner.look(buffer.filled()) {
+            self.refused = Some(Refused::Next(refusal));
+            if before == 0 {
+                ready!(self.poll_refused(cx))?;
+            }
+            read = before;
+        }
         self.meter.ahead.fetch_add(read, Ordering::SeqCst);
         Poll::Ready(Ok(read))
     }

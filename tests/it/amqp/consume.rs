@@ -240,6 +240,6 @@ fn a_name_that_is_not_utf8_is_told_and_stays_in_the_queue() {
     amqp(&["publish", "-e", &exchange, "-d", "good"]).run().ok();
     at(&Proxy::start().uri(), &["publish", "-e", &exchange, "-k", PLACEHOLDER, "-d", "bad"]).run().ok();
     let done = amqp(&["consume", &queue, "--until-end"]).run().exits(8);
-    done.says(&[&queue, "message 2", "not UTF-8", "purge"]);
+    done.says(&[&queue, "message 2", "cannot be read", "not UTF-8", "stays in its queue"]);
     holds(&queue, 2);
 }
