@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use lapin::Channel;
+use futures_util::StreamExt;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, Event};
 
-use super::client::Client;
+use super::client::{Client, Events, fault};
 use super::settings::{self, Settings};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -85,6 +86,21 @@ pub fn name(text: &str) -> Result<ShortString> {
     amqp_json::short_string(text).map_err(Error::usage)
 }
 
+/// How long a question may take to hear that the connection or the channel failed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Resolves once the connection or a channel failed.
+async fn lost(events: &mut Events) -> lapin::Error {
+    loop {
+        match events.next().await {
+            Some(Event::Error(error)) => return error,
+            Some(_) => {}
+            // The listener lives as long as the connection.
+            None => std::future::pending().await,
+        }
+    }
+}
+
 /// Connects, works on one channel until that ends or the command has to stop, and says goodbye.
 ///
 /// # Errors
@@ -99,8 +115,19 @@ pub async fn on_channel<T>(
     let done = cx
         .shutdown
         .or_stop(async {
+            let mut events = client.events();
             let channel = client.channel().await?;
-            work(&channel).await
+            let work = work(&channel);
+            tokio::pin!(work);
+            tokio::select! {
+                biased;
+                done = &mut work => done,
+                error = lost(&mut events) => {
+                    // Most questions hear of it, too; but lapin forgets a `basic.get` whose message came in part.
+                    let late = |_| Err(fault(&error, "the connection ended"));
+                    tokio::time::timeout(GRACE, work).await.unwrap_or_else(late)
+                }
+            }
         })
         .await;
     client.close().await;
