@@ -73,12 +73,16 @@ impl Client {
         let tls = transport::Tls::prepare(endpoint)?;
         let meter = Arc::new(Meter::default());
         let connection = policy
-            .connect(shutdown, |_| async {
-                open(endpoint, &tls, &meter)
-                    .await
-                    .map_err(|e| e.context(format!("cannot connect to {}", endpoint.address())))
-            })
-            .await?;
+            .connect(shutdown, |_| open(endpoint, &tls, &meter))
+            .await
+            // Whoever was asked to stop knows where.
+            .map_err(|e| {
+                if shutdown.reason().is_some() {
+                    e
+                } else {
+                    e.context(format!("cannot connect to {}", endpoint.address()))
+                }
+            })?;
         Ok(Client { connection, meter })
     }
 
