@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use lapin::message::BasicReturnMessage;
 use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::{Cause, Outgoing, fault};
@@ -50,7 +51,6 @@ struct InFlight {
     unsent: bool,
     /// A return that lapin hung on this confirm, whosever it is.
     hung: Option<Box<BasicReturnMessage>>,
-    exchange: String,
     /// Kept for mandatory messages only: what a return is recognised by.
     sent: Option<Sent>,
     returned: Option<String>,
@@ -69,6 +69,8 @@ pub struct Publisher {
     window: usize,
     in_flight: VecDeque<InFlight>,
     bytes: usize,
+    /// The broker has answered a message.
+    proven: bool,
 }
 
 impl Publisher {
@@ -83,12 +85,14 @@ impl Publisher {
                 .await
                 .map_err(|e| fault(&e, "cannot ask for publisher confirms"))?;
         }
-        Ok(Publisher { channel, confirm, mandatory, window, in_flight: VecDeque::new(), bytes: 0 })
+        Ok(Publisher { channel, confirm, mandatory, window, in_flight: VecDeque::new(), bytes: 0, proven: !confirm })
     }
 
-    /// True when another message may be submitted.
+    /// True when another message may be submitted. The first one goes alone: refused with others in flight, as for an
+    /// exchange that is not there, it could not be told from one that was taken before the exchange went away.
     pub fn has_room(&self) -> bool {
-        self.in_flight.len() < self.window && self.bytes < WINDOW_BYTES
+        let window = if self.proven { self.window } else { 1 };
+        self.in_flight.len() < window && self.bytes < WINDOW_BYTES
     }
 
     /// True when nothing is in flight.
@@ -102,7 +106,6 @@ impl Publisher {
             digest: digest(message.exchange.as_str(), message.routing_key.as_str(), &message.body),
             properties: message.properties.clone(),
         });
-        let exchange = message.exchange.as_str().to_owned();
         let bytes = message.body.len();
         let (channel, confirm) = (self.channel.clone(), self.confirm);
         let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
@@ -112,7 +115,7 @@ impl Publisher {
             if confirm { written.await } else { Ok(Confirmation::NotRequested) }
         };
         let state = State::Waiting(Box::pin(work));
-        let mut message = InFlight { line, bytes, state, unsent: false, hung: None, exchange, sent, returned: None };
+        let mut message = InFlight { line, bytes, state, unsent: false, hung: None, sent, returned: None };
         // The first poll puts the frames into lapin's queue, in this order; nobody needs to be woken for it yet.
         message.unsent = message.is_done() && matches!(message.state, State::Failed(_));
         self.bytes += bytes;
@@ -143,6 +146,7 @@ impl Publisher {
             }
             if let Some(head) = self.in_flight.pop_front() {
                 self.bytes -= head.bytes;
+                self.proven = true;
                 report(head.line, head.outcome());
             }
         }
@@ -222,23 +226,16 @@ impl Publisher {
         }
     }
 
-    /// The channel is gone. The message that it was closed for, and those behind it, were not taken: the broker drops all
-    /// that follows. Those before it may have been taken without a confirm.
+    /// The channel is gone. Which message it was closed for is certain only of one that is in flight alone; of several,
+    /// each may have been taken without its confirm.
     fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
-        let culprit = match (Cause::of(error), error.kind()) {
-            (Cause::Answer, lapin::ErrorKind::ProtocolError(answer)) => {
-                let text = answer.get_message().as_str();
-                self.in_flight.iter().position(|m| text.contains(&format!("'{}'", m.exchange)))
-            }
-            _ => None,
-        };
-        let alone = self.in_flight.len() == 1 && Cause::of(error) == Cause::Answer;
+        let alone = self.in_flight.len() == 1 && is_about_a_message(error);
         let certain = self.last_words();
-        for (i, (message, certain)) in self.in_flight.drain(..).zip(certain).enumerate() {
+        for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
             let outcome = match certain {
                 true => message.outcome(),
-                false if message.unsent || alone || culprit.is_some_and(|c| i >= c) => Outcome::Failed,
+                false if message.unsent || alone => Outcome::Failed,
                 false => Outcome::Unknown,
             };
             report(line, outcome);
@@ -280,6 +277,12 @@ impl InFlight {
             (None, State::Failed(_) | State::Waiting(_)) => Outcome::Unknown,
         }
     }
+}
+
+/// Codes below 500 close a channel for what was asked on it; all others are about the connection or the broker.
+fn is_about_a_message(error: &lapin::Error) -> bool {
+    let soft = |answer: &AMQPError| answer.get_id() < 500;
+    Cause::of(error) == Cause::Answer && matches!(error.kind(), lapin::ErrorKind::ProtocolError(e) if soft(e))
 }
 
 fn digest(exchange: &str, routing_key: &str, body: &[u8]) -> u64 {

@@ -106,8 +106,8 @@ fn conclude(account: Account, failure: Option<Error>, confirm: bool, cx: &Contex
         (None, None) => Ok(()),
         (None, Some(error)) | (Some(error), None) => Err(error),
         (Some(failure), Some(unknown)) => {
-            // A lost connection as such is the lesser news.
-            if failure.kind() == Kind::Connect && unknown.kind() == Kind::Partial {
+            // What ended the work is the lesser news.
+            if matches!(failure.kind(), Kind::Connect | Kind::Refused | Kind::Auth) && unknown.kind() == Kind::Partial {
                 return Err(unknown.because(failure));
             }
             if unknown.kind() == Kind::Partial {
