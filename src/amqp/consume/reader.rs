@@ -33,6 +33,9 @@ const TICK: Duration = Duration::from_millis(200);
 /// and sends none.
 const DRY: Duration = Duration::from_secs(1);
 
+/// How long settling may take once `--timeout` ran out.
+const AFTER_DEADLINE: Duration = Duration::from_millis(700);
+
 /// Why reading ended.
 #[derive(Debug)]
 pub enum End {
@@ -217,11 +220,19 @@ impl Reader<'_> {
             }
             Ok(end) => end,
         };
-        let limit = self.cx.shutdown.drain_left();
+        let limit = match end {
+            End::Stopped(Reason::Timeout) => self.cx.shutdown.drain_left().min(AFTER_DEADLINE),
+            _ => self.cx.shutdown.drain_left(),
+        };
         let settled = tokio::time::timeout(limit, self.finish(&end)).await;
         self.progress.clear();
         if let End::Stopped(_) = end {
-            self.cx.terminal.note(format!("read {}, settled {}", self.read, self.settled));
+            // What was asked for without an answer is not settled for certain.
+            let account = match &settled {
+                Ok(Ok(())) => format!("read {}, settled {}", self.read, self.settled),
+                _ => format!("read {}", self.read),
+            };
+            self.cx.terminal.note(account);
         }
         match settled {
             Ok(Ok(())) => verdict(end, self.read, self.count, self.queue),
