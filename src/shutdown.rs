@@ -17,7 +17,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 const DRAIN_LATE: Duration = Duration::from_millis(600);
 
 /// So much later the process leaves, even when a thread is stuck in a read or a write.
-const STUCK: Duration = Duration::from_millis(350);
+const STUCK: Duration = Duration::from_secs(1);
 
 /// Why the work was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -130,6 +130,6 @@ pub async fn on_channel<T>(
             }
         })
         .await;
-    client.close().await;
+    client.close(&cx.shutdown).await;
     done
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::message::input::{Input, Mode, Options, Source};
+use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
 use crate::values::{Delimiter, delimiter};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-`, or standard input.
@@ -72,6 +72,14 @@ impl RecordArgs {
             key_delimiter: key_delimiter.map(|d| d.0.clone()),
             limit,
         };
+        if let Source::Text(_) = &source {
+            // All of it is here: a fault in it is known before anything is sent.
+            let mut whole = Input::open(source.clone(), options.clone())?;
+            let decoder = Decoder::of(&whole);
+            while let Step::Record(record) = whole.step()? {
+                decoder.message(record)?;
+            }
+        }
         Input::open(source, options)
     }
 }

@@ -82,17 +82,37 @@ fn tagged(out: &mut Vec<u8>, tag: &str, value: impl std::fmt::Display) {
     drop(write!(out, r#"{{"{tag}":{value}}}"#));
 }
 
+/// How deep tables and lists may lie in each other: more is not read from a broker either.
+pub const DEPTH: usize = 64;
+
 /// Reads a table.
 ///
 /// # Errors
 /// A sentence that names the member and what is allowed.
 pub fn read_table(object: &Map<String, Value>) -> Result<FieldTable, String> {
+    let table = inner_table(object)?;
+    match table.inner().values().map(depth).max() {
+        Some(depth) if depth >= DEPTH => Err(format!("headers may lie at most {DEPTH} deep in each other")),
+        _ => Ok(table),
+    }
+}
+
+fn inner_table(object: &Map<String, Value>) -> Result<FieldTable, String> {
     let mut table = FieldTable::default();
     for (name, value) in object {
         let value = read_value(value).map_err(|e| format!("header {name:?}: {e}"))?;
         table.insert(short_string(name)?, value);
     }
     Ok(table)
+}
+
+/// How many tables and lists lie in each other. JSON's reader has bounded it before.
+fn depth(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::FieldTable(table) => 1 + table.inner().values().map(depth).max().unwrap_or(0),
+        AMQPValue::FieldArray(array) => 1 + array.as_slice().iter().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Makes a short string, which AMQP limits to 255 bytes.
@@ -131,7 +151,7 @@ pub fn read_value(value: &Value) -> Result<AMQPValue, String> {
         }
         Value::Object(object) => match object.iter().next() {
             Some((tag, value)) if object.len() == 1 && tag.starts_with('$') => read_tagged(tag, value)?,
-            _ => AMQPValue::FieldTable(read_table(object)?),
+            _ => AMQPValue::FieldTable(inner_table(object)?),
         },
     })
 }
@@ -154,7 +174,7 @@ fn read_tagged(tag: &str, value: &Value) -> Result<AMQPValue, String> {
         }
         "$bytes" => AMQPValue::ByteArray(ByteArray::from(bytes()?)),
         "$base64" => AMQPValue::LongString(LongString::from(bytes()?)),
-        "$table" => AMQPValue::FieldTable(read_table(value.as_object().ok_or_else(wrong)?)?),
+        "$table" => AMQPValue::FieldTable(inner_table(value.as_object().ok_or_else(wrong)?)?),
         "$decimal" => match value.as_array().map(Vec::as_slice) {
             Some([scale, value]) => AMQPValue::DecimalValue(DecimalValue {
                 scale: integer(scale).ok_or_else(wrong)?,
@@ -250,6 +270,16 @@ mod tests {
             there_and_back(value);
         }
         assert_eq!(there_and_back(V::Double(5.0)), "5.0");
+    }
+
+    #[test]
+    fn nesting_has_a_limit() {
+        let nested = |levels: usize| {
+            let value = (0..levels).fold(Value::from(1), |inner, _| serde_json::json!({ "a": inner }));
+            read_table(value.as_object().expect("an object"))
+        };
+        assert!(nested(64).is_ok());
+        assert!(nested(65).is_err());
     }
 
     #[test]

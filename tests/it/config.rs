@@ -104,6 +104,28 @@ fn a_deadline_covers_the_secret_too() {
 }
 
 #[test]
+fn bad_data_on_the_command_line_never_reaches_the_network() {
+    for args in [
+        &[
+            "amqp",
+            "publish",
+            "-k",
+            "q",
+            "-s",
+            "amqp://127.0.0.1:1",
+            "--input",
+            "json",
+            "-d",
+            r#"{"value":"x"} {"value":"#,
+        ][..],
+        &["kafka", "produce", "t", "-s", "127.0.0.1:1", "--input", "json", "-d", r#"{"vlaue":"x"}"#],
+        &["grpc", "call", "a.B/C", "-s", "127.0.0.1:1", "-d", "{"],
+    ] {
+        mscomm(args).run().fails(2).says(&["--data"]);
+    }
+}
+
+#[test]
 fn paths_start_at_the_file() {
     let text = "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://127.0.0.1:1\"\nca=\"no-such-ca.pem\"\n";
     let run = get().config(text);

@@ -25,10 +25,13 @@ use self::runtime::Transport;
 use super::settings::{Endpoint, Mechanism};
 use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::error::Result;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Reason, Shutdown};
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
 const CLOSE: Duration = Duration::from_secs(2);
+
+/// The same once `--timeout` is over.
+const CLOSE_LATE: Duration = Duration::from_millis(100);
 
 /// What happens to a connection as a whole.
 pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
@@ -106,9 +109,10 @@ impl Client {
     }
 
     /// Says goodbye. What is not settled by then goes back to its queue.
-    pub async fn close(self) {
+    pub async fn close(self, shutdown: &Shutdown) {
+        let limit = if shutdown.reason() == Some(Reason::Timeout) { CLOSE_LATE } else { CLOSE };
         // Whether the answer came or not, the process has nothing more to do with the connection.
-        let _ = tokio::time::timeout(CLOSE, self.connection.close(200, "OK".into())).await;
+        let _ = tokio::time::timeout(limit, self.connection.close(200, "OK".into())).await;
     }
 }
 

@@ -143,7 +143,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let (channel, probe, limit, consumer) = match opened.await {
         Ok(opened) => opened,
         Err(error) => {
-            client.close().await;
+            client.close(&cx.shutdown).await;
             return Err(error);
         }
     };
@@ -167,7 +167,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     };
     let ended = reader.read_all().await;
     let concluded = reader.conclude(ended).await;
-    client.close().await;
+    client.close(&cx.shutdown).await;
     concluded
 }
 

@@ -91,7 +91,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let Work { account, failure, progress, .. } = work;
     drop(progress);
-    client.close().await;
+    client.close(&cx.shutdown).await;
     conclude(account, failure, !args.no_confirm, cx)
 }
 
