@@ -10,12 +10,17 @@ use crate::config::Source;
 use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Terminal, escape_text};
+use crate::output::{ColorWhen, Sink, Terminal, escape_text};
 use crate::shutdown::Shutdown;
 use crate::{amqp, config, exit, grpc, kafka, sandbox};
 
 /// Runs one command line and gives its exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    // Scripts ask this all the time, and it needs no command tree.
+    if matches!(argv.as_slice(), [_, flag] if flag == "--version" || flag == "-V") {
+        return finish(print_version(), &Terminal::detect(ColorWhen::Auto, false, false));
+    }
     let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
         Err(e) => {
@@ -31,7 +36,12 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
-    match dispatch(cli, terminal) {
+    finish(dispatch(cli, terminal), &terminal)
+}
+
+/// Prints the error that ended the command, and gives the exit code.
+fn finish(ended: Result<()>, terminal: &Terminal) -> u8 {
+    match ended {
         Ok(()) => 0,
         Err(error) => {
             if !matches!(error.kind(), Kind::ClosedPipe | Kind::Child(_)) {
@@ -40,6 +50,12 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
             exit::code(error.kind())
         }
     }
+}
+
+fn print_version() -> Result<()> {
+    let mut sink = Sink::stdout()?;
+    sink.record(|out| out.extend_from_slice(concat!("mscomm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()))?;
+    sink.flush()
 }
 
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {

@@ -83,8 +83,10 @@ fn usage_errors_are_2_and_say_what_is_allowed() {
 
 #[test]
 fn help_and_version_are_results() {
-    let version = mscomm(&["--version"]).run().ok();
-    assert_eq!(version.text(), format!("mscomm {}\n", env!("CARGO_PKG_VERSION")));
+    for args in [&["--version"][..], &["-V"], &["-q", "--version"]] {
+        let version = mscomm(args).run().ok();
+        assert_eq!(version.text(), format!("mscomm {}\n", env!("CARGO_PKG_VERSION")));
+    }
     let help = mscomm(&["--help"]).run().ok().text();
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
     for (code, meaning) in mscomm::exit::TABLE {
