@@ -265,7 +265,7 @@ async fn speaks_tls(brokers: &[Broker]) -> bool {
         }
         false
     };
-    tokio::time::timeout(Duration::from_secs(1), probe).await.unwrap_or(false)
+    tokio::time::timeout(Duration::from_secs(3), probe).await.unwrap_or(false)
 }
 
 /// Waits until a topic is there and its partitions have leaders. A topic that the broker is to create needs a moment.
