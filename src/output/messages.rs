@@ -109,11 +109,6 @@ impl MessageWriter {
         self.sink.flush()
     }
 
-    /// See [`Sink::is_dirty`].
-    pub fn is_dirty(&self) -> bool {
-        self.sink.is_dirty()
-    }
-
     /// See [`Sink::is_closed`].
     pub fn is_closed(&self) -> bool {
         self.sink.is_closed()

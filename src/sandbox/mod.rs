@@ -94,9 +94,9 @@ impl Servers {
     /// A command whose profile is this sandbox, whatever the surroundings say.
     fn command(&self, program: &std::ffi::OsStr) -> Command {
         let mut command = Command::new(program);
+        let prefixes = section_infos().map(|info| info.variable(""));
         for (name, _) in std::env::vars_os() {
-            let ours = name.to_str().is_some_and(|n| section_infos().iter().any(|i| n.starts_with(&i.variable(""))));
-            if ours {
+            if name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))) {
                 command.env_remove(name);
             }
         }

@@ -248,9 +248,4 @@ impl Connection {
             _ => lost,
         }
     }
-
-    /// Whether requests can still go in.
-    pub fn is_open(&self) -> bool {
-        self.requests.is_ready() && !self.requests.is_closed()
-    }
 }

@@ -228,21 +228,6 @@ impl Input {
         }
         Ok(())
     }
-
-    /// The error about one record: its place, and what is wrong with it.
-    pub fn fault(&self, number: u64, line: u64, message: impl std::fmt::Display) -> Error {
-        fault(&self.source, self.options.mode, number, line, message)
-    }
-}
-
-/// See [`Input::fault`].
-fn fault(source: &Source, mode: Mode, number: u64, line: u64, message: impl std::fmt::Display) -> Error {
-    let place = match mode {
-        Mode::Raw => String::new(),
-        Mode::Lines => format!(", record {number}"),
-        Mode::Json => format!(", line {line}"),
-    };
-    Error::usage(format!("{source}{place}: {message}"))
 }
 
 /// Makes messages of records.
@@ -288,9 +273,14 @@ impl Decoder {
         Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
     }
 
-    /// The error about a record.
+    /// The error about a record: its place, and what is wrong with it.
     pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
-        fault(&self.source, self.mode, record.number, record.line, message)
+        let place = match self.mode {
+            Mode::Raw => String::new(),
+            Mode::Lines => format!(", record {}", record.number),
+            Mode::Json => format!(", line {}", record.line),
+        };
+        Error::usage(format!("{}{place}: {message}", self.source))
     }
 }
 
