@@ -25,9 +25,12 @@ use crate::tls::TlsSettings;
 /// The largest header list taken: servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of
 /// them (tonic#1834).
 const MAX_HEADERS: u32 = 1 << 20;
-/// Flow-control windows: what a fast server may send ahead of a slow reader.
+/// The flow-control window of a stream: what a fast server may send ahead of a slow reader.
 const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 2 << 20;
+/// That of the connection bounds nothing beyond the few streams in it. But h2 ends a connection whose small DATA frames wait
+/// unread once each byte that they lack to 256 adds up to half of this (h2, `record_data_frame`): a stream window full of
+/// empty messages, of 5 bytes each, has to fit.
+const CONNECTION_WINDOW: u32 = 128 << 20;
 
 const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --cert and --key";
 
