@@ -98,7 +98,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             cx.terminal
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
-        let producer = Producer::new(wire, &args.topic, patience(&cx));
+        let producer = Producer::new(wire, &args.topic, setup.max_record(), patience(&cx))?;
         let plan = job::Plan::new(&args, max_text(&setup), setup.acks().or(args.acks.as_deref()));
         job::Job::new(plan, producer, input, cx, runtime).run()
     })

@@ -17,11 +17,13 @@ use crate::kafka::settings::{Broker, Settings, brokers};
 /// Gets every line of librdkafka's log.
 pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Memory for records that were not sent yet, and for fetched ones that were not written yet, in KiB.
-const QUEUE_KBYTES: &str = "65536";
+/// Memory for fetched records that were not written yet, in KiB.
+const FETCHED_KBYTES: &str = "65536";
 
-/// Each queued record costs some 250 bytes of its own, which librdkafka does not count.
-const QUEUE_RECORDS: &str = "250000";
+/// Memory for records that were not sent yet, in KiB; and how many, for each costs some 250 bytes of its own, which
+/// librdkafka does not count.
+const QUEUE_KBYTES: &str = "32768";
+const QUEUE_RECORDS: &str = "100000";
 
 /// Everything that a client of any kind is made from.
 pub struct Setup {
@@ -93,7 +95,7 @@ impl Setup {
             .set("enable.partition.eof", "true")
             // An offset that is gone is an error, never a silent jump.
             .set("auto.offset.reset", "error")
-            .set("queued.max.messages.kbytes", QUEUE_KBYTES)
+            .set("queued.max.messages.kbytes", FETCHED_KBYTES)
             // A full queue is empty again in milliseconds, not after the second that fetching would pause.
             .set("fetch.queue.backoff.ms", "10")
             // At the end of a partition a broker answers no later than this.

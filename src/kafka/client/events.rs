@@ -12,7 +12,6 @@ use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 
 use super::config::TraceFn;
 use super::fault::Fault;
-use crate::kafka::ffi;
 
 /// How many different faults are remembered: the first ones tell most.
 const FAULTS: usize = 16;
@@ -21,7 +20,6 @@ const FAULTS: usize = 16;
 pub struct Events {
     trace: TraceFn,
     state: Mutex<State>,
-    account: Mutex<Account>,
 }
 
 #[derive(Debug, Default)]
@@ -33,39 +31,14 @@ struct State {
     failure: Option<String>,
 }
 
-/// What became of the records of a producer.
-#[derive(Debug, Default, Clone)]
-pub struct Account {
-    /// Handed to librdkafka.
-    pub sent: u64,
-    /// Confirmed by the broker.
-    pub confirmed: u64,
-    /// Refused, and certainly not written: the record's number, and why.
-    pub failed: Vec<(u64, Code)>,
-    /// Sent, and never answered: the record's number.
-    pub unknown: Vec<u64>,
-}
-
-impl Account {
-    /// How many are still on their way.
-    pub fn in_flight(&self) -> u64 {
-        self.sent - self.confirmed - self.failed.len() as u64 - self.unknown.len() as u64
-    }
-}
-
 impl Events {
     /// Nothing happened yet; `trace` gets every line of the log.
     pub fn new(trace: TraceFn) -> Events {
-        Events { trace, state: Mutex::default(), account: Mutex::default() }
+        Events { trace, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The account of a producer.
-    pub fn account(&self) -> MutexGuard<'_, Account> {
-        self.account.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes up a fault that an event carried.
@@ -146,15 +119,6 @@ impl ProducerContext<NoCustomPartitioner> for Events {
     /// The record's number.
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
-        let mut account = self.account();
-        match result {
-            Ok(_) => account.confirmed += 1,
-            Err((_, message)) if ffi::possibly_written(message) => account.unknown.push(number as u64),
-            Err((error, _)) => {
-                let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
-                account.failed.push((number as u64, code));
-            }
-        }
-    }
+    /// Only for what is given up when a producer is dropped: `Producer` takes up all others itself.
+    fn delivery(&self, _: &DeliveryResult<'_>, _: usize) {}
 }

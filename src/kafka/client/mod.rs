@@ -11,8 +11,8 @@ mod reader;
 
 pub use config::{Setup, TraceFn};
 pub use connect::{connect, connect_serving, drop_within, settled_topic};
-pub use events::{Account, Events};
+pub use events::Events;
 pub use fault::{error_of, kind_of, topic_error};
 pub use offsets::{Partition, begins, ends, partitions_of};
-pub use producer::{Producer, Sent};
+pub use producer::{Account, Producer};
 pub use reader::{Reader, Start, Step};

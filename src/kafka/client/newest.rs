@@ -6,11 +6,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode as Code;
+
 use super::events::Events;
 use super::offsets::Partition;
 use super::reader::message_of;
 use crate::error::Result;
-use crate::kafka::ffi::{Feed, What};
+use crate::kafka::ffi::{Feed, Fetched, Place, What};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
@@ -18,6 +21,9 @@ use crate::shutdown::Shutdown;
 const KEEP: usize = 16 << 20;
 
 const POLL: Duration = Duration::from_millis(50);
+
+/// How many records are taken at once.
+const BATCH: usize = 64;
 
 /// What was found.
 pub enum Newest {
@@ -54,7 +60,7 @@ pub fn newest(
     bounds: &[(i64, i64)],
     count: usize,
     shutdown: &Shutdown,
-    mut fault: impl FnMut(What<'_>) -> Result<()>,
+    mut fault: impl FnMut(Code, String, Option<Place>, bool) -> Result<()>,
 ) -> Result<Newest> {
     let mut windows: Vec<Window> = bounds
         .iter()
@@ -85,38 +91,48 @@ pub fn newest(
         }
         while reading > 0 {
             shutdown.check()?;
-            let Some(event) = feed.poll(POLL) else { continue };
-            let at = |topic: &str, number: i32| of.iter().position(|p| p.number == number && p.topic == topic);
-            let (index, done) = match event.what() {
-                What::Record(record) => {
-                    let Some(index) = at(record.topic(), record.partition()) else { continue };
-                    let Some(window) = windows.get_mut(index).filter(|w| w.reading) else { continue };
-                    if record.offset() < window.to {
-                        kept += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len) + 200;
-                        let message = (kept <= KEEP).then(|| message_of(&record).into_owned());
-                        let time = record.timestamp().unwrap_or(-1);
-                        window.round.push(Found { offset: record.offset(), time, message });
-                    }
-                    (index, record.offset() + 1 >= window.to)
-                }
-                What::End(place) => match at(&place.topic, place.partition) {
-                    Some(index) => (index, true),
-                    None => continue,
-                },
-                other => {
-                    fault(other)?;
-                    continue;
-                }
-            };
-            let Some(window) = windows.get_mut(index).filter(|w| w.reading && done) else { continue };
-            window.reading = false;
-            reading -= 1;
-            for found in window.round.drain(..).rev() {
-                if window.found.len() < count {
-                    window.found.push_front(found);
+            while let Some(what) = feed.event(Duration::ZERO) {
+                match what {
+                    What::Fault { code, text, place, fatal } => fault(code, text, place, fatal)?,
+                    What::Log(line) => feed.consumer().client().context().log_line(&line),
+                    _ => {}
                 }
             }
-            if let Some(partition) = of.get(index) {
+            let at = |topic: &str, number: i32| of.iter().position(|p| p.number == number && p.topic == topic);
+            let mut ended = Vec::new();
+            for fetched in feed.fetch(BATCH, POLL).iter() {
+                let (index, done) = match fetched {
+                    Fetched::Record(record) => {
+                        let Some(index) = at(record.topic(), record.partition()) else { continue };
+                        let Some(window) = windows.get_mut(index).filter(|w| w.reading) else { continue };
+                        if record.offset() < window.to {
+                            kept += record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len) + 200;
+                            let message = (kept <= KEEP).then(|| message_of(&record, record.topic()).into_owned());
+                            let time = record.timestamp().unwrap_or(-1);
+                            window.round.push(Found { offset: record.offset(), time, message });
+                        }
+                        (index, record.offset() + 1 >= window.to)
+                    }
+                    Fetched::End(place) => match at(&place.topic, place.partition) {
+                        Some(index) => (index, true),
+                        None => continue,
+                    },
+                    Fetched::Fault(code, text, place) => {
+                        fault(code, text, Some(place), false)?;
+                        continue;
+                    }
+                };
+                let Some(window) = windows.get_mut(index).filter(|w| w.reading && done) else { continue };
+                window.reading = false;
+                reading -= 1;
+                for found in window.round.drain(..).rev() {
+                    if window.found.len() < count {
+                        window.found.push_front(found);
+                    }
+                }
+                ended.extend(of.get(index));
+            }
+            for partition in ended {
                 // The next round, and the reading itself, start it anew.
                 let _ = feed.stop(&partition.topic, partition.number);
             }

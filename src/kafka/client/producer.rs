@@ -4,31 +4,52 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, PurgeConfig};
+use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 
 use super::connect::Connected;
-use super::events::{Account, Events};
-use super::fault::error_of;
+use super::events::Events;
+use super::fault::{error_of, topic_error};
 use crate::error::{Error, Kind, Result};
-use crate::message::{Headers, KafkaHeader, Message};
+use crate::kafka::ffi::{Lane, Parcel, What};
+use crate::message::{KafkaHeader, Message};
 
-/// How long a full queue is left alone before it is tried again. Not `poll` with a time: below a millisecond it spins.
-const PAUSE: Duration = Duration::from_micros(200);
+/// How long a full queue is waited for. Whole milliseconds, librdkafka's unit.
+const PAUSE: Duration = Duration::from_millis(2);
 
-/// What became of a [`Producer::send`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sent {
-    /// It is on its way.
-    Queued,
-    /// The queue is full: serve it and try again, and do not read on.
-    Full,
+/// What librdkafka adds to key and value is less than this (RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD).
+const OVERHEAD: usize = 128;
+
+/// What became of the records of a producer.
+#[derive(Debug, Default, Clone)]
+pub struct Account {
+    /// Handed to librdkafka.
+    pub sent: u64,
+    /// Confirmed by the broker.
+    pub confirmed: u64,
+    /// Refused, and certainly not written: the record's number, and why.
+    pub failed: Vec<(u64, Code)>,
+    /// Sent, and never answered: the record's number.
+    pub unknown: Vec<u64>,
+}
+
+impl Account {
+    /// How many are still on their way.
+    pub fn in_flight(&self) -> u64 {
+        self.sent - self.confirmed - self.losses()
+    }
+
+    /// How many were refused or lost.
+    pub fn losses(&self) -> u64 {
+        self.failed.len() as u64 + self.unknown.len() as u64
+    }
 }
 
 /// Where and how records are sent.
 pub struct Producer {
-    wire: Arc<BaseProducer<Events>>,
+    lane: Lane<Events>,
     topic: String,
+    max_record: usize,
+    account: Account,
     /// How long records may be on their way without any of them arriving while brokers are away.
     patience: Option<Duration>,
     waiting_since: Option<Instant>,
@@ -36,53 +57,93 @@ pub struct Producer {
 }
 
 impl Producer {
-    /// A producer to one topic. `patience` `None` waits for brokers for ever.
-    pub fn new(wire: Arc<BaseProducer<Events>>, topic: &str, patience: Option<Duration>) -> Producer {
-        Producer { wire, topic: topic.to_owned(), patience, waiting_since: None, last_done: 0 }
+    /// A producer to one topic that takes records up to `max_record` bytes. `patience` `None` waits for brokers for ever.
+    ///
+    /// # Errors
+    /// `Kind::Refused`: no topic can have this name.
+    pub fn new(
+        wire: Arc<BaseProducer<Events>>,
+        topic: &str,
+        max_record: usize,
+        patience: Option<Duration>,
+    ) -> Result<Producer> {
+        let lane = Lane::new(wire, topic).map_err(|code| topic_error(topic, code))?;
+        let (topic, account) = (topic.to_owned(), Account::default());
+        Ok(Producer { lane, topic, max_record, account, patience, waiting_since: None, last_done: 0 })
     }
 
-    /// Hands a record to librdkafka, which copies it. `also` are headers behind the message's own.
+    /// Hands a record to librdkafka, which copies it; false when its queue is full: serve it and try again, and do not read
+    /// on. `also` are headers behind the message's own.
     ///
     /// # Errors
     /// `Kind::Refused`: too large, no such partition.
-    pub fn send(&self, message: &Message<'_>, also: &[KafkaHeader<'_>], number: u64) -> Result<Sent> {
-        let number = usize::try_from(number).unwrap_or(usize::MAX);
-        let mut record = BaseRecord::<[u8], [u8], usize>::with_opaque_to(&self.topic, number);
-        record.key = message.key.bytes();
-        record.payload = message.value.bytes();
-        record.partition = message.partition;
-        record.timestamp = message.timestamp.and_then(crate::message::Time::millis);
-        record.headers = headers(&message.headers, also);
-        match self.wire.send(record) {
-            Ok(()) => {
-                self.events().account().sent += 1;
-                Ok(Sent::Queued)
-            }
-            Err((KafkaError::MessageProduction(Code::QueueFull), _)) => Ok(Sent::Full),
-            Err((error, _)) => Err(error_of(format!("topic `{}`", self.topic), &error)),
+    pub fn send(&mut self, message: &Message<'_>, also: &[KafkaHeader<'_>], number: u64) -> Result<bool> {
+        match self.lane.send(message, also, usize::try_from(number).unwrap_or(usize::MAX)) {
+            Ok(()) => self.account.sent += 1,
+            Err(Code::QueueFull) => return Ok(false),
+            Err(code) => return Err(self.fault(code)),
+        }
+        Ok(true)
+    }
+
+    /// The message as one for [`Producer::send_all`]; `None` when it may only be sent by itself: it says more than key and
+    /// value, or may be too large, which must stop those behind it.
+    pub fn parcel<'a>(&self, message: &Message<'a>, number: u64) -> Option<Parcel<'a>> {
+        Parcel::of(message, usize::try_from(number).unwrap_or(usize::MAX))
+            .filter(|parcel| parcel.len().saturating_add(OVERHEAD) < self.max_record)
+    }
+
+    /// Hands records to librdkafka, in their order, as far as its queue has room, and says how many it took.
+    ///
+    /// # Errors
+    /// `Kind::Refused`: it takes no more at all.
+    pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> Result<usize> {
+        let (sent, stopped) = self.lane.send_all(parcels);
+        self.account.sent += sent as u64;
+        match stopped {
+            None | Some(Code::QueueFull) => Ok(sent),
+            Some(code) => Err(self.fault(code)),
         }
     }
 
-    /// Takes up confirmations, without waiting.
-    pub fn serve(&self) {
-        self.wire.serve();
+    fn fault(&self, code: Code) -> Error {
+        error_of(format!("topic `{}`", self.topic), &KafkaError::MessageProduction(code))
     }
 
-    /// Takes up confirmations, and gives librdkafka's threads a moment.
-    pub fn serve_a_while(&self) {
-        self.serve();
-        std::thread::sleep(PAUSE);
+    /// Takes up confirmations, without waiting.
+    pub fn serve(&mut self) {
+        self.serve_for(Duration::ZERO);
+    }
+
+    /// Takes up confirmations; when there are none, waits for one, but not long.
+    pub fn serve_a_while(&mut self) {
+        self.serve_for(PAUSE);
+    }
+
+    fn serve_for(&mut self, mut timeout: Duration) {
+        let events = Connected::client(&**self.lane.producer()).context().clone();
+        while let Some(what) = self.lane.poll(std::mem::take(&mut timeout)) {
+            match what {
+                What::Delivery(confirmed, lost) => {
+                    self.account.confirmed += confirmed;
+                    for record in lost {
+                        let number = record.number as u64;
+                        match record.possibly_written {
+                            true => self.account.unknown.push(number),
+                            false => self.account.failed.push((number, record.code)),
+                        }
+                    }
+                }
+                What::Fault { code, text, .. } => events.note(code, &text),
+                What::Log(line) => events.log_line(&line),
+                What::Rebalance(..) | What::Committed(_) | What::Other => {}
+            }
+        }
     }
 
     /// What became of the records so far.
-    pub fn account(&self) -> Account {
-        self.events().account().clone()
-    }
-
-    /// How many were sent, and how many of them were refused or lost: cheap.
-    pub fn counts(&self) -> (u64, u64) {
-        let account = self.events().account();
-        (account.sent, account.failed.len() as u64 + account.unknown.len() as u64)
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Fails when brokers have been away too long while records wait for them.
@@ -94,10 +155,8 @@ impl Producer {
         if events.trouble().is_none() {
             return Ok(());
         }
-        let (in_flight, done) = {
-            let account = events.account();
-            (account.in_flight(), account.sent - account.in_flight())
-        };
+        let in_flight = self.account.in_flight();
+        let done = self.account.sent - in_flight;
         if in_flight == 0 || done > self.last_done {
             self.last_done = done;
             self.waiting_since = None;
@@ -122,7 +181,7 @@ impl Producer {
     /// Those of `go_on`.
     pub fn flush(&mut self, mut go_on: impl FnMut(&mut Producer) -> Result<()>) -> Result<()> {
         // With no time to wait `flush` only tells librdkafka to send what lingers, and whether something is left.
-        while self.wire.flush(Duration::ZERO).is_err() {
+        while self.wire().flush(Duration::ZERO).is_err() {
             self.serve_a_while();
             go_on(self)?;
         }
@@ -131,33 +190,19 @@ impl Producer {
     }
 
     /// Gives up what has no answer yet; the account then says of each record what is known.
-    pub fn abandon(&self) {
-        self.wire.purge(PurgeConfig::default().queue().inflight());
+    pub fn abandon(&mut self) {
+        self.wire().purge(PurgeConfig::default().queue().inflight());
         let until = Instant::now() + Duration::from_millis(500);
-        while self.events().account().in_flight() > 0 && Instant::now() < until {
+        while self.account.in_flight() > 0 && Instant::now() < until {
             self.serve_a_while();
         }
     }
 
-    /// The client, to be dropped.
-    pub fn into_wire(self) -> Arc<BaseProducer<Events>> {
-        self.wire
+    fn wire(&self) -> &BaseProducer<Events> {
+        self.lane.producer()
     }
 
     fn events(&self) -> &Arc<Events> {
-        Connected::client(&*self.wire).context()
+        Connected::client(self.wire()).context()
     }
-}
-
-fn headers(own: &Headers<'_>, also: &[KafkaHeader<'_>]) -> Option<OwnedHeaders> {
-    let own: &[KafkaHeader<'_>] = match own {
-        Headers::Kafka(headers) => headers,
-        Headers::Absent | Headers::Amqp(_) => &[],
-    };
-    let count = own.len() + also.len();
-    (count > 0).then(|| {
-        own.iter().chain(also).fold(OwnedHeaders::new_with_capacity(count), |headers, (name, value)| {
-            headers.insert(Header { key: name, value: value.as_deref() })
-        })
-    })
 }

@@ -14,12 +14,17 @@ use super::fault::{error_of, kind_of, topic_error};
 use super::newest::{Newest, newest};
 use super::offsets::{Partition, at_time, begins, ends};
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Feed, Place, Record, What};
+use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
 use crate::message::{Field, Headers, Message, Protocol, Time};
 use crate::shutdown::Shutdown;
 
 /// How often offsets are committed while reading; each commit covers what was written by then.
 const COMMIT_EVERY: Duration = Duration::from_millis(500);
+
+/// How many records are taken at once, and how many bytes they should have at most, going by those before them: what was
+/// taken is no longer in the queue that is bounded.
+const BATCH: u64 = 256;
+const BATCH_BYTES: u64 = 1 << 20;
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +44,8 @@ pub enum Start {
 /// What a [`Reader::step`] brought.
 #[derive(Debug)]
 pub enum Step {
-    /// A record was handed over: this many bytes of key and value.
-    Record(usize),
+    /// Records were handed over: how many, and the bytes of their keys and values.
+    Records(u64, u64),
     /// Nothing came within the time.
     Dry,
     /// Something that changes nothing for the caller.
@@ -58,6 +63,8 @@ pub enum Step {
 /// One partition that is being read.
 struct Part {
     of: Partition,
+    /// [`Record::topic_id`], once a record came.
+    topic_id: usize,
     /// Behind the last record handed over.
     next: i64,
     /// Up to here everything was written and flushed.
@@ -91,6 +98,10 @@ pub struct Reader {
     commit_due: Instant,
     commits: u32,
     commit_error: Option<Code>,
+    /// How many records the next batch may have.
+    batch: u64,
+    /// What came with records, and is told after them.
+    next: Option<Step>,
     early: std::vec::IntoIter<Message<'static>>,
 }
 
@@ -159,6 +170,8 @@ impl Reader {
             commit_due: Instant::now() + COMMIT_EVERY,
             commits: 0,
             commit_error: None,
+            batch: 1,
+            next: None,
             early: Vec::new().into_iter(),
         }
     }
@@ -172,14 +185,7 @@ impl Reader {
         shutdown: &Shutdown,
     ) -> Result<Vec<i64>> {
         let events = self.feed.consumer().client().context().clone();
-        let fault = |what: What<'_>| match what {
-            What::Fault { code, text, place, fatal } => fault(&events, code, text, place, fatal, false).map(drop),
-            What::Log(line) => {
-                events.log_line(&line);
-                Ok(())
-            }
-            _ => Ok(()),
-        };
+        let fault = |code, text, place, fatal| fault(&events, code, text, place, fatal, false).map(drop);
         match newest(&mut self.feed, of, bounds, count, shutdown, fault)? {
             Newest::From(starts) => Ok(starts),
             Newest::Messages(messages) => {
@@ -194,60 +200,93 @@ impl Reader {
         self.until_end && self.assigned && self.early.len() == 0 && self.parts.iter().all(Part::is_done)
     }
 
-    /// Waits up to `timeout` for what comes next and hands a record to `take`.
+    /// Waits up to `timeout` for what comes next, and hands at most `most` records to `take`.
     ///
     /// # Errors
     /// Those of `take`; librdkafka's, as far as it cannot recover from them.
-    pub fn step(&mut self, timeout: Duration, take: &mut dyn FnMut(&Message<'_>) -> Result<()>) -> Result<Step> {
+    pub fn step(
+        &mut self,
+        timeout: Duration,
+        most: u64,
+        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
+    ) -> Result<Step> {
+        if let Some(next) = self.next.take() {
+            return Ok(next);
+        }
         if let Some(message) = self.early.next() {
             take(&message)?;
-            return Ok(Step::Record(message.value.bytes().map_or(0, <[u8]>::len)));
+            return Ok(Step::Records(1, size(message.value.bytes())));
         }
-        let Some(event) = self.feed.poll(timeout) else { return Ok(Step::Dry) };
+        // Without a partition only the group has something to tell.
+        let patience = if self.assigned { Duration::ZERO } else { timeout };
+        if let Some(what) = self.feed.event(patience) {
+            return self.told(what);
+        }
+        if self.assigned { self.fetch(timeout, most, take) } else { Ok(Step::Dry) }
+    }
+
+    fn fetch(
+        &mut self,
+        timeout: Duration,
+        most: u64,
+        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
+    ) -> Result<Step> {
+        let events = self.feed.consumer().client().context().clone();
+        let batch = self.feed.fetch(usize::try_from(self.batch.min(most)).unwrap_or(1), timeout);
+        let (mut records, mut bytes, mut came) = (0, 0, false);
+        for fetched in batch.iter() {
+            came = true;
+            match fetched {
+                Fetched::Record(record) => {
+                    let Some(part) = find(&mut self.parts, &mut self.last, &record) else { continue };
+                    // What was produced after the start is not part of what was asked for.
+                    if part.end.is_some_and(|end| record.offset() >= end) {
+                        part.at_end = true;
+                        continue;
+                    }
+                    take(&message_of(&record, &part.of.topic))?;
+                    part.next = record.offset() + 1;
+                    records += 1;
+                    bytes += size(record.value()) + size(record.key());
+                }
+                Fetched::End(place) => {
+                    let is = |part: &&mut Part| part.of.number == place.partition && part.of.topic == place.topic;
+                    if let Some(part) = self.parts.iter_mut().find(is) {
+                        part.at_end = true;
+                    }
+                }
+                Fetched::Fault(code, text, place) => {
+                    match fault(&events, code, text, Some(place), false, self.group)? {
+                        Step::Nothing => {}
+                        step => self.next = Some(step),
+                    }
+                    continue;
+                }
+            }
+            events.recovered();
+        }
+        if records == 0 {
+            return Ok(if came { Step::Nothing } else { Step::Dry });
+        }
+        self.batch = (BATCH_BYTES * records / bytes.max(1)).clamp(1, BATCH);
+        Ok(Step::Records(records, bytes))
+    }
+
+    /// What an event means.
+    fn told(&mut self, what: What) -> Result<Step> {
         let events = self.feed.consumer().client().context();
-        match event.what() {
-            What::Record(record) => {
-                let (topic, number) = (record.topic(), record.partition());
-                let Some(index) = find(&self.parts, self.last, topic, number) else { return Ok(Step::Nothing) };
-                self.last = index;
-                let Some(part) = self.parts.get_mut(index) else { return Ok(Step::Nothing) };
-                // What was produced after the start is not part of what was asked for.
-                if part.end.is_some_and(|end| record.offset() >= end) {
-                    part.at_end = true;
-                    return Ok(Step::Nothing);
-                }
-                events.recovered();
-                take(&message_of(&record))?;
-                part.next = record.offset() + 1;
-                Ok(Step::Record(record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len)))
-            }
-            What::End(place) => {
-                events.recovered();
-                if let Some(part) = find(&self.parts, self.last, &place.topic, place.partition)
-                    .and_then(|index| self.parts.get_mut(index))
-                {
-                    part.at_end = true;
-                }
-                Ok(Step::Nothing)
-            }
-            What::Fault { code, text, place, fatal } => fault(events, code, text, place, fatal, self.group),
+        match what {
+            What::Fault { code, text, place, fatal } => return fault(events, code, text, place, fatal, self.group),
             What::Rebalance(true, places) => {
-                drop(event);
                 self.assign(&places)?;
-                Ok(Step::Assigned(places.len()))
+                return Ok(Step::Assigned(places.len()));
             }
-            What::Rebalance(false, places) => Ok(Step::Revoke(places)),
-            What::Committed(result) => {
-                drop(event);
-                self.answered(result);
-                Ok(Step::Nothing)
-            }
-            What::Log(line) => {
-                events.log_line(&line);
-                Ok(Step::Nothing)
-            }
-            What::Other => Ok(Step::Nothing),
+            What::Rebalance(false, places) => return Ok(Step::Revoke(places)),
+            What::Committed(result) => self.answered(result),
+            What::Log(line) => events.log_line(&line),
+            What::Delivery(..) | What::Other => {}
         }
+        Ok(Step::Nothing)
     }
 
     /// The consumer, for what the reader itself does not do.
@@ -258,21 +297,31 @@ impl Reader {
 
 impl Part {
     fn new(of: Partition, from: i64, end: Option<i64>) -> Part {
-        Part { of, next: from, written: from, committed: from, end, at_end: false }
+        Part { of, topic_id: 0, next: from, written: from, committed: from, end, at_end: false }
     }
 }
 
-fn find(parts: &[Part], last: usize, topic: &str, number: i32) -> Option<usize> {
-    let is = |part: &Part| part.of.number == number && part.of.topic == topic;
-    if parts.get(last).is_some_and(is) { Some(last) } else { parts.iter().position(is) }
+/// The part that a record is of: most often that of the record before it.
+fn find<'p>(parts: &'p mut [Part], last: &mut usize, record: &Record<'_>) -> Option<&'p mut Part> {
+    let (id, number) = (record.topic_id(), record.partition());
+    if !parts.get(*last).is_some_and(|part| part.topic_id == id && part.of.number == number) {
+        *last = parts.iter().position(|part| part.of.number == number && part.of.topic == record.topic())?;
+    }
+    let part = parts.get_mut(*last)?;
+    part.topic_id = id;
+    Some(part)
 }
 
-/// The message in a record; it borrows librdkafka's buffer.
-pub fn message_of<'e>(record: &Record<'e>) -> Message<'e> {
+fn size(bytes: Option<&[u8]>) -> u64 {
+    bytes.map_or(0, |bytes| bytes.len() as u64)
+}
+
+/// The message in a record of this topic; it borrows librdkafka's buffer.
+pub fn message_of<'e>(record: &Record<'e>, topic: &'e str) -> Message<'e> {
     let headers = record.headers();
     Message {
         protocol: Some(Protocol::Kafka),
-        topic: Some(record.topic().into()),
+        topic: Some(topic.into()),
         partition: Some(record.partition()),
         offset: Some(record.offset()),
         timestamp: record.timestamp().map(Time::Millis),

@@ -8,18 +8,18 @@ use tokio::runtime::Handle;
 use super::Args;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::kafka::client::{Account, Producer, Sent, drop_within, kind_of};
-use crate::kafka::ffi::words;
+use crate::kafka::client::{Account, Producer, drop_within, kind_of};
+use crate::kafka::ffi::{Parcel, words};
 use crate::message::convert::to_kafka;
-use crate::message::input::{Decoder, Input, Mode, Step};
+use crate::message::input::{Decoder, Input, Mark, Mode, Step};
 use crate::message::{Field, KafkaHeader, Message, Time};
 use crate::output::Progress;
 
 /// How long the input is waited for before confirmations are looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// After how many records confirmations are taken up and the surroundings are looked at.
-const EVERY: u64 = 256;
+/// How many records are sent before confirmations are taken up and the surroundings are looked at.
+const BATCH: usize = 256;
 
 /// What the flags say of each record.
 pub struct Plan {
@@ -105,47 +105,88 @@ impl Job {
             self.producer.abandon();
         }
         self.progress.clear();
-        let account = self.producer.account();
-        let ended = self.report(&account, sent.and(settled));
-        drop_within(self.producer.into_wire(), crate::kafka::CLOSE);
+        let ended = self.report(self.producer.account(), sent.and(settled));
+        drop_within(self.producer, crate::kafka::CLOSE);
         ended
     }
 
     /// Reads and sends until the input ends or something is wrong.
     fn pump(&mut self) -> Result<()> {
+        let mut marks = Vec::with_capacity(BATCH);
         loop {
-            match self.input.step()? {
+            marks.clear();
+            // What is wrong behind good records is told once these are sent.
+            let next = loop {
+                match self.input.mark() {
+                    Ok(Step::Record(mark)) if marks.len() + 1 < BATCH => marks.push(mark),
+                    Ok(Step::Record(mark)) => {
+                        marks.push(mark);
+                        break Ok(Step::Record(()));
+                    }
+                    Ok(Step::NeedMore) => break Ok(Step::NeedMore),
+                    Ok(Step::End) => break Ok(Step::End),
+                    Err(e) => break Err(e),
+                }
+            };
+            self.send(&marks)?;
+            self.look()?;
+            match next? {
+                Step::Record(()) => {}
                 Step::End => return Ok(()),
                 Step::NeedMore => {
-                    self.look()?;
                     while !self.input.more_within(&self.runtime, LOOK)? {
-                        self.look()?;
-                    }
-                }
-                Step::Record(record) => {
-                    let message = self.decoder.message(record)?;
-                    let message = self.plan.apply(message).map_err(|e| self.decoder.fault(record, e))?;
-                    self.number = record.number;
-                    loop {
-                        match self.producer.send(&message, &self.plan.headers, record.number) {
-                            Ok(Sent::Queued) => break,
-                            Ok(Sent::Full) => {
-                                self.producer.serve_a_while();
-                                self.cx.shutdown.check()?;
-                                self.producer.check_link()?;
-                            }
-                            Err(e) => {
-                                let at = self.decoder.fault(record, e.chain()).with_kind(e.kind());
-                                return Err(at.hint(self.plan.limit.clone()));
-                            }
-                        }
-                    }
-                    if record.number.is_multiple_of(EVERY) {
                         self.look()?;
                     }
                 }
             }
         }
+    }
+
+    /// Sends the records of these marks, in their order, and waits where librdkafka's queue is full.
+    fn send(&mut self, marks: &[Mark]) -> Result<()> {
+        let Job { plan, producer, input, decoder, cx, number, .. } = self;
+        let wait = |producer: &mut Producer| {
+            producer.serve_a_while();
+            cx.shutdown.check()?;
+            producer.check_link()
+        };
+        let together = |producer: &mut Producer, parcels: &mut Vec<Parcel<'_>>| {
+            let mut rest = parcels.as_slice();
+            while !rest.is_empty() {
+                let sent = producer.send_all(rest)?;
+                rest = rest.get(sent..).unwrap_or_default();
+                if !rest.is_empty() {
+                    wait(producer)?;
+                }
+            }
+            parcels.clear();
+            Ok(())
+        };
+        let mut parcels = Vec::with_capacity(marks.len());
+        for &mark in marks {
+            let record = input.record(mark);
+            let message = decoder.message(record);
+            let message = message.and_then(|m| plan.apply(m).map_err(|e| decoder.fault(record, e)));
+            let message = match message {
+                Ok(message) => message,
+                Err(e) => {
+                    together(producer, &mut parcels)?;
+                    return Err(e);
+                }
+            };
+            *number = record.number;
+            let parcel = if plan.headers.is_empty() { producer.parcel(&message, record.number) } else { None };
+            if let Some(parcel) = parcel {
+                parcels.push(parcel);
+                continue;
+            }
+            together(producer, &mut parcels)?;
+            let fault = |e: Error| decoder.fault(record, e.chain()).with_kind(e.kind()).hint(plan.limit.clone());
+            while !producer.send(&message, &plan.headers, record.number).map_err(fault)? {
+                wait(producer)?;
+            }
+        }
+        together(producer, &mut parcels)
     }
 
     /// Takes up confirmations; fails when there is a reason not to read on.
@@ -154,9 +195,8 @@ impl Job {
         self.progress.set(self.number, self.input.consumed());
         self.cx.shutdown.check()?;
         self.producer.check_link()?;
-        let (_, bad) = self.producer.counts();
         // What was refused or lost is in the account; more of the same would not help.
-        if bad > 0 { Err(Error::new(Kind::Partial, "")) } else { Ok(()) }
+        if self.producer.account().losses() > 0 { Err(Error::new(Kind::Partial, "")) } else { Ok(()) }
     }
 
     /// Waits for all confirmations, but no longer than a stop allows.
@@ -177,32 +217,33 @@ impl Job {
         let terminal = &self.cx.terminal;
         let line = self.summary(account);
         let stopped = self.cx.shutdown.check();
-        let good = account.failed.is_empty() && account.unknown.is_empty() && account.in_flight() == 0;
+        let (failed, unknown) = (&account.failed, &account.unknown);
+        let good = account.losses() == 0 && account.in_flight() == 0;
         if good && ended.is_ok() && stopped.is_ok() {
             terminal.note(line);
             return Ok(());
         }
         terminal.warn(line);
         let numbers: Vec<u64> = account.failed.iter().map(|(number, _)| *number).collect();
-        if !numbers.is_empty() && (!account.unknown.is_empty() || stopped.is_err()) {
+        if !numbers.is_empty() && (!unknown.is_empty() || stopped.is_err()) {
             terminal.warn(format!("{} {} not written", ranges(&numbers), are(&numbers)));
         }
-        if let (false, Err(reason)) = (account.unknown.is_empty(), &stopped) {
-            terminal.warn(format!("the outcome of {} is unknown", ranges(&account.unknown)));
+        if let (false, Err(reason)) = (unknown.is_empty(), &stopped) {
+            terminal.warn(format!("the outcome of {} is unknown", ranges(unknown)));
             return Err(Error::new(reason.kind(), reason.chain()));
         }
         stopped?;
         let cause = ended.err().filter(|e| !e.chain().is_empty());
-        let lost = account.unknown.len() as u64 + account.in_flight();
+        let lost = unknown.len() as u64 + account.in_flight();
         if lost > 0 {
-            let error = Error::new(Kind::Partial, format!("the outcome of {} is unknown", ranges(&account.unknown)))
+            let error = Error::new(Kind::Partial, format!("the outcome of {} is unknown", ranges(unknown)))
                 .hint("they may or may not be in the topic; sending them again may write them twice");
             return Err(match cause {
                 Some(cause) => error.because(cause),
                 None => error,
             });
         }
-        match (account.failed.first(), cause) {
+        match (failed.first(), cause) {
             (None, Some(cause)) => Err(cause),
             (None, None) => Ok(()),
             (Some((_, code)), cause) => Err(self.refusal(account, *code, cause)),

@@ -19,9 +19,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 const FLUSH_RECORDS: u64 = 4096;
 
-/// How often in records the clock is looked at.
-const CLOCK_EVERY: u64 = 32;
-
 /// The pause between two attempts to reach brokers that went away.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -116,10 +113,11 @@ impl Job {
             self.cx.shutdown.check()?;
             let timeout = if self.pending > 0 { Duration::ZERO } else { self.wait_for()? };
             let writer = &mut self.writer;
-            let step = self.reader.step(timeout, &mut |message: &Message<'_>| writer.write(message))?;
+            let most = self.count.map_or(u64::MAX, |count| count - self.records);
+            let step = self.reader.step(timeout, most, &mut |message: &Message<'_>| writer.write(message))?;
             match step {
-                Step::Record(bytes) => {
-                    self.took(bytes)?;
+                Step::Records(records, bytes) => {
+                    self.took(records, bytes)?;
                     if self.count == Some(self.records) {
                         return Ok(Ended::Count);
                     }
@@ -149,19 +147,17 @@ impl Job {
         Ok(left.map_or(LOOK, |left| left.min(LOOK).max(Duration::from_millis(1))))
     }
 
-    fn took(&mut self, bytes: usize) -> Result<()> {
-        self.records += 1;
-        self.bytes += bytes as u64;
-        self.pending += 1;
-        if self.pending == 1 || self.records.is_multiple_of(CLOCK_EVERY) {
-            let now = Instant::now();
-            self.last_record = now;
-            self.progress.set(self.records, self.bytes);
-            if self.pending == 1 {
-                self.flush_due = now + FLUSH_AFTER;
-            } else if now >= self.flush_due || self.pending >= FLUSH_RECORDS {
-                return self.flush();
-            }
+    fn took(&mut self, records: u64, bytes: u64) -> Result<()> {
+        self.records += records;
+        self.bytes += bytes;
+        self.pending += records;
+        let now = Instant::now();
+        self.last_record = now;
+        self.progress.set(self.records, self.bytes);
+        if self.pending == records {
+            self.flush_due = now + FLUSH_AFTER;
+        } else if now >= self.flush_due || self.pending >= FLUSH_RECORDS {
+            return self.flush();
         }
         Ok(())
     }
@@ -190,7 +186,7 @@ impl Job {
                 ));
             }),
             Step::Down => return self.recover(),
-            Step::Record(_) | Step::Dry | Step::Nothing => {}
+            Step::Records(..) | Step::Dry | Step::Nothing => {}
         }
         Ok(())
     }

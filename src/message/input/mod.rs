@@ -21,6 +21,9 @@ const CHUNK: usize = 256 * 1024;
 /// How many chunks are read ahead.
 const AHEAD: usize = 4;
 
+/// The room before a chunk for what is left of the one before it, so that the chunk itself need not be copied.
+const HEADROOM: usize = 8 * 1024;
+
 /// Where data comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -79,21 +82,35 @@ pub struct Record<'a> {
 
 /// What [`Input::step`] found.
 #[derive(Debug)]
-pub enum Step<'a> {
+pub enum Step<R> {
     /// A record.
-    Record(Record<'a>),
+    Record(R),
     /// Nothing whole: call [`Input::more`].
     NeedMore,
     /// The end.
     End,
 }
 
+/// Where a record stands, until the next [`Input::more`].
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    number: u64,
+    line: u64,
+    start: usize,
+    end: usize,
+}
+
+/// A chunk of the source: its bytes stand behind [`HEADROOM`].
+type Chunk = std::io::Result<Vec<u8>>;
+
 /// The records of a source.
 #[derive(Debug)]
 pub struct Input {
     source: Source,
     options: Options,
-    chunks: mpsc::Receiver<std::io::Result<Vec<u8>>>,
+    chunks: mpsc::Receiver<Chunk>,
+    /// Takes back what was used up.
+    spare: std::sync::mpsc::Sender<Vec<u8>>,
     splitter: Splitter,
     buffer: Vec<u8>,
     start: usize,
@@ -111,12 +128,13 @@ impl Input {
     /// `Kind::Io` when the file cannot be opened.
     pub fn open(source: Source, options: Options) -> Result<Input> {
         let (sender, chunks) = mpsc::channel(AHEAD);
+        let (spare, spares) = std::sync::mpsc::channel();
         let mut size = None;
         let mut buffer = Vec::new();
         let mut ended = false;
         match &source {
             Source::Text(text) => (buffer, ended) = (text.clone(), true),
-            Source::Stdin => crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender))?,
+            Source::Stdin => crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender, &spares))?,
             Source::File(path) => {
                 let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
                 let file = std::fs::File::open(path).map_err(failed)?;
@@ -125,12 +143,12 @@ impl Input {
                     return Err(failed(std::io::ErrorKind::IsADirectory.into()));
                 }
                 size = Some(metadata.len()).filter(|_| metadata.is_file());
-                crate::shutdown::spawn("input", move || read_ahead(file, &sender))?;
+                crate::shutdown::spawn("input", move || read_ahead(file, &sender, &spares))?;
             }
         }
         let bytes = buffer.len() as u64;
         let splitter = Splitter::new(options.mode, &options.delimiter);
-        Ok(Input { source, options, chunks, splitter, buffer, start: 0, ended, number: 0, line: 1, bytes, size })
+        Ok(Input { source, options, chunks, spare, splitter, buffer, start: 0, ended, number: 0, line: 1, bytes, size })
     }
 
     /// Where the data comes from.
@@ -148,11 +166,29 @@ impl Input {
         self.bytes - (self.buffer.len() - self.start) as u64
     }
 
-    /// The next record, if a whole one is here. It must be used before the next call.
+    /// The next record, if a whole one is here.
     ///
     /// # Errors
     /// `Kind::Refused` for a record over the limit.
-    pub fn step(&mut self) -> Result<Step<'_>> {
+    pub fn step(&mut self) -> Result<Step<Record<'_>>> {
+        Ok(match self.mark()? {
+            Step::Record(mark) => Step::Record(self.record(mark)),
+            Step::NeedMore => Step::NeedMore,
+            Step::End => Step::End,
+        })
+    }
+
+    /// The record of a mark that was made since the last [`Input::more`].
+    pub fn record(&self, mark: Mark) -> Record<'_> {
+        let Mark { number, line, start, end } = mark;
+        Record { number, line, bytes: self.buffer.get(start..end).unwrap_or_default() }
+    }
+
+    /// As [`Input::step`], for who wants to look at several records together.
+    ///
+    /// # Errors
+    /// As [`Input::step`].
+    pub fn mark(&mut self) -> Result<Step<Mark>> {
         let rest = &self.buffer[self.start..];
         let cut = self.splitter.cut(rest, self.ended);
         let (limit, set_by) = self.options.limit;
@@ -189,8 +225,8 @@ impl Input {
                         line
                     }
                 };
-                let bytes = &self.buffer[from + record.start..from + record.end];
-                Ok(Step::Record(Record { number: self.number, line, bytes }))
+                let (start, end) = (from + record.start, from + record.end);
+                Ok(Step::Record(Mark { number: self.number, line, start, end }))
             }
         }
     }
@@ -215,14 +251,27 @@ impl Input {
         }
     }
 
-    fn take(&mut self, chunk: Option<std::io::Result<Vec<u8>>>) -> Result<()> {
+    fn take(&mut self, chunk: Option<Chunk>) -> Result<()> {
         match chunk {
             None => self.ended = true,
-            Some(Ok(chunk)) => {
-                self.buffer.drain(..self.start);
-                self.start = 0;
-                self.buffer.extend_from_slice(&chunk);
-                self.bytes += chunk.len() as u64;
+            Some(Ok(mut chunk)) => {
+                self.bytes += (chunk.len() - HEADROOM) as u64;
+                let rest = &self.buffer[self.start..];
+                match HEADROOM.checked_sub(rest.len()) {
+                    Some(start) => {
+                        chunk[start..HEADROOM].copy_from_slice(rest);
+                        std::mem::swap(&mut self.buffer, &mut chunk);
+                        self.start = start;
+                    }
+                    // A record over several chunks.
+                    None => {
+                        self.buffer.drain(..self.start);
+                        self.start = 0;
+                        self.buffer.extend_from_slice(&chunk[HEADROOM..]);
+                    }
+                }
+                // The thread that would fill it again may be through.
+                let _ = self.spare.send(chunk);
             }
             Some(Err(e)) => return Err(Error::io(format!("cannot read {}", self.source), e).with_kind(Kind::Io)),
         }
@@ -285,13 +334,16 @@ impl Decoder {
 }
 
 /// Reads to the end or until nobody listens.
-fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<std::io::Result<Vec<u8>>>) {
+fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<Chunk>, spares: &std::sync::mpsc::Receiver<Vec<u8>>) {
     loop {
-        let mut chunk = vec![0; CHUNK];
-        match source.read(&mut chunk) {
+        // One that grew with a large record is not kept.
+        let spare = spares.try_iter().find(|spare| spare.capacity() <= 2 * CHUNK);
+        let mut chunk = spare.unwrap_or_default();
+        chunk.resize(HEADROOM + CHUNK, 0);
+        match source.read(&mut chunk[HEADROOM..]) {
             Ok(0) => return,
             Ok(n) => {
-                chunk.truncate(n);
+                chunk.truncate(HEADROOM + n);
                 if chunks.blocking_send(Ok(chunk)).is_err() {
                     return;
                 }

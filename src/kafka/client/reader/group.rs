@@ -6,7 +6,7 @@ use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::super::fault::error_of;
+use super::super::fault::{error_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
 use super::{COMMIT_EVERY, Part, Reader};
 use crate::error::{Error, Kind, Result};
@@ -71,10 +71,8 @@ impl Reader {
         self.commit();
         let until = Instant::now() + limit;
         while self.commits > 0 && Instant::now() < until {
-            let Some(event) = self.feed.poll(Duration::from_millis(20)) else { continue };
             // Whatever else comes now was not written, and is not committed.
-            let What::Committed(result) = event.what() else { continue };
-            drop(event);
+            let Some(What::Committed(result)) = self.feed.event(Duration::from_millis(20)) else { continue };
             self.answered(result);
         }
         let failed = |why: String| {
@@ -112,6 +110,7 @@ impl Reader {
                 .filter(|offset| *offset >= 0);
             let from = committed.or_else(|| fresh.get(index).copied()).unwrap_or(0);
             list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
+            self.feed.claim(&of.topic, of.number).map_err(|code| topic_error(&of.topic, code))?;
             self.parts.push(Part { committed: from, ..Part::new(of, from, highs.get(index).copied()) });
         }
         self.assigned = true;

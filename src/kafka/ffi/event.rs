@@ -1,0 +1,168 @@
+//! What librdkafka tells on its queues besides records.
+
+use std::ptr::{self, NonNull};
+use std::time::Duration;
+
+use rdkafka::bindings as rd;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::{millis, text};
+
+/// One event of a queue.
+struct Event(NonNull<rd::rd_kafka_event_t>);
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: it is ours, and nothing borrows from it any more.
+        unsafe { rd::rd_kafka_event_destroy(self.0.as_ptr()) }
+    }
+}
+
+/// A topic's partition, and an offset in it (negative when the event has none).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// The offset.
+    pub offset: i64,
+}
+
+/// A record that was not delivered.
+#[derive(Debug, Clone, Copy)]
+pub struct Lost {
+    /// What was given with it.
+    pub number: usize,
+    /// Why.
+    pub code: RDKafkaErrorCode,
+    /// It may have been written all the same: the request was sent, and no answer came.
+    pub possibly_written: bool,
+}
+
+/// What an event says.
+pub enum What {
+    /// Something failed, in a partition or at large.
+    Fault {
+        /// librdkafka's or the broker's code.
+        code: RDKafkaErrorCode,
+        /// The reason in words.
+        text: String,
+        /// The partition, when it is about one.
+        place: Option<Place>,
+        /// The client is of no use any more.
+        fatal: bool,
+    },
+    /// So many records were delivered, and these were not.
+    Delivery(u64, Vec<Lost>),
+    /// The group gives (`true`) or takes away partitions.
+    Rebalance(bool, Vec<Place>),
+    /// A commit ended.
+    Committed(Result<(), RDKafkaErrorCode>),
+    /// A line for the log.
+    Log(String),
+    /// Something else.
+    Other,
+}
+
+impl What {
+    /// The next event of a queue, or `None` when none came within the time.
+    ///
+    /// SAFETY: the queue lives.
+    pub(super) unsafe fn poll(queue: NonNull<rd::rd_kafka_queue_t>, timeout: Duration) -> Option<What> {
+        // SAFETY: the caller's promise; the event becomes ours, and `drop` destroys it.
+        let event = unsafe { rd::rd_kafka_queue_poll(queue.as_ptr(), millis(timeout)) };
+        NonNull::new(event).map(|event| Event(event).what())
+    }
+}
+
+impl Event {
+    fn what(&self) -> What {
+        let event = self.0.as_ptr();
+        // SAFETY: every function below reads an event of the type that it is for, and checks for null what may be null.
+        unsafe {
+            match rd::rd_kafka_event_type(event) {
+                rd::RD_KAFKA_EVENT_DR => self.delivery(),
+                rd::RD_KAFKA_EVENT_ERROR => self.error(),
+                rd::RD_KAFKA_EVENT_REBALANCE => {
+                    let assign =
+                        rd::rd_kafka_event_error(event) == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+                    What::Rebalance(assign, places(rd::rd_kafka_event_topic_partition_list(event)))
+                }
+                rd::RD_KAFKA_EVENT_OFFSET_COMMIT => What::Committed(self.code().map_or(Ok(()), Err)),
+                rd::RD_KAFKA_EVENT_LOG => {
+                    let (mut facility, mut line, mut level) = (ptr::null(), ptr::null(), 0);
+                    rd::rd_kafka_event_log(event, &mut facility, &mut line, &mut level);
+                    What::Log(format!("{}: {}", text(facility), text(line)))
+                }
+                _ => What::Other,
+            }
+        }
+    }
+
+    /// A report without an error is about records that were all delivered: nobody need look at each.
+    fn delivery(&self) -> What {
+        let event = self.0.as_ptr();
+        if self.code().is_none() {
+            // SAFETY: the event is a delivery report.
+            return What::Delivery(unsafe { rd::rd_kafka_event_message_count(event) } as u64, Vec::new());
+        }
+        let (mut delivered, mut lost) = (0, Vec::new());
+        // SAFETY: the event is a delivery report; each record lives as long as it.
+        while let Some(message) = unsafe { rd::rd_kafka_event_message_next(event).as_ref() } {
+            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                delivered += 1;
+                continue;
+            }
+            // SAFETY: the message lives.
+            let status = unsafe { rd::rd_kafka_message_status(message) };
+            lost.push(Lost {
+                number: message._private as usize,
+                code: message.err.into(),
+                possibly_written: status != rd::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
+            });
+        }
+        What::Delivery(delivered, lost)
+    }
+
+    fn code(&self) -> Option<RDKafkaErrorCode> {
+        // SAFETY: any event has a code.
+        let code = unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) };
+        (code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())
+    }
+
+    fn error(&self) -> What {
+        let Some(code) = self.code() else { return What::Other };
+        let event = self.0.as_ptr();
+        // SAFETY: the event is an error; its topic partition is a copy that we destroy.
+        let (words, fatal, place) = unsafe {
+            let words = text(rd::rd_kafka_event_error_string(event));
+            let fatal = rd::rd_kafka_event_error_is_fatal(event) != 0;
+            let partition = rd::rd_kafka_event_topic_partition(event);
+            let place = partition.as_ref().map(|p| place(p));
+            if !partition.is_null() {
+                rd::rd_kafka_topic_partition_destroy(partition);
+            }
+            (words, fatal, place)
+        };
+        What::Fault { code, text: words, place, fatal }
+    }
+}
+
+/// SAFETY: `partition.topic` is a string that ends in a zero byte.
+unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> Place {
+    // SAFETY: the caller's promise.
+    let topic = unsafe { text(partition.topic) };
+    Place { topic, partition: partition.partition, offset: partition.offset }
+}
+
+/// SAFETY: `list` is null or a list that lives.
+unsafe fn places(list: *const rd::rd_kafka_topic_partition_list_t) -> Vec<Place> {
+    // SAFETY: the caller's promise; `elems` has `cnt` elements.
+    unsafe {
+        let Some(list) = list.as_ref() else { return Vec::new() };
+        let count = usize::try_from(list.cnt).unwrap_or(0);
+        (0..count).map(|i| place(&*list.elems.add(i))).collect()
+    }
+}

@@ -1,0 +1,217 @@
+//! Fetching.
+
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings as rd;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+use super::event::{Place, What};
+use super::record::Record;
+use super::{last_error, millis, text};
+
+/// What a consumer fetches and tells, with the consumer that it belongs to.
+///
+/// Records have a queue of their own: taken from it by the batch, each costs less than an event does.
+pub struct Feed<C: ConsumerContext + 'static> {
+    /// Records, and what goes wrong in one partition.
+    fetched: NonNull<rd::rd_kafka_queue_t>,
+    /// Everything else.
+    events: NonNull<rd::rd_kafka_queue_t>,
+    topics: BTreeMap<String, NonNull<rd::rd_kafka_topic_t>>,
+    batch: Vec<*mut rd::rd_kafka_message_t>,
+    consumer: Arc<BaseConsumer<C>>,
+}
+
+// SAFETY: librdkafka's handles may be used from any thread ("librdkafka is completely thread-safe", rdkafka.h).
+unsafe impl<C: ConsumerContext + 'static> Send for Feed<C> {}
+
+impl<C: ConsumerContext + 'static> Feed<C> {
+    /// For partitions that are named one by one with [`Feed::start`]. `None` when librdkafka has no memory.
+    pub fn of_partitions(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
+        // SAFETY: the client lives as long as `consumer`, which the feed keeps.
+        let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_main(consumer.client().native_ptr()) })?;
+        Some(Feed::new(consumer, events))
+    }
+
+    /// For a consumer with a group, whose partitions are named with [`Feed::claim`]. `None` when it has none.
+    pub fn of_group(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
+        // SAFETY: as above.
+        let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) })?;
+        Some(Feed::new(consumer, events))
+    }
+
+    fn new(consumer: Arc<BaseConsumer<C>>, events: NonNull<rd::rd_kafka_queue_t>) -> Feed<C> {
+        // SAFETY: the client lives; librdkafka ends the process rather than to return null for want of memory.
+        let fetched = unsafe { NonNull::new_unchecked(rd::rd_kafka_queue_new(consumer.client().native_ptr())) };
+        Feed { fetched, events, topics: BTreeMap::new(), batch: Vec::new(), consumer }
+    }
+
+    /// The consumer.
+    pub fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+        &self.consumer
+    }
+
+    /// Starts to fetch one partition from an offset.
+    ///
+    /// # Errors
+    /// librdkafka's code.
+    pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
+        let handle = match self.topics.get(topic) {
+            Some(handle) => *handle,
+            None => {
+                let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
+                // SAFETY: the client lives; the handle is destroyed before it, in `drop`.
+                let handle = unsafe {
+                    rd::rd_kafka_topic_new(self.consumer.client().native_ptr(), name.as_ptr(), ptr::null_mut())
+                };
+                let handle = NonNull::new(handle).ok_or_else(last_error)?;
+                self.topics.insert(topic.to_owned(), handle);
+                handle
+            }
+        };
+        // SAFETY: topic and queue live.
+        let started =
+            unsafe { rd::rd_kafka_consume_start_queue(handle.as_ptr(), partition, offset, self.fetched.as_ptr()) };
+        if started == 0 { Ok(()) } else { Err(last_error()) }
+    }
+
+    /// Stops to fetch one partition; what was fetched of it is thrown away.
+    ///
+    /// # Errors
+    /// librdkafka's code.
+    pub fn stop(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
+        let Some(handle) = self.topics.get(topic) else { return Ok(()) };
+        // SAFETY: the topic lives.
+        match unsafe { rd::rd_kafka_consume_stop(handle.as_ptr(), partition) } {
+            0 => Ok(()),
+            _ => Err(last_error()),
+        }
+    }
+
+    /// Commits offsets of the group; the answer comes as [`What::Committed`]. rdkafka's own commit gives no answer unless it
+    /// blocks for it.
+    ///
+    /// # Errors
+    /// librdkafka's code.
+    pub fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+        // SAFETY: client, list and queue live; librdkafka copies the list.
+        let code = unsafe {
+            rd::rd_kafka_commit_queue(
+                self.consumer.client().native_ptr(),
+                offsets.ptr(),
+                self.events.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR { Ok(()) } else { Err(code.into()) }
+    }
+
+    /// Takes a partition of the group into the feed; before it is assigned, so that nothing of it goes elsewhere.
+    ///
+    /// # Errors
+    /// librdkafka's code.
+    pub fn claim(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
+        let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
+        // SAFETY: client and queue live; the reference to the partition's queue is given back at once.
+        unsafe {
+            let queue = rd::rd_kafka_queue_get_partition(self.consumer.client().native_ptr(), name.as_ptr(), partition);
+            let queue = NonNull::new(queue).ok_or(RDKafkaErrorCode::UnknownPartition)?;
+            rd::rd_kafka_queue_forward(queue.as_ptr(), self.fetched.as_ptr());
+            rd::rd_kafka_queue_destroy(queue.as_ptr());
+        }
+        Ok(())
+    }
+
+    /// The next event, or `None` when none came within the time.
+    pub fn event(&self, timeout: Duration) -> Option<What> {
+        // SAFETY: the queue lives as long as the feed.
+        unsafe { What::poll(self.events, timeout) }
+    }
+
+    /// Up to `most` of the records and faults that are there; when there are none, waits for one.
+    pub fn fetch(&mut self, most: usize, timeout: Duration) -> Batch<'_> {
+        self.take(most, Duration::ZERO);
+        if self.batch.is_empty() && !timeout.is_zero() {
+            // With a time librdkafka waits until the batch is full.
+            self.take(1, timeout);
+        }
+        Batch { messages: &mut self.batch }
+    }
+
+    fn take(&mut self, most: usize, timeout: Duration) {
+        self.batch.reserve(most);
+        let (queue, room) = (self.fetched.as_ptr(), self.batch.as_mut_ptr());
+        // SAFETY: the queue lives, and there is room for `most`. What was written is ours, and `Batch` destroys it.
+        unsafe {
+            let got = rd::rd_kafka_consume_batch_queue(queue, millis(timeout), room, most);
+            self.batch.set_len(usize::try_from(got).unwrap_or(0));
+        }
+    }
+}
+
+impl<C: ConsumerContext + 'static> Drop for Feed<C> {
+    fn drop(&mut self) {
+        // SAFETY: every handle was made or counted up by us, and the client outlives them: `consumer` is dropped later.
+        unsafe {
+            for handle in self.topics.values() {
+                rd::rd_kafka_topic_destroy(handle.as_ptr());
+            }
+            rd::rd_kafka_queue_destroy(self.fetched.as_ptr());
+            rd::rd_kafka_queue_destroy(self.events.as_ptr());
+        }
+    }
+}
+
+/// What was fetched together.
+pub struct Batch<'f> {
+    messages: &'f mut Vec<*mut rd::rd_kafka_message_t>,
+}
+
+/// One of a batch; what it shows borrows from it.
+pub enum Fetched<'b> {
+    /// A record.
+    Record(Record<'b>),
+    /// The end of a partition was reached.
+    End(Place),
+    /// Something failed in a partition, with the reason in words.
+    Fault(RDKafkaErrorCode, String, Place),
+}
+
+impl Batch<'_> {
+    /// In the order in which they came.
+    pub fn iter(&self) -> impl Iterator<Item = Fetched<'_>> {
+        // SAFETY: every message lives until the batch is dropped.
+        self.messages.iter().filter_map(|message| unsafe { message.as_ref() }).map(|message| {
+            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Fetched::Record(Record::of(message));
+            }
+            // SAFETY: message and topic live; both functions allow for null.
+            let (topic, words) = unsafe {
+                let topic = if message.rkt.is_null() { ptr::null() } else { rd::rd_kafka_topic_name(message.rkt) };
+                (text(topic), text(rd::rd_kafka_message_errstr(message)))
+            };
+            let place = Place { topic, partition: message.partition, offset: message.offset };
+            match RDKafkaErrorCode::from(message.err) {
+                RDKafkaErrorCode::PartitionEOF => Fetched::End(place),
+                code => Fetched::Fault(code, words, place),
+            }
+        })
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for message in self.messages.drain(..) {
+            // SAFETY: it is ours, and nothing borrows from it any more.
+            unsafe { rd::rd_kafka_message_destroy(message) }
+        }
+    }
+}
