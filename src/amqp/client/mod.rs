@@ -2,6 +2,7 @@
 
 mod fault;
 mod message;
+mod outbox;
 mod publisher;
 mod runtime;
 mod scan;
@@ -21,6 +22,7 @@ pub use message::{Outgoing, incoming};
 pub use publisher::{Outcome, Publisher};
 pub use runtime::Meter;
 
+use self::outbox::Outbox;
 use self::runtime::Transport;
 use super::settings::{Endpoint, Mechanism};
 use crate::connect::{CONNECT_TIMEOUT, Policy};
@@ -60,6 +62,7 @@ pub async fn cause(error: lapin::Error, events: &mut Events) -> lapin::Error {
 pub struct Client {
     connection: Connection,
     meter: Arc<Meter>,
+    outbox: Arc<Outbox>,
 }
 
 impl Client {
@@ -75,7 +78,7 @@ impl Client {
         }
         let tls = transport::Tls::prepare(endpoint)?;
         let meter = Arc::new(Meter::default());
-        let connection = policy
+        let (connection, outbox) = policy
             .connect(shutdown, |_| open(endpoint, &tls, &meter))
             .await
             // Whoever was asked to stop knows where.
@@ -86,7 +89,7 @@ impl Client {
                     e.context(format!("cannot connect to {}", endpoint.address()))
                 }
             })?;
-        Ok(Client { connection, meter })
+        Ok(Client { connection, meter, outbox })
     }
 
     /// Opens a channel.
@@ -103,6 +106,16 @@ impl Client {
         self.meter.clone()
     }
 
+    /// The way past lapin.
+    fn outbox(&self) -> Arc<Outbox> {
+        self.outbox.clone()
+    }
+
+    /// The largest frame that both sides take, in bytes.
+    fn frame_max(&self) -> lapin::types::FrameSize {
+        self.connection.configuration().frame_max()
+    }
+
     /// What happens to the connection as a whole, from now on.
     pub fn events(&self) -> Events {
         Box::pin(self.connection.events_listener())
@@ -117,8 +130,13 @@ impl Client {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>, meter: &Arc<Meter>) -> Result<Connection> {
-    let stream = Transport::new(transport::open(endpoint, tls).await?, meter.clone());
+async fn open(
+    endpoint: &Endpoint,
+    tls: &Option<transport::Tls>,
+    meter: &Arc<Meter>,
+) -> Result<(Connection, Arc<Outbox>)> {
+    let outbox = Arc::new(Outbox::default());
+    let stream = Transport::new(transport::open(endpoint, tls).await?, meter.clone(), outbox.clone());
     let slot = Mutex::new(Some(AsyncTcpStream::Plain(stream)));
     let connect = async move |_, _| {
         let stream = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -130,7 +148,7 @@ async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>, meter: &Arc<Met
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
         .with_connection_name(format!("mscomm {}", std::process::id()).into());
     match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
-        Ok(connection) => Ok(connection),
+        Ok(connection) => Ok((connection, outbox)),
         Err(error) => Err(fault::handshake(&error, endpoint).await),
     }
 }

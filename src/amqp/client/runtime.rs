@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::outbox::Outbox;
 use super::scan::{Refusal, Scanner};
 
 /// How much may be read ahead of the one who consumes it.
@@ -74,10 +75,16 @@ impl Meter {
     }
 }
 
-/// A connected socket, how far it may be read, and what of it lapin may see.
+/// A connected socket, how far it may be read, what of it lapin may see, and what goes out past lapin.
 pub struct Transport {
     socket: Socket,
     meter: Arc<Meter>,
+    outbox: Arc<Outbox>,
+    /// What was taken from the outbox, and how much of it was written.
+    sending: Vec<u8>,
+    sent: usize,
+    /// Where lapin stands between its frames.
+    own: Scanner,
     scanner: Scanner,
     refused: Option<Refused>,
 }
@@ -91,9 +98,56 @@ enum Refused {
 }
 
 impl Transport {
-    /// A socket whose reading the meter holds back.
-    pub fn new(socket: Socket, meter: Arc<Meter>) -> Transport {
-        Transport { socket, meter, scanner: Scanner::default(), refused: None }
+    /// A socket whose reading the meter holds back, and which takes the frames of the outbox.
+    pub fn new(socket: Socket, meter: Arc<Meter>, outbox: Arc<Outbox>) -> Transport {
+        Transport {
+            socket,
+            meter,
+            outbox,
+            sending: Vec::new(),
+            sent: 0,
+            own: Scanner::default(),
+            scanner: Scanner::default(),
+            refused: None,
+        }
+    }
+
+    fn poll_socket(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    /// Writes what is in the outbox, unless lapin stands in the middle of a frame.
+    fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.own.is_between() {
+            if self.sent == self.sending.len() {
+                self.sending.clear();
+                self.sent = 0;
+                self.outbox.take(&mut self.sending);
+                if self.sending.is_empty() {
+                    break;
+                }
+            }
+            let sending = std::mem::take(&mut self.sending);
+            let wrote = self.poll_socket(cx, sending.get(self.sent..).unwrap_or_default());
+            self.sending = sending;
+            match ready!(wrote)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes => {
+                    self.sent += bytes;
+                    self.outbox.wrote(bytes);
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Transport {
+    fn drop(&mut self) {
+        self.outbox.close();
     }
 }
 
@@ -137,7 +191,7 @@ impl Reactor for Sockets {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        TcpStream::connect(address).map_ok(|s| Transport::new(Socket::Plain(s), Arc::default()))
+        TcpStream::connect(address).map_ok(|s| Transport::new(Socket::Plain(s), Arc::default(), Arc::default()))
     }
 }
 
@@ -159,6 +213,9 @@ impl Transport {
 
 impl AsyncRead for Transport {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        // Of lapin's two wakers only that of its reading makes it look at the outbox for certain: without anything of its
+        // own to write, the other one may be for nothing.
+        self.outbox.writer(cx);
         ready!(self.poll_refused(cx))?;
         ready!(self.meter.poll_room(cx));
         let mut buffer = ReadBuf::new(buffer);
@@ -181,24 +238,14 @@ impl AsyncRead for Transport {
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Socket::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.socket {
-            Socket::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Socket::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        ready!(self.poll_outbox(cx))?;
+        let wrote = ready!(self.poll_socket(cx, bytes))?;
+        self.own.follow(bytes.get(..wrote).unwrap_or_default());
+        Poll::Ready(Ok(wrote))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_outbox(cx))?;
         match &mut self.socket {
             Socket::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Socket::Tls(stream) => Pin::new(stream).poll_flush(cx),

@@ -98,6 +98,26 @@ impl Scanner {
         Ok(())
     }
 
+    /// Only follows the frames, for who wrote them.
+    pub fn follow(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            at += match self.left {
+                0 => self.begin(rest),
+                left => {
+                    let used = left.min(rest.len());
+                    self.left -= used;
+                    used
+                }
+            };
+        }
+    }
+
+    /// True between two frames.
+    pub fn is_between(&self) -> bool {
+        self.left == 0 && self.filled == 0
+    }
+
     /// Takes what there is of a frame's head, and says how much that was.
     fn begin(&mut self, bytes: &[u8]) -> usize {
         let mut used = 0;

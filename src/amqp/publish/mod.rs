@@ -69,10 +69,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
     let events = client.events();
     let window = usize::try_from(args.window).unwrap_or(usize::MAX);
-    let publisher = cx
-        .shutdown
-        .or_stop(async { Publisher::new(client.channel().await?, !args.no_confirm, args.mandatory, window).await })
-        .await?;
+    let publisher = cx.shutdown.or_stop(Publisher::open(&client, !args.no_confirm, args.mandatory, window)).await?;
     let mut work = Work {
         decoder: Decoder::of(&input),
         progress: Progress::writer(&cx.terminal, "published", input.size()),
@@ -213,7 +210,7 @@ impl Work<'_> {
                 self.blocked = false;
                 self.progress.suspend(|| terminal.note("the broker takes messages again"));
             }
-            Event::Error(error) if self.publisher.is_empty() => {
+            Event::Error(error) if !self.publisher.tells_errors() => {
                 self.lost(error).await;
                 return true;
             }

@@ -1,4 +1,4 @@
-//! Publishing with many messages in flight: a bounded window, in order, each message's fate known by its input line.
+//! With confirms: a bounded window of messages that wait for theirs.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,32 +6,16 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use lapin::message::BasicReturnMessage;
-use lapin::options::{BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::{Cause, Outgoing, fault};
+use super::Outcome;
+use crate::amqp::client::{Cause, Outgoing, fault};
 use crate::error::Result;
 
 /// The limit of the bodies in flight together. One message may be larger, alone.
 const WINDOW_BYTES: usize = 32 * 1024 * 1024;
-
-/// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The broker has taken responsibility for it.
-    Confirmed,
-    /// It was written to the connection, and nobody asked for more.
-    Written,
-    /// The broker said that it did not take it.
-    Nacked,
-    /// Mandatory, and no queue wanted it: the broker's words.
-    Returned(String),
-    /// It was refused with the channel, or never left.
-    Failed,
-    /// It was under way when the connection or the channel ended.
-    Unknown,
-}
 
 type Answer = lapin::Result<Confirmation>;
 
@@ -39,7 +23,6 @@ enum State {
     Waiting(Pin<Box<dyn Future<Output = Answer> + Send>>),
     Acked,
     Nacked,
-    Written,
     Failed(Box<lapin::Error>),
 }
 
@@ -61,10 +44,9 @@ struct Sent {
     properties: BasicProperties,
 }
 
-/// A channel for publishing.
-pub struct Publisher {
+/// A channel for publishing with confirms.
+pub struct Confirmed {
     channel: Channel,
-    confirm: bool,
     mandatory: bool,
     window: usize,
     in_flight: VecDeque<InFlight>,
@@ -73,19 +55,22 @@ pub struct Publisher {
     proven: bool,
 }
 
-impl Publisher {
+impl Confirmed {
     /// Prepares the channel. `window` is how many messages may wait for their confirm.
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn new(channel: Channel, confirm: bool, mandatory: bool, window: usize) -> Result<Publisher> {
-        if confirm {
-            channel
-                .confirm_select(ConfirmSelectOptions::default())
-                .await
-                .map_err(|e| fault(&e, "cannot ask for publisher confirms"))?;
-        }
-        Ok(Publisher { channel, confirm, mandatory, window, in_flight: VecDeque::new(), bytes: 0, proven: !confirm })
+    pub async fn new(channel: Channel, mandatory: bool, window: usize) -> Result<Confirmed> {
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await
+            .map_err(|e| fault(&e, "cannot ask for publisher confirms"))?;
+        Ok(Confirmed { channel, mandatory, window, in_flight: VecDeque::new(), bytes: 0, proven: false })
+    }
+
+    /// The channel.
+    pub fn channel(&self) -> &Channel {
+        &self.channel
     }
 
     /// True when another message may be submitted. The first one goes alone: refused with others in flight, as for an
@@ -100,19 +85,18 @@ impl Publisher {
         self.in_flight.is_empty()
     }
 
-    /// Hands a message to the connection; its fate comes from [`Publisher::settled`].
+    /// Hands a message to the connection; its fate comes from [`Confirmed::settled`].
     pub fn submit(&mut self, line: u64, message: Outgoing) {
         let sent = self.mandatory.then(|| Sent {
             digest: digest(message.exchange.as_str(), message.routing_key.as_str(), &message.body),
             properties: message.properties.clone(),
         });
         let bytes = message.body.len();
-        let (channel, confirm) = (self.channel.clone(), self.confirm);
+        let channel = self.channel.clone();
         let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
         let work = async move {
             let Outgoing { exchange, routing_key, properties, body } = message;
-            let written = channel.basic_publish(exchange, routing_key, options, &body, properties).await?;
-            if confirm { written.await } else { Ok(Confirmation::NotRequested) }
+            channel.basic_publish(exchange, routing_key, options, &body, properties).await?.await
         };
         let state = State::Waiting(Box::pin(work));
         let mut message = InFlight { line, bytes, state, unsent: false, hung: None, sent, returned: None };
@@ -151,16 +135,6 @@ impl Publisher {
             }
         }
         Ok(())
-    }
-
-    /// Waits until the broker has looked at all that was written, which without confirms is the only way to hear of a
-    /// refusal.
-    ///
-    /// # Errors
-    /// lapin's.
-    pub async fn barrier(&self) -> lapin::Result<()> {
-        // Any question on the same channel does: they are answered in order.
-        self.channel.basic_qos(0, BasicQosOptions::default()).await
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
@@ -261,7 +235,7 @@ impl InFlight {
                     self.hung = hung.map(Box::new);
                     State::Nacked
                 }
-                Ok(Confirmation::NotRequested) => State::Written,
+                Ok(Confirmation::NotRequested) => State::Acked,
                 Err(error) => State::Failed(Box::new(error)),
             };
         }
@@ -273,7 +247,6 @@ impl InFlight {
             (Some(text), _) => Outcome::Returned(text),
             (None, State::Acked) => Outcome::Confirmed,
             (None, State::Nacked) => Outcome::Nacked,
-            (None, State::Written) => Outcome::Written,
             (None, State::Failed(_) | State::Waiting(_)) => Outcome::Unknown,
         }
     }
@@ -291,8 +264,8 @@ fn digest(exchange: &str, routing_key: &str, body: &[u8]) -> u64 {
     hasher.finish()
 }
 
-impl std::fmt::Debug for Publisher {
+impl std::fmt::Debug for Confirmed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Publisher").field("in_flight", &self.in_flight.len()).field("bytes", &self.bytes).finish()
+        f.debug_struct("Confirmed").field("in_flight", &self.in_flight.len()).field("bytes", &self.bytes).finish()
     }
 }
