@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 
+use crate::cli::args::Deferred;
 use crate::cli::{self, Cli, Command, Global};
 use crate::config::Source;
 use crate::connect::{CONNECT_TIMEOUT, Policy};
@@ -21,7 +22,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if matches!(argv.as_slice(), [_, flag] if flag == "--version" || flag == "-V") {
         return finish(print_version(), &Terminal::detect(ColorWhen::Auto, false, false));
     }
-    let cli = match Cli::try_parse_from(argv) {
+    let cli = match parse(argv) {
         Ok(cli) => cli,
         Err(e) => {
             // Help into a closed pipe is no error.
@@ -37,6 +38,14 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
     finish(dispatch(cli, terminal), &terminal)
+}
+
+/// Reads the command line. The tree of commands is not given back: that takes as long as a tenth of the start, and the
+/// process ends soon or needs no memory.
+fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let mut tree = std::mem::ManuallyDrop::new(Cli::command());
+    let mut matches = tree.try_get_matches_from_mut(argv)?;
+    Cli::from_arg_matches_mut(&mut matches).map_err(|e| e.format(&mut tree))
 }
 
 /// Prints the error that ended the command, and gives the exit code.
@@ -61,11 +70,11 @@ fn print_version() -> Result<()> {
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
-        Command::Grpc(args) => with_runtime(global, terminal, async |cx| grpc::run(args, cx).await),
-        Command::Amqp(args) => with_runtime(global, terminal, async |cx| amqp::run(args, cx).await),
-        Command::Kafka(args) => with_runtime(global, terminal, async |cx| kafka::run(args, cx).await),
+        Command::Grpc(Deferred(args)) => with_runtime(global, terminal, async |cx| grpc::run(args, cx).await),
+        Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(args, cx).await),
+        Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(args, cx).await),
         Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(args, cx).await),
-        Command::Profile(args) => config::verbs::run(args, &source(&global), &terminal),
+        Command::Profile(Deferred(args)) => config::verbs::run(args, &source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Man { command } => cli::generate::man(&command),
         Command::Generate { folder } => cli::generate::all(&folder),

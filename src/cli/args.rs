@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::Resettable;
+use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+
 use crate::error::{Error, Result};
 use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
 use crate::values::{Delimiter, delimiter};
@@ -81,5 +84,41 @@ impl RecordArgs {
             }
         }
         Input::open(source, options)
+    }
+}
+
+/// A command's verbs, made only when that command is typed: the whole tree costs a third of the start.
+#[derive(Debug)]
+pub struct Deferred<T>(pub T);
+
+impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(matches).map(Deferred)
+    }
+
+    fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches_mut(matches).map(Deferred)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(matches)
+    }
+}
+
+impl<T: Subcommand> Subcommand for Deferred<T> {
+    fn augment_subcommands(command: Command) -> Command {
+        command.defer(|command| {
+            // The words of the verbs' own enum would be put in place of the command's.
+            let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
+            T::augment_subcommands(command).about(Resettable::from(about)).long_about(Resettable::from(long))
+        })
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        T::has_subcommand(name)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::{CommandFactory, ValueEnum};
+use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
@@ -17,12 +17,25 @@ pub fn tree() -> clap::Command {
     command
 }
 
+/// The shells with their scripts: the name of the file, and what it holds, as [`all`] wrote it. A shell asks for it each
+/// time that it starts, and making it costs more than printing it.
+const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
+    (Shell::Bash, "mscomm.bash", include_bytes!("../../completions/mscomm.bash")),
+    (Shell::Zsh, "_mscomm", include_bytes!("../../completions/_mscomm")),
+    (Shell::Fish, "mscomm.fish", include_bytes!("../../completions/mscomm.fish")),
+    (Shell::PowerShell, "_mscomm.ps1", include_bytes!("../../completions/_mscomm.ps1")),
+    (Shell::Elvish, "mscomm.elv", include_bytes!("../../completions/mscomm.elv")),
+];
+
 /// Prints one shell's completion script.
 ///
 /// # Errors
 /// As [`Sink::flush`].
 pub fn completions(shell: Shell) -> Result<()> {
-    print(&completion(shell))
+    match COMPLETIONS.iter().find(|(known, ..)| *known == shell) {
+        Some((_, _, script)) => print(script),
+        None => print(&completion(shell)),
+    }
 }
 
 /// Prints the man page of a command.
@@ -54,16 +67,8 @@ pub fn all(folder: &Path) -> Result<()> {
             .and_then(|()| std::fs::write(&path, bytes))
             .map_err(|e| Error::io(format!("cannot write {}", path.display()), e))
     };
-    for shell in Shell::value_variants() {
-        let name = match shell {
-            Shell::Bash => "mscomm.bash",
-            Shell::Zsh => "_mscomm",
-            Shell::Fish => "mscomm.fish",
-            Shell::PowerShell => "_mscomm.ps1",
-            Shell::Elvish => "mscomm.elv",
-            _ => continue,
-        };
-        write(format!("completions/{name}"), &completion(*shell))?;
+    for (shell, name, _) in COMPLETIONS {
+        write(format!("completions/{name}"), &completion(shell))?;
     }
     let root = tree();
     let mut rest = vec![&root];

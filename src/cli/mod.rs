@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use self::args::Deferred;
 use crate::output::ColorWhen;
 use crate::{amqp, config, grpc, kafka, sandbox, values};
 
@@ -58,16 +59,16 @@ pub struct Global {
 pub enum Command {
     /// Call gRPC methods and look at services, by reflection
     #[command(subcommand)]
-    Grpc(grpc::Command),
+    Grpc(Deferred<grpc::Command>),
     /// Publish to and consume from RabbitMQ (AMQP 0-9-1)
     #[command(subcommand)]
-    Amqp(amqp::Command),
+    Amqp(Deferred<amqp::Command>),
     /// Produce to and tail Kafka topics
     #[command(subcommand)]
-    Kafka(kafka::Command),
+    Kafka(Deferred<kafka::Command>),
     /// List, show and change connection profiles
     #[command(subcommand)]
-    Profile(config::verbs::Command),
+    Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     Sandbox(sandbox::Args),
     /// Print a shell's completion script

@@ -54,7 +54,7 @@ pub struct Unconfirmed {
     outbox: Arc<Outbox>,
     /// The largest part of a body in one frame.
     part: usize,
-    head: Option<Head>,
+    head: Option<Box<Head>>,
     frames: Vec<u8>,
     lines: Vec<u64>,
     chunks: VecDeque<Chunk>,
@@ -102,8 +102,8 @@ impl Unconfirmed {
                 && head.routing_key == message.routing_key
                 && head.properties == message.properties
         };
-        if !self.head.as_ref().is_some_and(same) {
-            self.head = Some(Head::of(self.channel.id(), message));
+        if !self.head.as_deref().is_some_and(same) {
+            self.head = Some(Box::new(Head::of(self.channel.id(), message)));
         }
         if let Some(head) = &self.head {
             head.write(&mut self.frames, message.body.len());
@@ -153,7 +153,8 @@ impl Unconfirmed {
     }
 
     fn report_written(&mut self, report: &mut impl FnMut(u64, Outcome)) {
-        while let Some(chunk) = self.chunks.pop_front_if(|chunk| chunk.end <= self.written) {
+        let written = self.chunks.iter().take_while(|chunk| chunk.end <= self.written).count();
+        for chunk in self.chunks.drain(..written) {
             chunk.lines.into_iter().for_each(|line| report(line, Outcome::Written));
         }
     }
