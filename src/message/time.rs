@@ -4,6 +4,9 @@ use std::io::Write;
 
 use jiff::Timestamp;
 
+/// The second before the last of jiff's range, 9999-12-30T22:00:00Z.
+const LAST_SECOND: i64 = 253_402_207_199;
+
 /// A point in time in its system's own unit, so that going there and back changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Time {
@@ -55,6 +58,38 @@ impl Time {
     /// Appends `2026-11-22T10:00:00.123Z` (three digits for milliseconds, none for seconds), or the bare number where
     /// there is no such date.
     pub fn write_rfc3339(self, out: &mut Vec<u8>) {
+        let (seconds, millis) = match self {
+            Time::Seconds(s) => (i64::try_from(s).unwrap_or(-1), None),
+            Time::Millis(ms) => (ms.div_euclid(1000), Some(ms.rem_euclid(1000))),
+        };
+        // Nearly all of them, for an eighth of what jiff takes.
+        if let 0..=LAST_SECOND = seconds {
+            let (year, month, day) = civil(seconds / 86_400);
+            let second = seconds % 86_400;
+            let mut text = *b"0000-00-00T00:00:00.000Z";
+            for (at, digits, mut n) in [
+                (0, 4, year),
+                (5, 2, month),
+                (8, 2, day),
+                (11, 2, second / 3600),
+                (14, 2, second / 60 % 60),
+                (17, 2, second % 60),
+                (20, 3, millis.unwrap_or(0)),
+            ] {
+                for digit in text.iter_mut().skip(at).take(digits).rev() {
+                    *digit = b'0' + (n % 10) as u8;
+                    n /= 10;
+                }
+            }
+            match millis {
+                Some(_) => out.extend_from_slice(&text),
+                None => {
+                    out.extend_from_slice(&text[..19]);
+                    out.push(b'Z');
+                }
+            }
+            return;
+        }
         // Writing to a Vec cannot fail.
         drop(match (self.timestamp(), self) {
             (Some(t), Time::Seconds(_)) => write!(out, "{t:.0}"),
@@ -80,6 +115,20 @@ impl Time {
     }
 }
 
+/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar
+/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
+pub fn civil(days: i64) -> (i64, i64, i64) {
+    // Eras of 400 years that begin on a first of March, so that leap days stand at the end of a year.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,5 +148,19 @@ mod tests {
         assert_eq!(json(Time::Seconds(u64::MAX)), r#"{"$seconds":18446744073709551615}"#);
         assert_eq!(json(Time::Millis(-1)), r#""1969-12-31T23:59:59.999Z""#);
         assert!(Time::parse("yesterday").is_err());
+    }
+
+    #[test]
+    fn dates_are_those_of_jiff() {
+        let far = LAST_SECOND * 1000;
+        for step in 0..20_000 {
+            for millis in [step * 86_400_000 + step * 7919, far + 999 - step * 86_399_999, step * 12_670_000_003] {
+                let date = Timestamp::from_millisecond(millis).expect("in range");
+                assert_eq!(json(Time::Millis(millis)), format!("\"{date:.3}\""));
+                let seconds = u64::try_from(millis / 1000).expect("after 1970");
+                let date = Timestamp::from_second(millis / 1000).expect("in range");
+                assert_eq!(json(Time::Seconds(seconds)), format!("\"{date:.0}\""));
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The one integration binary: the commands as a user types them, on real brokers. `tests/run` starts those.
 
 mod across;
+mod allocations;
 mod amqp;
 mod config;
 mod grpc;

@@ -6,6 +6,7 @@ use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
 
 use super::Writer;
 use crate::message::json::{base64, string};
+use crate::message::time::civil;
 use crate::proto::any::{parts, type_name};
 
 /// The types whose JSON is no object of fields, so that an `Any` puts it under `value`.
@@ -131,20 +132,6 @@ fn timestamp(message: &DynamicMessage) -> Option<String> {
     let second = seconds.rem_euclid(86_400);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
     Some(format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}Z", fraction(nanos)))
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar
-/// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
-fn civil(days: i64) -> (i64, i64, i64) {
-    // Eras of 400 years that begin on a first of March, so that leap days stand at the end of a year.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 /// ±10,000 years.

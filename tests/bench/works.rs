@@ -1,0 +1,103 @@
+//! The inner loops that every message goes through, each as a closure that does it once to the same message. The benchmark
+//! `inner` measures them, and a test counts what they allocate.
+
+use mscomm::message::envelope;
+use mscomm::message::input::{Decoder, Input, Mode, Options, Source, Step};
+use mscomm::message::{Field, Headers, Message, Protocol, Time};
+use mscomm::output::Format;
+use mscomm::proto::{Layout, write_json};
+use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+
+/// A body of 100 bytes, as somebody's JSON.
+pub const BODY: &str = concat!(
+    r#"{"id":7,"name":"order","state":"paid","amount":4242,"#,
+    r#""note":"a body of a hundred bytes for everyone"}"#
+);
+
+/// The envelope of [`message`].
+pub const ENVELOPE: &str = concat!(
+    r#"{"protocol":"kafka","topic":"orders","partition":3,"offset":123456,"timestamp":"2026-11-22T10:00:00.123Z","#,
+    r#""key":"00004711","headers":[["trace","0123456789abcdef"],["source","bench"],["kind","order"]],"#,
+    r#""value":"a body that needs no escape, which is the common case of a text as of a number: 0123456789"}"#
+);
+
+/// A record as it comes from Kafka, with a key and three headers.
+pub fn message() -> Message<'static> {
+    let header = |name: &'static str, value: &'static str| (name.into(), Some(value.as_bytes().into()));
+    Message {
+        protocol: Some(Protocol::Kafka),
+        topic: Some("orders".into()),
+        partition: Some(3),
+        offset: Some(123_456),
+        timestamp: Some(Time::Millis(1_795_341_600_123)),
+        key: Field::borrowed(b"00004711"),
+        headers: Headers::Kafka(vec![
+            header("trace", "0123456789abcdef"),
+            header("source", "bench"),
+            header("kind", "order"),
+        ]),
+        value: Field::borrowed(BODY.as_bytes()),
+        ..Message::default()
+    }
+}
+
+/// Writes the envelope of a record.
+pub fn write_envelope() -> impl FnMut() {
+    let (message, mut out) = (message(), Vec::with_capacity(4096));
+    move || {
+        out.clear();
+        envelope::write(&mut out, &message);
+    }
+}
+
+/// Reads an envelope.
+pub fn read_envelope() -> impl FnMut() {
+    || {
+        envelope::read(ENVELOPE.as_bytes()).expect("an envelope");
+    }
+}
+
+/// Writes a record by a format string.
+pub fn write_format() -> impl FnMut() {
+    let format = Format::parse("%t %p %o %k %s\\n").expect("a format");
+    let (message, mut out) = (message(), Vec::with_capacity(4096));
+    move || {
+        out.clear();
+        format.write(&mut out, &message, |out, bytes| out.extend_from_slice(bytes));
+    }
+}
+
+/// Cuts a line off and makes a message of it. The text has `lines` of them; more than that ends in a panic.
+pub fn split_line(lines: usize) -> impl FnMut() {
+    let options = Options {
+        mode: Mode::Lines,
+        delimiter: b"\n".to_vec(),
+        key_delimiter: Some(b":".to_vec()),
+        limit: (1 << 20, "the benchmark"),
+    };
+    let text = format!("{BODY}\n").repeat(lines).into_bytes();
+    let mut input = Input::open(Source::Text(text), options).expect("opens");
+    let decoder = Decoder::of(&input);
+    move || {
+        let Step::Record(record) = input.step().expect("a step") else { panic!("no line is left") };
+        decoder.message(record).expect("a message");
+    }
+}
+
+/// Writes a response message as JSON: six fields, one of them a message, one repeated.
+pub fn write_protojson() -> impl FnMut() {
+    let pool = DescriptorPool::global();
+    let descriptor = pool.get_message_by_name("google.protobuf.FieldDescriptorProto").expect("a known message");
+    let mut message = DynamicMessage::new(descriptor);
+    message.set_field_by_name("name", Value::String("amount".into()));
+    message.set_field_by_name("number", Value::I32(4));
+    message.set_field_by_name("type_name", Value::String(".shop.Money".into()));
+    message.set_field_by_name("json_name", Value::String("amount".into()));
+    message.set_field_by_name("type", Value::EnumNumber(11));
+    message.set_field_by_name("proto3_optional", Value::Bool(true));
+    let mut out = Vec::with_capacity(4096);
+    move || {
+        out.clear();
+        write_json(&mut out, &message, Layout::Compact, &pool);
+    }
+}
