@@ -31,15 +31,13 @@ RABBITMQCTL = os.environ["MSCOMM_TEST_RABBITMQCTL"]
 GRPCURL = os.environ["MSCOMM_BENCH_GRPCURL"]
 PERF_TEST = ["java", "-cp", os.environ["MSCOMM_BENCH_PERF_TEST"] + "/*", "com.rabbitmq.perf.PerfTest", "--uri", AMQP_PEER]
 
-# Said to both sides, so that they differ in nothing: what mscomm's defaults are, but for the partitioner's name.
+# Said to both sides. How many records wait in the queue is each side's own choice: mscomm's is far less than kcat's 100,000.
 PRODUCER = [
     "acks=all",
     "enable.idempotence=true",
     "linger.ms=5",
     "batch.num.messages=10000",
     "batch.size=1000000",
-    "queue.buffering.max.messages=250000",
-    "queue.buffering.max.kbytes=65536",
     "partitioner=murmur2_random",
 ]
 CONSUMER = ["queued.max.messages.kbytes=65536", "fetch.wait.max.ms=100"]
@@ -82,7 +80,7 @@ Row = collections.namedtuple("Row", "work peer goal ours theirs")
 
 class Bench:
     def __init__(self, rounds, scratch):
-        self.rounds, self.scratch, self.rows, self.facts = rounds, scratch, [], []
+        self.rounds, self.scratch, self.rows, self.facts, self.inner = rounds, scratch, [], [], []
 
     def compare(self, work, goal, ours, theirs, rounds=None):
         """Runs both sides alternately; who begins changes, since the one before leaves the broker busy."""
@@ -157,9 +155,13 @@ def lines_in(path):
 
 
 def write_lines(path, count, line):
+    """In a process of its own: the memory of this one is where the kernel begins to count that of its children."""
+    if child := os.fork():
+        return check(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0, f"writing {path}")
     with open(path, "w", encoding="ascii") as file:
         for start in range(0, count, 10000):
             file.write("".join(line(n) for n in range(start, min(start + 10000, count))))
+    os._exit(0)
 
 
 def payload(number, size=100):
@@ -179,6 +181,8 @@ class Topics:
         subprocess.run(
             [MSCOMM, "-q", "kafka", "topic", "create", topic, "-s", KAFKA, "--partitions", "4", *more], check=True
         )
+        # A broker that has just said yes still refuses the first records for a moment.
+        time.sleep(0.5)
         return topic
 
     def check(self, count):
@@ -480,9 +484,12 @@ def memory(bench, scale):
     topics = Topics()
     megabyte = b"".join(payload(n, 1024).encode() for n in range(1024))
 
+    def lines(gigabytes):
+        return gigabytes * 1024 // scale * 1024
+
     def bulk(gigabytes):
         def feed(pipe):
-            for _ in range(gigabytes * 1024 // scale):
+            for _ in range(lines(gigabytes) // 1024):
                 pipe.write(megabyte)
 
         return feed
@@ -496,7 +503,7 @@ def memory(bench, scale):
         topic = topics.fresh(*retention)
         used, code, said = peak(argv(topic), bulk(10))
         check(code, 0, f"{name}: {said}")
-        topics.check(10 * 1024 * 1024 // scale)(topic)
+        topics.check(lines(10))(topic)
         peaks.append(f"{name} {used:.0f} MB")
     bench.fact("10 GB of 1 KB lines → a topic (goal ≤ 64 MB)", ", ".join(peaks))
 
@@ -505,7 +512,7 @@ def memory(bench, scale):
     declare = [*mscomm, "queue", "declare", queue, "-s", AMQP, "--argument", "x-max-length=1000"]
     subprocess.run(declare, check=True)
     used, code, said = peak([MSCOMM, "amqp", "publish", "-k", queue, "-s", AMQP], bulk(2))
-    wanted = 2 * 1024 * 1024 // scale
+    wanted = lines(2)
     check(f"sent {wanted}, confirmed {wanted}," in said, True, said)
     used_c, code, _ = peak(["amqp-publish", "-u", AMQP_PEER, "-r", queue, "-l"], bulk(2))
     bench.fact("2 GB of 1 KB lines → a queue with x-max-length (goal ≤ 64 MB)", f"mscomm, confirmed {used:.0f} MB, amqp-publish -l {used_c:.0f} MB")
@@ -544,7 +551,12 @@ def stalled(bench, scale, topics):
     tail = [MSCOMM, "kafka", "tail", topic, "-s", KAFKA, "--from", "begin", "--until-end"]
     kcat = ["kcat", "-C", "-q", "-e", "-b", KAFKA, "-t", topic, "-o", "beginning"]
     consume = [MSCOMM, "amqp", "consume", queue, "-s", AMQP, "-n", str(few)]
-    peer = ["amqp-consume", "-u", AMQP_PEER, "-q", queue, "-p", "1000", "-c", str(min(few, 2000)), "cat"]
+    peer = ["amqp-consume", "-u", AMQP_PEER, "-q", queue, "-p", "1000", "-c", str(min(few, 2000))]
+    # A body has no newline of its own, and amqp-consume takes its command's flags for its own.
+    echo = pathlib.Path(bench.path("echo"))
+    echo.write_text("#!/bin/sh\ncat\necho\n")
+    echo.chmod(0o755)
+    peer.append(str(echo))
     for name, argv, wanted, before, goal in (
         ("tail", tail, count, None, True),
         ("kcat -C", kcat, count, None, False),
@@ -564,6 +576,23 @@ def stalled(bench, scale, topics):
         bench.fact(f"{name} of 1 KB records into a reader that stalls {pause} s" + (" (goal ≤ 128 MB)" if goal else ""), f"{usage.ru_maxrss / 1024:.0f} MB, then all {human(wanted)} came")
     topics.drop(topic)
     subprocess.run([*mscomm, "queue", "delete", queue, "-s", AMQP], check=True)
+
+
+# ---------------------------------------------------------------- inner loops
+
+
+def inside(bench, _scale):
+    """What divan measures in this process: nanoseconds and allocations of each loop, the fastest of its samples."""
+    argv = ["cargo", "bench", "--quiet", "--locked", "--bench", "inner"]
+    for line in output_of(argv).splitlines():
+        # `├─ name   fastest │ slowest │ median │ …`, and below it what it allocated, when it did.
+        if line[:2] in ("├─", "╰─"):
+            name, fastest, unit = line[2:].split()[:3]
+            bench.inner.append([f"`{name}`", f"{fastest} {unit}", "0"])
+        elif bench.inner and line.startswith(("│", " ")) and bench.inner[-1][2] == "next":
+            bench.inner[-1][2] = line.lstrip("│ ").split()[0]
+        elif bench.inner and line.lstrip("│ ").startswith("alloc:"):
+            bench.inner[-1][2] = "next"
 
 
 # ---------------------------------------------------------------- report
@@ -605,13 +634,16 @@ def report(bench):
     text += table(HEAD, map(cells, bench.rows))
     if bench.facts:
         text += ["", *table(["memory", "found"], bench.facts)]
+    if bench.inner:
+        text += ["", *table(["inner loop (`tests/bench/inner.rs`)", "time", "allocations"], bench.inner)]
     text += ["", "Both producers: `" + " ".join(PRODUCER) + "`; both consumers: `" + " ".join(CONSUMER) + "`.", ""]
+    text += ["How many records wait in a producer's queue is each side's default. kcat's JSON and format output are dominated by the second that its librdkafka pauses when its queue of fetched records is full.", ""]
     text += ["A Java client's CPU has the start of its machine in it (about a second).", ""]
     text += ["- " + version for version in versions()]
     return "\n".join(text) + "\n"
 
 
-WORKS = {"kafka": kafka, "amqp": amqp, "grpc": grpc, "start": start, "memory": memory}
+WORKS = {"kafka": kafka, "amqp": amqp, "grpc": grpc, "start": start, "memory": memory, "inside": inside}
 
 
 def main():
