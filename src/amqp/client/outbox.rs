@@ -76,6 +76,14 @@ impl Outbox {
         std::mem::swap(&mut self.state().waiting, into);
     }
 
+    /// Wakes the thread that writes when there is something for it again.
+    pub(super) fn remind(&self) {
+        let state = self.state();
+        if let (false, Some(writer)) = (state.waiting.is_empty(), &state.writer) {
+            writer.wake_by_ref();
+        }
+    }
+
     /// So much was written.
     pub(super) fn wrote(&self, bytes: usize) {
         let mut state = self.state();

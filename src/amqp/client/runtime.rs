@@ -119,17 +119,16 @@ impl Transport {
         }
     }
 
-    /// Writes what is in the outbox, unless lapin stands in the middle of a frame.
+    /// Writes what is in the outbox, unless lapin stands in the middle of a frame. What is put in meanwhile has to wait for
+    /// its turn behind lapin's reading.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.own.is_between() {
-            if self.sent == self.sending.len() {
-                self.sending.clear();
-                self.sent = 0;
-                self.outbox.take(&mut self.sending);
-                if self.sending.is_empty() {
-                    break;
-                }
-            }
+        if !self.own.is_between() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.sending.is_empty() {
+            self.outbox.take(&mut self.sending);
+        }
+        while self.sent < self.sending.len() {
             let sending = std::mem::take(&mut self.sending);
             let wrote = self.poll_socket(cx, sending.get(self.sent..).unwrap_or_default());
             self.sending = sending;
@@ -141,6 +140,9 @@ impl Transport {
                 }
             }
         }
+        self.sending.clear();
+        self.sent = 0;
+        self.outbox.remind();
         Poll::Ready(Ok(()))
     }
 }

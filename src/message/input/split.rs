@@ -90,7 +90,10 @@ impl Splitter {
 impl JsonState {
     /// Finds the end of one JSON value; whether it is a good one is for its reader to say.
     fn cut(&mut self, rest: &[u8], scanned: usize, ended: bool) -> Cut {
-        for (i, &byte) in rest.iter().enumerate().skip(scanned) {
+        let mut at = scanned;
+        while let Some(&byte) = rest.get(at) {
+            let i = at;
+            at += 1;
             let Some(start) = self.start else {
                 if !byte.is_ascii_whitespace() {
                     self.start = Some(i);
@@ -102,17 +105,25 @@ impl JsonState {
                 }
                 continue;
             };
+            if self.escaped {
+                self.escaped = false;
+                continue;
+            }
             if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => {
+                // Most of a message is inside of strings, and most of these are plain.
+                match memchr::memchr2(b'"', b'\\', rest.get(i..).unwrap_or_default()).map(|found| i + found) {
+                    None => at = rest.len(),
+                    Some(end) if rest.get(end) == Some(&b'\\') => {
+                        self.escaped = true;
+                        at = end + 1;
+                    }
+                    Some(end) => {
                         self.in_string = false;
+                        at = end + 1;
                         if self.depth == 0 {
-                            return self.found(start..i + 1);
+                            return self.found(start..at);
                         }
                     }
-                    _ => {}
                 }
                 continue;
             }

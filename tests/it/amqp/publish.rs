@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::proxy::Proxy;
 use super::{amqp, at, holds, info, queue, start_open};
-use crate::support::{eventually, unique};
+use crate::support::{eventually, test_env, unique};
 
 /// The lines that warnings name: neighbours are told together, or apart when some time lies between them.
 fn told(stderr: &str) -> BTreeSet<u64> {
@@ -38,6 +38,49 @@ fn no_confirm_says_so() {
     holds(&queue, 2);
     let missing = unique("nosuch");
     amqp(&["publish", "--no-confirm", "-e", &missing, "-d", "x"]).run().fails(8).says(&["404", &missing]);
+}
+
+#[test]
+fn what_is_not_confirmed_arrives_whole_and_in_order() {
+    let lines: String = (1..=30_000).map(|i| format!("{i}\n")).collect();
+    let tls = ["--ca", &test_env("CA")];
+    for (server, flags) in [(test_env("AMQP"), &[][..]), (test_env("AMQPS"), &tls[..])] {
+        let queue = queue(&[]);
+        let publish = |more: &[&str]| at(&server, &[&["publish", "--no-confirm", "-k", &queue], flags, more].concat());
+        publish(&[]).stdin(lines.as_str()).run().ok().says(&["sent 30000, none confirmed"]);
+        assert!(amqp(&["consume", &queue, "-n", "30000"]).run().ok().text() == lines);
+        // Over several frames, in them, and none at all; with properties that differ from message to message.
+        let sizes = [0, 1, 131_063, 131_064, 131_065, 400_000];
+        let envelopes: String = (sizes.iter())
+            .map(|size| {
+                let value = "x".repeat(*size);
+                format!(r#"{{"properties":{{"message_id":"{size}"}},"headers":{{"n":{size}}},"value":"{value}"}}"#)
+            })
+            .collect();
+        publish(&["--input", "json"]).stdin(envelopes).run().ok();
+        let got = amqp(&["consume", &queue, "-n", "6", "-o", "%h %S\\n"]).run().ok().lines();
+        assert_eq!(got, sizes.map(|size| format!("n={size} {size}")));
+    }
+}
+
+#[test]
+fn unconfirmed_messages_to_an_exchange_that_is_not_there_are_not_called_written() {
+    let lines = "x\n".repeat(100_000);
+    let done = amqp(&["publish", "--no-confirm", "-e", &unique("nosuch"), "-k", "x"]).stdin(lines).run();
+    // Whether the answer overtakes the end of the input is the broker's choice.
+    assert!([8, 9].contains(&done.code), "{}", done.stderr);
+    done.says(&["404"]);
+}
+
+#[test]
+fn an_unconfirmed_connection_that_is_cut_is_an_error() {
+    let proxy = Proxy::start();
+    let queue = queue(&[]);
+    let (running, mut input) = start_open(at(&proxy.uri(), &["publish", "--no-confirm", "-k", &queue]));
+    input.write_all(b"1\n").expect("takes input");
+    holds(&queue, 1);
+    proxy.cut();
+    running.wait().fails(4).says(&["sent 1", "connection"]);
 }
 
 #[test]

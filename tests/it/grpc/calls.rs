@@ -274,6 +274,18 @@ fn a_server_that_others_wrote() {
 }
 
 #[test]
+fn a_slow_reader_of_many_small_messages_gets_them_all() {
+    // Thousands of them wait unread: h2 once took that for an attack and ended the connection.
+    const COUNT: usize = 100_000;
+    let interop = Interop::start(&[]);
+    let sizes = vec![r#"{"size":1}"#; COUNT].join(",");
+    let data = format!(r#"{{"responseParameters":[{sizes}]}}"#);
+    let method = "grpc.testing.TestService/StreamingOutputCall";
+    let done = mscomm(&["grpc", "call", method, "-s", &interop.address]).stdin(data).run().ok();
+    assert_eq!(done.lines().len(), COUNT);
+}
+
+#[test]
 fn a_unix_socket() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("s").display().to_string();

@@ -61,6 +61,31 @@ fn flags_shape_the_records() {
 }
 
 #[test]
+fn a_header_name_may_hold_a_zero_byte() {
+    let topic = topic(&[]);
+    produce(&topic, r#"{"headers":[["a\u0000b","1"]],"value":"v"}"#, &["--input", "json"]).ok();
+    // librdkafka hands the name out as a C string.
+    assert_eq!(read(&topic, &["-o", "%h %s\\n"]).lines(), ["a=1 v"]);
+}
+
+#[test]
+fn records_of_every_kind_keep_their_order() {
+    // Those with nothing but key and value go out together, all others by themselves.
+    let topic = topic(&[]);
+    let envelope = |n: u32| match n % 5 {
+        0 => format!(r#"{{"value":"{n}","headers":[["h","1"]]}}"#),
+        1 => format!(r#"{{"value":"{n}","timestamp":"2023-11-14T22:13:20.123Z"}}"#),
+        // An escape, so that the value is not borrowed from the input.
+        2 => format!(r#"{{"value":"\u0020{n}","key":"k"}}"#),
+        _ => format!(r#"{{"value":"{n}"}}"#),
+    };
+    let envelopes: Vec<String> = (1..=3000).map(envelope).collect();
+    produce(&topic, envelopes.join("\n"), &["--input", "json"]).ok().says(&["sent 3000, confirmed 3000"]);
+    let got: Vec<u32> = read(&topic, &[]).lines().iter().map(|l| l.trim().parse().expect(l)).collect();
+    assert!(got == (1..=3000).collect::<Vec<_>>());
+}
+
+#[test]
 fn tombstones() {
     let topic = topic(&[]);
     produce(&topic, "", &["-d", "", "-k", "gone", "-Z"]).ok();
