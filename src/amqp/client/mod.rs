@@ -3,6 +3,7 @@
 mod fault;
 mod message;
 mod outbox;
+mod pace;
 mod publisher;
 mod runtime;
 mod scan;
@@ -19,6 +20,7 @@ use lapin::{Channel, Connection, ConnectionProperties, Event};
 
 pub use fault::{Cause, fault};
 pub use message::{Outgoing, incoming};
+pub use pace::Pace;
 pub use publisher::{Outcome, Publisher};
 pub use runtime::Meter;
 

@@ -10,7 +10,7 @@ use lapin::{Channel, Consumer};
 
 use self::reader::{End, Reader};
 use super::arguments::{ArgumentArgs, name};
-use super::client::{Client, fault};
+use super::client::{Client, Pace, fault};
 use super::queue::look_at;
 use super::settings::{self, Settings};
 use crate::context::Context;
@@ -152,6 +152,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         channel,
         consumer,
         meter: client.meter(),
+        pace: Pace::default(),
         probe,
         limit,
         count: args.count,

@@ -10,7 +10,7 @@ use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Settle, verdict};
-use crate::amqp::client::{Meter, fault, incoming};
+use crate::amqp::client::{Meter, Pace, fault, incoming};
 use crate::amqp::queue::look_at;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -58,6 +58,7 @@ pub struct Reader<'a> {
     pub consumer: Consumer,
     /// Told what is consumed, so that memory stays bounded.
     pub meter: Arc<Meter>,
+    pub pace: Pace,
     /// For questions about the queue.
     pub probe: Option<Channel>,
     /// How many messages there were at the start, with `--until-end`.
@@ -101,6 +102,7 @@ impl Reader<'_> {
             self.meter.drained();
             if std::mem::take(&mut came) {
                 last_came = Instant::now();
+                self.pace.dry().await;
             }
             let free = self.may_settle();
             let (target, after) = if free > self.settled { (free, SETTLE_AFTER) } else { (self.read, HOLD) };
