@@ -393,7 +393,6 @@ def amqp(bench, scale):
         "speed ≥ 1.0×, CPU ≤ 0.5×",
         Side("mscomm", [*mscomm, "consume", queue, *server, "-n", str(some), "-o", "raw"], stdout=out, before=full, after=left),
         Side("amqp-consume cat", ["amqp-consume", "-u", AMQP_PEER, "-q", queue, "-p", "1000", "-c", str(some), "cat"], stdout=out, before=full, after=left),
-        rounds=min(bench.rounds, 3),
     )
     subprocess.run([*mscomm, "queue", "delete", queue, *server], check=True)
 
