@@ -12,12 +12,10 @@ import json
 import os
 import pathlib
 import platform
-import select
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -272,17 +270,17 @@ def kafka(bench, scale):
     subprocess.run(load, check=True)
     out, peer_out = bench.path("out"), bench.path("peer-out")
 
+    def whole(path):
+        return lambda _: check(lines_in(path), count, f"lines in {path}")
+
     def tail(form, kcat_form, goal, what):
         def sorted_lines(path):
             return subprocess.run(f"LC_ALL=C sort {path} | md5sum", shell=True, check=True, stdout=subprocess.PIPE).stdout
 
-        def after(path):
-            return lambda _: check(lines_in(path), count, f"lines in {path}")
-
         base = [MSCOMM, "kafka", "tail", topic, "-s", KAFKA, "--from", "begin", "--until-end", *settings(CONSUMER)]
-        ours = Side("mscomm", [*base, "-o", form], stdout=out, after=after(out))
+        ours = Side("mscomm", [*base, "-o", form], stdout=out, after=whole(out))
         kcat = ["kcat", "-C", "-q", "-e", "-b", KAFKA, "-t", topic, "-o", "beginning", *settings(CONSUMER), *kcat_form]
-        theirs = Side(" ".join(["kcat -C -e -q", *kcat_form[:1]]), kcat, stdout=peer_out, after=after(peer_out))
+        theirs = Side(" ".join(["kcat -C -e -q", *kcat_form[:1]]), kcat, stdout=peer_out, after=whole(peer_out))
         bench.compare(f"tail {human(count)} {what}", goal, ours, theirs)
         # The same lines, too, where both have the same form.
         if "-J" not in kcat_form:
@@ -297,9 +295,6 @@ def kafka(bench, scale):
 
     def group():
         return f"bench-{os.getpid()}-{next(groups)}"
-
-    def whole(path):
-        return lambda _: check(lines_in(path), count, f"lines in {path}")
 
     ours = Side(
         "mscomm",

@@ -1,10 +1,9 @@
-//! Waiting that keeps up a steady stream without a wake-up for each message of it: lapin's thread hands over deliveries and
-//! confirms one by one, and whoever waits for the next one is put to sleep and woken for each.
+//! Waiting that keeps up a steady stream without a wake-up for each message of it: lapin's thread hands over deliveries one
+//! by one, and whoever waits for the next one is put to sleep and woken for each.
 
 use std::time::{Duration, Instant};
 
-/// What comes within this time of a stream is taken up together. The window or the prefetch, a thousand messages and more,
-/// is not used up by then.
+/// What comes within this time of a stream is taken up together. A prefetch of a thousand messages is not used up by then.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// Running dry again within this time of the last time is a stream,

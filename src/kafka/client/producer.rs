@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 const OVERHEAD: usize = 128;
 
 /// What became of the records of a producer.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct Account {
     /// Handed to librdkafka.
     pub sent: u64,
@@ -121,7 +121,7 @@ impl Producer {
     }
 
     fn serve_for(&mut self, mut timeout: Duration) {
-        let events = Connected::client(&**self.lane.producer()).context().clone();
+        let events = self.events().clone();
         while let Some(what) = self.lane.poll(std::mem::take(&mut timeout)) {
             match what {
                 What::Delivery(confirmed, lost) => {

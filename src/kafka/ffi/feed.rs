@@ -37,20 +37,20 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     pub fn of_partitions(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
         // SAFETY: the client lives as long as `consumer`, which the feed keeps.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_main(consumer.client().native_ptr()) })?;
-        Some(Feed::new(consumer, events))
+        Feed::new(consumer, events)
     }
 
     /// For a consumer with a group, whose partitions are named with [`Feed::claim`]. `None` when it has none.
     pub fn of_group(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
         // SAFETY: as above.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) })?;
-        Some(Feed::new(consumer, events))
+        Feed::new(consumer, events)
     }
 
-    fn new(consumer: Arc<BaseConsumer<C>>, events: NonNull<rd::rd_kafka_queue_t>) -> Feed<C> {
-        // SAFETY: the client lives; librdkafka ends the process rather than to return null for want of memory.
-        let fetched = unsafe { NonNull::new_unchecked(rd::rd_kafka_queue_new(consumer.client().native_ptr())) };
-        Feed { fetched, events, topics: BTreeMap::new(), batch: Vec::new(), consumer }
+    fn new(consumer: Arc<BaseConsumer<C>>, events: NonNull<rd::rd_kafka_queue_t>) -> Option<Feed<C>> {
+        // SAFETY: as above.
+        let fetched = NonNull::new(unsafe { rd::rd_kafka_queue_new(consumer.client().native_ptr()) })?;
+        Some(Feed { fetched, events, topics: BTreeMap::new(), batch: Vec::new(), consumer })
     }
 
     /// The consumer.

@@ -68,11 +68,6 @@ impl Confirmed {
         Ok(Confirmed { channel, mandatory, window, in_flight: VecDeque::new(), bytes: 0, proven: false })
     }
 
-    /// The channel.
-    pub fn channel(&self) -> &Channel {
-        &self.channel
-    }
-
     /// True when another message may be submitted. The first one goes alone: refused with others in flight, as for an
     /// exchange that is not there, it could not be told from one that was taken before the exchange went away.
     pub fn has_room(&self) -> bool {

@@ -3,8 +3,6 @@
 mod confirmed;
 mod unconfirmed;
 
-use lapin::options::BasicQosOptions;
-
 use self::confirmed::Confirmed;
 use self::unconfirmed::Unconfirmed;
 use super::{Client, Outgoing};
@@ -90,18 +88,17 @@ impl Publisher {
         }
     }
 
-    /// Waits until the broker has looked at all that was written, which without confirms is the only way to hear of a
+    /// Waits until the broker has looked at all that was settled, which without confirms is the only way to hear of a
     /// refusal.
     ///
     /// # Errors
     /// lapin's.
     pub async fn barrier(&self) -> lapin::Result<()> {
-        let channel = match self {
-            Publisher::Confirmed(publisher) => publisher.channel(),
-            Publisher::Unconfirmed(publisher) => publisher.channel(),
-        };
-        // Any question on the same channel does: they are answered in order.
-        channel.basic_qos(0, BasicQosOptions::default()).await
+        match self {
+            // Each confirm was such an answer.
+            Publisher::Confirmed(_) => Ok(()),
+            Publisher::Unconfirmed(publisher) => publisher.barrier().await,
+        }
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, WriteContext, gen_frame};
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END};
 use amq_protocol::protocol::{AMQPClass, basic};
+use lapin::options::BasicQosOptions;
 use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
@@ -80,9 +81,13 @@ impl Unconfirmed {
         }
     }
 
-    /// The channel.
-    pub fn channel(&self) -> &Channel {
-        &self.channel
+    /// See [`super::Publisher::barrier`].
+    ///
+    /// # Errors
+    /// lapin's.
+    pub async fn barrier(&self) -> lapin::Result<()> {
+        // Any question on the same channel does: they are answered in order.
+        self.channel.basic_qos(0, BasicQosOptions::default()).await
     }
 
     /// True when another message may be submitted.
