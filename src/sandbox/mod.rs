@@ -1,6 +1,7 @@
 //! `mscomm sandbox`: throw-away servers inside this process, for trying and for hermetic tests. Never a way to run a
 //! broker: nothing is stored, nothing is protected, everything ends with the process.
 
+pub mod amqp;
 pub mod grpc;
 pub mod kafka;
 mod tour;
