@@ -12,6 +12,14 @@ use rdkafka::mocking::MockCluster;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown;
 
+/// What the command line says of the Kafka cluster.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// How many brokers the Kafka cluster has
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub kafka_brokers: u16,
+}
+
 /// A running mock cluster; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Mock {
