@@ -1,13 +1,16 @@
-//! The command that runs in a sandbox: signals go on to it, its exit code comes back.
+//! The command that runs in a sandbox, by way of a [`super::runner`]: signals go on to it, its exit code comes back.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGTERM};
 use tokio::process::Child;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::servers::Servers;
+use super::signals::{self, Came};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Reason;
@@ -16,12 +19,37 @@ use crate::shutdown::Reason;
 ///
 /// # Errors
 /// `Kind::Io` when it cannot be started, `Kind::Child` with its own exit code.
-pub async fn run(servers: &Servers, program: &OsStr, rest: &[OsString], cx: &Context) -> Result<()> {
-    let mut command = servers.command(program);
-    command.args(rest);
-    let shown = program.to_string_lossy();
-    let child = command.spawn().map_err(|e| Error::io(format!("cannot run `{shown}`"), e))?;
-    passed_on(wait(child, cx).await?)
+pub async fn run(
+    servers: &Servers,
+    line: &[OsString],
+    mut signals: UnboundedReceiver<Came>,
+    cx: &Context,
+) -> Result<()> {
+    let failed = |e| Error::io("cannot run the command", e);
+    let mut runner = servers.command(super::runner::program()?.as_os_str());
+    runner.args([super::runner::NAME, "--parent", &std::process::id().to_string(), "--"]).args(line);
+    let mut child = runner.spawn().map_err(failed)?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let tell = |signal| pid.iter().for_each(|pid| signals::send(*pid, signal));
+    let reason = loop {
+        tokio::select! {
+            status = child.wait() => return passed_on(status.map_err(failed)?),
+            Some(came) = signals.recv() => {
+                // The terminal has told the whole foreground group; a second Ctrl-C would be another matter.
+                if came.sender.is_some() || came.signal == SIGHUP {
+                    tell(came.signal);
+                }
+            }
+            reason = cx.shutdown.stopped() => break reason,
+        }
+    };
+    // --timeout: the command may tidy up for a moment, and is killed then.
+    tell(SIGTERM);
+    if tokio::time::timeout(cx.shutdown.drain_left(), child.wait()).await.is_err() {
+        tell(SIGTERM);
+        let _ = child.wait().await;
+    }
+    Err(reason.error())
 }
 
 /// Waits for a command; a signal to this process goes on to it.

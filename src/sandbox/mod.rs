@@ -2,48 +2,99 @@
 //! broker: nothing is stored, nothing is protected, everything ends with the process.
 
 mod command;
+mod environment;
 pub mod grpc;
 mod kafka;
+mod probe;
+pub mod runner;
 mod servers;
+mod signals;
 mod tour;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use serde_json::json;
 
-use self::servers::Servers;
+use self::environment::{Environment, Form, ReadyFile};
+use self::servers::{Servers, Service};
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::output::{Layout, Table};
 
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The sandbox serves gRPC (a Greeter, an echo of all four call kinds, reflection, health) and Kafka \
-    (librdkafka's mock cluster: produce, fetch, groups; topics are made on first use; no admin calls, no SASL or TLS). \
-    It is for trying and for hermetic tests, and is no way to run a broker."
-)]
+#[command(after_help = HELP)]
 pub struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with = "command")]
     tour: bool,
+    /// Serve only these
+    #[arg(long, value_name = "SERVICES", value_enum, value_delimiter = ',')]
+    only: Vec<Service>,
+    /// Port of the gRPC server; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    grpc_port: u16,
     #[command(flatten)]
     kafka: kafka::Args,
+    /// Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"
+    ///
+    /// Standard output is closed after that, and the sandbox runs on: kill "$MSCOMM_SANDBOX_PID" ends it.
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "sh",
+        conflicts_with_all = ["command", "tour"]
+    )]
+    print_env: Option<Form>,
+    /// Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end
+    #[arg(long, value_name = "FILE", conflicts_with = "tour")]
+    ready_file: Option<PathBuf>,
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
+const HELP: &str = "\
+The sandbox serves, on free ports of 127.0.0.1:
+  grpc   a Greeter, an echo of all four call kinds, reflection, health
+  kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
+
+A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients find them by
+GRPC_SERVER and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
+SIGINT, SIGTERM and SIGHUP go on to it, and 5 seconds after a SIGTERM or SIGHUP, or at a second one, it is killed. \
+When it ends, so does what it left in the background.
+
+The mock Kafka cluster makes a topic of 4 partitions when one is first used, or those of --topic at the start. It does \
+not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
+finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote.
+
+The sandbox is for trying and for hermetic tests. It is no way to run a broker, and no proof against a real one.";
+
 /// Starts the servers, and then the tour, the command, or nothing until the user stops it.
 ///
 /// # Errors
-/// `Kind::Io` when a server or the command cannot be started, `Kind::Child` with the command's own exit code.
+/// `Kind::Usage` for flags that do not go together, `Kind::Io` when a server or the command cannot be started,
+/// `Kind::Child` with the command's own exit code.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let servers = Servers::start(&args).await?;
+    let plan = args.plan()?;
+    let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
+    let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
+    let environment = Environment::of(&servers);
     if args.tour {
         return tour::run(&servers, cx).await;
     }
-    match args.command.split_first() {
+    let mut signals = signals::to_channel(&cx.shutdown)?;
+    cx.shutdown.check()?;
+    let _ready = ready.map(|file| file.publish(&environment)).transpose()?;
+    if !args.command.is_empty() {
+        return command::run(&servers, &args.command, signals, cx).await;
+    }
+    match args.print_env {
+        Some(form) => environment.print(form)?,
         None => {
             let mut table = Table::new(&["protocol", "server"]);
             for server in servers.running() {
@@ -51,8 +102,13 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             }
             table.print(cx.terminal.stdout.then_some(Layout::Table), &cx.terminal)?;
             cx.terminal.note("press Ctrl-C to end the sandbox; `mscomm sandbox -- COMMAND` runs a command in one");
-            Err(cx.shutdown.stopped().await.error())
         }
-        Some((program, rest)) => command::run(&servers, program, rest, cx).await,
+    }
+    tokio::select! {
+        reason = cx.shutdown.stopped() => Err(reason.error()),
+        signal = signals.recv() => Err(match signal.map(|s| s.signal) {
+            Some(signal_hook::consts::SIGINT) => Error::new(Kind::Interrupted, "interrupted"),
+            _ => Error::new(Kind::Terminated, "terminated"),
+        }),
     }
 }

@@ -1,24 +1,27 @@
-//! The servers of a sandbox: starting them, the addresses they answer on, and the environment that leads others there.
+//! The servers of a sandbox: which, on what ports, and that they answer.
 
 use std::ffi::OsStr;
+use std::net::TcpListener;
 
-use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use super::{Args, grpc, kafka};
-use crate::config::{PROFILE_VAR, SANDBOX, sandbox_var, section_infos};
+use super::environment::Environment;
+use super::{Args, grpc, kafka, probe};
 use crate::error::{Error, Result};
 
 /// What a sandbox can serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Service {
-    /// gRPC.
+    /// gRPC
     Grpc,
-    /// Kafka.
+    /// Kafka
     Kafka,
 }
 
 impl Service {
+    /// All of them, in the order in which they are always named.
+    pub const ALL: [Service; 2] = [Service::Grpc, Service::Kafka];
+
     /// As the command line and the configuration name it.
     pub fn name(self) -> &'static str {
         match self {
@@ -26,6 +29,61 @@ impl Service {
             Service::Kafka => "kafka",
         }
     }
+
+    /// The variable in which other clients look for the server.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Service::Grpc => "GRPC_SERVER",
+            Service::Kafka => "KAFKA_BROKERS",
+        }
+    }
+}
+
+/// What is to be started. The fixed ports are taken already.
+pub struct Plan {
+    grpc: Option<TcpListener>,
+    kafka: Option<kafka::Options>,
+}
+
+impl Args {
+    /// Which servers to start, and their ports.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for flags that do not go together, `Kind::Io` for a port that cannot be had.
+    pub(super) fn plan(&self) -> Result<Plan> {
+        let served = |service: Service| self.only.is_empty() || self.only.contains(&service);
+        let ports = [(Service::Grpc, self.grpc_port), (Service::Kafka, self.kafka.kafka_port)];
+        for (i, (service, port)) in ports.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
+            let name = service.name();
+            if !served(*service) {
+                return Err(Error::usage(format!("--{name}-port goes with {name}, which --only leaves out")));
+            }
+            if let Some((other, _)) = ports.iter().take(i).find(|(_, other)| other == port) {
+                return Err(Error::usage(format!("--{}-port and --{name}-port are both {port}", other.name()))
+                    .hint("0 takes a free port"));
+            }
+        }
+        let kafka = self.kafka.options()?;
+        if !served(Service::Kafka) && !self.kafka.topics.is_empty() {
+            return Err(Error::usage("--topic goes with kafka, which --only leaves out"));
+        }
+        Ok(Plan {
+            grpc: served(Service::Grpc).then(|| listener(Service::Grpc, self.grpc_port)).transpose()?,
+            kafka: served(Service::Kafka).then_some(kafka),
+        })
+    }
+}
+
+/// Takes a port, or a free one.
+///
+/// # Errors
+/// `Kind::Io`.
+pub fn listener(service: Service, port: u16) -> Result<TcpListener> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).and_then(|l| l.set_nonblocking(true).map(|()| l));
+    listener.map_err(|e| {
+        let error = Error::io(format!("cannot listen on 127.0.0.1:{port} for {}", service.name()), e);
+        if port == 0 { error } else { error.hint(format!("take another --{}-port; 0 is a free one", service.name())) }
+    })
 }
 
 /// A server that runs until this is dropped.
@@ -48,12 +106,14 @@ enum Stop {
 pub struct Servers(Vec<Server>);
 
 impl Servers {
-    /// Starts them.
+    /// Starts them side by side, and returns when all of them answer.
     ///
     /// # Errors
-    /// `Kind::Io` when a port cannot be had.
-    pub async fn start(args: &Args) -> Result<Servers> {
-        Ok(Servers(vec![start_grpc().await?, start_kafka(&args.kafka)?]))
+    /// `Kind::Io`.
+    pub async fn start(plan: Plan) -> Result<Servers> {
+        let (grpc, kafka) =
+            tokio::try_join!(optional(plan.grpc.map(start_grpc)), optional(plan.kafka.map(start_kafka)),)?;
+        Ok(Servers(grpc.into_iter().chain(kafka).collect()))
     }
 
     /// The servers, always in the same order.
@@ -64,32 +124,37 @@ impl Servers {
     /// A command whose profile is this sandbox, whatever the surroundings say.
     pub fn command(&self, program: &OsStr) -> Command {
         let mut command = Command::new(program);
-        let prefixes = section_infos().map(|info| info.variable(""));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))) {
-                command.env_remove(name);
-            }
-        }
-        command.env(PROFILE_VAR, SANDBOX).kill_on_drop(true);
-        for server in &self.0 {
-            command.env(sandbox_var(server.service.name()), &server.address);
-        }
+        Environment::of(self).apply(&mut command);
+        command.kill_on_drop(true);
         command
     }
 }
 
-async fn start_grpc() -> Result<Server> {
+async fn optional(start: Option<impl Future<Output = Result<Server>>>) -> Result<Option<Server>> {
+    match start {
+        Some(start) => {
+            let server = start.await?;
+            for address in server.address.split(',') {
+                probe::probe(server.service, address).await?;
+            }
+            Ok(Some(server))
+        }
+        None => Ok(None),
+    }
+}
+
+async fn start_grpc(listener: TcpListener) -> Result<Server> {
     let failed = |e| Error::io("cannot listen on the loopback address", e);
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?.to_string();
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = grpc::serve(listener, async { drop(stopped.await) })?;
-    tokio::spawn(server);
+    // To compile the services takes a while, which the others need not wait for.
+    let server = tokio::task::spawn_blocking(|| grpc::serve(listener, async { drop(stopped.await) }));
+    tokio::spawn(server.await.map_err(|e| failed(e.into()))??);
     Ok(Server { service: Service::Grpc, address, _stop: Stop::Grpc(stop) })
 }
 
-fn start_kafka(args: &kafka::Args) -> Result<Server> {
-    let mock = kafka::Mock::start(args.kafka_brokers)?;
-    let address = mock.bootstrap().to_owned();
-    Ok(Server { service: Service::Kafka, address, _stop: Stop::Kafka(mock) })
+async fn start_kafka(options: kafka::Options) -> Result<Server> {
+    let mock = kafka::Mock::start(options).await?;
+    Ok(Server { service: Service::Kafka, address: mock.bootstrap().to_owned(), _stop: Stop::Kafka(mock) })
 }
