@@ -7,11 +7,13 @@
 
 use std::net::TcpListener;
 use std::sync::mpsc;
+use std::time::Duration;
 
-use rdkafka::error::KafkaResult;
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::DefaultProducerContext;
+use rdkafka::ClientConfig;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
 
+use super::rebalance::set_initial_delay;
 use super::servers::{Service, listener};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown;
@@ -45,6 +47,10 @@ const PARTITIONS: i32 = 4;
 
 /// More would be a mistake of the keyboard.
 const MOST_PARTITIONS: i32 = 1000;
+
+/// How long a new group waits for more members: those that start together share its first generation. Later ones wait almost
+/// as long as a session lasts, which is not to be changed.
+const GROUP_DELAY: Duration = Duration::from_millis(500);
 
 fn topic(text: &str) -> Result<Topic, String> {
     let (name, partitions) = match text.split_once(':') {
@@ -101,10 +107,10 @@ impl Mock {
         let (alive, end) = mpsc::channel::<()>();
         let (tell, started) = tokio::sync::oneshot::channel();
         let (brokers, topics) = (options.brokers, options.topics);
-        shutdown::spawn("kafka-sandbox", move || match cluster(brokers, &topics) {
+        shutdown::spawn("kafka-sandbox", move || match host(brokers) {
             Err(e) => drop(tell.send(Err(e))),
-            Ok(cluster) => {
-                let told = tell.send(Ok(cluster.bootstrap_servers()));
+            Ok(host) => {
+                let told = tell.send(prepare(&host, brokers, &topics));
                 // Nothing is ever sent: it returns when the other end is dropped.
                 if told.is_ok() {
                     let _ = end.recv();
@@ -126,13 +132,20 @@ impl Mock {
     }
 }
 
-fn cluster(brokers: u16, topics: &[Topic]) -> KafkaResult<MockCluster<'static, DefaultProducerContext>> {
-    let cluster = MockCluster::new(i32::from(brokers))?;
+/// A client that has a cluster inside.
+fn host(brokers: u16) -> KafkaResult<BaseProducer> {
+    ClientConfig::new().set("test.mock.num.brokers", brokers.to_string()).create()
+}
+
+/// Sets the cluster up, and gives its bootstrap list.
+fn prepare(host: &BaseProducer, brokers: u16, topics: &[Topic]) -> KafkaResult<String> {
+    let cluster = host.client().mock_cluster().ok_or(KafkaError::MockCluster(RDKafkaErrorCode::Fail))?;
+    set_initial_delay(host.client(), GROUP_DELAY);
     for topic in topics {
         // As many replicas as a topic gets that is made on its first use.
         cluster.create_topic(&topic.name, topic.partitions, i32::from(brokers.min(3)))?;
     }
-    Ok(cluster)
+    Ok(cluster.bootstrap_servers())
 }
 
 /// Copies what comes to a port to a broker and back, for as long as the process lives.
@@ -140,7 +153,7 @@ async fn forward(front: tokio::net::TcpListener, broker: String) {
     loop {
         let Ok((mut client, _)) = front.accept().await else {
             // Too many open files, for example: it passes.
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let broker = broker.clone();

@@ -6,6 +6,8 @@ mod environment;
 pub mod grpc;
 mod kafka;
 mod probe;
+#[expect(unsafe_code, reason = "a call of librdkafka that rdkafka has no safe one for")]
+mod rebalance;
 pub mod runner;
 mod servers;
 mod signals;
