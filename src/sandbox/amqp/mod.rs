@@ -21,8 +21,6 @@ use crate::values;
 /// What the broker is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port; 0 for a free one.
-    pub port: u16,
     /// Most bytes of messages; above it publishers are blocked.
     pub memory: usize,
     /// Names and passwords of who may log in.
@@ -56,7 +54,6 @@ fn user(text: &str) -> std::result::Result<(String, String), String> {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            port: 0,
             memory: 256 << 20,
             users: vec![("guest".to_owned(), "guest".to_owned())],
             vhosts: vec!["/".to_owned()],
@@ -65,9 +62,9 @@ impl Default for Options {
 }
 
 impl Args {
-    /// The options that the flags say, on this port.
-    pub fn options(&self, port: u16) -> Options {
-        let mut options = Options { port, memory: self.amqp_memory, ..Options::default() };
+    /// The options that the flags say.
+    pub fn options(&self) -> Options {
+        let mut options = Options { memory: self.amqp_memory, ..Options::default() };
         options.users.extend(self.amqp_users.iter().cloned());
         options.vhosts.extend(self.amqp_vhosts.iter().cloned());
         options
@@ -84,14 +81,23 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Starts a broker on a thread of its own.
+    /// Starts a broker on a free port.
     ///
     /// # Errors
-    /// `Kind::Io` when the port cannot be had.
+    /// `Kind::Io`.
     pub fn start(options: &Options) -> Result<Broker> {
-        let failed = |e| Error::io(format!("cannot listen on 127.0.0.1:{}", options.port), e);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).map_err(failed)?;
+        let failed = |e| Error::io("cannot listen on 127.0.0.1", e);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
         listener.set_nonblocking(true).map_err(failed)?;
+        Broker::serve(listener, options)
+    }
+
+    /// Starts a broker on a listener that does not block.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn serve(listener: TcpListener, options: &Options) -> Result<Broker> {
+        let failed = |e| Error::io("cannot start the AMQP broker", e);
         let address = listener.local_addr().map_err(failed)?;
         let limits = Limits { users: options.users.clone(), vhosts: options.vhosts.clone(), memory: options.memory };
         let (orders, taken) = tokio::sync::mpsc::unbounded_channel();
@@ -110,10 +116,20 @@ impl Broker {
         self.address
     }
 
-    /// Blocks all publishers as a broker does that is low on memory, or lets them go on.
-    pub fn block(&self, blocked: bool) {
-        // It is there as long as this handle.
-        let _ = self.orders.send(Order::Block(blocked));
+    /// What blocks its publishers.
+    pub fn blocker(&self) -> Blocker {
+        Blocker(self.orders.clone())
+    }
+}
+
+/// Blocks the publishers of a broker.
+#[derive(Debug, Clone)]
+pub struct Blocker(UnboundedSender<Order>);
+
+impl Blocker {
+    /// Blocks all publishers as a broker does that is low on memory, or lets them go on. False when the broker is gone.
+    pub fn block(&self, blocked: bool) -> bool {
+        self.0.send(Order::Block(blocked)).is_ok()
     }
 }
 
