@@ -36,9 +36,9 @@ pub async fn probe(service: Service, address: &str) -> Result<()> {
 }
 
 async fn ask(service: Service, address: &str) -> std::io::Result<bool> {
-    // What an AMQP URI has around the address: `amqp://user:password@` and a slash.
+    // What an AMQP URI has before the address: `amqp://user:password@`.
     let (_, address) = address.rsplit_once('@').unwrap_or(("", address));
-    let mut stream = TcpStream::connect(address.trim_end_matches('/')).await?;
+    let mut stream = TcpStream::connect(address).await?;
     match service {
         Service::Grpc => {
             stream.write_all(GRPC).await?;

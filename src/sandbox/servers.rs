@@ -185,7 +185,8 @@ async fn start_grpc(listener: TcpListener) -> Result<Server> {
 
 async fn start_amqp((listener, options): (TcpListener, amqp::Options)) -> Result<Server> {
     let broker = amqp::Broker::serve(listener, &options)?;
-    let address = format!("amqp://guest:guest@{}/", broker.address());
+    // Without a slash at the end, which means the virtual host `/` to some clients and one without a name to others.
+    let address = format!("amqp://guest:guest@{}", broker.address());
     Ok(Server { service: Service::Amqp, address, stop: Stop::Amqp(broker) })
 }
 

@@ -32,6 +32,7 @@ pub struct Options {
 /// Flags of the broker.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "AMQP")]
+#[group(skip)]
 pub struct Args {
     /// Most memory for messages; above it publishers are blocked until some are gone
     #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
