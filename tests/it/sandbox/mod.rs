@@ -1,12 +1,33 @@
 //! The sandbox: servers inside the process, and commands that run against them.
 
-use crate::support::{BINARY, Done, eventually, mscomm};
+mod commands;
+mod kafka;
+mod scripts;
 
-/// Runs a shell line in a sandbox; `mscomm` in it is the binary under test.
-fn in_sandbox(line: &str) -> Done {
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use crate::support::{BINARY, Done, Run, eventually, mscomm};
+
+/// A shell line in a sandbox with these flags; `mscomm` in it is the binary under test.
+fn sandbox(flags: &[&str], line: &str) -> Run {
     let folder = std::path::Path::new(BINARY).parent().expect("a folder");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    mscomm(&["sandbox", "--", "sh", "-c", line]).env("PATH", path).run()
+    mscomm(&[&["sandbox"], flags, &["--", "sh", "-c", line]].concat()).env("PATH", path)
+}
+
+/// Runs a shell line in a sandbox.
+fn in_sandbox(line: &str) -> Done {
+    sandbox(&[], line).run()
+}
+
+/// A port that nobody has, from below the range that the system gives out by itself.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 10_000).expect("fits");
+    eventually("a free port", || {
+        let port = 11_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        std::net::TcpListener::bind(("127.0.0.1", port)).ok().map(|_| port)
+    })
 }
 
 #[test]
@@ -28,32 +49,8 @@ fn the_surroundings_do_not_leak_in() {
 }
 
 #[test]
-fn the_exit_code_is_the_commands() {
-    in_sandbox("exit 0").exits(0);
-    let done = in_sandbox("exit 42").exits(42);
-    assert_eq!(done.stderr, "");
-    in_sandbox("kill -9 $$").exits(137);
-    mscomm(&["sandbox", "--", "no-such-command-here"]).run().fails(10).says(&["no-such-command-here"]);
-    in_sandbox("mscomm grpc call helloworld.Greeter/SayHello -d nonsense").fails(2);
-}
-
-#[test]
 fn what_it_does_not_serve_is_said() {
     in_sandbox("mscomm amqp get q").fails(3).says(&["the sandbox serves no amqp"]);
-}
-
-#[test]
-fn its_kafka_has_no_admin_calls_and_says_so_at_once() {
-    in_sandbox("mscomm kafka topic create t").fails(8).says(&["no admin calls", "first used"]);
-}
-
-#[test]
-fn signals_reach_the_command() {
-    let line = "trap 'echo told; exit 7' TERM; echo ready; while :; do sleep 0.1; done";
-    let running = mscomm(&["sandbox", "--", "sh", "-c", line]).start();
-    running.wait_for_lines(1);
-    running.signal("TERM");
-    assert_eq!(running.wait().exits(7).lines(), ["ready", "told"]);
 }
 
 #[test]
