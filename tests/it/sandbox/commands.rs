@@ -1,5 +1,7 @@
 //! The command of a sandbox: its exit code, its signals, and that nothing of it is left.
 
+use std::io::Write;
+
 use super::{in_sandbox, sandbox};
 use crate::support::{BINARY, Running, eventually, mscomm, unique};
 
@@ -64,6 +66,38 @@ fn a_command_that_handles_an_interrupt_goes_on() {
     drop(running.child.stdin.take());
     let done = running.wait().exits(0);
     assert_eq!(done.lines()[..2], ["ready", "again"]);
+}
+
+/// The terminal tells the whole foreground group: the sandbox must not tell the command again.
+#[test]
+fn an_interrupt_from_the_terminal_comes_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("command");
+    let text = "n=0; trap 'n=$((n+1)); echo told' INT; echo ready
+        while [ $n = 0 ]; do sleep 0.1; done; mscomm --version; read line; echo $n times; exit 3";
+    std::fs::write(&path, text).expect("writes");
+    let mut run = sandbox(&[], "");
+    let mut screen = std::process::Command::new("script");
+    screen.args(["-qec", &format!("'{BINARY}' sandbox -- sh '{}'", path.display()), "/dev/null"]);
+    for (name, value) in run.command.get_envs() {
+        match value {
+            Some(value) => screen.env(name, value),
+            None => screen.env_remove(name),
+        };
+    }
+    screen.stdin(std::process::Stdio::piped());
+    run.command = screen;
+    let mut running = run.start();
+    let mut keys = running.child.stdin.take().expect("piped");
+    let shows = |running: &Running, text: &str| {
+        eventually(text, || String::from_utf8_lossy(&running.stdout()).contains(text).then_some(()));
+    };
+    shows(&running, "ready");
+    keys.write_all(b"\x03").expect("writes");
+    shows(&running, "mscomm 0");
+    keys.write_all(b"\n").expect("writes");
+    shows(&running, "1 times");
+    running.wait().exits(3);
 }
 
 #[test]
