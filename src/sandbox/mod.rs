@@ -1,6 +1,7 @@
 //! `mscomm sandbox`: throw-away servers inside this process, for trying and for hermetic tests. Never a way to run a
 //! broker: nothing is stored, nothing is protected, everything ends with the process.
 
+pub mod amqp;
 mod command;
 mod environment;
 pub mod grpc;
@@ -37,6 +38,11 @@ pub struct Args {
     /// Port of the gRPC server; 0 is a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     grpc_port: u16,
+    /// Port of the AMQP broker; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    amqp_port: u16,
+    #[command(flatten)]
+    amqp: amqp::Args,
     #[command(flatten)]
     kafka: kafka::Args,
     /// Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"
@@ -63,12 +69,17 @@ pub struct Args {
 const HELP: &str = "\
 The sandbox serves, on free ports of 127.0.0.1:
   grpc   a Greeter, an echo of all four call kinds, reflection, health
+  amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
   kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
 
 A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients find them by
-GRPC_SERVER and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
+GRPC_SERVER, AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
 SIGINT, SIGTERM and SIGHUP go on to it, and 5 seconds after a SIGTERM or SIGHUP, or at a second one, it is killed. \
 When it ends, so does what it left in the background.
+
+The AMQP broker has no transactions and no streams (540), no policies, permissions, TLS or management API, and quorum \
+queues are not replicated. SIGUSR1 to the sandbox blocks its publishers as a broker does that is low on memory, SIGUSR2 \
+lets them go on.
 
 The mock Kafka cluster makes a topic of 4 partitions when one is first used, or those of --topic at the start. It does \
 not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
@@ -89,6 +100,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     if args.tour {
         return tour::run(&servers, cx).await;
     }
+    servers.block_on_demand()?;
     let mut signals = signals::to_channel(&cx.shutdown)?;
     cx.shutdown.check()?;
     let _ready = ready.map(|file| file.publish(&environment)).transpose()?;

@@ -14,6 +14,9 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// HTTP/2: the client's preface and empty settings.
 const GRPC: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
+/// AMQP 0-9-1: the client's greeting.
+const AMQP: &[u8] = b"AMQP\0\0\x09\x01";
+
 /// Kafka: ApiVersions, version 0, correlation id 7, client id `mscomm`.
 const KAFKA: &[u8] = b"\0\0\0\x10\0\x12\0\0\0\0\0\x07\0\x06mscomm";
 
@@ -33,6 +36,8 @@ pub async fn probe(service: Service, address: &str) -> Result<()> {
 }
 
 async fn ask(service: Service, address: &str) -> std::io::Result<bool> {
+    // What an AMQP URI has before the address: `amqp://user:password@`.
+    let (_, address) = address.rsplit_once('@').unwrap_or(("", address));
     let mut stream = TcpStream::connect(address).await?;
     match service {
         Service::Grpc => {
@@ -41,6 +46,13 @@ async fn ask(service: Service, address: &str) -> std::io::Result<bool> {
             stream.read_exact(&mut frame).await?;
             // The server's settings.
             Ok(frame[3] == 4)
+        }
+        Service::Amqp => {
+            stream.write_all(AMQP).await?;
+            let mut frame = [0; 11];
+            stream.read_exact(&mut frame).await?;
+            // Behind the frame's head: `connection.start`.
+            Ok(frame[7..] == [0, 10, 0, 10])
         }
         Service::Kafka => {
             stream.write_all(KAFKA).await?;

@@ -3,10 +3,11 @@
 use std::ffi::OsStr;
 use std::net::TcpListener;
 
+use signal_hook::consts::{SIGUSR1, SIGUSR2};
 use tokio::process::Command;
 
 use super::environment::Environment;
-use super::{Args, grpc, kafka, probe};
+use super::{Args, amqp, grpc, kafka, probe, signals};
 use crate::error::{Error, Result};
 
 /// What a sandbox can serve.
@@ -14,18 +15,21 @@ use crate::error::{Error, Result};
 pub enum Service {
     /// gRPC
     Grpc,
+    /// RabbitMQ's protocol, AMQP 0-9-1
+    Amqp,
     /// Kafka
     Kafka,
 }
 
 impl Service {
     /// All of them, in the order in which they are always named.
-    pub const ALL: [Service; 2] = [Service::Grpc, Service::Kafka];
+    pub const ALL: [Service; 3] = [Service::Grpc, Service::Amqp, Service::Kafka];
 
     /// As the command line and the configuration name it.
     pub fn name(self) -> &'static str {
         match self {
             Service::Grpc => "grpc",
+            Service::Amqp => "amqp",
             Service::Kafka => "kafka",
         }
     }
@@ -34,6 +38,7 @@ impl Service {
     pub fn variable(self) -> &'static str {
         match self {
             Service::Grpc => "GRPC_SERVER",
+            Service::Amqp => "AMQP_URL",
             Service::Kafka => "KAFKA_BROKERS",
         }
     }
@@ -42,6 +47,7 @@ impl Service {
 /// What is to be started. The fixed ports are taken already.
 pub struct Plan {
     grpc: Option<TcpListener>,
+    amqp: Option<(TcpListener, amqp::Options)>,
     kafka: Option<kafka::Options>,
 }
 
@@ -52,7 +58,8 @@ impl Args {
     /// `Kind::Usage` for flags that do not go together, `Kind::Io` for a port that cannot be had.
     pub(super) fn plan(&self) -> Result<Plan> {
         let served = |service: Service| self.only.is_empty() || self.only.contains(&service);
-        let ports = [(Service::Grpc, self.grpc_port), (Service::Kafka, self.kafka.kafka_port)];
+        let ports =
+            [(Service::Grpc, self.grpc_port), (Service::Amqp, self.amqp_port), (Service::Kafka, self.kafka.kafka_port)];
         for (i, (service, port)) in ports.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
             let name = service.name();
             if !served(*service) {
@@ -69,6 +76,9 @@ impl Args {
         }
         Ok(Plan {
             grpc: served(Service::Grpc).then(|| listener(Service::Grpc, self.grpc_port)).transpose()?,
+            amqp: served(Service::Amqp)
+                .then(|| listener(Service::Amqp, self.amqp_port).map(|l| (l, self.amqp.options())))
+                .transpose()?,
             kafka: served(Service::Kafka).then_some(kafka),
         })
     }
@@ -93,12 +103,13 @@ pub struct Server {
     /// What `--server` would take.
     pub address: String,
     /// Ends it when it is dropped.
-    _stop: Stop,
+    stop: Stop,
 }
 
 /// What ends a server when it is dropped.
 enum Stop {
     Grpc(#[expect(dead_code, reason = "held for its drop")] tokio::sync::oneshot::Sender<()>),
+    Amqp(amqp::Broker),
     Kafka(#[expect(dead_code, reason = "held for its drop")] kafka::Mock),
 }
 
@@ -111,14 +122,32 @@ impl Servers {
     /// # Errors
     /// `Kind::Io`.
     pub async fn start(plan: Plan) -> Result<Servers> {
-        let (grpc, kafka) =
-            tokio::try_join!(optional(plan.grpc.map(start_grpc)), optional(plan.kafka.map(start_kafka)),)?;
-        Ok(Servers(grpc.into_iter().chain(kafka).collect()))
+        let (grpc, amqp, kafka) = tokio::try_join!(
+            optional(plan.grpc.map(start_grpc)),
+            optional(plan.amqp.map(start_amqp)),
+            optional(plan.kafka.map(start_kafka)),
+        )?;
+        Ok(Servers(grpc.into_iter().chain(amqp).chain(kafka).collect()))
     }
 
     /// The servers, always in the same order.
     pub fn running(&self) -> &[Server] {
         &self.0
+    }
+
+    /// From now on SIGUSR1 blocks the publishers of the AMQP broker, and SIGUSR2 lets them go on.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn block_on_demand(&self) -> Result<()> {
+        let broker = self.0.iter().find_map(|server| match &server.stop {
+            Stop::Amqp(broker) => Some(broker.blocker()),
+            _ => None,
+        });
+        match broker {
+            Some(blocker) => signals::listen(&[SIGUSR1, SIGUSR2], move |came| blocker.block(came.signal == SIGUSR1)),
+            None => Ok(()),
+        }
     }
 
     /// A command whose profile is this sandbox, whatever the surroundings say.
@@ -151,10 +180,17 @@ async fn start_grpc(listener: TcpListener) -> Result<Server> {
     // To compile the services takes a while, which the others need not wait for.
     let server = tokio::task::spawn_blocking(|| grpc::serve(listener, async { drop(stopped.await) }));
     tokio::spawn(server.await.map_err(|e| failed(e.into()))??);
-    Ok(Server { service: Service::Grpc, address, _stop: Stop::Grpc(stop) })
+    Ok(Server { service: Service::Grpc, address, stop: Stop::Grpc(stop) })
+}
+
+async fn start_amqp((listener, options): (TcpListener, amqp::Options)) -> Result<Server> {
+    let broker = amqp::Broker::serve(listener, &options)?;
+    // Without a slash at the end, which means the virtual host `/` to some clients and one without a name to others.
+    let address = format!("amqp://guest:guest@{}", broker.address());
+    Ok(Server { service: Service::Amqp, address, stop: Stop::Amqp(broker) })
 }
 
 async fn start_kafka(options: kafka::Options) -> Result<Server> {
     let mock = kafka::Mock::start(options).await?;
-    Ok(Server { service: Service::Kafka, address: mock.bootstrap().to_owned(), _stop: Stop::Kafka(mock) })
+    Ok(Server { service: Service::Kafka, address: mock.bootstrap().to_owned(), stop: Stop::Kafka(mock) })
 }
