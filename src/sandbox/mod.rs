@@ -72,8 +72,8 @@ The sandbox serves, on free ports of 127.0.0.1:
   amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
   kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
 
-A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients find them by
-GRPC_SERVER, AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
+A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients by GRPC_SERVER, \
+AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
 SIGINT, SIGTERM and SIGHUP go on to it, and 5 seconds after a SIGTERM or SIGHUP, or at a second one, it is killed. \
 When it ends, so does what it left in the background.
 

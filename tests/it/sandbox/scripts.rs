@@ -4,22 +4,18 @@ use std::net::{TcpListener, TcpStream};
 
 use serde_json::Value;
 
-use super::{free_port, sandbox};
+use super::{free_port, host_and_port, sandbox};
 use crate::support::{eventually, mscomm};
 
 #[test]
 fn other_clients_find_plain_variables() {
-    let done = sandbox(
-        &[],
-        "echo $GRPC_SERVER; echo $KAFKA_BROKERS; kill -0 $MSCOMM_SANDBOX_PID && ps -o args= $MSCOMM_SANDBOX_PID",
-    )
-    .run()
-    .ok();
-    let lines = done.lines();
-    for address in &lines[..2] {
-        assert!(address.starts_with("127.0.0.1:"), "{lines:?}");
+    let line = "echo $GRPC_SERVER; echo $AMQP_URL; echo $KAFKA_BROKERS; ps -o args= $MSCOMM_SANDBOX_PID";
+    let lines = sandbox(&[], line).run().ok().lines();
+    for (address, start) in lines.iter().zip(["127.0.0.1:", "amqp://guest:guest@127.0.0.1:", "127.0.0.1:"]) {
+        assert!(address.starts_with(start), "{lines:?}");
+        TcpStream::connect(host_and_port(address)).expect_err("it has ended");
     }
-    assert!(lines[2].contains("sandbox"), "{lines:?}");
+    assert!(lines[3].contains("sandbox --"), "{lines:?}");
 }
 
 #[test]
@@ -30,18 +26,23 @@ fn only_some_are_served() {
     // Neither somebody else's broker nor one of its own.
     let done = done.exits(3).says(&["the sandbox serves no kafka"]);
     assert_eq!(done.lines(), ["", "{\"message\":\"Hello world\"}"]);
-    let done = sandbox(&["--only", "kafka"], "mscomm kafka topic list; mscomm grpc list").run();
-    done.fails(3).says(&["the sandbox serves no grpc"]);
+    let line = "mscomm kafka topic list && mscomm amqp queue declare q -q && mscomm grpc list";
+    sandbox(&["--only", "kafka,amqp"], line).run().fails(3).says(&["the sandbox serves no grpc"]);
+    sandbox(&["--only", "grpc"], "mscomm amqp get q").run().fails(3).says(&["the sandbox serves no amqp"]);
 }
 
 #[test]
 fn fixed_ports_are_taken() {
-    let (grpc, kafka) = (free_port().to_string(), free_port().to_string());
-    let flags = ["--grpc-port", &grpc, "--kafka-port", &kafka];
-    let line = "echo $GRPC_SERVER $KAFKA_BROKERS; seq 3 | mscomm -q kafka produce t; mscomm kafka tail t --from begin --until-end";
-    let done = sandbox(&flags, line).run().ok();
-    assert_eq!(done.lines()[0], format!("127.0.0.1:{grpc} 127.0.0.1:{kafka}"));
-    assert_eq!(done.lines()[1..], ["1", "2", "3"]);
+    let [grpc, amqp, kafka] = [free_port(), free_port(), free_port()].map(|port| port.to_string());
+    let flags = ["--grpc-port", &grpc, "--amqp-port", &amqp, "--kafka-port", &kafka];
+    let line = "echo $GRPC_SERVER $AMQP_URL $KAFKA_BROKERS
+        seq 3 | mscomm -q kafka produce t; mscomm kafka tail t --from begin --until-end";
+    // Twice, for a port that was in use a moment ago is free again.
+    for _ in 0..2 {
+        let lines = sandbox(&flags, line).run().ok().lines();
+        assert_eq!(lines[0], format!("127.0.0.1:{grpc} amqp://guest:guest@127.0.0.1:{amqp} 127.0.0.1:{kafka}"));
+        assert_eq!(lines[1..], ["1", "2", "3"]);
+    }
 }
 
 #[test]
@@ -56,8 +57,10 @@ fn what_cannot_be_is_said_before_anything_starts() {
         (&["--only", "grpc", "--kafka-port", "4000"], 2, "--only leaves out"),
         (&["--only", "grpc", "--topic", "t"], 2, "--only leaves out"),
         (&["--grpc-port", "4000", "--kafka-port", "4000"], 2, "--grpc-port and --kafka-port are both 4000"),
+        (&["--amqp-port", "4000", "--kafka-port", "4000"], 2, "--amqp-port and --kafka-port are both 4000"),
         (&["--grpc-port", "70000"], 2, "70000"),
         (&["--grpc-port", &port], 10, "another --grpc-port"),
+        (&["--amqp-port", &port], 10, "another --amqp-port"),
         (&["--kafka-port", &port], 10, "another --kafka-port"),
         (&["--kafka-brokers", "0"], 2, "1..=16"),
         (&["--topic", "t", "--topic", "t:2"], 2, "given twice"),
@@ -97,8 +100,8 @@ fn the_environment_is_printed_as_json() {
     assert_eq!(printed["MSCOMM_PROFILE"], "sandbox");
     assert_eq!(printed["MSCOMM_SANDBOX_PID"], running.child.id().to_string());
     assert!(printed["MSCOMM_GRPC_CA"].is_null() && printed.get("MSCOMM_GRPC_CA").is_some());
-    for name in ["GRPC_SERVER", "KAFKA_BROKERS"] {
-        TcpStream::connect(printed[name].as_str().expect(name)).expect(name);
+    for name in ["GRPC_SERVER", "AMQP_URL", "KAFKA_BROKERS"] {
+        TcpStream::connect(host_and_port(printed[name].as_str().expect(name))).expect(name);
     }
     running.signal("TERM");
     assert_eq!(running.wait().exits(143).lines().len(), 1);
@@ -154,10 +157,10 @@ fn a_hangup_that_is_ignored_stays_ignored() {
     shell.env("HOME", run.home.path()).stdin(std::process::Stdio::null());
     run.command = shell;
     let running = run.start();
-    let lines = running.wait_for_lines(2);
+    let lines = running.wait_for_lines(8);
     running.signal("HUP");
-    let broker = lines.iter().find_map(|l| l.strip_prefix("export GRPC_SERVER='")).expect("is printed");
-    TcpStream::connect(broker.trim_end_matches('\'')).expect("still serves");
+    let server = lines.iter().find(|l| l.starts_with("export GRPC_SERVER=")).expect("is printed");
+    TcpStream::connect(host_and_port(server)).expect("still serves");
     running.signal("TERM");
     running.wait().exits(143);
 }
