@@ -11,7 +11,7 @@ use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 use tokio::sync::oneshot;
 
-use super::client::{Broken, Call, CallOptions, Shown, Status, shown_metadata, start};
+use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
 use super::requests::{Requests, once};
 use super::session::{self, Session, split_method};
@@ -19,6 +19,7 @@ use super::settings::Settings;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
 use crate::proto::{Files, unresolved};
 
@@ -296,7 +297,7 @@ impl Calling<'_> {
 
 /// Metadata as `-v` shows it.
 fn trace(cx: &Context, what: &str, headers: &HeaderMap) {
-    for (name, value) in shown_metadata(headers) {
+    for (name, value) in shown(headers) {
         match value {
             Shown::Text(text) => cx.terminal.trace(format!("{what} {name}: {text}")),
             Shown::Binary(bytes) => cx.terminal.trace(format!("{what} {name}: {} bytes", bytes.len())),

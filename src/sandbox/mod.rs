@@ -34,6 +34,9 @@ pub struct Args {
     /// How many brokers the Kafka cluster has
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
     kafka_brokers: u16,
+    /// The user's own gRPC services.
+    #[command(flatten)]
+    grpc: grpc::Args,
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -52,7 +55,8 @@ struct Servers {
 /// # Errors
 /// `Kind::Io` when a server or the command cannot be started, `Kind::Child` with the command's own exit code.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let servers = Servers::start(args.kafka_brokers).await?;
+    let grpc = grpc::Server::new(&args.grpc, cx.terminal)?;
+    let servers = Servers::start(grpc, args.kafka_brokers).await?;
     if args.tour {
         return tour::run(&servers, cx).await;
     }
@@ -77,13 +81,12 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 impl Servers {
-    async fn start(kafka_brokers: u16) -> Result<Servers> {
+    async fn start(grpc_server: grpc::Server, kafka_brokers: u16) -> Result<Servers> {
         let failed = |e| Error::io("cannot listen on the loopback address", e);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
         let grpc = listener.local_addr().map_err(failed)?.to_string();
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let server = grpc::serve(listener, async { drop(stopped.await) })?;
-        tokio::spawn(server);
+        tokio::spawn(grpc_server.serve(listener, async { drop(stopped.await) }));
         Ok(Servers { grpc, kafka: kafka::Mock::start(kafka_brokers)?, _stop: stop })
     }
 

@@ -30,7 +30,9 @@ pub fn sandbox() -> &'static str {
         let (listener, address) = listener();
         background(move || async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            mscomm::sandbox::grpc::serve(listener, std::future::pending()).expect("starts").await.expect("serves");
+            let terminal = mscomm::output::Terminal::detect(mscomm::output::ColorWhen::Never, true, false);
+            let server = mscomm::sandbox::grpc::Server::new(&Default::default(), terminal).expect("starts");
+            server.serve(listener, std::future::pending()).await.expect("serves");
         });
         address.to_string()
     })

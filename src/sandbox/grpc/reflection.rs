@@ -1,0 +1,103 @@
+//! Reflection v1 and v1alpha, which are the same on the wire, straight from the pool.
+
+use std::collections::HashSet;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use prost_reflect::{DescriptorPool, FileDescriptor};
+use tonic::server::StreamingService;
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse as Answer;
+use tonic_reflection::pb::v1::{
+    ErrorResponse, ExtensionNumberResponse, FileDescriptorResponse, ListServiceResponse, ServerReflectionRequest,
+    ServerReflectionResponse, ServiceResponse,
+};
+
+use crate::proto::find;
+
+/// The paths of its one method.
+pub const PATHS: [&str; 2] = [
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+type Responses = BoxStream<'static, Result<ServerReflectionResponse, Status>>;
+
+/// Answers questions about a pool.
+pub struct Reflection(pub DescriptorPool);
+
+impl StreamingService<ServerReflectionRequest> for Reflection {
+    type Response = ServerReflectionResponse;
+    type ResponseStream = Responses;
+    type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;
+
+    fn call(&mut self, request: Request<Streaming<ServerReflectionRequest>>) -> Self::Future {
+        let conversation = Conversation { pool: self.0.clone(), sent: HashSet::new() };
+        let responses = stream::try_unfold(
+            (conversation, request.into_inner()),
+            |(mut conversation, mut requests)| async move {
+                let Some(request) = requests.message().await? else { return Ok(None) };
+                let answer = conversation.answer(&request).unwrap_or_else(not_found);
+                let response = ServerReflectionResponse {
+                    valid_host: request.host.clone(),
+                    original_request: Some(request),
+                    message_response: Some(answer),
+                };
+                Ok(Some((response, (conversation, requests))))
+            },
+        );
+        std::future::ready(Ok(Response::new(responses.boxed()))).boxed()
+    }
+}
+
+fn not_found() -> Answer {
+    let error_message = "the sandbox does not know it".to_owned();
+    Answer::ErrorResponse(ErrorResponse { error_code: Code::NotFound as i32, error_message })
+}
+
+struct Conversation {
+    pool: DescriptorPool,
+    /// The files that the client has; it is not told twice.
+    sent: HashSet<String>,
+}
+
+impl Conversation {
+    fn answer(&mut self, request: &ServerReflectionRequest) -> Option<Answer> {
+        match request.message_request.as_ref()? {
+            Ask::FileByFilename(name) => self.pool.get_file_by_name(name).map(|file| self.files(file)),
+            Ask::FileContainingSymbol(symbol) => find(&self.pool, symbol).map(|found| self.files(found.file())),
+            Ask::FileContainingExtension(asked) => {
+                let message = self.pool.get_message_by_name(&asked.containing_type)?;
+                let extension = message.get_extension(u32::try_from(asked.extension_number).ok()?)?;
+                Some(self.files(extension.parent_file()))
+            }
+            Ask::AllExtensionNumbersOfType(name) => {
+                let message = self.pool.get_message_by_name(name)?;
+                let extension_number = message.extensions().filter_map(|e| i32::try_from(e.number()).ok()).collect();
+                let base_type_name = message.full_name().to_owned();
+                Some(Answer::AllExtensionNumbersResponse(ExtensionNumberResponse { base_type_name, extension_number }))
+            }
+            Ask::ListServices(_) => {
+                let mut names: Vec<String> = self.pool.services().map(|s| s.full_name().to_owned()).collect();
+                names.sort();
+                let service = names.into_iter().map(|name| ServiceResponse { name }).collect();
+                Some(Answer::ListServicesResponse(ListServiceResponse { service }))
+            }
+        }
+    }
+
+    /// A file and all that it imports, as far as the client does not have it. The file itself is always there.
+    fn files(&mut self, file: FileDescriptor) -> Answer {
+        self.sent.insert(file.name().to_owned());
+        let mut all = vec![file];
+        let mut at = 0;
+        while let Some(file) = all.get(at).cloned() {
+            all.extend(file.dependencies().filter(|import| self.sent.insert(import.name().to_owned())));
+            at += 1;
+        }
+        let file_descriptor_proto = all.iter().map(FileDescriptor::encode_to_vec).collect();
+        Answer::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto })
+    }
+}
