@@ -8,7 +8,7 @@ use protox::Compiler;
 use protox::file::{ChainFileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use super::Files;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
 
 /// The largest descriptor set that is taken.
@@ -34,11 +34,12 @@ pub fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> 
     for path in sets {
         let shown = path.display();
         let bytes = read_within(path, SIZE_LIMIT, None).map_err(|e| Error::io(format!("cannot read {shown}"), e))?;
-        let set = Set::decode(bytes.as_slice()).map_err(|e| {
-            Error::usage(format!("{shown} is no descriptor set"))
-                .because(e)
-                .hint("write one with `protoc --include_imports -o FILE` or `buf build -o FILE`")
-        })?;
+        const FIX: &str = "write one with `protoc --include_imports -o FILE` or `buf build -o FILE`";
+        let set = Set::decode(bytes.as_slice())
+            .map_err(|e| Error::usage(format!("{shown} is no descriptor set")).because(e).hint(FIX))?;
+        if set.file.is_empty() {
+            return Err(Error::usage(format!("the descriptor set {shown} is empty")).hint(FIX));
+        }
         add(&mut files, set, path)?;
     }
     if !sources.is_empty() {
@@ -74,7 +75,7 @@ fn add(files: &mut Files, set: Set, from: &Path) -> Result<()> {
         }
         files.add(&raw).map_err(|e| {
             let shown = from.display();
-            e.context(format!("cannot use {shown}")).with_kind(crate::error::Kind::Usage)
+            e.context(format!("cannot use {shown}")).with_kind(Kind::Usage)
         })?;
     }
     Ok(())
@@ -155,10 +156,10 @@ fn roots(sources: &[PathBuf]) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Kind;
 
     const COMMON: &str = "syntax = \"proto3\";\npackage a.b;\nmessage M {}\n";
-    const USER: &str = "syntax = \"proto3\";\npackage a;\nimport \"a/b/m.proto\";\nservice S { rpc F(b.M) returns (b.M); }\n";
+    const USER: &str =
+        "syntax = \"proto3\";\npackage a;\nimport \"a/b/m.proto\";\nservice S { rpc F(b.M) returns (b.M); }\n";
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("a folder");

@@ -51,8 +51,7 @@ impl Files {
     /// # Errors
     /// `Kind::Refused`: it does not decode, has no name, or is in a language that is not supported.
     pub fn add(&mut self, raw: &[u8]) -> Result<Added> {
-        let bad =
-            |e: prost::DecodeError| Error::refused("a file descriptor does not decode").because(e);
+        let bad = |e: prost::DecodeError| Error::refused("a file descriptor does not decode").because(e);
         let language = Language::decode(raw).map_err(bad)?;
         check_language(&language)?;
         if self.files.contains_key(&language.name) {

@@ -34,12 +34,12 @@ pub struct Args {
     /// How many brokers the Kafka cluster has
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
     kafka_brokers: u16,
-    /// The user's own gRPC services.
-    #[command(flatten)]
-    grpc: grpc::Args,
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+    /// The user's own gRPC services.
+    #[command(flatten)]
+    grpc: grpc::Args,
 }
 
 /// The servers that run, and the addresses they answer on.

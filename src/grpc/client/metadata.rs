@@ -13,9 +13,7 @@ use crate::message::json::decode_base64;
 pub fn encoded(header: &Header) -> Result<(HeaderName, HeaderValue), String> {
     let Header { name, value } = header;
     let value = match name.ends_with("-bin") {
-        true => {
-            Shown::Binary(decode_base64(value).map_err(|e| format!("metadata `{name}` takes base64: {e}"))?)
-        }
+        true => Shown::Binary(decode_base64(value).map_err(|e| format!("metadata `{name}` takes base64: {e}"))?),
         false => Shown::Text(value.into()),
     };
     let (name, mut value) = grpc::encoded(name, &value)?;

@@ -46,16 +46,19 @@ impl Inbox {
         self.message().await?.ok_or_else(|| Status::invalid_argument("no request message"))
     }
 
-    /// All requests that are still to come.
+    /// Reads to the end: the first so many requests, and how many there were.
     ///
     /// # Errors
     /// As [`Inbox::message`].
-    pub async fn rest(&mut self) -> Result<Vec<DynamicMessage>, Status> {
-        let mut all = Vec::new();
-        while let Some(message) = self.message().await? {
-            all.push(message);
+    pub async fn all(&mut self, kept: usize) -> Result<(Vec<DynamicMessage>, usize), Status> {
+        let (mut requests, mut count) = (Vec::new(), 0);
+        while let Some(request) = self.message().await? {
+            if count < kept {
+                requests.push(request);
+            }
+            count += 1;
         }
-        Ok(all)
+        Ok((requests, count))
     }
 }
 

@@ -40,23 +40,60 @@ use self::wire::{Breakable, Cut, Fault, Socket};
 use crate::error::{Error, Result};
 use crate::output::Terminal;
 
+/// The form of a stub file, in `--help`.
+const STUB_HELP: &str = r#"What methods answer: files of JSON. The stubs of a method are looked through in their order, and the first that matches answers. A method without one answers UNIMPLEMENTED. The built-in services can be stubbed, too.
+
+{
+  "shop.v1.Orders/Get": [
+    {"match": {"id": 7}, "response": {"state": "PAID"}},
+    {"times": 2, "status": "UNAVAILABLE"},
+    {"response": {"state": "OPEN"}, "delay": "50ms"}
+  ],
+  "shop.v1.Orders/Watch": {
+    "responses": [{"id": 1}, {"id": 2}], "interval": "1s"
+  }
+}
+
+Members of a stub, each of which may be left out:
+
+match: a part of the request; null asks for an absent field. A list asks for all the requests of a stream.
+
+match_metadata: {"name": "value"}; null asks for absent metadata.
+
+response, responses: messages as protojson.
+
+headers, trailers: {"name": "value" or a list of values}. Under a name that ends in -bin, a value is {"$base64": "AAE="}.
+
+status: how the call ends after the responses: a code, as "NOT_FOUND" or 5, or {"code": 5, "message": "…", "details": [{"@type": "…"}]}.
+
+reset: "stream" (RST_STREAM) or "connection". The call breaks off after the responses.
+
+delay, interval: how long to wait before anything is sent, and between two responses.
+
+times: answer so often, then leave it to the next stub.
+
+probability: answer with this chance, as 0.1; it falls alike in every run.
+
+when: for a stream of requests: answer when the "first" is in, at the "end", or look for a stub at "each" request, the default when both sides stream."#;
+
 /// What the gRPC server serves beside its built-in services.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Own gRPC services")]
+#[group(skip)]
 pub struct Args {
-    /// Serve the services in this .proto file, too
+    /// Serve the services in these .proto files, too
     #[arg(long, value_name = "FILE", num_args = 1..)]
     proto: Vec<PathBuf>,
-    /// Folder that the imports of --proto start from; it is looked for when not given
+    /// Folders that the imports of --proto start from; looked for when not given
     #[arg(short = 'I', long, value_name = "FOLDER", num_args = 1..)]
     import_path: Vec<PathBuf>,
-    /// Serve the services in this file, as `protoc --include_imports -o` or `buf build -o` writes it
+    /// Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them
     #[arg(long, value_name = "FILE", num_args = 1..)]
     descriptor_set: Vec<PathBuf>,
-    /// What methods answer, as JSON; see below
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// What methods answer: files of JSON, see --help
+    #[arg(long, value_name = "FILE", num_args = 1.., long_help = STUB_HELP)]
     stub: Vec<PathBuf>,
-    /// Write what comes in to this file, as the envelopes of `grpc call -o json` with the number of the call
+    /// Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
 }

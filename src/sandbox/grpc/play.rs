@@ -23,16 +23,16 @@ pub async fn answer(
     mut inbox: Inbox,
     fault: Fault,
 ) -> Result<Response<Responses>, Status> {
-    let requests = match stubs.when {
-        When::First => vec![inbox.first().await?],
-        When::End => inbox.rest().await?,
-        // Without any request there is nothing to answer.
+    let (requests, count) = match stubs.when {
+        When::First => (vec![inbox.first().await?], 1),
+        When::End => inbox.all(stubs.kept()).await?,
         When::Each => match inbox.message().await? {
-            Some(request) => vec![request],
+            Some(request) => (vec![request], 1),
+            // Without any request there is nothing to answer.
             None => return Ok(Response::new(stream::empty().boxed())),
         },
     };
-    let stub = stubs.choose(&requests, &headers)?;
+    let stub = stubs.choose(&requests, count, &headers)?;
     sleep(stub.delay).await;
     let ends_here = stub.is_last() && stub.responses.is_empty() && stub.headers.is_empty();
     if let (true, End::Status(status)) = (ends_here, &stub.end) {
@@ -91,7 +91,7 @@ impl Play {
     async fn another(&mut self) -> Result<bool, Status> {
         let (Some(more), false) = (&self.more, self.stub.is_last()) else { return Ok(false) };
         let Some(request) = self.inbox.message().await? else { return Ok(false) };
-        self.stub = more.stubs.choose(&[request], &more.headers)?;
+        self.stub = more.stubs.choose(&[request], 1, &more.headers)?;
         self.sent = 0;
         sleep(self.stub.delay).await;
         Ok(true)

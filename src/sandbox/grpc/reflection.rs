@@ -35,9 +35,8 @@ impl StreamingService<ServerReflectionRequest> for Reflection {
 
     fn call(&mut self, request: Request<Streaming<ServerReflectionRequest>>) -> Self::Future {
         let conversation = Conversation { pool: self.0.clone(), sent: HashSet::new() };
-        let responses = stream::try_unfold(
-            (conversation, request.into_inner()),
-            |(mut conversation, mut requests)| async move {
+        let responses =
+            stream::try_unfold((conversation, request.into_inner()), |(mut conversation, mut requests)| async move {
                 let Some(request) = requests.message().await? else { return Ok(None) };
                 let answer = conversation.answer(&request).unwrap_or_else(not_found);
                 let response = ServerReflectionResponse {
@@ -46,8 +45,7 @@ impl StreamingService<ServerReflectionRequest> for Reflection {
                     message_response: Some(answer),
                 };
                 Ok(Some((response, (conversation, requests))))
-            },
-        );
+            });
         std::future::ready(Ok(Response::new(responses.boxed()))).boxed()
     }
 }

@@ -106,9 +106,12 @@ impl<'a> File<'a> {
             for (at, part) in list {
                 let (when, stub) = Part { file: self, method: &method, label: at, part }.stub()?;
                 let pool = self.schema.pool.clone();
-                let stubs = all
-                    .entry(format!("/{label}"))
-                    .or_insert_with(|| Stubs { method: label.clone(), when, stubs: Vec::new(), pool });
+                let stubs = all.entry(format!("/{label}")).or_insert_with(|| Stubs {
+                    method: label.clone(),
+                    when,
+                    stubs: Vec::new(),
+                    pool,
+                });
                 if stubs.when != when {
                     let message = "all stubs of a method answer at the same time: give each the same `when`";
                     return Err(self.error(part, 1, 1, format!("{label}: {message}")));

@@ -31,7 +31,12 @@ pub fn canonical(message: &DynamicMessage, pool: &DescriptorPool) -> Value {
 
 impl Pattern {
     /// The pattern of a partial message: `written` as the user gave it, `read` as it was understood.
-    pub fn of(written: &Value, read: &DynamicMessage, descriptor: &MessageDescriptor, pool: &DescriptorPool) -> Pattern {
+    pub fn of(
+        written: &Value,
+        read: &DynamicMessage,
+        descriptor: &MessageDescriptor,
+        pool: &DescriptorPool,
+    ) -> Pattern {
         message(written, Some(canonical(read, pool)), descriptor)
     }
 
@@ -42,9 +47,9 @@ impl Pattern {
 
     fn differs(&self, path: &str, value: Option<&Value>) -> Option<String> {
         let at = if path.is_empty() { "the message" } else { path };
-        let came = || value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let came = || value.map_or_else(|| "nothing".to_owned(), short);
         match self {
-            Pattern::Absent => value.map(|came| format!("`{at}`: nothing is asked for, {came} came")),
+            Pattern::Absent => value.map(|came| format!("`{at}`: nothing is asked for, {} came", short(came))),
             Pattern::Object(members) => {
                 let Some(object) = value.and_then(Value::as_object) else {
                     return Some(format!("`{at}`: an object is asked for, {} came", came()));
@@ -63,8 +68,18 @@ impl Pattern {
                 pairs.find_map(|(i, (pattern, item))| pattern.differs(&format!("{path}[{i}]"), Some(item)))
             }
             Pattern::Value(asked) if Some(asked) == value => None,
-            Pattern::Value(asked) => Some(format!("`{at}`: {asked} is asked for, {} came", came())),
+            Pattern::Value(asked) => Some(format!("`{at}`: {} is asked for, {} came", short(asked), came())),
         }
+    }
+}
+
+/// A value for a status message, which travels in a header.
+fn short(value: &Value) -> String {
+    const MOST: usize = 80;
+    let text = value.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -162,7 +177,8 @@ mod tests {
     fn a_request_holds_what_is_asked_for() {
         let pool = pool();
         let descriptor = pool.get_message_by_name("M").expect("M");
-        let read = |text: &str| read_json(&descriptor, text.as_bytes()).unwrap_or_else(|f| panic!("{text}: {}", f.message));
+        let read =
+            |text: &str| read_json(&descriptor, text.as_bytes()).unwrap_or_else(|f| panic!("{text}: {}", f.message));
         let request = r#"{"bigNumber":"7","d":1.5,"e":"ONE","inner":{"d":1},"list":[{"d":1},{"d":2,"flag":true}],
             "map":{"a":{"d":1,"flag":true}},"opt":"","at":"2026-01-01T00:00:00Z","any":{"x":{"y":[1],"z":2}},"data":"+/8=",
             "numbers":{"1":"a"},"nums":[1,2]}"#;

@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some(name) = map.next_key::<String>()? {
                     if members.iter().any(|(known, _)| *known == name) {
                         map.next_value::<IgnoredAny>()?;
-                        return Err(de::Error::custom("the method comes twice; give it a list of stubs"));
+                        return Err(de::Error::custom(format!("`{name}` comes twice; give it a list of stubs")));
                     }
                     members.push((name, map.next_value()?));
                 }
@@ -53,7 +53,9 @@ pub fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error
     let value = Value::deserialize(deserializer)?;
     let known = match &value {
         Value::String(name) => code_of(name),
-        value => value.as_i64().filter(|n| (0..=16).contains(n)).and_then(|n| Some(Code::from_i32(i32::try_from(n).ok()?))),
+        value => {
+            value.as_i64().filter(|n| (0..=16).contains(n)).and_then(|n| Some(Code::from_i32(i32::try_from(n).ok()?)))
+        }
     };
     known.ok_or_else(|| {
         de::Error::custom(format!("{value} is no status code; write a name as NOT_FOUND, or a number from 0 to 16"))

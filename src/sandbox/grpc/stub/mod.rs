@@ -92,12 +92,12 @@ enum Asked {
 }
 
 impl Asked {
-    fn difference(&self, requests: &[Value]) -> Option<String> {
+    fn difference(&self, requests: &[Value], count: usize) -> Option<String> {
         match self {
             Asked::Anything => None,
             Asked::First(pattern) => pattern.difference(requests.first()),
-            Asked::All(patterns) if patterns.len() != requests.len() => {
-                Some(format!("{} requests are asked for, {} came", patterns.len(), requests.len()))
+            Asked::All(patterns) if patterns.len() != count => {
+                Some(format!("{} requests are asked for, {count} came", patterns.len()))
             }
             Asked::All(patterns) => patterns
                 .iter()
@@ -129,8 +129,8 @@ impl Chance {
 
 impl Stub {
     /// Why it does not answer these requests.
-    fn refusal(&self, requests: &[Value], headers: &HeaderMap) -> Option<String> {
-        let difference = self.metadata.difference(headers).or_else(|| self.request.difference(requests));
+    fn refusal(&self, requests: &[Value], count: usize, headers: &HeaderMap) -> Option<String> {
+        let difference = self.metadata.difference(headers).or_else(|| self.request.difference(requests, count));
         difference.or_else(|| self.claim().err().map(str::to_owned))
     }
 
@@ -171,23 +171,37 @@ pub struct Stubs {
 /// All stubs, by the path of their method.
 pub type ByPath = HashMap<String, Arc<Stubs>>;
 
+/// The most stubs whose differences are told.
+const TOLD: usize = 4;
+
 impl Stubs {
-    /// The first stub that matches.
+    /// How many requests have to be kept until the stub is chosen.
+    pub fn kept(&self) -> usize {
+        let listed = |stub: &Arc<Stub>| match &stub.request {
+            Asked::All(patterns) => patterns.len(),
+            Asked::Anything | Asked::First(_) => 1,
+        };
+        self.stubs.iter().map(listed).max().unwrap_or(1)
+    }
+
+    /// The first stub that matches. `count` says how many requests came, of which the first are here.
     ///
     /// # Errors
-    /// UNIMPLEMENTED, and in what the last stub differs.
-    pub fn choose(&self, requests: &[DynamicMessage], headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
+    /// UNIMPLEMENTED, and in what the stubs differ.
+    pub fn choose(&self, requests: &[DynamicMessage], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
         let requests: Vec<Value> = requests.iter().map(|message| canonical(message, &self.pool)).collect();
-        let mut last = String::new();
-        for stub in &self.stubs {
-            match stub.refusal(&requests, headers) {
+        let mut text = format!("no stub of {} matches this request", self.method);
+        for (i, stub) in self.stubs.iter().enumerate() {
+            match stub.refusal(&requests, count, headers) {
                 None => return Ok(stub.clone()),
-                Some(refusal) => last = format!("{}: {refusal}", stub.place),
+                Some(refusal) if i < TOLD => text.push_str(&format!("; {}: {refusal}", stub.place)),
+                Some(_) => {}
             }
         }
-        let (method, count) = (&self.method, self.stubs.len());
-        let which = if count == 1 { "the stub" } else { "the last of the stubs" };
-        Err(Status::unimplemented(format!("no stub of {method} matches this request; {which}, {last}")))
+        if self.stubs.len() > TOLD {
+            text.push_str(&format!("; and {} more", self.stubs.len() - TOLD));
+        }
+        Err(Status::unimplemented(text))
     }
 }
 
