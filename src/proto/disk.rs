@@ -105,11 +105,41 @@ fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiler> {
             }
         });
     }
-    let absolute: Vec<PathBuf> = sources.iter().map(|path| absolute(path)).collect::<Result<_>>()?;
+    let sources: Vec<PathBuf> = sources.iter().map(|path| absolute(path)).collect::<Result<_>>()?;
+    match root_of(&sources)? {
+        Ok((_, compiled)) => Ok(compiled),
+        Err(_) if sources.len() > 1 => compile_apart(&sources),
+        Err(error) => Err(error),
+    }
+}
+
+/// Sources of several trees: each has a folder of its own that its imports start from.
+fn compile_apart(sources: &[PathBuf]) -> Result<Compiler> {
+    let mut found = Vec::new();
+    for source in sources {
+        found.push(root_of(std::slice::from_ref(source))??.0);
+    }
+    let depth = |root: &PathBuf| root.components().count();
+    found.sort_by_key(depth);
+    // A source without imports is content with any folder: it goes with one that others need.
+    let fits = |root: &&PathBuf, source: &PathBuf| {
+        source.starts_with(root) && compile_in(std::slice::from_ref(root), std::slice::from_ref(source)).is_ok()
+    };
+    let mut roots: Vec<PathBuf> =
+        sources.iter().filter_map(|source| found.iter().find(|root| fits(root, source)).cloned()).collect();
+    // The innermost first, so that a source has the name that imports know it by.
+    roots.sort_by_key(|root| std::cmp::Reverse(depth(root)));
+    roots.dedup();
+    compile_in(&roots, sources).map_err(|e| fault(&e).hint("name the folders that imports start from with -I"))
+}
+
+/// The first folder that the imports of these sources can start from, and the sources compiled. The inner error says
+/// that there is none.
+fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiler)>> {
     let mut first = None;
-    for root in roots(&absolute)? {
-        match compile_in(&[root], &absolute) {
-            Ok(compiled) => return Ok(compiled),
+    for root in roots(sources)? {
+        match compile_in(std::slice::from_ref(&root), sources) {
+            Ok(compiled) => return Ok(Ok((root, compiled))),
             // Another folder may have it; what is wrong inside of a file is wrong everywhere.
             Err(e) if e.is_file_not_found() => {
                 first.get_or_insert(e);
@@ -118,7 +148,7 @@ fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiler> {
         }
     }
     let error = first.as_ref().map_or_else(|| Error::usage("no folder holds all the sources"), fault);
-    Err(error.hint("name the folder that imports start from with -I"))
+    Ok(Err(error.hint("name the folder that imports start from with -I")))
 }
 
 fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf]) -> Result<Compiler, protox::Error> {
@@ -173,12 +203,16 @@ mod tests {
 
     #[test]
     fn import_paths_are_found() {
-        let folder = folder(&[("x/a/b/m.proto", COMMON), ("x/a/s.proto", USER)]);
+        let other = "syntax = \"proto3\";\npackage z;\nmessage Z {}\n";
+        let folder = folder(&[("x/a/b/m.proto", COMMON), ("x/a/s.proto", USER), ("y/z.proto", other)]);
         let path = |name: &str| folder.path().join(name);
         for import_paths in [vec![], vec![path("x")]] {
             let files = load(&[path("x/a/s.proto"), path("x/a/b/m.proto")], &import_paths, &[]).expect("compiles");
             assert!(files.pool().expect("a pool").get_service_by_name("a.S").is_some());
         }
+        // In another tree, and so without a common folder that imports could start from.
+        let files = load(&[path("y/z.proto"), path("x/a/s.proto"), path("x/a/b/m.proto")], &[], &[]).expect("compiles");
+        assert!(files.pool().expect("a pool").get_message_by_name("z.Z").is_some());
         let error = load(&[path("x/a/s.proto")], &[path("x/a")], &[]).expect_err("not there");
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.chain().contains("s.proto:3:1: import 'a/b/m.proto' not found"), "{}", error.chain());

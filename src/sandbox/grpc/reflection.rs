@@ -15,7 +15,7 @@ use tonic_reflection::pb::v1::{
     ServerReflectionResponse, ServiceResponse,
 };
 
-use crate::proto::find;
+use crate::proto::{find, rpc};
 
 /// The paths of its one method.
 pub const PATHS: [&str; 2] = [
@@ -65,7 +65,10 @@ impl Conversation {
     fn answer(&mut self, request: &ServerReflectionRequest) -> Option<Answer> {
         match request.message_request.as_ref()? {
             Ask::FileByFilename(name) => self.pool.get_file_by_name(name).map(|file| self.files(file)),
-            Ask::FileContainingSymbol(symbol) => find(&self.pool, symbol).map(|found| self.files(found.file())),
+            Ask::FileContainingSymbol(symbol) => {
+                let found = find(&self.pool, symbol).or_else(|| find(self.details()?, symbol))?;
+                Some(self.files(found.file()))
+            }
             Ask::FileContainingExtension(asked) => {
                 let message = self.pool.get_message_by_name(&asked.containing_type)?;
                 let extension = message.get_extension(u32::try_from(asked.extension_number).ok()?)?;
@@ -84,6 +87,11 @@ impl Conversation {
                 Some(Answer::ListServicesResponse(ListServiceResponse { service }))
             }
         }
+    }
+
+    /// The types of status details, unless the user has his own: a client that shows a stub's details asks for them.
+    fn details(&self) -> Option<&'static DescriptorPool> {
+        self.pool.get_message_by_name("google.rpc.Status").is_none().then(|| &*rpc::POOL)
     }
 
     /// A file and all that it imports, as far as the client does not have it. The file itself is always there.
