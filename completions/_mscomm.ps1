@@ -1051,6 +1051,12 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         }
         'mscomm;sandbox' {
             [CompletionResult]::new('--kafka-brokers', '--kafka-brokers', [CompletionResultType]::ParameterName, 'How many brokers the Kafka cluster has')
+            [CompletionResult]::new('--proto', '--proto', [CompletionResultType]::ParameterName, 'Serve the services in these .proto files, too')
+            [CompletionResult]::new('-I', '-I ', [CompletionResultType]::ParameterName, 'Folders that the imports of --proto start from; looked for when not given')
+            [CompletionResult]::new('--import-path', '--import-path', [CompletionResultType]::ParameterName, 'Folders that the imports of --proto start from; looked for when not given')
+            [CompletionResult]::new('--descriptor-set', '--descriptor-set', [CompletionResultType]::ParameterName, 'Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them')
+            [CompletionResult]::new('--stub', '--stub', [CompletionResultType]::ParameterName, 'What methods answer: files of JSON, see --help')
+            [CompletionResult]::new('--log', '--log', [CompletionResultType]::ParameterName, 'Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')

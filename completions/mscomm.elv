@@ -1014,6 +1014,12 @@ set edit:completion:arg-completer[mscomm] = {|@words|
         }
         &'mscomm;sandbox'= {
             cand --kafka-brokers 'How many brokers the Kafka cluster has'
+            cand --proto 'Serve the services in these .proto files, too'
+            cand -I 'Folders that the imports of --proto start from; looked for when not given'
+            cand --import-path 'Folders that the imports of --proto start from; looked for when not given'
+            cand --descriptor-set 'Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them'
+            cand --stub 'What methods answer: files of JSON, see --help'
+            cand --log 'Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call'
             cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --config 'Configuration file [env: MSCOMM_CONFIG]'

@@ -572,6 +572,11 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_s
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-brokers -d 'How many brokers the Kafka cluster has' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l proto -d 'Serve the services in these .proto files, too' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s I -l import-path -d 'Folders that the imports of --proto start from; looked for when not given' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l descriptor-set -d 'Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l stub -d 'What methods answer: files of JSON, see --help' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l log -d 'Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'

@@ -113,7 +113,7 @@ fn built_in(name: &str) -> Option<FileDescriptorProto> {
 fn check_language(language: &Language) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {
-        return Err(Error::refused("a file descriptor has no name"));
+        return Err(Error::refused("a file descriptor without a name"));
     }
     if language.syntax == "editions" || language.edition.is_some() {
         // descriptor.proto, enum Edition.

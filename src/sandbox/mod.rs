@@ -55,7 +55,7 @@ struct Servers {
 /// # Errors
 /// `Kind::Io` when a server or the command cannot be started, `Kind::Child` with the command's own exit code.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let grpc = grpc::Server::new(&args.grpc, cx.terminal)?;
+    let grpc = grpc::Sandbox::new(&args.grpc, cx.terminal)?;
     let servers = Servers::start(grpc, args.kafka_brokers).await?;
     if args.tour {
         return tour::run(&servers, cx).await;
@@ -81,7 +81,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 impl Servers {
-    async fn start(grpc_server: grpc::Server, kafka_brokers: u16) -> Result<Servers> {
+    async fn start(grpc_server: grpc::Sandbox, kafka_brokers: u16) -> Result<Servers> {
         let failed = |e| Error::io("cannot listen on the loopback address", e);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
         let grpc = listener.local_addr().map_err(failed)?.to_string();

@@ -98,41 +98,12 @@ pub struct Args {
     log: Option<PathBuf>,
 }
 
-/// A server that is ready to be started: everything that a user gave is read and checked.
-pub struct Server(Sandbox);
-
-impl Server {
-    /// Reads and checks what the user gave, and sets up the services.
-    ///
-    /// # Errors
-    /// `Kind::Usage` for what is wrong in a file, `Kind::Io` for a file that cannot be read or written.
-    pub fn new(args: &Args, terminal: Terminal) -> Result<Server> {
-        let schema = Schema::load(args)?;
-        let stubs = stub::load(&args.stub, &schema)?;
-        let log = match &args.log {
-            Some(path) => Some(Arc::new(Log::create(path, schema.pool.clone(), terminal)?)),
-            None => None,
-        };
-        let (health, service) = tonic_health::server::health_reporter();
-        let routes = Routes::new(service).prepare();
-        Ok(Server(Sandbox { inner: Arc::new(Inner { schema, stubs, log, health }), routes }))
-    }
-
-    /// Serves on `listener`, without TLS, until `stop` resolves; calls that are under way then are finished first.
-    ///
-    /// # Errors
-    /// `Kind::Io` when the listener fails.
-    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        let inner = &self.0.inner;
-        for service in inner.schema.pool.services() {
-            inner.health.set_service_status(service.full_name(), ServingStatus::Serving).await;
-        }
-        let connections = TcpListenerStream::new(listener).map(|accepted| accepted.map(Socket::new));
-        tonic::transport::Server::builder()
-            .serve_with_incoming_shutdown(self.0, connections, stop)
-            .await
-            .map_err(|e| Error::io("the sandbox's gRPC server failed", std::io::Error::other(e)))
-    }
+/// All services, ready to be served. Reflection and health have their own code, every other call is a [`Handler`]'s.
+#[derive(Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+    /// Health, and what nobody knows.
+    routes: Routes,
 }
 
 struct Inner {
@@ -142,12 +113,37 @@ struct Inner {
     health: HealthReporter,
 }
 
-/// All services: reflection and health have their own code, every other call is a [`Handler`]'s.
-#[derive(Clone)]
-struct Sandbox {
-    inner: Arc<Inner>,
-    /// Health, and what nobody knows.
-    routes: Routes,
+impl Sandbox {
+    /// Reads and checks what the user gave, and sets up the services.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for what is wrong in a file, `Kind::Io` for a file that cannot be read or written.
+    pub fn new(args: &Args, terminal: Terminal) -> Result<Sandbox> {
+        let schema = Schema::load(args)?;
+        let stubs = stub::load(&args.stub, &schema)?;
+        let log = match &args.log {
+            Some(path) => Some(Arc::new(Log::create(path, schema.pool.clone(), terminal)?)),
+            None => None,
+        };
+        let (health, service) = tonic_health::server::health_reporter();
+        let routes = Routes::new(service).prepare();
+        Ok(Sandbox { inner: Arc::new(Inner { schema, stubs, log, health }), routes })
+    }
+
+    /// Serves on `listener`, without TLS, until `stop` resolves; calls that are under way then are finished first.
+    ///
+    /// # Errors
+    /// `Kind::Io` when the listener fails.
+    pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+        for service in self.inner.schema.pool.services() {
+            self.inner.health.set_service_status(service.full_name(), ServingStatus::Serving).await;
+        }
+        let connections = TcpListenerStream::new(listener).map(|accepted| accepted.map(Socket::new));
+        tonic::transport::Server::builder()
+            .serve_with_incoming_shutdown(self, connections, stop)
+            .await
+            .map_err(|e| Error::io("the sandbox's gRPC server failed", std::io::Error::other(e)))
+    }
 }
 
 impl Inner {

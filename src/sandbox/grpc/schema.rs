@@ -37,7 +37,11 @@ impl Schema {
     /// As [`disk::load`]; `Kind::Usage` when the user's files contradict each other.
     pub fn load(args: &Args) -> Result<Schema> {
         let own = disk::load(&args.proto, &args.import_path, &args.descriptor_set)?;
-        let mut pool = own.pool().map_err(|e| e.context("cannot use the given files").with_kind(Kind::Usage))?;
+        let mut pool = own.pool().map_err(|e| {
+            e.context("the given files contradict each other")
+                .with_kind(Kind::Usage)
+                .hint("a file that goes by two names needs -I, the folder that its name in imports starts from")
+        })?;
         let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
             Error::io("cannot set up the sandbox's gRPC server", std::io::Error::other(e))
         };

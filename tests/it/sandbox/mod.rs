@@ -1,5 +1,7 @@
 //! The sandbox: servers inside the process, and commands that run against them.
 
+mod grpc;
+
 use crate::support::{BINARY, Done, eventually, mscomm};
 
 /// Runs a shell line in a sandbox; `mscomm` in it is the binary under test.

@@ -130,7 +130,7 @@ impl Chance {
 impl Stub {
     /// Why it does not answer these requests.
     fn refusal(&self, requests: &[Value], count: usize, headers: &HeaderMap) -> Option<String> {
-        let difference = self.metadata.difference(headers).or_else(|| self.request.difference(requests, count));
+        let difference = self.request.difference(requests, count).or_else(|| self.metadata.difference(headers));
         difference.or_else(|| self.claim().err().map(str::to_owned))
     }
 
