@@ -112,10 +112,10 @@ impl Sent {
 
     /// Fails when something was wrong with the data.
     fn check(&mut self) -> Result<()> {
-        match self.0.as_mut().map(oneshot::Receiver::try_recv) {
-            Some(Ok(Err(error))) => Err(error),
-            _ => Ok(()),
-        }
+        let Some(Ok(ended)) = self.0.as_mut().map(oneshot::Receiver::try_recv) else { return Ok(()) };
+        // A receiver that has given its value must not be asked again.
+        self.0 = None;
+        ended.map(drop)
     }
 }
 
