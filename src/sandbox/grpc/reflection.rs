@@ -23,6 +23,9 @@ pub const PATHS: [&str; 2] = [
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
 
+/// How large an answer may grow before imports are left out: many clients take no more than 4 MiB.
+const ENOUGH: usize = 1 << 20;
+
 type Responses = BoxStream<'static, Result<ServerReflectionResponse, Status>>;
 
 /// Answers questions about a pool.
@@ -94,16 +97,23 @@ impl Conversation {
         self.pool.get_message_by_name("google.rpc.Status").is_none().then(|| &*rpc::POOL)
     }
 
-    /// A file and all that it imports, as far as the client does not have it. The file itself is always there.
+    /// A file and what it imports, as far as the client does not have it. The file itself is always there.
     fn files(&mut self, file: FileDescriptor) -> Answer {
         self.sent.insert(file.name().to_owned());
-        let mut all = vec![file];
-        let mut at = 0;
-        while let Some(file) = all.get(at).cloned() {
-            all.extend(file.dependencies().filter(|import| self.sent.insert(import.name().to_owned())));
-            at += 1;
+        let (mut open, mut encoded, mut size) = (vec![file], Vec::new(), 0);
+        while let Some(file) = open.pop() {
+            let bytes = file.encode_to_vec();
+            size += bytes.len();
+            encoded.push(bytes);
+            // The client asks for what is still missing.
+            if size > ENOUGH {
+                open.iter().for_each(|file| {
+                    self.sent.remove(file.name());
+                });
+                break;
+            }
+            open.extend(file.dependencies().filter(|import| self.sent.insert(import.name().to_owned())));
         }
-        let file_descriptor_proto = all.iter().map(FileDescriptor::encode_to_vec).collect();
-        Answer::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto })
+        Answer::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto: encoded })
     }
 }
