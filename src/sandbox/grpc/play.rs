@@ -1,12 +1,12 @@
 //! Plays a stub: waits, sends, and ends the call as the stub says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::HeaderMap;
 use prost_reflect::DynamicMessage;
-use tokio::time::sleep;
 use tonic::{Code, Response, Status};
 
 use super::call::{Inbox, Responses, with_headers};
@@ -33,7 +33,7 @@ pub async fn answer(
         },
     };
     let stub = stubs.choose(&requests, count, &headers)?;
-    sleep(stub.delay).await;
+    wait(stub.delay).await;
     let ends_here = stub.is_last() && stub.responses.is_empty() && stub.headers.is_empty();
     if let (true, End::Status(status)) = (ends_here, &stub.end) {
         return Err(Status::clone(status));
@@ -43,6 +43,13 @@ pub async fn answer(
     let play = Play { stub, sent: 0, inbox, more, fault, over: false };
     let responses = stream::unfold(play, |mut play| async move { Some((play.next().await?, play)) });
     Ok(with_headers(&first_headers, responses.boxed()))
+}
+
+/// Even a timer of nothing takes up to a millisecond.
+async fn wait(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
 }
 
 /// How the requests behind the first one are answered.
@@ -71,7 +78,7 @@ impl Play {
         loop {
             if let Some(response) = self.stub.responses.get(self.sent) {
                 if self.sent > 0 {
-                    sleep(self.stub.interval).await;
+                    wait(self.stub.interval).await;
                 }
                 self.sent += 1;
                 return Some(Ok(response.clone()));
@@ -93,7 +100,7 @@ impl Play {
         let Some(request) = self.inbox.message().await? else { return Ok(false) };
         self.stub = more.stubs.choose(&[request], 1, &more.headers)?;
         self.sent = 0;
-        sleep(self.stub.delay).await;
+        wait(self.stub.delay).await;
         Ok(true)
     }
 
