@@ -19,7 +19,7 @@ use tonic::transport::server::Connected;
 use super::stub::Reset;
 
 /// What was sent before a reset must be on the wire first, for HTTP/2 drops what it has queued.
-const GRACE: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_millis(100);
 
 /// A client's connection, which can be cut from inside of a call.
 pub struct Socket(TcpStream, Cut);

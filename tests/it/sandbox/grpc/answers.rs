@@ -175,7 +175,8 @@ fn a_call_is_broken_off() {
           "shop.v1.Orders/Watch": [
             {"match": {"id": 1}, "responses": [{"id": 1}, {"id": 2}], "reset": "stream"},
             {"responses": [{"id": 3}], "reset": "connection"}],
-          "shop.v1.Orders/Import": {"when": "first", "status": "ABORTED"}
+          "shop.v1.Orders/Import": {"when": "first", "status": "ABORTED"},
+          "shop.v1.Orders/Talk": [{"match": {"id": 3}, "responses": [{"id": 4}], "status": "DATA_LOSS"}, {"response": {}}]
         }"#,
     );
     let line = r#"call() { mscomm grpc call "shop.v1.Orders/$@"; echo "$?"; }
@@ -183,9 +184,13 @@ fn a_call_is_broken_off() {
         call Get -d '{}'
         call Watch -d '{"id":1}'
         call Watch -d '{}'
-        yes '{}' | call Import"#;
+        yes '{}' | call Import
+        call Talk -d '{}{"id":3}{}'"#;
     let done = shop.run(line).ok().says(&["the server reset it"]);
-    assert_eq!(done.lines(), ["9", "9", r#"{"id":"1"}"#, r#"{"id":"2"}"#, "9", r#"{"id":"3"}"#, "9", "74"]);
+    assert_eq!(
+        done.lines(),
+        ["9", "9", r#"{"id":"1"}"#, r#"{"id":"2"}"#, "9", r#"{"id":"3"}"#, "9", "74", "{}", r#"{"id":"4"}"#, "79"]
+    );
     let ends: Vec<Value> = told(&shop.log()).into_iter().filter(|e| e[1] != "headers" && e[1] != "message").collect();
     let expected = [
         json!([1, "reset", "stream"]),
@@ -193,6 +198,7 @@ fn a_call_is_broken_off() {
         json!([3, "reset", "stream"]),
         json!([4, "reset", "connection"]),
         json!([5, "status", 10]),
+        json!([6, "status", 15]),
     ];
     assert_eq!(ends, expected);
 }
