@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
 use crate::proto::{Files, unresolved};
+use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
 const LOOK: Duration = Duration::from_millis(250);
@@ -284,6 +285,9 @@ impl Calling<'_> {
             // The server's timer may be the faster one by a hair: it is the same deadline.
             if status.exit_status() == tonic::Code::DeadlineExceeded as u8 {
                 self.cx.shutdown.check()?;
+                if self.cx.shutdown.remaining().is_some_and(|left| left.is_zero()) {
+                    return Err(Reason::Timeout.error());
+                }
             }
             let (service, method) = (self.method.parent_service().full_name(), self.method.name());
             return Err(status.error(&format!("{service}/{method} failed"), &self.resolver));

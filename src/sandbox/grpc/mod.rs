@@ -23,6 +23,7 @@ use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::server::Grpc;
 use tonic::service::Routes;
@@ -183,8 +184,19 @@ impl Service<Request<Body>> for Sandbox {
         let Some(handler) = self.inner.handler(path) else { return self.routes.call(request).boxed() };
         let (fault, cut) = (handler.fault.clone(), request.extensions().get::<Cut>().cloned());
         let codec = Dynamic { method: Arc::new(handler.method.clone()) };
+        // Begun before tonic's own, which would answer CANCELLED.
+        let deadline = wire::timeout(request.headers()).map(tokio::time::sleep);
         async move {
-            let response = Grpc::new(codec).streaming(handler, request).await;
+            let mut grpc = Grpc::new(codec);
+            let answer = grpc.streaming(handler, request);
+            let response = match deadline {
+                None => answer.await,
+                Some(deadline) => tokio::select! {
+                    biased;
+                    response = answer => response,
+                    () = deadline => Status::deadline_exceeded("the deadline of the call passed").into_http(),
+                },
+            };
             Ok(response.map(|body| Breakable::wrap(body, fault, cut)))
         }
         .boxed()

@@ -1,4 +1,4 @@
-//! Breaking things on purpose: a stream that is reset, a connection that is cut.
+//! The wire below the calls: the caller's deadline, a stream that is reset, a connection that is cut.
 
 use std::net::Shutdown;
 use std::os::fd::AsFd;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -17,6 +18,22 @@ use tonic::body::Body;
 use tonic::transport::server::Connected;
 
 use super::stub::Reset;
+
+/// The `grpc-timeout` of a request; one that is none does not count.
+pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
+    match unit {
+        "H" => Some(Duration::from_secs(number * 3600)),
+        "M" => Some(Duration::from_secs(number * 60)),
+        "S" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_millis(number)),
+        "u" => Some(Duration::from_micros(number)),
+        "n" => Some(Duration::from_nanos(number)),
+        _ => None,
+    }
+}
 
 /// What was sent before a reset must be on the wire first, for HTTP/2 drops what it has queued.
 const GRACE: Duration = Duration::from_millis(100);
@@ -134,5 +151,21 @@ impl http_body::Body for Breakable {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_have_eight_digits_and_a_unit() {
+        let of =
+            |text: &str| timeout(&HeaderMap::from_iter([("grpc-timeout".parse().unwrap(), text.parse().unwrap())]));
+        assert_eq!(of("1501m"), Some(Duration::from_millis(1501)));
+        assert_eq!(of("2H"), Some(Duration::from_secs(7200)));
+        for bad in ["", "1", "m", "1x", "-1S", "123456789S"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
     }
 }
