@@ -1,0 +1,51 @@
+//! The two servers of a comparison, and the comparison.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
+use mscomm::sandbox::amqp::{Broker, Options};
+
+use crate::support::test_env;
+
+/// How many equal lines are shown before the first difference, and how many lines after it.
+const CONTEXT: usize = 12;
+
+/// RabbitMQ, and the sandbox.
+pub fn both() -> [(&'static str, SocketAddr); 2] {
+    [("RabbitMQ", rabbitmq()), ("sandbox", sandbox())]
+}
+
+/// The sandbox, one for all tests of this process.
+pub fn sandbox() -> SocketAddr {
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    BROKER.get_or_init(|| Broker::start(&Options::default()).expect("the broker starts")).address()
+}
+
+fn rabbitmq() -> SocketAddr {
+    let uri = url::Url::parse(&test_env("AMQP")).expect("a URI");
+    let addresses = uri.socket_addrs(|| Some(5672)).expect("an address");
+    addresses[0]
+}
+
+/// Panics where two traces differ, with what was equal before.
+#[track_caller]
+pub fn compare(traces: &[(&str, String); 2]) {
+    let [(first, left), (second, right)] = traces;
+    if left == right {
+        return;
+    }
+    let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
+    let equal = left.iter().zip(&right).take_while(|(l, r)| l == r).count();
+    let mut text = String::new();
+    for line in &left[equal.saturating_sub(CONTEXT)..equal] {
+        writeln!(text, "    {line}").expect("writes");
+    }
+    for (name, lines) in [(first, &left), (second, &right)] {
+        writeln!(text, "{name}:").expect("writes");
+        for line in lines[equal..].iter().take(CONTEXT) {
+            writeln!(text, "    {line}").expect("writes");
+        }
+    }
+    panic!("the answers differ after {equal} equal lines:\n{text}");
+}
