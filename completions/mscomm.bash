@@ -37,6 +37,9 @@ _mscomm() {
             mscomm,profile)
                 cmd="mscomm__subcmd__profile"
                 ;;
+            mscomm,run-in-sandbox)
+                cmd="mscomm__subcmd__run__subcmd__in__subcmd__sandbox"
+                ;;
             mscomm,sandbox)
                 cmd="mscomm__subcmd__sandbox"
                 ;;
@@ -134,7 +137,7 @@ _mscomm() {
 
     case "${cmd}" in
         mscomm)
-            opts="-p -v -q -h -V --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help --version grpc amqp kafka profile sandbox completions man generate"
+            opts="-p -v -q -h -V --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help --version grpc amqp kafka profile sandbox run-in-sandbox completions man generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3367,14 +3370,84 @@ _mscomm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        mscomm__subcmd__sandbox)
-            opts="-p -v -q -h --tour --kafka-brokers --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+        mscomm__subcmd__run__subcmd__in__subcmd__sandbox)
+            opts="-p -v -q -h --parent --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --parent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mscomm__subcmd__sandbox)
+            opts="-p -v -q -h --tour --only --grpc-port --kafka-port --kafka-brokers --topic --print-env --ready-file --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -W "grpc kafka" -- "${cur}"))
+                    return 0
+                    ;;
+                --grpc-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kafka-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --kafka-brokers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --print-env)
+                    COMPREPLY=($(compgen -W "sh json" -- "${cur}"))
+                    return 0
+                    ;;
+                --ready-file)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

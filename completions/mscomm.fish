@@ -41,6 +41,7 @@ complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "amqp" -d 'Publish to 
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "kafka" -d 'Produce to and tail Kafka topics'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "profile" -d 'List, show and change connection profiles'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "sandbox" -d 'Throw-away servers inside this process, for trying and for hermetic tests'
+complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "run-in-sandbox" -d 'Run a sandbox\'s command, and end what it leaves'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "man" -d 'Print a man page, for `man -l -`'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "generate" -d 'Write the completion scripts and man pages of the source tree'
@@ -571,7 +572,15 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_s
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l only -d 'Serve only these' -r -f -a "grpc\t'gRPC'
+kafka\t'Kafka'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l grpc-port -d 'Port of the gRPC server; 0 is a free one' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-port -d 'Port that leads to the first Kafka broker; 0 is its own, a free one' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-brokers -d 'How many brokers the Kafka cluster has' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l topic -d 'Kafka topic to create at the start, with 4 partitions if not given. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l print-env -d 'Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"' -r -f -a "sh\t'Lines for a shell to evaluate'
+json\t'One JSON object; a variable to be removed is null'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l ready-file -d 'Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -584,6 +593,18 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l tour -d 'Show 
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l parent -d 'Process id of the sandbox' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand run-in-sandbox" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'

@@ -1,6 +1,6 @@
 //! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second signal leaves at once.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,8 @@ pub struct Shutdown {
 #[derive(Debug)]
 struct State {
     reason: AtomicU8,
+    /// Signals are somebody else's.
+    left: AtomicBool,
     changed: watch::Sender<()>,
     deadline: Option<Instant>,
     drain_until: Mutex<Option<Instant>>,
@@ -80,6 +82,7 @@ impl Shutdown {
         Shutdown {
             state: Arc::new(State {
                 reason: AtomicU8::new(0),
+                left: AtomicBool::new(false),
                 changed: watch::channel(()).0,
                 deadline,
                 drain_until: Mutex::new(None),
@@ -97,6 +100,9 @@ impl Shutdown {
         let token = shutdown.clone();
         spawn("signals", move || {
             for signal in signals.forever() {
+                if token.state.left.load(Ordering::SeqCst) {
+                    return;
+                }
                 let reason = if signal == SIGTERM { Reason::Terminate } else { Reason::Interrupt };
                 if !token.stop(reason) {
                     std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
@@ -114,6 +120,11 @@ impl Shutdown {
             })?;
         }
         Ok(shutdown)
+    }
+
+    /// From now on signals are the caller's to act on: none of them asks the work to stop, and `--timeout` still does.
+    pub fn leave_signals(&self) {
+        self.state.left.store(true, Ordering::SeqCst);
     }
 
     /// A thread stuck in `read` or `write` (a stalled pipe) cannot drain: leave without it.

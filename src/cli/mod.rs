@@ -71,6 +71,9 @@ pub enum Command {
     Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     Sandbox(sandbox::Args),
+    /// Run a sandbox's command, and end what it leaves
+    #[command(name = sandbox::runner::NAME, hide = true)]
+    RunInSandbox(sandbox::runner::Args),
     /// Print a shell's completion script
     Completions {
         /// The shell

@@ -60,7 +60,7 @@ impl Chosen {
         };
         let names = file.as_ref().map(profile_names).unwrap_or_default();
         let in_file = names.iter().any(|n| *n == name);
-        let sandbox = name == SANDBOX && std::env::var_os(sandbox_var("grpc")).is_some();
+        let sandbox = name == SANDBOX && std::env::var_os(sandbox_var("pid")).is_some();
         let chain = match &file {
             Some(file) if in_file && !sandbox => chain(file, &name)?,
             _ if name == LOCAL || sandbox => Vec::new(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 
-use super::client::{self, Reader, Start, connect, partitions_of, settled_topic};
+use super::client::{self, Lack, Reader, Start, connect, partitions_of, refuse_mock, settled_topic};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -111,11 +111,18 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     if let Some(group) = &args.group {
         // A member that was killed holds the group up for as long as the session lasts.
         properties.extend([("group.id", group.as_str()), ("session.timeout.ms", "10000")]);
+        if setup.in_sandbox() {
+            // There the next member waits almost that long for one that has left, too.
+            properties.extend([("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")]);
+        }
     }
     let consumer = setup.consumer(&properties)?;
     let writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let topic = args.topics.first().map(String::as_str);
     let first = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await?;
+    if matches!(args.from, Some(Start::Time(_))) {
+        refuse_mock(&*consumer, Lack::Times)?;
+    }
     let (cx, runtime) = (cx.clone(), tokio::runtime::Handle::current());
     super::on_thread(move || {
         let (limit, shutdown) = (cx.policy.connect_timeout, &cx.shutdown);

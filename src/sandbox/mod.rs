@@ -1,149 +1,128 @@
 //! `mscomm sandbox`: throw-away servers inside this process, for trying and for hermetic tests. Never a way to run a
 //! broker: nothing is stored, nothing is protected, everything ends with the process.
 
+pub mod amqp;
+mod command;
+mod environment;
 pub mod grpc;
-pub mod kafka;
+mod kafka;
+mod probe;
+#[expect(unsafe_code, reason = "a call of librdkafka that rdkafka has no safe one for")]
+mod rebalance;
+pub mod runner;
+mod servers;
+mod signals;
 mod tour;
 
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::path::PathBuf;
 
-use rustix::process::Signal;
 use serde_json::json;
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
 
-use crate::config::{PROFILE_VAR, SANDBOX, sandbox_var, section_infos};
+use self::environment::{Environment, Form, ReadyFile};
+use self::servers::{Servers, Service};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::{Layout, Table};
-use crate::shutdown::Reason;
 
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The sandbox serves gRPC (a Greeter, an echo of all four call kinds, reflection, health) and Kafka \
-    (librdkafka's mock cluster: produce, fetch, groups; topics are made on first use; no admin calls, no SASL or TLS). \
-    It is for trying and for hermetic tests, and is no way to run a broker."
-)]
+#[command(after_help = HELP)]
 pub struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with = "command")]
     tour: bool,
-    /// How many brokers the Kafka cluster has
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
-    kafka_brokers: u16,
+    /// Serve only these
+    #[arg(long, value_name = "SERVICES", value_enum, value_delimiter = ',')]
+    only: Vec<Service>,
+    /// Port of the gRPC server; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    grpc_port: u16,
+    /// Port of the AMQP broker; 0 is a free one
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    amqp_port: u16,
+    #[command(flatten)]
+    amqp: amqp::Args,
+    #[command(flatten)]
+    kafka: kafka::Args,
+    /// Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"
+    ///
+    /// Standard output is closed after that, and the sandbox runs on: kill "$MSCOMM_SANDBOX_PID" ends it.
+    #[arg(
+        long,
+        value_name = "FORM",
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "sh",
+        conflicts_with_all = ["command", "tour"]
+    )]
+    print_env: Option<Form>,
+    /// Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end
+    #[arg(long, value_name = "FILE", conflicts_with = "tour")]
+    ready_file: Option<PathBuf>,
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 }
 
-/// The servers that run, and the addresses they answer on.
-struct Servers {
-    grpc: String,
-    kafka: kafka::Mock,
-    /// Ends the gRPC server when it is dropped.
-    _stop: tokio::sync::oneshot::Sender<()>,
-}
+const HELP: &str = "\
+The sandbox serves, on free ports of 127.0.0.1:
+  grpc   a Greeter, an echo of all four call kinds, reflection, health
+  amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
+  kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
+
+A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients find them by
+GRPC_SERVER, AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
+SIGINT, SIGTERM and SIGHUP go on to it, and 5 seconds after a SIGTERM or SIGHUP, or at a second one, it is killed. \
+When it ends, so does what it left in the background.
+
+The AMQP broker has no transactions and no streams (540), no policies, permissions, TLS or management API, and quorum \
+queues are not replicated. SIGUSR1 to the sandbox blocks its publishers as a broker does that is low on memory, SIGUSR2 \
+lets them go on.
+
+The mock Kafka cluster makes a topic of 4 partitions when one is first used, or those of --topic at the start. It does \
+not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
+finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote.
+
+The sandbox is for trying and for hermetic tests. It is no way to run a broker, and no proof against a real one.";
 
 /// Starts the servers, and then the tour, the command, or nothing until the user stops it.
 ///
 /// # Errors
-/// `Kind::Io` when a server or the command cannot be started, `Kind::Child` with the command's own exit code.
+/// `Kind::Usage` for flags that do not go together, `Kind::Io` when a server or the command cannot be started,
+/// `Kind::Child` with the command's own exit code.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let servers = Servers::start(args.kafka_brokers).await?;
+    let plan = args.plan()?;
+    let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
+    let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
+    let environment = Environment::of(&servers);
     if args.tour {
         return tour::run(&servers, cx).await;
     }
-    match args.command.split_first() {
+    servers.block_on_demand()?;
+    let mut signals = signals::to_channel(&cx.shutdown)?;
+    cx.shutdown.check()?;
+    let _ready = ready.map(|file| file.publish(&environment)).transpose()?;
+    if !args.command.is_empty() {
+        return command::run(&servers, &args.command, signals, cx).await;
+    }
+    match args.print_env {
+        Some(form) => environment.print(form)?,
         None => {
             let mut table = Table::new(&["protocol", "server"]);
-            for (name, address) in servers.addresses() {
-                table.row([json!(name), json!(address)]);
+            for server in servers.running() {
+                table.row([json!(server.service.name()), json!(server.address)]);
             }
             table.print(cx.terminal.stdout.then_some(Layout::Table), &cx.terminal)?;
             cx.terminal.note("press Ctrl-C to end the sandbox; `mscomm sandbox -- COMMAND` runs a command in one");
-            Err(cx.shutdown.stopped().await.error())
-        }
-        Some((program, rest)) => {
-            let mut command = servers.command(program);
-            command.args(rest);
-            let shown = program.to_string_lossy();
-            let child = command.spawn().map_err(|e| Error::io(format!("cannot run `{shown}`"), e))?;
-            passed_on(wait(child, cx).await?)
         }
     }
-}
-
-impl Servers {
-    async fn start(kafka_brokers: u16) -> Result<Servers> {
-        let failed = |e| Error::io("cannot listen on the loopback address", e);
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(failed)?;
-        let grpc = listener.local_addr().map_err(failed)?.to_string();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let server = grpc::serve(listener, async { drop(stopped.await) })?;
-        tokio::spawn(server);
-        Ok(Servers { grpc, kafka: kafka::Mock::start(kafka_brokers)?, _stop: stop })
-    }
-
-    fn addresses(&self) -> [(&'static str, &str); 2] {
-        [("grpc", &self.grpc), ("kafka", self.kafka.bootstrap())]
-    }
-
-    /// A command whose profile is this sandbox, whatever the surroundings say.
-    fn command(&self, program: &std::ffi::OsStr) -> Command {
-        let mut command = Command::new(program);
-        let prefixes = section_infos().map(|info| info.variable(""));
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))) {
-                command.env_remove(name);
-            }
-        }
-        command.env(PROFILE_VAR, SANDBOX).kill_on_drop(true);
-        for (name, address) in self.addresses() {
-            command.env(sandbox_var(name), address);
-        }
-        command
-    }
-}
-
-/// Waits for a command; a signal to this process goes on to it.
-async fn wait(mut child: Child, cx: &Context) -> Result<ExitStatus> {
-    let failed = |e| Error::io("cannot wait for the command", e);
-    let reason = tokio::select! {
-        status = child.wait() => return status.map_err(failed),
-        reason = cx.shutdown.stopped() => reason,
-    };
-    let signal = match reason {
-        Reason::Interrupt => Signal::INT,
-        Reason::Terminate | Reason::Timeout => Signal::TERM,
-    };
-    // Ctrl-C on a terminal reaches the whole foreground group; a second one would tell the command to leave at once.
-    let told_by_terminal = reason == Reason::Interrupt
-        && rustix::termios::tcgetpgrp(std::io::stderr()).is_ok_and(|group| group == rustix::process::getpgrp());
-    if !told_by_terminal && let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
-        // It may have ended in between, and then there is nobody to tell.
-        let _ = rustix::process::kill_process(pid, signal);
-    }
-    match tokio::time::timeout(cx.shutdown.drain_left(), child.wait()).await {
-        Ok(status) => match reason {
-            Reason::Timeout => Err(reason.error()),
-            Reason::Interrupt | Reason::Terminate => status.map_err(failed),
-        },
-        Err(_) => {
-            let _ = child.kill().await;
-            Err(reason.error())
-        }
-    }
-}
-
-/// A command's exit code as this process's; a death by signal is 128 and its number, as in a shell.
-fn passed_on(status: ExitStatus) -> Result<()> {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    match u8::try_from(code) {
-        Ok(0) => Ok(()),
-        Ok(code) => Err(Error::new(Kind::Child(code), "the command failed")),
-        Err(_) => Err(Error::new(Kind::Child(u8::MAX), "the command failed")),
+    tokio::select! {
+        reason = cx.shutdown.stopped() => Err(reason.error()),
+        signal = signals.recv() => Err(match signal.map(|s| s.signal) {
+            Some(signal_hook::consts::SIGINT) => Error::new(Kind::Interrupted, "interrupted"),
+            _ => Error::new(Kind::Terminated, "terminated"),
+        }),
     }
 }

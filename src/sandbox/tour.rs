@@ -2,7 +2,8 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::{Servers, passed_on, wait};
+use super::command::{passed_on, wait};
+use super::servers::Servers;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::{Sink, Terminal};

@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
 use super::events::Events;
-use crate::config::{Resolved, SANDBOX};
+use crate::config::{Origin, Resolved};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
 use crate::kafka::settings::{Broker, Settings, brokers};
@@ -54,7 +54,7 @@ impl Setup {
             // A broker that comes back is found at once, and one that is away is not hammered.
             .set("reconnect.backoff.ms", "10")
             .set("reconnect.backoff.max.ms", "500")
-            .set("allow.auto.create.topics", if resolved.profile == SANDBOX { "true" } else { "false" });
+            .set("allow.auto.create.topics", if in_sandbox(&resolved) { "true" } else { "false" });
         security(&mut config, settings)?;
         for (name, value) in &settings.extra {
             check_property(&resolved, name, value)?;
@@ -63,16 +63,9 @@ impl Setup {
         Ok(Setup { config, resolved, trace, brokers })
     }
 
-    /// Fails where no broker answers admin calls: librdkafka's mock cluster would only time out.
-    ///
-    /// # Errors
-    /// `Kind::Refused`.
-    pub fn require_admin(&self) -> Result<()> {
-        if self.resolved.profile != SANDBOX {
-            return Ok(());
-        }
-        Err(Error::refused("the sandbox's Kafka cluster has no admin calls")
-            .hint("topics are made there when they are first used"))
+    /// True when the server is the one of the sandbox that this command runs in.
+    pub fn in_sandbox(&self) -> bool {
+        in_sandbox(&self.resolved)
     }
 
     /// A consumer without a group: for named partitions, metadata and watermarks.
@@ -185,6 +178,10 @@ impl Setup {
         };
         self.resolved.fault(&keys, "these settings do not go together").because(text)
     }
+}
+
+fn in_sandbox(resolved: &Resolved<Settings>) -> bool {
+    matches!(resolved.origin("server"), Some(Origin::Sandbox))
 }
 
 /// The security part: TLS and SASL.

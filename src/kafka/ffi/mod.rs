@@ -1,4 +1,4 @@
-//! The only unsafe code of the crate: what librdkafka can do and rdkafka 0.39 cannot, or not as fast.
+//! The only unsafe code of the protocols: what librdkafka can do and rdkafka 0.39 cannot, or not as fast.
 //!
 //! - Fetching named partitions without a consumer group, into a queue of our own (`rd_kafka_consume_start_queue`), and
 //!   taking records from it by the batch (`rd_kafka_consume_batch_queue`).

@@ -10,7 +10,9 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::{admin, options};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::kafka::client::{Events, connect, drop_within, error_of, kind_of, topic_error};
+use crate::kafka::client::{
+    Events, Lack, connect, drop_within, error_of, kind_of, refuse_mock, refuse_sandbox, topic_error,
+};
 use crate::kafka::ffi::words;
 use crate::kafka::settings::Settings;
 
@@ -59,9 +61,10 @@ fn setting(text: &str) -> Result<(String, String), String> {
 /// `Kind::Refused`: it exists, a bad name or setting, too few brokers.
 pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
-    setup.require_admin()?;
+    refuse_sandbox(&setup, Lack::Admin)?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, args.topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
+    refuse_mock(&*consumer, Lack::Admin)?;
     let admin = admin(&setup)?;
     // -1 is the broker's default.
     let (partitions, replicas) = (args.partitions.unwrap_or(-1), args.replication_factor.unwrap_or(-1));
@@ -88,9 +91,10 @@ pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 /// `Kind::Refused` for one that is not there.
 pub async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
-    setup.require_admin()?;
+    refuse_sandbox(&setup, Lack::Admin)?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, args.topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
+    refuse_mock(&*consumer, Lack::Admin)?;
     let admin = admin(&setup)?;
     let names: Vec<&str> = args.topics.iter().map(String::as_str).collect();
     let asked = admin.delete_topics(&names, &options(cx));

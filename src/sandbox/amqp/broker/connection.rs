@@ -1,0 +1,444 @@
+//! A connection: its handshake, its end, and what it passes on to its channels.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD};
+use amq_protocol::protocol::{AMQPClass, connection as wire_connection};
+use amq_protocol::types::{AMQPValue, FieldTable};
+
+use super::channel::Channel;
+use super::fault::{Code, Fault, MethodId};
+use super::method::{self, Method};
+use super::table::{Table, Value};
+use super::wire::{self, AROUND, Cursor, Frame, next_frame};
+use super::{Broker, ConnectionId, QueueId, Status};
+
+/// What a client begins with: AMQP 0-9-1.
+const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
+
+/// A heartbeat's frame.
+pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
+
+/// Largest frame, and the least that must be possible (section 4.2.3).
+const FRAME_MAX: u32 = 131_072;
+const FRAME_MIN: u32 = 4096;
+
+/// Most channels of a connection.
+const CHANNEL_MAX: u16 = 2047;
+
+/// Seconds between heartbeats that are proposed.
+const HEARTBEAT_SECONDS: u16 = 60;
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Phase {
+    /// The greeting is awaited.
+    #[default]
+    Greeting,
+    /// `start-ok` is awaited.
+    Starting,
+    /// `tune-ok` is awaited.
+    Tuning,
+    /// `open` is awaited.
+    Opening,
+    /// It is open.
+    Running,
+    /// It was told to close: all but the answer is ignored.
+    Closing,
+    /// It is over.
+    Ended,
+}
+
+/// What a client says it can be told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Capabilities {
+    blocked: bool,
+    cancel: bool,
+    authentication_failure: bool,
+}
+
+/// A connection.
+#[derive(Debug, Default)]
+pub struct Connection {
+    phase: Phase,
+    /// What is to be written to the client.
+    pub out: Vec<u8>,
+    /// Its virtual host.
+    pub vhost: Rc<str>,
+    /// Who has logged in.
+    pub user: String,
+    can: Capabilities,
+    /// Largest frame; what was agreed.
+    pub frame_max: usize,
+    channel_max: u16,
+    heartbeat: u16,
+    /// Its open channels, and those that wait for the answer to their end.
+    pub channels: HashMap<u16, Channel>,
+    /// It publishes no more until the alarm is over.
+    blocked: bool,
+    /// It was given no more messages, because too much waits to be written.
+    pub stalled: bool,
+}
+
+impl Connection {
+    /// The state of the connection.
+    pub fn status(&self) -> Status {
+        Status {
+            open: self.phase == Phase::Running,
+            ended: self.phase == Phase::Ended,
+            closing: self.phase == Phase::Closing,
+            blocked: self.blocked,
+            heartbeat: self.heartbeat,
+        }
+    }
+
+    /// True when it can be told that a consumer was cancelled.
+    pub fn can_be_cancelled(&self) -> bool {
+        self.can.cancel
+    }
+
+    /// The queues that its consumers read.
+    pub fn consumed_queues(&self) -> impl Iterator<Item = QueueId> {
+        self.channels.values().flat_map(|channel| channel.consumers.values().map(|c| c.queue))
+    }
+
+    /// Reads nothing more from a publisher.
+    pub fn block(&mut self) {
+        if self.blocked || self.phase != Phase::Running {
+            return;
+        }
+        self.blocked = true;
+        if self.can.blocked {
+            let blocked = wire_connection::Blocked { reason: "low on memory".into() };
+            self.method(wire_connection::AMQPMethod::Blocked(blocked));
+        }
+    }
+
+    /// Lets a publisher go on. False when it was not blocked.
+    pub fn unblock(&mut self) -> bool {
+        let was = std::mem::take(&mut self.blocked);
+        if was && self.can.blocked && self.phase == Phase::Running {
+            self.method(wire_connection::AMQPMethod::Unblocked(wire_connection::Unblocked {}));
+        }
+        was
+    }
+
+    fn method(&mut self, method: wire_connection::AMQPMethod) {
+        wire::method(&mut self.out, 0, AMQPClass::Connection(method));
+    }
+
+    fn close(&mut self, fault: &Fault, method: MethodId) {
+        let (class_id, method_id) = fault.method.unwrap_or(method);
+        let close = wire_connection::Close {
+            reply_code: fault.code.number(),
+            reply_text: fault.reply_text().into(),
+            class_id,
+            method_id,
+        };
+        self.method(wire_connection::AMQPMethod::Close(close));
+    }
+
+    /// Largest payload of a frame that comes now.
+    fn payload_limit(&self) -> usize {
+        let frame = match self.phase {
+            Phase::Running | Phase::Closing => self.frame_max,
+            _ => usize::try_from(FRAME_MIN).unwrap_or_default(),
+        };
+        frame.saturating_sub(AROUND)
+    }
+
+    fn start(&mut self) {
+        let text = |text: &str| AMQPValue::LongString(text.into());
+        let mut capabilities = FieldTable::default();
+        for name in [
+            "authentication_failure_close",
+            "basic.nack",
+            "connection.blocked",
+            "consumer_cancel_notify",
+            "consumer_priorities",
+            "direct_reply_to",
+            "exchange_exchange_bindings",
+            "per_consumer_qos",
+            "publisher_confirms",
+        ] {
+            capabilities.insert(name.into(), AMQPValue::Boolean(true));
+        }
+        let mut properties = FieldTable::default();
+        properties.insert("capabilities".into(), AMQPValue::FieldTable(capabilities));
+        properties.insert("product".into(), text("mscomm sandbox"));
+        properties.insert("version".into(), text(env!("CARGO_PKG_VERSION")));
+        properties.insert("platform".into(), text("Rust"));
+        properties.insert("information".into(), text("for trying and for tests: nothing is stored"));
+        self.method(wire_connection::AMQPMethod::Start(wire_connection::Start {
+            version_major: 0,
+            version_minor: 9,
+            server_properties: properties,
+            mechanisms: "PLAIN AMQPLAIN".into(),
+            locales: "en_US".into(),
+        }));
+    }
+}
+
+impl Broker {
+    /// Takes the frames that are complete, and says how long they were.
+    pub(super) fn frames(&mut self, id: ConnectionId, bytes: &[u8]) -> usize {
+        let mut used = 0;
+        loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let Some(connection) = self.connections.get_mut(&id) else { return bytes.len() };
+            if connection.blocked || rest.is_empty() {
+                return used;
+            }
+            match connection.phase {
+                Phase::Ended => return bytes.len(),
+                Phase::Greeting => match greeting(rest) {
+                    None => return used,
+                    Some(true) => {
+                        connection.phase = Phase::Starting;
+                        connection.start();
+                        used += GREETING.len();
+                    }
+                    Some(false) => {
+                        // The answer to another protocol is ours (section 4.2.2).
+                        connection.out.extend_from_slice(GREETING);
+                        connection.phase = Phase::Ended;
+                    }
+                },
+                _ => match next_frame(rest, connection.payload_limit()) {
+                    Ok(None) => return used,
+                    Ok(Some((frame, size))) => {
+                        used += size;
+                        self.frame(id, frame);
+                    }
+                    Err(fault) => {
+                        self.fail(id, &fault, (0, 0));
+                        // Where the next frame would begin, nobody knows.
+                        if let Some(connection) = self.connections.get_mut(&id) {
+                            connection.phase = Phase::Ended;
+                        }
+                        return bytes.len();
+                    }
+                },
+            }
+        }
+    }
+
+    fn frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let at = if frame.kind == FRAME_METHOD { method::id(frame.payload) } else { (0, 0) };
+        let handled = match (frame.kind, frame.channel, connection.phase) {
+            (FRAME_METHOD, 0, _) => self.connection_method(id, frame.payload),
+            (_, _, Phase::Closing) => Ok(()),
+            (FRAME_HEARTBEAT, 0, _) if frame.payload.is_empty() => Ok(()),
+            (FRAME_METHOD | FRAME_HEADER | FRAME_BODY, 1.., Phase::Running) => {
+                return self.channel_frame(id, frame);
+            }
+            (kind, ..) => Err(Fault::of_frame(Code::UnexpectedFrame, wire::snippet(kind, frame.payload))),
+        };
+        if let Err(fault) = handled {
+            self.fail(id, &fault, at);
+        }
+    }
+
+    /// Ends a connection for a fault in it.
+    pub(super) fn fail(&mut self, id: ConnectionId, fault: &Fault, method: MethodId) {
+        self.flush_confirms(id);
+        self.end_channels(id);
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        match connection.phase {
+            Phase::Running | Phase::Closing => {
+                connection.close(fault, method);
+                connection.phase = Phase::Closing;
+            }
+            // Before somebody has logged in there is no word of why, unless it is one that a client asked for.
+            Phase::Greeting | Phase::Starting if !connection.can.authentication_failure => {
+                connection.phase = Phase::Ended;
+            }
+            _ => {
+                connection.close(fault, method);
+                connection.phase = Phase::Ended;
+            }
+        }
+    }
+
+    fn connection_method(&mut self, id: ConnectionId, payload: &[u8]) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        if connection.phase == Phase::Closing {
+            match method::id(payload) {
+                (10, 51) => connection.phase = Phase::Ended,
+                // It closes at the same time.
+                (10, 50) => connection.method(wire_connection::AMQPMethod::CloseOk(wire_connection::CloseOk {})),
+                _ => {}
+            }
+            return Ok(());
+        }
+        match (connection.phase, method::parse(payload)?) {
+            (Phase::Starting, Method::StartOk { properties, mechanism, response }) => {
+                connection.can = Capabilities::of(&properties);
+                let user = self.limits.login(mechanism, response)?;
+                connection.user = user;
+                connection.phase = Phase::Tuning;
+                connection.method(wire_connection::AMQPMethod::Tune(wire_connection::Tune {
+                    channel_max: CHANNEL_MAX,
+                    frame_max: FRAME_MAX,
+                    heartbeat: HEARTBEAT_SECONDS,
+                }));
+            }
+            (Phase::Tuning, Method::TuneOk { channel_max, frame_max, heartbeat }) => {
+                negotiated("frame_max", frame_max, FRAME_MIN, FRAME_MAX)?;
+                negotiated("channel_max", u32::from(channel_max), 0, u32::from(CHANNEL_MAX))?;
+                connection.frame_max = usize::try_from(frame_max).unwrap_or(usize::MAX);
+                connection.channel_max = channel_max;
+                connection.heartbeat = heartbeat;
+                connection.phase = Phase::Opening;
+            }
+            (Phase::Opening, Method::Open { vhost }) => {
+                let Some(vhost) = self.vhosts.get(vhost) else {
+                    return Err(Fault::new(Code::NotAllowed, format!("vhost {vhost} not found")));
+                };
+                connection.vhost = vhost.name.clone();
+                connection.phase = Phase::Running;
+                connection.method(wire_connection::AMQPMethod::OpenOk(wire_connection::OpenOk {}));
+            }
+            (Phase::Running, Method::UpdateSecret) => {
+                // The passwords of the sandbox do not run out.
+                connection.method(wire_connection::AMQPMethod::UpdateSecretOk(wire_connection::UpdateSecretOk {}));
+            }
+            (Phase::Running, Method::Close) => {
+                self.flush_confirms(id);
+                self.end_channels(id);
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.method(wire_connection::AMQPMethod::CloseOk(wire_connection::CloseOk {}));
+                    connection.phase = Phase::Ended;
+                }
+            }
+            (phase, _) => {
+                let text = format!("unexpected method in connection state {}", phase.name());
+                return Err(Fault::new(Code::CommandInvalid, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// When there are as many as was agreed.
+    pub(super) fn open_channel(&mut self, id: ConnectionId, number: u16) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
+        let (open, max) = (connection.channels.len(), connection.channel_max);
+        if max > 0 && open >= usize::from(max) {
+            let text = format!("number of channels opened ({open}) has reached the negotiated channel_max ({max})");
+            return Err(Fault { code: Code::NotAllowed, text, method: None });
+        }
+        connection.channels.insert(number, Channel::default());
+        Ok(())
+    }
+
+    /// Forgets a connection and what belongs to it.
+    pub(super) fn drop_connection(&mut self, id: ConnectionId) {
+        self.end_channels(id);
+        self.connections.remove(&id);
+    }
+
+    fn end_channels(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        // An alarm is no matter of a connection that ends.
+        connection.blocked = false;
+        let mut numbers: Vec<u16> = connection.channels.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            self.end_channel(id, number);
+        }
+        let owned: Vec<QueueId> = self.queues.values().filter(|q| q.owner == Some(id)).map(|q| q.id).collect();
+        for queue in owned {
+            self.remove_queue(queue);
+        }
+    }
+}
+
+impl Phase {
+    /// RabbitMQ's word for it.
+    fn name(self) -> &'static str {
+        match self {
+            Phase::Greeting | Phase::Starting => "starting",
+            Phase::Tuning => "tuning",
+            Phase::Opening => "opening",
+            Phase::Running => "running",
+            Phase::Closing => "closing",
+            Phase::Ended => "closed",
+        }
+    }
+}
+
+impl Capabilities {
+    fn of(properties: &Table) -> Capabilities {
+        let table = properties.get("capabilities").and_then(Value::as_table).unwrap_or_default();
+        let can = |name| table.get(name).and_then(Value::as_bool) == Some(true);
+        Capabilities {
+            blocked: can("connection.blocked"),
+            cancel: can("consumer_cancel_notify"),
+            authentication_failure: can("authentication_failure_close"),
+        }
+    }
+}
+
+impl super::Limits {
+    /// Who logs in.
+    fn login(&self, mechanism: &str, response: &[u8]) -> Result<String, Fault> {
+        let said = match mechanism {
+            "PLAIN" => plain(response),
+            "AMQPLAIN" => amqplain(response),
+            _ => {
+                return Err(Fault::new(Code::AccessRefused, format!("unknown authentication mechanism '{mechanism}'")));
+            }
+        };
+        let known = said.and_then(|(user, password)| {
+            self.users.iter().find(|(u, p)| u.as_bytes() == user && p.as_bytes() == password)
+        });
+        known.map(|(user, _)| user.clone()).ok_or_else(|| {
+            let text = format!(
+                "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
+            );
+            Fault { code: Code::AccessRefused, text, method: Some((0, 0)) }
+        })
+    }
+}
+
+/// `authorisation NUL user NUL password` (RFC 4616).
+fn plain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let mut parts = response.splitn(3, |b| *b == 0).skip(1);
+    Some((parts.next()?.to_vec(), parts.next()?.to_vec()))
+}
+
+/// A table with LOGIN and PASSWORD, without the length that tables have.
+fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let table = Table::parse(Cursor(response).0)?;
+    let text = |name| table.get(name).and_then(Value::as_text).map(<[u8]>::to_vec);
+    Some((text("LOGIN")?, text("PASSWORD")?))
+}
+
+/// Whether it is the greeting; `None` while that cannot be said.
+fn greeting(bytes: &[u8]) -> Option<bool> {
+    let known = bytes.get(..GREETING.len()).unwrap_or(bytes);
+    match GREETING.starts_with(known) {
+        true => (known.len() == GREETING.len()).then_some(true),
+        false => Some(false),
+    }
+}
+
+/// Checks a value that a client has chosen; 0 is no limit.
+fn negotiated(name: &str, value: u32, min: u32, max: u32) -> Result<(), Fault> {
+    let refuse = |than: &str, bound: &str, limit: u32| {
+        let shown = if value == 0 { "0 (no limit)".to_owned() } else { value.to_string() };
+        let text = format!("negotiated {name} = {shown} is {than} than the {bound} allowed value ({limit})");
+        Err(Fault::new(Code::NotAllowed, text))
+    };
+    match value {
+        0 => refuse("higher", "maximum", max),
+        v if v > max => refuse("higher", "maximum", max),
+        v if v < min => refuse("lower", "minimum", min),
+        _ => Ok(()),
+    }
+}

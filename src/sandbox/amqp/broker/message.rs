@@ -1,0 +1,179 @@
+//! Messages: content properties as they came, and the body.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::table::Table;
+use super::wire::{Cursor, put_long, put_short};
+
+/// The properties of class basic, in the order of their flags (bit 15 downwards).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Property {
+    /// `headers`, a table.
+    Headers = 2,
+    /// `priority`, an octet.
+    Priority = 4,
+    /// `reply-to`.
+    ReplyTo = 6,
+    /// `expiration`.
+    Expiration = 7,
+    /// `user-id`.
+    UserId = 11,
+}
+
+/// How many properties there are.
+const COUNT: u32 = 14;
+
+/// Flags and values as they stand in a content header. Only what the broker looks at is read, where it is looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Properties(Box<[u8]>);
+
+impl Properties {
+    /// Takes the properties of a content header; `None` when they are malformed.
+    pub fn parse(bytes: &[u8]) -> Option<Properties> {
+        let mut cursor = Cursor(bytes);
+        let flags = cursor.u16()?;
+        // The last two bits name no property: one is unused, the other would announce more flags.
+        if flags & 0b11 != 0 {
+            return None;
+        }
+        for index in 0..COUNT {
+            if flags & (1 << (15 - index)) != 0 {
+                let value = take(&mut cursor, index)?;
+                if index == Property::Headers as u32 {
+                    Table::parse(value)?;
+                }
+            }
+        }
+        cursor.0.is_empty().then(|| Properties(bytes.into()))
+    }
+
+    /// As they stand in a content header.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes of one, without the length before them.
+    pub fn get(&self, property: Property) -> Option<&[u8]> {
+        let mut cursor = Cursor(&self.0);
+        let flags = cursor.u16()?;
+        if flags & (1 << (15 - property as u32)) == 0 {
+            return None;
+        }
+        for index in 0..property as u32 {
+            if flags & (1 << (15 - index)) != 0 {
+                take(&mut cursor, index)?;
+            }
+        }
+        take(&mut cursor, property as u32)
+    }
+
+    /// The headers; empty without any.
+    pub fn headers(&self) -> Table {
+        self.get(Property::Headers).and_then(Table::parse).unwrap_or_default()
+    }
+
+    /// The same with one set, or taken away.
+    pub fn with(&self, property: Property, value: Option<&[u8]>) -> Properties {
+        let mut cursor = Cursor(&self.0);
+        let mut flags = cursor.u16().unwrap_or_default();
+        let had = flags;
+        let bit = 1 << (15 - property as u32);
+        flags = if value.is_some() { flags | bit } else { flags & !bit };
+        let mut out = flags.to_be_bytes().to_vec();
+        for index in 0..COUNT {
+            let old = if had & (1 << (15 - index)) != 0 { take(&mut cursor, index) } else { None };
+            let new = if index == property as u32 { value } else { old };
+            if let Some(new) = new {
+                put(&mut out, index, new);
+            }
+        }
+        Properties(out.into())
+    }
+
+    /// The same with these headers; without the property when they are empty.
+    pub fn with_headers(&self, headers: &Table) -> Properties {
+        let bytes = headers.bytes();
+        self.with(Property::Headers, if headers.is_empty() { None } else { Some(&bytes) })
+    }
+}
+
+/// Takes a value by the type of its property.
+fn take<'a>(cursor: &mut Cursor<'a>, index: u32) -> Option<&'a [u8]> {
+    match index {
+        2 => cursor.long(),
+        3 | 4 => cursor.take(1),
+        9 => cursor.take(8),
+        _ => cursor.short(),
+    }
+}
+
+fn put(out: &mut Vec<u8>, index: u32, value: &[u8]) {
+    match index {
+        2 => put_long(out, value),
+        3 | 4 | 9 => out.extend_from_slice(value),
+        _ => put_short(out, value),
+    }
+}
+
+/// What the messages in the broker weigh, all together.
+#[derive(Debug, Clone, Default)]
+pub struct Scale(Rc<Cell<usize>>);
+
+impl Scale {
+    /// Bytes on it.
+    pub fn bytes(&self) -> usize {
+        self.0.get()
+    }
+
+    /// Puts something on it, for as long as the guard lives.
+    pub fn weigh(&self, bytes: usize) -> Weight {
+        self.0.set(self.0.get().saturating_add(bytes));
+        Weight { scale: self.clone(), bytes }
+    }
+}
+
+/// Something on a [`Scale`].
+#[derive(Debug)]
+pub struct Weight {
+    scale: Scale,
+    bytes: usize,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.scale.0.set(self.scale.0.get().saturating_sub(self.bytes));
+    }
+}
+
+/// A message, shared by the queues that hold it.
+#[derive(Debug)]
+pub struct Message {
+    /// The exchange it was published to.
+    pub exchange: Rc<str>,
+    /// Its routing key.
+    pub routing_key: Box<[u8]>,
+    /// Its properties.
+    pub properties: Properties,
+    /// Its body.
+    pub body: Vec<u8>,
+    /// Its place in the broker's memory.
+    pub _weight: Weight,
+}
+
+impl Message {
+    /// `x-max-priority` queues go by it.
+    pub fn priority(&self) -> u8 {
+        self.properties.get(Property::Priority).and_then(|p| p.first().copied()).unwrap_or_default()
+    }
+
+    /// The routing key, and those in the headers CC and BCC (RabbitMQ's sender-selected distribution).
+    pub fn routes(routing_key: &[u8], headers: &Table) -> Vec<Vec<u8>> {
+        let mut routes = vec![routing_key.to_vec()];
+        for name in ["CC", "BCC"] {
+            let more = headers.get(name).and_then(super::table::Value::as_array).unwrap_or_default();
+            routes.extend(more.iter().filter_map(|v| v.as_text().map(<[u8]>::to_vec)));
+        }
+        routes
+    }
+}

@@ -1,0 +1,227 @@
+//! The broker without its sockets: bytes and the time come in, bytes go out. All of its state lives here, on one thread,
+//! so that whatever it is sent it answers in one order, and can be tried without a network.
+//!
+//! Nothing outside of this folder is used but amq-protocol: the fuzz target compiles it alone.
+
+mod arguments;
+mod channel;
+mod connection;
+mod consume;
+mod deadletter;
+mod deliver;
+mod exchange;
+mod fault;
+mod message;
+mod method;
+mod publish;
+mod queue;
+mod settle;
+mod table;
+mod topology;
+mod vhost;
+mod wire;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::rc::Rc;
+use std::time::Instant;
+
+use self::connection::Connection;
+use self::message::Scale;
+use self::queue::Queue;
+use self::vhost::Vhost;
+
+/// The number of a connection, never used again.
+pub type ConnectionId = u64;
+
+/// The number of a queue, never used again.
+pub type QueueId = u64;
+
+/// Most that may wait to be written to a client before it is given no more messages.
+const FULL: usize = 1 << 20;
+
+/// RabbitMQ's default limit of a message's body.
+const LARGEST_BODY: usize = 128 << 20;
+
+/// What the broker is told at its start.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Names and passwords of who may log in.
+    pub users: Vec<(String, String)>,
+    /// The virtual hosts.
+    pub vhosts: Vec<String>,
+    /// Most bytes of messages; above it publishers are blocked.
+    pub memory: usize,
+}
+
+/// The broker.
+#[derive(Debug)]
+pub struct Broker {
+    limits: Limits,
+    connections: HashMap<ConnectionId, Connection>,
+    vhosts: HashMap<Rc<str>, Vhost>,
+    queues: HashMap<QueueId, Queue>,
+    last_id: u64,
+    scale: Scale,
+    /// Publishers are blocked because somebody asked for it.
+    blocked: bool,
+    /// Publishers are blocked: because of that, or because of the memory.
+    alarmed: bool,
+    /// When queues are to be looked at.
+    wakes: BinaryHeap<Reverse<(Instant, QueueId)>>,
+    /// Connections to which something has happened since they were last asked for.
+    touched: Vec<ConnectionId>,
+    now: Instant,
+}
+
+impl Broker {
+    /// An empty broker.
+    pub fn new(limits: Limits) -> Broker {
+        let vhosts = limits.vhosts.iter().map(|name| (Rc::from(name.as_str()), Vhost::new(name))).collect();
+        Broker {
+            limits,
+            connections: HashMap::new(),
+            vhosts,
+            queues: HashMap::new(),
+            last_id: 0,
+            scale: Scale::default(),
+            blocked: false,
+            alarmed: false,
+            wakes: BinaryHeap::new(),
+            touched: Vec::new(),
+            now: Instant::now(),
+        }
+    }
+
+    /// A client has connected.
+    pub fn connect(&mut self) -> ConnectionId {
+        let id = self.next_id();
+        self.connections.insert(id, Connection::default());
+        id
+    }
+
+    /// A client has sent something. Says how much of it was used: the rest is to be given again, with what follows.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) -> usize {
+        self.now = now;
+        let used = self.frames(id, bytes);
+        self.flush_confirms(id);
+        self.watch_memory();
+        used
+    }
+
+    /// A client is gone, or is to be forgotten.
+    pub fn disconnect(&mut self, id: ConnectionId, now: Instant) {
+        self.now = now;
+        self.drop_connection(id);
+        self.watch_memory();
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Instant) {
+        self.now = now;
+        while self.wakes.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            let Some(Reverse((_, id))) = self.wakes.pop() else { break };
+            self.wake_queue(id);
+        }
+        self.watch_memory();
+    }
+
+    /// When something is due.
+    pub fn next_wake(&self) -> Option<Instant> {
+        self.wakes.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Takes what is to be written to a client, by swapping it for an empty buffer.
+    pub fn take_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+        out.clear();
+        if let Some(connection) = self.connections.get_mut(&id) {
+            std::mem::swap(&mut connection.out, out);
+        }
+    }
+
+    /// Everything taken was written: who was given no more messages goes on.
+    pub fn drained(&mut self, id: ConnectionId, now: Instant) {
+        self.now = now;
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if std::mem::take(&mut connection.stalled) {
+            let queues: Vec<QueueId> = connection.consumed_queues().collect();
+            queues.into_iter().for_each(|queue| self.deliver(queue));
+        }
+    }
+
+    /// The state of a connection, for who reads and writes its socket.
+    pub fn status(&self, id: ConnectionId) -> Status {
+        match self.connections.get(&id) {
+            None => Status { ended: true, ..Status::default() },
+            Some(connection) => connection.status(),
+        }
+    }
+
+    /// Puts a heartbeat into what is to be written.
+    pub fn heartbeat(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.out.extend_from_slice(&connection::HEARTBEAT);
+        }
+    }
+
+    /// Blocks all publishers, or lets them go on, whatever the memory.
+    pub fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
+        self.watch_memory();
+    }
+
+    /// The connections to which something happened since the last time.
+    pub fn take_touched(&mut self) -> Vec<ConnectionId> {
+        std::mem::take(&mut self.touched)
+    }
+
+    /// Raises or ends the alarm. It ends a tenth below where it began, so that it does not come and go with each message.
+    fn watch_memory(&mut self) {
+        let limit = if self.alarmed { self.limits.memory / 10 * 9 } else { self.limits.memory };
+        self.alarmed = self.blocked || self.scale.bytes() > limit;
+        if !self.alarmed {
+            for (id, connection) in &mut self.connections {
+                if connection.unblock() {
+                    self.touched.push(*id);
+                }
+            }
+        }
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+}
+
+/// The state of a connection, for who reads and writes its socket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Status {
+    /// It is open: the handshake is over.
+    pub open: bool,
+    /// It is over once what waits was written.
+    pub ended: bool,
+    /// It was told to close, and has not answered.
+    pub closing: bool,
+    /// Nothing is read from it.
+    pub blocked: bool,
+    /// Seconds between heartbeats; 0 for none.
+    pub heartbeat: u16,
+}
+
+/// A name nobody else has: RabbitMQ's kind, a prefix and 22 characters.
+fn unique(prefix: &str) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut name = prefix.to_owned();
+    for count in [11, 11] {
+        // A fresh state is seeded by the system's randomness.
+        let mut random = RandomState::new().hash_one(&name);
+        for _ in 0..count {
+            let index = usize::try_from(random & 63).unwrap_or_default();
+            name.extend(LETTERS.get(index).map(|b| char::from(*b)));
+            random >>= 6;
+        }
+    }
+    name
+}

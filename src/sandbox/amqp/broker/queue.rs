@@ -1,0 +1,200 @@
+//! A queue: its messages in their order, and its limits.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::arguments::{Overflow, Settings};
+use super::message::Message;
+use super::method::QueueFlags;
+use super::table::Table;
+use super::{ConnectionId, QueueId};
+
+/// A message in a queue, or held by a consumer.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its place among all that the queue was ever given.
+    pub place: u64,
+    /// The message.
+    pub message: Rc<Message>,
+    /// It was delivered before.
+    pub redelivered: bool,
+    /// How often it came back (quorum queues count it).
+    pub returns: u32,
+    /// When it expires.
+    pub expires: Option<Instant>,
+}
+
+/// A consumer of a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConsumerId {
+    /// Its connection.
+    pub connection: ConnectionId,
+    /// Its channel.
+    pub channel: u16,
+    /// Its tag.
+    pub tag: Rc<str>,
+}
+
+/// A queue.
+#[derive(Debug)]
+pub struct Queue {
+    /// Its number.
+    pub id: QueueId,
+    /// Its name.
+    pub name: Rc<str>,
+    /// Its virtual host.
+    pub vhost: Rc<str>,
+    /// What it was declared with.
+    pub flags: QueueFlags,
+    /// The connection that an exclusive queue belongs to.
+    pub owner: Option<ConnectionId>,
+    /// What it was declared with.
+    pub arguments: Table,
+    /// What its arguments say.
+    pub settings: Settings,
+    /// Its consumers with their priorities: the highest first, and among equals the one whose turn it is.
+    pub consumers: Vec<(ConsumerId, i128)>,
+    /// A consumer has it for itself.
+    pub exclusively_consumed: bool,
+    /// Since when nobody used it.
+    pub unused_since: Instant,
+    /// When it is looked at next.
+    pub wake: Option<Instant>,
+    /// Ready messages by priority, lowest first; each level by place.
+    levels: Vec<VecDeque<Entry>>,
+    next_place: u64,
+    ready: usize,
+    bytes: usize,
+}
+
+impl Queue {
+    /// An empty queue.
+    pub fn new(id: QueueId, name: Rc<str>, vhost: Rc<str>, flags: QueueFlags, arguments: Table, now: Instant) -> Queue {
+        let settings = Settings::of(&arguments);
+        let levels = (0..=settings.max_priority).map(|_| VecDeque::new()).collect();
+        Queue {
+            id,
+            name,
+            vhost,
+            flags,
+            owner: None,
+            arguments,
+            settings,
+            consumers: Vec::new(),
+            exclusively_consumed: false,
+            unused_since: now,
+            wake: None,
+            levels,
+            next_place: 0,
+            ready: 0,
+            bytes: 0,
+        }
+    }
+
+    /// How many messages are ready.
+    pub fn len(&self) -> usize {
+        self.ready
+    }
+
+    /// True without ready messages.
+    pub fn is_empty(&self) -> bool {
+        self.ready == 0
+    }
+
+    /// An entry for a message that comes now: at the end, with the shorter of the message's own time and the queue's.
+    pub fn entry(&mut self, message: Rc<Message>, own_ttl: Option<Duration>, now: Instant) -> Entry {
+        let ttl = [own_ttl, self.settings.ttl].into_iter().flatten().min();
+        let place = self.next_place;
+        self.next_place += 1;
+        Entry { place, message, redelivered: false, returns: 0, expires: ttl.and_then(|ttl| now.checked_add(ttl)) }
+    }
+
+    /// Puts an entry where it belongs: a new one at the end, one that comes back to its place.
+    pub fn put(&mut self, entry: Entry) {
+        let level = usize::from(entry.message.priority().min(self.settings.max_priority));
+        let Some(level) = self.levels.get_mut(level) else { return };
+        self.ready += 1;
+        self.bytes += entry.message.body.len();
+        if level.back().is_none_or(|last| last.place < entry.place) {
+            level.push_back(entry);
+            return;
+        }
+        let at = level.partition_point(|e| e.place < entry.place);
+        level.insert(at, entry);
+    }
+
+    /// Takes the message whose turn it is.
+    pub fn pop(&mut self) -> Option<Entry> {
+        let entry = self.levels.iter_mut().rev().find_map(VecDeque::pop_front)?;
+        self.ready -= 1;
+        self.bytes -= entry.message.body.len();
+        Some(entry)
+    }
+
+    /// Takes the front of any priority's line that has expired: what is behind it waits for its turn, as in RabbitMQ.
+    pub fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
+        let due = |e: &Entry| e.expires.is_some_and(|at| at <= now);
+        let level = self.levels.iter_mut().rev().find(|level| level.front().is_some_and(due))?;
+        let entry = level.pop_front()?;
+        self.ready -= 1;
+        self.bytes -= entry.message.body.len();
+        Some(entry)
+    }
+
+    /// When the first message at the front of its line expires.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        self.levels.iter().filter_map(|level| level.front()?.expires).min()
+    }
+
+    /// True when there is more than the limits allow.
+    pub fn is_over(&self) -> bool {
+        let Settings { max_length, max_bytes, .. } = self.settings;
+        max_length.is_some_and(|max| self.ready > max) || max_bytes.is_some_and(|max| self.bytes > max)
+    }
+
+    /// True when it takes no message of `size` bytes, because it is full and rejects instead of dropping.
+    pub fn rejects(&self, size: usize) -> bool {
+        if self.settings.overflow == Overflow::DropHead {
+            return false;
+        }
+        let Settings { max_length, max_bytes, .. } = self.settings;
+        max_length.is_some_and(|max| self.ready >= max) || max_bytes.is_some_and(|max| self.bytes + size > max)
+    }
+
+    /// Drops all that is ready, and says how many that were.
+    pub fn purge(&mut self) -> usize {
+        self.levels.iter_mut().for_each(VecDeque::clear);
+        self.bytes = 0;
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Puts a consumer behind those of its priority.
+    pub fn add_consumer(&mut self, consumer: ConsumerId, priority: i128) {
+        let at = self.consumers.partition_point(|(_, p)| *p >= priority);
+        self.consumers.insert(at, (consumer, priority));
+    }
+
+    /// Gives the turn to the next consumer of the same priority.
+    pub fn rotate(&mut self, index: usize) {
+        let Some((_, priority)) = self.consumers.get(index) else { return };
+        let priority = *priority;
+        let end = self.consumers.partition_point(|(_, p)| *p >= priority);
+        if let Some(group) = self.consumers.get_mut(index..end) {
+            group.rotate_left(1);
+        }
+    }
+
+    /// How an error names it.
+    pub fn shown(&self) -> String {
+        format!("queue '{}' in vhost '{}'", self.name, self.vhost)
+    }
+
+    /// When it goes because nobody uses it.
+    pub fn expires_unused(&self) -> Option<Instant> {
+        if !self.consumers.is_empty() {
+            return None;
+        }
+        self.settings.expires.and_then(|after| self.unused_since.checked_add(after))
+    }
+}

@@ -1,0 +1,132 @@
+//! Acks, rejections and what goes back to its queue; confirms to publishers.
+
+use std::collections::BTreeMap;
+
+use amq_protocol::protocol::{AMQPClass, basic};
+
+use super::channel::{Channel, Held, flush_confirms};
+use super::deadletter::Reason;
+use super::fault::{Code, Fault};
+use super::queue::Entry;
+use super::wire;
+use super::{Broker, ConnectionId, QueueId};
+
+impl Channel {
+    /// Takes what a tag stands for out of what is held.
+    fn take_held(&mut self, tag: u64, multiple: bool) -> Result<BTreeMap<u64, Held>, Fault> {
+        let taken = match (multiple, tag) {
+            (true, 0) => std::mem::take(&mut self.held),
+            (_, tag) if !self.held.contains_key(&tag) => {
+                return Err(Fault::new(Code::PreconditionFailed, format!("unknown delivery tag {tag}")));
+            }
+            (true, tag) => {
+                let kept = self.held.split_off(&(tag + 1));
+                std::mem::replace(&mut self.held, kept)
+            }
+            (false, tag) => self.held.remove_entry(&tag).into_iter().collect(),
+        };
+        for held in taken.values() {
+            let Some(tag) = &held.consumer else { continue };
+            self.held_by_consumers = self.held_by_consumers.saturating_sub(1);
+            if let Some(consumer) = self.consumers.get_mut(tag) {
+                consumer.held = consumer.held.saturating_sub(1);
+            }
+        }
+        Ok(taken)
+    }
+}
+
+impl Broker {
+    /// `basic.ack`
+    pub(super) fn ack(&mut self, id: ConnectionId, number: u16, tag: u64, multiple: bool) -> Result<(), Fault> {
+        let Some(channel) = self.channel(id, number) else { return Ok(()) };
+        let taken = channel.take_held(tag, multiple)?;
+        self.deliver_more(id, number, taken.values().map(|held| held.queue).collect());
+        Ok(())
+    }
+
+    /// `basic.nack` and `basic.reject`
+    pub(super) fn reject(
+        &mut self,
+        id: ConnectionId,
+        number: u16,
+        tag: u64,
+        multiple: bool,
+        requeue: bool,
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channel(id, number) else { return Ok(()) };
+        let taken = channel.take_held(tag, multiple)?;
+        let queues = taken.values().map(|held| held.queue).collect();
+        if requeue {
+            self.requeue(taken.into_values());
+        } else {
+            for held in taken.into_values() {
+                self.dead_letter(held.queue, vec![held.entry], Reason::Rejected);
+            }
+        }
+        self.deliver_more(id, number, queues);
+        Ok(())
+    }
+
+    /// `basic.recover`: all that is held goes back.
+    pub(super) fn recover(&mut self, id: ConnectionId, number: u16) {
+        let Some(channel) = self.channel(id, number) else { return };
+        let Ok(taken) = channel.take_held(0, true) else { return };
+        let queues = taken.values().map(|held| held.queue).collect();
+        self.requeue(taken.into_values());
+        self.deliver_more(id, number, queues);
+    }
+
+    /// Puts messages back to where they stood.
+    pub(super) fn requeue(&mut self, held: impl Iterator<Item = Held>) {
+        let mut queues = Vec::new();
+        for Held { queue: id, entry, .. } in held {
+            let Some(queue) = self.queues.get_mut(&id) else { continue };
+            let entry = Entry { redelivered: true, returns: entry.returns.saturating_add(1), ..entry };
+            if queue.settings.delivery_limit.is_some_and(|limit| queue.settings.quorum && entry.returns > limit) {
+                self.dead_letter(id, vec![entry], Reason::DeliveryLimit);
+                continue;
+            }
+            queue.put(entry);
+            queues.push(id);
+        }
+        queues.sort_unstable();
+        queues.dedup();
+        queues.into_iter().for_each(|queue| self.deliver(queue));
+    }
+
+    /// A channel's consumers may take more: those of these queues, and with a common limit all of them.
+    fn deliver_more(&mut self, id: ConnectionId, number: u16, mut queues: Vec<QueueId>) {
+        if let Some(channel) = self.channel(id, number)
+            && channel.prefetch_all > 0
+        {
+            queues.extend(channel.consumers.values().map(|consumer| consumer.queue));
+        }
+        queues.sort_unstable();
+        queues.dedup();
+        queues.into_iter().for_each(|queue| self.deliver(queue));
+    }
+
+    /// The number of a message in confirm mode.
+    pub(super) fn next_confirm(&mut self, id: ConnectionId, number: u16) -> Option<u64> {
+        let confirms = self.channel(id, number)?.confirms.as_mut()?;
+        confirms.published += 1;
+        Some(confirms.published)
+    }
+
+    /// Tells a publisher what became of a message: acks are gathered, a nack is told at once.
+    pub(super) fn confirm(&mut self, id: ConnectionId, number: u16, tag: u64, taken: bool) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let Some(channel) = connection.channels.get_mut(&number) else { return };
+        if taken {
+            if let Some(confirms) = &mut channel.confirms {
+                confirms.acked = tag;
+                confirms.count += 1;
+            }
+            return;
+        }
+        flush_confirms(&mut connection.out, number, channel);
+        let nack = basic::Nack { delivery_tag: tag, multiple: false, requeue: false };
+        wire::method(&mut connection.out, number, AMQPClass::Basic(basic::AMQPMethod::Nack(nack)));
+    }
+}

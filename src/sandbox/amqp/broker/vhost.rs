@@ -1,0 +1,119 @@
+//! A virtual host: its exchanges, the names of its queues, and where messages go.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::QueueId;
+use super::exchange::{Destination, Exchange, Kind};
+use super::message::Message;
+use super::method::ExchangeFlags;
+use super::table::Table;
+
+/// How many answers of the routing are remembered.
+const REMEMBERED: usize = 1024;
+
+/// A virtual host.
+#[derive(Debug)]
+pub struct Vhost {
+    /// Its name.
+    pub name: Rc<str>,
+    /// Its exchanges by name; the default exchange is none of them.
+    pub exchanges: HashMap<Rc<str>, Exchange>,
+    /// Its queues by name.
+    pub queues: HashMap<Rc<str>, QueueId>,
+    /// Where the keys of an exchange led to, where keys alone decide.
+    routes: HashMap<(Rc<str>, Box<[u8]>), Rc<[QueueId]>>,
+}
+
+impl Vhost {
+    /// A virtual host with the exchanges that are always there.
+    pub fn new(name: &str) -> Vhost {
+        let flags = ExchangeFlags { durable: true, auto_delete: false, internal: false };
+        let mut exchanges = HashMap::new();
+        for (name, kind) in [
+            ("amq.direct", Kind::Direct),
+            ("amq.fanout", Kind::Fanout),
+            ("amq.topic", Kind::Topic),
+            ("amq.headers", Kind::Headers),
+            ("amq.match", Kind::Headers),
+        ] {
+            exchanges.insert(Rc::from(name), Exchange::new(name, kind, flags, Table::default()));
+        }
+        let internal = ExchangeFlags { internal: true, ..flags };
+        let trace = "amq.rabbitmq.trace";
+        exchanges.insert(Rc::from(trace), Exchange::new(trace, Kind::Topic, internal, Table::default()));
+        Vhost { name: name.into(), exchanges, queues: HashMap::new(), routes: HashMap::new() }
+    }
+
+    /// Forgets where keys led to: exchanges, queues or bindings have changed.
+    pub fn forget_routes(&mut self) {
+        self.routes.clear();
+    }
+
+    /// The queues that a message goes to, each once.
+    pub fn route(&mut self, message: &Message) -> Rc<[QueueId]> {
+        let headers = message.properties.headers();
+        let selected = headers.get("CC").is_some() || headers.get("BCC").is_some();
+        if message.exchange.is_empty() && !selected {
+            return std::str::from_utf8(&message.routing_key)
+                .ok()
+                .and_then(|name| self.queues.get(name))
+                .map_or_else(|| Rc::from([]), |queue| Rc::from([*queue]));
+        }
+        let remembered = (message.exchange.clone(), message.routing_key.clone());
+        if !selected && let Some(route) = self.routes.get(&remembered) {
+            return route.clone();
+        }
+        let keys = Message::routes(&message.routing_key, &headers);
+        let mut walk = Walk { keys: &keys, headers: &headers, by_headers: false, seen: Vec::new(), queues: Vec::new() };
+        self.walk(&message.exchange, &mut walk);
+        let route: Rc<[QueueId]> = walk.queues.into();
+        if !selected && !walk.by_headers {
+            if self.routes.len() == REMEMBERED {
+                self.routes.clear();
+            }
+            self.routes.insert(remembered, route.clone());
+        }
+        route
+    }
+
+    /// Follows bindings from exchange to exchange, each once, however they are tied.
+    fn walk(&self, first: &Rc<str>, walk: &mut Walk<'_>) {
+        let mut open = vec![first.clone()];
+        while let Some(name) = open.pop() {
+            if walk.seen.contains(&name) {
+                continue;
+            }
+            walk.seen.push(name.clone());
+            if name.is_empty() {
+                let named = |key: &Vec<u8>| self.queues.get(std::str::from_utf8(key).ok()?).copied();
+                walk.keys.iter().filter_map(named).for_each(|queue| walk.queues.push(queue));
+                continue;
+            }
+            let Some(exchange) = self.exchanges.get(&name) else { continue };
+            walk.by_headers |= exchange.kind == Kind::Headers;
+            let mut found = false;
+            for destination in exchange.destinations(walk.keys, walk.headers) {
+                found = true;
+                match destination {
+                    Destination::Queue(queue) => walk.queues.push(*queue),
+                    Destination::Exchange(name) => open.push(name.clone()),
+                }
+            }
+            if !found && let Some(alternate) = exchange.alternate() {
+                open.push(alternate.into());
+            }
+        }
+        walk.queues.sort_unstable();
+        walk.queues.dedup();
+    }
+}
+
+/// One message on its way.
+struct Walk<'a> {
+    keys: &'a [Vec<u8>],
+    headers: &'a Table,
+    by_headers: bool,
+    seen: Vec<Rc<str>>,
+    queues: Vec<QueueId>,
+}

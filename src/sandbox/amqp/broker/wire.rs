@@ -1,0 +1,166 @@
+//! Reading and writing what frames are made of. Reading is our own: amq-protocol follows nested tables by recursion, which
+//! a hostile client makes overflow the stack, and has no room for routing keys and headers that are not UTF-8.
+
+use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame};
+use amq_protocol::protocol::AMQPClass;
+use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD};
+
+use super::fault::{Code, Fault};
+
+/// Bytes of a frame around its payload: type, channel, size, and the byte at its end.
+pub const AROUND: usize = 8;
+
+/// What is left to read; every reading fails where there is too little.
+#[derive(Debug, Clone, Copy)]
+pub struct Cursor<'a>(pub &'a [u8]);
+
+impl<'a> Cursor<'a> {
+    /// So many bytes.
+    pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    /// An octet.
+    pub fn u8(&mut self) -> Option<u8> {
+        self.array::<1>().map(|[b]| b)
+    }
+
+    /// A short integer.
+    pub fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    /// A long integer.
+    pub fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_be_bytes)
+    }
+
+    /// A long long integer.
+    pub fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
+    /// What has its length in one byte before it.
+    pub fn short(&mut self) -> Option<&'a [u8]> {
+        let length = self.u8()?;
+        self.take(usize::from(length))
+    }
+
+    /// What has its length in four bytes before it.
+    pub fn long(&mut self) -> Option<&'a [u8]> {
+        let length = self.u32()?;
+        self.take(usize::try_from(length).ok()?)
+    }
+
+    /// A name.
+    pub fn name(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.short()?).ok()
+    }
+}
+
+/// A frame that came, without what is around its payload.
+#[derive(Debug, Clone, Copy)]
+pub struct Frame<'a> {
+    /// The type.
+    pub kind: u8,
+    /// The channel.
+    pub channel: u16,
+    /// The payload.
+    pub payload: &'a [u8],
+}
+
+/// Takes the next frame, whose payload may be so long; `None` while it is not complete. The second is how long it was.
+///
+/// # Errors
+/// What RabbitMQ says to a frame that is too large or does not end as it must.
+pub fn next_frame(bytes: &[u8], limit: usize) -> Result<Option<(Frame<'_>, usize)>, Fault> {
+    let mut cursor = Cursor(bytes);
+    let (Some(kind), Some(channel), Some(size)) = (cursor.u8(), cursor.u16(), cursor.u32()) else { return Ok(None) };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    if size > limit {
+        return Err(frame_fault(kind, &[], &format!("{{frame_too_large,{size},{limit}}}")));
+    }
+    let Some(payload) = cursor.take(size) else { return Ok(None) };
+    match cursor.u8() {
+        None => Ok(None),
+        Some(FRAME_END) => Ok(Some((Frame { kind, channel, payload }, size + AROUND))),
+        Some(end) => Err(frame_fault(kind, payload, &format!("{{invalid_frame_end_marker,{end}}}"))),
+    }
+}
+
+fn frame_fault(kind: u8, payload: &[u8], what: &str) -> Fault {
+    Fault::of_frame(Code::FrameError, format!("{}: {what}", snippet(kind, payload)))
+}
+
+/// How RabbitMQ shows the beginning of a frame.
+pub fn snippet(kind: u8, payload: &[u8]) -> String {
+    let (words, shown) = match payload.get(..16) {
+        Some(first) if payload.len() > 16 => ("first 16", first),
+        _ => ("all", payload),
+    };
+    format!("type {kind}, {words} octets = {}", super::fault::erlang_binary(shown))
+}
+
+/// Writes a method's frame.
+pub fn method(out: &mut Vec<u8>, channel: u16, method: AMQPClass) {
+    let frame = AMQPFrame::Method(channel, method);
+    // Writing to a Vec cannot fail; names that are longer than a short string are cut before they come here.
+    if let Ok(written) = gen_frame(&frame)(WriteContext::from(Vec::new())) {
+        out.extend_from_slice(&written.write);
+    }
+}
+
+/// Writes what has its length in one byte before it.
+pub fn put_short(out: &mut Vec<u8>, text: &[u8]) {
+    let text = text.get(..usize::from(u8::MAX)).unwrap_or(text);
+    out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
+    out.extend_from_slice(text);
+}
+
+/// Writes what has its length in four bytes before it.
+pub fn put_long(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Writes a frame around a payload that `write` makes.
+pub fn put_frame(out: &mut Vec<u8>, kind: u8, channel: u16, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(kind);
+    out.extend_from_slice(&channel.to_be_bytes());
+    let at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    write(out);
+    let size = u32::try_from(out.len() - at - 4).unwrap_or(u32::MAX);
+    if let Some(place) = out.get_mut(at..at + 4) {
+        place.copy_from_slice(&size.to_be_bytes());
+    }
+    out.push(FRAME_END);
+}
+
+/// Writes a method that has content, and the content, in frames of at most `frame_max` bytes.
+pub fn put_content(
+    out: &mut Vec<u8>,
+    channel: u16,
+    frame_max: usize,
+    properties: &[u8],
+    body: &[u8],
+    method: impl FnOnce(&mut Vec<u8>),
+) {
+    put_frame(out, FRAME_METHOD, channel, method);
+    put_frame(out, FRAME_HEADER, channel, |out| {
+        out.extend_from_slice(&[0, 60, 0, 0]);
+        out.extend_from_slice(&(body.len() as u64).to_be_bytes());
+        out.extend_from_slice(properties);
+    });
+    for part in body.chunks(frame_max.saturating_sub(AROUND).max(1)) {
+        put_frame(out, FRAME_BODY, channel, |out| out.extend_from_slice(part));
+    }
+}

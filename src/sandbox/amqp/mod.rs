@@ -1,0 +1,143 @@
+//! AMQP 0-9-1 for trying and for hermetic tests: a broker in memory on 127.0.0.1, with RabbitMQ's semantics and words.
+//!
+//! It stores nothing, has neither TLS nor permissions, policies, transactions, streams or a management API, and is alone.
+//! Quorum queues are taken and count what comes back, but nothing is replicated. [`broker`] is the broker itself, without
+//! sockets; [`server`] is its thread.
+
+mod broker;
+mod server;
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::mpsc;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use self::broker::Limits;
+use self::server::Order;
+use crate::error::{Error, Result};
+use crate::shutdown;
+use crate::values;
+
+/// What the broker is started with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Most bytes of messages; above it publishers are blocked.
+    pub memory: usize,
+    /// Names and passwords of who may log in.
+    pub users: Vec<(String, String)>,
+    /// The virtual hosts.
+    pub vhosts: Vec<String>,
+}
+
+/// Flags of the broker.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "AMQP")]
+#[group(skip)]
+pub struct Args {
+    /// Most memory for messages; above it publishers are blocked until some are gone
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
+    amqp_memory: usize,
+    /// Another user who may log in beside guest, as NAME:PASSWORD
+    #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = user)]
+    amqp_users: Vec<(String, String)>,
+    /// Another virtual host beside /
+    #[arg(long = "amqp-vhost", value_name = "NAME")]
+    amqp_vhosts: Vec<String>,
+}
+
+fn user(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, password)) if !name.is_empty() => Ok((name.to_owned(), password.to_owned())),
+        _ => Err("a user is NAME:PASSWORD, as `app:secret`".to_owned()),
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            memory: 256 << 20,
+            users: vec![("guest".to_owned(), "guest".to_owned())],
+            vhosts: vec!["/".to_owned()],
+        }
+    }
+}
+
+impl Args {
+    /// The options that the flags say.
+    pub fn options(&self) -> Options {
+        let mut options = Options { memory: self.amqp_memory, ..Options::default() };
+        options.users.extend(self.amqp_users.iter().cloned());
+        options.vhosts.extend(self.amqp_vhosts.iter().cloned());
+        options
+    }
+}
+
+/// A running broker; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Broker {
+    address: SocketAddr,
+    orders: UnboundedSender<Order>,
+    /// Ends once the broker's thread has: its ports are closed then.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Broker {
+    /// Starts a broker on a free port.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn start(options: &Options) -> Result<Broker> {
+        let failed = |e| Error::io("cannot listen on 127.0.0.1", e);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        Broker::serve(listener, options)
+    }
+
+    /// Starts a broker on a listener that does not block.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn serve(listener: TcpListener, options: &Options) -> Result<Broker> {
+        let failed = |e| Error::io("cannot start the AMQP broker", e);
+        let address = listener.local_addr().map_err(failed)?;
+        let limits = Limits { users: options.users.clone(), vhosts: options.vhosts.clone(), memory: options.memory };
+        let (orders, taken) = tokio::sync::mpsc::unbounded_channel();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (alive, ended) = mpsc::channel();
+        shutdown::spawn("amqp-sandbox", move || {
+            runtime.block_on(tokio::task::LocalSet::new().run_until(server::serve(listener, limits, taken)));
+            drop(runtime);
+            drop(alive);
+        })?;
+        Ok(Broker { address, orders, ended })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What blocks its publishers.
+    pub fn blocker(&self) -> Blocker {
+        Blocker(self.orders.clone())
+    }
+}
+
+/// Blocks the publishers of a broker.
+#[derive(Debug, Clone)]
+pub struct Blocker(UnboundedSender<Order>);
+
+impl Blocker {
+    /// Blocks all publishers as a broker does that is low on memory, or lets them go on. False when the broker is gone.
+    pub fn block(&self, blocked: bool) -> bool {
+        self.0.send(Order::Block(blocked)).is_ok()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::End);
+        // Nothing is ever sent: it returns once the other end is dropped.
+        let _ = self.ended.recv();
+    }
+}

@@ -1,0 +1,288 @@
+//! The broker's thread: its listener, a task for each connection, and the clock. Everything shares one broker, which is
+//! only borrowed between two waits.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::ErrorKind;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_local;
+use tokio::time::{sleep_until, timeout};
+
+use super::broker::{Broker, ConnectionId, Limits, Status};
+
+/// How much is read at once.
+const CHUNK: usize = 64 << 10;
+
+/// How much may wait to be written before nothing more is read: a client that asks and does not listen.
+const BACKLOG: usize = 8 << 20;
+
+/// How often in a row the output of a connection is taken and written.
+const ROUNDS: usize = 4;
+
+/// How long a client may take to log in, or to answer when it is told to go (RabbitMQ's handshake timeout).
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a connection that is over waits for the client to close it, so that the last words are not lost.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the owner of the broker wants.
+#[derive(Debug, Clone, Copy)]
+pub enum Order {
+    /// Publishers are blocked, or not.
+    Block(bool),
+    /// It ends.
+    End,
+}
+
+/// What the tasks share.
+struct Shared {
+    broker: RefCell<Broker>,
+    /// Wakes the task of a connection to which something has happened.
+    tasks: RefCell<HashMap<ConnectionId, Rc<Notify>>>,
+    /// Something is due earlier than was known.
+    earlier: Notify,
+}
+
+impl Shared {
+    /// Does something with the broker, and wakes whom it concerned.
+    fn with<T>(&self, work: impl FnOnce(&mut Broker) -> T) -> T {
+        let mut broker = self.broker.borrow_mut();
+        let before = broker.next_wake();
+        let done = work(&mut broker);
+        let touched = broker.take_touched();
+        let after = broker.next_wake();
+        drop(broker);
+        if !touched.is_empty() {
+            let tasks = self.tasks.borrow();
+            touched.iter().filter_map(|id| tasks.get(id)).for_each(|task| task.notify_one());
+        }
+        if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
+            self.earlier.notify_one();
+        }
+        done
+    }
+}
+
+/// Serves until it is told to end, or nobody can tell it any more.
+pub async fn serve(listener: TcpListener, limits: Limits, mut orders: UnboundedReceiver<Order>) {
+    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+    let shared = Rc::new(Shared {
+        broker: RefCell::new(Broker::new(limits)),
+        tasks: RefCell::default(),
+        earlier: Notify::new(),
+    });
+    spawn_local(clock(shared.clone()));
+    loop {
+        tokio::select! {
+            biased;
+            order = orders.recv() => match order {
+                Some(Order::Block(blocked)) => shared.with(|broker| broker.set_blocked(blocked)),
+                Some(Order::End) | None => return,
+            },
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(spawn_local(connection(shared.clone(), stream))),
+                // Out of file descriptors, as a rule: others will be closed.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            },
+        }
+    }
+}
+
+/// Tells the broker the time when something is due.
+async fn clock(shared: Rc<Shared>) {
+    loop {
+        let next = shared.broker.borrow().next_wake();
+        let wait = async {
+            match next {
+                Some(at) => sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wait => shared.with(|broker| broker.tick(Instant::now())),
+            () = shared.earlier.notified() => {}
+        }
+    }
+}
+
+/// One client, from its connection to its end.
+async fn connection(shared: Rc<Shared>, stream: TcpStream) {
+    // Answers are small, and waited for.
+    let _ = stream.set_nodelay(true);
+    let id = shared.with(Broker::connect);
+    let notify = Rc::new(Notify::new());
+    shared.tasks.borrow_mut().insert(id, notify.clone());
+    let mut session = Session { shared: &shared, id, stream, out: Vec::new(), written: 0, held: Vec::new() };
+    let ended_well = session.run(&notify).await;
+    shared.tasks.borrow_mut().remove(&id);
+    shared.with(|broker| broker.disconnect(id, Instant::now()));
+    if ended_well {
+        linger(session.stream).await;
+    }
+}
+
+/// Closes so that what was written last arrives: a socket that is closed with something unread takes it back.
+async fn linger(mut stream: TcpStream) {
+    let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
+    let mut sink = tokio::io::sink();
+    let _ = timeout(LINGER, tokio::io::copy(&mut stream, &mut sink)).await;
+}
+
+struct Session<'a> {
+    shared: &'a Shared,
+    id: ConnectionId,
+    stream: TcpStream,
+    /// What is being written, and how much of it was.
+    out: Vec<u8>,
+    written: usize,
+    /// What came and is not used: an incomplete frame, or what a blocked publisher sent.
+    held: Vec<u8>,
+}
+
+impl Session<'_> {
+    /// Reads and writes. True when the broker ended it, false when the client went.
+    async fn run(&mut self, notify: &Notify) -> bool {
+        let mut chunk = vec![0; CHUNK];
+        let mut heard = Instant::now();
+        let mut said = heard;
+        let mut was_blocked = false;
+        loop {
+            match self.write() {
+                Ok(true) => said = Instant::now(),
+                Ok(false) => {}
+                Err(_) => return false,
+            }
+            let status = self.shared.broker.borrow().status(self.id);
+            let waits = self.written < self.out.len();
+            if status.ended && !waits {
+                return true;
+            }
+            if was_blocked && !status.blocked {
+                // What it had sent before goes on first, and it had no chance to be heard.
+                heard = Instant::now();
+                was_blocked = false;
+                self.use_held();
+                continue;
+            }
+            was_blocked = status.blocked;
+            let reads = !status.blocked && !status.ended && self.out.len() - self.written < BACKLOG;
+            let interest = match (reads, waits) {
+                (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+                (true, false) => Some(Interest::READABLE),
+                (false, true) => Some(Interest::WRITABLE),
+                (false, false) => None,
+            };
+            let due = due(status, heard, said, reads);
+            let ready = async {
+                match interest {
+                    Some(interest) => self.stream.ready(interest).await.map(Some),
+                    None => std::future::pending().await,
+                }
+            };
+            let ready = tokio::select! {
+                ready = ready => ready,
+                () = notify.notified() => Ok(None),
+                () = sleep_until(due.into()) => {
+                    if reads && Instant::now() >= silent_until(status, heard) {
+                        return false;
+                    }
+                    if status.open && status.heartbeat > 0 {
+                        self.shared.with(|broker| broker.heartbeat(self.id));
+                        said = Instant::now();
+                    }
+                    continue;
+                }
+            };
+            match ready {
+                Ok(Some(ready)) if ready.is_readable() && reads => match self.stream.try_read(&mut chunk) {
+                    Ok(0) => return false,
+                    Ok(n) => {
+                        heard = Instant::now();
+                        self.take(chunk.get(..n).unwrap_or_default());
+                    }
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                    Err(_) => return false,
+                },
+                Ok(_) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Writes what it can. True when something was written.
+    fn write(&mut self) -> std::io::Result<bool> {
+        let mut any = false;
+        // What is left after that is written when the others have had their turn.
+        for _ in 0..ROUNDS {
+            if self.written == self.out.len() {
+                self.written = 0;
+                self.shared.broker.borrow_mut().take_output(self.id, &mut self.out);
+                if self.out.is_empty() {
+                    return Ok(any);
+                }
+            }
+            match self.stream.try_write(self.out.get(self.written..).unwrap_or_default()) {
+                Ok(n) => {
+                    any = true;
+                    self.written += n;
+                    if self.written == self.out.len() {
+                        self.shared.with(|broker| broker.drained(self.id, Instant::now()));
+                    }
+                }
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(any),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(any)
+    }
+
+    /// Gives the broker what has come.
+    fn take(&mut self, bytes: &[u8]) {
+        if self.held.is_empty() {
+            let used = self.shared.with(|broker| broker.receive(self.id, bytes, Instant::now()));
+            self.held.extend_from_slice(bytes.get(used..).unwrap_or_default());
+            return;
+        }
+        self.held.extend_from_slice(bytes);
+        self.use_held();
+    }
+
+    fn use_held(&mut self) {
+        let used = self.shared.with(|broker| broker.receive(self.id, &self.held, Instant::now()));
+        self.held.drain(..used);
+        if self.held.is_empty() && self.held.capacity() > 4 * CHUNK {
+            self.held = Vec::new();
+        }
+    }
+}
+
+/// When a client is given up that says nothing: after two heartbeats, or when it takes too long to log in or to leave.
+fn silent_until(status: Status, heard: Instant) -> Instant {
+    let patience = match status {
+        Status { open: false, .. } => PATIENCE,
+        Status { heartbeat: 0, .. } => FOREVER,
+        Status { heartbeat, .. } => 2 * Duration::from_secs(heartbeat.into()),
+    };
+    heard + patience
+}
+
+/// As good as never.
+const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// When a task has something to do although nothing has happened.
+fn due(status: Status, heard: Instant, said: Instant, reads: bool) -> Instant {
+    let silent = if reads { silent_until(status, heard) } else { heard + FOREVER };
+    match status {
+        Status { open: true, heartbeat: 1.., .. } => {
+            silent.min(said + Duration::from_secs(status.heartbeat.into()) / 2)
+        }
+        _ => silent,
+    }
+}

@@ -1,0 +1,93 @@
+//! The command that runs in a sandbox, by way of a [`super::runner`]: signals go on to it, its exit code comes back.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGTERM};
+use tokio::process::Child;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::servers::Servers;
+use super::signals::{self, Came};
+use crate::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Reason;
+
+/// Runs a command in a sandbox.
+///
+/// # Errors
+/// `Kind::Io` when it cannot be started, `Kind::Child` with its own exit code.
+pub async fn run(
+    servers: &Servers,
+    line: &[OsString],
+    mut signals: UnboundedReceiver<Came>,
+    cx: &Context,
+) -> Result<()> {
+    let failed = |e| Error::io("cannot run the command", e);
+    let mut runner = servers.command(super::runner::program()?.as_os_str());
+    runner.args([super::runner::NAME, "--parent", &std::process::id().to_string(), "--"]).args(line);
+    let mut child = runner.spawn().map_err(failed)?;
+    let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let tell = |signal| pid.iter().for_each(|pid| signals::send(*pid, signal));
+    let reason = loop {
+        tokio::select! {
+            status = child.wait() => return passed_on(status.map_err(failed)?),
+            Some(came) = signals.recv() => {
+                // The terminal has told the whole foreground group; a second Ctrl-C would be another matter.
+                if came.sender.is_some() || came.signal == SIGHUP {
+                    tell(came.signal);
+                }
+            }
+            reason = cx.shutdown.stopped() => break reason,
+        }
+    };
+    // --timeout: the command may tidy up for a moment, and is killed then.
+    tell(SIGTERM);
+    if tokio::time::timeout(cx.shutdown.drain_left(), child.wait()).await.is_err() {
+        tell(SIGTERM);
+        let _ = child.wait().await;
+    }
+    Err(reason.error())
+}
+
+/// Waits for a command; a signal to this process goes on to it.
+pub async fn wait(mut child: Child, cx: &Context) -> Result<ExitStatus> {
+    let failed = |e| Error::io("cannot wait for the command", e);
+    let reason = tokio::select! {
+        status = child.wait() => return status.map_err(failed),
+        reason = cx.shutdown.stopped() => reason,
+    };
+    let signal = match reason {
+        Reason::Interrupt => Signal::INT,
+        Reason::Terminate | Reason::Timeout => Signal::TERM,
+    };
+    // Ctrl-C on a terminal reaches the whole foreground group; a second one would tell the command to leave at once.
+    let told_by_terminal = reason == Reason::Interrupt
+        && rustix::termios::tcgetpgrp(std::io::stderr()).is_ok_and(|group| group == rustix::process::getpgrp());
+    if !told_by_terminal && let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        // It may have ended in between, and then there is nobody to tell.
+        let _ = rustix::process::kill_process(pid, signal);
+    }
+    match tokio::time::timeout(cx.shutdown.drain_left(), child.wait()).await {
+        Ok(status) => match reason {
+            Reason::Timeout => Err(reason.error()),
+            Reason::Interrupt | Reason::Terminate => status.map_err(failed),
+        },
+        Err(_) => {
+            let _ = child.kill().await;
+            Err(reason.error())
+        }
+    }
+}
+
+/// A command's exit code as this process's; a death by signal is 128 and its number, as in a shell.
+pub fn passed_on(status: ExitStatus) -> Result<()> {
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    match u8::try_from(code) {
+        Ok(0) => Ok(()),
+        Ok(code) => Err(Error::new(Kind::Child(code), "the command failed")),
+        Err(_) => Err(Error::new(Kind::Child(u8::MAX), "the command failed")),
+    }
+}

@@ -1,0 +1,196 @@
+//! The servers of a sandbox: which, on what ports, and that they answer.
+
+use std::ffi::OsStr;
+use std::net::TcpListener;
+
+use signal_hook::consts::{SIGUSR1, SIGUSR2};
+use tokio::process::Command;
+
+use super::environment::Environment;
+use super::{Args, amqp, grpc, kafka, probe, signals};
+use crate::error::{Error, Result};
+
+/// What a sandbox can serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Service {
+    /// gRPC
+    Grpc,
+    /// RabbitMQ's protocol, AMQP 0-9-1
+    Amqp,
+    /// Kafka
+    Kafka,
+}
+
+impl Service {
+    /// All of them, in the order in which they are always named.
+    pub const ALL: [Service; 3] = [Service::Grpc, Service::Amqp, Service::Kafka];
+
+    /// As the command line and the configuration name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Grpc => "grpc",
+            Service::Amqp => "amqp",
+            Service::Kafka => "kafka",
+        }
+    }
+
+    /// The variable in which other clients look for the server.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Service::Grpc => "GRPC_SERVER",
+            Service::Amqp => "AMQP_URL",
+            Service::Kafka => "KAFKA_BROKERS",
+        }
+    }
+}
+
+/// What is to be started. The fixed ports are taken already.
+pub struct Plan {
+    grpc: Option<TcpListener>,
+    amqp: Option<(TcpListener, amqp::Options)>,
+    kafka: Option<kafka::Options>,
+}
+
+impl Args {
+    /// Which servers to start, and their ports.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for flags that do not go together, `Kind::Io` for a port that cannot be had.
+    pub(super) fn plan(&self) -> Result<Plan> {
+        let served = |service: Service| self.only.is_empty() || self.only.contains(&service);
+        let ports =
+            [(Service::Grpc, self.grpc_port), (Service::Amqp, self.amqp_port), (Service::Kafka, self.kafka.kafka_port)];
+        for (i, (service, port)) in ports.iter().enumerate().filter(|(_, (_, port))| *port != 0) {
+            let name = service.name();
+            if !served(*service) {
+                return Err(Error::usage(format!("--{name}-port goes with {name}, which --only leaves out")));
+            }
+            if let Some((other, _)) = ports.iter().take(i).find(|(_, other)| other == port) {
+                return Err(Error::usage(format!("--{}-port and --{name}-port are both {port}", other.name()))
+                    .hint("0 takes a free port"));
+            }
+        }
+        let kafka = self.kafka.options()?;
+        if !served(Service::Kafka) && !self.kafka.topics.is_empty() {
+            return Err(Error::usage("--topic goes with kafka, which --only leaves out"));
+        }
+        Ok(Plan {
+            grpc: served(Service::Grpc).then(|| listener(Service::Grpc, self.grpc_port)).transpose()?,
+            amqp: served(Service::Amqp)
+                .then(|| listener(Service::Amqp, self.amqp_port).map(|l| (l, self.amqp.options())))
+                .transpose()?,
+            kafka: served(Service::Kafka).then_some(kafka),
+        })
+    }
+}
+
+/// Takes a port, or a free one.
+///
+/// # Errors
+/// `Kind::Io`.
+pub fn listener(service: Service, port: u16) -> Result<TcpListener> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).and_then(|l| l.set_nonblocking(true).map(|()| l));
+    listener.map_err(|e| {
+        let error = Error::io(format!("cannot listen on 127.0.0.1:{port} for {}", service.name()), e);
+        if port == 0 { error } else { error.hint(format!("take another --{}-port; 0 is a free one", service.name())) }
+    })
+}
+
+/// A server that runs until this is dropped.
+pub struct Server {
+    /// What it serves.
+    pub service: Service,
+    /// What `--server` would take.
+    pub address: String,
+    /// Ends it when it is dropped.
+    stop: Stop,
+}
+
+/// What ends a server when it is dropped.
+enum Stop {
+    Grpc(#[expect(dead_code, reason = "held for its drop")] tokio::sync::oneshot::Sender<()>),
+    Amqp(amqp::Broker),
+    Kafka(#[expect(dead_code, reason = "held for its drop")] kafka::Mock),
+}
+
+/// The servers that run.
+pub struct Servers(Vec<Server>);
+
+impl Servers {
+    /// Starts them side by side, and returns when all of them answer.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub async fn start(plan: Plan) -> Result<Servers> {
+        let (grpc, amqp, kafka) = tokio::try_join!(
+            optional(plan.grpc.map(start_grpc)),
+            optional(plan.amqp.map(start_amqp)),
+            optional(plan.kafka.map(start_kafka)),
+        )?;
+        Ok(Servers(grpc.into_iter().chain(amqp).chain(kafka).collect()))
+    }
+
+    /// The servers, always in the same order.
+    pub fn running(&self) -> &[Server] {
+        &self.0
+    }
+
+    /// From now on SIGUSR1 blocks the publishers of the AMQP broker, and SIGUSR2 lets them go on.
+    ///
+    /// # Errors
+    /// `Kind::Io`.
+    pub fn block_on_demand(&self) -> Result<()> {
+        let broker = self.0.iter().find_map(|server| match &server.stop {
+            Stop::Amqp(broker) => Some(broker.blocker()),
+            _ => None,
+        });
+        match broker {
+            Some(blocker) => signals::listen(&[SIGUSR1, SIGUSR2], move |came| blocker.block(came.signal == SIGUSR1)),
+            None => Ok(()),
+        }
+    }
+
+    /// A command whose profile is this sandbox, whatever the surroundings say.
+    pub fn command(&self, program: &OsStr) -> Command {
+        let mut command = Command::new(program);
+        Environment::of(self).apply(&mut command);
+        command.kill_on_drop(true);
+        command
+    }
+}
+
+async fn optional(start: Option<impl Future<Output = Result<Server>>>) -> Result<Option<Server>> {
+    match start {
+        Some(start) => {
+            let server = start.await?;
+            for address in server.address.split(',') {
+                probe::probe(server.service, address).await?;
+            }
+            Ok(Some(server))
+        }
+        None => Ok(None),
+    }
+}
+
+async fn start_grpc(listener: TcpListener) -> Result<Server> {
+    let failed = |e| Error::io("cannot listen on the loopback address", e);
+    let address = listener.local_addr().map_err(failed)?.to_string();
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    // To compile the services takes a while, which the others need not wait for.
+    let server = tokio::task::spawn_blocking(|| grpc::serve(listener, async { drop(stopped.await) }));
+    tokio::spawn(server.await.map_err(|e| failed(e.into()))??);
+    Ok(Server { service: Service::Grpc, address, stop: Stop::Grpc(stop) })
+}
+
+async fn start_amqp((listener, options): (TcpListener, amqp::Options)) -> Result<Server> {
+    let broker = amqp::Broker::serve(listener, &options)?;
+    // Without a slash at the end, which means the virtual host `/` to some clients and one without a name to others.
+    let address = format!("amqp://guest:guest@{}", broker.address());
+    Ok(Server { service: Service::Amqp, address, stop: Stop::Amqp(broker) })
+}
+
+async fn start_kafka(options: kafka::Options) -> Result<Server> {
+    let mock = kafka::Mock::start(options).await?;
+    Ok(Server { service: Service::Kafka, address: mock.bootstrap().to_owned(), stop: Stop::Kafka(mock) })
+}
