@@ -3,6 +3,7 @@
 mod across;
 mod allocations;
 mod amqp;
+mod broker;
 mod config;
 mod grpc;
 mod kafka;

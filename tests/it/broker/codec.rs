@@ -69,11 +69,7 @@ pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
 pub fn encode(channel: u16, message: &Message, frame_max: usize) -> Vec<u8> {
     let mut out = frame(1, channel, &method_payload(message));
     if let Some(content) = &message.content {
-        out.extend(frame(
-            2,
-            channel,
-            &header_payload(60, content.body.len() as u64, &content.properties),
-        ));
+        out.extend(frame(2, channel, &header_payload(60, content.body.len() as u64, &content.properties)));
         for chunk in content.body.chunks(frame_max - 8) {
             out.extend(frame(3, channel, chunk));
         }
@@ -191,11 +187,7 @@ impl Reader<'_> {
     }
 
     fn uint(&mut self, size: usize) -> Option<u64> {
-        Some(
-            self.bytes(size)?
-                .iter()
-                .fold(0, |n, byte| n << 8 | u64::from(*byte)),
-        )
+        Some(self.bytes(size)?.iter().fold(0, |n, byte| n << 8 | u64::from(*byte)))
     }
 
     fn int(&mut self, size: usize) -> Option<i128> {
@@ -285,11 +277,7 @@ pub fn decode_method(payload: &[u8]) -> Option<Message> {
         values.push(Value::Int((octet >> shift & 1).into()));
         bits = Some((octet, shift + 1));
     }
-    reader.0.is_empty().then_some(Message {
-        method,
-        values,
-        content: None,
-    })
+    reader.0.is_empty().then_some(Message { method, values, content: None })
 }
 
 /// The body's size and the properties, from what a header frame holds.
@@ -300,9 +288,7 @@ pub fn decode_header(payload: &[u8]) -> Option<(u64, Content)> {
     let mut content = Content::default();
     for (n, property) in PROPERTIES.iter().enumerate() {
         if flags >> (15 - n) & 1 == 1 {
-            content
-                .properties
-                .push((*property, reader.value(property.kind)?));
+            content.properties.push((*property, reader.value(property.kind)?));
         }
     }
     reader.0.is_empty().then_some((size, content))
@@ -322,18 +308,8 @@ pub fn render(message: &Message) -> String {
         }
     }
     if let Some(content) = &message.content {
-        let properties: Vec<_> = content
-            .properties
-            .iter()
-            .map(|(f, v)| format!("{}={}", f.name, text(v)))
-            .collect();
-        write!(
-            out,
-            " | {} | {}",
-            properties.join(" "),
-            body_text(&content.body)
-        )
-        .expect("writes");
+        let properties: Vec<_> = content.properties.iter().map(|(f, v)| format!("{}={}", f.name, text(v))).collect();
+        write!(out, " | {} | {}", properties.join(" "), body_text(&content.body)).expect("writes");
     }
     out
 }
@@ -343,9 +319,7 @@ fn body_text(body: &[u8]) -> String {
     if body.len() <= 300 {
         return escaped(body);
     }
-    let sum = body.iter().fold(0u64, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u64::from(*byte))
-    });
+    let sum = body.iter().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
     format!("<{} bytes, sum {sum:x}>", body.len())
 }
 
@@ -368,31 +342,20 @@ fn text(value: &Value) -> String {
         Value::Float(n) => format!("{n:?}"),
         Value::Bytes(bytes) => {
             let bare = |b: &u8| b.is_ascii_graphic() && !br#""\{}[]"#.contains(b);
-            if !bytes.is_empty() && bytes.iter().all(bare) {
-                escaped(bytes)
-            } else {
-                format!("\"{}\"", escaped(bytes))
-            }
+            if !bytes.is_empty() && bytes.iter().all(bare) { escaped(bytes) } else { format!("\"{}\"", escaped(bytes)) }
         }
         Value::Table(entries) => {
             let entry = |(key, value): &(Vec<u8>, Tagged)| {
                 // When a message died is the one thing in an x-death that differs.
-                let value = if key == b"time" && value.0 == b'T' {
-                    "T:*".to_owned()
-                } else {
-                    tagged_text(value)
-                };
+                let value = if key == b"time" && value.0 == b'T' { "T:*".to_owned() } else { tagged_text(value) };
                 format!("{}={value}", escaped(key))
             };
-            format!(
-                "{{{}}}",
-                entries.iter().map(entry).collect::<Vec<_>>().join(" ")
-            )
+            // The order of a table means nothing; that of two entries of one name might.
+            let mut entries: Vec<_> = entries.iter().collect();
+            entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+            format!("{{{}}}", entries.into_iter().map(entry).collect::<Vec<_>>().join(" "))
         }
-        Value::Array(values) => format!(
-            "[{}]",
-            values.iter().map(tagged_text).collect::<Vec<_>>().join(" ")
-        ),
+        Value::Array(values) => format!("[{}]", values.iter().map(tagged_text).collect::<Vec<_>>().join(" ")),
         Value::Decimal(scale, n) => format!("{scale}/{n}"),
         Value::Void => String::new(),
     }
@@ -407,10 +370,7 @@ fn tagged_text((letter, value): &Tagged) -> String {
 /// A message from its line; panics with the line where it is wrong, for only tests write such lines.
 pub fn parse(line: &str) -> Message {
     let mut parts = line.splitn(3, '|');
-    let mut cursor = Cursor {
-        rest: parts.next().unwrap_or_default().trim(),
-        line,
-    };
+    let mut cursor = Cursor { rest: parts.next().unwrap_or_default().trim(), line };
     let name = cursor.word(" ");
     let method = spec::by_name(&name).unwrap_or_else(|| panic!("no method {name:?} in: {line}"));
     let given = cursor.fields(&method.fields);
@@ -419,37 +379,19 @@ pub fn parse(line: &str) -> Message {
         b't' => Value::Table(Vec::new()),
         _ => Value::Int(0),
     };
-    let value = |f: &Field| {
-        given
-            .iter()
-            .find(|(g, _)| g == f)
-            .map_or_else(|| default(f), |(_, v)| v.clone())
-    };
+    let value = |f: &Field| given.iter().find(|(g, _)| g == f).map_or_else(|| default(f), |(_, v)| v.clone());
     let values = method.fields.iter().map(value).collect();
     let content = method.has_content().then(|| {
-        let mut cursor = Cursor {
-            rest: parts.next().unwrap_or_default().trim(),
-            line,
-        };
+        let mut cursor = Cursor { rest: parts.next().unwrap_or_default().trim(), line };
         let properties = cursor.fields(&PROPERTIES);
-        Content {
-            properties,
-            body: body(parts.next().unwrap_or_default().trim(), line),
-        }
+        Content { properties, body: body(parts.next().unwrap_or_default().trim(), line) }
     });
-    Message {
-        method,
-        values,
-        content,
-    }
+    Message { method, values, content }
 }
 
 /// A body is written out, or is `<1000>`, which is so many bytes that are not all the same.
 fn body(rest: &str, line: &str) -> Vec<u8> {
-    let length = rest
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-        .and_then(|n| n.parse().ok());
+    let length = rest.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).and_then(|n| n.parse().ok());
     match length {
         Some(length) => (0..length).map(|n: usize| b'a' + (n % 23) as u8).collect(),
         None => Cursor { rest, line }.bytes(""),
@@ -534,18 +476,12 @@ impl Cursor<'_> {
     }
 
     fn expect(&mut self, wanted: char) {
-        assert!(
-            self.take(wanted),
-            "no {wanted:?} before {:?} in: {}",
-            self.rest,
-            self.line
-        );
+        assert!(self.take(wanted), "no {wanted:?} before {:?} in: {}", self.rest, self.line);
     }
 
     fn number(&mut self, until: &str) -> i128 {
         let word = self.word(until);
-        word.parse()
-            .unwrap_or_else(|_| panic!("no number: {word:?} in: {}", self.line))
+        word.parse().unwrap_or_else(|_| panic!("no number: {word:?} in: {}", self.line))
     }
 
     fn word(&mut self, until: &str) -> String {
@@ -561,10 +497,7 @@ impl Cursor<'_> {
         while at < all.len() {
             match all[at] {
                 b'\\' if all.get(at + 1) == Some(&b'x') => {
-                    out.push(
-                        u8::from_str_radix(&self.rest[at + 2..at + 4], 16)
-                            .expect("two hexadecimal digits"),
-                    );
+                    out.push(u8::from_str_radix(&self.rest[at + 2..at + 4], 16).expect("two hexadecimal digits"));
                     at += 3;
                 }
                 b'\\' => {

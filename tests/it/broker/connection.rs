@@ -4,9 +4,7 @@ use super::script::same;
 
 /// A handshake up to the login, and then a login.
 fn login(start_ok: &str) -> String {
-    format!(
-        "dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n 0 connection.start-ok {start_ok}\n 0 next\n"
-    )
+    format!("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n 0 connection.start-ok {start_ok}\n 0 next\n")
 }
 
 const GUEST: &str = r#"mechanism=PLAIN response="\x00guest\x00guest" locale=en_US"#;
@@ -76,10 +74,7 @@ fn a_wrong_password_with_the_capability() {
 
 #[test]
 fn a_wrong_password_without_the_capability() {
-    same(&format!(
-        "{} 0 end",
-        login(r#"mechanism=PLAIN response="\x00guest\x00wrong" locale=en_US"#)
-    ));
+    same(&format!("{} 0 end", login(r#"mechanism=PLAIN response="\x00guest\x00wrong" locale=en_US"#)));
 }
 
 #[test]
@@ -94,28 +89,18 @@ fn an_unknown_user() {
 
 #[test]
 fn an_unknown_mechanism() {
-    same(&format!(
-        "{} 0 end",
-        login("mechanism=CRAM response=x locale=en_US")
-    ));
-    same(&format!(
-        "{} 0 end",
-        login("mechanism=EXTERNAL response=x locale=en_US")
-    ));
+    same(&format!("{} 0 end", login("mechanism=CRAM response=x locale=en_US")));
+    same(&format!("{} 0 end", login("mechanism=EXTERNAL response=x locale=en_US")));
 }
 
 #[test]
 fn an_authorisation_identity_is_no_matter() {
-    same(&login(
-        r#"mechanism=PLAIN response="guest\x00guest\x00guest" locale=en_US"#,
-    ));
+    same(&login(r#"mechanism=PLAIN response="guest\x00guest\x00guest" locale=en_US"#));
 }
 
 #[test]
 fn another_locale() {
-    same(&login(
-        r#"mechanism=PLAIN response="\x00guest\x00guest" locale=fr_FR"#,
-    ));
+    same(&login(r#"mechanism=PLAIN response="\x00guest\x00guest" locale=fr_FR"#));
 }
 
 #[test]
@@ -141,14 +126,8 @@ fn the_old_headers_that_rabbitmq_takes() {
 
 #[test]
 fn a_missing_vhost() {
-    same(&format!(
-        "{} 0 connection.open vhost=$none",
-        tuned("channel_max=2047 frame_max=131072")
-    ));
-    same(&format!(
-        "{} 0 connection.open vhost=\"\"",
-        tuned("channel_max=2047 frame_max=131072")
-    ));
+    same(&format!("{} 0 connection.open vhost=$none", tuned("channel_max=2047 frame_max=131072")));
+    same(&format!("{} 0 connection.open vhost=\"\"", tuned("channel_max=2047 frame_max=131072")));
 }
 
 #[test]
@@ -158,10 +137,7 @@ fn limits_that_are_agreed_on() {
         "channel_max=1 frame_max=131072",
         "channel_max=2047 frame_max=131072 heartbeat=600",
     ] {
-        same(&format!(
-            "{} 0 connection.open vhost=/\n 1 channel.open\n",
-            tuned(tune)
-        ));
+        same(&format!("{} 0 connection.open vhost=/\n 1 channel.open\n", tuned(tune)));
     }
 }
 
@@ -175,10 +151,7 @@ fn limits_that_are_refused() {
         "channel_max=2047 frame_max=131073",
         "channel_max=2048 frame_max=131072",
     ] {
-        same(&format!(
-            "{} send 0 connection.open vhost=/\n 0 end\n",
-            tuned(tune)
-        ));
+        same(&format!("{} send 0 connection.open vhost=/\n 0 end\n", tuned(tune)));
     }
 }
 
@@ -241,10 +214,7 @@ fn heartbeats_are_sent() {
 
 #[test]
 fn a_client_without_heartbeats_is_given_up() {
-    same(&format!(
-        "{} 0 connection.open vhost=/\n 0 end",
-        tuned("channel_max=2047 frame_max=131072 heartbeat=1")
-    ));
+    same(&format!("{} 0 connection.open vhost=/\n 0 end", tuned("channel_max=2047 frame_max=131072 heartbeat=1")));
 }
 
 #[test]
@@ -252,14 +222,8 @@ fn steps_of_the_handshake_out_of_turn() {
     same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 0 connection.open vhost=/\n 0 end");
     same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 0 connection.tune-ok\n 0 end");
     same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 1 channel.open\n 0 end");
-    same(&format!(
-        "{} send 0 connection.open vhost=/\n 0 end",
-        login(GUEST)
-    ));
-    same(&format!(
-        "{} send 1 channel.open\n 0 end",
-        tuned("channel_max=2047 frame_max=131072")
-    ));
+    same(&format!("{} send 0 connection.open vhost=/\n 0 end", login(GUEST)));
+    same(&format!("{} send 1 channel.open\n 0 end", tuned("channel_max=2047 frame_max=131072")));
     same("send 0 connection.open vhost=/\n 0 end");
     same("send 0 connection.tune-ok\n 0 end");
     same("send 0 connection.start-ok\n 0 end");
@@ -372,9 +336,7 @@ fn flow() {
 
 #[test]
 fn access() {
-    same(
-        "1 access.request realm=/data active read write\n 1 access.request realm=/data exclusive passive",
-    );
+    same("1 access.request realm=/data active read write\n 1 access.request realm=/data exclusive passive");
 }
 
 #[test]
@@ -441,11 +403,7 @@ fn an_unknown_type_of_frame() {
 #[test]
 fn a_frame_that_is_too_large() {
     // RabbitMQ looks at the length before the payload has come, and bears 8 octets too many.
-    for size in [
-        r"\x00\x02\x00\x01",
-        r"\xff\xff\xff\xff",
-        r"\x7f\xff\xff\xff",
-    ] {
+    for size in [r"\x00\x02\x00\x01", r"\xff\xff\xff\xff", r"\x7f\xff\xff\xff"] {
         same(&format!("1 sync\n raw \\x01\\x00\\x01{size}\n 0 end"));
         same(&format!("1 sync\n raw \\x03\\x00\\x00{size}\n 0 end"));
     }
@@ -520,11 +478,8 @@ fn a_publish_without_its_header_or_body() {
 
 #[test]
 fn empty_body_frames_are_nothing() {
-    let header =
-        r"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\xce";
+    let header = r"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\xce";
     let empty = r"\x03\x00\x01\x00\x00\x00\x00\xce";
     let one = r"\x03\x00\x01\x00\x00\x00\x01x\xce";
-    same(&format!(
-        "1 confirm.select\n raw {PUBLISH}{header}{empty}{one}{empty}{one}\n 1 confirms 1\n 1 sync"
-    ));
+    same(&format!("1 confirm.select\n raw {PUBLISH}{header}{empty}{one}{empty}{one}\n 1 confirms 1\n 1 sync"));
 }

@@ -357,9 +357,7 @@ fn both_prefetches() {
 #[test]
 fn a_prefetch_of_octets() {
     same("1 basic.qos prefetch_size=100\n 0 end");
-    same(
-        "1 basic.qos prefetch_count=65535\n 1 basic.qos prefetch_count=65535 global\n 1 basic.qos",
-    );
+    same("1 basic.qos prefetch_count=65535\n 1 basic.qos prefetch_count=65535 global\n 1 basic.qos");
 }
 
 #[test]

@@ -14,11 +14,13 @@
 //! - `1 gone $q` waits until a queue is not there any more.
 //! - `send …` writes a line and waits for nothing; `raw …` writes bytes; `drop` ends the connection without a word.
 
+mod clients;
 mod codec;
 mod connection;
 mod consumers;
 mod deadletter;
 mod exchanges;
+mod hostile;
 mod publishing;
 mod queues;
 mod script;

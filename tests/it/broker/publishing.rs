@@ -30,9 +30,7 @@ fn a_missing_exchange_after_confirms() {
 
 #[test]
 fn immediate() {
-    same(
-        "1 queue.declare queue=$q exclusive\n send 1 basic.publish routing_key=$q immediate | | x\n 0 end",
-    );
+    same("1 queue.declare queue=$q exclusive\n send 1 basic.publish routing_key=$q immediate | | x\n 0 end");
     same("send 1 basic.publish exchange=$none immediate mandatory | | x\n 0 end");
 }
 
@@ -72,9 +70,7 @@ fn many_confirms() {
     same_steps(|session| {
         session.script("1 queue.declare queue=$q exclusive\n 1 confirm.select\n 1 confirm.select");
         for n in 0..500 {
-            session
-                .wire("a")
-                .send(&format!("1 basic.publish routing_key=$q | | {n}"));
+            session.wire("a").send(&format!("1 basic.publish routing_key=$q | | {n}"));
         }
         session.script("1 confirms 500\n 1 queue $q 500 0\n 1 basic.publish routing_key=$q | | last\n 1 confirms 1");
     });
@@ -219,22 +215,12 @@ fn a_queue_that_is_full_by_bytes() {
 fn expirations() {
     same_steps(|session| {
         session.script("1 queue.declare queue=$q exclusive");
-        for text in [
-            "-1",
-            "abc",
-            "1.5",
-            "\"\"",
-            "1000x",
-            "315360000001",
-            "0x10",
-            "\" 5\"",
-            "+5",
-        ] {
-            session.script(&format!(
-                "1 basic.publish routing_key=$q | expiration={text} | x\n 1 sync"
-            ));
+        for text in ["-1", "abc", "1.5", "\"\"", "1000x", "315360000001", "0x10", "\" 5\"", "+5"] {
+            session.script(&format!("1 basic.publish routing_key=$q | expiration={text} | x\n 1 sync"));
         }
-        session.script("1 basic.publish routing_key=$q | expiration=60000 | kept\n 1 queue $q 1 0\n 1 basic.get queue=$q no_ack");
+        session.script(
+            "1 basic.publish routing_key=$q | expiration=60000 | kept\n 1 queue $q 1 0\n 1 basic.get queue=$q no_ack",
+        );
     });
 }
 
@@ -364,16 +350,9 @@ fn copies() {
 
 #[test]
 fn copies_that_are_no_arrays() {
-    for headers in [
-        "CC=S:$r",
-        "BCC=S:$r",
-        "CC=I:1",
-        "CC=A:[I:1]",
-        "CC=A:[S:$r I:1]",
-        "BCC=A:[I:1]",
-        "CC=V:",
-        "cc=A:[S:$r]",
-    ] {
+    for headers in
+        ["CC=S:$r", "BCC=S:$r", "CC=I:1", "CC=A:[I:1]", "CC=A:[S:$r I:1]", "BCC=A:[I:1]", "CC=V:", "cc=A:[S:$r]"]
+    {
         same(&format!(
             "1 queue.declare queue=$q exclusive
             1 queue.declare queue=$r exclusive

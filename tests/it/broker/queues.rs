@@ -39,17 +39,11 @@ fn arguments_are_compared() {
         ("x-max-priority=I:5", "x-max-priority=I:6"),
         ("x-overflow=S:drop-head", "x-overflow=S:reject-publish"),
         ("x-dead-letter-exchange=S:a", "x-dead-letter-exchange=S:b"),
-        (
-            "x-single-active-consumer=t:1",
-            "x-single-active-consumer=t:0",
-        ),
+        ("x-single-active-consumer=t:1", "x-single-active-consumer=t:0"),
         ("x-queue-mode=S:lazy", "x-queue-mode=S:default"),
         ("x-queue-type=S:classic", "x-queue-type=S:quorum"),
         ("x-queue-version=I:1", "x-queue-version=I:2"),
-        (
-            "x-queue-master-locator=S:client-local",
-            "x-queue-master-locator=S:min-masters",
-        ),
+        ("x-queue-master-locator=S:client-local", "x-queue-master-locator=S:min-masters"),
         ("x-mine=S:a", "x-mine=S:b"),
     ] {
         same(&format!(
@@ -148,8 +142,7 @@ fn arguments_that_are_refused() {
         "x-none=f:1.5",
         "x-none=V:",
     ];
-    let line =
-        |(n, argument)| format!("1 queue.declare queue=$q{n} exclusive arguments={{{argument}}}\n");
+    let line = |(n, argument)| format!("1 queue.declare queue=$q{n} exclusive arguments={{{argument}}}\n");
     same(&arguments.iter().enumerate().map(line).collect::<String>());
 }
 
@@ -499,14 +492,5 @@ fn quorum_queues() {
         1 queue.declare queue=$q durable arguments={x-queue-type=S:quorum x-delivery-limit=I:1}
         1 queue.declare queue=$q durable arguments={x-queue-type=S:quorum}
         1 queue.delete queue=$q",
-    );
-}
-
-#[test]
-fn streams_and_transactions_stay_with_rabbitmq() {
-    super::script::alone(
-        "1 tx.select
-        1 queue.declare queue=$q durable arguments={x-queue-type=S:stream}",
-        "",
     );
 }

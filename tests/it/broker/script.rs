@@ -28,30 +28,14 @@ pub fn same_steps(steps: impl Fn(&mut Session)) {
     servers::compare(&traces);
 }
 
-/// Runs a script on the sandbox alone; its whole trace must be this.
-#[track_caller]
-pub fn alone(script: &str, wanted: &str) {
-    let Some(server) = servers::sandbox() else {
-        return;
-    };
-    let trace = run(server, &|session: &mut Session| session.script(script));
-    let plain = |text: &str| {
-        text.lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .collect::<Vec<_>>()
-            .join("\n")
-    };
-    assert_eq!(plain(&trace), plain(wanted));
+/// Runs steps on the sandbox alone, for their trace.
+pub fn on_sandbox(steps: impl Fn(&mut Session)) -> String {
+    run(servers::sandbox(), &steps)
 }
 
 fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
     let trace = Trace::new(format!("{}-", unique("s")));
-    let mut session = Session {
-        server,
-        trace: trace.clone(),
-        wires: HashMap::new(),
-    };
+    let mut session = Session { server, trace: trace.clone(), wires: HashMap::new() };
     steps(&mut session);
     trace.text()
 }
@@ -59,11 +43,7 @@ fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
 impl Session {
     /// Runs a script.
     pub fn script(&mut self, text: &str) {
-        for line in text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             self.step(line);
         }
     }
@@ -72,14 +52,8 @@ impl Session {
     pub fn step(&mut self, line: &str) {
         self.trace.record(&format!("> {line}"));
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
-        let (name, rest) = if first.parse::<u16>().is_ok() || is_word(first) {
-            ("a", line)
-        } else {
-            (first, rest)
-        };
-        let (sends, rest) = rest
-            .strip_prefix("send ")
-            .map_or((false, rest), |rest| (true, rest));
+        let (name, rest) = if first.parse::<u16>().is_ok() || is_word(first) { ("a", line) } else { (first, rest) };
+        let (sends, rest) = rest.strip_prefix("send ").map_or((false, rest), |rest| (true, rest));
         match rest.split_once(' ').unwrap_or((rest, "")) {
             ("drop", _) => return drop(self.wires.remove(name)),
             ("dial", _) => return self.dial(name),
@@ -88,17 +62,9 @@ impl Session {
             _ => {}
         }
         let mut words = rest.split(' ');
-        let channel: u16 = words
-            .next()
-            .and_then(|w| w.parse().ok())
-            .unwrap_or_else(|| panic!("no channel in: {line}"));
+        let channel: u16 = words.next().and_then(|w| w.parse().ok()).unwrap_or_else(|| panic!("no channel in: {line}"));
         let words: Vec<&str> = words.collect();
-        let number = |n: usize| {
-            words
-                .get(n)
-                .and_then(|w| w.parse::<u64>().ok())
-                .unwrap_or(1)
-        };
+        let number = |n: usize| words.get(n).and_then(|w| w.parse::<u64>().ok()).unwrap_or(1);
         let is_method = words[0].contains('.');
         if !sends && (is_method || words[0] == "queue" || words[0] == "gone") {
             self.make_ready(name, channel);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use mscomm::sandbox::amqp::{Broker, Options};
 
@@ -18,8 +18,9 @@ pub fn both() -> [(&'static str, SocketAddr); 2] {
 
 /// The sandbox, one for all tests of this process.
 pub fn sandbox() -> SocketAddr {
-    static BROKER: OnceLock<Broker> = OnceLock::new();
-    BROKER.get_or_init(|| Broker::start(&Options::default()).expect("the broker starts")).address()
+    static BROKER: OnceLock<Mutex<Broker>> = OnceLock::new();
+    let broker = BROKER.get_or_init(|| Mutex::new(Broker::start(&Options::default()).expect("the broker starts")));
+    broker.lock().expect("not poisoned").address()
 }
 
 fn rabbitmq() -> SocketAddr {
@@ -37,13 +38,16 @@ pub fn compare(traces: &[(&str, String); 2]) {
     }
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
     let equal = left.iter().zip(&right).take_while(|(l, r)| l == r).count();
+    // What is equal again at the end is not shown either.
+    let (rest, other) = (left[equal..].iter().rev(), right[equal..].iter().rev());
+    let tail = rest.zip(other).take_while(|(l, r)| l == r).count();
     let mut text = String::new();
     for line in &left[equal.saturating_sub(CONTEXT)..equal] {
         writeln!(text, "    {line}").expect("writes");
     }
     for (name, lines) in [(first, &left), (second, &right)] {
         writeln!(text, "{name}:").expect("writes");
-        for line in lines[equal..].iter().take(CONTEXT) {
+        for line in lines[equal..lines.len() - tail].iter().take(CONTEXT) {
             writeln!(text, "    {line}").expect("writes");
         }
     }

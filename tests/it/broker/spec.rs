@@ -1,7 +1,7 @@
 //! The methods of AMQP 0-9-1 with RabbitMQ's extensions, as a table: what the test client knows of the protocol.
 //!
 //! The client has a codec of its own, because the broker under test uses a library for its frames: a fault of that library
-//! must not be on both ends. It also keeps what the library drops: the order of a table, type letters, bytes that are no text.
+//! must not be on both ends. It also keeps what the library drops: type letters, two entries of one name, bytes that are no text.
 
 use std::sync::LazyLock;
 
@@ -27,18 +27,12 @@ pub struct Method {
 impl Method {
     /// Whether a header and a body follow.
     pub fn has_content(&self) -> bool {
-        matches!(
-            self.name,
-            "basic.publish" | "basic.return" | "basic.deliver" | "basic.get-ok"
-        )
+        matches!(self.name, "basic.publish" | "basic.return" | "basic.deliver" | "basic.get-ok")
     }
 
     /// Whether the server answers it, unless it has the bit `nowait`.
     pub fn is_answered(&self) -> bool {
-        self.name == "basic.get"
-            || METHODS
-                .iter()
-                .any(|m| m.name.strip_suffix("-ok") == Some(self.name))
+        self.name == "basic.get" || METHODS.iter().any(|m| m.name.strip_suffix("-ok") == Some(self.name))
     }
 }
 
@@ -61,11 +55,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
             let mut number = || words.next().and_then(|w| w.parse().ok()).expect("a number");
             let id = (number(), number());
             let name = words.next().expect("a name");
-            Method {
-                id,
-                name,
-                fields: words.map(field).collect(),
-            }
+            Method { id, name, fields: words.map(field).collect() }
         })
         .collect()
 });
@@ -81,10 +71,7 @@ pub static PROPERTIES: LazyLock<Vec<Field>> = LazyLock::new(|| {
 
 fn field(word: &'static str) -> Field {
     let (name, kind) = word.split_once(':').expect("name:kind");
-    Field {
-        name,
-        kind: kind.as_bytes()[0],
-    }
+    Field { name, kind: kind.as_bytes()[0] }
 }
 
 const TABLE: &str = "\

@@ -16,28 +16,16 @@ struct Inner {
 }
 
 /// How names begin that a server makes, and the word for them.
-const MADE: [(&str, &str); 3] = [
-    ("amq.gen-", "queue"),
-    ("amq.ctag-", "tag"),
-    ("amq.rabbitmq.reply-to.", "reply"),
-];
+const MADE: [(&str, &str); 3] = [("amq.gen-", "queue"), ("amq.ctag-", "tag"), ("amq.rabbitmq.reply-to.", "reply")];
 
 impl Trace {
     /// An empty one.
     pub fn new(prefix: String) -> Trace {
-        Trace(Arc::new(Mutex::new(Inner {
-            lines: Vec::new(),
-            paused: 0,
-            prefix,
-            made: Vec::new(),
-        })))
+        Trace(Arc::new(Mutex::new(Inner { lines: Vec::new(), paused: 0, prefix, made: Vec::new() })))
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
-        act(&mut self
-            .0
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()))
+        act(&mut self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
     /// A line of a script with the real names.
@@ -84,9 +72,8 @@ impl Inner {
             let mut from = 0;
             while let Some(at) = line[from..].find(start).map(|at| at + from) {
                 let rest = &line[at + start.len()..];
-                let length = rest
-                    .find(|c: char| !(c.is_ascii_alphanumeric() || "+/=._-".contains(c)))
-                    .unwrap_or(rest.len());
+                let length =
+                    rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+/=._-".contains(c))).unwrap_or(rest.len());
                 // Shorter ones were made by a script.
                 if length < 16 {
                     from = at + start.len();
@@ -104,11 +91,7 @@ impl Inner {
         if let Some((_, alias)) = self.made.iter().find(|(known, _)| known == name) {
             return alias.clone();
         }
-        let count = self
-            .made
-            .iter()
-            .filter(|(_, alias)| alias.starts_with(&format!("<{word} ")))
-            .count();
+        let count = self.made.iter().filter(|(_, alias)| alias.starts_with(&format!("<{word} "))).count();
         let alias = format!("<{word} {}>", count + 1);
         self.made.push((name.to_owned(), alias.clone()));
         alias

@@ -30,6 +30,8 @@ pub struct Wire {
     pub shows_frames: bool,
     /// Whether heartbeats are taken down.
     pub shows_heartbeats: bool,
+    /// Whether every octet is written by itself.
+    pub trickles: bool,
 }
 
 /// The confirms of one channel: which tags came is the same on every broker, how they are batched is not.
@@ -69,6 +71,7 @@ impl Wire {
             polite: true,
             shows_frames: false,
             shows_heartbeats: false,
+            trickles: false,
         }
     }
 
@@ -91,10 +94,7 @@ impl Wire {
     pub fn send(&mut self, line: &str) {
         let (channel, message) = self.outgoing(line);
         if message.method.name == "connection.tune-ok" {
-            self.frame_max = message
-                .number("frame_max")
-                .filter(|n| *n > 8)
-                .unwrap_or(131_072) as usize;
+            self.frame_max = message.number("frame_max").filter(|n| *n > 8).unwrap_or(131_072) as usize;
         }
         let bytes = codec::encode(channel, &message, self.frame_max);
         self.write(&bytes);
@@ -134,15 +134,29 @@ impl Wire {
 
     /// A broker that has closed the connection need not read on.
     fn write(&mut self, bytes: &[u8]) {
-        if let Err(error) = self.stream.write_all(bytes) {
-            assert!(
-                matches!(
-                    error.kind(),
-                    ErrorKind::BrokenPipe | ErrorKind::ConnectionReset
-                ),
-                "writes: {error}"
-            );
+        let size = if self.trickles { 1 } else { bytes.len().max(1) };
+        for piece in bytes.chunks(size) {
+            if let Err(error) = self.stream.write_all(piece) {
+                assert!(matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "writes: {error}");
+                return;
+            }
         }
+    }
+
+    /// Writes the same bytes many times and reads nothing, until the broker takes no more.
+    pub fn flood(&mut self, bytes: &[u8], times: usize) {
+        self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("sets an option");
+        for _ in 0..times {
+            if self.stream.write_all(bytes).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Reads to the end of the connection, whatever comes.
+    pub fn drain(&mut self) {
+        while self.fill(self.buffer.len() + 1).is_some() {}
+        self.ended = true;
     }
 
     /// Ends its direction of the stream.
@@ -180,10 +194,7 @@ impl Wire {
         }
         let confirms = self.confirms.entry(channel).or_default();
         confirms.shown = wanted;
-        let (acks, nacks) = (
-            std::mem::take(&mut confirms.acks),
-            std::mem::take(&mut confirms.nacks),
-        );
+        let (acks, nacks) = (std::mem::take(&mut confirms.acks), std::mem::take(&mut confirms.nacks));
         for (what, tags) in [("acks", acks), ("nacks", nacks)] {
             if !tags.is_empty() {
                 self.record(&format!("{channel} {what} {}", ranges(&tags)));
@@ -213,10 +224,7 @@ impl Wire {
                 return;
             };
             if counts == wanted || started.elapsed() > PATIENCE {
-                return self.record(&format!(
-                    "{channel} queue {queue} messages={} consumers={}",
-                    counts.0, counts.1
-                ));
+                return self.record(&format!("{channel} queue {queue} messages={} consumers={}", counts.0, counts.1));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -229,9 +237,7 @@ impl Wire {
         let mut returned = false;
         while !returned && started.elapsed() < PATIENCE {
             std::thread::sleep(Duration::from_millis(20));
-            self.send(&format!(
-                "{channel} basic.publish routing_key={queue} mandatory"
-            ));
+            self.send(&format!("{channel} basic.publish routing_key={queue} mandatory"));
             self.send(&format!("{channel} channel.flow active"));
             while let Item::Method(_, message) = self.next_item() {
                 match message.method.name {
@@ -242,10 +248,7 @@ impl Wire {
             }
         }
         self.trace.resume();
-        self.record(&format!(
-            "{channel} queue {queue} {}",
-            if returned { "is gone" } else { "stays" }
-        ));
+        self.record(&format!("{channel} queue {queue} {}", if returned { "is gone" } else { "stays" }));
     }
 
     /// The answer of a probe, which is itself not taken down; `None` when the channel or the connection ended.
@@ -255,9 +258,7 @@ impl Wire {
                 Item::Method(on, message) if on == channel && message.method.name == name => {
                     return Some(message);
                 }
-                Item::Method(on, message)
-                    if on == channel && message.method.name == "channel.close" =>
-                {
+                Item::Method(on, message) if on == channel && message.method.name == "channel.close" => {
                     return None;
                 }
                 _ => {}
@@ -286,12 +287,8 @@ impl Wire {
             }
             1 => self.method(channel, &payload, hidden),
             2 => {
-                let (message, size) = self
-                    .partial
-                    .get_mut(&channel)
-                    .expect("a header after its method");
-                let (body, content) =
-                    codec::decode_header(&payload).expect("a header that can be read");
+                let (message, size) = self.partial.get_mut(&channel).expect("a header after its method");
+                let (body, content) = codec::decode_header(&payload).expect("a header that can be read");
                 *size = body;
                 message.content = Some(content);
                 self.finish(channel)
@@ -300,16 +297,8 @@ impl Wire {
                 if self.shows_frames {
                     self.record(&format!("{channel} body frame of {}", payload.len()));
                 }
-                let (message, _) = self
-                    .partial
-                    .get_mut(&channel)
-                    .expect("a body after its method");
-                message
-                    .content
-                    .as_mut()
-                    .expect("a body after its header")
-                    .body
-                    .extend(payload);
+                let (message, _) = self.partial.get_mut(&channel).expect("a body after its method");
+                message.content.as_mut().expect("a body after its header").body.extend(payload);
                 self.finish(channel)
             }
             8 if self.shows_heartbeats => {
@@ -324,14 +313,8 @@ impl Wire {
         })
     }
 
-    fn method(
-        &mut self,
-        channel: u16,
-        payload: &[u8],
-        hidden: Option<(u16, &'static str)>,
-    ) -> Item {
-        let message =
-            codec::decode_method(payload).unwrap_or_else(|| panic!("cannot be read: {payload:?}"));
+    fn method(&mut self, channel: u16, payload: &[u8], hidden: Option<(u16, &'static str)>) -> Item {
+        let message = codec::decode_method(payload).unwrap_or_else(|| panic!("cannot be read: {payload:?}"));
         if message.method.has_content() {
             self.partial.insert(channel, (message, 0));
             return Item::Nothing;
@@ -372,10 +355,7 @@ impl Wire {
 
     fn finish(&mut self, channel: u16) -> Item {
         let whole = self.partial.get(&channel).is_some_and(|(message, size)| {
-            message
-                .content
-                .as_ref()
-                .is_some_and(|content| content.body.len() as u64 >= *size)
+            message.content.as_ref().is_some_and(|content| content.body.len() as u64 >= *size)
         });
         if !whole {
             return Item::Nothing;
@@ -388,11 +368,7 @@ impl Wire {
     fn confirmed(&mut self, channel: u16, message: &Message) {
         let tag = message.number("delivery_tag").unwrap_or_default();
         let confirms = self.confirms.entry(channel).or_default();
-        let all = if message.method.name == "basic.ack" {
-            &mut confirms.acks
-        } else {
-            &mut confirms.nacks
-        };
+        let all = if message.method.name == "basic.ack" { &mut confirms.acks } else { &mut confirms.nacks };
         let before = all.len();
         if message.has_bit("multiple") {
             // Those below that were settled before are in the other set, or were shown.
@@ -414,11 +390,7 @@ impl Wire {
         self.fill(length + 8)?;
         let frame: Vec<u8> = self.buffer.drain(..length + 8).collect();
         assert_eq!(frame[length + 7], 0xce, "the end of a frame");
-        Some((
-            frame[0],
-            u16::from_be_bytes([frame[1], frame[2]]),
-            frame[7..length + 7].to_vec(),
-        ))
+        Some((frame[0], u16::from_be_bytes([frame[1], frame[2]]), frame[7..length + 7].to_vec()))
     }
 
     /// Reads until there are so many bytes; `None` at the end of the stream.
@@ -426,12 +398,8 @@ impl Wire {
         let deadline = Instant::now() + PATIENCE;
         let mut chunk = vec![0; 64 * 1024];
         while self.buffer.len() < count {
-            let left = deadline
-                .saturating_duration_since(Instant::now())
-                .max(Duration::from_millis(1));
-            self.stream
-                .set_read_timeout(Some(left))
-                .expect("sets an option");
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).expect("sets an option");
             match self.stream.read(&mut chunk) {
                 Ok(0) => return None,
                 Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
@@ -471,15 +439,10 @@ fn shown(message: &Message) -> String {
     if message.method.name != "connection.start" {
         return text;
     }
-    let capabilities = text
-        .split_once("capabilities=F:{")
-        .and_then(|(_, rest)| rest.split_once('}'))
-        .unwrap_or_default();
+    let capabilities =
+        text.split_once("capabilities=F:{").and_then(|(_, rest)| rest.split_once('}')).unwrap_or_default();
     let (_, rest) = text.rsplit_once(" mechanisms=").unwrap_or_default();
-    format!(
-        "{} capabilities={{{}}} mechanisms={rest}",
-        message.method.name, capabilities.0
-    )
+    format!("{} capabilities={{{}}} mechanisms={rest}", message.method.name, capabilities.0)
 }
 
 /// `1..3,5`
@@ -492,11 +455,7 @@ fn ranges(tags: &BTreeSet<u64>) -> String {
         }
     }
     let one = |(first, last): &(u64, u64)| {
-        if first == last {
-            first.to_string()
-        } else {
-            format!("{first}..{last}")
-        }
+        if first == last { first.to_string() } else { format!("{first}..{last}") }
     };
     all.iter().map(one).collect::<Vec<_>>().join(",")
 }
