@@ -554,8 +554,7 @@ fn a_single_active_consumer() {
         1 basic.consume queue=$q consumer_tag=first
         2 channel.open
         2 basic.consume queue=$q consumer_tag=second
-        3 channel.open
-        3 basic.consume queue=$q consumer_tag=third
+        b 1 basic.consume queue=$q consumer_tag=third
         1 basic.publish routing_key=$q | | one
         1 next
         1 basic.publish routing_key=$q | | two
@@ -571,7 +570,7 @@ fn a_single_active_consumer() {
         2 basic.ack delivery_tag=1
         1 queue $q 0 2
         2 channel.close code=200
-        1 next
+        b 1 next
         1 queue $q 0 1
         1 queue.delete queue=$q",
     );

@@ -1,6 +1,6 @@
 //! Publishing: errors, returns, confirms, properties, copies, and queues that are full.
 
-use super::script::{same, same_steps};
+use super::script::{TOCK, same, same_steps};
 
 #[test]
 fn a_missing_exchange() {
@@ -254,17 +254,17 @@ fn a_message_expires() {
 
 #[test]
 fn a_message_that_expires_behind_another() {
-    same(
+    same(&format!(
         "1 queue.declare queue=$q exclusive
         1 basic.publish routing_key=$q | | first
         1 basic.publish routing_key=$q | expiration=20 | behind
-        1 queue.declare queue=$clock exclusive
+        {TOCK}
         1 basic.publish routing_key=$clock | expiration=100 | tick
-        1 queue $clock 0 0
+        1 next
         1 queue $q 2 0
         1 basic.get queue=$q no_ack
         1 basic.get queue=$q no_ack",
-    );
+    ));
 }
 
 #[test]
@@ -285,16 +285,16 @@ fn a_queue_lets_its_messages_expire() {
 
 #[test]
 fn what_is_unacknowledged_does_not_expire() {
-    same(
-        "1 queue.declare queue=$q exclusive arguments={x-message-ttl=I:60}
+    same(&format!(
+        "1 queue.declare queue=$q exclusive arguments={{x-message-ttl=I:60}}
         1 basic.publish routing_key=$q | | held
         1 basic.get queue=$q
-        1 queue.declare queue=$clock exclusive
+        {TOCK}
         1 basic.publish routing_key=$clock | expiration=200 | tick
-        1 queue $clock 0 0
+        1 next
         1 basic.nack delivery_tag=1 requeue
         1 basic.get queue=$q",
-    );
+    ));
 }
 
 #[test]

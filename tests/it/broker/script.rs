@@ -8,6 +8,11 @@ use super::trace::Trace;
 use super::wire::Wire;
 use crate::support::unique;
 
+/// A clock: a message that expires in the queue `$clock` is then delivered to the consumer `tock`.
+pub const TOCK: &str = "1 queue.declare queue=$tock exclusive
+    1 basic.consume queue=$tock consumer_tag=tock no_ack
+    1 queue.declare queue=$clock exclusive arguments={x-dead-letter-exchange=S:\"\" x-dead-letter-routing-key=S:$tock}";
+
 /// One run of a scenario on one server.
 pub struct Session {
     server: SocketAddr,

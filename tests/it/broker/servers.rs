@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock};
 
 use mscomm::sandbox::amqp::{Broker, Options};
 
+use super::wire::NO_ANSWER;
 use crate::support::test_env;
 
 /// How many equal lines are shown before the first difference, and how many lines after it.
@@ -34,6 +35,7 @@ fn rabbitmq() -> SocketAddr {
 pub fn compare(traces: &[(&str, String); 2]) {
     let [(first, left), (second, right)] = traces;
     if left == right {
+        assert!(!left.contains(NO_ANSWER), "neither answers:\n{left}");
         return;
     }
     let (left, right): (Vec<&str>, Vec<&str>) = (left.lines().collect(), right.lines().collect());
