@@ -351,16 +351,25 @@ fn a_handshake_that_takes_too_long_holds_nobody_up() {
 }
 
 #[test]
-fn text_that_is_no_utf_8() {
+fn names_that_are_no_utf_8() {
+    for line in [
+        r#"queue.declare queue="\xff\xfe" exclusive"#,
+        r#"queue.bind queue=q exchange=amq.topic routing_key="\xff.*""#,
+        r#"basic.consume queue="\xff" consumer_tag=c"#,
+        r#"exchange.declare exchange="\xff" type=direct"#,
+        r#"basic.publish routing_key="\xff" mandatory | | x"#,
+    ] {
+        same(&format!("1 sync\n send 1 {line}\n 0 end"));
+    }
+}
+
+#[test]
+fn properties_that_are_no_utf_8() {
     same(
-        r#"1 queue.declare queue="$\xff\xfe" exclusive
-        1 queue.bind queue="$\xff\xfe" exchange=amq.topic routing_key="$\xff.*"
-        1 basic.publish exchange=amq.topic routing_key="$\xff.\x80" | type="\xff" message_id="\xfe" headers={"\xff"=S:"\xfe" a=S:x} | "\xff"
-        1 basic.consume queue="$\xff\xfe" consumer_tag="\xff"
-        1 next
-        1 queue.declare queue="$\xff" passive
-        1 exchange.declare exchange="$\xff" type=direct
-        1 exchange.delete exchange="$\xff""#,
+        r#"1 queue.declare queue=$q exclusive
+        1 basic.publish routing_key=$q | type="\xff" message_id="\xfe" headers={"\xff"=S:"\xfe" a=S:x} | "\xff"
+        1 basic.consume queue=$q consumer_tag=c
+        1 next"#,
     );
 }
 
