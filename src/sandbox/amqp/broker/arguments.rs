@@ -72,8 +72,8 @@ impl Settings {
     }
 }
 
-/// Longest time of an expiry: what RabbitMQ's timers take.
-const LONGEST: i128 = u32::MAX as i128;
+/// Longest time of an expiry in milliseconds: ten years.
+pub const LONGEST: i128 = 10 * 365 * 86_400_000;
 
 /// Checks what a queue is declared with. `shown` is how errors name it.
 ///
@@ -90,10 +90,12 @@ pub fn check(shown: &str, flags: QueueFlags, arguments: &Table) -> Result<(), Fa
     match arguments.get("x-queue-type").and_then(Value::as_text) {
         Some(b"stream") => Err(Fault::new(Code::NotImplemented, "the sandbox has no streams")),
         Some(b"quorum") => {
-            let unfit =
-                [(!flags.durable, "durable"), (flags.auto_delete, "auto-delete"), (flags.exclusive, "exclusive")];
+            let unfit = [
+                (flags.exclusive, "exclusive-owner"),
+                (!flags.durable, "non-durable"),
+                (flags.auto_delete, "auto-delete"),
+            ];
             match unfit.into_iter().find(|(unfit, _)| *unfit) {
-                Some((_, "durable")) => refused(format!("invalid property 'non-durable' for {shown}")),
                 Some((_, what)) => refused(format!("invalid property '{what}' for {shown}")),
                 None => match NOT_QUORUM.iter().find(|name| arguments.get(name).is_some()) {
                     Some(name) => {
@@ -116,21 +118,40 @@ const NOT_QUORUM: &[&str] = &["x-max-priority", "x-queue-mode"];
 /// Arguments that a classic queue refuses.
 const ONLY_QUORUM: &[&str] = &["x-delivery-limit", "x-quorum-initial-group-size"];
 
+/// Checks what a consumer is asked for with.
+///
+/// # Errors
+/// RabbitMQ's refusals.
+pub fn check_consumer(shown: &str, arguments: &Table) -> Result<(), Fault> {
+    let refused = |name: &str, why: String| {
+        Err(Fault::new(Code::PreconditionFailed, format!("invalid arg '{name}' for {shown}: {why}")))
+    };
+    match (arguments.get("x-priority"), arguments.get("x-cancel-on-ha-failover")) {
+        (Some(value), _) if value.as_int().is_none() => {
+            refused("x-priority", format!("\"expected integer, got {}\"", value.type_name()))
+        }
+        (_, Some(value)) if value.as_bool().is_none() => {
+            refused("x-cancel-on-ha-failover", format!("{{unacceptable_type,{}}}", value.type_name()))
+        }
+        _ => Ok(()),
+    }
+}
+
 type Rule = fn(&Value, &Table) -> Result<(), String>;
 
 const RULES: &[(&str, Rule)] = &[
     ("x-expires", |value, _| match non_negative(value)? {
         0 => Err("{value_zero,0}".to_owned()),
-        n if n > LONGEST => Err(format!("{{value_too_big,{n}}}")),
+        n if n > LONGEST => Err(format!("{{value_too_large,{n}}}")),
         _ => Ok(()),
     }),
     ("x-message-ttl", |value, _| match non_negative(value)? {
-        n if n > LONGEST => Err(format!("{{value_too_big,{n}}}")),
+        n if n > LONGEST => Err(format!("{{value_too_large,{n}}}")),
         _ => Ok(()),
     }),
-    ("x-dead-letter-exchange", |value, _| text(value, "expected a string (valid exchange name)").map(drop)),
+    ("x-dead-letter-exchange", |value, _| text(value).map(drop)),
     ("x-dead-letter-routing-key", |value, arguments| {
-        text(value, "expected a string")?;
+        text(value)?;
         match arguments.get("x-dead-letter-exchange") {
             Some(_) => Ok(()),
             None => Err("routing_key_but_no_dlx_defined".to_owned()),
@@ -142,13 +163,14 @@ const RULES: &[(&str, Rule)] = &[
         n if n > i128::from(u8::MAX) => Err(format!("{{max_value_exceeded,{n}}}")),
         _ => Ok(()),
     }),
-    ("x-overflow", |value, _| {
-        one_of(value, &["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow")
+    ("x-overflow", |value, _| match value.as_text() {
+        None => Err(format!("{{unacceptable_type,{}}}", value.type_name())),
+        Some(_) => one_of(value, &["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow"),
     }),
     ("x-queue-mode", |value, _| one_of(value, &["default", "lazy"], "invalid_queue_mode")),
     ("x-single-active-consumer", |value, _| match value.as_bool() {
         Some(_) => Ok(()),
-        None => Err("{unacceptable_type,\"expected boolean\"}".to_owned()),
+        None => Err(unacceptable(value)),
     }),
     ("x-queue-type", |value, _| one_of(value, &["classic", "quorum", "stream"], "invalid_queue_type")),
     ("x-delivery-limit", |value, _| non_negative(value).map(drop)),
@@ -162,12 +184,16 @@ fn non_negative(value: &Value) -> Result<i128, String> {
     }
 }
 
-fn text<'a>(value: &'a Value, otherwise: &str) -> Result<&'a [u8], String> {
-    value.as_text().ok_or_else(|| format!("{{unacceptable_type,\"{otherwise}\"}}"))
+fn text(value: &Value) -> Result<&[u8], String> {
+    value.as_text().ok_or_else(|| unacceptable(value))
+}
+
+fn unacceptable(value: &Value) -> String {
+    format!("{{unacceptable_type,{}}}", value.type_name())
 }
 
 fn one_of(value: &Value, allowed: &[&str], otherwise: &str) -> Result<(), String> {
-    let found = text(value, "expected a string")?;
+    let found = text(value)?;
     match allowed.iter().any(|a| a.as_bytes() == found) {
         true => Ok(()),
         false => Err(otherwise.to_owned()),
@@ -186,6 +212,8 @@ const EQUAL: &[&str] = &[
     "x-max-priority",
     "x-overflow",
     "x-queue-mode",
+    "x-queue-version",
+    "x-queue-master-locator",
     "x-single-active-consumer",
     "x-queue-type",
     "x-delivery-limit",
@@ -197,8 +225,11 @@ const EQUAL: &[&str] = &[
 /// # Errors
 /// RabbitMQ's refusal, which names the first that differs.
 pub fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(), Fault> {
+    let classic = Value::text("classic");
     for name in EQUAL {
-        check_argument(shown, name, current.get(name), received.get(name))?;
+        // A queue is a classic one where nobody says otherwise.
+        let default = (*name == "x-queue-type").then_some(&classic);
+        check_argument(shown, name, current.get(name).or(default), received.get(name).or(default))?;
     }
     Ok(())
 }
@@ -210,14 +241,19 @@ pub fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(),
 pub fn check_argument(shown: &str, name: &str, current: Option<&Value>, received: Option<&Value>) -> Result<(), Fault> {
     let same = match (current, received) {
         (None, None) => true,
-        (Some(a), Some(b)) => a.matches(b),
+        (Some(a), Some(b)) => a.equals(b),
         _ => false,
     };
-    let words = |value: Option<&Value>| match value {
-        None => "none".to_owned(),
-        Some(value) => format!("the value '{}' of type '{}'", value.shown(), value.type_name()),
+    let whole = |value: &Value| format!("the value '{}' of type '{}'", value.shown(), value.type_name());
+    let (received, current) = match (received, current) {
+        _ if same => return Ok(()),
+        (Some(received), Some(current)) => (format!("'{}'", received.shown()), format!("'{}'", current.shown())),
+        (received, current) => {
+            let words = |value: Option<&Value>| value.map_or_else(|| "none".to_owned(), whole);
+            (words(received), words(current))
+        }
     };
-    if same { Ok(()) } else { Err(inequivalent(shown, name, &words(received), &words(current))) }
+    Err(inequivalent(shown, name, &received, &current))
 }
 
 /// Fails where a flag or a type of a second declaration differs.

@@ -142,7 +142,8 @@ impl Broker {
         let handled = match connection.channels.get(&frame.channel) {
             Some(channel) if channel.closing => return self.closing_frame(id, frame.channel, at),
             None if at == (20, 10) => self.open(id, frame),
-            None => Err(Fault::new(Code::ChannelError, "expected 'channel.open'")),
+            None if frame.kind == FRAME_METHOD => Err(Fault::new(Code::ChannelError, "expected 'channel.open'")),
+            None => Err(Fault::of_frame(Code::UnexpectedFrame, "expected method frame, got non method frame instead")),
             Some(_) => self.channel_content(id, frame),
         };
         if let Err(fault) = handled {
@@ -166,7 +167,7 @@ impl Broker {
     }
 
     fn open(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
-        method::parse(frame.payload)?;
+        method::parse(frame)?;
         self.open_channel(id, frame.channel)?;
         let ok = wire_channel::AMQPMethod::OpenOk(wire_channel::OpenOk {});
         self.say(id, frame.channel, AMQPClass::Channel(ok));
@@ -243,7 +244,7 @@ impl Broker {
     fn channel_method(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
         let number = frame.channel;
         let not_implemented = |text: String| Err(Fault::new(Code::NotImplemented, text));
-        match method::parse(frame.payload)? {
+        match method::parse(frame)? {
             Method::Publish { exchange, key, mandatory, immediate } => {
                 self.begin_publish(id, number, exchange, key, mandatory, immediate)
             }
@@ -282,7 +283,6 @@ impl Broker {
                 Ok(())
             }
             Method::Flow { active: false } => not_implemented("active=false".to_owned()),
-            Method::FlowOk | Method::ChannelCloseOk => Ok(()),
             Method::AccessRequest => {
                 let ok = access::AMQPMethod::RequestOk(access::RequestOk {});
                 self.say(id, number, AMQPClass::Access(ok));

@@ -5,17 +5,19 @@ use std::rc::Rc;
 
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD};
 use amq_protocol::protocol::{AMQPClass, connection as wire_connection};
-use amq_protocol::types::{AMQPValue, FieldTable};
 
 use super::channel::Channel;
 use super::fault::{Code, Fault, MethodId};
 use super::method::{self, Method};
 use super::table::{Table, Value};
-use super::wire::{self, AROUND, Cursor, Frame, next_frame};
+use super::wire::{self, AROUND, Frame, next_frame};
 use super::{Broker, ConnectionId, QueueId, Status};
 
 /// What a client begins with: AMQP 0-9-1.
 const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
+
+/// What RabbitMQ takes for the same.
+const OTHER_GREETINGS: [&[u8; 8]; 2] = [b"AMQP\x01\x01\x00\x09", b"AMQP\x01\x01\x09\x01"];
 
 /// A heartbeat's frame.
 pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
@@ -149,34 +151,33 @@ impl Connection {
     }
 
     fn start(&mut self) {
-        let text = |text: &str| AMQPValue::LongString(text.into());
-        let mut capabilities = FieldTable::default();
+        let mut capabilities = Table::default();
         for name in [
-            "authentication_failure_close",
-            "basic.nack",
-            "connection.blocked",
-            "consumer_cancel_notify",
-            "consumer_priorities",
-            "direct_reply_to",
-            "exchange_exchange_bindings",
-            "per_consumer_qos",
             "publisher_confirms",
+            "exchange_exchange_bindings",
+            "basic.nack",
+            "consumer_cancel_notify",
+            "connection.blocked",
+            "consumer_priorities",
+            "authentication_failure_close",
+            "per_consumer_qos",
+            "direct_reply_to",
         ] {
-            capabilities.insert(name.into(), AMQPValue::Boolean(true));
+            capabilities.push(name, Value::bool(true));
         }
-        let mut properties = FieldTable::default();
-        properties.insert("capabilities".into(), AMQPValue::FieldTable(capabilities));
-        properties.insert("product".into(), text("mscomm sandbox"));
-        properties.insert("version".into(), text(env!("CARGO_PKG_VERSION")));
-        properties.insert("platform".into(), text("Rust"));
-        properties.insert("information".into(), text("for trying and for tests: nothing is stored"));
-        self.method(wire_connection::AMQPMethod::Start(wire_connection::Start {
-            version_major: 0,
-            version_minor: 9,
-            server_properties: properties,
-            mechanisms: "PLAIN AMQPLAIN".into(),
-            locales: "en_US".into(),
-        }));
+        let mut properties = Table::default();
+        properties.push("capabilities", Value::table(&capabilities));
+        properties.push("information", Value::text("for trying and for tests: nothing is stored"));
+        properties.push("platform", Value::text("Rust"));
+        properties.push("product", Value::text("mscomm sandbox"));
+        properties.push("version", Value::text(env!("CARGO_PKG_VERSION")));
+        // By hand: amq-protocol sorts tables, and some clients show this one.
+        wire::put_frame(&mut self.out, FRAME_METHOD, 0, |out| {
+            out.extend_from_slice(&[0, 10, 0, 10, 0, 9]);
+            wire::put_long(out, &properties.bytes());
+            wire::put_long(out, b"PLAIN AMQPLAIN");
+            wire::put_long(out, b"en_US");
+        });
     }
 }
 
@@ -228,17 +229,21 @@ impl Broker {
         let Some(connection) = self.connections.get(&id) else { return };
         let at = if frame.kind == FRAME_METHOD { method::id(frame.payload) } else { (0, 0) };
         let handled = match (frame.kind, frame.channel, connection.phase) {
-            (FRAME_METHOD, 0, _) => self.connection_method(id, frame.payload),
+            (FRAME_METHOD, 0, _) => self.connection_method(id, frame),
             (_, _, Phase::Closing) => Ok(()),
             (FRAME_HEARTBEAT, 0, _) if frame.payload.is_empty() => Ok(()),
             (FRAME_METHOD | FRAME_HEADER | FRAME_BODY, 1.., Phase::Running) => {
-                return self.channel_frame(id, frame);
+                self.channel_frame(id, frame);
+                Ok(())
             }
-            (kind, ..) => Err(Fault::of_frame(Code::UnexpectedFrame, wire::snippet(kind, frame.payload))),
+            (FRAME_METHOD, 1.., _) | (FRAME_HEADER | FRAME_BODY, ..) => Err(wire::unexpected_frame(frame)),
+            (FRAME_HEARTBEAT, 1.., _) if frame.payload.is_empty() => Err(wire::unexpected_frame(frame)),
+            _ => Err(wire::unknown_frame(frame)),
         };
         if let Err(fault) = handled {
             self.fail(id, &fault, at);
         }
+        self.after();
     }
 
     /// Ends a connection for a fault in it.
@@ -251,8 +256,10 @@ impl Broker {
                 connection.close(fault, method);
                 connection.phase = Phase::Closing;
             }
-            // Before somebody has logged in there is no word of why, unless it is one that a client asked for.
-            Phase::Greeting | Phase::Starting if !connection.can.authentication_failure => {
+            // In the handshake there is no word of why, unless it is one that a client asked for.
+            Phase::Greeting | Phase::Starting | Phase::Tuning
+                if fault.code != Code::AccessRefused || !connection.can.authentication_failure =>
+            {
                 connection.phase = Phase::Ended;
             }
             _ => {
@@ -262,10 +269,10 @@ impl Broker {
         }
     }
 
-    fn connection_method(&mut self, id: ConnectionId, payload: &[u8]) -> Result<(), Fault> {
+    fn connection_method(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         if connection.phase == Phase::Closing {
-            match method::id(payload) {
+            match method::id(frame.payload) {
                 (10, 51) => connection.phase = Phase::Ended,
                 // It closes at the same time.
                 (10, 50) => connection.method(wire_connection::AMQPMethod::CloseOk(wire_connection::CloseOk {})),
@@ -273,7 +280,7 @@ impl Broker {
             }
             return Ok(());
         }
-        match (connection.phase, method::parse(payload)?) {
+        match (connection.phase, method::parse(frame)?) {
             (Phase::Starting, Method::StartOk { properties, mechanism, response }) => {
                 connection.can = Capabilities::of(&properties);
                 let user = self.limits.login(mechanism, response)?;
@@ -315,7 +322,8 @@ impl Broker {
             }
             (phase, _) => {
                 let text = format!("unexpected method in connection state {}", phase.name());
-                return Err(Fault::new(Code::CommandInvalid, text));
+                let code = if phase == Phase::Running { Code::ChannelError } else { Code::CommandInvalid };
+                return Err(Fault::new(code, text));
             }
         }
         Ok(())
@@ -330,7 +338,7 @@ impl Broker {
         let (open, max) = (connection.channels.len(), connection.channel_max);
         if max > 0 && open >= usize::from(max) {
             let text = format!("number of channels opened ({open}) has reached the negotiated channel_max ({max})");
-            return Err(Fault { code: Code::NotAllowed, text, method: None });
+            return Err(Fault::of_frame(Code::NotAllowed, text));
         }
         connection.channels.insert(number, Channel::default());
         Ok(())
@@ -391,12 +399,16 @@ impl super::Limits {
             "PLAIN" => plain(response),
             "AMQPLAIN" => amqplain(response),
             _ => {
-                return Err(Fault::new(Code::AccessRefused, format!("unknown authentication mechanism '{mechanism}'")));
+                return Err(Fault::new(
+                    Code::CommandInvalid,
+                    format!("unknown authentication mechanism '{mechanism}'"),
+                ));
             }
         };
-        let known = said.and_then(|(user, password)| {
-            self.users.iter().find(|(u, p)| u.as_bytes() == user && p.as_bytes() == password)
-        });
+        let Some((user, password)) = said else {
+            return Err(Fault::new(Code::SyntaxError, format!("malformed response of mechanism {mechanism}")));
+        };
+        let known = self.users.iter().find(|(u, p)| u.as_bytes() == user && p.as_bytes() == password);
         known.map(|(user, _)| user.clone()).ok_or_else(|| {
             let text = format!(
                 "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
@@ -406,15 +418,15 @@ impl super::Limits {
     }
 }
 
-/// `authorisation NUL user NUL password` (RFC 4616).
+/// `NUL user NUL password` (RFC 4616); to act for another, which would stand before it, is not possible in RabbitMQ.
 fn plain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut parts = response.splitn(3, |b| *b == 0).skip(1);
+    let mut parts = response.strip_prefix(b"\0")?.splitn(2, |b| *b == 0);
     Some((parts.next()?.to_vec(), parts.next()?.to_vec()))
 }
 
 /// A table with LOGIN and PASSWORD, without the length that tables have.
 fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let table = Table::parse(Cursor(response).0)?;
+    let table = Table::parse(response)?;
     let text = |name| table.get(name).and_then(Value::as_text).map(<[u8]>::to_vec);
     Some((text("LOGIN")?, text("PASSWORD")?))
 }
@@ -422,7 +434,7 @@ fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Whether it is the greeting; `None` while that cannot be said.
 fn greeting(bytes: &[u8]) -> Option<bool> {
     let known = bytes.get(..GREETING.len()).unwrap_or(bytes);
-    match GREETING.starts_with(known) {
+    match std::iter::once(GREETING).chain(OTHER_GREETINGS).any(|greeting| greeting.starts_with(known)) {
         true => (known.len() == GREETING.len()).then_some(true),
         false => Some(false),
     }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use amq_protocol::protocol::{AMQPClass, basic};
 
+use super::arguments::check_consumer;
 use super::channel::{Consumer, Held, ReplyConsumer};
 use super::deliver::with_returns;
 use super::fault::{Code, Fault};
@@ -58,12 +59,25 @@ impl Broker {
         let queue_id = self.usable_queue(id, &name)?;
         let tag: Rc<str> = if wish.tag.is_empty() { unique("amq.ctag-").into() } else { wish.tag.into() };
         let Some(queue) = self.queues.get_mut(&queue_id) else { return Ok(()) };
-        if queue.exclusively_consumed || wish.exclusive && !queue.consumers.is_empty() {
+        let prefetch_all =
+            self.connections.get(&id).and_then(|c| c.channels.get(&number)).map_or(0, |c| c.prefetch_all);
+        check_consumer(&queue.shown(), &wish.arguments)?;
+        if queue.settings.quorum && prefetch_all > 0 {
+            return Err(Fault::new(Code::NotImplemented, format!("{} does not support global qos", queue.shown())));
+        }
+        if wish.exclusive && queue.settings.single_active
+            || queue.exclusively_consumed
+            || wish.exclusive && !queue.consumers.is_empty()
+        {
             return Err(Fault::new(Code::AccessRefused, format!("{} in exclusive use", queue.shown())));
         }
         let priority = wish.arguments.get("x-priority").and_then(Value::as_int).unwrap_or_default();
         queue.exclusively_consumed = wish.exclusive;
-        queue.add_consumer(ConsumerId { connection: id, channel: number, tag: tag.clone() }, priority);
+        let consumer = ConsumerId { connection: id, channel: number, tag: tag.clone() };
+        if queue.settings.single_active && queue.active.is_none() {
+            queue.active = Some(consumer.clone());
+        }
+        queue.add_consumer(consumer, priority);
         if let Some(channel) = self.channel(id, number) {
             let consumer = Consumer { queue: queue_id, no_ack: wish.no_ack, prefetch, held: 0 };
             channel.consumers.insert(tag.clone(), consumer);
@@ -71,7 +85,7 @@ impl Broker {
         if !wish.nowait {
             self.say_consuming(id, number, &tag);
         }
-        self.deliver(queue_id);
+        self.due.push(queue_id);
         Ok(())
     }
 
@@ -115,8 +129,9 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(&queue_id) else { return };
         queue.consumers.retain(|(c, _)| c.connection != id || c.channel != number || c.tag != *tag);
         queue.exclusively_consumed = false;
+        queue.active.take_if(|c| c.connection == id && c.channel == number && c.tag == *tag);
         if !queue.consumers.is_empty() {
-            return self.deliver(queue_id);
+            return self.due.push(queue_id);
         }
         queue.unused_since = now;
         if queue.flags.auto_delete {
@@ -135,6 +150,8 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(&queue_id) else { return Ok(()) };
         queue.unused_since = now;
         let entry = queue.pop();
+        self.expire(queue_id);
+        let Some(queue) = self.queues.get(&queue_id) else { return Ok(()) };
         let (left, is_quorum) = (queue.len(), queue.settings.quorum);
         self.schedule(queue_id);
         let Some(entry) = entry else {
@@ -172,6 +189,6 @@ impl Broker {
         }
         channel.prefetch_all = count;
         let queues: Vec<QueueId> = channel.consumers.values().map(|consumer| consumer.queue).collect();
-        queues.into_iter().for_each(|queue| self.deliver(queue));
+        self.due.extend(queues);
     }
 }

@@ -58,7 +58,11 @@ impl Broker {
     /// The message as it is published to the dead-letter exchange.
     fn letter(&self, message: &Message, exchange: &str, key: Option<&[u8]>, queue: &str, reason: Reason) -> Message {
         let mut headers = message.properties.headers();
-        let keys = Message::routes(&message.routing_key, &headers);
+        // Those that BCC named are not told here either.
+        let told = headers.get("CC").and_then(Value::as_array).unwrap_or_default();
+        let told = told.iter().filter_map(|key| key.as_text().map(<[u8]>::to_vec));
+        let keys: Vec<Vec<u8>> = std::iter::once(message.routing_key.to_vec()).chain(told).collect();
+        let copies = if key.is_some() { Vec::new() } else { message.copies.clone() };
         if key.is_some() {
             headers.remove("CC");
         }
@@ -68,7 +72,7 @@ impl Broker {
         let body = message.body.clone();
         let weight = self.scale.weigh(body.len() + properties.bytes().len());
         let routing_key = key.unwrap_or(&message.routing_key).into();
-        Message { exchange: exchange.into(), routing_key, properties, body, _weight: weight }
+        Message { exchange: exchange.into(), routing_key, copies, properties, body, _weight: weight }
     }
 
     /// Whether a message came to a queue before, without anybody having rejected it since.
@@ -124,6 +128,10 @@ fn record(
     };
     if let Some(expiration) = expiration {
         death.push("original-expiration", Value::text(expiration));
+    }
+    if !is_first {
+        // As RabbitMQ does where it merges.
+        death.sort();
     }
     all.insert(0, death);
     headers.replace("x-death", Value::array(&all.iter().map(Value::table).collect::<Vec<_>>()));

@@ -28,10 +28,14 @@ impl Broker {
 
     /// The consumer whose turn it is among those that take a message, by its place among the queue's.
     pub(super) fn ready_consumer(&mut self, id: QueueId) -> Option<usize> {
-        let queue = self.queues.get(&id)?;
-        let only_first = queue.settings.single_active;
-        let considered = if only_first { 1 } else { queue.consumers.len() };
-        for (index, (consumer, _)) in queue.consumers.iter().enumerate().take(considered) {
+        let queue = self.queues.get_mut(&id)?;
+        if queue.settings.single_active && queue.active.is_none() {
+            queue.active = queue.consumers.first().map(|(consumer, _)| consumer.clone());
+        }
+        for (index, (consumer, _)) in queue.consumers.iter().enumerate() {
+            if queue.active.as_ref().is_some_and(|active| active != consumer) {
+                continue;
+            }
             match self.connections.get_mut(&consumer.connection) {
                 Some(connection) if connection.out.len() >= FULL => connection.stalled = true,
                 Some(connection) if has_room(connection, consumer) => return Some(index),
@@ -83,12 +87,12 @@ impl Broker {
     }
 
     /// Gives a reply to the channel that waits for it.
-    pub(super) fn deliver_reply(&mut self, id: ConnectionId, number: u16, message: &Message) {
+    pub(super) fn hand_over_reply(&mut self, id: ConnectionId, number: u16, message: &Message) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(channel) = connection.channels.get_mut(&number) else { return };
         let Some(consumer) = channel.reply.as_ref().map(|reply| reply.tag.clone()) else { return };
-        channel.last_tag += 1;
-        let tag = channel.last_tag;
+        // RabbitMQ does not count it.
+        let tag = channel.last_tag + 1;
         let (properties, body) = (message.properties.bytes(), &message.body);
         put_content(&mut connection.out, number, connection.frame_max, properties, body, |out| {
             out.extend_from_slice(&[0, 60, 0, 60]);

@@ -31,6 +31,8 @@ impl Kind {
             "fanout" => Ok(Kind::Fanout),
             "topic" => Ok(Kind::Topic),
             "headers" => Ok(Kind::Headers),
+            // Of names that Erlang knows for something else it says that they are invalid; this one is the likeliest.
+            "" => Err(Fault::new(Code::CommandInvalid, "invalid exchange type ''")),
             _ => Err(Fault::new(Code::CommandInvalid, format!("unknown exchange type '{name}'"))),
         }
     }
@@ -173,7 +175,10 @@ pub fn check_headers_binding(arguments: &Table) -> Result<(), Fault> {
     }
     let value = arguments.get("x-match");
     let text = match value.and_then(Value::as_text) {
-        Some(text) => format!("Invalid x-match field value {}; expected all or any", super::fault::erlang_binary(text)),
+        Some(text) => format!(
+            "Invalid x-match field value {}; expected all, any, all-with-x, or any-with-x",
+            super::fault::erlang_binary(text)
+        ),
         None => format!(
             "Invalid x-match field type {} (value {}); expected longstr",
             value.map_or("void", Value::type_name),

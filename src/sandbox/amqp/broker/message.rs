@@ -11,6 +11,8 @@ use super::wire::{Cursor, put_long, put_short};
 pub enum Property {
     /// `headers`, a table.
     Headers = 2,
+    /// `delivery-mode`, an octet.
+    DeliveryMode = 3,
     /// `priority`, an octet.
     Priority = 4,
     /// `reply-to`.
@@ -91,10 +93,9 @@ impl Properties {
         Properties(out.into())
     }
 
-    /// The same with these headers; without the property when they are empty.
+    /// The same with these headers.
     pub fn with_headers(&self, headers: &Table) -> Properties {
-        let bytes = headers.bytes();
-        self.with(Property::Headers, if headers.is_empty() { None } else { Some(&bytes) })
+        self.with(Property::Headers, Some(&headers.bytes()))
     }
 }
 
@@ -153,6 +154,8 @@ pub struct Message {
     pub exchange: Rc<str>,
     /// Its routing key.
     pub routing_key: Box<[u8]>,
+    /// Further keys, which only the publisher knows (RabbitMQ's headers CC and BCC).
+    pub copies: Vec<Vec<u8>>,
     /// Its properties.
     pub properties: Properties,
     /// Its body.
@@ -167,13 +170,8 @@ impl Message {
         self.properties.get(Property::Priority).and_then(|p| p.first().copied()).unwrap_or_default()
     }
 
-    /// The routing key, and those in the headers CC and BCC (RabbitMQ's sender-selected distribution).
-    pub fn routes(routing_key: &[u8], headers: &Table) -> Vec<Vec<u8>> {
-        let mut routes = vec![routing_key.to_vec()];
-        for name in ["CC", "BCC"] {
-            let more = headers.get(name).and_then(super::table::Value::as_array).unwrap_or_default();
-            routes.extend(more.iter().filter_map(|v| v.as_text().map(<[u8]>::to_vec)));
-        }
-        routes
+    /// All of its keys.
+    pub fn keys(&self) -> Vec<Vec<u8>> {
+        std::iter::once(self.routing_key.to_vec()).chain(self.copies.iter().cloned()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fault::{Code, Fault, MethodId};
 use super::table::Table;
-use super::wire::Cursor;
+use super::wire::{Cursor, Frame, unknown_frame};
 
 /// A method with its arguments, as AMQP 0-9-1 and RabbitMQ's extensions name and describe them; `ticket`s are left out.
 #[derive(Debug)]
@@ -28,9 +28,7 @@ pub enum Method<'a> {
     Flow {
         active: bool,
     },
-    FlowOk,
     ChannelClose,
-    ChannelCloseOk,
     AccessRequest,
     ExchangeDeclare {
         name: &'a str,
@@ -137,6 +135,8 @@ pub enum Method<'a> {
         nowait: bool,
     },
     Tx,
+    /// What only a server sends.
+    Foreign,
 }
 
 /// What an exchange is declared with.
@@ -171,38 +171,20 @@ pub fn id(payload: &[u8]) -> MethodId {
 ///
 /// # Errors
 /// What RabbitMQ says to a method that it does not know, or cannot decode.
-pub fn parse(payload: &[u8]) -> Result<Method<'_>, Fault> {
+pub fn parse(frame: Frame<'_>) -> Result<Method<'_>, Fault> {
+    let payload = frame.payload;
     let id = id(payload);
     let fields = payload.get(4..).unwrap_or_default();
-    let mut reader = Reader { cursor: Cursor(fields), bits: 0, left: 0 };
+    let mut reader = Reader { cursor: Cursor(fields), bits: 0, left: 0, malformed: false };
     match known(id, &mut reader) {
-        None if payload.len() < 4 || !is_known(id) => {
-            Err(Fault::of_frame(Code::CommandInvalid, format!("unknown method {{{},{}}}", id.0, id.1)))
-        }
         Some(method) if reader.cursor.0.is_empty() => Ok(method),
+        None if payload.len() < 4 => Err(unknown_frame(frame)),
+        None if reader.malformed => Err(Fault::of_frame(Code::FrameError, "Malformed UTF-8 in shortstr")),
         _ => {
             let bytes: Vec<String> = fields.iter().map(u8::to_string).collect();
             let text = format!("cannot decode <<{}>>", bytes.join(","));
             Err(Fault { code: Code::FrameError, text, method: Some(id) })
         }
-    }
-}
-
-/// Whether a client may send it; RabbitMQ decodes the others too, and then has no use for them.
-fn is_known((class, method): MethodId) -> bool {
-    match class {
-        10 => matches!(method, 10 | 11 | 20 | 21 | 30 | 31 | 40 | 41 | 50 | 51 | 60 | 61 | 70 | 71),
-        20 => matches!(method, 10 | 11 | 20 | 21 | 40 | 41),
-        30 => matches!(method, 10 | 11),
-        40 => matches!(method, 10 | 11 | 20 | 21 | 30 | 31 | 40 | 51),
-        50 => matches!(method, 10 | 11 | 20 | 21 | 30 | 31 | 40 | 41 | 50 | 51),
-        60 => matches!(
-            method,
-            10 | 11 | 20 | 21 | 30 | 31 | 40 | 50 | 60 | 70 | 71 | 72 | 80 | 90 | 100 | 110 | 111 | 120
-        ),
-        85 => matches!(method, 10 | 11),
-        90 => matches!(method, 10 | 11 | 20 | 21 | 30 | 31),
-        _ => false,
     }
 }
 
@@ -231,9 +213,8 @@ fn known<'a>(id: MethodId, r: &mut Reader<'a>) -> Option<Method<'a>> {
         }
         (20, 10) => r.short().map(|_| Method::ChannelOpen)?,
         (20, 20) => Method::Flow { active: r.bit()? },
-        (20, 21) => r.bit().map(|_| Method::FlowOk)?,
         (20, 40) => r.close().map(|()| Method::ChannelClose)?,
-        (20, 41) => Method::ChannelCloseOk,
+        (20, 41) => Method::Foreign,
         (30, 10) => {
             r.short()?;
             r.bit()?;
@@ -306,6 +287,17 @@ fn known<'a>(id: MethodId, r: &mut Reader<'a>) -> Option<Method<'a>> {
         (60, 120) => Method::Nack { tag: r.u64()?, multiple: r.bit()?, requeue: r.bit()? },
         (85, 10) => Method::ConfirmSelect { nowait: r.bit()? },
         (90, 10 | 20 | 30) => Method::Tx,
+        (10, 10 | 20 | 30 | 41 | 60 | 61 | 71)
+        | (20, 11 | 21)
+        | (30, 11)
+        | (40, 11 | 21 | 31 | 51)
+        | (50, 11 | 21 | 31 | 41 | 51)
+        | (60, 11 | 21 | 31 | 50 | 60 | 71 | 72 | 111)
+        | (85, 11)
+        | (90, 11 | 21 | 31) => {
+            r.plain().0 = &[];
+            Method::Foreign
+        }
         _ => return None,
     })
 }
@@ -315,6 +307,8 @@ struct Reader<'a> {
     cursor: Cursor<'a>,
     bits: u8,
     left: u8,
+    /// A short string was no UTF-8.
+    malformed: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -347,7 +341,7 @@ impl<'a> Reader<'a> {
     }
 
     fn short(&mut self) -> Option<&'a [u8]> {
-        self.plain().short()
+        self.name().map(str::as_bytes)
     }
 
     fn long(&mut self) -> Option<&'a [u8]> {
@@ -355,7 +349,9 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Option<&'a str> {
-        self.plain().name()
+        let text = std::str::from_utf8(self.plain().short()?);
+        self.malformed |= text.is_err();
+        text.ok()
     }
 
     fn table(&mut self) -> Option<Table> {

@@ -29,7 +29,7 @@ use std::time::Instant;
 
 use self::connection::Connection;
 use self::message::Scale;
-use self::queue::Queue;
+use self::queue::{ConsumerId, Queue};
 use self::vhost::Vhost;
 
 /// The number of a connection, never used again.
@@ -70,6 +70,10 @@ pub struct Broker {
     alarmed: bool,
     /// When queues are to be looked at.
     wakes: BinaryHeap<Reverse<(Instant, QueueId)>>,
+    /// Queues that may have something to deliver, once what is being handled was answered.
+    due: Vec<QueueId>,
+    /// Consumers whose queue is gone, to be told after that as well.
+    cancelled: Vec<ConsumerId>,
     /// Connections to which something has happened since they were last asked for.
     touched: Vec<ConnectionId>,
     now: Instant,
@@ -89,6 +93,8 @@ impl Broker {
             blocked: false,
             alarmed: false,
             wakes: BinaryHeap::new(),
+            due: Vec::new(),
+            cancelled: Vec::new(),
             touched: Vec::new(),
             now: Instant::now(),
         }
@@ -114,6 +120,7 @@ impl Broker {
     pub fn disconnect(&mut self, id: ConnectionId, now: Instant) {
         self.now = now;
         self.drop_connection(id);
+        self.after();
         self.watch_memory();
     }
 
@@ -123,6 +130,7 @@ impl Broker {
         while self.wakes.peek().is_some_and(|Reverse((at, _))| *at <= now) {
             let Some(Reverse((_, id))) = self.wakes.pop() else { break };
             self.wake_queue(id);
+            self.after();
         }
         self.watch_memory();
     }
@@ -145,8 +153,8 @@ impl Broker {
         self.now = now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if std::mem::take(&mut connection.stalled) {
-            let queues: Vec<QueueId> = connection.consumed_queues().collect();
-            queues.into_iter().for_each(|queue| self.deliver(queue));
+            self.due.extend(connection.consumed_queues());
+            self.after();
         }
     }
 
@@ -186,6 +194,19 @@ impl Broker {
                     self.touched.push(*id);
                 }
             }
+        }
+    }
+
+    /// What follows from what was handled, behind the answer to it: RabbitMQ's queues are processes of their own.
+    fn after(&mut self) {
+        while !self.due.is_empty() || !self.cancelled.is_empty() {
+            for consumer in std::mem::take(&mut self.cancelled) {
+                self.say_cancelled(&consumer);
+            }
+            let mut due = std::mem::take(&mut self.due);
+            due.sort_unstable();
+            due.dedup();
+            due.into_iter().for_each(|queue| self.deliver(queue));
         }
     }
 

@@ -3,10 +3,10 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::arguments::Overflow;
+use super::arguments::{LONGEST, Overflow};
 use super::channel::{Incoming, flush_confirms};
 use super::deadletter::Reason;
-use super::fault::{Code, Fault, erlang_binary};
+use super::fault::{Code, Fault};
 use super::message::{Message, Properties, Property};
 use super::topology::{REPLY_TO, no_exchange};
 use super::wire::{put_content, put_short};
@@ -44,25 +44,16 @@ impl Broker {
         self.check_exchange(id, &exchange)?;
         let ttl = self.check_properties(id, &properties)?;
         let properties = self.with_reply_name(id, number, properties)?;
-        let message = Message { exchange, routing_key: key, properties, body, _weight: weight };
+        let (properties, copies) = copies(properties)?;
+        let message = Message { exchange, routing_key: key, copies, properties, body, _weight: weight };
         let confirmed = self.next_confirm(id, number);
-        let taken = match self.reply_target(&message) {
-            Some(true) => true,
-            // There is nobody any more who waits for the reply.
-            Some(false) => {
-                if mandatory {
-                    self.give_back(id, number, &message);
-                }
-                true
-            }
-            None => {
-                let route = self.route(id, &message);
-                if route.is_empty() && mandatory {
-                    self.give_back(id, number, &message);
-                }
-                self.spread(&route, message, ttl)
-            }
-        };
+        let route = self.route(id, &message);
+        // A reply comes back as well as it arrives: who waits for it is no queue.
+        if route.is_empty() && mandatory {
+            self.give_back(id, number, &message);
+        }
+        self.deliver_reply(&message);
+        let taken = self.spread(&route, message, ttl);
         if let Some(tag) = confirmed {
             self.confirm(id, number, tag, taken);
         }
@@ -96,6 +87,9 @@ impl Broker {
             let said = String::from_utf8_lossy(said);
             return refused(format!("user_id property set to '{said}' but authenticated user was '{user}'"));
         }
+        if let Some([mode @ (0 | 3..)]) = properties.get(Property::DeliveryMode) {
+            return refused(format!("invalid message: {{delivery_mode_unknown,{mode}}}"));
+        }
         let Some(expiration) = properties.get(Property::Expiration) else { return Ok(None) };
         match lifetime(expiration) {
             Ok(ttl) => Ok(Some(ttl)),
@@ -114,15 +108,17 @@ impl Broker {
         }
     }
 
-    /// Delivers a reply to who waits for it; `None` when the message is no reply.
-    fn reply_target(&mut self, message: &Message) -> Option<bool> {
-        if !message.exchange.is_empty() || !message.routing_key.starts_with(REPLY_TO.as_bytes()) {
-            return None;
+    /// Delivers a message to who waits for it under the name of a reply consumer.
+    fn deliver_reply(&mut self, message: &Message) {
+        if !message.exchange.is_empty() {
+            return;
         }
-        let name = std::str::from_utf8(&message.routing_key).ok()?;
-        let Some((id, number)) = self.reply_consumer(name) else { return Some(false) };
-        self.deliver_reply(id, number, message);
-        Some(true)
+        for key in std::iter::once(&*message.routing_key).chain(message.copies.iter().map(Vec::as_slice)) {
+            let name = if key.starts_with(REPLY_TO.as_bytes()) { std::str::from_utf8(key).ok() } else { None };
+            if let Some((id, number)) = name.and_then(|name| self.reply_consumer(name)) {
+                self.hand_over_reply(id, number, message);
+            }
+        }
     }
 
     /// The channel whose consumer waits for replies under a name.
@@ -147,7 +143,7 @@ impl Broker {
 
     /// Puts a message into queues. False when one of them did not take it.
     pub(super) fn spread(&mut self, route: &[QueueId], message: Message, ttl: Option<Duration>) -> bool {
-        let message = Rc::new(without_bcc(message));
+        let message = Rc::new(message);
         let mut taken = true;
         for queue in route {
             taken &= self.enqueue(*queue, &message, ttl);
@@ -157,7 +153,6 @@ impl Broker {
 
     fn enqueue(&mut self, id: QueueId, message: &Rc<Message>, ttl: Option<Duration>) -> bool {
         let now = self.now;
-        self.expire(id);
         let Some(queue) = self.queues.get_mut(&id) else { return true };
         if queue.rejects(message.body.len()) {
             if queue.settings.overflow == Overflow::RejectDeadLetter {
@@ -178,6 +173,15 @@ impl Broker {
         }
         let (Some(queue), Some(entry)) = (self.queues.get_mut(&id), entry) else { return true };
         queue.put(entry);
+        self.trim(id);
+        self.expire(id);
+        self.schedule(id);
+        true
+    }
+
+    /// Drops what a queue has above its limits, from its head.
+    pub(super) fn trim(&mut self, id: QueueId) {
+        let Some(queue) = self.queues.get_mut(&id) else { return };
         let mut dropped = Vec::new();
         while queue.is_over() {
             dropped.extend(queue.pop());
@@ -185,9 +189,6 @@ impl Broker {
         if !dropped.is_empty() {
             self.dead_letter(id, dropped, Reason::MaxLength);
         }
-        self.expire(id);
-        self.schedule(id);
-        true
     }
 
     /// Returns a message that no queue takes.
@@ -208,15 +209,28 @@ impl Broker {
     }
 }
 
-/// The queues get no header BCC: who else got it is not told.
-fn without_bcc(message: Message) -> Message {
-    let mut headers = message.properties.headers();
+/// The keys in the headers CC and BCC (RabbitMQ's sender-selected distribution), and the properties without BCC: who else
+/// gets it is not told.
+fn copies(properties: Properties) -> Result<(Properties, Vec<Vec<u8>>), Fault> {
+    if properties.get(Property::Headers).is_none() {
+        return Ok((properties, Vec::new()));
+    }
+    let mut headers = properties.headers();
+    let mut copies = Vec::new();
+    for name in ["CC", "BCC"] {
+        let Some(value) = headers.get(name) else { continue };
+        let keys = value.as_array().ok_or_else(|| {
+            let kind = value.type_name();
+            let text = format!("invalid message: {{unacceptable_type_in_header,\"{name}\",{kind}}}");
+            Fault::new(Code::PreconditionFailed, text)
+        })?;
+        copies.extend(keys.iter().filter_map(|key| key.as_text().map(<[u8]>::to_vec)));
+    }
     if headers.get("BCC").is_none() {
-        return message;
+        return Ok((properties, copies));
     }
     headers.remove("BCC");
-    let properties = message.properties.with_headers(&headers);
-    Message { properties, ..message }
+    Ok((properties.with_headers(&headers), copies))
 }
 
 /// The milliseconds of an expiration; the error is the term that RabbitMQ shows.
@@ -229,12 +243,13 @@ fn lifetime(text: &[u8]) -> Result<Duration, String> {
         return Err("no_integer".to_owned());
     }
     if !rest.is_empty() {
-        return Err(format!("{{leftover_string,{}}}", erlang_binary(rest)));
+        let shown = String::from_utf8_lossy(rest).replace('\\', "\\\\").replace('"', "\\\"");
+        return Err(format!("{{leftover_string,\"{shown}\"}}"));
     }
     let number = String::from_utf8_lossy(number);
     match number.trim_start_matches('+').parse::<i128>() {
         Ok(n) if n < 0 => Err(format!("{{value_negative,{n}}}")),
-        Ok(n) if n <= i128::from(u32::MAX) => Ok(Duration::from_millis(u64::try_from(n).unwrap_or_default())),
-        _ => Err(format!("{{value_too_big,{number}}}")),
+        Ok(n) if n <= LONGEST => Ok(Duration::from_millis(u64::try_from(n).unwrap_or_default())),
+        _ => Err(format!("{{value_too_large,{number}}}")),
     }
 }

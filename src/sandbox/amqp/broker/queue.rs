@@ -55,6 +55,8 @@ pub struct Queue {
     pub settings: Settings,
     /// Its consumers with their priorities: the highest first, and among equals the one whose turn it is.
     pub consumers: Vec<(ConsumerId, i128)>,
+    /// The one that gets messages where only one may.
+    pub active: Option<ConsumerId>,
     /// A consumer has it for itself.
     pub exclusively_consumed: bool,
     /// Since when nobody used it.
@@ -82,6 +84,7 @@ impl Queue {
             arguments,
             settings,
             consumers: Vec::new(),
+            active: None,
             exclusively_consumed: false,
             unused_since: now,
             wake: None,

@@ -41,7 +41,7 @@ impl Broker {
     pub(super) fn ack(&mut self, id: ConnectionId, number: u16, tag: u64, multiple: bool) -> Result<(), Fault> {
         let Some(channel) = self.channel(id, number) else { return Ok(()) };
         let taken = channel.take_held(tag, multiple)?;
-        self.deliver_more(id, number, taken.values().map(|held| held.queue).collect());
+        self.deliver_more(id, number, taken.values().map(|held| held.queue));
         Ok(())
     }
 
@@ -56,7 +56,7 @@ impl Broker {
     ) -> Result<(), Fault> {
         let Some(channel) = self.channel(id, number) else { return Ok(()) };
         let taken = channel.take_held(tag, multiple)?;
-        let queues = taken.values().map(|held| held.queue).collect();
+        self.deliver_more(id, number, taken.values().map(|held| held.queue));
         if requeue {
             self.requeue(taken.into_values());
         } else {
@@ -64,7 +64,6 @@ impl Broker {
                 self.dead_letter(held.queue, vec![held.entry], Reason::Rejected);
             }
         }
-        self.deliver_more(id, number, queues);
         Ok(())
     }
 
@@ -72,9 +71,8 @@ impl Broker {
     pub(super) fn recover(&mut self, id: ConnectionId, number: u16) {
         let Some(channel) = self.channel(id, number) else { return };
         let Ok(taken) = channel.take_held(0, true) else { return };
-        let queues = taken.values().map(|held| held.queue).collect();
+        self.deliver_more(id, number, taken.values().map(|held| held.queue));
         self.requeue(taken.into_values());
-        self.deliver_more(id, number, queues);
     }
 
     /// Puts messages back to where they stood.
@@ -92,19 +90,25 @@ impl Broker {
         }
         queues.sort_unstable();
         queues.dedup();
-        queues.into_iter().for_each(|queue| self.deliver(queue));
+        for id in queues {
+            self.trim(id);
+            self.due.push(id);
+        }
     }
 
     /// A channel's consumers may take more: those of these queues, and with a common limit all of them.
-    fn deliver_more(&mut self, id: ConnectionId, number: u16, mut queues: Vec<QueueId>) {
-        if let Some(channel) = self.channel(id, number)
-            && channel.prefetch_all > 0
-        {
-            queues.extend(channel.consumers.values().map(|consumer| consumer.queue));
+    fn deliver_more(&mut self, id: ConnectionId, number: u16, queues: impl Iterator<Item = QueueId>) {
+        let before = self.due.len();
+        for queue in queues {
+            // Acks come for one queue after another, as a rule for the same.
+            if self.due.get(before..).and_then(<[QueueId]>::last) != Some(&queue) {
+                self.due.push(queue);
+            }
         }
-        queues.sort_unstable();
-        queues.dedup();
-        queues.into_iter().for_each(|queue| self.deliver(queue));
+        let Some(channel) = self.connections.get(&id).and_then(|c| c.channels.get(&number)) else { return };
+        if channel.prefetch_all > 0 {
+            self.due.extend(channel.consumers.values().map(|consumer| consumer.queue));
+        }
     }
 
     /// The number of a message in confirm mode.

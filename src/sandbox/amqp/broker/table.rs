@@ -24,6 +24,11 @@ impl Value {
         Value { kind: b'S', bytes: text.as_ref().to_vec() }
     }
 
+    /// A boolean.
+    pub fn bool(value: bool) -> Value {
+        Value { kind: b't', bytes: vec![u8::from(value)] }
+    }
+
     /// A 64-bit integer.
     pub fn long(number: i64) -> Value {
         Value { kind: b'l', bytes: number.to_be_bytes().to_vec() }
@@ -153,7 +158,8 @@ impl Value {
             (Some(number), _) => number.to_string(),
             (None, b't') => (self.as_bool() == Some(true)).to_string(),
             (None, b'V') => "undefined".to_owned(),
-            (None, b'd') => self.as_float().unwrap_or_default().to_string(),
+            // With its point, as Erlang does.
+            (None, b'f' | b'd') => format!("{:?}", self.as_float().unwrap_or_default()),
             (None, _) => String::from_utf8_lossy(&self.bytes).into_owned(),
         }
     }
@@ -174,8 +180,25 @@ impl Value {
         }
     }
 
-    /// Equal as RabbitMQ compares arguments and headers: numbers of any width by their value.
+    /// Equal as RabbitMQ compares the headers of a binding with those of a message: by value, whatever the type is called.
     pub fn matches(&self, other: &Value) -> bool {
+        let seconds = |value: &Value| match value.kind {
+            b'T' => value.bytes.as_slice().try_into().ok().map(|b| i128::from(u64::from_be_bytes(b))),
+            _ => value.as_int(),
+        };
+        let float = |value: &Value| value.as_float().or_else(|| seconds(value).map(|n| n as f64));
+        let is_text = |value: &Value| matches!(value.kind, b'S' | b'x');
+        match (seconds(self), seconds(other)) {
+            (Some(a), Some(b)) => a == b,
+            _ => match (float(self), float(other)) {
+                (Some(a), Some(b)) => a == b,
+                _ => (self.kind == other.kind || is_text(self) && is_text(other)) && self.bytes == other.bytes,
+            },
+        }
+    }
+
+    /// Equal as RabbitMQ compares the arguments of two declarations: numbers of any width by their value.
+    pub fn equals(&self, other: &Value) -> bool {
         if self.class() != other.class() {
             return false;
         }
@@ -284,8 +307,8 @@ impl Table {
         self.0.iter().map(|(n, v)| (n.as_slice(), v))
     }
 
-    /// True without members.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Orders the members by name.
+    pub fn sort(&mut self) {
+        self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 }

@@ -5,10 +5,11 @@ use std::rc::Rc;
 use amq_protocol::protocol::{AMQPClass, basic, exchange as wire_exchange, queue as wire_queue};
 
 use super::arguments::{check, check_argument, check_equal, check_field};
+use super::connection::Connection;
 use super::exchange::{Binding, Destination, Exchange, Kind, check_headers_binding};
 use super::fault::{Code, Fault};
 use super::method::{ExchangeFlags, Method, QueueFlags};
-use super::queue::Queue;
+use super::queue::{ConsumerId, Queue};
 use super::table::Table;
 use super::vhost::Vhost;
 use super::{Broker, ConnectionId, QueueId, unique};
@@ -26,9 +27,10 @@ impl Broker {
         use wire_queue::AMQPMethod as Q;
         let (answer, nowait) = match method {
             Method::ExchangeDeclare { name, kind, passive, flags, nowait, arguments } => {
+                let name = plain(name);
                 match passive {
-                    true => self.exchange_exists(id, name)?,
-                    false => self.declare_exchange(id, name, kind, flags, arguments)?,
+                    true => self.exchange_exists(id, &name)?,
+                    false => self.declare_exchange(id, &name, kind, flags, arguments)?,
                 }
                 (AMQPClass::Exchange(X::DeclareOk(wire_exchange::DeclareOk {})), nowait)
             }
@@ -41,7 +43,7 @@ impl Broker {
                 (AMQPClass::Exchange(X::BindOk(wire_exchange::BindOk {})), nowait)
             }
             Method::ExchangeUnbind { destination, source, key, nowait, arguments } => {
-                self.unbind(id, source, End::Exchange(destination), key, &arguments)?;
+                self.unbind(id, source, End::Exchange(destination), key, arguments)?;
                 (AMQPClass::Exchange(X::UnbindOk(wire_exchange::UnbindOk {})), nowait)
             }
             Method::QueueDeclare { name, passive, flags, nowait, arguments } => {
@@ -58,7 +60,7 @@ impl Broker {
             Method::QueueUnbind { queue, exchange, key, arguments } => {
                 let name = self.queue_name(id, number, queue)?;
                 let key = if queue.is_empty() && key.is_empty() { name.as_bytes() } else { key };
-                self.unbind(id, exchange, End::Queue(&name), key, &arguments)?;
+                self.unbind(id, exchange, End::Queue(&name), key, arguments)?;
                 (AMQPClass::Queue(Q::UnbindOk(wire_queue::UnbindOk {})), false)
             }
             Method::QueuePurge { queue, nowait } => {
@@ -145,6 +147,9 @@ impl Broker {
         key: &[u8],
         arguments: Table,
     ) -> Result<(), Fault> {
+        // Their order is no difference.
+        let mut arguments = arguments;
+        arguments.sort();
         let (exchange, destination) = self.ends(id, source, end)?;
         let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
         let Some(exchange) = vhost.exchanges.get_mut(&exchange) else { return Ok(()) };
@@ -165,11 +170,21 @@ impl Broker {
         source: &str,
         end: End<'_>,
         key: &[u8],
-        arguments: &Table,
+        mut arguments: Table,
     ) -> Result<(), Fault> {
-        let (source, destination) = self.ends(id, source, end)?;
+        arguments.sort();
+        if let End::Exchange(name) = end {
+            not_default(name)?;
+        }
+        not_default(source)?;
         let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
-        let same = |b: &Binding| b.destination == destination && *b.key == *key && b.arguments == *arguments;
+        // Where there is nothing to unbind, that is as good as done.
+        let destination = match end {
+            End::Queue(name) => vhost.queues.get(name).copied().map(Destination::Queue),
+            End::Exchange(name) => Some(Destination::Exchange(name.into())),
+        };
+        let (source, Some(destination)) = (Rc::from(source), destination) else { return Ok(()) };
+        let same = |b: &Binding| b.destination == destination && *b.key == *key && b.arguments == arguments;
         vhost.remove_bindings(Some(&source), same);
         Ok(())
     }
@@ -228,9 +243,10 @@ impl Broker {
         if name.starts_with(REPLY_TO) {
             return self.declare_reply_queue(id, name);
         }
+        let name = plain(name);
+        let name = name.as_str();
         if passive {
-            let name = self.queue_name(id, number, name)?;
-            let queue = self.usable_queue(id, &name)?;
+            let queue = self.usable_queue(id, name)?;
             return Ok(self.declared(id, number, queue));
         }
         let is_quorum = arguments.get("x-queue-type").and_then(|v| v.as_text()) == Some(b"quorum");
@@ -246,6 +262,8 @@ impl Broker {
             }
         };
         let owner = flags.exclusive.then_some(id);
+        // What goes with its connection would not survive a restart.
+        let flags = QueueFlags { durable: flags.durable && !flags.exclusive, ..flags };
         let Some(vhost) = self.vhost_of(id) else { return Err(no_queue(&name, "")) };
         let shown = format!("queue '{name}' in vhost '{}'", vhost.name);
         let vhost_name = vhost.name.clone();
@@ -333,15 +351,23 @@ impl Broker {
             vhost.forget_routes();
         }
         for (consumer, _) in queue.consumers.drain(..) {
-            let Some(channel) = self.channel(consumer.connection, consumer.channel) else { continue };
-            channel.consumers.remove(&consumer.tag);
-            if self.connections.get(&consumer.connection).is_some_and(super::connection::Connection::can_be_cancelled) {
-                let cancel = basic::Cancel { consumer_tag: (*consumer.tag).into(), nowait: true };
-                let cancel = AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel));
-                self.say(consumer.connection, consumer.channel, cancel);
+            if let Some(channel) = self.channel(consumer.connection, consumer.channel) {
+                channel.consumers.remove(&consumer.tag);
+                self.cancelled.push(consumer);
             }
         }
         queue.len()
+    }
+
+    /// Tells a consumer that its queue is gone, if its client wants to know.
+    pub(super) fn say_cancelled(&mut self, consumer: &ConsumerId) {
+        if self.connections.get(&consumer.connection).is_some_and(Connection::can_be_cancelled)
+            && self.channel(consumer.connection, consumer.channel).is_some()
+        {
+            let cancel = basic::Cancel { consumer_tag: (*consumer.tag).into(), nowait: true };
+            let cancel = AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel));
+            self.say(consumer.connection, consumer.channel, cancel);
+        }
     }
 }
 
@@ -378,6 +404,11 @@ impl Vhost {
 enum End<'a> {
     Queue(&'a str),
     Exchange(&'a str),
+}
+
+/// A name as RabbitMQ takes it: without carriage returns and line feeds.
+fn plain(name: &str) -> String {
+    name.replace(['\r', '\n'], "")
 }
 
 fn not_default(name: &str) -> Result<(), Fault> {

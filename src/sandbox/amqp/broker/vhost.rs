@@ -52,8 +52,7 @@ impl Vhost {
 
     /// The queues that a message goes to, each once.
     pub fn route(&mut self, message: &Message) -> Rc<[QueueId]> {
-        let headers = message.properties.headers();
-        let selected = headers.get("CC").is_some() || headers.get("BCC").is_some();
+        let selected = !message.copies.is_empty();
         if message.exchange.is_empty() && !selected {
             return std::str::from_utf8(&message.routing_key)
                 .ok()
@@ -64,7 +63,7 @@ impl Vhost {
         if !selected && let Some(route) = self.routes.get(&remembered) {
             return route.clone();
         }
-        let keys = Message::routes(&message.routing_key, &headers);
+        let (keys, headers) = (message.keys(), message.properties.headers());
         let mut walk = Walk { keys: &keys, headers: &headers, by_headers: false, seen: Vec::new(), queues: Vec::new() };
         self.walk(&message.exchange, &mut walk);
         let route: Rc<[QueueId]> = walk.queues.into();

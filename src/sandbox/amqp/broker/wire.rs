@@ -59,11 +59,6 @@ impl<'a> Cursor<'a> {
         let length = self.u32()?;
         self.take(usize::try_from(length).ok()?)
     }
-
-    /// A name.
-    pub fn name(&mut self) -> Option<&'a str> {
-        std::str::from_utf8(self.short()?).ok()
-    }
 }
 
 /// A frame that came, without what is around its payload.
@@ -100,8 +95,18 @@ fn frame_fault(kind: u8, payload: &[u8], what: &str) -> Fault {
     Fault::of_frame(Code::FrameError, format!("{}: {what}", snippet(kind, payload)))
 }
 
+/// A frame that is none of those that clients send, or is cut short.
+pub fn unknown_frame(frame: Frame<'_>) -> Fault {
+    frame_fault(frame.kind, frame.payload, "unknown_frame")
+}
+
+/// A frame that does not belong where it comes.
+pub fn unexpected_frame(frame: Frame<'_>) -> Fault {
+    Fault::of_frame(Code::UnexpectedFrame, snippet(frame.kind, frame.payload))
+}
+
 /// How RabbitMQ shows the beginning of a frame.
-pub fn snippet(kind: u8, payload: &[u8]) -> String {
+fn snippet(kind: u8, payload: &[u8]) -> String {
     let (words, shown) = match payload.get(..16) {
         Some(first) if payload.len() > 16 => ("first 16", first),
         _ => ("all", payload),
