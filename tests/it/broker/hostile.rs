@@ -357,18 +357,19 @@ fn names_that_are_no_utf_8() {
         r#"queue.bind queue=q exchange=amq.topic routing_key="\xff.*""#,
         r#"basic.consume queue="\xff" consumer_tag=c"#,
         r#"exchange.declare exchange="\xff" type=direct"#,
-        r#"basic.publish routing_key="\xff" mandatory | | x"#,
     ] {
         same(&format!("1 sync\n send 1 {line}\n 0 end"));
     }
 }
 
 #[test]
-fn properties_that_are_no_utf_8() {
+fn messages_that_are_no_utf_8() {
     same(
         r#"1 queue.declare queue=$q exclusive
         1 basic.publish routing_key=$q | type="\xff" message_id="\xfe" headers={"\xff"=S:"\xfe" a=S:x} | "\xff"
         1 basic.consume queue=$q consumer_tag=c
+        1 next
+        1 basic.publish routing_key="\xff" mandatory | | a key that is none either
         1 next"#,
     );
 }

@@ -215,11 +215,11 @@ fn a_queue_that_is_full_by_bytes() {
 fn expirations() {
     same_steps(|session| {
         session.script("1 queue.declare queue=$q exclusive");
-        for text in ["-1", "abc", "1.5", "\"\"", "1000x", "315360000001", "0x10", "\" 5\"", "+5"] {
+        for text in ["-1", "abc", "1.5", "\"\"", "1000x", "315360000001", "0x10", "\" 5\"", "+500000"] {
             session.script(&format!("1 basic.publish routing_key=$q | expiration={text} | x\n 1 sync"));
         }
         session.script(
-            "1 basic.publish routing_key=$q | expiration=60000 | kept\n 1 queue $q 1 0\n 1 basic.get queue=$q no_ack",
+            "1 basic.publish routing_key=$q | expiration=60000 | kept\n 1 queue $q 2 0\n 1 basic.get queue=$q no_ack",
         );
     });
 }
