@@ -3417,17 +3417,33 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__sandbox)
-            opts="-p -v -q -h --tour --only --grpc-port --kafka-port --kafka-brokers --topic --print-env --ready-file --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-p -v -q -h --tour --only --grpc-port --amqp-port --amqp-memory --amqp-user --amqp-vhost --kafka-port --kafka-brokers --topic --print-env --ready-file --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --only)
-                    COMPREPLY=($(compgen -W "grpc kafka" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "grpc amqp kafka" -- "${cur}"))
                     return 0
                     ;;
                 --grpc-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --amqp-port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --amqp-memory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --amqp-user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --amqp-vhost)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

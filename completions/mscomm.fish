@@ -573,8 +573,13 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_s
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand profile; and __fish_seen_subcommand_from use" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l only -d 'Serve only these' -r -f -a "grpc\t'gRPC'
+amqp\t'RabbitMQ\'s protocol, AMQP 0-9-1'
 kafka\t'Kafka'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l grpc-port -d 'Port of the gRPC server; 0 is a free one' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-port -d 'Port of the AMQP broker; 0 is a free one' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-memory -d 'Most memory for messages; above it publishers are blocked until some are gone' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-user -d 'Another user who may log in beside guest, as NAME:PASSWORD' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-vhost -d 'Another virtual host beside /' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-port -d 'Port that leads to the first Kafka broker; 0 is its own, a free one' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-brokers -d 'How many brokers the Kafka cluster has' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l topic -d 'Kafka topic to create at the start, with 4 partitions if not given. May be repeated' -r

@@ -12,8 +12,10 @@ use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::{ColorWhen, Sink, Terminal, escape_text};
+#[cfg(feature = "sandbox")]
+use crate::sandbox;
 use crate::shutdown::Shutdown;
-use crate::{amqp, config, exit, grpc, kafka, sandbox};
+use crate::{amqp, config, exit, grpc, kafka};
 
 /// Runs one command line and gives its exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
@@ -73,7 +75,9 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Grpc(Deferred(args)) => with_runtime(global, terminal, async |cx| grpc::run(args, cx).await),
         Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(args, cx).await),
         Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(args, cx).await),
+        #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(args, cx).await),
+        #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
         Command::Profile(Deferred(args)) => config::verbs::run(args, &source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),

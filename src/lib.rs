@@ -39,6 +39,7 @@ pub mod kafka;
 pub mod message;
 pub mod output;
 pub mod proto;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
 pub mod shutdown;

@@ -10,7 +10,9 @@ use clap::{Parser, Subcommand};
 
 use self::args::Deferred;
 use crate::output::ColorWhen;
-use crate::{amqp, config, grpc, kafka, sandbox, values};
+#[cfg(feature = "sandbox")]
+use crate::sandbox;
+use crate::{amqp, config, grpc, kafka, values};
 
 /// gRPC, RabbitMQ and Kafka from one command line
 #[derive(Debug, Parser)]
@@ -70,8 +72,10 @@ pub enum Command {
     #[command(subcommand)]
     Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
+    #[cfg(feature = "sandbox")]
     Sandbox(sandbox::Args),
     /// Run a sandbox's command, and end what it leaves
+    #[cfg(feature = "sandbox")]
     #[command(name = sandbox::runner::NAME, hide = true)]
     RunInSandbox(sandbox::runner::Args),
     /// Print a shell's completion script

@@ -1,9 +1,13 @@
 //! Kafka for trying and for hermetic tests: librdkafka's mock cluster, on free ports of 127.0.0.1.
 //!
-//! It knows Produce, Fetch, ListOffsets, Metadata, groups and commits, and it makes a topic of four partitions when one is
-//! first used. It does not know: creating, deleting and describing topics (the requests time out), settings of topics,
-//! ACLs, TLS and SASL; `--from @TIME` finds the end, always; it keeps some 5 MB of each partition; what an aborted
-//! transaction wrote is read all the same. It is librdkafka on both sides, and so no proof against a real broker.
+//! It knows Produce, Fetch, ListOffsets, Metadata, groups, commits and transactions, and it makes a topic of four partitions
+//! when one is first used. It does not know: creating, changing and deleting topics by a client, settings, ACLs, lists of
+//! groups, TLS and SASL; a time as an offset is the end, always; it keeps some 5 MB of each partition; what an aborted
+//! transaction wrote is read all the same. A member that joins or leaves a group makes the next one wait for almost a session.
+//!
+//! It trusts its clients. What is no request of Kafka closes its connection, but a request with a null or an impossible number
+//! where its field may not have one ends the process, by an assertion of librdkafka or worse. And it is librdkafka on both
+//! sides for mscomm and kcat, and so no proof against a real broker.
 
 use std::net::TcpListener;
 use std::sync::mpsc;

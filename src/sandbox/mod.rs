@@ -72,8 +72,8 @@ The sandbox serves, on free ports of 127.0.0.1:
   amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
   kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
 
-A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients find them by
-GRPC_SERVER, AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
+A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients by GRPC_SERVER, \
+AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
 SIGINT, SIGTERM and SIGHUP go on to it, and 5 seconds after a SIGTERM or SIGHUP, or at a second one, it is killed. \
 When it ends, so does what it left in the background.
 
@@ -83,7 +83,9 @@ lets them go on.
 
 The mock Kafka cluster makes a topic of 4 partitions when one is first used, or those of --topic at the start. It does \
 not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
-finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote.
+finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote. Whoever joins \
+a group that has had members waits for their session.timeout.ms less a second. It trusts its clients: a malformed \
+request can end the sandbox.
 
 The sandbox is for trying and for hermetic tests. It is no way to run a broker, and no proof against a real one.";
 

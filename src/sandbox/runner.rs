@@ -61,7 +61,7 @@ pub fn run(args: Args) -> Result<()> {
     let child = child.map_err(|e| Error::io(format!("cannot run `{}`", program.to_string_lossy()), e))?;
     let mut runner = Runner { parent: args.parent, command: Pid::from_child(&child), status: None };
     let killed = runner.serve(&told)?;
-    runner.end_the_rest(&told)?;
+    runner.end_the_rest(&told, killed)?;
     match runner.status {
         _ if killed => Err(Error::new(Kind::Terminated, "the command did not end when it was told to, and was killed")),
         Some(status) => super::command::passed_on(status),
@@ -104,9 +104,9 @@ impl Runner {
         Ok(killed)
     }
 
-    /// Ends what the command left, politely at first.
-    fn end_the_rest(&mut self, told: &Receiver<Came>) -> Result<()> {
-        for (signal, limit) in [(SIGTERM, LEFT_GRACE), (SIGKILL, KILLED)] {
+    /// Ends what the command left, politely at first unless the command itself had to be killed.
+    fn end_the_rest(&mut self, told: &Receiver<Came>, killed: bool) -> Result<()> {
+        for (signal, limit) in [(SIGTERM, LEFT_GRACE), (SIGKILL, KILLED)].into_iter().skip(usize::from(killed)) {
             let deadline = Instant::now() + limit;
             let mut sent = Vec::new();
             while self.reap()? && Instant::now() < deadline {

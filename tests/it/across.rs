@@ -94,6 +94,7 @@ fn kafka_to_amqp_and_back_changes_nothing() {
     assert_eq!(messages(&lines[4..].join("\n"), &members), messages(&lines[..4].join("\n"), &members));
 }
 
+#[cfg(feature = "sandbox")]
 #[test]
 fn the_main_job_as_a_user_types_it() {
     let (orders, t1) = (unique("orders"), unique("t1"));

@@ -1,14 +1,19 @@
 //! The one integration binary: the commands as a user types them, on real brokers. `tests/run` starts those.
+//!
+//! What needs the servers of the sandbox is left out where the binary is built without it.
 
 mod across;
 mod allocations;
 mod amqp;
 mod broker;
 mod config;
+#[cfg(feature = "sandbox")]
 mod grpc;
 mod kafka;
 mod layout;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 mod support;
+#[cfg(feature = "sandbox")]
 mod terminal;
 mod tree;

@@ -172,7 +172,10 @@ const RULES: &[(&str, Rule)] = &[
         Some(_) => Ok(()),
         None => Err(unacceptable(value)),
     }),
-    ("x-queue-type", |value, _| one_of(value, &["classic", "quorum", "stream"], "invalid_queue_type")),
+    ("x-queue-type", |value, _| match text(value)? {
+        b"classic" | b"quorum" | b"stream" => Ok(()),
+        other => Err(format!("\"unsupported queue type '{}'\"", String::from_utf8_lossy(other))),
+    }),
     ("x-delivery-limit", |value, _| non_negative(value).map(drop)),
 ];
 
@@ -227,9 +230,12 @@ const EQUAL: &[&str] = &[
 pub fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(), Fault> {
     let classic = Value::text("classic");
     for name in EQUAL {
+        let (current, received) = (current.get(name), received.get(name));
         // A queue is a classic one where nobody says otherwise.
-        let default = (*name == "x-queue-type").then_some(&classic);
-        check_argument(shown, name, current.get(name).or(default), received.get(name).or(default))?;
+        let is_classic = |value: Option<&Value>| value.is_none_or(|value| value.equals(&classic));
+        if *name != "x-queue-type" || !is_classic(current) || !is_classic(received) {
+            check_argument(shown, name, current, received)?;
+        }
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use super::{Broker, ConnectionId, QueueId, Status};
 const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
 
 /// What RabbitMQ takes for the same.
-const OTHER_GREETINGS: [&[u8; 8]; 2] = [b"AMQP\x01\x01\x00\x09", b"AMQP\x01\x01\x09\x01"];
+const OTHER_GREETING: &[u8; 8] = b"AMQP\x01\x01\x00\x09";
 
 /// A heartbeat's frame.
 pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
@@ -434,7 +434,7 @@ fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 /// Whether it is the greeting; `None` while that cannot be said.
 fn greeting(bytes: &[u8]) -> Option<bool> {
     let known = bytes.get(..GREETING.len()).unwrap_or(bytes);
-    match std::iter::once(GREETING).chain(OTHER_GREETINGS).any(|greeting| greeting.starts_with(known)) {
+    match [GREETING, OTHER_GREETING].iter().any(|greeting| greeting.starts_with(known)) {
         true => (known.len() == GREETING.len()).then_some(true),
         false => Some(false),
     }

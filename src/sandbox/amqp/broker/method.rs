@@ -274,7 +274,8 @@ fn known<'a>(id: MethodId, r: &mut Reader<'a>) -> Option<Method<'a>> {
         (60, 30) => Method::Cancel { tag: r.name()?, nowait: r.bit()? },
         (60, 40) => {
             r.u16()?;
-            Method::Publish { exchange: r.name()?, key: r.short()?, mandatory: r.bit()?, immediate: r.bit()? }
+            // The one short string that RabbitMQ takes as it is.
+            Method::Publish { exchange: r.name()?, key: r.plain().short()?, mandatory: r.bit()?, immediate: r.bit()? }
         }
         (60, 70) => {
             r.u16()?;
