@@ -5,6 +5,7 @@
 mod across;
 mod allocations;
 mod amqp;
+mod broker;
 mod config;
 #[cfg(feature = "sandbox")]
 mod grpc;

@@ -1,0 +1,485 @@
+//! The handshake, its errors, the end of a connection, and what a channel number may be used for.
+
+use super::script::same;
+
+/// A handshake up to the login, and then a login.
+fn login(start_ok: &str) -> String {
+    format!("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n 0 connection.start-ok {start_ok}\n 0 next\n")
+}
+
+const GUEST: &str = r#"mechanism=PLAIN response="\x00guest\x00guest" locale=en_US"#;
+
+fn tuned(tune_ok: &str) -> String {
+    format!("{}\n 0 connection.tune-ok {tune_ok}\n", login(GUEST))
+}
+
+#[test]
+fn a_login_and_a_leave() {
+    same(&format!(
+        "{}
+        0 connection.open vhost=/
+        1 channel.open
+        1 channel.close code=200 text=bye
+        0 connection.close code=200 text=bye",
+        tuned("channel_max=2047 frame_max=131072")
+    ));
+}
+
+#[test]
+fn a_login_with_amqplain() {
+    same(&login(
+        r#"mechanism=AMQPLAIN response="\x05LOGINS\x00\x00\x00\x05guest\x08PASSWORDS\x00\x00\x00\x05guest" locale=en_US"#,
+    ));
+}
+
+#[test]
+fn amqplain_with_a_wrong_password() {
+    same(&format!(
+        "{} 0 end",
+        login(
+            r#"mechanism=AMQPLAIN response="\x05LOGINS\x00\x00\x00\x05guest\x08PASSWORDS\x00\x00\x00\x04gues" locale=en_US client_properties={capabilities=F:{authentication_failure_close=t:1}}"#
+        )
+    ));
+}
+
+#[test]
+fn amqplain_that_lacks_a_password() {
+    same(&format!(
+        "{} 0 end",
+        login(
+            r#"mechanism=AMQPLAIN response="\x05LOGINS\x00\x00\x00\x05guest" locale=en_US client_properties={capabilities=F:{authentication_failure_close=t:1}}"#
+        )
+    ));
+}
+
+#[test]
+fn plain_without_its_zeros() {
+    same(&format!(
+        "{} 0 end",
+        login(
+            r#"mechanism=PLAIN response=guest locale=en_US client_properties={capabilities=F:{authentication_failure_close=t:1}}"#
+        )
+    ));
+}
+
+#[test]
+fn a_wrong_password_with_the_capability() {
+    same(&format!(
+        "{} 0 end",
+        login(
+            r#"mechanism=PLAIN response="\x00guest\x00wrong" locale=en_US client_properties={capabilities=F:{authentication_failure_close=t:1}}"#
+        )
+    ));
+}
+
+#[test]
+fn a_wrong_password_without_the_capability() {
+    same(&format!("{} 0 end", login(r#"mechanism=PLAIN response="\x00guest\x00wrong" locale=en_US"#)));
+}
+
+#[test]
+fn an_unknown_user() {
+    same(&format!(
+        "{} 0 end",
+        login(
+            r#"mechanism=PLAIN response="\x00nobody\x00guest" locale=en_US client_properties={capabilities=F:{authentication_failure_close=t:1}}"#
+        )
+    ));
+}
+
+#[test]
+fn an_unknown_mechanism() {
+    same(&format!("{} 0 end", login("mechanism=CRAM response=x locale=en_US")));
+    same(&format!("{} 0 end", login("mechanism=EXTERNAL response=x locale=en_US")));
+}
+
+#[test]
+fn an_authorisation_identity_is_no_matter() {
+    same(&login(r#"mechanism=PLAIN response="guest\x00guest\x00guest" locale=en_US"#));
+}
+
+#[test]
+fn another_locale() {
+    same(&login(r#"mechanism=PLAIN response="\x00guest\x00guest" locale=fr_FR"#));
+}
+
+#[test]
+fn another_protocol_header() {
+    for header in [
+        r"AMQP\x00\x00\x09\x00",
+        r"AMQP\x01\x01\x08\x00",
+        r"AMQP\x00\x01\x00\x00",
+        r"AMQP\x03\x01\x00\x00",
+        "HTTP/1.1",
+        r"GET / HTTP/1.1\x0d\x0a",
+    ] {
+        same(&format!("dial\n raw {header}\n 0 end"));
+    }
+}
+
+#[test]
+fn the_old_headers_that_rabbitmq_takes() {
+    for header in [r"AMQP\x01\x01\x00\x09", r"AMQP\x01\x01\x09\x01"] {
+        same(&format!("dial\n raw {header}\n 0 next"));
+    }
+}
+
+#[test]
+fn a_missing_vhost() {
+    same(&format!("{} 0 connection.open vhost=$none", tuned("channel_max=2047 frame_max=131072")));
+    same(&format!("{} 0 connection.open vhost=\"\"", tuned("channel_max=2047 frame_max=131072")));
+}
+
+#[test]
+fn limits_that_are_agreed_on() {
+    for tune in [
+        "channel_max=2 frame_max=4096",
+        "channel_max=1 frame_max=131072",
+        "channel_max=2047 frame_max=131072 heartbeat=600",
+    ] {
+        same(&format!("{} 0 connection.open vhost=/\n 1 channel.open\n", tuned(tune)));
+    }
+}
+
+#[test]
+fn limits_that_are_refused() {
+    for tune in [
+        "channel_max=0 frame_max=0",
+        "channel_max=0 frame_max=131072",
+        "channel_max=2047 frame_max=0",
+        "channel_max=2047 frame_max=4095",
+        "channel_max=2047 frame_max=131073",
+        "channel_max=2048 frame_max=131072",
+    ] {
+        same(&format!("{} send 0 connection.open vhost=/\n 0 end\n", tuned(tune)));
+    }
+}
+
+#[test]
+fn a_channel_over_the_limit() {
+    same(&format!(
+        "{} 0 connection.open vhost=/\n 1 channel.open\n 2 channel.open\n 3 channel.open\n 0 end",
+        tuned("channel_max=2 frame_max=4096")
+    ));
+}
+
+#[test]
+fn the_channel_of_a_number_over_the_servers_limit() {
+    same("2047 channel.open\n 2048 channel.open\n");
+}
+
+#[test]
+fn a_frame_over_the_limit_that_was_agreed_on() {
+    same(&format!(
+        "{} 0 connection.open vhost=/\n 1 channel.open\n 1 queue.declare queue=$q exclusive
+        send 1 basic.publish routing_key=$q | | <4088>
+        1 queue $q 1 0
+        send 1 basic.publish routing_key=$q | | x
+        raw \\x03\\x00\\x01\\x00\\x00\\x10\\x01
+        0 end",
+        tuned("channel_max=2 frame_max=4096")
+    ));
+}
+
+#[test]
+fn bodies_are_split_for_the_frames_that_were_agreed_on() {
+    super::script::same_steps(|session| {
+        session.script(&tuned("channel_max=2 frame_max=4096"));
+        session.wire("a").shows_frames = true;
+        session.script(
+            "0 connection.open vhost=/
+            1 channel.open
+            1 queue.declare queue=$q exclusive
+            1 basic.publish routing_key=$q | | <4088>
+            1 basic.publish routing_key=$q | | <4089>
+            1 basic.publish routing_key=$q | | <0>
+            1 basic.publish routing_key=$q | | <20000>
+            1 basic.get queue=$q
+            1 basic.get queue=$q
+            1 basic.get queue=$q
+            1 basic.get queue=$q
+            ",
+        );
+    });
+}
+
+#[test]
+fn heartbeats_are_sent() {
+    super::script::same_steps(|session| {
+        session.script(&tuned("channel_max=2047 frame_max=131072 heartbeat=1"));
+        session.wire("a").shows_heartbeats = true;
+        session.script("0 connection.open vhost=/\n 0 next 2");
+    });
+}
+
+#[test]
+fn a_client_without_heartbeats_is_given_up() {
+    same(&format!("{} 0 connection.open vhost=/\n 0 end", tuned("channel_max=2047 frame_max=131072 heartbeat=1")));
+}
+
+#[test]
+fn steps_of_the_handshake_out_of_turn() {
+    same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 0 connection.open vhost=/\n 0 end");
+    same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 0 connection.tune-ok\n 0 end");
+    same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n send 1 channel.open\n 0 end");
+    same(&format!("{} send 0 connection.open vhost=/\n 0 end", login(GUEST)));
+    same(&format!("{} send 1 channel.open\n 0 end", tuned("channel_max=2047 frame_max=131072")));
+    same("send 0 connection.open vhost=/\n 0 end");
+    same("send 0 connection.tune-ok\n 0 end");
+    same("send 0 connection.start-ok\n 0 end");
+}
+
+#[test]
+fn a_handshake_that_ends_at_once() {
+    same("dial\n shut-down\n 0 end");
+    same("dial\n raw AMQP\n shut-down\n 0 end");
+    same("dial\n raw AMQP\\x00\\x00\\x09\\x01\n 0 next\n shut-down\n 0 end");
+}
+
+#[test]
+fn methods_on_the_wrong_channel() {
+    same("send 0 channel.open\n 0 end");
+    same("send 0 queue.declare queue=$q\n 0 end");
+    same("send 0 basic.publish routing_key=$q | | x\n 0 end");
+    same("send 1 connection.close code=200\n 0 end");
+    same("send 1 connection.open vhost=/\n 0 end");
+    same("send 7 queue.declare queue=$q\n 0 end");
+    same("send 7 basic.publish routing_key=$q | | x\n 0 end");
+    same("send 7 channel.close code=200\n 0 end");
+    same("send 7 channel.close-ok\n 0 end");
+}
+
+#[test]
+fn a_channel_that_is_opened_twice() {
+    same("send 1 channel.open\n 0 end");
+}
+
+#[test]
+fn methods_that_only_a_server_sends() {
+    same("send 1 queue.declare-ok queue=$q\n 0 end");
+    same("send 1 basic.deliver | | x\n 0 end");
+    same("send 1 basic.consume-ok consumer_tag=x\n 0 end");
+    same("send 1 channel.open-ok\n 0 end");
+    same("send 1 basic.get-empty\n 0 end");
+    same("send 1 channel.flow-ok active\n 1 sync");
+    same("send 1 basic.cancel-ok consumer_tag=x\n 1 sync");
+    same("send 0 connection.open-ok\n 0 end");
+    same("send 0 connection.blocked reason=x\n 0 end");
+    same("send 1 channel.close-ok\n 1 sync");
+}
+
+#[test]
+fn a_number_is_used_again() {
+    same(
+        "1 queue.declare queue=$q
+        1 channel.close code=200 text=bye
+        1 channel.open
+        1 queue.declare queue=\"\" passive
+        1 queue.delete queue=$q",
+    );
+}
+
+#[test]
+fn what_comes_after_an_error_is_ignored() {
+    super::script::same_steps(|session| {
+        session.script("1 queue.declare queue=$q");
+        session.wire("a").polite = false;
+        session.script(
+            "1 queue.declare queue=$none passive
+            send 1 queue.declare queue=$more
+            send 1 basic.publish routing_key=$q | | lost
+            send 1 queue.delete queue=$q
+            send 1 channel.close-ok",
+        );
+        session.wire("a").polite = true;
+        session.script(
+            "1 queue.declare queue=$more passive
+            1 queue $q 0 0
+            1 queue.delete queue=$q",
+        );
+    });
+}
+
+#[test]
+fn a_close_of_both_at_once() {
+    super::script::same_steps(|session| {
+        session.wire("a").polite = false;
+        session.script(
+            "1 queue.declare queue=$none passive
+            send 1 channel.close code=200
+            1 next
+            send 1 channel.close-ok
+            1 channel.open",
+        );
+    });
+}
+
+#[test]
+fn an_error_of_one_channel_leaves_the_others() {
+    same(
+        "2 channel.open
+        1 queue.declare queue=$q exclusive
+        2 queue.declare queue=$none passive
+        1 queue $q 0 0",
+    );
+}
+
+#[test]
+fn a_new_secret() {
+    same("0 connection.update-secret secret=x reason=expired");
+}
+
+#[test]
+fn flow() {
+    same("1 channel.flow active\n 1 channel.flow\n 0 end");
+}
+
+#[test]
+fn access() {
+    same("1 access.request realm=/data active read write\n 1 access.request realm=/data exclusive passive");
+}
+
+#[test]
+fn an_unknown_method() {
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x04\x00\x3c\x00\xc8\xce
+        0 end",
+    );
+}
+
+#[test]
+fn a_method_that_is_cut_short_or_too_long() {
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x06\x00\x32\x00\x0a\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x07\x00\x14\x00\x0a\x00\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x02\x00\x32\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x00\xce
+        0 end",
+    );
+}
+
+#[test]
+fn a_wrong_end_of_a_frame() {
+    same(
+        r"1 sync
+        raw \x01\x00\x01\x00\x00\x00\x05\x00\x14\x00\x14\x01\xcd
+        0 end",
+    );
+}
+
+#[test]
+fn an_unknown_type_of_frame() {
+    same(
+        r"1 sync
+        raw \x04\x00\x01\x00\x00\x00\x05\x00\x14\x00\x14\x01\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x04\x00\x00\x00\x00\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x00\x00\x00\x00\x00\x00\x00\xce
+        0 end",
+    );
+}
+
+#[test]
+fn a_frame_that_is_too_large() {
+    // RabbitMQ looks at the length before the payload has come, and bears 8 octets too many.
+    for size in [r"\x00\x02\x00\x01", r"\xff\xff\xff\xff", r"\x7f\xff\xff\xff"] {
+        same(&format!("1 sync\n raw \\x01\\x00\\x01{size}\n 0 end"));
+        same(&format!("1 sync\n raw \\x03\\x00\\x00{size}\n 0 end"));
+    }
+}
+
+#[test]
+fn a_heartbeat_on_a_channel_or_with_a_payload() {
+    same(
+        r"1 sync
+        raw \x08\x00\x00\x00\x00\x00\x00\xce
+        1 sync",
+    );
+    same(
+        r"1 sync
+        raw \x08\x00\x01\x00\x00\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x08\x00\x00\x00\x00\x00\x01x\xce
+        1 sync",
+    );
+}
+
+#[test]
+fn content_out_of_turn() {
+    // A header and a body that no method announced.
+    same(
+        r"1 sync
+        raw \x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x03\x00\x01\x00\x00\x00\x01x\xce
+        0 end",
+    );
+    // On the channel 0.
+    same(
+        r"1 sync
+        raw \x02\x00\x00\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce
+        0 end",
+    );
+    same(
+        r"1 sync
+        raw \x03\x00\x00\x00\x00\x00\x01x\xce
+        0 end",
+    );
+    // On a channel that is not open.
+    same(
+        r"1 sync
+        raw \x03\x00\x07\x00\x00\x00\x01x\xce
+        0 end",
+    );
+}
+
+const PUBLISH: &str = r"\x01\x00\x01\x00\x00\x00\x0a\x00\x3c\x00\x28\x00\x00\x00\x01q\x00\xce";
+
+#[test]
+fn a_publish_without_its_header_or_body() {
+    // A method instead of the header; a body; a header of another class; a method instead of the body; a second header.
+    for rest in [
+        r"\x01\x00\x01\x00\x00\x00\x05\x00\x14\x00\x14\x01\xce",
+        r"\x03\x00\x01\x00\x00\x00\x01x\xce",
+        r"\x02\x00\x01\x00\x00\x00\x0e\x00\x32\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce",
+        r"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce\x01\x00\x01\x00\x00\x00\x05\x00\x14\x00\x14\x01\xce",
+        r"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\xce",
+    ] {
+        same(&format!("1 sync\n raw {PUBLISH}{rest}\n 0 end"));
+    }
+}
+
+#[test]
+fn empty_body_frames_are_nothing() {
+    let header = r"\x02\x00\x01\x00\x00\x00\x0e\x00\x3c\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x00\xce";
+    let empty = r"\x03\x00\x01\x00\x00\x00\x00\xce";
+    let one = r"\x03\x00\x01\x00\x00\x00\x01x\xce";
+    same(&format!("1 confirm.select\n raw {PUBLISH}{header}{empty}{one}{empty}{one}\n 1 confirms 1\n 1 sync"));
+}
