@@ -30,7 +30,7 @@ use crate::output::{Layout, Table};
 #[command(after_help = HELP)]
 pub struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
-    #[arg(long, conflicts_with = "command")]
+    #[arg(long, conflicts_with_all = ["command", "only"])]
     tour: bool,
     /// Serve only these
     #[arg(long, value_name = "SERVICES", value_enum, value_delimiter = ',')]

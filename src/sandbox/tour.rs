@@ -1,55 +1,148 @@
 //! `mscomm sandbox --tour`: each step shows the command that a person would type, runs it, and shows its real output.
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
 
 use super::command::{passed_on, wait};
 use super::servers::Servers;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::output::{Sink, Terminal};
 
-/// A sentence, and the command line that shows it.
-const STEPS: &[(&str, &str)] = &[
-    ("gRPC: what does the server offer? It is asked by reflection.", "mscomm grpc list"),
-    (
-        "Call a method; JSON in, canonical JSON out.",
-        r#"mscomm grpc call helloworld.Greeter/SayHello -d '{"name":"world"}'"#,
+/// What a step says, and the command that shows it. At most 78 columns wide.
+struct Step(&'static str, &'static str);
+
+/// A part of the tour.
+struct Part(&'static str, &'static [Step]);
+
+const PARTS: &[Part] = &[
+    Part(
+        "gRPC",
+        &[
+            Step("What does the server offer? It is asked by reflection.", "mscomm grpc list"),
+            Step(
+                "A call and its reply: JSON in, canonical JSON out.",
+                r#"mscomm grpc call helloworld.Greeter/SayHello -d '{"name":"world"}'"#,
+            ),
+            Step(
+                "A server stream, one message a line.",
+                r#"mscomm grpc call mscomm.sandbox.v1.Echo/ServerStream -o raw \
+    -d '{"message":"tick","count":3,"delay":"0.1s"}'"#,
+            ),
+        ],
     ),
-    (
-        "A server stream, one message a line.",
-        r#"mscomm grpc call mscomm.sandbox.v1.Echo/ServerStream -d '{"message":"tick","count":3}' -o raw"#,
+    Part(
+        "RabbitMQ",
+        &[
+            Step(
+                "Publish: a message a line. The account says what the broker confirmed.",
+                r"mscomm amqp queue declare orders
+printf 'tea\nmilk\n' | mscomm amqp publish -k orders -H 'trace: 42'",
+            ),
+            Step("Consume: each message is acked once it was written.", "mscomm amqp consume orders -n 2"),
+            Step(
+                "Service A asks: the request says where the answer is awaited.",
+                r"mscomm amqp queue declare questions
+mscomm amqp queue declare answers
+mscomm amqp publish -k questions --reply-to answers --correlation-id 7 \
+    -d 'what does the tea cost?'",
+            ),
+            Step(
+                "Service B takes it, and answers there. An envelope keeps the rest as it is.",
+                r#"mscomm amqp consume questions -n 1 -o json |
+    sed 's/:"questions"/:"answers"/; s/what.*?/2 EUR/' |
+    mscomm amqp publish --input json"#,
+            ),
+            Step("Service A has its answer, and knows by the id to what.", "mscomm amqp consume answers -n 1 -o json"),
+        ],
     ),
-    (
-        "Kafka: produce lines with keys. The account says what the broker confirmed.",
-        r"printf 'alice:hello\nbob:hi\nalice:bye\n' | mscomm kafka produce greetings -K :",
+    Part(
+        "Kafka",
+        &[
+            Step(
+                "Produce lines with keys.",
+                r"printf 'alice:tea\nbob:milk\nalice:cake\n' |
+    mscomm kafka produce orders -K : -H trace=42",
+            ),
+            Step(
+                "Tail them from the beginning to what is the end now, in any format.",
+                r"mscomm kafka tail orders --from begin --until-end -o '%p@%o %k wants %s\n'",
+            ),
+            Step("A group commits only what was written.", "mscomm kafka tail orders --group shop -n 3 -o '%k: %s\\n'"),
+        ],
     ),
-    (
-        "Tail them from the beginning to what is the end now, in any format.",
-        r"mscomm kafka tail greetings --from begin --until-end -o '%t[%p]@%o  %k: %s\n'",
+    Part(
+        "All together",
+        &[
+            Step(
+                "A message goes from Kafka to RabbitMQ, with key, header and time...",
+                r"mscomm amqp queue declare carried
+mscomm kafka tail orders --from begin --until-end -o json | head -1 |
+    mscomm amqp publish --input json -k carried
+mscomm amqp get carried -o json",
+            ),
+            Step(
+                "...and comes home unchanged.",
+                r"mscomm amqp consume carried -n 1 -o json |
+    mscomm kafka produce home --input json
+mscomm kafka tail home --from begin --until-end -o json",
+            ),
+        ],
     ),
-    (
-        "The envelope carries key, headers and timestamp, so that a copy is the same message.",
-        "mscomm kafka tail greetings --from begin --until-end -o json | mscomm kafka produce copy --input json",
-    ),
-    ("A consumer group commits only what was written.", "mscomm kafka tail copy --group tour -n 3 -o json"),
 ];
 
+/// How long a step may take: one that waits for what an earlier one has lost would wait for ever.
+const LIMIT: Duration = Duration::from_secs(20);
+
+const END: &str = "\
+That was all real, in one process, and is gone now. `mscomm sandbox -- bash`
+starts a shell with the same servers; `mscomm --help` has the rest.";
+
 /// Runs all the steps; the first that fails ends the tour with its exit code.
+///
+/// # Errors
+/// `Kind::Child` with the code of the command that failed, `Kind::Deadline` for one that does not end, `Kind::Io`.
 pub async fn run(servers: &Servers, cx: &Context) -> Result<()> {
-    for (sentence, line) in STEPS {
-        heading(sentence, line, &cx.terminal)?;
-        let mut shell = servers.command("sh".as_ref());
-        // `mscomm` in the line is this very binary.
-        shell.args(["-c", line]).env("PATH", path()?).stdin(std::process::Stdio::null());
-        let child = shell.spawn().map_err(|e| Error::io("cannot run sh", e))?;
-        let status = wait(child, cx).await?;
-        cx.shutdown.check()?;
-        if !status.success() {
-            cx.terminal.warn(format!("this step failed: {line}"));
+    for Part(title, steps) in PARTS {
+        show(&cx.terminal, AnsiColor::Green, &format!("\n=== {title} ===\n"))?;
+        for Step(sentence, script) in *steps {
+            show(&cx.terminal, AnsiColor::Cyan, &format!("\n# {sentence}\n"))?;
+            for command in commands(script) {
+                show_command(&cx.terminal, &command)?;
+                let mut shell = servers.command("sh".as_ref());
+                // `mscomm` in the line is this very binary.
+                shell.args(["-c", &command]).env("PATH", path()?).stdin(std::process::Stdio::null());
+                if !cx.terminal.color_stdout {
+                    shell.env("NO_COLOR", "1");
+                }
+                let child = shell.spawn().map_err(|e| Error::io("cannot run sh", e))?;
+                let late = || Error::new(Kind::Deadline, format!("this step did not end in {LIMIT:?}: {command}"));
+                let status = tokio::time::timeout(LIMIT, wait(child, cx)).await.map_err(|_| late())??;
+                cx.shutdown.check()?;
+                if !status.success() {
+                    cx.terminal.warn(format!("this step failed: {command}"));
+                }
+                passed_on(status)?;
+            }
         }
-        passed_on(status)?;
     }
-    Ok(())
+    show(&cx.terminal, AnsiColor::Green, &format!("\n{END}\n"))
+}
+
+/// The commands of a script: a line that is indented goes on with the one before.
+fn commands(script: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    for line in script.lines() {
+        match commands.last_mut() {
+            Some(last) if line.starts_with(' ') => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            _ => commands.push(line.to_owned()),
+        }
+    }
+    commands
 }
 
 /// The search path with the folder of this binary in front.
@@ -61,14 +154,36 @@ fn path() -> Result<std::ffi::OsString> {
     std::env::join_paths(folders).map_err(|e| Error::io("bad PATH", std::io::Error::other(e)))
 }
 
-fn heading(sentence: &str, line: &str, terminal: &Terminal) -> Result<()> {
-    let (dim, bold) = match terminal.color_stdout {
-        true => (AnsiColor::Cyan.on_default(), Style::new().bold()),
-        false => (Style::new(), Style::new()),
-    };
+fn show_command(terminal: &Terminal, command: &str) -> Result<()> {
+    let bold = if terminal.color_stdout { Style::new().bold() } else { Style::new() };
+    write(&format!("{bold}$ {command}{bold:#}\n"))
+}
+
+fn show(terminal: &Terminal, color: AnsiColor, text: &str) -> Result<()> {
+    let style = if terminal.color_stdout { color.on_default() } else { Style::new() };
+    write(&format!("{style}{text}{style:#}"))
+}
+
+fn write(text: &str) -> Result<()> {
     let mut sink = Sink::stdout()?;
-    sink.record(|out| {
-        out.extend_from_slice(format!("\n{dim}# {sentence}{dim:#}\n{bold}$ {line}{bold:#}\n").as_bytes())
-    })?;
+    sink.record(|out| out.extend_from_slice(text.as_bytes()))?;
     sink.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_fits_on_a_terminal() {
+        for Part(_, steps) in PARTS {
+            for Step(sentence, script) in *steps {
+                // Behind `# ` and `$ `.
+                for line in std::iter::once(*sentence).chain(script.lines()) {
+                    assert!(line.len() <= 78, "{line}");
+                }
+            }
+        }
+        assert!(END.lines().all(|line| line.len() < 80));
+    }
 }

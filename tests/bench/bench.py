@@ -27,7 +27,12 @@ AMQP = os.environ["MSCOMM_TEST_AMQP"]
 AMQP_PEER = AMQP + "%2f"
 RABBITMQCTL = os.environ["MSCOMM_TEST_RABBITMQCTL"]
 GRPCURL = os.environ["MSCOMM_TEST_GRPCURL"]
-PERF_TEST = ["java", "-cp", os.environ["MSCOMM_BENCH_PERF_TEST"] + "/*", "com.rabbitmq.perf.PerfTest", "--uri", AMQP_PEER]
+
+
+def perf_test(uri=AMQP_PEER):
+    return ["java", "-cp", os.environ["MSCOMM_TEST_PERF_TEST"] + "/*", "com.rabbitmq.perf.PerfTest", "--uri", uri]
+
+
 
 # Said to both sides. How many records wait in the queue is each side's own choice: mscomm's is far less than kcat's 100,000.
 PRODUCER = [
@@ -318,7 +323,9 @@ def kafka(bench, scale):
 # ---------------------------------------------------------------- AMQP
 
 
-def queue_length(queue):
+def queue_length(queue, server=AMQP):
+    if server != AMQP:
+        return output_of([MSCOMM, "-q", "amqp", "queue", "info", queue, "-s", server]).split("\t")[1]
     listed = output_of([RABBITMQCTL, "-q", "list_queues", "name", "messages", "--no-table-headers"])
     return dict(line.split("\t") for line in listed.splitlines())[queue]
 
@@ -359,7 +366,7 @@ def amqp(bench, scale):
         f"publish {what} confirmed, window of 1000",
         "speed ≥ 1.0×, CPU ≤ 0.5×",
         Side("mscomm", [*publish, "--window", "1000"], before=empty, after=holds(count)),
-        Side("perf-test -c 1000", [*PERF_TEST, "-p", "-u", queue, "-e", "", "-k", queue, "-x", "1", "-y", "0", "-s", "100", "-c", "1000", "-C", str(count)], before=empty, after=holds(count)),
+        Side("perf-test -c 1000", [*perf_test(), "-p", "-u", queue, "-e", "", "-k", queue, "-x", "1", "-y", "0", "-s", "100", "-c", "1000", "-C", str(count)], before=empty, after=holds(count)),
     )
     bench.compare(
         f"publish {what} unconfirmed",
@@ -378,7 +385,7 @@ def amqp(bench, scale):
         f"consume {what} acked after the output",
         "speed ≥ 1.0×, CPU ≤ 0.5×",
         consume,
-        Side("perf-test -q 1000 -A 100", [*PERF_TEST, "-p", "-u", queue, "-x", "0", "-y", "1", "-q", "1000", "-A", "100", "-D", str(count)], before=full, after=drained()),
+        Side("perf-test -q 1000 -A 100", [*perf_test(), "-p", "-u", queue, "-x", "0", "-y", "1", "-q", "1000", "-A", "100", "-D", str(count)], before=full, after=drained()),
     )
     # It starts a process a message, so that a hundredth of the work is enough for both.
     some = count // 100
@@ -392,10 +399,58 @@ def amqp(bench, scale):
     subprocess.run([*mscomm, "queue", "delete", queue, *server], check=True)
 
 
-def settled_length(queue, wanted):
+def sandbox(bench, scale):
+    """The sandbox's AMQP broker beside RabbitMQ, with perf-test as the client of both: it is the brokers that differ."""
+    count, queue = 1_000_000 // scale, f"bench-{os.getpid()}"
+    ready = bench.path("ready")
+    # Room for all of them, as RabbitMQ has it with its watermark.
+    subprocess.run([RABBITMQCTL, "-q", "set_vm_memory_high_watermark", "absolute", "4GB"], check=True)
+    broker = subprocess.Popen([MSCOMM, "-q", "sandbox", "--only", "amqp", "--amqp-memory", "2GiB", "--ready-file", ready], stdout=subprocess.DEVNULL)
+    try:
+        while not os.path.exists(ready):
+            if broker.poll() is not None:
+                sys.exit("bench: the sandbox did not start")
+            time.sleep(0.01)
+        url = subprocess.run(["sh", "-c", f'. "{ready}"; printf %s "$AMQP_URL"'], check=True, stdout=subprocess.PIPE, text=True).stdout
+        servers = {"sandbox": (url, url), "RabbitMQ": (AMQP, AMQP_PEER)}
+
+        def side(name, flags, messages, left):
+            server, peer = servers[name]
+            mscomm = [MSCOMM, "-q", "amqp"]
+
+            def before():
+                subprocess.run([*mscomm, "queue", "delete", queue, "-s", server], check=True)
+                subprocess.run([*mscomm, "queue", "declare", queue, "-s", server], check=True)
+                if messages:
+                    feed = [*perf_test(peer), *"-x 1 -y 0 -s 100 -c 1000 -p -e".split(), "", "-k", queue, "-u", queue, "-C", str(messages)]
+                    subprocess.run(feed, check=True, stdout=subprocess.DEVNULL)
+                return queue
+
+            def after(_):
+                check(settled_length(queue, left, server), left, f"messages in {queue} of {name}")
+
+            return Side(name, [*perf_test(peer), "-p", "-u", queue, *flags], before=before, after=after)
+
+        publish = ["-e", "", "-k", queue, *"-x 1 -y 0 -s 100 -c 1000 -C".split(), str(count)]
+        consume = [*"-x 0 -y 1 -q 1000 -A 100 -D".split(), str(count)]
+        for work, flags, messages, left in [("publishes", publish, 0, count), ("consumes", consume, count, 0)]:
+            confirmed = "confirmed, 1000 in flight" if not messages else "acked by the 100"
+            bench.compare(
+                f"perf-test {work} {human(count)} × 100 B {confirmed}: the broker",
+                "speed ≥ 2×",
+                side("sandbox", flags, messages, left),
+                side("RabbitMQ", flags, messages, left),
+            )
+        subprocess.run([MSCOMM, "-q", "amqp", "queue", "delete", queue, "-s", AMQP], check=True)
+    finally:
+        broker.terminate()
+        broker.wait()
+
+
+def settled_length(queue, wanted, server=AMQP):
     """What a client left behind is back in the queue, and what it sent last is in it, a moment after it has gone."""
     until = time.monotonic() + 20
-    while (got := int(queue_length(queue))) != wanted and time.monotonic() < until:
+    while (got := int(queue_length(queue, server))) != wanted and time.monotonic() < until:
         time.sleep(0.1)
     return got
 
@@ -626,7 +681,8 @@ def versions():
         kcat.strip(),
         "amqp-tools " + output_of(["dpkg-query", "-W", "-f", "${Version}", "amqp-tools"]),
         "RabbitMQ " + output_of(["dpkg-query", "-W", "-f", "${Version}", "rabbitmq-server"]),
-        "perf-test " + os.environ["MSCOMM_BENCH_PERF_TEST_VERSION"],
+        # Its folder has the version.
+        "perf-test " + os.path.basename(os.path.dirname(os.environ["MSCOMM_TEST_PERF_TEST"])).removeprefix("perf-test-"),
         # Its folder has the version; it does not know its own.
         "grpcurl " + os.path.basename(os.path.dirname(GRPCURL)).removeprefix("grpcurl-"),
         f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
@@ -649,12 +705,12 @@ def report(bench):
     text += ["", "Both producers: `" + " ".join(PRODUCER) + "`; both consumers: `" + " ".join(CONSUMER) + "`.", ""]
     text += ["How many records wait in a producer's queue is each side's default. kcat's JSON and format output are dominated by the second that its librdkafka pauses when its queue of fetched records is full.", ""]
     text += [NOTES, ""]
-    text += ["A Java client's CPU has the start of its machine in it (about a second).", ""]
+    text += ["A Java client's CPU has the start of its machine in it (about a second). In the rows about the sandbox, wall, CPU and memory are perf-test's: they are about what it got from each broker.", ""]
     text += ["- " + version for version in versions()]
     return "\n".join(text) + "\n"
 
 
-WORKS = {"kafka": kafka, "amqp": amqp, "grpc": grpc, "start": start, "memory": memory, "inside": inside}
+WORKS = {"kafka": kafka, "amqp": amqp, "sandbox": sandbox, "grpc": grpc, "start": start, "memory": memory, "inside": inside}
 
 
 def main():

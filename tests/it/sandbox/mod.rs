@@ -4,6 +4,7 @@ mod commands;
 mod grpc;
 mod kafka;
 mod scripts;
+mod tour;
 
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -74,13 +75,4 @@ fn alone_it_prints_its_addresses_and_ends_with_ctrl_c() {
     for line in &lines {
         eventually("the port is closed", || TcpStream::connect(host_and_port(line)).err());
     }
-}
-
-#[test]
-fn the_tour_shows_commands_and_their_real_output() {
-    let done = mscomm(&["sandbox", "--tour"]).run().ok();
-    for text in ["$ mscomm grpc list", "helloworld.Greeter", "Hello world", "tick", "alice: bye", "\"key\":\"alice\""] {
-        assert!(done.text().contains(text), "no {text:?} in {}", done.text());
-    }
-    assert!(!done.text().contains('\x1b'), "colours in a pipe");
 }
