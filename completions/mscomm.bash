@@ -3417,7 +3417,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__sandbox)
-            opts="-p -v -q -h --tour --only --grpc-port --amqp-port --amqp-memory --amqp-user --amqp-vhost --kafka-port --kafka-brokers --topic --print-env --ready-file --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-I -p -v -q -h --tour --only --grpc-port --amqp-port --amqp-memory --amqp-user --amqp-vhost --kafka-port --kafka-brokers --topic --print-env --ready-file --proto --import-path --descriptor-set --stub --log --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3464,6 +3464,30 @@ _mscomm() {
                     return 0
                     ;;
                 --ready-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -I)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --descriptor-set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stub)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -586,6 +586,11 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l topic -d 'Kafk
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l print-env -d 'Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"' -r -f -a "sh\t'Lines for a shell to evaluate'
 json\t'One JSON object; a variable to be removed is null'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l ready-file -d 'Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l proto -d 'Serve the services in these .proto files, too' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s I -l import-path -d 'Folders that the imports of --proto start from; looked for when not given' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l descriptor-set -d 'Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l stub -d 'What methods answer: files of JSON, see --help' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l log -d 'Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
 use tokio::sync::oneshot;
 
-use super::client::{Broken, Call, CallOptions, Shown, Status, shown_metadata, start};
+use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
 use super::requests::{Requests, once};
 use super::session::{self, Session, split_method};
@@ -19,8 +19,10 @@ use super::settings::Settings;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
 use crate::proto::{Files, unresolved};
+use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
 const LOOK: Duration = Duration::from_millis(250);
@@ -111,10 +113,10 @@ impl Sent {
 
     /// Fails when something was wrong with the data.
     fn check(&mut self) -> Result<()> {
-        match self.0.as_mut().map(oneshot::Receiver::try_recv) {
-            Some(Ok(Err(error))) => Err(error),
-            _ => Ok(()),
-        }
+        let Some(Ok(ended)) = self.0.as_mut().map(oneshot::Receiver::try_recv) else { return Ok(()) };
+        // A receiver that has given its value must not be asked again.
+        self.0 = None;
+        ended.map(drop)
     }
 }
 
@@ -283,6 +285,9 @@ impl Calling<'_> {
             // The server's timer may be the faster one by a hair: it is the same deadline.
             if status.exit_status() == tonic::Code::DeadlineExceeded as u8 {
                 self.cx.shutdown.check()?;
+                if self.cx.shutdown.remaining().is_some_and(|left| left.is_zero()) {
+                    return Err(Reason::Timeout.error());
+                }
             }
             let (service, method) = (self.method.parent_service().full_name(), self.method.name());
             return Err(status.error(&format!("{service}/{method} failed"), &self.resolver));
@@ -296,7 +301,7 @@ impl Calling<'_> {
 
 /// Metadata as `-v` shows it.
 fn trace(cx: &Context, what: &str, headers: &HeaderMap) {
-    for (name, value) in shown_metadata(headers) {
+    for (name, value) in shown(headers) {
         match value {
             Shown::Text(text) => cx.terminal.trace(format!("{what} {name}: {text}")),
             Shown::Binary(bytes) => cx.terminal.trace(format!("{what} {name}: {} bytes", bytes.len())),

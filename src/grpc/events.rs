@@ -3,9 +3,10 @@
 use http::HeaderMap;
 use prost_reflect::DynamicMessage;
 
-use super::client::{Shown, Status, shown_metadata};
+use super::client::Status;
 use crate::error::Result;
-use crate::message::json::{Object, base64_object, string};
+use crate::message::grpc::{write_event, write_metadata, write_status};
+use crate::message::json::Object;
 use crate::output::{Sink, Terminal, escape_json};
 use crate::proto::{Layout, Resolver, rpc, write_json};
 
@@ -46,7 +47,7 @@ impl Events {
         if self.form != Form::Json {
             return Ok(());
         }
-        self.event("headers", |event| metadata(event.member("metadata"), headers))
+        self.event("headers", |event| write_metadata(event.member("metadata"), headers))
     }
 
     /// A response message.
@@ -75,15 +76,8 @@ impl Events {
             return Ok(());
         }
         self.event("status", |event| {
-            event.plain("code", status.code);
-            event.text("name", &status.name());
-            event.text("message", &status.message);
             let details = rpc::details(&status.details, Layout::Compact, resolver);
-            let out = event.member("details");
-            out.push(b'[');
-            out.extend_from_slice(&details.join(&b','));
-            out.push(b']');
-            metadata(event.member("metadata"), &status.metadata);
+            write_status(event, status.code, &status.message, &details, &status.metadata);
         })
     }
 
@@ -102,14 +96,7 @@ impl Events {
 
     fn event(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) -> Result<()> {
         let method = std::mem::take(&mut self.method);
-        let written = self.line(|out| {
-            let mut event = Object::open(out);
-            event.text("protocol", "grpc");
-            event.text("method", &method);
-            event.text("event", name);
-            members(&mut event);
-            event.close();
-        });
+        let written = self.line(|out| write_event(out, &method, None, name, members));
         self.method = method;
         written
     }
@@ -125,20 +112,4 @@ impl Events {
             out.push(b'\n');
         })
     }
-}
-
-/// An array of pairs in their order.
-fn metadata(out: &mut Vec<u8>, headers: &HeaderMap) {
-    out.push(b'[');
-    for (i, (name, value)) in shown_metadata(headers).enumerate() {
-        out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
-        string(out, name);
-        out.push(b',');
-        match value {
-            Shown::Text(text) => string(out, &text),
-            Shown::Binary(bytes) => base64_object(out, "$base64", &bytes),
-        }
-        out.push(b']');
-    }
-    out.push(b']');
 }

@@ -3,6 +3,7 @@
 pub mod amqp_json;
 pub mod convert;
 pub mod envelope;
+pub mod grpc;
 pub mod input;
 pub mod json;
 pub mod time;

@@ -1,4 +1,4 @@
-//! File descriptors as a server hands them out, made into a pool without trusting them.
+//! File descriptors as a server or a file hands them out, made into a pool without trusting them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,8 +51,7 @@ impl Files {
     /// # Errors
     /// `Kind::Refused`: it does not decode, has no name, or is in a language that is not supported.
     pub fn add(&mut self, raw: &[u8]) -> Result<Added> {
-        let bad =
-            |e: prost::DecodeError| Error::refused("the server sent a file descriptor that does not decode").because(e);
+        let bad = |e: prost::DecodeError| Error::refused("a file descriptor does not decode").because(e);
         let language = Language::decode(raw).map_err(bad)?;
         check_language(&language)?;
         if self.files.contains_key(&language.name) {
@@ -60,9 +59,14 @@ impl Files {
         }
         let parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
         check_nesting(&parsed.message_type, MAX_NESTING)
-            .map_err(|e| Error::refused(format!("the server's descriptor of `{}` is broken: {e}", language.name)))?;
+            .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
         self.files.insert(language.name, File { raw: raw.to_vec(), parsed });
         Ok(Added::New)
+    }
+
+    /// A file as it came.
+    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(|file| file.raw.as_slice())
     }
 
     /// The imports that are still to be fetched, in the order of their names.
@@ -109,7 +113,7 @@ fn built_in(name: &str) -> Option<FileDescriptorProto> {
 fn check_language(language: &Language) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {
-        return Err(Error::refused("the server sent a file descriptor without a name"));
+        return Err(Error::refused("a file descriptor without a name"));
     }
     if language.syntax == "editions" || language.edition.is_some() {
         // descriptor.proto, enum Edition.
@@ -145,13 +149,13 @@ impl<'a> Building<'a> {
         let Some(file) = self.files.files.get(name) else { return self.add_built_in(name) };
         if self.open.contains(&name) {
             return Err(Error::refused(format!(
-                "the server's files import each other in a circle: {} → {name}",
+                "the files import each other in a circle: {} → {name}",
                 self.open.join(" → ")
             )));
         }
         // A thousand files in one chain are no schema.
         if self.open.len() > 1000 {
-            return Err(Error::refused(format!("the server's imports are nested too deep at `{name}`")));
+            return Err(Error::refused(format!("the imports are nested too deep at `{name}`")));
         }
         self.open.push(name);
         for import in &file.parsed.dependency {
@@ -171,10 +175,10 @@ impl<'a> Building<'a> {
             false => self.pool.add_file_descriptor_proto(without_imports(&file.parsed, &absent)),
         };
         added.map_err(|e| {
-            let error = Error::refused(format!("the server's descriptor of `{name}` is broken")).because(e);
+            let error = Error::refused(format!("the descriptor of `{name}` is broken")).because(e);
             match absent.is_empty() {
                 true => error,
-                false => error.hint(format!("the server did not give {}, which it imports", absent.join(", "))),
+                false => error.hint(format!("what it imports is missing: {}", absent.join(", "))),
             }
         })
     }
@@ -188,7 +192,7 @@ impl<'a> Building<'a> {
         }
         self.pool
             .add_file_descriptor_proto(file)
-            .map_err(|e| Error::refused(format!("cannot add the built-in `{name}` to the server's files")).because(e))
+            .map_err(|e| Error::refused(format!("cannot add the built-in `{name}`")).because(e))
     }
 }
 

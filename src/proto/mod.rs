@@ -1,6 +1,7 @@
 //! Protobuf without a network: descriptors from untrusted bytes, JSON in and out, and schemas as source.
 
 mod any;
+pub mod disk;
 mod files;
 mod json;
 mod read;

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use prost::Message;
 use prost_reflect::{DescriptorPool, DynamicMessage, Value};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
@@ -54,6 +55,22 @@ pub fn details(status: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Ve
             json
         })
         .collect()
+}
+
+/// An encoded `google.rpc.Status`.
+pub fn encode_status(code: i32, message: &str, details: Vec<prost_types::Any>) -> Vec<u8> {
+    Status { code, message: message.to_owned(), details }.encode_to_vec()
+}
+
+/// `google.rpc.Status`.
+#[derive(Clone, PartialEq, Message)]
+struct Status {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<prost_types::Any>,
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use prost_reflect::{
-    Cardinality, DescriptorPool, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, Kind,
-    MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor, Syntax,
+    Cardinality, DescriptorPool, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor,
+    FileDescriptor, Kind, MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor, Syntax,
 };
 use prost_types::field_descriptor_proto::Type;
 use prost_types::{EnumOptions, FieldDescriptorProto};
@@ -82,6 +82,20 @@ impl Element {
             Element::Extension(e) => e.full_name(),
         }
         .to_owned()
+    }
+
+    /// The file that it stands in.
+    pub fn file(&self) -> FileDescriptor {
+        match self {
+            Element::Service(e) => e.parent_file(),
+            Element::Method(e) => e.parent_service().parent_file(),
+            Element::Message(e) => e.parent_file(),
+            Element::Field(e) => e.parent_file(),
+            Element::Oneof(e) => e.parent_file(),
+            Element::Enum(e) => e.parent_file(),
+            Element::EnumValue(e) => e.parent_file(),
+            Element::Extension(e) => e.parent_file(),
+        }
     }
 
     /// Its source, each line ended.

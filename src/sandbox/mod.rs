@@ -64,11 +64,14 @@ pub struct Args {
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+    /// The user's own gRPC services.
+    #[command(flatten)]
+    grpc: grpc::Args,
 }
 
 const HELP: &str = "\
 The sandbox serves, on free ports of 127.0.0.1:
-  grpc   a Greeter, an echo of all four call kinds, reflection, health
+  grpc   a Greeter, an echo of all four call kinds, reflection, health; and the services of --proto as --stub says
   amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
   kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
 
@@ -95,7 +98,7 @@ The sandbox is for trying and for hermetic tests. It is no way to run a broker, 
 /// `Kind::Usage` for flags that do not go together, `Kind::Io` when a server or the command cannot be started,
 /// `Kind::Child` with the command's own exit code.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let plan = args.plan()?;
+    let plan = args.plan(cx.terminal)?;
     let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
     let environment = Environment::of(&servers);

@@ -9,6 +9,7 @@ use tokio::process::Command;
 use super::environment::Environment;
 use super::{Args, amqp, grpc, kafka, probe, signals};
 use crate::error::{Error, Result};
+use crate::output::Terminal;
 
 /// What a sandbox can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -46,7 +47,7 @@ impl Service {
 
 /// What is to be started. The fixed ports are taken already.
 pub struct Plan {
-    grpc: Option<TcpListener>,
+    grpc: Option<(TcpListener, grpc::Sandbox)>,
     amqp: Option<(TcpListener, amqp::Options)>,
     kafka: Option<kafka::Options>,
 }
@@ -55,8 +56,8 @@ impl Args {
     /// Which servers to start, and their ports.
     ///
     /// # Errors
-    /// `Kind::Usage` for flags that do not go together, `Kind::Io` for a port that cannot be had.
-    pub(super) fn plan(&self) -> Result<Plan> {
+    /// `Kind::Usage` for flags that do not go together and for a bad file, `Kind::Io` for a port or a file that cannot be had.
+    pub(super) fn plan(&self, terminal: Terminal) -> Result<Plan> {
         let served = |service: Service| self.only.is_empty() || self.only.contains(&service);
         let ports =
             [(Service::Grpc, self.grpc_port), (Service::Amqp, self.amqp_port), (Service::Kafka, self.kafka.kafka_port)];
@@ -74,8 +75,20 @@ impl Args {
         if !served(Service::Kafka) && !self.kafka.topics.is_empty() {
             return Err(Error::usage("--topic goes with kafka, which --only leaves out"));
         }
+        if !served(Service::Grpc) && self.grpc.is_given() {
+            return Err(Error::usage(
+                "--proto, --descriptor-set, --stub and --log go with grpc, which --only leaves out",
+            ));
+        }
         Ok(Plan {
-            grpc: served(Service::Grpc).then(|| listener(Service::Grpc, self.grpc_port)).transpose()?,
+            grpc: served(Service::Grpc)
+                .then(|| {
+                    Ok::<_, Error>((
+                        listener(Service::Grpc, self.grpc_port)?,
+                        grpc::Sandbox::new(&self.grpc, terminal)?,
+                    ))
+                })
+                .transpose()?,
             amqp: served(Service::Amqp)
                 .then(|| listener(Service::Amqp, self.amqp_port).map(|l| (l, self.amqp.options())))
                 .transpose()?,
@@ -172,14 +185,12 @@ async fn optional(start: Option<impl Future<Output = Result<Server>>>) -> Result
     }
 }
 
-async fn start_grpc(listener: TcpListener) -> Result<Server> {
+async fn start_grpc((listener, sandbox): (TcpListener, grpc::Sandbox)) -> Result<Server> {
     let failed = |e| Error::io("cannot listen on the loopback address", e);
     let address = listener.local_addr().map_err(failed)?.to_string();
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    // To compile the services takes a while, which the others need not wait for.
-    let server = tokio::task::spawn_blocking(|| grpc::serve(listener, async { drop(stopped.await) }));
-    tokio::spawn(server.await.map_err(|e| failed(e.into()))??);
+    tokio::spawn(sandbox.serve(listener, async { drop(stopped.await) }));
     Ok(Server { service: Service::Grpc, address, stop: Stop::Grpc(stop) })
 }
 

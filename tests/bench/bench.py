@@ -26,7 +26,7 @@ AMQP = os.environ["MSCOMM_TEST_AMQP"]
 # RabbitMQ's `/`, as rabbitmq-c and perf-test read a URI.
 AMQP_PEER = AMQP + "%2f"
 RABBITMQCTL = os.environ["MSCOMM_TEST_RABBITMQCTL"]
-GRPCURL = os.environ["MSCOMM_BENCH_GRPCURL"]
+GRPCURL = os.environ["MSCOMM_TEST_GRPCURL"]
 PERF_TEST = ["java", "-cp", os.environ["MSCOMM_BENCH_PERF_TEST"] + "/*", "com.rabbitmq.perf.PerfTest", "--uri", AMQP_PEER]
 
 # Said to both sides. How many records wait in the queue is each side's own choice: mscomm's is far less than kcat's 100,000.
@@ -627,7 +627,8 @@ def versions():
         "amqp-tools " + output_of(["dpkg-query", "-W", "-f", "${Version}", "amqp-tools"]),
         "RabbitMQ " + output_of(["dpkg-query", "-W", "-f", "${Version}", "rabbitmq-server"]),
         "perf-test " + os.environ["MSCOMM_BENCH_PERF_TEST_VERSION"],
-        "grpcurl " + os.environ["MSCOMM_BENCH_GRPCURL_VERSION"],
+        # Its folder has the version; it does not know its own.
+        "grpcurl " + os.path.basename(os.path.dirname(GRPCURL)).removeprefix("grpcurl-"),
         f"{platform.system()} {platform.release()}, {os.cpu_count()} cores",
     ]
 

@@ -9,7 +9,7 @@ mod target;
 mod transport;
 
 pub use call::{Broken, Call, CallOptions, start};
-pub use metadata::{Shown, all as encode_metadata, shown as shown_metadata};
+pub use metadata::all as encode_metadata;
 pub use reflection::Reflection;
 pub use status::Status;
 pub use target::{Address, Target};

@@ -90,7 +90,7 @@ impl<'a> Reflection<'a> {
     /// # Errors
     /// As [`Files::pool`].
     pub fn pool(&self) -> Result<DescriptorPool> {
-        self.files.pool()
+        self.files.pool().map_err(unusable)
     }
 
     /// Fetches the extensions of every extendable message that can stand in one of these. True when there were any, so
@@ -138,7 +138,7 @@ impl<'a> Reflection<'a> {
     fn add(&mut self, answer: Answer) -> Result<()> {
         let Answer::FileDescriptorResponse(files) = answer else { return Err(nonsense()) };
         for raw in files.file_descriptor_proto {
-            self.files.add(&raw)?;
+            self.files.add(&raw).map_err(unusable)?;
             self.count += 1;
             if self.count > MAX_FILES {
                 return Err(Error::refused(format!("the server's reflection does not end: over {MAX_FILES} files")));
@@ -230,6 +230,10 @@ fn failed(status: &Status) -> Error {
             .hint("register grpc.reflection.v1.ServerReflection in the server"),
         false => status.error("the server did not describe itself", &*rpc::POOL),
     }
+}
+
+fn unusable(error: Error) -> Error {
+    error.context("the server's description of itself cannot be used")
 }
 
 fn nonsense() -> Error {

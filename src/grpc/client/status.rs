@@ -5,6 +5,7 @@ use http::{HeaderMap, StatusCode};
 use tonic::Code;
 
 use crate::error::{Error, Kind};
+use crate::message::grpc::code_name;
 use crate::message::json::decode_base64;
 use crate::proto::{Layout, Resolver, rpc};
 
@@ -78,11 +79,7 @@ impl Status {
 
     /// The code's name as grpcurl prints it: `NotFound`.
     pub fn name(&self) -> String {
-        match self.code {
-            0 => "OK".to_owned(),
-            1..=16 => format!("{:?}", Code::from_i32(self.code)),
-            other => format!("Code({other})"),
-        }
+        code_name(self.code)
     }
 }
 

@@ -2,55 +2,36 @@
 
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
+use futures_util::stream;
 use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
-use tonic::server::StreamingService;
-use tonic::{Code, Request, Response, Status, Streaming};
+use tonic::{Code, Status};
 
-type Responses = BoxStream<'static, Result<DynamicMessage, Status>>;
+use super::call::{Inbox, Responses};
+use crate::proto::rpc::encode_status;
 
 /// Names that every call has; to say them back would tell nothing.
 const USUAL: &[&str] = &["te", "content-type", "user-agent", "grpc-accept-encoding"];
 
-/// Answers the calls of one method.
-pub struct Handler {
-    /// The method.
-    pub method: MethodDescriptor,
-}
-
-impl StreamingService<DynamicMessage> for Handler {
-    type Response = DynamicMessage;
-    type ResponseStream = Responses;
-    type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;
-
-    fn call(&mut self, request: Request<Streaming<DynamicMessage>>) -> Self::Future {
-        let method = self.method.clone();
-        let (metadata, _, requests) = request.into_parts();
-        async move {
-            match method.name() {
-                "SayHello" => greet(&method, requests).await,
-                name => {
-                    let echo = Echo { output: method.output(), metadata };
-                    match name {
-                        "Unary" => echo.one(requests).await,
-                        "ServerStream" => echo.many(requests).await,
-                        "ClientStream" => echo.all(requests).await,
-                        "BidiStream" => echo.each(requests).await,
-                        _ => Err(Status::unimplemented(format!("no method {name}"))),
-                    }
-                }
-            }
-            .map(Response::new)
-        }
-        .boxed()
+/// Answers a call of one of the built-in methods.
+///
+/// # Errors
+/// The status that a request asks for, and that of broken requests.
+pub async fn answer(method: &MethodDescriptor, metadata: MetadataMap, requests: Inbox) -> Result<Responses, Status> {
+    let echo = Echo { output: method.output(), metadata };
+    match method.name() {
+        "SayHello" => greet(method, requests).await,
+        "Unary" => echo.one(requests).await,
+        "ServerStream" => echo.many(requests).await,
+        "ClientStream" => echo.all(requests).await,
+        "BidiStream" => echo.each(requests).await,
+        name => Err(Status::unimplemented(format!("no method {name}"))),
     }
 }
 
-async fn greet(method: &MethodDescriptor, mut requests: Streaming<DynamicMessage>) -> Result<Responses, Status> {
-    let request = first(&mut requests).await?;
+async fn greet(method: &MethodDescriptor, mut requests: Inbox) -> Result<Responses, Status> {
+    let request = requests.first().await?;
     let name = text(&request, "name");
     let name = if name.is_empty() { "world".to_owned() } else { name };
     let mut reply = DynamicMessage::new(method.output());
@@ -64,15 +45,15 @@ struct Echo {
 }
 
 impl Echo {
-    async fn one(self, mut requests: Streaming<DynamicMessage>) -> Result<Responses, Status> {
-        let request = first(&mut requests).await?;
+    async fn one(self, mut requests: Inbox) -> Result<Responses, Status> {
+        let request = requests.first().await?;
         failure(&request)?;
         pause(&request).await;
         Ok(once(self.response(&request, 1)))
     }
 
-    async fn many(self, mut requests: Streaming<DynamicMessage>) -> Result<Responses, Status> {
-        let request = first(&mut requests).await?;
+    async fn many(self, mut requests: Inbox) -> Result<Responses, Status> {
+        let request = requests.first().await?;
         let count = field(&request, "count").and_then(|v| v.as_i32()).filter(|n| *n > 0);
         let Some(count) = count else {
             failure(&request)?;
@@ -89,7 +70,7 @@ impl Echo {
         Ok(responses.boxed())
     }
 
-    async fn all(self, mut requests: Streaming<DynamicMessage>) -> Result<Responses, Status> {
+    async fn all(self, mut requests: Inbox) -> Result<Responses, Status> {
         let (mut texts, mut count) = (Vec::new(), 0);
         while let Some(request) = requests.message().await? {
             failure(&request)?;
@@ -104,7 +85,7 @@ impl Echo {
         Ok(once(response))
     }
 
-    async fn each(self, mut requests: Streaming<DynamicMessage>) -> Result<Responses, Status> {
+    async fn each(self, mut requests: Inbox) -> Result<Responses, Status> {
         // Nothing goes out before the first request is in, not even headers: clients must not wait for them.
         let Some(request) = requests.message().await? else { return Ok(stream::empty().boxed()) };
         failure(&request)?;
@@ -160,10 +141,6 @@ impl Echo {
     }
 }
 
-async fn first(requests: &mut Streaming<DynamicMessage>) -> Result<DynamicMessage, Status> {
-    requests.message().await?.ok_or_else(|| Status::invalid_argument("no request message"))
-}
-
 fn once(message: DynamicMessage) -> Responses {
     stream::once(async { Ok(message) }).boxed()
 }
@@ -202,22 +179,10 @@ fn failure(request: &DynamicMessage) -> Result<(), Status> {
         let value = field(detail, "value").and_then(|v| v.as_bytes().map(|b| b.to_vec())).unwrap_or_default();
         Some(prost_types::Any { type_url: text(detail, "type_url"), value })
     };
-    let status =
-        RpcStatus { code, message: text(&fail, "message"), details: details.iter().filter_map(detail).collect() };
-    let (code, message) = (Code::from_i32(code), status.message.clone());
-    if status.details.is_empty() {
-        return Err(Status::new(code, message));
-    }
-    Err(Status::with_details(code, message, prost::Message::encode_to_vec(&status).into()))
-}
-
-/// `google.rpc.Status`.
-#[derive(Clone, PartialEq, prost::Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<prost_types::Any>,
+    let details: Vec<_> = details.iter().filter_map(detail).collect();
+    let (message, details) = match details.is_empty() {
+        true => (text(&fail, "message"), Vec::new()),
+        false => (text(&fail, "message"), encode_status(code, &text(&fail, "message"), details)),
+    };
+    Err(Status::with_details(Code::from_i32(code), message, details.into()))
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::servers::{Proxy, black_hole, raw, sandbox};
-use crate::support::{Run, mscomm};
+use crate::support::{DEADLINE, Run, mscomm};
 
 fn call(method: &str, args: &[&str]) -> Run {
     mscomm(&[&["grpc", "call", method, "-s", sandbox()], args].concat())
@@ -190,4 +190,27 @@ fn signals_end_a_call_with_what_came() {
         running.signal(signal);
         running.wait().fails(code);
     }
+}
+
+/// Our own client, and most others, have a timer beside the server's, and hide what it says.
+#[test]
+fn the_sandbox_says_that_a_deadline_passed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let status = runtime.block_on(async {
+        let stream = tokio::net::TcpStream::connect(sandbox()).await.expect("connects");
+        let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let request = http::Request::post(format!("http://{}/mscomm.sandbox.v1.Echo/Unary", sandbox()))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .header("grpc-timeout", "50m")
+            .body(())
+            .expect("a request");
+        let (response, mut body) = client.send_request(request, false).expect("is sent");
+        // A delay of an hour.
+        body.send_data(b"\0\0\0\0\x05\x2a\x03\x08\x90\x1c"[..].into(), true).expect("is sent");
+        let response = tokio::time::timeout(DEADLINE, response).await.expect("answers in time").expect("answers");
+        response.headers()["grpc-status"].clone()
+    });
+    assert_eq!(status, "4");
 }

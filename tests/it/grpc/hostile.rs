@@ -19,7 +19,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::pb::v1::{FileDescriptorResponse, ServerReflectionResponse};
 use tower_service::Service;
 
-use super::servers::{background, listener};
+use super::servers::{background, listener, services};
 use crate::support::{Done, mscomm};
 
 /// The sandbox, which misbehaves when a request's metadata asks for it: `x-call` in calls, `x-reflect` in reflection.
@@ -145,7 +145,7 @@ fn server() -> &'static str {
         let (listener, address) = listener();
         background(move || async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            let service = Hostile(Sandbox::new().expect("a sandbox"));
+            let service = Hostile(services());
             let server = tonic::transport::Server::builder().http2_max_header_list_size(1 << 20);
             let incoming = TcpListenerStream::new(listener);
             { server }.serve_with_incoming(service, incoming).await.expect("serves");

@@ -5,6 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 
+use mscomm::output::{ColorWhen, Terminal};
+use mscomm::sandbox::grpc::{Args, Sandbox};
+
 use crate::support::test_env;
 
 /// Runs a future on a runtime of its own, for as long as the test process lives.
@@ -23,6 +26,12 @@ pub fn listener() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
+/// The sandbox's built-in services.
+pub fn services() -> Sandbox {
+    let terminal = Terminal::detect(ColorWhen::Never, true, false);
+    Sandbox::new(&Args::default(), terminal).expect("a sandbox")
+}
+
 /// The sandbox's server, one for all tests.
 pub fn sandbox() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
@@ -30,7 +39,7 @@ pub fn sandbox() -> &'static str {
         let (listener, address) = listener();
         background(move || async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
-            mscomm::sandbox::grpc::serve(listener, std::future::pending()).expect("starts").await.expect("serves");
+            services().serve(listener, std::future::pending()).await.expect("serves");
         });
         address.to_string()
     })

@@ -1,6 +1,7 @@
 //! The sandbox: servers inside the process, and commands that run against them.
 
 mod commands;
+mod grpc;
 mod kafka;
 mod scripts;
 

@@ -78,7 +78,7 @@ pub struct Confirms {
 }
 
 /// A channel.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Channel {
     /// It was told to close: all but the answer is ignored.
     pub closing: bool,
@@ -102,24 +102,6 @@ pub struct Channel {
     pub confirms: Option<Confirms>,
     /// The queue that was declared last, which the empty name stands for.
     pub last_queue: Option<Rc<str>>,
-}
-
-impl Default for Channel {
-    fn default() -> Channel {
-        Channel {
-            closing: false,
-            incoming: None,
-            last_tag: 0,
-            held: BTreeMap::new(),
-            held_by_consumers: 0,
-            consumers: HashMap::new(),
-            reply: None,
-            prefetch: 0,
-            prefetch_all: 0,
-            confirms: None,
-            last_queue: None,
-        }
-    }
 }
 
 impl Broker {

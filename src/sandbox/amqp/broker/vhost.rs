@@ -12,6 +12,9 @@ use super::table::Table;
 /// How many answers of the routing are remembered.
 const REMEMBERED: usize = 1024;
 
+/// An exchange and a routing key.
+type Route = (Rc<str>, Box<[u8]>);
+
 /// A virtual host.
 #[derive(Debug)]
 pub struct Vhost {
@@ -22,7 +25,7 @@ pub struct Vhost {
     /// Its queues by name.
     pub queues: HashMap<Rc<str>, QueueId>,
     /// Where the keys of an exchange led to, where keys alone decide.
-    routes: HashMap<(Rc<str>, Box<[u8]>), Rc<[QueueId]>>,
+    routes: HashMap<Route, Rc<[QueueId]>>,
 }
 
 impl Vhost {
