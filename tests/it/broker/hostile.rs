@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::codec;
 use super::script::{Session, on_sandbox, same};
 use super::servers;
+use super::text;
 
 /// Runs steps while another connection is open, which must be served afterwards, as must a new one.
 #[track_caller]
@@ -43,7 +44,7 @@ fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
 
 /// What a line of a script is on the wire.
 fn bytes(channel: u16, line: &str) -> Vec<u8> {
-    codec::encode(channel, &codec::parse(line), 131_072)
+    codec::encode(channel, &text::parse(line), 131_072)
 }
 
 /// A queue.declare whose arguments are these bytes.
@@ -372,6 +373,19 @@ fn messages_that_are_no_utf_8() {
         1 basic.publish routing_key="\xff" mandatory | | a key that is none either
         1 next"#,
     );
+}
+
+/// RabbitMQ still speaks it; the sandbox says what it speaks.
+#[test]
+fn the_protocol_0_8() {
+    for header in [b"AMQP\x01\x01\x08\x00", b"AMQP\x01\x01\x09\x01"] {
+        let trace = attack(|session| {
+            session.step("dial");
+            session.wire("a").raw(header);
+            session.wire("a").end();
+        });
+        assert!(trace.contains("a header AMQP [0, 0, 9, 1]\na closed"), "{trace}");
+    }
 }
 
 #[test]

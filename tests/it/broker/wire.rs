@@ -6,6 +6,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::codec::{self, Message};
+use super::confirms::Confirms;
+use super::text;
 use super::trace::Trace;
 
 /// How long one answer may take.
@@ -35,15 +37,6 @@ pub struct Wire {
     pub shows_heartbeats: bool,
     /// Whether every octet is written by itself.
     pub trickles: bool,
-}
-
-/// The confirms of one channel: which tags came is the same on every broker, how they are batched is not.
-#[derive(Default)]
-struct Confirms {
-    settled: u64,
-    acks: BTreeSet<u64>,
-    nacks: BTreeSet<u64>,
-    shown: u64,
 }
 
 /// What came in.
@@ -127,7 +120,7 @@ impl Wire {
     pub fn outgoing(&self, line: &str) -> (u16, Message) {
         let line = self.trace.expanded(line);
         let (channel, rest) = line.split_once(' ').expect("CHANNEL METHOD …");
-        (channel.parse().expect("a channel"), codec::parse(rest))
+        (channel.parse().expect("a channel"), text::parse(rest))
     }
 
     /// Writes bytes as they are.
@@ -188,20 +181,12 @@ impl Wire {
 
     /// Waits until so many publishes of a channel have been confirmed since the last time, and takes down which.
     pub fn confirms(&mut self, channel: u16, count: u64) {
-        let wanted = self.confirms.entry(channel).or_default().shown + count;
-        while !self.ended && !self.closed_channels.contains(&channel) {
-            if self.confirms.entry(channel).or_default().settled >= wanted {
-                break;
-            }
+        let missing = |wire: &mut Wire| wire.confirms.entry(channel).or_default().unshown() < count;
+        while missing(self) && !self.ended && !self.closed_channels.contains(&channel) {
             self.next_item();
         }
-        let confirms = self.confirms.entry(channel).or_default();
-        confirms.shown = wanted;
-        let (acks, nacks) = (std::mem::take(&mut confirms.acks), std::mem::take(&mut confirms.nacks));
-        for (what, tags) in [("acks", acks), ("nacks", nacks)] {
-            if !tags.is_empty() {
-                self.record(&format!("{channel} {what} {}", ranges(&tags)));
-            }
+        for line in self.confirms.entry(channel).or_default().show() {
+            self.record(&format!("{channel} {line}"));
         }
     }
 
@@ -326,7 +311,7 @@ impl Wire {
         }
         match message.method.name {
             "basic.ack" | "basic.nack" => {
-                self.confirmed(channel, &message);
+                self.confirms.entry(channel).or_default().settle(&message);
                 return Item::Nothing;
             }
             "confirm.select-ok" => {
@@ -366,22 +351,8 @@ impl Wire {
             return Item::Nothing;
         }
         let (message, _) = self.partial.remove(&channel).expect("was looked at");
-        self.record(&format!("{channel} {}", codec::render(&message)));
+        self.record(&format!("{channel} {}", text::render(&message)));
         Item::Method(channel, message)
-    }
-
-    fn confirmed(&mut self, channel: u16, message: &Message) {
-        let tag = message.number("delivery_tag").unwrap_or_default();
-        let confirms = self.confirms.entry(channel).or_default();
-        let all = if message.method.name == "basic.ack" { &mut confirms.acks } else { &mut confirms.nacks };
-        let before = all.len();
-        if message.has_bit("multiple") {
-            // Those below that were settled before are in the other set, or were shown.
-            all.extend(confirms.shown + 1..=tag);
-        } else {
-            all.insert(tag);
-        }
-        confirms.settled += (all.len() - before) as u64;
     }
 
     /// One frame: its type, channel and payload. A protocol header has the type `A`.
@@ -445,7 +416,7 @@ pub const START_OK: &str = "0 connection.start-ok mechanism=PLAIN response=\"\\x
 
 /// The greeting names the product, its version, its node: none of them is a promise.
 fn shown(message: &Message) -> String {
-    let text = codec::render(message);
+    let text = text::render(message);
     if message.method.name != "connection.start" {
         return text;
     }
@@ -453,19 +424,4 @@ fn shown(message: &Message) -> String {
         text.split_once("capabilities=F:{").and_then(|(_, rest)| rest.split_once('}')).unwrap_or_default();
     let (_, rest) = text.rsplit_once(" mechanisms=").unwrap_or_default();
     format!("{} capabilities={{{}}} mechanisms={rest}", message.method.name, capabilities.0)
-}
-
-/// `1..3,5`
-fn ranges(tags: &BTreeSet<u64>) -> String {
-    let mut all: Vec<(u64, u64)> = Vec::new();
-    for tag in tags {
-        match all.last_mut() {
-            Some((_, last)) if *last + 1 == *tag => *last = *tag,
-            _ => all.push((*tag, *tag)),
-        }
-    }
-    let one = |(first, last): &(u64, u64)| {
-        if first == last { first.to_string() } else { format!("{first}..{last}") }
-    };
-    all.iter().map(one).collect::<Vec<_>>().join(",")
 }
