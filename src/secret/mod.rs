@@ -256,13 +256,14 @@ fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
     // What it started and left behind may hold the pipes for ever.
     let grace = until.min(Instant::now() + Duration::from_millis(500));
     let (out, err) = (out.collect(grace).0, err.collect(grace).0);
+    // First, for such a command may have died of our not reading on.
+    if out.len() > SIZE_LIMIT {
+        return Err(Error::config(format!("the secret command `{program}` printed more than a secret")).hint(fix));
+    }
     if !status.success() {
         let said = String::from_utf8_lossy(&err);
         let last = said.lines().rfind(|l| !l.trim().is_empty()).unwrap_or("it printed nothing on stderr");
         return Err(Error::config(format!("the secret command `{program}` failed ({status}): {last}")).hint(fix));
-    }
-    if out.len() > SIZE_LIMIT {
-        return Err(Error::config(format!("the secret command `{program}` printed more than a secret")).hint(fix));
     }
     let text = String::from_utf8(out)
         .map_err(|_| Error::config(format!("the secret command `{program}` printed something that is not UTF-8")))?;

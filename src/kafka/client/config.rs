@@ -45,6 +45,8 @@ impl Setup {
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let brokers = brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
         let list: Vec<String> = brokers.iter().map(Broker::to_string).collect();
+        // Without its handler at the end of the process, which takes away what librdkafka's threads are using then.
+        openssl_sys::init();
         let mut config = ClientConfig::new();
         // Nothing is printed of it without -v, but some failures are told nowhere else.
         config.set_log_level(RDKafkaLogLevel::Info);

@@ -167,7 +167,14 @@ const RULES: &[(&str, Rule)] = &[
         None => Err(format!("{{unacceptable_type,{}}}", value.type_name())),
         Some(_) => one_of(value, &["drop-head", "reject-publish", "reject-publish-dlx"], "invalid_overflow"),
     }),
-    ("x-queue-mode", |value, _| one_of(value, &["default", "lazy"], "invalid_queue_mode")),
+    ("x-queue-mode", |value, _| match text(value)? {
+        b"default" | b"lazy" => Ok(()),
+        other => Err(format!("\"unsupported queue mode '{}'\"", String::from_utf8_lossy(other))),
+    }),
+    ("x-queue-version", |value, _| match integer(value)? {
+        1 | 2 => Ok(()),
+        n => Err(format!("\"unsupported queue version '{n}'\"")),
+    }),
     ("x-single-active-consumer", |value, _| match value.as_bool() {
         Some(_) => Ok(()),
         None => Err(unacceptable(value)),
@@ -179,11 +186,14 @@ const RULES: &[(&str, Rule)] = &[
     ("x-delivery-limit", |value, _| non_negative(value).map(drop)),
 ];
 
+fn integer(value: &Value) -> Result<i128, String> {
+    value.as_int().ok_or_else(|| format!("\"expected integer, got {}\"", value.type_name()))
+}
+
 fn non_negative(value: &Value) -> Result<i128, String> {
-    match value.as_int() {
-        None => Err(format!("\"expected integer, got {}\"", value.type_name())),
-        Some(n) if n < 0 => Err(format!("{{value_negative,{n}}}")),
-        Some(n) => Ok(n),
+    match integer(value)? {
+        n if n < 0 => Err(format!("{{value_negative,{n}}}")),
+        n => Ok(n),
     }
 }
 
