@@ -1054,7 +1054,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Serve only these')
             [CompletionResult]::new('--grpc-port', '--grpc-port', [CompletionResultType]::ParameterName, 'Port of the gRPC server; 0 is a free one')
             [CompletionResult]::new('--amqp-port', '--amqp-port', [CompletionResultType]::ParameterName, 'Port of the AMQP broker; 0 is a free one')
-            [CompletionResult]::new('--amqp-memory', '--amqp-memory', [CompletionResultType]::ParameterName, 'Most memory for messages; above it publishers are blocked until some are gone')
+            [CompletionResult]::new('--amqp-memory', '--amqp-memory', [CompletionResultType]::ParameterName, 'Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone')
             [CompletionResult]::new('--amqp-user', '--amqp-user', [CompletionResultType]::ParameterName, 'Another user who may log in beside guest, as NAME:PASSWORD')
             [CompletionResult]::new('--amqp-vhost', '--amqp-vhost', [CompletionResultType]::ParameterName, 'Another virtual host beside /')
             [CompletionResult]::new('--kafka-port', '--kafka-port', [CompletionResultType]::ParameterName, 'Port that leads to the first Kafka broker; 0 is its own, a free one')

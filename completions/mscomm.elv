@@ -1017,7 +1017,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --only 'Serve only these'
             cand --grpc-port 'Port of the gRPC server; 0 is a free one'
             cand --amqp-port 'Port of the AMQP broker; 0 is a free one'
-            cand --amqp-memory 'Most memory for messages; above it publishers are blocked until some are gone'
+            cand --amqp-memory 'Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone'
             cand --amqp-user 'Another user who may log in beside guest, as NAME:PASSWORD'
             cand --amqp-vhost 'Another virtual host beside /'
             cand --kafka-port 'Port that leads to the first Kafka broker; 0 is its own, a free one'

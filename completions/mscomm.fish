@@ -577,7 +577,7 @@ amqp\t'RabbitMQ\'s protocol, AMQP 0-9-1'
 kafka\t'Kafka'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l grpc-port -d 'Port of the gRPC server; 0 is a free one' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-port -d 'Port of the AMQP broker; 0 is a free one' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-memory -d 'Most memory for messages; above it publishers are blocked until some are gone' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-memory -d 'Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-user -d 'Another user who may log in beside guest, as NAME:PASSWORD' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l amqp-vhost -d 'Another virtual host beside /' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand sandbox" -l kafka-port -d 'Port that leads to the first Kafka broker; 0 is its own, a free one' -r

@@ -75,6 +75,11 @@ impl Args {
         if !served(Service::Kafka) && !self.kafka.topics.is_empty() {
             return Err(Error::usage("--topic goes with kafka, which --only leaves out"));
         }
+        if !served(Service::Amqp) && self.amqp.is_given() {
+            return Err(Error::usage(
+                "--amqp-memory, --amqp-user and --amqp-vhost go with amqp, which --only leaves out",
+            ));
+        }
         if !served(Service::Grpc) && self.grpc.is_given() {
             return Err(Error::usage(
                 "--proto, --descriptor-set, --stub and --log go with grpc, which --only leaves out",

@@ -109,24 +109,84 @@ impl Key {
 enum Step {
     ChannelOpen,
     ChannelClose,
-    ExchangeDeclare { name: Name, kind: u8, bits: u8, arguments: Vec<Entry> },
-    ExchangeDelete { name: Name, bits: u8 },
-    ExchangeBind { to: Name, from: Name, key: Name, arguments: Vec<Entry>, undo: bool },
-    QueueDeclare { name: Name, bits: u8, arguments: Vec<Entry> },
-    QueueBind { queue: Name, exchange: Name, key: Name, arguments: Vec<Entry>, undo: bool },
-    QueuePurge { name: Name },
-    QueueDelete { name: Name, bits: u8 },
-    Qos { count: u8, global: bool },
-    Consume { queue: Name, tag: Name, bits: u8, arguments: Vec<Entry> },
-    Cancel { tag: Name },
-    Publish { exchange: Name, key: Name, bits: u8, headers: Vec<Entry>, expiration: Option<u8>, priority: Option<u8>, reply: bool, body: u8 },
-    Get { queue: Name, no_ack: bool },
-    Ack { tag: u8, multiple: bool },
-    Nack { tag: u8, bits: u8 },
+    ExchangeDeclare {
+        name: Name,
+        kind: u8,
+        bits: u8,
+        arguments: Vec<Entry>,
+    },
+    ExchangeDelete {
+        name: Name,
+        bits: u8,
+    },
+    ExchangeBind {
+        to: Name,
+        from: Name,
+        key: Name,
+        arguments: Vec<Entry>,
+        undo: bool,
+    },
+    QueueDeclare {
+        name: Name,
+        bits: u8,
+        arguments: Vec<Entry>,
+    },
+    QueueBind {
+        queue: Name,
+        exchange: Name,
+        key: Name,
+        arguments: Vec<Entry>,
+        undo: bool,
+    },
+    QueuePurge {
+        name: Name,
+    },
+    QueueDelete {
+        name: Name,
+        bits: u8,
+    },
+    Qos {
+        count: u8,
+        global: bool,
+    },
+    Consume {
+        queue: Name,
+        tag: Name,
+        bits: u8,
+        arguments: Vec<Entry>,
+    },
+    Cancel {
+        tag: Name,
+    },
+    Publish {
+        exchange: Name,
+        key: Name,
+        bits: u8,
+        headers: Vec<Entry>,
+        expiration: Option<u8>,
+        priority: Option<u8>,
+        reply: bool,
+        body: u8,
+    },
+    Get {
+        queue: Name,
+        no_ack: bool,
+    },
+    Ack {
+        tag: u8,
+        multiple: bool,
+    },
+    Nack {
+        tag: u8,
+        bits: u8,
+    },
     Recover,
     Confirm,
     /// A frame of anything.
-    Frame { kind: u8, payload: Vec<u8> },
+    Frame {
+        kind: u8,
+        payload: Vec<u8>,
+    },
     /// No frame at all.
     Bytes(Vec<u8>),
     Heartbeat,
@@ -145,8 +205,7 @@ struct World {
 }
 
 fuzz_target!(|steps: Vec<(u8, u8, bool, Step)>| {
-    let limits =
-        Limits { users: vec![("guest".into(), "guest".into())], vhosts: vec!["/".into()], memory: MEMORY };
+    let limits = Limits { users: vec![("guest".into(), "guest".into())], vhosts: vec!["/".into()], memory: MEMORY };
     let mut broker = Broker::new(limits);
     let clients = [(); CLIENTS].map(|()| broker.connect());
     let mut world = World { broker, clients, unread: Default::default(), now: Instant::now(), unknown: false };
@@ -155,6 +214,7 @@ fuzz_target!(|steps: Vec<(u8, u8, bool, Step)>| {
         let client = usize::from(client) % CLIENTS;
         world.step(client, u16::from(channel % 3), step);
         if reads {
+            world.broker.take_touched();
             (0..CLIENTS).for_each(|client| world.read(client));
         }
     }
@@ -164,7 +224,8 @@ fuzz_target!(|steps: Vec<(u8, u8, bool, Step)>| {
 impl World {
     fn log_in(&mut self, client: usize) {
         self.send(client, b"AMQP\x00\x00\x09\x01");
-        let mut start = long(b"\x0ccapabilitiesF\x00\x00\x00\x2e\x16consumer_cancel_notifyt\x01\x12connection.blockedt\x01");
+        let mut start =
+            long(b"\x0ccapabilitiesF\x00\x00\x00\x2e\x16consumer_cancel_notifyt\x01\x12connection.blockedt\x01");
         short(&mut start, b"PLAIN");
         start.extend(long(b"\0guest\0guest"));
         short(&mut start, b"en_US");
@@ -338,11 +399,15 @@ impl World {
                 self.unknown = true;
                 self.send(client, &bytes);
             }
-            Step::Heartbeat => self.frame(client, 8, channel, b""),
+            Step::Heartbeat => {
+                self.broker.heartbeat(self.clients[client]);
+                self.frame(client, 8, channel, b"");
+            }
             Step::Reconnect => self.reconnect(client),
             Step::Wait(millis) => {
                 self.now += Duration::from_millis(millis.into());
                 self.broker.tick(self.now);
+                assert!(self.broker.next_wake().is_none_or(|at| at > self.now), "something is due and not done");
             }
             Step::Block(blocked) => self.broker.set_blocked(blocked),
         }
@@ -360,16 +425,20 @@ impl World {
         for name in [Name::A, Name::B, Name::C, Name::Topic, Name::Fanout, Name::Headers] {
             self.step(0, 1, Step::QueueDelete { name, bits: 0 });
         }
-        self.step(0, 1, Step::Publish {
-            exchange: Name::Fanout,
-            key: Name::A,
-            bits: 0,
-            headers: Vec::new(),
-            expiration: None,
-            priority: None,
-            reply: false,
-            body: 1,
-        });
+        self.step(
+            0,
+            1,
+            Step::Publish {
+                exchange: Name::Fanout,
+                key: Name::A,
+                bits: 0,
+                headers: Vec::new(),
+                expiration: None,
+                priority: None,
+                reply: false,
+                body: 1,
+            },
+        );
         let status = self.broker.status(self.clients[0]);
         assert!(self.unknown || status.open && !status.blocked, "something is left: {status:?}");
     }

@@ -34,9 +34,9 @@ pub struct Options {
 #[command(next_help_heading = "AMQP")]
 #[group(skip)]
 pub struct Args {
-    /// Most memory for messages; above it publishers are blocked until some are gone
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = values::size)]
-    amqp_memory: usize,
+    /// Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone
+    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    amqp_memory: Option<usize>,
     /// Another user who may log in beside guest, as NAME:PASSWORD
     #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = user)]
     amqp_users: Vec<(String, String)>,
@@ -63,9 +63,15 @@ impl Default for Options {
 }
 
 impl Args {
+    /// True when anything was given.
+    pub fn is_given(&self) -> bool {
+        self.amqp_memory.is_some() || !self.amqp_users.is_empty() || !self.amqp_vhosts.is_empty()
+    }
+
     /// The options that the flags say.
     pub fn options(&self) -> Options {
-        let mut options = Options { memory: self.amqp_memory, ..Options::default() };
+        let mut options = Options::default();
+        options.memory = self.amqp_memory.unwrap_or(options.memory);
         options.users.extend(self.amqp_users.iter().cloned());
         options.vhosts.extend(self.amqp_vhosts.iter().cloned());
         options

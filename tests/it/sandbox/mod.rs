@@ -1,5 +1,6 @@
 //! The sandbox: servers inside the process, and commands that run against them.
 
+mod amqp;
 mod commands;
 mod grpc;
 mod kafka;

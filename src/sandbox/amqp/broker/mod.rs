@@ -184,9 +184,9 @@ impl Broker {
         std::mem::take(&mut self.touched)
     }
 
-    /// Raises or ends the alarm. It ends a tenth below where it began, so that it does not come and go with each message.
+    /// Raises or ends the alarm. It ends at half of where it began, so that it does not come and go with each message.
     fn watch_memory(&mut self) {
-        let limit = if self.alarmed { self.limits.memory / 10 * 9 } else { self.limits.memory };
+        let limit = if self.alarmed { self.limits.memory / 2 } else { self.limits.memory };
         self.alarmed = self.blocked || self.scale.bytes() > limit;
         if !self.alarmed {
             for (id, connection) in &mut self.connections {

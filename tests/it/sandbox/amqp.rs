@@ -1,0 +1,71 @@
+//! The sandbox's AMQP broker as its flags and signals make it; what it answers to clients is in `broker`.
+
+use super::{in_sandbox, sandbox};
+
+#[test]
+fn publishers_are_blocked_on_demand() {
+    let done = in_sandbox(
+        "mscomm amqp queue declare q
+        kill -USR1 $MSCOMM_SANDBOX_PID
+        seq 300000 | mscomm amqp publish -k q --timeout 3s; echo code $?
+        kill -USR2 $MSCOMM_SANDBOX_PID
+        mscomm amqp queue purge q
+        seq 3 | mscomm amqp publish -k q
+        mscomm amqp consume q -n 3",
+    );
+    let done = done.ok().says(&["low on memory", "sent 3, confirmed 3"]);
+    assert_eq!(done.lines()[0], "code 7");
+    assert_eq!(done.lines()[2..], ["1", "2", "3"]);
+}
+
+#[test]
+fn memory_is_bounded_and_publishers_wait_for_room() {
+    let line = "mscomm amqp queue declare q
+        seq -f '%0100.0f' 30000 > lines
+        mscomm amqp publish -k q -d @lines --timeout 2s; echo code $?
+        mscomm amqp queue info q | cut -f2
+        mscomm amqp queue delete q
+        mscomm amqp queue declare r
+        mscomm amqp publish -k r -d @lines &
+        mscomm amqp consume r -n 30000 > came && cmp lines came && wait && echo all came";
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut run = sandbox(&["--only", "amqp", "--amqp-memory", "1MiB"], line);
+    run.command.current_dir(folder.path());
+    let done = run.run().ok().says(&["sent 30000, confirmed 30000"]);
+    let lines = done.lines();
+    assert_eq!((lines[0].as_str(), lines[2].as_str()), ("code 7", "all came"));
+    let held: usize = lines[1].parse().expect("a number");
+    assert!((1000..1 << 20).contains(&(held * 100)), "{held} messages of 100 bytes in 1 MiB");
+}
+
+#[test]
+fn a_message_above_the_memory_is_refused() {
+    let line = "mscomm amqp queue declare q
+        head -c 2000000 /dev/zero | mscomm amqp publish -k q --input raw; echo code $?";
+    let done = sandbox(&["--only", "amqp", "--amqp-memory", "1MiB"], line).run().ok();
+    assert_eq!(done.text(), "code 8\n");
+    assert!(done.stderr.contains("message size 2000000 is larger than configured max size 1048576"), "{}", done.stderr);
+}
+
+#[test]
+fn users_and_virtual_hosts_of_ones_own() {
+    let line = r#"at=${AMQP_URL#*@}
+        mscomm amqp queue declare q -s "amqp://app:se:cret@$at/orders" && echo declared
+        mscomm amqp queue info q -s "amqp://guest:guest@$at/orders" | cut -f1
+        mscomm amqp queue info q; echo code $?
+        mscomm amqp queue info q -s "amqp://app:wrong@$at/orders"; echo code $?
+        mscomm amqp queue info q -s "amqp://app:se:cret@$at/other"; echo code $?"#;
+    let done = sandbox(&["--amqp-user", "app:se:cret", "--amqp-vhost", "orders"], line).run().ok();
+    assert_eq!(done.lines(), ["declared", "q", "code 8", "code 6", "code 8"], "{}", done.stderr);
+}
+
+#[test]
+fn flags_that_say_too_little() {
+    for (flags, says) in [
+        (&["--amqp-user", "app"][..], "NAME:PASSWORD"),
+        (&["--amqp-memory", "lots"], "--amqp-memory"),
+        (&["--only", "kafka", "--amqp-user", "a:b"], "--only leaves out"),
+    ] {
+        sandbox(flags, "true").run().fails(2).says(&[says]);
+    }
+}
