@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 
 use super::servers;
-use crate::support::{mscomm, test_env, unique};
+use crate::support::{test_env, unique};
 
 /// With the virtual host written out: one that is left out, or empty, means something else to each of them.
 fn url() -> String {
@@ -88,28 +88,30 @@ fn lapin() {
 /// Streams, and TLS.
 const SKIPPED: [&str; 2] = ["streams", "what_is_not_confirmed_arrives_whole_and_in_order"];
 
-/// Each line is a run of perf-test: 2 producers, 2 consumers, so many messages; it exits with 0 when all have come.
+/// Each line is a run of perf-test: 2 producers of so many messages, and a consumer of them all, which ends when it has them.
+/// It is one consumer, because perf-test wants a count of each, and nothing shares them out evenly.
 #[test]
 fn perf_test() {
-    for options in [
-        "--confirm 50 --qos 100 --multi-ack-every 10",
-        "--autoack --size 100000 --pmessages 200 --cmessages 200",
-        "--flag persistent --flag mandatory --quorum-queue --confirm 10 --qos 20",
-        "--type topic --routing-key a.b --queue-args x-max-priority=5,x-queue-mode=lazy --message-properties priority=3",
-        "--polling --polling-interval 1 --pmessages 100 --cmessages 100",
-        "--nack --requeue false --qos 10 --pmessages 300 --cmessages 300",
+    for (messages, options) in [
+        (2000, "--confirm 50 --qos 100 --multi-ack-every 10"),
+        (200, "--autoack --size 100000"),
+        (2000, "--flag persistent --flag mandatory --quorum-queue --confirm 10 --qos 20"),
+        (
+            2000,
+            "--type topic --routing-key a.b --queue-args x-max-priority=5,x-queue-mode=lazy --message-properties priority=3",
+        ),
+        (100, "--polling --polling-interval 1"),
+        (300, "--nack --requeue false --qos 10"),
     ] {
         let (url, id, jars) = (url(), unique("perf"), format!("{}/*", test_env("PERF_TEST")));
-        let fixed = format!("com.rabbitmq.perf.PerfTest --uri {url} --id {id} --queue {id} --exchange {id}-x");
-        let counts = if options.contains("--pmessages") { "" } else { "--pmessages 2000 --cmessages 2000" };
-        let mut args = vec!["120", "java", "-XX:TieredStopAtLevel=1", "-cp", &jars];
-        args.extend(fixed.split(' '));
-        args.extend("--producers 2 --consumers 2 --time 60".split(' '));
-        args.extend(counts.split_whitespace());
-        args.extend(options.split(' '));
+        let line = format!(
+            "com.rabbitmq.perf.PerfTest --uri {url} --id {id} --queue {id} --exchange {id}-x --producers 2 --consumers 1 \
+             --pmessages {messages} --cmessages {} {options}",
+            2 * messages
+        );
+        let mut args = vec!["60", "java", "-XX:TieredStopAtLevel=1", "-cp", &jars];
+        args.extend(line.split(' '));
         let out = runs("timeout", &args, "");
         assert!(out.contains("receiving rate avg"), "{out}");
-        let queue = mscomm(&["amqp", "info", &id, "--server", &url, "--format", "json"]).run();
-        assert!(queue.code != 0 || queue.text().contains("\"messages\":0"), "messages are left: {}", queue.text());
     }
 }
