@@ -81,34 +81,26 @@ pub const LONGEST: i128 = 10 * 365 * 86_400_000;
 /// RabbitMQ's refusals; a stream is refused as not implemented.
 pub fn check(shown: &str, flags: QueueFlags, arguments: &Table) -> Result<(), Fault> {
     let refused = |text: String| Err(Fault::new(Code::PreconditionFailed, text));
+    let kind = arguments.get("x-queue-type").and_then(Value::as_text);
+    let (name, unfit) = match kind {
+        Some(b"stream") => return Err(Fault::new(Code::NotImplemented, "the sandbox has no streams")),
+        Some(b"quorum") => ("rabbit_quorum_queue", NOT_QUORUM),
+        _ => ("rabbit_classic_queue", NOT_CLASSIC),
+    };
+    if let Some(argument) = unfit.iter().find(|argument| arguments.get(argument).is_some()) {
+        return refused(format!("invalid arg '{argument}' for {shown} of queue type {name}"));
+    }
     for (name, rule) in RULES {
         let Some(value) = arguments.get(name) else { continue };
         if let Err(why) = rule(value, arguments) {
             return refused(format!("invalid arg '{name}' for {shown}: {why}"));
         }
     }
-    match arguments.get("x-queue-type").and_then(Value::as_text) {
-        Some(b"stream") => Err(Fault::new(Code::NotImplemented, "the sandbox has no streams")),
-        Some(b"quorum") => {
-            let unfit = [
-                (flags.exclusive, "exclusive-owner"),
-                (!flags.durable, "non-durable"),
-                (flags.auto_delete, "auto-delete"),
-            ];
-            match unfit.into_iter().find(|(unfit, _)| *unfit) {
-                Some((_, what)) => refused(format!("invalid property '{what}' for {shown}")),
-                None => match NOT_QUORUM.iter().find(|name| arguments.get(name).is_some()) {
-                    Some(name) => {
-                        refused(format!("invalid arg '{name}' for {shown} of queue type rabbit_quorum_queue"))
-                    }
-                    None => Ok(()),
-                },
-            }
-        }
-        _ => match ONLY_QUORUM.iter().find(|name| arguments.get(name).is_some()) {
-            Some(name) => refused(format!("invalid arg '{name}' for {shown} of queue type rabbit_classic_queue")),
-            None => Ok(()),
-        },
+    let unfit =
+        [(flags.exclusive, "exclusive-owner"), (!flags.durable, "non-durable"), (flags.auto_delete, "auto-delete")];
+    match unfit.into_iter().find(|(unfit, _)| *unfit) {
+        Some((_, property)) if kind == Some(b"quorum") => refused(format!("invalid property '{property}' for {shown}")),
+        _ => Ok(()),
     }
 }
 
@@ -116,7 +108,15 @@ pub fn check(shown: &str, flags: QueueFlags, arguments: &Table) -> Result<(), Fa
 const NOT_QUORUM: &[&str] = &["x-max-priority", "x-queue-mode"];
 
 /// Arguments that a classic queue refuses.
-const ONLY_QUORUM: &[&str] = &["x-delivery-limit", "x-quorum-initial-group-size"];
+const NOT_CLASSIC: &[&str] = &[
+    "x-delivery-limit",
+    "x-quorum-initial-group-size",
+    "x-max-in-memory-length",
+    "x-max-in-memory-bytes",
+    "x-max-age",
+    "x-stream-max-segment-size-bytes",
+    "x-initial-cluster-size",
+];
 
 /// Checks what a consumer is asked for with.
 ///
