@@ -8,7 +8,7 @@ use tokio::process::Command;
 
 use super::servers::{Servers, Service};
 use crate::config::{PROFILE_VAR, SANDBOX, sandbox_var, section_infos};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::output::Sink;
 
 /// How `--print-env` writes the variables.
@@ -107,9 +107,13 @@ impl ReadyFile {
     /// Makes sure that it can be written, and takes away one that an earlier sandbox left.
     ///
     /// # Errors
-    /// `Kind::Io`.
+    /// `Kind::Io`; also when something else than a file is there, as a device, which must not be replaced.
     pub fn prepare(path: &Path) -> Result<ReadyFile> {
         let failed = |e| Error::io(format!("cannot write the ready file {}", path.display()), e);
+        if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+            let what = format!("cannot write the ready file {}: what is there is no regular file", path.display());
+            return Err(Error::new(Kind::Io, what).hint("name a file that is not there yet"));
+        }
         match std::fs::remove_file(path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
             _ => {}

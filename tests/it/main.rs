@@ -5,6 +5,8 @@
 mod across;
 mod allocations;
 mod amqp;
+#[cfg(feature = "sandbox")]
+#[cfg(feature = "sandbox")]
 mod broker;
 mod config;
 #[cfg(feature = "sandbox")]

@@ -106,7 +106,10 @@ async fn clock(shared: Rc<Shared>) {
             }
         };
         tokio::select! {
-            () = wait => shared.with(|broker| broker.tick(Instant::now())),
+            () = wait => {
+                shared.with(|broker| broker.tick(Instant::now()));
+                tokio::task::yield_now().await;
+            }
             () = shared.earlier.notified() => {}
         }
     }

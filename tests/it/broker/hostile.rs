@@ -11,7 +11,7 @@ use super::text;
 
 /// Runs steps while another connection is open, which must be served afterwards, as must a new one.
 #[track_caller]
-fn attack(steps: impl Fn(&mut Session)) -> String {
+pub fn attack(steps: impl Fn(&mut Session)) -> String {
     let trace = on_sandbox(|session| {
         session.script("w 1 queue.declare queue=$w exclusive\n w 1 basic.consume queue=$w consumer_tag=w no_ack");
         steps(session);

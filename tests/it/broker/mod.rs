@@ -16,6 +16,7 @@
 //!   `shut-down` one direction of it; `dial` makes one that has not logged in.
 
 mod arguments;
+mod chains;
 mod clients;
 mod codec;
 mod confirms;

@@ -164,3 +164,14 @@ fn a_hangup_that_is_ignored_stays_ignored() {
     running.signal("TERM");
     running.wait().exits(143);
 }
+
+#[test]
+fn a_ready_file_takes_no_place_of_anything_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("device");
+    // As a device is, something that a rename would replace.
+    std::os::unix::fs::symlink("/dev/null", &path).expect("a link");
+    let done = mscomm(&["sandbox", "--ready-file", path.to_str().expect("UTF-8"), "--", "true"]).run();
+    done.fails(10).says(&["no regular file"]);
+    assert!(path.is_symlink());
+}

@@ -14,7 +14,7 @@ use super::wire::{self, Cursor, Frame};
 use super::{Broker, ConnectionId, LARGEST_BODY, QueueId};
 
 /// `basic.publish`, which content belongs to.
-const PUBLISH: MethodId = (60, 40);
+pub const PUBLISH: MethodId = (60, 40);
 
 /// A consumer of a channel.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEARTBEAT, FRAME_METHOD};
 use amq_protocol::protocol::{AMQPClass, connection as wire_connection};
 
-use super::channel::Channel;
+use super::channel::{Channel, PUBLISH};
 use super::fault::{Code, Fault, MethodId};
 use super::method::{self, Method};
 use super::table::{Table, Value};
@@ -209,6 +209,9 @@ impl Broker {
                 _ => match next_frame(rest, connection.payload_limit()) {
                     Ok(None) => return used,
                     Ok(Some((frame, size))) => {
+                        if self.must_wait(id, frame) {
+                            return used;
+                        }
                         used += size;
                         self.frame(id, frame);
                     }
@@ -223,6 +226,20 @@ impl Broker {
                 },
             }
         }
+    }
+
+    /// Whether a frame begins a message while there is no room for any. Its publisher is told, and goes on from there.
+    fn must_wait(&mut self, id: ConnectionId, frame: Frame<'_>) -> bool {
+        self.alarmed |= self.scale.bytes() > self.limits.memory;
+        if !self.alarmed || frame.kind != FRAME_METHOD || method::id(frame.payload) != PUBLISH {
+            return false;
+        }
+        let Some(connection) = self.connections.get_mut(&id) else { return false };
+        if !connection.channels.get(&frame.channel).is_some_and(|channel| !channel.closing) {
+            return false;
+        }
+        connection.block();
+        connection.blocked
     }
 
     fn frame(&mut self, id: ConnectionId, frame: Frame<'_>) {

@@ -1,5 +1,6 @@
 //! Dead letters: messages that a queue gives up go to its dead-letter exchange, with a record of their deaths.
 
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::message::{Message, Property};
@@ -20,6 +21,17 @@ pub enum Reason {
     DeliveryLimit,
 }
 
+/// Messages that a queue has given up.
+#[derive(Debug)]
+pub struct Letters {
+    exchange: String,
+    key: Option<Vec<u8>>,
+    queue: Rc<str>,
+    vhost: Rc<str>,
+    entries: Vec<Entry>,
+    reason: Reason,
+}
+
 impl Reason {
     fn name(self) -> &'static str {
         match self {
@@ -32,11 +44,17 @@ impl Reason {
 }
 
 impl Broker {
-    /// Gives messages of a queue up.
+    /// Gives messages of a queue up: they are dead-lettered once what is being done has been done.
     pub(super) fn dead_letter(&mut self, id: QueueId, entries: Vec<Entry>, reason: Reason) {
         let Some(queue) = self.queues.get(&id) else { return };
         let Some(exchange) = queue.settings.dead_letter_exchange.clone() else { return };
-        let (key, name, vhost) = (queue.settings.dead_letter_key.clone(), queue.name.clone(), queue.vhost.clone());
+        let (key, queue, vhost) = (queue.settings.dead_letter_key.clone(), queue.name.clone(), queue.vhost.clone());
+        self.letters.push_back(Letters { exchange, key, queue, vhost, entries, reason });
+    }
+
+    /// Publishes dead letters.
+    pub(super) fn bury(&mut self, letters: Letters) {
+        let Letters { exchange, key, queue: name, vhost, entries, reason } = letters;
         for entry in entries {
             let known =
                 self.vhosts.get(&vhost).is_some_and(|v| exchange.is_empty() || v.exchanges.contains_key(&*exchange));

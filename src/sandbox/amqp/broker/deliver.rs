@@ -1,6 +1,5 @@
 //! Giving messages of queues to consumers, and ending those that have lived long enough.
 
-use std::cmp::Reverse;
 use std::rc::Rc;
 
 use super::channel::Held;
@@ -136,8 +135,10 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(&id) else { return };
         let Some(next) = [queue.next_expiry(), queue.expires_unused()].into_iter().flatten().min() else { return };
         if queue.wake.is_none_or(|at| next < at) {
-            queue.wake = Some(next);
-            self.wakes.push(Reverse((next, id)));
+            if let Some(later) = queue.wake.replace(next) {
+                self.wakes.remove(&(later, id));
+            }
+            self.wakes.insert((next, id));
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Exchanges and what their bindings match.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::QueueId;
@@ -49,7 +50,7 @@ impl Kind {
 }
 
 /// Where a binding leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Destination {
     /// A queue.
     Queue(QueueId),
@@ -58,7 +59,7 @@ pub enum Destination {
 }
 
 /// A binding.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Binding {
     /// Where it leads.
     pub destination: Destination,
@@ -80,13 +81,18 @@ pub struct Exchange {
     /// What it was declared with.
     pub arguments: Table,
     /// The bindings from it.
-    pub bindings: Vec<Binding>,
+    pub bindings: HashSet<Binding>,
 }
 
 impl Exchange {
     /// An exchange without bindings.
     pub fn new(name: &str, kind: Kind, flags: ExchangeFlags, arguments: Table) -> Exchange {
-        Exchange { name: name.into(), kind, flags, arguments, bindings: Vec::new() }
+        Exchange { name: name.into(), kind, flags, arguments, bindings: HashSet::new() }
+    }
+
+    /// True when it deletes itself without bindings, and has none left.
+    pub fn is_unused(&self) -> bool {
+        self.flags.auto_delete && self.bindings.is_empty()
     }
 
     /// Where a message goes that no binding matches.

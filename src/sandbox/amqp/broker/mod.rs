@@ -21,13 +21,13 @@ mod topology;
 mod vhost;
 mod wire;
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::rc::Rc;
 use std::time::Instant;
 
 use self::connection::Connection;
+use self::deadletter::Letters;
 use self::message::Scale;
 use self::queue::{ConsumerId, Queue};
 use self::vhost::Vhost;
@@ -40,6 +40,12 @@ pub type QueueId = u64;
 
 /// Most that may wait to be written to a client before it is given no more messages.
 const FULL: usize = 1 << 20;
+
+/// How many lots of dead letters are published before the others have their turn.
+const AT_ONCE: usize = 64;
+
+/// Stands for what is due without being a queue's: the numbers begin above it.
+const NO_QUEUE: QueueId = 0;
 
 /// RabbitMQ's default limit of a message's body.
 const LARGEST_BODY: usize = 128 << 20;
@@ -69,7 +75,9 @@ pub struct Broker {
     /// Publishers are blocked: because of that, or because of the memory.
     alarmed: bool,
     /// When queues are to be looked at.
-    wakes: BinaryHeap<Reverse<(Instant, QueueId)>>,
+    wakes: BTreeSet<(Instant, QueueId)>,
+    /// Messages that queues have given up. One dead letter makes another, along any chain: not by recursion.
+    letters: VecDeque<Letters>,
     /// Queues that may have something to deliver, once what is being handled was answered.
     due: Vec<QueueId>,
     /// Consumers whose queue is gone, to be told after that as well.
@@ -92,7 +100,8 @@ impl Broker {
             scale: Scale::default(),
             blocked: false,
             alarmed: false,
-            wakes: BinaryHeap::new(),
+            wakes: BTreeSet::new(),
+            letters: VecDeque::new(),
             due: Vec::new(),
             cancelled: Vec::new(),
             touched: Vec::new(),
@@ -127,17 +136,18 @@ impl Broker {
     /// Does what is due.
     pub fn tick(&mut self, now: Instant) {
         self.now = now;
-        while self.wakes.peek().is_some_and(|Reverse((at, _))| *at <= now) {
-            let Some(Reverse((_, id))) = self.wakes.pop() else { break };
+        // What is found to be due meanwhile waits for the next time, when the others have had their turn.
+        let later = self.wakes.split_off(&(now, QueueId::MAX));
+        for (_, id) in std::mem::replace(&mut self.wakes, later) {
             self.wake_queue(id);
-            self.after();
         }
+        self.after();
         self.watch_memory();
     }
 
     /// When something is due.
     pub fn next_wake(&self) -> Option<Instant> {
-        self.wakes.peek().map(|Reverse((at, _))| *at)
+        self.wakes.first().map(|(at, _)| *at)
     }
 
     /// Takes what is to be written to a client, by swapping it for an empty buffer.
@@ -199,7 +209,11 @@ impl Broker {
 
     /// What follows from what was handled, behind the answer to it: RabbitMQ's queues are processes of their own.
     fn after(&mut self) {
-        while !self.due.is_empty() || !self.cancelled.is_empty() {
+        loop {
+            for _ in 0..AT_ONCE {
+                let Some(letters) = self.letters.pop_front() else { break };
+                self.bury(letters);
+            }
             for consumer in std::mem::take(&mut self.cancelled) {
                 self.say_cancelled(&consumer);
             }
@@ -207,6 +221,12 @@ impl Broker {
             due.sort_unstable();
             due.dedup();
             due.into_iter().for_each(|queue| self.deliver(queue));
+            if self.due.is_empty() && self.cancelled.is_empty() {
+                break;
+            }
+        }
+        if !self.letters.is_empty() {
+            self.wakes.insert((self.now, NO_QUEUE));
         }
     }
 

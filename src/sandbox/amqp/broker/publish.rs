@@ -57,12 +57,6 @@ impl Broker {
         if let Some(tag) = confirmed {
             self.confirm(id, number, tag, taken);
         }
-        if self.alarmed || self.scale.bytes() > self.limits.memory {
-            self.alarmed = true;
-            if let Some(connection) = self.connections.get_mut(&id) {
-                connection.block();
-            }
-        }
         Ok(())
     }
 

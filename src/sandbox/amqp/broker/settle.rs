@@ -75,10 +75,10 @@ impl Broker {
         self.requeue(taken.into_values());
     }
 
-    /// Puts messages back to where they stood.
-    pub(super) fn requeue(&mut self, held: impl Iterator<Item = Held>) {
+    /// Puts messages back to where they stood. From the last to the first, so that each finds its place at the front.
+    pub(super) fn requeue(&mut self, held: impl DoubleEndedIterator<Item = Held>) {
         let mut queues = Vec::new();
-        for Held { queue: id, entry, .. } in held {
+        for Held { queue: id, entry, .. } in held.rev() {
             let Some(queue) = self.queues.get_mut(&id) else { continue };
             let entry = Entry { redelivered: true, returns: entry.returns.saturating_add(1), ..entry };
             if queue.settings.delivery_limit.is_some_and(|limit| queue.settings.quorum && entry.returns > limit) {

@@ -4,7 +4,7 @@
 use super::wire::{Cursor, put_long, put_short};
 
 /// A value: its type's letter, as RabbitMQ reads them, and its bytes (without the length that stands before long ones).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Value {
     kind: u8,
     bytes: Vec<u8>,
@@ -248,7 +248,7 @@ fn is_well_formed(kind: u8, bytes: &[u8]) -> bool {
 }
 
 /// A field table: names and values in their order. Names may repeat; the first counts, as for RabbitMQ.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Table(Vec<(Vec<u8>, Value)>);
 
 impl Table {

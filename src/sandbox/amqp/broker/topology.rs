@@ -152,15 +152,10 @@ impl Broker {
         arguments.sort();
         let (exchange, destination) = self.ends(id, source, end)?;
         let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
-        let Some(exchange) = vhost.exchanges.get_mut(&exchange) else { return Ok(()) };
-        if exchange.kind == Kind::Headers {
+        if vhost.exchanges.get(&exchange).is_some_and(|exchange| exchange.kind == Kind::Headers) {
             check_headers_binding(&arguments)?;
         }
-        let binding = Binding { destination, key: key.into(), arguments };
-        if !exchange.bindings.contains(&binding) {
-            exchange.bindings.push(binding);
-            vhost.forget_routes();
-        }
+        vhost.bind(&exchange, Binding { destination, key: key.into(), arguments });
         Ok(())
     }
 
@@ -183,9 +178,9 @@ impl Broker {
             End::Queue(name) => vhost.queues.get(name).copied().map(Destination::Queue),
             End::Exchange(name) => Some(Destination::Exchange(name.into())),
         };
-        let (source, Some(destination)) = (Rc::from(source), destination) else { return Ok(()) };
-        let same = |b: &Binding| b.destination == destination && *b.key == *key && b.arguments == arguments;
-        vhost.remove_bindings(Some(&source), same);
+        if let Some(destination) = destination {
+            vhost.unbind(source, &Binding { destination, key: key.into(), arguments });
+        }
         Ok(())
     }
 
@@ -345,10 +340,12 @@ impl Broker {
     /// Removes a queue with its bindings, and tells its consumers. Says how many messages were ready in it.
     pub(super) fn remove_queue(&mut self, id: QueueId) -> usize {
         let Some(mut queue) = self.queues.remove(&id) else { return 0 };
+        if let Some(at) = queue.wake {
+            self.wakes.remove(&(at, id));
+        }
         if let Some(vhost) = self.vhosts.get_mut(&queue.vhost) {
             vhost.queues.remove(&queue.name);
-            vhost.remove_bindings(None, |binding| binding.destination == Destination::Queue(id));
-            vhost.forget_routes();
+            vhost.remove_destination(&Destination::Queue(id));
         }
         for (consumer, _) in queue.consumers.drain(..) {
             if let Some(channel) = self.channel(consumer.connection, consumer.channel) {
@@ -367,34 +364,6 @@ impl Broker {
             let cancel = basic::Cancel { consumer_tag: (*consumer.tag).into(), nowait: true };
             let cancel = AMQPClass::Basic(basic::AMQPMethod::Cancel(cancel));
             self.say(consumer.connection, consumer.channel, cancel);
-        }
-    }
-}
-
-impl Vhost {
-    /// Removes an exchange with the bindings from it and to it.
-    fn remove_exchange(&mut self, name: &str) {
-        let Some(exchange) = self.exchanges.remove(name) else { return };
-        self.remove_bindings(None, |binding| binding.destination == Destination::Exchange(exchange.name.clone()));
-        self.forget_routes();
-    }
-
-    /// Removes bindings, from one exchange or from all; the exchanges that delete themselves go with their last one.
-    fn remove_bindings(&mut self, source: Option<&Rc<str>>, is_meant: impl Fn(&Binding) -> bool) {
-        let mut unused = Vec::new();
-        for (name, exchange) in &mut self.exchanges {
-            if source.is_some_and(|source| source != name) {
-                continue;
-            }
-            let before = exchange.bindings.len();
-            exchange.bindings.retain(|binding| !is_meant(binding));
-            if exchange.bindings.is_empty() && before > 0 && exchange.flags.auto_delete {
-                unused.push(name.clone());
-            }
-        }
-        self.forget_routes();
-        for name in unused {
-            self.remove_exchange(&name);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::QueueId;
-use super::exchange::{Destination, Exchange, Kind};
+use super::exchange::{Binding, Destination, Exchange, Kind};
 use super::message::Message;
 use super::method::ExchangeFlags;
 use super::table::Table;
@@ -24,6 +24,8 @@ pub struct Vhost {
     pub exchanges: HashMap<Rc<str>, Exchange>,
     /// Its queues by name.
     pub queues: HashMap<Rc<str>, QueueId>,
+    /// The exchanges that lead to a destination, and by how many bindings each.
+    sources: HashMap<Destination, HashMap<Rc<str>, usize>>,
     /// Where the keys of an exchange led to, where keys alone decide.
     routes: HashMap<Route, Rc<[QueueId]>>,
 }
@@ -45,12 +47,76 @@ impl Vhost {
         let internal = ExchangeFlags { internal: true, ..flags };
         let trace = "amq.rabbitmq.trace";
         exchanges.insert(Rc::from(trace), Exchange::new(trace, Kind::Topic, internal, Table::default()));
-        Vhost { name: name.into(), exchanges, queues: HashMap::new(), routes: HashMap::new() }
+        Vhost { name: name.into(), exchanges, queues: HashMap::new(), sources: HashMap::new(), routes: HashMap::new() }
     }
 
     /// Forgets where keys led to: exchanges, queues or bindings have changed.
     pub fn forget_routes(&mut self) {
         self.routes.clear();
+    }
+
+    /// Adds a binding to an exchange.
+    pub fn bind(&mut self, source: &Rc<str>, binding: Binding) {
+        let Some(exchange) = self.exchanges.get_mut(source) else { return };
+        let destination = binding.destination.clone();
+        if exchange.bindings.insert(binding) {
+            *self.sources.entry(destination).or_default().entry(source.clone()).or_default() += 1;
+            self.forget_routes();
+        }
+    }
+
+    /// Removes a binding; an exchange that deletes itself goes with its last one.
+    pub fn unbind(&mut self, source: &str, binding: &Binding) {
+        let Some(exchange) = self.exchanges.get_mut(source) else { return };
+        if !exchange.bindings.remove(binding) {
+            return;
+        }
+        let (name, is_unused) = (exchange.name.clone(), exchange.is_unused());
+        self.forget_source(&binding.destination, &name);
+        self.forget_routes();
+        if is_unused {
+            self.remove_exchange(&name);
+        }
+    }
+
+    fn forget_source(&mut self, destination: &Destination, source: &Rc<str>) {
+        let Some(sources) = self.sources.get_mut(destination) else { return };
+        if let Some(count) = sources.get_mut(source) {
+            *count -= 1;
+            if *count == 0 {
+                sources.remove(source);
+            }
+        }
+        if sources.is_empty() {
+            self.sources.remove(destination);
+        }
+    }
+
+    /// Removes an exchange with the bindings from it and to it, and those that delete themselves then.
+    pub fn remove_exchange(&mut self, name: &str) {
+        if let Some(exchange) = self.exchanges.remove(name) {
+            for binding in &exchange.bindings {
+                self.forget_source(&binding.destination, &exchange.name);
+            }
+            self.remove_destination(&Destination::Exchange(exchange.name));
+        }
+    }
+
+    /// Removes the bindings to what is no more, and the exchanges that delete themselves then: along chains of any length,
+    /// and so not by recursion.
+    pub fn remove_destination(&mut self, destination: &Destination) {
+        self.forget_routes();
+        let mut gone = vec![destination.clone()];
+        while let Some(destination) = gone.pop() {
+            for source in self.sources.remove(&destination).unwrap_or_default().into_keys() {
+                let Some(exchange) = self.exchanges.get_mut(&source) else { continue };
+                exchange.bindings.retain(|binding| binding.destination != destination);
+                // It has none left, and so leads to nothing that would have to forget it.
+                if exchange.is_unused() && self.exchanges.remove(&source).is_some() {
+                    gone.push(Destination::Exchange(source));
+                }
+            }
+        }
     }
 
     /// The queues that a message goes to, each once.
