@@ -235,7 +235,7 @@ impl Broker {
             return false;
         }
         let Some(connection) = self.connections.get_mut(&id) else { return false };
-        if !connection.channels.get(&frame.channel).is_some_and(|channel| !channel.closing) {
+        if connection.channels.get(&frame.channel).is_none_or(|channel| channel.closing) {
             return false;
         }
         connection.block();
