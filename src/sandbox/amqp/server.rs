@@ -23,6 +23,9 @@ const CHUNK: usize = 64 << 10;
 /// How much may wait to be written before nothing more is read: a client that asks and does not listen.
 const BACKLOG: usize = 8 << 20;
 
+/// How much is read of a blocked publisher: as much as shows that it is still there, or not.
+const HELD: usize = 1 << 20;
+
 /// How often in a row the output of a connection is taken and written.
 const ROUNDS: usize = 4;
 
@@ -122,7 +125,8 @@ async fn connection(shared: Rc<Shared>, stream: TcpStream) {
     let id = shared.with(Broker::connect);
     let notify = Rc::new(Notify::new());
     shared.tasks.borrow_mut().insert(id, notify.clone());
-    let mut session = Session { shared: &shared, id, stream, out: Vec::new(), written: 0, held: Vec::new() };
+    let mut session =
+        Session { shared: &shared, id, stream, out: Vec::new(), written: 0, held: Vec::new(), would_block: false };
     let ended_well = session.run(&notify).await;
     shared.tasks.borrow_mut().remove(&id);
     shared.with(|broker| broker.disconnect(id, Instant::now()));
@@ -147,75 +151,107 @@ struct Session<'a> {
     written: usize,
     /// What came and is not used: an incomplete frame, or what a blocked publisher sent.
     held: Vec<u8>,
+    /// The last time there was nothing to read.
+    would_block: bool,
+}
+
+/// Since when things are as they are: what patience is counted from.
+struct Since {
+    /// The client was heard, or had no chance to be.
+    heard: Instant,
+    /// The client was written to.
+    said: Instant,
+    /// It has been connected, or told to go, without having done what it must.
+    unsettled: Instant,
 }
 
 impl Session<'_> {
     /// Reads and writes. True when the broker ended it, false when the client went.
     async fn run(&mut self, notify: &Notify) -> bool {
+        let now = Instant::now();
+        let mut since = Since { heard: now, said: now, unsettled: now };
         let mut chunk = vec![0; CHUNK];
-        let mut heard = Instant::now();
-        let mut said = heard;
-        let mut was_blocked = false;
+        let mut before = Status::default();
+        let mut had_read = true;
         loop {
             match self.write() {
-                Ok(true) => said = Instant::now(),
+                Ok(true) => since.said = Instant::now(),
                 Ok(false) => {}
                 Err(_) => return false,
             }
             let status = self.shared.broker.borrow().status(self.id);
-            let waits = self.written < self.out.len();
-            if status.ended && !waits {
+            let unwritten = self.out.len() - self.written;
+            if status.ended && unwritten == 0 {
                 return true;
             }
-            if was_blocked && !status.blocked {
-                // What it had sent before goes on first, and it had no chance to be heard.
-                heard = Instant::now();
-                was_blocked = false;
+            if before.open && !status.open {
+                since.unsettled = Instant::now();
+            }
+            let goes_on = before.blocked && !status.blocked;
+            before = status;
+            if goes_on {
+                // What it had sent before goes on first.
                 self.use_held();
                 continue;
             }
-            was_blocked = status.blocked;
-            let reads = !status.blocked && !status.ended && self.out.len() - self.written < BACKLOG;
-            let interest = match (reads, waits) {
-                (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-                (true, false) => Some(Interest::READABLE),
-                (false, true) => Some(Interest::WRITABLE),
-                (false, false) => None,
-            };
-            let due = due(status, heard, said, reads);
-            let ready = async {
-                match interest {
-                    Some(interest) => self.stream.ready(interest).await.map(Some),
-                    None => std::future::pending().await,
-                }
-            };
+            let room = if status.blocked { self.held.len() < HELD } else { unwritten + status.queued < BACKLOG };
+            let reads = !status.ended && room;
+            if reads && !had_read {
+                // It had no chance to be heard.
+                since.heard = Instant::now();
+            }
+            had_read = reads;
+            let mut interest = Interest::ERROR;
+            if reads {
+                interest |= Interest::READABLE;
+            }
+            if unwritten > 0 {
+                interest |= Interest::WRITABLE;
+            }
             let ready = tokio::select! {
-                ready = ready => ready,
-                () = notify.notified() => Ok(None),
-                () = sleep_until(due.into()) => {
-                    if reads && Instant::now() >= silent_until(status, heard) {
+                ready = self.stream.ready(interest) => ready,
+                () = notify.notified() => continue,
+                () = sleep_until(due(status, &since, reads).into()) => {
+                    // It may have spoken, and nobody had the time to listen.
+                    let late = Instant::now() >= silent_until(status, &since, reads);
+                    if late && (!status.open || !self.read(&mut chunk, &mut since)) {
                         return false;
                     }
-                    if status.open && status.heartbeat > 0 {
+                    if status.open && status.heartbeat > 0 && since.said + half(status.heartbeat) <= Instant::now() {
                         self.shared.with(|broker| broker.heartbeat(self.id));
-                        said = Instant::now();
                     }
                     continue;
                 }
             };
             match ready {
-                Ok(Some(ready)) if ready.is_readable() && reads => match self.stream.try_read(&mut chunk) {
-                    Ok(0) => return false,
-                    Ok(n) => {
-                        heard = Instant::now();
-                        self.take(chunk.get(..n).unwrap_or_default());
+                Ok(ready) if ready.is_error() && !ready.is_readable() => return false,
+                Ok(ready) if ready.is_readable() && reads => {
+                    if !self.read(&mut chunk, &mut since) && !self.would_block {
+                        return false;
                     }
-                    Err(e) if e.kind() == ErrorKind::WouldBlock => {}
-                    Err(_) => return false,
-                },
+                    // A client that always has something to say would keep the others from being heard.
+                    tokio::task::yield_now().await;
+                }
                 Ok(_) => {}
                 Err(_) => return false,
             }
+        }
+    }
+
+    /// Reads a chunk. False when nothing came: it would block, or the client is gone.
+    fn read(&mut self, chunk: &mut [u8], since: &mut Since) -> bool {
+        self.would_block = false;
+        match self.stream.try_read(chunk) {
+            Ok(n @ 1..) => {
+                since.heard = Instant::now();
+                self.take(chunk.get(..n).unwrap_or_default());
+                true
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                self.would_block = true;
+                false
+            }
+            Ok(_) | Err(_) => false,
         }
     }
 
@@ -266,26 +302,29 @@ impl Session<'_> {
     }
 }
 
-/// When a client is given up that says nothing: after two heartbeats, or when it takes too long to log in or to leave.
-fn silent_until(status: Status, heard: Instant) -> Instant {
-    let patience = match status {
-        Status { open: false, .. } => PATIENCE,
-        Status { heartbeat: 0, .. } => FOREVER,
-        Status { heartbeat, .. } => 2 * Duration::from_secs(heartbeat.into()),
-    };
-    heard + patience
+/// When a client is given up: after two heartbeats without a word, or when it takes too long to log in or to leave,
+/// whatever it says meanwhile.
+fn silent_until(status: Status, since: &Since, reads: bool) -> Instant {
+    match status {
+        Status { open: false, .. } => since.unsettled + PATIENCE,
+        Status { heartbeat: 1.., .. } if reads => since.heard + 4 * half(status.heartbeat),
+        _ => since.heard + FOREVER,
+    }
 }
 
 /// As good as never.
 const FOREVER: Duration = Duration::from_secs(30 * 24 * 3600);
 
+/// Half of the time between two heartbeats.
+fn half(seconds: u16) -> Duration {
+    Duration::from_secs(seconds.into()) / 2
+}
+
 /// When a task has something to do although nothing has happened.
-fn due(status: Status, heard: Instant, said: Instant, reads: bool) -> Instant {
-    let silent = if reads { silent_until(status, heard) } else { heard + FOREVER };
+fn due(status: Status, since: &Since, reads: bool) -> Instant {
+    let silent = silent_until(status, since, reads);
     match status {
-        Status { open: true, heartbeat: 1.., .. } => {
-            silent.min(said + Duration::from_secs(status.heartbeat.into()) / 2)
-        }
+        Status { open: true, heartbeat: 1.., .. } => silent.min(since.said + half(status.heartbeat)),
         _ => silent,
     }
 }

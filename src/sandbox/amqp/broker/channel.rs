@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use amq_protocol::protocol::constants::FRAME_METHOD;
+use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_HEADER, FRAME_METHOD};
 use amq_protocol::protocol::{AMQPClass, access, basic, channel as wire_channel, confirm};
 
 use super::fault::{Code, Fault, MethodId};
-use super::message::{Properties, Weight};
+use super::message::Properties;
 use super::method::{self, Method};
 use super::queue::Entry;
 use super::wire::{self, Cursor, Frame};
@@ -60,8 +60,8 @@ pub struct Incoming {
     pub mandatory: bool,
     /// It may only go to a consumer that is ready.
     pub immediate: bool,
-    /// Properties, how much of the body is missing, and its place in memory; none until the header has come.
-    pub header: Option<(Properties, usize, Weight)>,
+    /// Properties, and how much of the body is missing; none until the header has come.
+    pub header: Option<(Properties, usize)>,
     /// The body, as far as it has come.
     pub body: Vec<u8>,
 }
@@ -125,7 +125,7 @@ impl Broker {
             Some(channel) if channel.closing => return self.closing_frame(id, frame.channel, at),
             None if at == (20, 10) => self.open(id, frame),
             None if frame.kind == FRAME_METHOD => Err(Fault::new(Code::ChannelError, "expected 'channel.open'")),
-            None => Err(Fault::of_frame(Code::UnexpectedFrame, "expected method frame, got non method frame instead")),
+            None => Err(no_method()),
             Some(_) => self.channel_content(id, frame),
         };
         if let Err(fault) = handled {
@@ -177,19 +177,14 @@ impl Broker {
 
     /// Methods, and the headers and bodies that belong to a publish.
     fn channel_content(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
-        let unexpected = |text: &str| Err(Fault { code: Code::UnexpectedFrame, text: text.to_owned(), method: None });
         let limit = LARGEST_BODY.min(self.limits.memory);
-        let scale = self.scale.clone();
         let Some(channel) = self.channel(id, frame.channel) else { return Ok(()) };
         match (&mut channel.incoming, frame.kind) {
             (None, FRAME_METHOD) => return self.channel_method(id, frame),
             (None, _) => {
-                return Err(Fault::of_frame(
-                    Code::UnexpectedFrame,
-                    "expected method frame, got non method frame instead",
-                ));
+                return Err(no_method());
             }
-            (Some(Incoming { header: None, .. }), kind) if kind != 2 => {
+            (Some(Incoming { header: None, .. }), kind) if kind != FRAME_HEADER => {
                 let text = "expected content header for class 60, got non content header frame instead";
                 return Err(Fault { code: Code::UnexpectedFrame, text: text.to_owned(), method: Some(PUBLISH) });
             }
@@ -199,27 +194,45 @@ impl Broker {
                     let text = format!("message size {size} is larger than configured max size {limit}");
                     return Err(Fault::new(Code::PreconditionFailed, text));
                 }
-                let weight = scale.weigh(size + properties.bytes().len() + WEIGHT_OF_A_MESSAGE);
-                *header = Some((properties, size, weight));
+                *header = Some((properties, size));
             }
-            (Some(Incoming { header: Some(_), .. }), kind) if kind != 3 => {
-                return unexpected("expected content body, got non content body frame instead")
-                    .map_err(|fault: Fault| Fault { method: Some(PUBLISH), ..fault });
+            (Some(Incoming { header: Some(_), .. }), kind) if kind != FRAME_BODY => {
+                let text = "expected content body, got non content body frame instead";
+                return Err(Fault { code: Code::UnexpectedFrame, text: text.to_owned(), method: Some(PUBLISH) });
             }
-            (Some(Incoming { header: Some((_, left, _)), body, .. }), _) => {
+            (Some(Incoming { header: Some((_, left)), body, .. }), _) => {
                 let Some(rest) = left.checked_sub(frame.payload.len()) else {
                     let text = format!("the body is {} bytes longer than its header says", frame.payload.len() - *left);
                     return Err(Fault { code: Code::FrameError, text, method: Some(PUBLISH) });
                 };
                 *left = rest;
                 body.extend_from_slice(frame.payload);
+                self.incoming += frame.payload.len();
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.incoming += frame.payload.len();
+                    if connection.incoming > limit {
+                        let text = format!("more than {limit} bytes of messages without their end on one connection");
+                        return Err(Fault::new(Code::PreconditionFailed, text));
+                    }
+                }
             }
         }
-        let is_whole =
-            channel.incoming.as_ref().is_some_and(|i| i.header.as_ref().is_some_and(|(_, left, _)| *left == 0));
-        match channel.incoming.take_if(|_| is_whole) {
-            Some(incoming) => self.publish(id, frame.channel, incoming),
+        let whole = |incoming: &mut Incoming| incoming.header.as_ref().is_some_and(|(_, left)| *left == 0);
+        let Some(channel) = self.channel(id, frame.channel) else { return Ok(()) };
+        match channel.incoming.take_if(whole) {
+            Some(incoming) => {
+                self.forget_incoming(id, incoming.body.len());
+                self.publish(id, frame.channel, incoming)
+            }
             None => Ok(()),
+        }
+    }
+
+    /// Bytes that came are of a message that is complete, or will never be.
+    fn forget_incoming(&mut self, id: ConnectionId, bytes: usize) {
+        self.incoming = self.incoming.saturating_sub(bytes);
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.incoming = connection.incoming.saturating_sub(bytes);
         }
     }
 
@@ -294,16 +307,23 @@ impl Broker {
     pub(super) fn end_channel(&mut self, id: ConnectionId, number: u16) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let Some(mut channel) = connection.channels.remove(&number) else { return };
+        if let Some(incoming) = channel.incoming.take() {
+            self.forget_incoming(id, incoming.body.len());
+        }
         for (tag, consumer) in channel.consumers.drain() {
             self.leave_queue(id, number, &tag, consumer.queue);
+            // RabbitMQ turns to the next consumer when a channel ends, and not when a consumer is cancelled.
+            self.due.push(consumer.queue);
         }
         let held = std::mem::take(&mut channel.held);
         self.requeue(held.into_values());
     }
 }
 
-/// What a message weighs beside its body and properties: its places in queues and what the allocator adds.
-const WEIGHT_OF_A_MESSAGE: usize = 256;
+/// Content that no publish announced.
+fn no_method() -> Fault {
+    Fault::of_frame(Code::UnexpectedFrame, "expected method frame, got non method frame instead")
+}
 
 /// See [`Broker::flush_confirms`], for one channel.
 pub(super) fn flush_confirms(out: &mut Vec<u8>, number: u16, channel: &mut Channel) {

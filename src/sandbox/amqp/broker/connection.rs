@@ -8,16 +8,12 @@ use amq_protocol::protocol::{AMQPClass, connection as wire_connection};
 
 use super::channel::{Channel, PUBLISH};
 use super::fault::{Code, Fault, MethodId};
+use super::handshake::{Capabilities, GREETING, greeting, negotiated};
+use super::message::Weight;
 use super::method::{self, Method};
 use super::table::{Table, Value};
 use super::wire::{self, AROUND, Frame, next_frame};
 use super::{Broker, ConnectionId, QueueId, Status};
-
-/// What a client begins with: AMQP 0-9-1.
-const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
-
-/// What RabbitMQ takes for the same.
-const OTHER_GREETING: &[u8; 8] = b"AMQP\x01\x01\x00\x09";
 
 /// A heartbeat's frame.
 pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
@@ -52,14 +48,6 @@ enum Phase {
     Ended,
 }
 
-/// What a client says it can be told.
-#[derive(Debug, Clone, Copy, Default)]
-struct Capabilities {
-    blocked: bool,
-    cancel: bool,
-    authentication_failure: bool,
-}
-
 /// A connection.
 #[derive(Debug, Default)]
 pub struct Connection {
@@ -79,6 +67,10 @@ pub struct Connection {
     pub channels: HashMap<u16, Channel>,
     /// It publishes no more until the alarm is over.
     blocked: bool,
+    /// Bytes of messages on its channels that have not come to their end.
+    pub incoming: usize,
+    /// Replies that wait to be written.
+    pub replies: Vec<Weight>,
     /// It was given no more messages, because too much waits to be written.
     pub stalled: bool,
 }
@@ -89,8 +81,8 @@ impl Connection {
         Status {
             open: self.phase == Phase::Running,
             ended: self.phase == Phase::Ended,
-            closing: self.phase == Phase::Closing,
             blocked: self.blocked,
+            queued: self.out.len(),
             heartbeat: self.heartbeat,
         }
     }
@@ -106,10 +98,7 @@ impl Connection {
     }
 
     /// Reads nothing more from a publisher.
-    pub fn block(&mut self) {
-        if self.blocked || self.phase != Phase::Running {
-            return;
-        }
+    fn block(&mut self) {
         self.blocked = true;
         if self.can.blocked {
             let blocked = wire_connection::Blocked { reason: "low on memory".into() };
@@ -230,16 +219,24 @@ impl Broker {
 
     /// Whether a frame begins a message while there is no room for any. Its publisher is told, and goes on from there.
     fn must_wait(&mut self, id: ConnectionId, frame: Frame<'_>) -> bool {
-        self.alarmed |= self.scale.bytes() > self.limits.memory;
-        if !self.alarmed || frame.kind != FRAME_METHOD || method::id(frame.payload) != PUBLISH {
+        if frame.kind != FRAME_METHOD || method::id(frame.payload) != PUBLISH {
+            return false;
+        }
+        let own = self.connections.get(&id).map_or(0, |connection| connection.incoming);
+        if self.has_room(own) {
             return false;
         }
         let Some(connection) = self.connections.get_mut(&id) else { return false };
         if connection.channels.get(&frame.channel).is_none_or(|channel| channel.closing) {
             return false;
         }
+        if connection.phase != Phase::Running {
+            return false;
+        }
         connection.block();
-        connection.blocked
+        self.incoming -= connection.incoming;
+        self.blocked_connections += 1;
+        true
     }
 
     fn frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
@@ -370,7 +367,10 @@ impl Broker {
     fn end_channels(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         // An alarm is no matter of a connection that ends.
-        connection.blocked = false;
+        if std::mem::take(&mut connection.blocked) {
+            self.blocked_connections -= 1;
+            self.incoming += connection.incoming;
+        }
         let mut numbers: Vec<u16> = connection.channels.keys().copied().collect();
         numbers.sort_unstable();
         for number in numbers {
@@ -394,80 +394,5 @@ impl Phase {
             Phase::Closing => "closing",
             Phase::Ended => "closed",
         }
-    }
-}
-
-impl Capabilities {
-    fn of(properties: &Table) -> Capabilities {
-        let table = properties.get("capabilities").and_then(Value::as_table).unwrap_or_default();
-        let can = |name| table.get(name).and_then(Value::as_bool) == Some(true);
-        Capabilities {
-            blocked: can("connection.blocked"),
-            cancel: can("consumer_cancel_notify"),
-            authentication_failure: can("authentication_failure_close"),
-        }
-    }
-}
-
-impl super::Limits {
-    /// Who logs in.
-    fn login(&self, mechanism: &str, response: &[u8]) -> Result<String, Fault> {
-        let said = match mechanism {
-            "PLAIN" => plain(response),
-            "AMQPLAIN" => amqplain(response),
-            _ => {
-                return Err(Fault::new(
-                    Code::CommandInvalid,
-                    format!("unknown authentication mechanism '{mechanism}'"),
-                ));
-            }
-        };
-        let Some((user, password)) = said else {
-            return Err(Fault::new(Code::SyntaxError, format!("malformed response of mechanism {mechanism}")));
-        };
-        let known = self.users.iter().find(|(u, p)| u.as_bytes() == user && p.as_bytes() == password);
-        known.map(|(user, _)| user.clone()).ok_or_else(|| {
-            let text = format!(
-                "Login was refused using authentication mechanism {mechanism}. For details see the broker logfile."
-            );
-            Fault { code: Code::AccessRefused, text, method: Some((0, 0)) }
-        })
-    }
-}
-
-/// `NUL user NUL password` (RFC 4616); to act for another, which would stand before it, is not possible in RabbitMQ.
-fn plain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let mut parts = response.strip_prefix(b"\0")?.splitn(2, |b| *b == 0);
-    Some((parts.next()?.to_vec(), parts.next()?.to_vec()))
-}
-
-/// A table with LOGIN and PASSWORD, without the length that tables have.
-fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let table = Table::parse(response)?;
-    let text = |name| table.get(name).and_then(Value::as_text).map(<[u8]>::to_vec);
-    Some((text("LOGIN")?, text("PASSWORD")?))
-}
-
-/// Whether it is the greeting; `None` while that cannot be said.
-fn greeting(bytes: &[u8]) -> Option<bool> {
-    let known = bytes.get(..GREETING.len()).unwrap_or(bytes);
-    match [GREETING, OTHER_GREETING].iter().any(|greeting| greeting.starts_with(known)) {
-        true => (known.len() == GREETING.len()).then_some(true),
-        false => Some(false),
-    }
-}
-
-/// Checks a value that a client has chosen; 0 is no limit.
-fn negotiated(name: &str, value: u32, min: u32, max: u32) -> Result<(), Fault> {
-    let refuse = |than: &str, bound: &str, limit: u32| {
-        let shown = if value == 0 { "0 (no limit)".to_owned() } else { value.to_string() };
-        let text = format!("negotiated {name} = {shown} is {than} than the {bound} allowed value ({limit})");
-        Err(Fault::new(Code::NotAllowed, text))
-    };
-    match value {
-        0 => refuse("higher", "maximum", max),
-        v if v > max => refuse("higher", "maximum", max),
-        v if v < min => refuse("lower", "minimum", min),
-        _ => Ok(()),
     }
 }

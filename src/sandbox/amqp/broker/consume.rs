@@ -6,7 +6,7 @@ use amq_protocol::protocol::{AMQPClass, basic};
 
 use super::arguments::check_consumer;
 use super::channel::{Consumer, Held, ReplyConsumer};
-use super::deliver::with_returns;
+use super::deliver::told_properties;
 use super::fault::{Code, Fault};
 use super::method::Method;
 use super::queue::ConsumerId;
@@ -123,7 +123,7 @@ impl Broker {
         }
     }
 
-    /// Takes a consumer off its queue, which may have waited for that to go, or to turn to the next one.
+    /// Takes a consumer off its queue, which may have waited for that to go.
     pub(super) fn leave_queue(&mut self, id: ConnectionId, number: u16, tag: &Rc<str>, queue_id: QueueId) {
         let now = self.now;
         let Some(queue) = self.queues.get_mut(&queue_id) else { return };
@@ -131,7 +131,7 @@ impl Broker {
         queue.exclusively_consumed = false;
         queue.active.take_if(|c| c.connection == id && c.channel == number && c.tag == *tag);
         if !queue.consumers.is_empty() {
-            return self.due.push(queue_id);
+            return;
         }
         queue.unused_since = now;
         if queue.flags.auto_delete {
@@ -163,9 +163,7 @@ impl Broker {
         let Some(channel) = connection.channels.get_mut(&number) else { return Ok(()) };
         channel.last_tag += 1;
         let tag = channel.last_tag;
-        let message = entry.message.clone();
-        let counted_returns = is_quorum.then(|| with_returns(&message, entry.returns)).flatten();
-        let properties = counted_returns.as_ref().unwrap_or(&message.properties);
+        let (message, properties) = (&entry.message, told_properties(&entry, is_quorum));
         put_content(&mut connection.out, number, connection.frame_max, properties.bytes(), &message.body, |out| {
             out.extend_from_slice(&[0, 60, 0, 71]);
             out.extend_from_slice(&tag.to_be_bytes());
@@ -183,11 +181,11 @@ impl Broker {
     /// `basic.qos`: for the consumers that come next, or for all of the channel together.
     pub(super) fn set_prefetch(&mut self, id: ConnectionId, number: u16, count: u16, global: bool) {
         let Some(channel) = self.channel(id, number) else { return };
-        if !global {
-            channel.prefetch = count;
-            return;
+        match global {
+            true => channel.prefetch_all = count,
+            // A limit of its own for each consumer takes the place of the common one.
+            false => (channel.prefetch, channel.prefetch_all) = (count, 0),
         }
-        channel.prefetch_all = count;
         let queues: Vec<QueueId> = channel.consumers.values().map(|consumer| consumer.queue).collect();
         self.due.extend(queues);
     }

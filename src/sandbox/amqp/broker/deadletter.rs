@@ -88,7 +88,7 @@ impl Broker {
         record(&mut headers, message, &keys, queue, reason, expiration);
         let properties = message.properties.with(Property::Expiration, None).with_headers(&headers);
         let body = message.body.clone();
-        let weight = self.scale.weigh(body.len() + properties.bytes().len());
+        let weight = self.scale.message(&properties, &body);
         let routing_key = key.unwrap_or(&message.routing_key).into();
         Message { exchange: exchange.into(), routing_key, copies, properties, body, _weight: weight }
     }

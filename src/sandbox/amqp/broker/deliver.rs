@@ -1,6 +1,6 @@
 //! Giving messages of queues to consumers, and ending those that have lived long enough.
 
-use std::rc::Rc;
+use std::borrow::Cow;
 
 use super::channel::Held;
 use super::connection::Connection;
@@ -57,24 +57,10 @@ impl Broker {
         let Some(state) = channel.consumers.get_mut(&consumer.tag) else { return };
         channel.last_tag += 1;
         let tag = channel.last_tag;
-        let message = entry.message.clone();
-        let counted = counts_returns.then(|| with_returns(&message, entry.returns)).flatten();
-        let properties = counted.as_ref().unwrap_or(&message.properties);
-        put_content(
-            &mut connection.out,
-            consumer.channel,
-            connection.frame_max,
-            properties.bytes(),
-            &message.body,
-            |out| {
-                out.extend_from_slice(&[0, 60, 0, 60]);
-                put_short(out, consumer.tag.as_bytes());
-                out.extend_from_slice(&tag.to_be_bytes());
-                out.push(u8::from(entry.redelivered));
-                put_short(out, message.exchange.as_bytes());
-                put_short(out, &message.routing_key);
-            },
-        );
+        let delivery = Delivery { consumer: &consumer.tag, tag, redelivered: entry.redelivered };
+        let properties = told_properties(&entry, counts_returns);
+        let frame_max = connection.frame_max;
+        put_deliver(&mut connection.out, consumer.channel, frame_max, delivery, &entry.message, &properties);
         if !state.no_ack {
             state.held += 1;
             channel.held_by_consumers += 1;
@@ -87,20 +73,16 @@ impl Broker {
 
     /// Gives a reply to the channel that waits for it.
     pub(super) fn hand_over_reply(&mut self, id: ConnectionId, number: u16, message: &Message) {
+        let weight = self.scale.message(&message.properties, &message.body);
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        // No queue holds it: it weighs until it is written.
+        connection.replies.push(weight);
         let Some(channel) = connection.channels.get_mut(&number) else { return };
         let Some(consumer) = channel.reply.as_ref().map(|reply| reply.tag.clone()) else { return };
         // RabbitMQ does not count it.
         let tag = channel.last_tag + 1;
-        let (properties, body) = (message.properties.bytes(), &message.body);
-        put_content(&mut connection.out, number, connection.frame_max, properties, body, |out| {
-            out.extend_from_slice(&[0, 60, 0, 60]);
-            put_short(out, consumer.as_bytes());
-            out.extend_from_slice(&tag.to_be_bytes());
-            out.push(0);
-            put_short(out, message.exchange.as_bytes());
-            put_short(out, &message.routing_key);
-        });
+        let delivery = Delivery { consumer: &consumer, tag, redelivered: false };
+        put_deliver(&mut connection.out, number, connection.frame_max, delivery, message, &message.properties);
         self.touched.push(id);
     }
 
@@ -151,12 +133,38 @@ fn has_room(connection: &Connection, consumer: &ConsumerId) -> bool {
     state.no_ack || room(state.prefetch, state.held) && room(channel.prefetch_all, channel.held_by_consumers)
 }
 
-/// Quorum queues tell how often a message came back.
-pub fn with_returns(message: &Rc<Message>, returns: u32) -> Option<Properties> {
-    if returns == 0 {
-        return None;
+/// What a delivery says beside the message.
+struct Delivery<'a> {
+    consumer: &'a str,
+    tag: u64,
+    redelivered: bool,
+}
+
+fn put_deliver(
+    out: &mut Vec<u8>,
+    channel: u16,
+    frame_max: usize,
+    delivery: Delivery<'_>,
+    message: &Message,
+    properties: &Properties,
+) {
+    put_content(out, channel, frame_max, properties.bytes(), &message.body, |out| {
+        out.extend_from_slice(&[0, 60, 0, 60]);
+        put_short(out, delivery.consumer.as_bytes());
+        out.extend_from_slice(&delivery.tag.to_be_bytes());
+        out.push(u8::from(delivery.redelivered));
+        put_short(out, message.exchange.as_bytes());
+        put_short(out, &message.routing_key);
+    });
+}
+
+/// The properties that a consumer sees: a quorum queue tells how often a message came back.
+pub fn told_properties(entry: &Entry, counts_returns: bool) -> Cow<'_, Properties> {
+    let properties = &entry.message.properties;
+    if !counts_returns || entry.returns == 0 {
+        return Cow::Borrowed(properties);
     }
-    let mut headers = message.properties.headers();
-    headers.push("x-delivery-count", Value::long(i64::from(returns)));
-    Some(message.properties.with_headers(&headers))
+    let mut headers = properties.headers();
+    headers.push("x-delivery-count", Value::long(i64::from(entry.returns)));
+    Cow::Owned(properties.with_headers(&headers))
 }

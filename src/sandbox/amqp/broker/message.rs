@@ -127,12 +127,26 @@ impl Scale {
         self.0.get()
     }
 
+    /// Puts a message on it.
+    pub fn message(&self, properties: &Properties, body: &[u8]) -> Weight {
+        self.weigh(properties.bytes().len() + body.len() + MESSAGE)
+    }
+
+    /// Puts a place in a queue on it.
+    pub fn place(&self) -> Weight {
+        self.weigh(PLACE)
+    }
+
     /// Puts something on it, for as long as the guard lives.
-    pub fn weigh(&self, bytes: usize) -> Weight {
+    fn weigh(&self, bytes: usize) -> Weight {
         self.0.set(self.0.get().saturating_add(bytes));
         Weight { scale: self.clone(), bytes }
     }
 }
+
+/// What a message weighs beside its properties and body, and each place in a queue: with what the allocator adds.
+const MESSAGE: usize = 256;
+const PLACE: usize = 96;
 
 /// Something on a [`Scale`].
 #[derive(Debug)]

@@ -11,6 +11,7 @@ mod deadletter;
 mod deliver;
 mod exchange;
 mod fault;
+mod handshake;
 mod message;
 mod method;
 mod publish;
@@ -69,11 +70,14 @@ pub struct Broker {
     vhosts: HashMap<Rc<str>, Vhost>,
     queues: HashMap<QueueId, Queue>,
     last_id: u64,
+    /// What messages weigh.
     scale: Scale,
+    /// Bytes of messages that have not come to their end, of connections that are not blocked.
+    incoming: usize,
     /// Publishers are blocked because somebody asked for it.
     blocked: bool,
-    /// Publishers are blocked: because of that, or because of the memory.
-    alarmed: bool,
+    /// How many connections are blocked.
+    blocked_connections: usize,
     /// When queues are to be looked at.
     wakes: BTreeSet<(Instant, QueueId)>,
     /// Messages that queues have given up. One dead letter makes another, along any chain: not by recursion.
@@ -98,8 +102,9 @@ impl Broker {
             queues: HashMap::new(),
             last_id: 0,
             scale: Scale::default(),
+            incoming: 0,
             blocked: false,
-            alarmed: false,
+            blocked_connections: 0,
             wakes: BTreeSet::new(),
             letters: VecDeque::new(),
             due: Vec::new(),
@@ -153,6 +158,10 @@ impl Broker {
     /// Takes what is to be written to a client, by swapping it for an empty buffer.
     pub fn take_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
         out.clear();
+        // What a large message needed is given back.
+        if out.capacity() > 2 * FULL {
+            *out = Vec::new();
+        }
         if let Some(connection) = self.connections.get_mut(&id) {
             std::mem::swap(&mut connection.out, out);
         }
@@ -162,10 +171,14 @@ impl Broker {
     pub fn drained(&mut self, id: ConnectionId, now: Instant) {
         self.now = now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.out.is_empty() {
+            connection.replies.clear();
+        }
         if std::mem::take(&mut connection.stalled) {
             self.due.extend(connection.consumed_queues());
             self.after();
         }
+        self.watch_memory();
     }
 
     /// The state of a connection, for who reads and writes its socket.
@@ -194,15 +207,25 @@ impl Broker {
         std::mem::take(&mut self.touched)
     }
 
-    /// Raises or ends the alarm. It ends at half of where it began, so that it does not come and go with each message.
+    /// Whether a connection may begin a message: there is room, beside what it has begun itself. Its own does not count,
+    /// for blocked it could not come to its end, and nobody would ever go on.
+    fn has_room(&self, own: usize) -> bool {
+        !self.blocked && self.scale.bytes() + self.incoming.saturating_sub(own) <= self.limits.memory
+    }
+
+    /// Lets publishers go on when there is room again: a tenth, so that they do not come and go with each message.
     fn watch_memory(&mut self) {
-        let limit = if self.alarmed { self.limits.memory / 2 } else { self.limits.memory };
-        self.alarmed = self.blocked || self.scale.bytes() > limit;
-        if !self.alarmed {
-            for (id, connection) in &mut self.connections {
-                if connection.unblock() {
-                    self.touched.push(*id);
-                }
+        if self.blocked_connections == 0 || self.blocked {
+            return;
+        }
+        if self.scale.bytes() + self.incoming > self.limits.memory / 10 * 9 {
+            return;
+        }
+        self.blocked_connections = 0;
+        for (id, connection) in &mut self.connections {
+            if connection.unblock() {
+                self.incoming += connection.incoming;
+                self.touched.push(*id);
             }
         }
     }
@@ -243,10 +266,10 @@ pub struct Status {
     pub open: bool,
     /// It is over once what waits was written.
     pub ended: bool,
-    /// It was told to close, and has not answered.
-    pub closing: bool,
     /// Nothing is read from it.
     pub blocked: bool,
+    /// Bytes that wait to be taken and written.
+    pub queued: usize,
     /// Seconds between heartbeats; 0 for none.
     pub heartbeat: u16,
 }

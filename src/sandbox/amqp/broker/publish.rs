@@ -37,7 +37,7 @@ impl Broker {
     /// A message is complete.
     pub(super) fn publish(&mut self, id: ConnectionId, number: u16, incoming: Incoming) -> Result<(), Fault> {
         let Incoming { exchange, key, mandatory, immediate, header, body } = incoming;
-        let Some((properties, _, weight)) = header else { return Ok(()) };
+        let Some((properties, _)) = header else { return Ok(()) };
         if immediate {
             return Err(Fault::new(Code::NotImplemented, "immediate=true"));
         }
@@ -45,6 +45,7 @@ impl Broker {
         let ttl = self.check_properties(id, &properties)?;
         let properties = self.with_reply_name(id, number, properties)?;
         let (properties, copies) = copies(properties)?;
+        let weight = self.scale.message(&properties, &body);
         let message = Message { exchange, routing_key: key, copies, properties, body, _weight: weight };
         let confirmed = self.next_confirm(id, number);
         let route = self.route(id, &message);
@@ -147,15 +148,16 @@ impl Broker {
 
     fn enqueue(&mut self, id: QueueId, message: &Rc<Message>, ttl: Option<Duration>) -> bool {
         let now = self.now;
+        let place = self.scale.place();
         let Some(queue) = self.queues.get_mut(&id) else { return true };
         if queue.rejects(message.body.len()) {
             if queue.settings.overflow == Overflow::RejectDeadLetter {
-                let refused = queue.entry(message.clone(), ttl, now);
+                let refused = queue.entry(message.clone(), ttl, now, place);
                 self.dead_letter(id, vec![refused], Reason::MaxLength);
             }
             return false;
         }
-        let entry = queue.entry(message.clone(), ttl, now);
+        let entry = queue.entry(message.clone(), ttl, now, place);
         // With nothing before it, it goes to who waits for it, even when it would not live to stand in line.
         let mut entry = Some(entry);
         if queue.is_empty()
@@ -229,9 +231,8 @@ fn copies(properties: Properties) -> Result<(Properties, Vec<Vec<u8>>), Fault> {
 
 /// The milliseconds of an expiration; the error is the term that RabbitMQ shows.
 fn lifetime(text: &[u8]) -> Result<Duration, String> {
-    let digits = text.iter().skip(usize::from(matches!(text.first(), Some(b'-' | b'+'))));
-    let length = digits.take_while(|b| b.is_ascii_digit()).count();
     let signed = usize::from(matches!(text.first(), Some(b'-' | b'+')));
+    let length = text.iter().skip(signed).take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = text.split_at(if length == 0 { 0 } else { length + signed });
     if number.is_empty() {
         return Err("no_integer".to_owned());

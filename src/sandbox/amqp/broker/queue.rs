@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::arguments::{Overflow, Settings};
-use super::message::Message;
+use super::message::{Message, Weight};
 use super::method::QueueFlags;
 use super::table::Table;
 use super::{ConnectionId, QueueId};
@@ -23,6 +23,8 @@ pub struct Entry {
     pub returns: u32,
     /// When it expires.
     pub expires: Option<Instant>,
+    /// Its place in the broker's memory.
+    pub _place: Weight,
 }
 
 /// A consumer of a queue.
@@ -106,11 +108,18 @@ impl Queue {
     }
 
     /// An entry for a message that comes now: at the end, with the shorter of the message's own time and the queue's.
-    pub fn entry(&mut self, message: Rc<Message>, own_ttl: Option<Duration>, now: Instant) -> Entry {
+    pub fn entry(&mut self, message: Rc<Message>, own_ttl: Option<Duration>, now: Instant, weight: Weight) -> Entry {
         let ttl = [own_ttl, self.settings.ttl].into_iter().flatten().min();
         let place = self.next_place;
         self.next_place += 1;
-        Entry { place, message, redelivered: false, returns: 0, expires: ttl.and_then(|ttl| now.checked_add(ttl)) }
+        Entry {
+            place,
+            message,
+            redelivered: false,
+            returns: 0,
+            expires: ttl.and_then(|ttl| now.checked_add(ttl)),
+            _place: weight,
+        }
     }
 
     /// Puts an entry where it belongs: a new one at the end, one that comes back to its place.
@@ -129,30 +138,35 @@ impl Queue {
 
     /// Takes the message whose turn it is.
     pub fn pop(&mut self) -> Option<Entry> {
-        let entry = self.levels.iter_mut().rev().find_map(VecDeque::pop_front)?;
+        self.pop_if(|_| true)
+    }
+
+    fn pop_if(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Entry> {
+        let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;
+        let entry = level.front().is_some_and(is_meant).then(|| level.pop_front())??;
         self.ready -= 1;
         self.bytes -= entry.message.body.len();
         Some(entry)
     }
 
-    /// Takes the front of any priority's line that has expired: what is behind it waits for its turn, as in RabbitMQ.
+    /// Takes the message whose turn it is if its time is over: what is behind it waits for its turn, as in RabbitMQ, be it
+    /// of a lower priority.
     pub fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
-        let due = |e: &Entry| e.expires.is_some_and(|at| at <= now);
-        let level = self.levels.iter_mut().rev().find(|level| level.front().is_some_and(due))?;
-        let entry = level.pop_front()?;
-        self.ready -= 1;
-        self.bytes -= entry.message.body.len();
-        Some(entry)
+        self.pop_if(|entry| entry.expires.is_some_and(|at| at <= now))
     }
 
-    /// When the first message at the front of its line expires.
+    /// When the message whose turn it is expires.
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.levels.iter().filter_map(|level| level.front()?.expires).min()
+        self.levels.iter().rev().find_map(VecDeque::front)?.expires
     }
 
-    /// True when there is more than the limits allow.
+    /// True when there is more than the limits allow, and the oldest is to go for that.
     pub fn is_over(&self) -> bool {
-        let Settings { max_length, max_bytes, .. } = self.settings;
+        let Settings { max_length, max_bytes, overflow, .. } = self.settings;
+        if overflow != Overflow::DropHead {
+            // It takes back what it gave, however full it is.
+            return false;
+        }
         max_length.is_some_and(|max| self.ready > max) || max_bytes.is_some_and(|max| self.bytes > max)
     }
 

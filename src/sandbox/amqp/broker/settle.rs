@@ -77,16 +77,19 @@ impl Broker {
 
     /// Puts messages back to where they stood. From the last to the first, so that each finds its place at the front.
     pub(super) fn requeue(&mut self, held: impl DoubleEndedIterator<Item = Held>) {
-        let mut queues = Vec::new();
+        let (mut queues, mut spent) = (Vec::new(), Vec::new());
         for Held { queue: id, entry, .. } in held.rev() {
             let Some(queue) = self.queues.get_mut(&id) else { continue };
             let entry = Entry { redelivered: true, returns: entry.returns.saturating_add(1), ..entry };
             if queue.settings.delivery_limit.is_some_and(|limit| queue.settings.quorum && entry.returns > limit) {
-                self.dead_letter(id, vec![entry], Reason::DeliveryLimit);
+                spent.push((id, entry));
                 continue;
             }
             queue.put(entry);
             queues.push(id);
+        }
+        for (id, entry) in spent.into_iter().rev() {
+            self.dead_letter(id, vec![entry], Reason::DeliveryLimit);
         }
         queues.sort_unstable();
         queues.dedup();

@@ -1,6 +1,8 @@
 //! Field tables as they came: in their order, nested ones unopened, so that what is passed on is the same byte for byte
 //! and nothing is read by recursion.
 
+use std::collections::HashMap;
+
 use super::wire::{Cursor, put_long, put_short};
 
 /// A value: its type's letter, as RabbitMQ reads them, and its bytes (without the length that stands before long ones).
@@ -275,12 +277,13 @@ impl Table {
 
     /// A member.
     pub fn get(&self, name: &str) -> Option<&Value> {
-        self.get_bytes(name.as_bytes())
+        self.0.iter().find(|(n, _)| n == name.as_bytes()).map(|(_, v)| v)
     }
 
-    /// A member.
-    pub fn get_bytes(&self, name: &[u8]) -> Option<&Value> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v)
+    /// The members by name, for who looks many up.
+    pub fn index(&self) -> HashMap<&[u8], &Value> {
+        // The first of a name counts, and so is put in last.
+        self.0.iter().rev().map(|(n, v)| (n.as_slice(), v)).collect()
     }
 
     /// Puts a value where a member of this name stands, or else at the end.
