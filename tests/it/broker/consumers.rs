@@ -359,3 +359,39 @@ fn quorum_queues_refuse_what_they_cannot_do() {
         1 queue.delete queue=$q",
     );
 }
+
+#[test]
+fn a_prefetch_of_each_lifts_that_of_all() {
+    same(
+        "1 queue.declare queue=$q exclusive
+        1 basic.qos prefetch_count=1 global
+        1 basic.qos prefetch_count=2
+        1 basic.consume queue=$q consumer_tag=c
+        2 channel.open
+        2 basic.publish routing_key=$q | | one
+        1 next
+        2 basic.publish routing_key=$q | | two
+        1 next
+        2 basic.publish routing_key=$q | | three
+        2 queue $q 1 1",
+    );
+}
+
+#[test]
+fn a_single_active_consumer_that_goes_and_takes_its_channel_with_it() {
+    same(
+        "1 queue.declare queue=$q exclusive arguments={x-single-active-consumer=t:1}
+        1 basic.qos prefetch_count=1
+        1 basic.consume queue=$q consumer_tag=first
+        2 channel.open
+        2 basic.consume queue=$q consumer_tag=second no_ack
+        1 basic.publish routing_key=$q | | one
+        1 next
+        1 basic.publish routing_key=$q | | two
+        2 queue $q 1 2
+        1 basic.cancel consumer_tag=first
+        2 sync
+        1 channel.close code=200
+        2 next 2",
+    );
+}

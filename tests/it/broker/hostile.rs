@@ -38,7 +38,7 @@ fn refused(bytes: &[u8], codes: &[u16]) {
     assert!(codes.iter().any(named), "none of {codes:?} after {bytes:?}:\n{trace}");
 }
 
-fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     codec::frame(kind, channel, payload)
 }
 

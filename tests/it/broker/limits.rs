@@ -202,3 +202,42 @@ fn a_full_queue_with_priorities() {
         1 basic.get queue=$q no_ack",
     );
 }
+
+#[test]
+fn a_full_queue_that_refuses_takes_back_what_it_gave() {
+    for overflow in ["reject-publish", "reject-publish-dlx"] {
+        same(&format!(
+            "1 queue.declare queue=$q exclusive arguments={{x-max-length=I:2 x-overflow=S:{overflow}}}
+            1 confirm.select
+            1 basic.publish routing_key=$q | | one
+            1 basic.publish routing_key=$q | | two
+            1 confirms 2
+            1 basic.get queue=$q
+            1 basic.get queue=$q
+            1 basic.publish routing_key=$q | | three
+            1 basic.publish routing_key=$q | | four
+            1 confirms 2
+            1 basic.nack delivery_tag=2 multiple requeue
+            1 queue $q 4 0
+            1 basic.get queue=$q no_ack
+            1 basic.get queue=$q no_ack
+            1 basic.get queue=$q no_ack"
+        ));
+    }
+}
+
+#[test]
+fn a_message_of_a_higher_priority_keeps_others_from_expiring() {
+    same(&format!(
+        "{TOCK}
+        1 queue.declare queue=$dead exclusive
+        1 queue.declare queue=$q exclusive arguments={{x-max-priority=I:5 x-dead-letter-exchange=S:\"\" \
+         x-dead-letter-routing-key=S:$dead}}
+        1 basic.publish routing_key=$q | priority=1 expiration=20 | low
+        1 basic.publish routing_key=$q | priority=5 | high
+        1 basic.publish routing_key=$clock | expiration=300 | tick
+        1 next
+        1 queue $q 2 0
+        1 queue $dead 0 0",
+    ));
+}

@@ -27,6 +27,7 @@ mod exchanges;
 mod frames;
 mod hostile;
 mod limits;
+mod pressure;
 mod publishing;
 mod queues;
 mod replies;

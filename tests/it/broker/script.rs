@@ -38,7 +38,8 @@ pub fn on_sandbox(steps: impl Fn(&mut Session)) -> String {
     run(servers::sandbox(), &steps)
 }
 
-fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
+/// Runs steps on a server, for their trace.
+pub fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
     let trace = Trace::new(format!("{}-", unique("s")));
     let mut session = Session { server, trace: trace.clone(), wires: HashMap::new() };
     steps(&mut session);
@@ -51,6 +52,11 @@ impl Session {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             self.step(line);
         }
+    }
+
+    /// What was recorded last.
+    pub fn last(&self) -> String {
+        self.trace.text().lines().last().unwrap_or_default().to_owned()
     }
 
     /// One line of a script.

@@ -128,6 +128,12 @@ impl Wire {
         self.write(bytes);
     }
 
+    /// Writes bytes; false when they are not taken in this time.
+    pub fn try_raw(&mut self, bytes: &[u8], patience: Duration) -> bool {
+        self.stream.set_write_timeout(Some(patience)).expect("a limit");
+        self.stream.write_all(bytes).is_ok()
+    }
+
     /// A broker that has closed the connection need not read on.
     fn write(&mut self, bytes: &[u8]) {
         let size = if self.trickles { 1 } else { bytes.len().max(1) };
