@@ -4,6 +4,7 @@
 //! Nothing outside of this folder is used but amq-protocol: the fuzz target compiles it alone.
 
 mod arguments;
+mod bind;
 mod channel;
 mod connection;
 mod consume;

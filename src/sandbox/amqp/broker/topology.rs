@@ -1,12 +1,13 @@
-//! Declaring, binding and deleting exchanges and queues.
+//! Declaring and deleting exchanges and queues.
 
 use std::rc::Rc;
 
 use amq_protocol::protocol::{AMQPClass, basic, exchange as wire_exchange, queue as wire_queue};
 
 use super::arguments::{check, check_argument, check_equal, check_field};
+use super::bind::End;
 use super::connection::Connection;
-use super::exchange::{Binding, Destination, Exchange, Kind, check_headers_binding};
+use super::exchange::{Destination, Exchange, Kind};
 use super::fault::{Code, Fault};
 use super::method::{ExchangeFlags, Method, QueueFlags};
 use super::queue::{ConsumerId, Queue};
@@ -82,7 +83,7 @@ impl Broker {
         Ok(())
     }
 
-    fn vhost_of(&mut self, id: ConnectionId) -> Option<&mut Vhost> {
+    pub(super) fn vhost_of(&mut self, id: ConnectionId) -> Option<&mut Vhost> {
         let name = self.connections.get(&id)?.vhost.clone();
         self.vhosts.get_mut(&name)
     }
@@ -137,71 +138,6 @@ impl Broker {
         }
         vhost.remove_exchange(name);
         Ok(())
-    }
-
-    fn bind(
-        &mut self,
-        id: ConnectionId,
-        source: &str,
-        end: End<'_>,
-        key: &[u8],
-        arguments: Table,
-    ) -> Result<(), Fault> {
-        // Their order is no difference.
-        let mut arguments = arguments;
-        arguments.sort();
-        let (exchange, destination) = self.ends(id, source, end)?;
-        let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
-        if vhost.exchanges.get(&exchange).is_some_and(|exchange| exchange.kind == Kind::Headers) {
-            check_headers_binding(&arguments)?;
-        }
-        vhost.bind(&exchange, Binding { destination, key: key.into(), arguments });
-        Ok(())
-    }
-
-    fn unbind(
-        &mut self,
-        id: ConnectionId,
-        source: &str,
-        end: End<'_>,
-        key: &[u8],
-        mut arguments: Table,
-    ) -> Result<(), Fault> {
-        arguments.sort();
-        if let End::Exchange(name) = end {
-            not_default(name)?;
-        }
-        not_default(source)?;
-        let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
-        // Where there is nothing to unbind, that is as good as done.
-        let destination = match end {
-            End::Queue(name) => vhost.queues.get(name).copied().map(Destination::Queue),
-            End::Exchange(name) => Some(Destination::Exchange(name.into())),
-        };
-        if let Some(destination) = destination {
-            vhost.unbind(source, &Binding { destination, key: key.into(), arguments });
-        }
-        Ok(())
-    }
-
-    /// The two ends of a binding.
-    fn ends(&mut self, id: ConnectionId, source: &str, end: End<'_>) -> Result<(Rc<str>, Destination), Fault> {
-        if let End::Exchange(name) = end {
-            not_default(name)?;
-        }
-        not_default(source)?;
-        let Some(vhost) = self.vhost_of(id) else { return Err(no_exchange(source, "")) };
-        let Some(exchange) = vhost.exchanges.get(source).map(|x| x.name.clone()) else {
-            return Err(no_exchange(source, &vhost.name));
-        };
-        let destination = match end {
-            End::Queue(name) => Destination::Queue(self.usable_queue(id, name)?),
-            End::Exchange(name) => match vhost.exchanges.get(name) {
-                Some(exchange) => Destination::Exchange(exchange.name.clone()),
-                None => return Err(no_exchange(name, &vhost.name)),
-            },
-        };
-        Ok((exchange, destination))
     }
 
     /// The name of a queue as a method gives it: the empty one is the last that the channel declared.
@@ -368,19 +304,16 @@ impl Broker {
     }
 }
 
-/// Where a binding leads, by name.
-#[derive(Clone, Copy)]
-enum End<'a> {
-    Queue(&'a str),
-    Exchange(&'a str),
-}
-
 /// A name as RabbitMQ takes it: without carriage returns and line feeds.
 fn plain(name: &str) -> String {
     name.replace(['\r', '\n'], "")
 }
 
-fn not_default(name: &str) -> Result<(), Fault> {
+/// Refuses what is no matter of the default exchange.
+///
+/// # Errors
+/// RabbitMQ's refusal.
+pub fn not_default(name: &str) -> Result<(), Fault> {
     match name {
         "" => Err(Fault::new(Code::AccessRefused, "operation not permitted on the default exchange")),
         _ => Ok(()),
