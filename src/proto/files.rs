@@ -6,6 +6,8 @@ use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
+use super::schema::Schema;
+use super::schema::features::{EDITION_2023, EDITION_2024, FileFeatures};
 use crate::error::{Error, Result};
 
 /// Deepest nesting of messages in messages that is taken; protoc itself stops at 32.
@@ -22,7 +24,9 @@ pub struct Files {
 #[derive(Debug, Clone)]
 struct File {
     raw: Vec<u8>,
+    /// In a language that prost-reflect knows.
     parsed: FileDescriptorProto,
+    is_edition: bool,
 }
 
 /// What [`Files::add`] did.
@@ -34,17 +38,6 @@ pub enum Added {
     Known,
 }
 
-/// The members of a `FileDescriptorProto` that say which language it is in; `prost-types` does not know the last.
-#[derive(Clone, PartialEq, Message)]
-struct Language {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(string, tag = "12")]
-    syntax: String,
-    #[prost(int32, optional, tag = "14")]
-    edition: Option<i32>,
-}
-
 impl Files {
     /// Takes one encoded `FileDescriptorProto`.
     ///
@@ -52,15 +45,20 @@ impl Files {
     /// `Kind::Refused`: it does not decode, has no name, or is in a language that is not supported.
     pub fn add(&mut self, raw: &[u8]) -> Result<Added> {
         let bad = |e: prost::DecodeError| Error::refused("a file descriptor does not decode").because(e);
-        let language = Language::decode(raw).map_err(bad)?;
+        let language = FileFeatures::decode(raw).map_err(bad)?;
         check_language(&language)?;
         if self.files.contains_key(&language.name) {
             return Ok(Added::Known);
         }
-        let parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
+        let mut parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
+        if language.is_edition() {
+            // The pool links names alone, and proto2 is what it lets everything pass in.
+            parsed.syntax = None;
+        }
         check_nesting(&parsed.message_type, MAX_NESTING)
             .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
-        self.files.insert(language.name, File { raw: raw.to_vec(), parsed });
+        let is_edition = language.is_edition();
+        self.files.insert(language.name, File { raw: raw.to_vec(), parsed, is_edition });
         Ok(Added::New)
     }
 
@@ -81,6 +79,15 @@ impl Files {
     /// Says that an import cannot be had. What needs nothing of it still works.
     pub fn give_up(&mut self, name: String) {
         self.absent.insert(name);
+    }
+
+    /// The types of all files.
+    ///
+    /// # Errors
+    /// As [`Files::pool`].
+    pub fn schema(&self) -> Result<Schema> {
+        let pool = self.pool()?;
+        Ok(Schema::new(&pool, |name| self.raw(name)))
     }
 
     /// The pool of all files.
@@ -110,27 +117,18 @@ fn built_in(name: &str) -> Option<FileDescriptorProto> {
         .flatten()
 }
 
-fn check_language(language: &Language) -> Result<()> {
+fn check_language(language: &FileFeatures) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {
         return Err(Error::refused("a file descriptor without a name"));
     }
-    if language.syntax == "editions" || language.edition.is_some() {
-        // descriptor.proto, enum Edition.
-        let edition = match language.edition {
-            Some(998) => "proto2".to_owned(),
-            Some(999) => "proto3".to_owned(),
-            Some(1000) => "2023".to_owned(),
-            Some(1001) => "2024".to_owned(),
-            Some(other) => format!("number {other}"),
-            None => "unknown".to_owned(),
-        };
-        return Err(Error::refused(format!("`{name}` is written in Protobuf edition {edition}"))
-            .hint("editions are not supported yet; proto2 and proto3 are"));
-    }
-    match language.syntax.as_str() {
-        "" | "proto2" | "proto3" => Ok(()),
-        other => Err(Error::refused(format!("`{name}` has the unknown syntax `{other}`"))),
+    match (language.syntax.as_str(), language.edition) {
+        ("editions", EDITION_2023 | EDITION_2024) | ("" | "proto2" | "proto3", _) => Ok(()),
+        ("editions", edition) => {
+            Err(Error::refused(format!("`{name}` is written in a Protobuf edition of number {edition}"))
+                .hint("supported are proto2, proto3, and the editions 2023 (1000) and 2024 (1001)"))
+        }
+        (other, _) => Err(Error::refused(format!("`{name}` has the unknown syntax `{other}`"))),
     }
 }
 
@@ -170,6 +168,7 @@ impl<'a> Building<'a> {
             .filter(|d| self.pool.get_file_by_name(d).is_none())
             .collect();
         let added = match absent.is_empty() {
+            true if file.is_edition => self.pool.add_file_descriptor_proto(file.parsed.clone()),
             // From the bytes, because custom options survive only so.
             true => self.pool.decode_file_descriptor_proto(file.raw.as_slice()),
             false => self.pool.add_file_descriptor_proto(without_imports(&file.parsed, &absent)),
@@ -253,12 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn editions_are_refused_by_name() {
-        let raw = Language { name: "new.proto".to_owned(), syntax: "editions".to_owned(), edition: Some(1000) }
-            .encode_to_vec();
-        let error = Files::default().add(&raw).expect_err("editions");
+    fn editions_that_nobody_knows_are_refused_by_name() {
+        let raw = FileFeatures {
+            name: "new.proto".to_owned(),
+            syntax: "editions".to_owned(),
+            edition: 9999,
+            ..FileFeatures::default()
+        }
+        .encode_to_vec();
+        let error = Files::default().add(&raw).expect_err("an edition");
         assert_eq!(error.kind(), Kind::Refused);
-        assert!(error.chain().contains("`new.proto` is written in Protobuf edition 2023"), "{}", error.chain());
+        assert!(
+            error.chain().contains("`new.proto` is written in a Protobuf edition of number 9999"),
+            "{}",
+            error.chain()
+        );
         assert!(Files::default().add(b"\xff\xff").is_err());
         assert!(Files::default().add(b"").is_err());
     }

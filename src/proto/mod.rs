@@ -2,10 +2,12 @@
 
 mod any;
 pub mod disk;
+pub mod dynamic;
 mod files;
 mod json;
 mod read;
 pub mod rpc;
+pub mod schema;
 mod source;
 
 pub use any::{Resolver, type_name, unresolved};

@@ -78,7 +78,8 @@ fn an_interrupt_from_the_terminal_comes_once() {
     std::fs::write(&path, text).expect("writes");
     let mut run = sandbox(&[], "");
     let mut screen = std::process::Command::new("script");
-    screen.args(["-qec", &format!("'{BINARY}' sandbox -- sh '{}'", path.display()), "/dev/null"]);
+    // Not sh: with dash it was once seen to end as the interrupted `sleep` did, with 130.
+    screen.args(["-qec", &format!("exec '{BINARY}' sandbox -- bash '{}'", path.display()), "/dev/null"]);
     for (name, value) in run.command.get_envs() {
         match value {
             Some(value) => screen.env(name, value),

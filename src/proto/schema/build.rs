@@ -1,0 +1,307 @@
+//! Makes the tables of a schema from a pool and the features of its files.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use prost::Message;
+use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Linked, Value as Default};
+
+use super::features::{
+    CLOSED, DELIMITED, EnumFeatures, FeatureSet, FieldFeatures, FileFeatures, IMPLICIT, LEGACY_REQUIRED,
+    MessageFeatures, OneofFeatures, PACKED, UNVERIFIED,
+};
+use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Schema, Tables, WellKnown};
+use crate::proto::dynamic::Value;
+
+impl Schema {
+    /// The types of all files in a pool. `raw` gives a file's descriptor as it came, with its edition and features, which
+    /// the pool does not keep; without it the pool's own is taken.
+    pub fn new<'a>(pool: &DescriptorPool, raw: impl Fn(&str) -> Option<&'a [u8]>) -> Schema {
+        let mut features = Features::default();
+        for file in pool.files() {
+            let read = raw(file.name()).and_then(|raw| FileFeatures::decode(raw).ok());
+            features.file(&read.unwrap_or_else(|| {
+                FileFeatures::decode(file.file_descriptor_proto().encode_to_vec().as_slice()).unwrap_or_default()
+            }));
+        }
+        Schema(Arc::new(tables(pool, &features)))
+    }
+}
+
+/// What was resolved, by full names.
+#[derive(Default)]
+struct Features {
+    fields: HashMap<String, FeatureSet>,
+    closed: HashSet<String>,
+    message_sets: HashSet<String>,
+}
+
+impl Features {
+    fn file(&mut self, file: &FileFeatures) {
+        let defaults = file.defaults();
+        file.messages.iter().for_each(|m| self.message(m, &file.package, defaults));
+        file.enums.iter().for_each(|e| self.enumeration(e, &file.package, defaults));
+        file.extensions.iter().for_each(|f| self.field(f, &file.package, defaults, &[]));
+    }
+
+    fn message(&mut self, message: &MessageFeatures, scope: &str, around: FeatureSet) {
+        let name = joined(scope, &message.name);
+        let here = around.with(message.options.and_then(|o| o.features));
+        message.fields.iter().for_each(|f| self.field(f, &name, here, &message.oneofs));
+        message.extensions.iter().for_each(|f| self.field(f, &name, here, &[]));
+        message.messages.iter().for_each(|m| self.message(m, &name, here));
+        message.enums.iter().for_each(|e| self.enumeration(e, &name, here));
+        if message.options.is_some_and(|o| o.message_set_wire_format) {
+            self.message_sets.insert(name);
+        }
+    }
+
+    fn field(&mut self, field: &FieldFeatures, scope: &str, around: FeatureSet, oneofs: &[OneofFeatures]) {
+        self.fields.insert(joined(scope, &field.name), field.resolved(around, oneofs));
+    }
+
+    fn enumeration(&mut self, descriptor: &EnumFeatures, scope: &str, around: FeatureSet) {
+        if around.with(descriptor.options.and_then(|o| o.features)).enum_type == CLOSED {
+            self.closed.insert(joined(scope, &descriptor.name));
+        }
+    }
+}
+
+fn joined(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+/// Where each type will stand.
+struct Places {
+    messages: HashMap<Box<str>, u32>,
+    enums: HashMap<Box<str>, u32>,
+}
+
+fn tables(pool: &DescriptorPool, features: &Features) -> Tables {
+    let number = |names: Vec<Box<str>>| names.into_iter().zip(0..).collect();
+    let places = Places {
+        messages: number(pool.all_messages().map(|m| m.full_name().into()).collect()),
+        enums: number(pool.all_enums().map(|e| e.full_name().into()).collect()),
+    };
+    let mut messages: Vec<MessageInfo> = pool
+        .all_messages()
+        .map(|descriptor| {
+            let mut fields: Vec<Field> =
+                descriptor.fields().map(|f| field(Described::field(&f), &places, features)).collect();
+            fields.sort_by_key(|f| f.number);
+            let mut by_name = HashMap::with_capacity(fields.len() * 2);
+            for (index, field) in (0u32..).zip(&fields) {
+                by_name.entry(field.name.clone()).or_insert(index);
+            }
+            // In a file that lets JSON names clash, the schema's own name wins.
+            for (index, field) in (0u32..).zip(&fields) {
+                by_name.entry(field.json_name.clone()).or_insert(index);
+            }
+            let oneofs = descriptor.oneofs().filter(|o| !o.is_synthetic()).map(|o| o.name().into()).collect();
+            MessageInfo {
+                full_name: descriptor.full_name().into(),
+                fields,
+                extensions: Vec::new(),
+                oneofs,
+                well_known: well_known(descriptor.full_name()),
+                is_map_entry: descriptor.is_map_entry(),
+                is_message_set: features.message_sets.contains(descriptor.full_name()),
+                has_required: false,
+                descriptor,
+                by_name,
+            }
+        })
+        .collect();
+    let mut extensions_by_name = HashMap::new();
+    for extension in pool.all_extensions() {
+        let of = extension.containing_message();
+        let Some(&place) = places.messages.get(of.full_name()) else { continue };
+        extensions_by_name.insert(extension.full_name().into(), (place, extension.number()));
+        messages[place as usize].extensions.push(field(Described::extension(&extension), &places, features));
+    }
+    messages.iter_mut().for_each(|m| m.extensions.sort_by_key(|f| f.number));
+    mark_required(&mut messages);
+    Tables {
+        pool: pool.clone(),
+        messages,
+        enums: pool.all_enums().map(|e| enumeration(&e, features)).collect(),
+        messages_by_name: places.messages,
+        enums_by_name: places.enums,
+        extensions_by_name,
+    }
+}
+
+/// What fields and extensions have in common.
+struct Described {
+    full_name: String,
+    name: Box<str>,
+    json_name: Box<str>,
+    number: u32,
+    kind: Linked,
+    cardinality: Cardinality,
+    is_map: bool,
+    oneof: Option<u32>,
+    default: Default,
+    source: FieldSource,
+}
+
+impl Described {
+    fn field(field: &FieldDescriptor) -> Described {
+        let real =
+            |name: &str| field.parent_message().oneofs().filter(|o| !o.is_synthetic()).position(|o| o.name() == name);
+        let oneof = field.containing_oneof().filter(|o| !o.is_synthetic()).and_then(|o| real(o.name()));
+        Described {
+            full_name: field.full_name().to_owned(),
+            name: field.name().into(),
+            json_name: field.json_name().into(),
+            number: field.number(),
+            kind: field.kind(),
+            cardinality: field.cardinality(),
+            is_map: field.is_map(),
+            oneof: oneof.and_then(|at| u32::try_from(at).ok()),
+            default: field.default_value(),
+            source: FieldSource::Field(field.clone()),
+        }
+    }
+
+    fn extension(extension: &prost_reflect::ExtensionDescriptor) -> Described {
+        Described {
+            full_name: extension.full_name().to_owned(),
+            name: extension.full_name().into(),
+            json_name: format!("[{}]", extension.full_name()).into(),
+            number: extension.number(),
+            kind: extension.kind(),
+            cardinality: extension.cardinality(),
+            is_map: false,
+            oneof: None,
+            default: extension.default_value(),
+            source: FieldSource::Extension(extension.clone()),
+        }
+    }
+}
+
+fn field(from: Described, places: &Places, features: &Features) -> Field {
+    let resolved = features.fields.get(&from.full_name).copied().unwrap_or_default();
+    let kind = kind(&from.kind, places);
+    let is_extension = matches!(from.source, FieldSource::Extension(_));
+    let label = match from.cardinality {
+        Cardinality::Repeated if from.is_map => Label::Map,
+        Cardinality::Repeated => Label::List,
+        Cardinality::Optional | Cardinality::Required => Label::Single,
+    };
+    let single = label == Label::Single;
+    let is_message = matches!(kind, Kind::Message(_));
+    // The two fields of a map's entry are plain, whatever holds around them.
+    let in_entry = matches!(&from.source, FieldSource::Field(f) if f.parent_message().is_map_entry());
+    Field {
+        presence: single && (is_extension || from.oneof.is_some() || is_message || resolved.field_presence != IMPLICIT),
+        required: single && resolved.field_presence == LEGACY_REQUIRED && !in_entry,
+        packed: label == Label::List && kind.is_packable() && resolved.repeated_field_encoding == PACKED,
+        verify_utf8: resolved.utf8_validation != UNVERIFIED,
+        delimited: is_message && label != Label::Map && !in_entry && resolved.message_encoding == DELIMITED,
+        default: if single && !is_message { default(from.default) } else { None },
+        name: from.name,
+        json_name: from.json_name,
+        number: from.number,
+        kind,
+        label,
+        oneof: from.oneof,
+        is_extension,
+        source: from.source,
+    }
+}
+
+fn kind(linked: &Linked, places: &Places) -> Kind {
+    match linked {
+        Linked::Double => Kind::Double,
+        Linked::Float => Kind::Float,
+        Linked::Int32 => Kind::Int32,
+        Linked::Int64 => Kind::Int64,
+        Linked::Uint32 => Kind::Uint32,
+        Linked::Uint64 => Kind::Uint64,
+        Linked::Sint32 => Kind::Sint32,
+        Linked::Sint64 => Kind::Sint64,
+        Linked::Fixed32 => Kind::Fixed32,
+        Linked::Fixed64 => Kind::Fixed64,
+        Linked::Sfixed32 => Kind::Sfixed32,
+        Linked::Sfixed64 => Kind::Sfixed64,
+        Linked::Bool => Kind::Bool,
+        Linked::String => Kind::String,
+        Linked::Bytes => Kind::Bytes,
+        // The pool has every type that it links to.
+        Linked::Message(m) => Kind::Message(places.messages.get(m.full_name()).copied().unwrap_or_default()),
+        Linked::Enum(e) => Kind::Enum(places.enums.get(e.full_name()).copied().unwrap_or_default()),
+    }
+}
+
+fn default(value: Default) -> Option<Value> {
+    Some(match value {
+        Default::Bool(v) => Value::Bool(v),
+        Default::I32(v) => Value::I32(v),
+        Default::I64(v) => Value::I64(v),
+        Default::U32(v) => Value::U32(v),
+        Default::U64(v) => Value::U64(v),
+        Default::F32(v) => Value::F32(v),
+        Default::F64(v) => Value::F64(v),
+        Default::String(v) => Value::String(v.into()),
+        Default::Bytes(v) => Value::Bytes(v),
+        Default::EnumNumber(v) => Value::Enum(v),
+        Default::Message(_) | Default::List(_) | Default::Map(_) => return None,
+    })
+}
+
+fn enumeration(descriptor: &EnumDescriptor, features: &Features) -> EnumInfo {
+    let values: Vec<(Box<str>, i32)> =
+        descriptor.enum_descriptor_proto().value.iter().map(|v| (v.name().into(), v.number())).collect();
+    let mut by_number = HashMap::with_capacity(values.len());
+    let mut by_name = HashMap::with_capacity(values.len());
+    for (index, (name, number)) in (0u32..).zip(&values) {
+        by_number.entry(*number).or_insert(index);
+        by_name.entry(name.clone()).or_insert(*number);
+    }
+    EnumInfo {
+        full_name: descriptor.full_name().into(),
+        closed: features.closed.contains(descriptor.full_name()),
+        is_null: descriptor.full_name() == "google.protobuf.NullValue",
+        values,
+        by_number,
+        by_name,
+    }
+}
+
+fn well_known(full_name: &str) -> Option<WellKnown> {
+    Some(match full_name.strip_prefix("google.protobuf.")? {
+        "Any" => WellKnown::Any,
+        "Timestamp" => WellKnown::Timestamp,
+        "Duration" => WellKnown::Duration,
+        "FieldMask" => WellKnown::FieldMask,
+        "Struct" => WellKnown::Struct,
+        "Value" => WellKnown::Value,
+        "ListValue" => WellKnown::ListValue,
+        "Empty" => WellKnown::Empty,
+        "DoubleValue" | "FloatValue" | "Int64Value" | "UInt64Value" | "Int32Value" | "UInt32Value" | "BoolValue"
+        | "StringValue" | "BytesValue" => WellKnown::Wrapper,
+        _ => return None,
+    })
+}
+
+/// Marks the messages below which a required field can be missing, to the end of all chains.
+fn mark_required(messages: &mut [MessageInfo]) {
+    // Who holds whom, so that each mark is carried upwards once.
+    let mut holders: Vec<Vec<u32>> = vec![Vec::new(); messages.len()];
+    let mut open = Vec::new();
+    for (index, message) in (0u32..).zip(messages.iter()) {
+        let fields = || message.fields.iter().chain(&message.extensions);
+        for held in fields().filter_map(|f| if let Kind::Message(at) = f.kind { Some(at) } else { None }) {
+            holders[held as usize].push(index);
+        }
+        if fields().any(|f| f.required) {
+            open.push(index);
+        }
+    }
+    while let Some(index) = open.pop() {
+        if !std::mem::replace(&mut messages[index as usize].has_required, true) {
+            open.extend_from_slice(&holders[index as usize]);
+        }
+    }
+}
