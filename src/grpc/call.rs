@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::poll_immediate;
 use http::HeaderMap;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor};
+use prost_reflect::{MessageDescriptor, MethodDescriptor};
 use tokio::sync::oneshot;
 
 use super::client::{Broken, Call, CallOptions, Status, start};
@@ -21,6 +21,8 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
+use crate::proto::dynamic::Message;
+use crate::proto::schema::{MessageType, Schema};
 use crate::proto::{Files, unresolved};
 use crate::shutdown::Reason;
 
@@ -57,11 +59,14 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         let method = find(&mut session, service, name, cx).await?;
         Ok((session, method))
     };
-    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
+    let (mut session, (method, files, schema)) = cx.shutdown.or_stop(prepare).await?;
     let events = Events::new(args.output, format!("{service}/{name}"), &cx.terminal)?;
+    let lost = || Error::refused("the method's types are lost");
     let mut calling = Calling {
+        input: schema.type_of(&method.input()).ok_or_else(lost)?,
+        output: schema.type_of(&method.output()).ok_or_else(lost)?,
         path: format!("/{service}/{name}"),
-        resolver: method.parent_pool().clone(),
+        resolver: schema,
         has_any: reaches_any(&method.output()),
         asked: Vec::new(),
         method,
@@ -85,14 +90,20 @@ fn check_syntax(data: &DataArgs) -> Result<()> {
 }
 
 /// The method, and all the files that describe it.
-async fn find(session: &mut Session, service: &str, name: &str, cx: &Context) -> Result<(MethodDescriptor, Files)> {
+async fn find(
+    session: &mut Session,
+    service: &str,
+    name: &str,
+    cx: &Context,
+) -> Result<(MethodDescriptor, Files, Schema)> {
     let mut reflection = session.reflection(cx, Files::default());
     let mut method = session::method(&mut reflection, service, name).await?;
     if reflection.fetch_extensions(&[method.input(), method.output()]).await? {
         // A descriptor that was taken earlier knows nothing of what came later.
         method = session::method_in(&reflection.pool()?, service, name)?;
     }
-    Ok((method, reflection.into_files()))
+    let schema = reflection.schema()?;
+    Ok((method, reflection.into_files(), schema))
 }
 
 /// The end of the requests, while it has not come.
@@ -125,7 +136,9 @@ struct Calling<'a> {
     method: MethodDescriptor,
     files: Files,
     /// Where the types inside of `Any` are found; it grows as they turn up.
-    resolver: DescriptorPool,
+    resolver: Schema,
+    input: MessageType,
+    output: MessageType,
     has_any: bool,
     /// Types that were asked for, whether the server knew them or not.
     asked: Vec<String>,
@@ -137,7 +150,7 @@ impl Calling<'_> {
     async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
         let cx = self.cx;
         if self.method.is_client_streaming() {
-            let (requests, sent) = Requests::open(data.source()?, self.method.input())?.into_stream();
+            let (requests, sent) = Requests::open(data.source()?, self.input.clone())?.into_stream();
             let mut sent = Sent(Some(sent));
             let options = session.options(cx);
             let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
@@ -160,14 +173,14 @@ impl Calling<'_> {
 
     /// The request of a method that takes one message.
     async fn single(&self, data: &DataArgs) -> Result<Bytes> {
-        let descriptor = self.method.input();
+        let of = || self.input.clone();
         match data.data.as_deref().map(source) {
-            Some(source) => Requests::open(source, descriptor)?.single().await,
+            Some(source) => Requests::open(source, of())?.single().await,
             // Nothing that could be read would be anything else.
-            None if descriptor.fields().len() == 0 && descriptor.extension_ranges().len() == 0 => Ok(Bytes::new()),
+            None if takes_nothing(&self.method.input()) => Ok(Bytes::new()),
             None if std::io::stdin().is_terminal() => Ok(Bytes::new()),
             None => {
-                let mut requests = Requests::open(Source::Stdin, descriptor)?;
+                let mut requests = Requests::open(Source::Stdin, of())?;
                 requests.wait_for_first(&self.cx.terminal).await?;
                 requests.single().await
             }
@@ -246,8 +259,8 @@ impl Calling<'_> {
         if number > 1 && !self.method.is_server_streaming() {
             return Err(Error::new(Kind::Partial, "the server sent a second response to a call that has one"));
         }
-        let message = DynamicMessage::decode(self.method.output(), bytes.clone()).map_err(|e| {
-            let name = self.method.output().full_name().to_owned();
+        let message = Message::decode(self.output.clone(), bytes.clone()).map_err(|e| {
+            let name = self.output.full_name();
             Error::new(Kind::Partial, format!("response {number} is no {name}")).because(e)
         })?;
         if self.has_any {
@@ -271,9 +284,9 @@ impl Calling<'_> {
             }
             self.asked.push(name);
         }
-        if let Ok(pool) = reflection.pool() {
+        if let Ok(schema) = reflection.schema() {
             self.files = reflection.into_files();
-            self.resolver = pool;
+            self.resolver = schema;
         }
     }
 
@@ -307,6 +320,11 @@ fn trace(cx: &Context, what: &str, headers: &HeaderMap) {
             Shown::Binary(bytes) => cx.terminal.trace(format!("{what} {name}: {} bytes", bytes.len())),
         }
     }
+}
+
+/// A message that cannot be anything but empty.
+fn takes_nothing(message: &MessageDescriptor) -> bool {
+    message.fields().len() == 0 && message.extension_ranges().len() == 0
 }
 
 /// Whether an `Any` can stand somewhere in a message of this type.

@@ -1,13 +1,13 @@
 //! What happens in a call, as it is written to standard output.
 
 use http::HeaderMap;
-use prost_reflect::DynamicMessage;
 
 use super::client::Status;
 use crate::error::Result;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::Object;
 use crate::output::{Sink, Terminal, escape_json};
+use crate::proto::dynamic::Message;
 use crate::proto::{Layout, Resolver, rpc, write_json};
 
 /// `-o` of a call.
@@ -54,7 +54,7 @@ impl Events {
     ///
     /// # Errors
     /// As [`Sink::flush`].
-    pub fn message(&mut self, message: &DynamicMessage, resolver: &dyn Resolver) -> Result<()> {
+    pub fn message(&mut self, message: &Message, resolver: &dyn Resolver) -> Result<()> {
         let layout = match self.form {
             Form::Json => {
                 return self.event("message", |event| {

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use prost::Message;
-use prost_reflect::MessageDescriptor;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 use crate::message::input::{Input, Mode, Options, Source, Step};
 use crate::output::Terminal;
-use crate::proto::read_json;
+use crate::proto::schema::{MessageType, Schema};
+use crate::proto::{ReadOptions, read_json};
 
 /// The largest JSON text of one message: bounds the memory.
 const LIMIT: (usize, &str) = (256 << 20, "a request message");
@@ -24,7 +23,8 @@ const NOTE: Duration = Duration::from_secs(1);
 /// Request messages in a source.
 pub struct Requests {
     input: Input,
-    descriptor: MessageDescriptor,
+    of: MessageType,
+    resolver: Schema,
     count: u64,
 }
 
@@ -33,9 +33,9 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Input::open`].
-    pub fn open(source: Source, descriptor: MessageDescriptor) -> Result<Requests> {
+    pub fn open(source: Source, of: MessageType) -> Result<Requests> {
         let options = Options { mode: Mode::Json, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
-        Ok(Requests { input: Input::open(source, options)?, descriptor, count: 0 })
+        Ok(Requests { input: Input::open(source, options)?, resolver: of.schema(), of, count: 0 })
     }
 
     /// The next message, encoded, or `None` at the end.
@@ -47,7 +47,7 @@ impl Requests {
             match self.input.step()? {
                 Step::Record(record) => {
                     let line = record.line;
-                    let fault = match read_json(&self.descriptor, record.bytes) {
+                    let fault = match read_json(&self.of, record.bytes, ReadOptions::default(), &self.resolver) {
                         Ok(message) => {
                             self.count += 1;
                             return Ok(Some(message.encode_to_vec().into()));

@@ -3,6 +3,7 @@
 mod any;
 pub mod disk;
 pub mod dynamic;
+mod fault;
 mod files;
 mod json;
 mod read;
@@ -11,7 +12,8 @@ pub mod schema;
 mod source;
 
 pub use any::{Resolver, type_name, unresolved};
+pub use fault::Fault;
 pub use files::{Added, Files};
-pub use json::{Layout, write_json};
-pub use read::read_json;
+pub use json::{JsonStyle, Layout, write_json};
+pub use read::{ReadOptions, read_json};
 pub use source::{Element, find};

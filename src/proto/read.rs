@@ -1,31 +1,40 @@
 //! JSON into a message.
 
+use bytes::Bytes;
+use prost::Message as _;
 use prost_reflect::{DeserializeOptions, DynamicMessage, Kind, MessageDescriptor};
 use serde_json::Value;
 
+use super::any::Resolver;
+use super::dynamic::Message;
+use super::fault::Fault;
+use super::schema::MessageType;
 use crate::error::nearest;
 
-/// What is wrong with a JSON text.
-#[derive(Debug)]
-pub struct Fault {
-    /// Line in the text, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What, with the path of the field.
-    pub message: String,
+/// How strict a reader is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// Members that no field is named as are skipped.
+    pub allow_unknown_fields: bool,
 }
 
 /// Reads one message of this type.
 ///
 /// # Errors
 /// A [`Fault`]: bad JSON, an unknown field, a value that the field cannot hold.
-pub fn read_json(descriptor: &MessageDescriptor, text: &[u8]) -> Result<DynamicMessage, Fault> {
-    let options = DeserializeOptions::new();
+pub fn read_json(of: &MessageType, text: &[u8], options: ReadOptions, _: &dyn Resolver) -> Result<Message, Fault> {
+    let descriptor = &of.info().descriptor;
+    let options = DeserializeOptions::new().deny_unknown_fields(!options.allow_unknown_fields);
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let read = DynamicMessage::deserialize_with_options(descriptor.clone(), &mut deserializer, &options)
         .and_then(|message| deserializer.end().map(|()| message));
-    read.map_err(|e| fault(descriptor, text, &e))
+    let read = read.map_err(|e| fault(descriptor, text, &e))?;
+    Message::decode(of.clone(), Bytes::from(read.encode_to_vec())).map_err(|e| Fault {
+        line: 1,
+        column: 1,
+        message: e.to_string(),
+        unresolved: None,
+    })
 }
 
 /// Reads once more, this time with an eye on where.
@@ -44,7 +53,7 @@ fn fault(descriptor: &MessageDescriptor, text: &[u8], error: &serde_json::Error)
         None if path == "." || error.is_syntax() || error.is_eof() => what.to_owned(),
         None => format!("{path}: {what}"),
     };
-    Fault { line: error.line(), column: error.column(), message }
+    Fault { line: error.line(), column: error.column(), message, unresolved: None }
 }
 
 /// Finds the first member that no field is named as.

@@ -2,17 +2,20 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use prost::Message;
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use prost_reflect::DescriptorPool;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::any::Resolver;
+use super::dynamic::{Message as Dynamic, Value};
+use super::schema::Schema;
 use super::{Layout, write_json};
 
 const SOURCES: &[(&str, &str)] = &[("google/rpc/error_details.proto", include_str!("error_details.proto"))];
 
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
-pub static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| compile(SOURCES).unwrap_or_default());
+pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(&compile(SOURCES).unwrap_or_default(), |_| None));
 
 /// Compiles sources by name, which may import each other and Google's own files.
 ///
@@ -41,12 +44,12 @@ pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<Descr
 
 /// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is none.
 pub fn details(status: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
-    let status = POOL.get_message_by_name("google.rpc.Status").and_then(|d| DynamicMessage::decode(d, status).ok());
-    let Some(details) = status.as_ref().and_then(|s| s.get_field_by_number(3)) else { return Vec::new() };
-    let known = (&*POOL, resolver);
+    let status =
+        SCHEMA.message("google.rpc.Status").and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(status)).ok());
+    let Some(details) = status.as_ref().and_then(|s| s.get(3)) else { return Vec::new() };
+    let known = (&*SCHEMA, resolver);
     details
         .as_list()
-        .unwrap_or_default()
         .iter()
         .filter_map(Value::as_message)
         .map(|detail| {
@@ -92,12 +95,12 @@ mod tests {
             "Help",
             "LocalizedMessage",
         ] {
-            assert!(POOL.get_message_by_name(&format!("google.rpc.{name}")).is_some(), "{name}");
+            assert!(SCHEMA.message(&format!("google.rpc.{name}")).is_some(), "{name}");
         }
     }
 
     #[test]
     fn details_that_do_not_decode_are_none() {
-        assert!(details(b"\xff\xff", Layout::Compact, &*POOL).is_empty());
+        assert!(details(b"\xff\xff", Layout::Compact, &*SCHEMA).is_empty());
     }
 }

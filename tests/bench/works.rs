@@ -5,8 +5,11 @@ use mscomm::message::envelope;
 use mscomm::message::input::{Decoder, Input, Mode, Options, Source, Step};
 use mscomm::message::{Field, Headers, Message, Protocol, Time};
 use mscomm::output::Format;
+
+use mscomm::proto::dynamic::{self, Value};
+use mscomm::proto::schema::Schema;
 use mscomm::proto::{Layout, write_json};
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use prost_reflect::DescriptorPool;
 
 /// A body of 100 bytes, as somebody's JSON.
 pub const BODY: &str = concat!(
@@ -86,18 +89,18 @@ pub fn split_line(lines: usize) -> impl FnMut() {
 
 /// Writes a response message as JSON: six fields, one of them a message, one repeated.
 pub fn write_protojson() -> impl FnMut() {
-    let pool = DescriptorPool::global();
-    let descriptor = pool.get_message_by_name("google.protobuf.FieldDescriptorProto").expect("a known message");
-    let mut message = DynamicMessage::new(descriptor);
-    message.set_field_by_name("name", Value::String("amount".into()));
-    message.set_field_by_name("number", Value::I32(4));
-    message.set_field_by_name("type_name", Value::String(".shop.Money".into()));
-    message.set_field_by_name("json_name", Value::String("amount".into()));
-    message.set_field_by_name("type", Value::EnumNumber(11));
-    message.set_field_by_name("proto3_optional", Value::Bool(true));
+    let schema = Schema::new(&DescriptorPool::global(), |_| None);
+    let of = schema.message("google.protobuf.FieldDescriptorProto").expect("a known message");
+    let mut message = dynamic::Message::new(of);
+    message.set_named("name", Value::String("amount".into()));
+    message.set_named("number", Value::I32(4));
+    message.set_named("type_name", Value::String(".shop.Money".into()));
+    message.set_named("json_name", Value::String("amount".into()));
+    message.set_named("type", Value::Enum(11));
+    message.set_named("proto3_optional", Value::Bool(true));
     let mut out = Vec::with_capacity(4096);
     move || {
         out.clear();
-        write_json(&mut out, &message, Layout::Compact, &pool);
+        write_json(&mut out, &message, Layout::Compact, &schema);
     }
 }

@@ -15,6 +15,7 @@ use super::call::{Call, CallOptions, start};
 use super::status::Status;
 use super::transport::Connection;
 use crate::error::{Error, Kind, Result};
+use crate::proto::schema::Schema;
 use crate::proto::{Files, rpc};
 
 const V1: &str = "grpc.reflection.v1.ServerReflection";
@@ -91,6 +92,14 @@ impl<'a> Reflection<'a> {
     /// As [`Files::pool`].
     pub fn pool(&self) -> Result<DescriptorPool> {
         self.files.pool().map_err(unusable)
+    }
+
+    /// The types of everything that was fetched.
+    ///
+    /// # Errors
+    /// As [`Files::pool`].
+    pub fn schema(&self) -> Result<Schema> {
+        self.files.schema().map_err(unusable)
     }
 
     /// Fetches the extensions of every extendable message that can stand in one of these. True when there were any, so
@@ -228,7 +237,7 @@ fn failed(status: &Status) -> Error {
     match is(status, Code::Unimplemented) {
         true => Error::refused(format!("the server has no reflection: {}", status.message))
             .hint("register grpc.reflection.v1.ServerReflection in the server"),
-        false => status.error("the server did not describe itself", &*rpc::POOL),
+        false => status.error("the server did not describe itself", &*rpc::SCHEMA),
     }
 }
 

@@ -114,6 +114,18 @@ impl Message {
         }
     }
 
+    /// The value of the field of this name, when it is set.
+    pub fn get_named(&self, name: &str) -> Option<&Value> {
+        self.get(self.of.info().field_named(name)?.number)
+    }
+
+    /// Sets the field of this name, if there is one, as [`Message::set`] does.
+    pub fn set_named(&mut self, name: &str, value: Value) {
+        if let Some(number) = self.of.info().field_named(name).map(|f| f.number) {
+            self.set(number, value);
+        }
+    }
+
     /// Clears a field or extension.
     pub fn clear(&mut self, number: u32) {
         if let Ok(at) = self.place(number) {
@@ -223,6 +235,30 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Value::String(text) => std::str::from_utf8(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is one of 32 bits with a sign, or an enum's.
+    pub fn as_i32(&self) -> Option<i32> {
+        match self {
+            Value::I32(number) | Value::Enum(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is one of 64 bits with a sign.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Value::I64(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The bytes, if it is bytes.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
             _ => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Canonical protojson of a [`DynamicMessage`], straight into an output buffer.
+//! Canonical protojson of a [`Message`], straight into an output buffer.
 //!
 //! The rules are those of <https://protobuf.dev/programming-guides/json/>, the order is that of the field numbers, map
 //! entries are sorted. Whatever came over the wire gets printed: a value that has no canonical form (a timestamp in the
@@ -8,28 +8,50 @@ mod wkt;
 
 use std::io::Write;
 
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, ReflectMessage, Value};
-
 use super::any::{MAX_DEPTH, Resolver};
+use super::dynamic::{Message, Value};
+use super::schema::{Field, Kind, Label, MessageType};
 use crate::message::json::{base64, string};
 
 /// How JSON is laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Layout {
     /// On one line, without blanks.
+    #[default]
     Compact,
     /// Indented by two blanks.
     Pretty,
 }
 
+/// How a message is written. The default is canonical.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct JsonStyle {
+    /// Lines and blanks.
+    pub layout: Layout,
+    /// Fields without presence are written even when they are the default, lists and maps when they are empty.
+    pub emit_defaults: bool,
+    /// Names as in the schema.
+    pub proto_names: bool,
+    /// 64-bit integers are numbers, which many readers of JSON cannot hold.
+    pub int64_numbers: bool,
+    /// Enums are numbers.
+    pub enum_numbers: bool,
+}
+
+impl From<Layout> for JsonStyle {
+    fn from(layout: Layout) -> JsonStyle {
+        JsonStyle { layout, ..JsonStyle::default() }
+    }
+}
+
 /// Appends a message, without a line end.
-pub fn write_json(out: &mut Vec<u8>, message: &DynamicMessage, layout: Layout, resolver: &dyn Resolver) {
-    Writer { out, layout, indent: 0, resolver, any_depth: MAX_DEPTH }.message(message);
+pub fn write_json(out: &mut Vec<u8>, message: &Message, style: impl Into<JsonStyle>, resolver: &dyn Resolver) {
+    Writer { out, style: style.into(), indent: 0, resolver, any_depth: MAX_DEPTH }.message(message);
 }
 
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
-    layout: Layout,
+    style: JsonStyle,
     indent: usize,
     resolver: &'a dyn Resolver,
     /// How many more `Any`s may be opened inside of each other.
@@ -40,88 +62,124 @@ struct Writer<'a> {
 type First = bool;
 
 impl Writer<'_> {
-    fn message(&mut self, message: &DynamicMessage) {
+    fn message(&mut self, message: &Message) {
         if !self.well_known(message) {
             self.object(message);
         }
     }
 
-    fn object(&mut self, message: &DynamicMessage) {
+    fn object(&mut self, message: &Message) {
         let mut first = self.open(b'{');
         self.members(message, &mut first);
         self.close(b'}', first);
     }
 
-    fn members(&mut self, message: &DynamicMessage, first: &mut First) {
-        // Extensions have numbers among the fields, but come behind them, as in Go's protojson.
-        for field in message.descriptor().fields() {
-            if message.has_field(&field) || is_negative_zero(message, &field) {
-                self.name(field.json_name(), first);
-                self.value(&message.get_field(&field), &field.kind());
+    fn members(&mut self, message: &Message, first: &mut First) {
+        let of = message.of();
+        if self.style.emit_defaults {
+            for field in &of.info().fields {
+                match message.get(field.number) {
+                    Some(value) => self.member(of, field, value, first),
+                    None => self.absent(of, field, first),
+                }
+            }
+        } else {
+            for (field, value) in message.set_fields().filter(|(field, _)| !field.is_extension) {
+                self.member(of, field, value, first);
             }
         }
-        for (extension, value) in message.extensions() {
-            self.name(&format!("[{}]", extension.full_name()), first);
-            self.value(value, &extension.kind());
+        // Extensions have numbers among the fields, but come behind them, as in Go's protojson.
+        for (field, value) in message.set_fields().filter(|(field, _)| field.is_extension) {
+            self.member(of, field, value, first);
         }
     }
 
-    fn value(&mut self, value: &Value, kind: &Kind) {
+    fn member(&mut self, of: &MessageType, field: &Field, value: &Value, first: &mut First) {
+        self.field_name(field, first);
+        self.value(of, field, value);
+    }
+
+    fn field_name(&mut self, field: &Field, first: &mut First) {
+        let plain = self.style.proto_names && !field.is_extension;
+        self.name(if plain { &field.name } else { &field.json_name }, first);
+    }
+
+    /// What a field is that is not set, where that is nothing but its default.
+    fn absent(&mut self, of: &MessageType, field: &Field, first: &mut First) {
+        match field.label {
+            Label::List => {
+                self.field_name(field, first);
+                self.out.extend_from_slice(b"[]");
+            }
+            Label::Map => {
+                self.field_name(field, first);
+                self.out.extend_from_slice(b"{}");
+            }
+            Label::Single if field.presence => {}
+            Label::Single => {
+                if let Some(value) = Value::zero(field.kind, of) {
+                    self.member(of, field, &value, first);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, of: &MessageType, field: &Field, value: &Value) {
         match value {
             Value::Bool(v) => self.plain(v),
             Value::I32(v) => self.plain(v),
             Value::U32(v) => self.plain(v),
-            Value::I64(v) => self.quoted(v),
-            Value::U64(v) => self.quoted(v),
+            Value::I64(v) => self.wide(v),
+            Value::U64(v) => self.wide(v),
             Value::F32(v) => self.float(f64::from(*v), v),
             Value::F64(v) => self.float(*v, v),
-            Value::String(v) => string(self.out, v),
+            Value::String(v) => string(self.out, &String::from_utf8_lossy(v)),
             Value::Bytes(v) => {
                 self.out.push(b'"');
                 base64(self.out, v);
                 self.out.push(b'"');
             }
-            Value::EnumNumber(number) => self.enumeration(*number, kind),
+            Value::Enum(number) => self.enumeration(of, field.kind, *number),
             Value::Message(message) => self.message(message),
             Value::List(items) => {
                 let mut first = self.open(b'[');
                 for item in items {
                     self.next(&mut first);
-                    self.value(item, kind);
+                    self.value(of, field, item);
                 }
                 self.close(b']', first);
             }
-            Value::Map(entries) => {
-                let value_kind = match kind {
-                    Kind::Message(entry) => entry.get_field(2).map(|f| f.kind()),
-                    _ => None,
-                };
-                let mut sorted: Vec<(&MapKey, &Value)> = entries.iter().collect();
-                sorted.sort_unstable_by(|a, b| a.0.cmp(b.0));
-                let mut first = self.open(b'{');
-                for (key, value) in sorted {
-                    match key {
-                        MapKey::String(key) => self.name(key, &mut first),
-                        MapKey::Bool(key) => self.name(if *key { "true" } else { "false" }, &mut first),
-                        MapKey::I32(key) => self.name(&key.to_string(), &mut first),
-                        MapKey::I64(key) => self.name(&key.to_string(), &mut first),
-                        MapKey::U32(key) => self.name(&key.to_string(), &mut first),
-                        MapKey::U64(key) => self.name(&key.to_string(), &mut first),
-                    }
-                    self.value(value, value_kind.as_ref().unwrap_or(kind));
-                }
-                self.close(b'}', first);
-            }
+            Value::Map(entries) => self.map(of, field, entries),
         }
     }
 
-    fn enumeration(&mut self, number: i32, kind: &Kind) {
-        let Kind::Enum(descriptor) = kind else { return self.plain(number) };
-        if descriptor.full_name() == "google.protobuf.NullValue" {
+    fn map(&mut self, of: &MessageType, field: &Field, entries: &[(Value, Value)]) {
+        let Some((_, value_field)) = of.entry_of(field) else { return };
+        let mut first = self.open(b'{');
+        for (key, value) in entries {
+            match key {
+                Value::String(key) => self.name(&String::from_utf8_lossy(key), &mut first),
+                Value::Bool(key) => self.name(if *key { "true" } else { "false" }, &mut first),
+                Value::I32(key) => self.name(&key.to_string(), &mut first),
+                Value::I64(key) => self.name(&key.to_string(), &mut first),
+                Value::U32(key) => self.name(&key.to_string(), &mut first),
+                Value::U64(key) => self.name(&key.to_string(), &mut first),
+                // Nothing else is a key.
+                _ => continue,
+            }
+            self.value(of, value_field, value);
+        }
+        self.close(b'}', first);
+    }
+
+    fn enumeration(&mut self, of: &MessageType, kind: Kind, number: i32) {
+        let Kind::Enum(index) = kind else { return self.plain(number) };
+        let descriptor = of.enumeration(index);
+        if descriptor.is_null {
             return self.out.extend_from_slice(b"null");
         }
-        match descriptor.get_value(number) {
-            Some(value) => string(self.out, value.name()),
+        match descriptor.name_of(number).filter(|_| !self.style.enum_numbers) {
+            Some(name) => string(self.out, name),
             None => self.plain(number),
         }
     }
@@ -150,8 +208,11 @@ impl Writer<'_> {
         drop(write!(self.out, "{value}"));
     }
 
-    fn quoted(&mut self, value: impl std::fmt::Display) {
-        drop(write!(self.out, "\"{value}\""));
+    fn wide(&mut self, value: impl std::fmt::Display) {
+        match self.style.int64_numbers {
+            true => self.plain(value),
+            false => drop(write!(self.out, "\"{value}\"")),
+        }
     }
 
     fn open(&mut self, bracket: u8) -> First {
@@ -171,7 +232,7 @@ impl Writer<'_> {
     fn name(&mut self, name: &str, first: &mut First) {
         self.next(first);
         string(self.out, name);
-        self.out.extend_from_slice(if self.layout == Layout::Pretty { b": " } else { b":" });
+        self.out.extend_from_slice(if self.style.layout == Layout::Pretty { b": " } else { b":" });
     }
 
     fn close(&mut self, bracket: u8, first: First) {
@@ -183,21 +244,11 @@ impl Writer<'_> {
     }
 
     fn line(&mut self) {
-        if self.layout == Layout::Pretty {
+        if self.style.layout == Layout::Pretty {
             self.out.push(b'\n');
             self.out.resize(self.out.len() + 2 * self.indent, b' ');
         }
     }
-}
-
-/// -0 is no default and goes over the wire, but prost-reflect takes it for one.
-fn is_negative_zero(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
-    matches!(field.kind(), Kind::Float | Kind::Double)
-        && match &*message.get_field(field) {
-            Value::F32(v) => *v == 0.0 && v.is_sign_negative() && !field.supports_presence(),
-            Value::F64(v) => *v == 0.0 && v.is_sign_negative() && !field.supports_presence(),
-            _ => false,
-        }
 }
 
 #[cfg(test)]

@@ -3,82 +3,86 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use prost_reflect::{DescriptorPool, DynamicMessage, Value};
+use bytes::Bytes;
 
 use super::{Layout, write_json};
-use crate::proto::read_json;
+use crate::proto::dynamic::{Message, Value};
 use crate::proto::rpc::compile;
+use crate::proto::schema::Schema;
+use crate::proto::{Fault, ReadOptions, read_json};
 
-fn pool() -> DescriptorPool {
+fn schema() -> Schema {
     const SOURCES: &[(&str, &str)] =
         &[("t2.proto", include_str!("testdata/t2.proto")), ("t3.proto", include_str!("testdata/t3.proto"))];
-    compile(SOURCES).expect("compiles")
+    Schema::new(&compile(SOURCES).expect("compiles"), |_| None)
 }
 
-fn message(pool: &DescriptorPool, name: &str, bytes: &[u8]) -> DynamicMessage {
-    DynamicMessage::decode(pool.get_message_by_name(name).expect(name), bytes).expect("decodes")
+fn message(schema: &Schema, name: &str, bytes: &[u8]) -> Message {
+    Message::decode(schema.message(name).expect(name), Bytes::copy_from_slice(bytes)).expect("decodes")
 }
 
-fn json(message: &DynamicMessage, layout: Layout, pool: &DescriptorPool) -> String {
+fn read(schema: &Schema, name: &str, text: &str) -> Result<Message, Fault> {
+    read_json(&schema.message(name).expect(name), text.as_bytes(), ReadOptions::default(), schema)
+}
+
+fn json(message: &Message, layout: Layout, schema: &Schema) -> String {
     let mut out = Vec::new();
-    write_json(&mut out, message, layout, pool);
+    write_json(&mut out, message, layout, schema);
     String::from_utf8(out).expect("UTF-8")
 }
 
 #[test]
 fn as_the_reference_writes_it() {
-    let pool = pool();
+    let schema = schema();
     for line in include_str!("testdata/vectors.tsv").lines() {
         let [name, bytes, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        let message = message(&pool, name, &STANDARD.decode(bytes).expect(line));
-        assert_eq!(json(&message, Layout::Compact, &pool), expected, "{line}");
+        let message = message(&schema, name, &STANDARD.decode(bytes).expect(line));
+        assert_eq!(json(&message, Layout::Compact, &schema), expected, "{line}");
         // Pretty is the same JSON.
-        let pretty: serde_json::Value = serde_json::from_str(&json(&message, Layout::Pretty, &pool)).expect(line);
+        let pretty: serde_json::Value = serde_json::from_str(&json(&message, Layout::Pretty, &schema)).expect(line);
         assert_eq!(pretty, serde_json::from_str::<serde_json::Value>(expected).expect(line));
     }
 }
 
 #[test]
 fn what_was_written_reads_back() {
-    let pool = pool();
+    let schema = schema();
     for line in include_str!("testdata/vectors.tsv").lines() {
         let [name, bytes, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        let message = message(&pool, name, &STANDARD.decode(bytes).expect(line));
+        let message = message(&schema, name, &STANDARD.decode(bytes).expect(line));
         // What the reader (prost-reflect) cannot read: an empty Any, an Any of Empty, NaN in a wrapper, the largest
         // float, and -0, which it takes for the default.
         const UNREAD: &[&str] = &[r#""any":{}"#, ".Empty\"", r#""wd":"NaN""#, "e+38", ":-0}"];
         if UNREAD.iter().any(|part| expected.contains(part)) {
             continue;
         }
-        let read = read_json(&pool.get_message_by_name(name).expect(name), expected.as_bytes())
-            .unwrap_or_else(|e| panic!("{expected}: {e:?}"));
-        assert_eq!(json(&read, Layout::Compact, &pool), json(&message, Layout::Compact, &pool), "{line}");
+        let read = read(&schema, name, expected).unwrap_or_else(|e| panic!("{expected}: {e:?}"));
+        assert_eq!(json(&read, Layout::Compact, &schema), json(&message, Layout::Compact, &schema), "{line}");
     }
 }
 
 #[test]
 fn pretty_has_two_blanks() {
-    let pool = pool();
-    let descriptor = pool.get_message_by_name("t3.M").expect("M");
+    let schema = schema();
     let text = "{\n  \"m\": {},\n  \"rm\": [\n    {\n      \"i32\": 1\n    }\n  ],\n  \"ms\": {\n    \"a\": 1\n  }\n}";
-    let read = read_json(&descriptor, text.as_bytes()).expect("reads");
-    assert_eq!(json(&read, Layout::Pretty, &pool), text);
+    let read = read(&schema, "t3.M", text).expect("reads");
+    assert_eq!(json(&read, Layout::Pretty, &schema), text);
 }
 
 /// Python refuses these; a message that came over the wire has to be shown all the same.
 #[test]
 fn what_has_no_canonical_form_is_shown_all_the_same() {
-    let pool = pool();
+    let schema = schema();
     let with = |field: &str, inner: &str, values: &[(&str, Value)]| {
-        let mut value = DynamicMessage::new(pool.get_message_by_name(inner).expect(inner));
-        values.iter().for_each(|(name, v)| value.set_field_by_name(name, v.clone()));
-        let mut message = DynamicMessage::new(pool.get_message_by_name("t3.M").expect("M"));
-        message.set_field_by_name(field, Value::Message(value));
-        json(&message, Layout::Compact, &pool)
+        let mut value = Message::new(schema.message(inner).expect(inner));
+        values.iter().for_each(|(name, v)| value.set_named(name, v.clone()));
+        let mut message = Message::new(schema.message("t3.M").expect("M"));
+        message.set_named(field, Value::Message(Box::new(value)));
+        json(&message, Layout::Compact, &schema)
     };
     let seconds = |n: i64| ("seconds", Value::I64(n));
     let nanos = |n: i32| ("nanos", Value::I32(n));
-    let text = |t: &str| Value::String(t.to_owned());
+    let text = |t: &str| Value::String(t.to_owned().into());
     let timestamp = "google.protobuf.Timestamp";
     assert_eq!(with("ts", timestamp, &[seconds(i64::MAX)]), r#"{"ts":{"seconds":"9223372036854775807"}}"#);
     assert_eq!(with("ts", timestamp, &[seconds(253_402_300_800)]), r#"{"ts":{"seconds":"253402300800"}}"#);
@@ -100,23 +104,22 @@ fn what_has_no_canonical_form_is_shown_all_the_same() {
 
 #[test]
 fn any_in_any_ends() {
-    let pool = pool();
-    let any = pool.get_message_by_name("google.protobuf.Any").expect("Any");
+    let schema = schema();
+    let any = schema.message("google.protobuf.Any").expect("Any");
     let mut bytes = Vec::new();
     for _ in 0..50 {
-        let mut message = DynamicMessage::new(any.clone());
-        message.set_field_by_name("type_url", Value::String("x/google.protobuf.Any".to_owned()));
-        message.set_field_by_name("value", Value::Bytes(bytes.into()));
-        bytes = prost::Message::encode_to_vec(&message);
+        let mut message = Message::new(any.clone());
+        message.set_named("type_url", Value::String("x/google.protobuf.Any".into()));
+        message.set_named("value", Value::Bytes(bytes.into()));
+        bytes = message.encode_to_vec();
     }
-    let text = json(&DynamicMessage::decode(any, bytes.as_slice()).expect("decodes"), Layout::Compact, &pool);
+    let text = json(&Message::decode(any, bytes.into()).expect("decodes"), Layout::Compact, &schema);
     assert!(text.contains("@value"), "{text}");
 }
 
 #[test]
 fn faults_have_a_place() {
-    let pool = pool();
-    let descriptor = pool.get_message_by_name("t3.M").expect("M");
+    let schema = schema();
     for (text, line, what) in [
         ("{\n \"i32\": 1,\n \"nosuch\": 1}", 3, "t3.M has no field `nosuch`"),
         (
@@ -132,7 +135,7 @@ fn faults_have_a_place() {
         ("[]", 1, ""),
         ("{} x", 1, "trailing characters"),
     ] {
-        let fault = read_json(&descriptor, text.as_bytes()).expect_err(text);
+        let fault = read(&schema, "t3.M", text).expect_err(text);
         assert_eq!(fault.line, line, "{text}");
         assert!(fault.message.contains(what), "{text}: {}", fault.message);
     }

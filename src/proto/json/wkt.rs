@@ -2,91 +2,78 @@
 
 use std::borrow::Cow;
 
-use prost_reflect::{DynamicMessage, Kind, ReflectMessage, Value};
-
 use super::Writer;
 use crate::message::json::{base64, string};
 use crate::message::time::civil;
 use crate::proto::any::{parts, type_name};
-
-/// The types whose JSON is no object of fields, so that an `Any` puts it under `value`.
-fn has_own_json(name: &str) -> bool {
-    const NAMES: &[&str] = &[
-        "Any",
-        "Timestamp",
-        "Duration",
-        "FieldMask",
-        "Struct",
-        "Value",
-        "ListValue",
-        "DoubleValue",
-        "FloatValue",
-        "Int64Value",
-        "UInt64Value",
-        "Int32Value",
-        "UInt32Value",
-        "BoolValue",
-        "StringValue",
-        "BytesValue",
-    ];
-    name.strip_prefix("google.protobuf.").is_some_and(|n| NAMES.contains(&n))
-}
+use crate::proto::dynamic::{Message, Value};
+use crate::proto::schema::WellKnown;
 
 impl Writer<'_> {
     /// Writes a message that has a JSON of its own; false when it has none, or its values are out of range.
-    pub(super) fn well_known(&mut self, message: &DynamicMessage) -> bool {
-        let descriptor = message.descriptor();
-        let Some(name) = descriptor.full_name().strip_prefix("google.protobuf.") else { return false };
-        match name {
-            "Any" => self.any(message),
-            "Timestamp" => return timestamp(message).map(|text| string(self.out, &text)).is_some(),
-            "Duration" => return duration(message).map(|text| string(self.out, &text)).is_some(),
-            "FieldMask" => return field_mask(message).map(|text| string(self.out, &text)).is_some(),
-            "Struct" | "ListValue" => return self.only_field(message, if name == "Struct" { b"{}" } else { b"[]" }),
-            "Value" => self.dynamic(message),
-            "DoubleValue" | "FloatValue" | "Int64Value" | "UInt64Value" | "Int32Value" | "UInt32Value"
-            | "BoolValue" | "StringValue" | "BytesValue" => match descriptor.get_field(1) {
-                Some(field) => self.value(&message.get_field(&field), &field.kind()),
-                None => return false,
-            },
-            _ => return false,
+    pub(super) fn well_known(&mut self, message: &Message) -> bool {
+        let Some(well_known) = message.of().info().well_known else { return false };
+        let text = match well_known {
+            WellKnown::Empty => return false,
+            WellKnown::Any => {
+                self.any(message);
+                return true;
+            }
+            WellKnown::Struct => return self.only_field(message, b"{}"),
+            WellKnown::ListValue => return self.only_field(message, b"[]"),
+            WellKnown::Value => {
+                self.dynamic(message);
+                return true;
+            }
+            WellKnown::Wrapper => return self.wrapper(message),
+            WellKnown::Timestamp => timestamp(message),
+            WellKnown::Duration => duration(message),
+            WellKnown::FieldMask => field_mask(message),
+        };
+        text.map(|text| string(self.out, &text)).is_some()
+    }
+
+    /// `Struct` is its map, `ListValue` its list.
+    fn only_field(&mut self, message: &Message, empty: &[u8]) -> bool {
+        match message.set_fields().next() {
+            Some((field, value)) => self.value(message.of(), field, value),
+            None => self.out.extend_from_slice(empty),
         }
         true
     }
 
-    /// `Struct` is its map, `ListValue` its list.
-    fn only_field(&mut self, message: &DynamicMessage, empty: &[u8]) -> bool {
-        let Some(field) = message.descriptor().get_field(1) else { return false };
-        match message.has_field(&field) {
-            true => self.value(&message.get_field(&field), &field.kind()),
-            false => self.out.extend_from_slice(empty),
+    /// `DoubleValue` and the like are their one value.
+    fn wrapper(&mut self, message: &Message) -> bool {
+        let of = message.of();
+        let Some(field) = of.info().field(1) else { return false };
+        let zero = || Value::zero(field.kind, of);
+        match message.get(1).map(Cow::Borrowed).or_else(|| zero().map(Cow::Owned)) {
+            Some(value) => self.value(of, field, &value),
+            None => return false,
         }
         true
     }
 
     /// `google.protobuf.Value`: the value that is set; nothing set has no canonical form and is null.
-    fn dynamic(&mut self, message: &DynamicMessage) {
-        match message.fields().next() {
-            Some((field, Value::EnumNumber(_))) if matches!(field.kind(), Kind::Enum(_)) => {
-                self.out.extend_from_slice(b"null");
-            }
-            Some((field, value)) => self.value(value, &field.kind()),
-            None => self.out.extend_from_slice(b"null"),
+    fn dynamic(&mut self, message: &Message) {
+        match message.set_fields().next() {
+            Some((_, Value::Enum(_))) | None => self.out.extend_from_slice(b"null"),
+            Some((field, value)) => self.value(message.of(), field, value),
         }
     }
 
-    fn any(&mut self, message: &DynamicMessage) {
+    fn any(&mut self, message: &Message) {
         let (url, bytes) = parts(message);
-        let descriptor = if self.any_depth > 0 { self.resolver.message(type_name(&url)) } else { None };
-        let inner = descriptor.and_then(|d| DynamicMessage::decode(d, bytes.clone()).ok());
+        let of = if self.any_depth > 0 { self.resolver.message(type_name(url)) } else { None };
+        let inner = of.and_then(|of| Message::decode(of, bytes.clone()).ok());
         let mut first = self.open(b'{');
         if !url.is_empty() {
             self.name("@type", &mut first);
-            string(self.out, &url);
+            string(self.out, url);
         }
         self.any_depth = self.any_depth.saturating_sub(1);
         match inner {
-            Some(inner) if has_own_json(inner.descriptor().full_name()) => {
+            Some(inner) if !matches!(inner.of().info().well_known, None | Some(WellKnown::Empty)) => {
                 self.name("value", &mut first);
                 self.message(&inner);
             }
@@ -105,10 +92,15 @@ impl Writer<'_> {
 }
 
 /// The fields 1 `seconds` and 2 `nanos`.
-fn seconds_and_nanos(message: &DynamicMessage) -> Option<(i64, i32)> {
-    let seconds = message.get_field_by_number(1)?.as_i64()?;
-    let nanos = message.get_field_by_number(2)?.as_i32()?;
-    Some((seconds, nanos))
+fn seconds_and_nanos(message: &Message) -> Option<(i64, i32)> {
+    match (message.get(1), message.get(2)) {
+        (None, None) => Some((0, 0)),
+        (Some(Value::I64(seconds)), None) => Some((*seconds, 0)),
+        (None, Some(Value::I32(nanos))) => Some((0, *nanos)),
+        (Some(Value::I64(seconds)), Some(Value::I32(nanos))) => Some((*seconds, *nanos)),
+        // A message of this name, but with other fields.
+        _ => None,
+    }
 }
 
 /// 0, 3, 6 or 9 digits behind a point.
@@ -122,7 +114,7 @@ fn fraction(nanos: u32) -> Cow<'static, str> {
 }
 
 /// The years 1 to 9999; jiff's own range ends a day before theirs.
-fn timestamp(message: &DynamicMessage) -> Option<String> {
+fn timestamp(message: &Message) -> Option<String> {
     let (seconds, nanos) = seconds_and_nanos(message)?;
     let nanos = u32::try_from(nanos).ok().filter(|n| *n < 1_000_000_000)?;
     if !(-62_135_596_800..=253_402_300_799).contains(&seconds) {
@@ -135,7 +127,7 @@ fn timestamp(message: &DynamicMessage) -> Option<String> {
 }
 
 /// ±10,000 years.
-fn duration(message: &DynamicMessage) -> Option<String> {
+fn duration(message: &Message) -> Option<String> {
     const MAX_SECONDS: u64 = 315_576_000_000;
     let (seconds, nanos) = seconds_and_nanos(message)?;
     let in_range = seconds.unsigned_abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000;
@@ -147,10 +139,10 @@ fn duration(message: &DynamicMessage) -> Option<String> {
 }
 
 /// Paths in camel case, joined by commas; `None` when one would not read back to the same.
-fn field_mask(message: &DynamicMessage) -> Option<String> {
-    let paths = message.get_field_by_number(1)?;
+fn field_mask(message: &Message) -> Option<String> {
+    let paths = message.get(1).map(Value::as_list).unwrap_or_default();
     let mut out = String::new();
-    for (i, path) in paths.as_list()?.iter().enumerate() {
+    for (i, path) in paths.iter().enumerate() {
         if i > 0 {
             out.push(',');
         }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use prost::Message;
 use prost_reflect::{Cardinality, DescriptorPool, EnumDescriptor, FieldDescriptor, Kind as Linked, Value as Default};
 
@@ -18,13 +19,18 @@ impl Schema {
     /// the pool does not keep; without it the pool's own is taken.
     pub fn new<'a>(pool: &DescriptorPool, raw: impl Fn(&str) -> Option<&'a [u8]>) -> Schema {
         let mut features = Features::default();
+        let mut kept = HashMap::new();
         for file in pool.files() {
-            let read = raw(file.name()).and_then(|raw| FileFeatures::decode(raw).ok());
+            let raw = raw(file.name());
+            if let Some(raw) = raw {
+                kept.insert(file.name().into(), Bytes::copy_from_slice(raw));
+            }
+            let read = raw.and_then(|raw| FileFeatures::decode(raw).ok());
             features.file(&read.unwrap_or_else(|| {
                 FileFeatures::decode(file.file_descriptor_proto().encode_to_vec().as_slice()).unwrap_or_default()
             }));
         }
-        Schema(Arc::new(tables(pool, &features)))
+        Schema(Arc::new(tables(pool, kept, &features)))
     }
 }
 
@@ -77,7 +83,7 @@ struct Places {
     enums: HashMap<Box<str>, u32>,
 }
 
-fn tables(pool: &DescriptorPool, features: &Features) -> Tables {
+fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Features) -> Tables {
     let number = |names: Vec<Box<str>>| names.into_iter().zip(0..).collect();
     let places = Places {
         messages: number(pool.all_messages().map(|m| m.full_name().into()).collect()),
@@ -123,6 +129,7 @@ fn tables(pool: &DescriptorPool, features: &Features) -> Tables {
     mark_required(&mut messages);
     Tables {
         pool: pool.clone(),
+        raw,
         messages,
         enums: pool.all_enums().map(|e| enumeration(&e, features)).collect(),
         messages_by_name: places.messages,

@@ -9,7 +9,10 @@ pub mod features;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use prost_reflect::{DescriptorPool, ExtensionDescriptor, FieldDescriptor, MessageDescriptor};
+use bytes::Bytes;
+use prost_reflect::{
+    DescriptorPool, ExtensionDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor,
+};
 
 use super::dynamic::Value;
 
@@ -20,6 +23,8 @@ pub struct Schema(Arc<Tables>);
 /// What a schema is made of; `u32`s are places in these tables.
 pub(super) struct Tables {
     pool: DescriptorPool,
+    /// The files that came from elsewhere, as they came.
+    raw: HashMap<Box<str>, Bytes>,
     pub(super) messages: Vec<MessageInfo>,
     pub(super) enums: Vec<EnumInfo>,
     messages_by_name: HashMap<Box<str>, u32>,
@@ -150,7 +155,7 @@ pub enum WellKnown {
     Struct,
     Value,
     ListValue,
-    /// `google.protobuf.Empty`: its JSON is an object, but an `Any` puts it under `value` all the same.
+    /// `google.protobuf.Empty`: an object like any other, but Go writes it under `value` when it is in an `Any`.
     Empty,
     /// `DoubleValue` and the like.
     Wrapper,
@@ -161,6 +166,24 @@ pub enum WellKnown {
 pub struct MessageType {
     tables: Arc<Tables>,
     index: u32,
+}
+
+/// A method, with its types.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// Its name, its service, and whether it streams.
+    pub descriptor: MethodDescriptor,
+    /// What it takes.
+    pub input: MessageType,
+    /// What it answers.
+    pub output: MessageType,
+}
+
+impl Method {
+    /// `pkg.Service/Method`.
+    pub fn full_name(&self) -> String {
+        format!("{}/{}", self.descriptor.parent_service().full_name(), self.descriptor.name())
+    }
 }
 
 impl Schema {
@@ -178,6 +201,20 @@ impl Schema {
     /// The type of a message of the same pool.
     pub fn type_of(&self, descriptor: &MessageDescriptor) -> Option<MessageType> {
         self.message(descriptor.full_name())
+    }
+
+    /// A method of the same pool, with its types.
+    pub fn method(&self, descriptor: &MethodDescriptor) -> Option<Method> {
+        Some(Method {
+            input: self.type_of(&descriptor.input())?,
+            output: self.type_of(&descriptor.output())?,
+            descriptor: descriptor.clone(),
+        })
+    }
+
+    /// The encoded descriptor of a file of the pool, with everything that came with it.
+    pub fn raw(&self, file: &FileDescriptor) -> Bytes {
+        self.0.raw.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec().into())
     }
 
     /// The enum of this full name.
@@ -242,6 +279,12 @@ impl MessageType {
     /// True for a type of the same schema at the same place.
     pub fn is(&self, other: &MessageType) -> bool {
         self.index == other.index && Arc::ptr_eq(&self.tables, &other.tables)
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a schema of {} messages", self.0.messages.len())
     }
 }
 

@@ -6,7 +6,6 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 use http::HeaderMap;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
 use tonic::metadata::MetadataMap;
 use tonic::server::StreamingService;
 use tonic::{Request, Response, Status, Streaming};
@@ -15,13 +14,15 @@ use super::log::{CallLog, Log};
 use super::stub::Stubs;
 use super::wire::Fault;
 use super::{play, services};
+use crate::proto::dynamic::Message;
+use crate::proto::schema::Method;
 
 /// The responses of a call, and the status that is not plain OK.
-pub type Responses = BoxStream<'static, Result<DynamicMessage, Status>>;
+pub type Responses = BoxStream<'static, Result<Message, Status>>;
 
 /// The requests of a call; each is logged when it is read.
 pub struct Inbox {
-    requests: Streaming<DynamicMessage>,
+    requests: Streaming<Message>,
     log: Option<Arc<CallLog>>,
 }
 
@@ -30,7 +31,7 @@ impl Inbox {
     ///
     /// # Errors
     /// The status of a request that is none, or of a call that broke off.
-    pub async fn message(&mut self) -> Result<Option<DynamicMessage>, Status> {
+    pub async fn message(&mut self) -> Result<Option<Message>, Status> {
         let message = self.requests.message().await?;
         if let (Some(message), Some(log)) = (&message, &self.log) {
             log.message(message);
@@ -42,7 +43,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`Inbox::message`], and INVALID_ARGUMENT when there is none.
-    pub async fn first(&mut self) -> Result<DynamicMessage, Status> {
+    pub async fn first(&mut self) -> Result<Message, Status> {
         self.message().await?.ok_or_else(|| Status::invalid_argument("no request message"))
     }
 
@@ -50,7 +51,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`Inbox::message`].
-    pub async fn all(&mut self, kept: usize) -> Result<(Vec<DynamicMessage>, usize), Status> {
+    pub async fn all(&mut self, kept: usize) -> Result<(Vec<Message>, usize), Status> {
         let (mut requests, mut count) = (Vec::new(), 0);
         while let Some(request) = self.message().await? {
             if count < kept {
@@ -75,7 +76,7 @@ pub enum Answerer {
 /// Answers the calls of one method.
 pub struct Handler {
     /// The method.
-    pub method: MethodDescriptor,
+    pub method: Method,
     /// Who answers.
     pub answerer: Answerer,
     /// Where it is logged.
@@ -84,15 +85,15 @@ pub struct Handler {
     pub fault: Fault,
 }
 
-impl StreamingService<DynamicMessage> for Handler {
-    type Response = DynamicMessage;
+impl StreamingService<Message> for Handler {
+    type Response = Message;
     type ResponseStream = Responses;
     type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;
 
-    fn call(&mut self, request: Request<Streaming<DynamicMessage>>) -> Self::Future {
+    fn call(&mut self, request: Request<Streaming<Message>>) -> Self::Future {
         let (metadata, _, requests) = request.into_parts();
         let method = self.method.clone();
-        let name = format!("{}/{}", method.parent_service().full_name(), method.name());
+        let name = method.full_name();
         let headers = metadata.clone().into_headers();
         let log = self.log.clone().map(|log| Arc::new(CallLog::start(log, name.clone(), &headers)));
         let inbox = Inbox { requests, log: log.clone() };
@@ -121,11 +122,7 @@ impl StreamingService<DynamicMessage> for Handler {
     }
 }
 
-async fn built_in(
-    method: MethodDescriptor,
-    metadata: MetadataMap,
-    inbox: Inbox,
-) -> Result<Response<Responses>, Status> {
+async fn built_in(method: Method, metadata: MetadataMap, inbox: Inbox) -> Result<Response<Responses>, Status> {
     services::answer(&method, metadata, inbox).await.map(Response::new)
 }
 
@@ -134,7 +131,7 @@ fn logged(
     responses: Responses,
     log: Option<Arc<CallLog>>,
     fault: Fault,
-) -> impl Stream<Item = Result<DynamicMessage, Status>> + Send {
+) -> impl Stream<Item = Result<Message, Status>> + Send {
     let ended = futures_util::stream::once(async { None });
     responses.map(Some).chain(ended).filter_map(move |item| {
         if let Some(log) = &log {

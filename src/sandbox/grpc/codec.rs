@@ -1,22 +1,22 @@
 //! Dynamic messages for tonic.
 
-use std::sync::Arc;
-
-use prost::Message;
-use prost_reflect::{DynamicMessage, MethodDescriptor};
+use bytes::{Buf, BufMut};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+use crate::proto::dynamic::Message;
+use crate::proto::schema::MessageType;
 
 /// The messages of one method, on the server's side.
 #[derive(Clone)]
 pub struct Dynamic {
-    /// The method.
-    pub method: Arc<MethodDescriptor>,
+    /// What the requests are.
+    pub input: MessageType,
 }
 
 impl Codec for Dynamic {
-    type Encode = DynamicMessage;
-    type Decode = DynamicMessage;
+    type Encode = Message;
+    type Decode = Message;
     type Encoder = Dynamic;
     type Decoder = Dynamic;
 
@@ -30,20 +30,21 @@ impl Codec for Dynamic {
 }
 
 impl Encoder for Dynamic {
-    type Item = DynamicMessage;
+    type Item = Message;
     type Error = Status;
 
-    fn encode(&mut self, message: DynamicMessage, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        message.encode(into).map_err(|e| Status::internal(e.to_string()))
+    fn encode(&mut self, message: Message, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        into.put_slice(&message.encode_to_vec());
+        Ok(())
     }
 }
 
 impl Decoder for Dynamic {
-    type Item = DynamicMessage;
+    type Item = Message;
     type Error = Status;
 
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
-        let message = DynamicMessage::decode(self.method.input(), from);
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Message>, Status> {
+        let message = Message::decode(self.input.clone(), from.copy_to_bytes(from.remaining()));
         message.map(Some).map_err(|e| Status::invalid_argument(e.to_string()))
     }
 }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use http::HeaderMap;
-use prost_reflect::{DescriptorPool, DynamicMessage};
 use tonic::Status;
 
 use super::stub::Reset;
@@ -17,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::Object;
 use crate::output::Terminal;
+use crate::proto::dynamic::Message;
+use crate::proto::schema::Schema;
 use crate::proto::{Layout, rpc, write_json};
 
 /// The file, and the count of calls.
@@ -27,7 +28,7 @@ pub struct Log {
     /// A full disk is said once.
     failed: AtomicBool,
     terminal: Terminal,
-    pool: DescriptorPool,
+    types: Schema,
 }
 
 impl Log {
@@ -36,7 +37,7 @@ impl Log {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn create(path: &Path, pool: DescriptorPool, terminal: Terminal) -> Result<Log> {
+    pub fn create(path: &Path, types: Schema, terminal: Terminal) -> Result<Log> {
         let failed = |e| Error::io(format!("cannot write the log {}", path.display()), e);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_file() {
@@ -48,7 +49,7 @@ impl Log {
             calls: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             terminal,
-            pool,
+            types,
         })
     }
 
@@ -81,9 +82,9 @@ impl CallLog {
     }
 
     /// A request message.
-    pub fn message(&self, message: &DynamicMessage) {
+    pub fn message(&self, message: &Message) {
         self.event("message", |event| {
-            write_json(event.member("value"), message, Layout::Compact, &self.log.pool);
+            write_json(event.member("value"), message, Layout::Compact, &self.log.types);
         });
     }
 
@@ -91,7 +92,7 @@ impl CallLog {
     pub fn status(&self, status: &Status) {
         if self.is_first_end() {
             self.event("status", |event| {
-                let details = rpc::details(status.details(), Layout::Compact, &self.log.pool);
+                let details = rpc::details(status.details(), Layout::Compact, &self.log.types);
                 let metadata = status.metadata().clone().into_headers();
                 write_status(event, status.code() as i32, status.message(), &details, &metadata);
             });

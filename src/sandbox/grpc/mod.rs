@@ -131,7 +131,7 @@ impl Sandbox {
         let schema = Schema::load(args)?;
         let stubs = stub::load(&args.stub, &schema)?;
         let log = match &args.log {
-            Some(path) => Some(Arc::new(Log::create(path, schema.pool.clone(), terminal)?)),
+            Some(path) => Some(Arc::new(Log::create(path, schema.types.clone(), terminal)?)),
             None => None,
         };
         let (health, service) = tonic_health::server::health_reporter();
@@ -144,7 +144,7 @@ impl Sandbox {
     /// # Errors
     /// `Kind::Io` when the listener fails.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
-        for service in self.inner.schema.pool.services() {
+        for service in self.inner.schema.types.pool().services() {
             self.inner.health.set_service_status(service.full_name(), ServingStatus::Serving).await;
         }
         let connections = TcpListenerStream::new(listener).map(|accepted| accepted.map(Socket::new));
@@ -186,12 +186,12 @@ impl Service<Request<Body>> for Sandbox {
     fn call(&mut self, request: Request<Body>) -> Answer {
         let path = request.uri().path();
         if reflection::PATHS.contains(&path) && !self.inner.stubs.contains_key(path) {
-            let reflection = Reflection(self.inner.schema.pool.clone());
+            let reflection = Reflection(self.inner.schema.types.clone());
             return async move { Ok(Grpc::new(ProstCodec::default()).streaming(reflection, request).await) }.boxed();
         }
         let Some(handler) = self.inner.handler(path) else { return self.routes.call(request).boxed() };
         let (fault, cut) = (handler.fault.clone(), request.extensions().get::<Cut>().cloned());
-        let codec = Dynamic { method: Arc::new(handler.method.clone()) };
+        let codec = Dynamic { input: handler.method.input.clone() };
         // Begun before tonic's own, which would answer CANCELLED.
         let deadline = wire::timeout(request.headers()).map(tokio::time::sleep);
         async move {

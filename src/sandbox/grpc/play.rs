@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use http::HeaderMap;
-use prost_reflect::DynamicMessage;
 use tonic::{Code, Response, Status};
 
 use super::call::{Inbox, Responses, with_headers};
 use super::stub::{End, Stub, Stubs, When};
 use super::wire::Fault;
+use crate::proto::dynamic::Message;
 
 /// Answers a call from stubs.
 ///
@@ -71,7 +71,7 @@ struct Play {
 
 impl Play {
     /// The next response; an error is the end that is not plain OK.
-    async fn next(&mut self) -> Option<Result<DynamicMessage, Status>> {
+    async fn next(&mut self) -> Option<Result<Message, Status>> {
         if self.over {
             return None;
         }
@@ -104,7 +104,7 @@ impl Play {
         Ok(true)
     }
 
-    fn end(&mut self) -> Option<Result<DynamicMessage, Status>> {
+    fn end(&mut self) -> Option<Result<Message, Status>> {
         self.over = true;
         match &self.stub.end {
             // With trailers, OK has to be said.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use prost_reflect::{DescriptorPool, FileDescriptor};
+use prost_reflect::FileDescriptor;
 use tonic::server::StreamingService;
 use tonic::{Code, Request, Response, Status, Streaming};
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
@@ -15,6 +15,7 @@ use tonic_reflection::pb::v1::{
     ServerReflectionResponse, ServiceResponse,
 };
 
+use crate::proto::schema::Schema;
 use crate::proto::{find, rpc};
 
 /// The paths of its one method.
@@ -28,8 +29,8 @@ const ENOUGH: usize = 1 << 20;
 
 type Responses = BoxStream<'static, Result<ServerReflectionResponse, Status>>;
 
-/// Answers questions about a pool.
-pub struct Reflection(pub DescriptorPool);
+/// Answers questions about a schema.
+pub struct Reflection(pub Schema);
 
 impl StreamingService<ServerReflectionRequest> for Reflection {
     type Response = ServerReflectionResponse;
@@ -37,7 +38,7 @@ impl StreamingService<ServerReflectionRequest> for Reflection {
     type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;
 
     fn call(&mut self, request: Request<Streaming<ServerReflectionRequest>>) -> Self::Future {
-        let conversation = Conversation { pool: self.0.clone(), sent: HashSet::new() };
+        let conversation = Conversation { schema: self.0.clone(), sent: HashSet::new() };
         let responses =
             stream::try_unfold((conversation, request.into_inner()), |(mut conversation, mut requests)| async move {
                 let Some(request) = requests.message().await? else { return Ok(None) };
@@ -59,7 +60,7 @@ fn not_found() -> Answer {
 }
 
 struct Conversation {
-    pool: DescriptorPool,
+    schema: Schema,
     /// The files that the client has; it is not told twice.
     sent: HashSet<String>,
 }
@@ -67,24 +68,24 @@ struct Conversation {
 impl Conversation {
     fn answer(&mut self, request: &ServerReflectionRequest) -> Option<Answer> {
         match request.message_request.as_ref()? {
-            Ask::FileByFilename(name) => self.pool.get_file_by_name(name).map(|file| self.files(file)),
-            Ask::FileContainingSymbol(symbol) => {
-                let found = find(&self.pool, symbol).or_else(|| find(self.details()?, symbol))?;
-                Some(self.files(found.file()))
-            }
+            Ask::FileByFilename(name) => self.schema.pool().get_file_by_name(name).map(|file| self.files(file)),
+            Ask::FileContainingSymbol(symbol) => match find(self.schema.pool(), symbol) {
+                Some(found) => Some(self.files(found.file())),
+                None => Some(self.files(find(self.details()?.pool(), symbol)?.file())),
+            },
             Ask::FileContainingExtension(asked) => {
-                let message = self.pool.get_message_by_name(&asked.containing_type)?;
+                let message = self.schema.pool().get_message_by_name(&asked.containing_type)?;
                 let extension = message.get_extension(u32::try_from(asked.extension_number).ok()?)?;
                 Some(self.files(extension.parent_file()))
             }
             Ask::AllExtensionNumbersOfType(name) => {
-                let message = self.pool.get_message_by_name(name)?;
+                let message = self.schema.pool().get_message_by_name(name)?;
                 let extension_number = message.extensions().filter_map(|e| i32::try_from(e.number()).ok()).collect();
                 let base_type_name = message.full_name().to_owned();
                 Some(Answer::AllExtensionNumbersResponse(ExtensionNumberResponse { base_type_name, extension_number }))
             }
             Ask::ListServices(_) => {
-                let mut names: Vec<String> = self.pool.services().map(|s| s.full_name().to_owned()).collect();
+                let mut names: Vec<String> = self.schema.pool().services().map(|s| s.full_name().to_owned()).collect();
                 names.sort();
                 let service = names.into_iter().map(|name| ServiceResponse { name }).collect();
                 Some(Answer::ListServicesResponse(ListServiceResponse { service }))
@@ -93,8 +94,8 @@ impl Conversation {
     }
 
     /// The types of status details, unless the user has his own: a client that shows a stub's details asks for them.
-    fn details(&self) -> Option<&'static DescriptorPool> {
-        self.pool.get_message_by_name("google.rpc.Status").is_none().then(|| &*rpc::POOL)
+    fn details(&self) -> Option<&'static Schema> {
+        self.schema.pool().get_message_by_name("google.rpc.Status").is_none().then(|| &*rpc::SCHEMA)
     }
 
     /// A file and what it imports, as far as the client does not have it. The file itself is always there.
@@ -102,7 +103,7 @@ impl Conversation {
         self.sent.insert(file.name().to_owned());
         let (mut open, mut encoded, mut size) = (vec![file], Vec::new(), 0);
         while let Some(file) = open.pop() {
-            let bytes = file.encode_to_vec();
+            let bytes = self.schema.raw(&file).to_vec();
             size += bytes.len();
             encoded.push(bytes);
             // The client asks for what is still missing.

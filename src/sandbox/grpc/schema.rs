@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use prost::Message;
-use prost_reflect::{DescriptorPool, MethodDescriptor};
+use prost_reflect::DescriptorPool;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use super::Args;
 use crate::error::{Error, Kind, Result};
 use crate::proto::disk;
 use crate::proto::rpc::compile;
+use crate::proto::schema::{self, Method};
 
 const SOURCES: &[(&str, &str)] = &[
     ("helloworld/greeter.proto", include_str!("greeter.proto")),
@@ -25,8 +26,8 @@ const COMMON: &[&[u8]] = &[
 
 /// All files, and which of the services are built in.
 pub struct Schema {
-    /// All files.
-    pub pool: DescriptorPool,
+    /// The types of all files.
+    pub types: schema::Schema,
     built_in: HashSet<String>,
 }
 
@@ -57,18 +58,20 @@ impl Schema {
                 add(&mut pool, file);
             }
         }
-        Ok(Schema { pool, built_in })
+        Ok(Schema { types: schema::Schema::new(&pool, |name| own.raw(name)), built_in })
     }
 
     /// The method of a path, `/pkg.Service/Method`.
-    pub fn method(&self, path: &str) -> Option<MethodDescriptor> {
+    pub fn method(&self, path: &str) -> Option<Method> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-        self.pool.get_service_by_name(service)?.methods().find(|m| m.name() == method)
+        let service = self.types.pool().get_service_by_name(service)?;
+        let found = service.methods().find(|m| m.name() == method)?;
+        self.types.method(&found)
     }
 
     /// True when the sandbox answers the method by itself.
-    pub fn is_built_in(&self, method: &MethodDescriptor) -> bool {
-        self.built_in.contains(method.parent_service().full_name())
+    pub fn is_built_in(&self, method: &Method) -> bool {
+        self.built_in.contains(method.descriptor.parent_service().full_name())
     }
 }
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, Status};
 
 use super::call::{Inbox, Responses};
+use crate::proto::dynamic::{Message, Value};
 use crate::proto::rpc::encode_status;
+use crate::proto::schema::{MessageType, Method};
 
 /// Names that every call has; to say them back would tell nothing.
 const USUAL: &[&str] = &["te", "content-type", "user-agent", "grpc-accept-encoding"];
@@ -18,9 +19,9 @@ const USUAL: &[&str] = &["te", "content-type", "user-agent", "grpc-accept-encodi
 ///
 /// # Errors
 /// The status that a request asks for, and that of broken requests.
-pub async fn answer(method: &MethodDescriptor, metadata: MetadataMap, requests: Inbox) -> Result<Responses, Status> {
-    let echo = Echo { output: method.output(), metadata };
-    match method.name() {
+pub async fn answer(method: &Method, metadata: MetadataMap, requests: Inbox) -> Result<Responses, Status> {
+    let echo = Echo { output: method.output.clone(), metadata };
+    match method.descriptor.name() {
         "SayHello" => greet(method, requests).await,
         "Unary" => echo.one(requests).await,
         "ServerStream" => echo.many(requests).await,
@@ -30,17 +31,17 @@ pub async fn answer(method: &MethodDescriptor, metadata: MetadataMap, requests: 
     }
 }
 
-async fn greet(method: &MethodDescriptor, mut requests: Inbox) -> Result<Responses, Status> {
+async fn greet(method: &Method, mut requests: Inbox) -> Result<Responses, Status> {
     let request = requests.first().await?;
     let name = text(&request, "name");
     let name = if name.is_empty() { "world".to_owned() } else { name };
-    let mut reply = DynamicMessage::new(method.output());
-    reply.set_field_by_name("message", Value::String(format!("Hello {name}")));
+    let mut reply = Message::new(method.output.clone());
+    reply.set_named("message", Value::String(format!("Hello {name}").into()));
     Ok(once(reply))
 }
 
 struct Echo {
-    output: MessageDescriptor,
+    output: MessageType,
     metadata: MetadataMap,
 }
 
@@ -54,7 +55,7 @@ impl Echo {
 
     async fn many(self, mut requests: Inbox) -> Result<Responses, Status> {
         let request = requests.first().await?;
-        let count = field(&request, "count").and_then(|v| v.as_i32()).filter(|n| *n > 0);
+        let count = request.get_named("count").and_then(Value::as_i32).filter(|n| *n > 0);
         let Some(count) = count else {
             failure(&request)?;
             return Ok(once(self.response(&request, 1)));
@@ -78,9 +79,9 @@ impl Echo {
             count += 1;
             texts.push(text(&request, "message"));
         }
-        let mut response = DynamicMessage::new(self.output.clone());
-        response.set_field_by_name("message", Value::String(texts.join(" ")));
-        response.set_field_by_name("number", Value::I32(count));
+        let mut response = Message::new(self.output.clone());
+        response.set_named("message", Value::String(texts.join(" ").into()));
+        response.set_named("number", Value::I32(count));
         self.add_metadata(&mut response);
         Ok(once(response))
     }
@@ -101,88 +102,79 @@ impl Echo {
         Ok(stream::once(async { Ok(response) }).chain(rest).boxed())
     }
 
-    fn response(&self, request: &DynamicMessage, number: i32) -> DynamicMessage {
-        let mut response = DynamicMessage::new(self.output.clone());
+    fn response(&self, request: &Message, number: i32) -> Message {
+        let mut response = Message::new(self.output.clone());
         for name in ["message", "data", "any"] {
-            if request.has_field_by_name(name)
-                && let Some(value) = field(request, name)
-            {
-                response.set_field_by_name(name, value);
+            if let Some(value) = request.get_named(name) {
+                response.set_named(name, value.clone());
             }
         }
-        response.set_field_by_name("number", Value::I32(number));
+        response.set_named("number", Value::I32(number));
         if number == 1 {
             self.add_metadata(&mut response);
         }
         response
     }
 
-    fn add_metadata(&self, response: &mut DynamicMessage) {
-        let Some(descriptor) = self.output.get_field_by_name("metadata").and_then(|f| f.kind().as_message().cloned())
-        else {
-            return;
-        };
+    fn add_metadata(&self, response: &mut Message) {
+        let field = self.output.info().field_named("metadata");
+        let Some(of) = field.and_then(|f| self.output.message_of(f)) else { return };
         let entries = self.metadata.iter().filter_map(|entry| {
             let (name, field, value) = match entry {
-                KeyAndValueRef::Ascii(name, value) => {
-                    (name.as_str(), "text", Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned()))
-                }
+                KeyAndValueRef::Ascii(name, value) => (
+                    name.as_str(),
+                    "text",
+                    Value::String(String::from_utf8_lossy(value.as_bytes()).into_owned().into()),
+                ),
                 KeyAndValueRef::Binary(name, value) => (name.as_str(), "data", Value::Bytes(value.to_bytes().ok()?)),
             };
             if USUAL.contains(&name) {
                 return None;
             }
-            let mut message = DynamicMessage::new(descriptor.clone());
-            message.set_field_by_name("name", Value::String(name.to_owned()));
-            message.set_field_by_name(field, value);
-            Some(Value::Message(message))
+            let mut message = Message::new(of.clone());
+            message.set_named("name", Value::String(name.to_owned().into()));
+            message.set_named(field, value);
+            Some(Value::Message(Box::new(message)))
         });
-        response.set_field_by_name("metadata", Value::List(entries.collect()));
+        response.set_named("metadata", Value::List(entries.collect()));
     }
 }
 
-fn once(message: DynamicMessage) -> Responses {
+fn once(message: Message) -> Responses {
     stream::once(async { Ok(message) }).boxed()
 }
 
-fn field(message: &DynamicMessage, name: &str) -> Option<Value> {
-    message.get_field_by_name(name).map(std::borrow::Cow::into_owned)
+fn text(message: &Message, name: &str) -> String {
+    message.get_named(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn text(message: &DynamicMessage, name: &str) -> String {
-    field(message, name).and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+fn inner<'a>(message: &'a Message, name: &str) -> Option<&'a Message> {
+    message.get_named(name)?.as_message()
 }
 
-fn inner(message: &DynamicMessage, name: &str) -> Option<DynamicMessage> {
-    if !message.has_field_by_name(name) {
-        return None;
-    }
-    field(message, name)?.as_message().cloned()
-}
-
-async fn pause(request: &DynamicMessage) {
+async fn pause(request: &Message) {
     let Some(delay) = inner(request, "delay") else { return };
-    let seconds = field(&delay, "seconds").and_then(|v| v.as_i64()).and_then(|s| u64::try_from(s).ok());
-    let nanos = field(&delay, "nanos").and_then(|v| v.as_i32()).and_then(|n| u32::try_from(n).ok());
-    if let (Some(seconds), Some(nanos)) = (seconds, nanos) {
+    let seconds = delay.get_named("seconds").and_then(Value::as_i64).unwrap_or_default();
+    let nanos = delay.get_named("nanos").and_then(Value::as_i32).unwrap_or_default();
+    if let (Ok(seconds), Ok(nanos)) = (u64::try_from(seconds), u32::try_from(nanos)) {
         tokio::time::sleep(Duration::new(seconds, nanos)).await;
     }
 }
 
 /// The status that a request asks for.
-fn failure(request: &DynamicMessage) -> Result<(), Status> {
+fn failure(request: &Message) -> Result<(), Status> {
     let Some(fail) = inner(request, "fail") else { return Ok(()) };
-    let code = field(&fail, "code").and_then(|v| v.as_i32()).unwrap_or_default();
-    let details = field(&fail, "details").and_then(|v| v.as_list().map(<[Value]>::to_vec)).unwrap_or_default();
+    let code = fail.get_named("code").and_then(Value::as_i32).unwrap_or_default();
+    let details = fail.get_named("details").map(Value::as_list).unwrap_or_default();
     let detail = |detail: &Value| {
         let detail = detail.as_message()?;
-        let value = field(detail, "value").and_then(|v| v.as_bytes().map(|b| b.to_vec())).unwrap_or_default();
+        let value = detail.get_named("value").and_then(Value::as_bytes).map(|b| b.to_vec()).unwrap_or_default();
         Some(prost_types::Any { type_url: text(detail, "type_url"), value })
     };
     let details: Vec<_> = details.iter().filter_map(detail).collect();
     let (message, details) = match details.is_empty() {
-        true => (text(&fail, "message"), Vec::new()),
-        false => (text(&fail, "message"), encode_status(code, &text(&fail, "message"), details)),
+        true => (text(fail, "message"), Vec::new()),
+        false => (text(fail, "message"), encode_status(code, &text(fail, "message"), details)),
     };
     Err(Status::with_details(Code::from_i32(code), message, details.into()))
 }

@@ -9,8 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use http::HeaderMap;
-use prost::Message;
-use prost_reflect::{DynamicMessage, MessageDescriptor, MethodDescriptor};
+use prost::Message as _;
 use serde::de::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -21,7 +20,9 @@ use super::matching::{Headers, Pattern};
 use super::members::{Bare, Members, code, headers, metadata, probability, wait};
 use super::{Asked, ByPath, Chance, End, Reset, Stub, Stubs, When};
 use crate::error::{Error, Result, nearest};
-use crate::proto::{Resolver, read_json, rpc, type_name};
+use crate::proto::dynamic::Message;
+use crate::proto::schema::{MessageType, Method};
+use crate::proto::{ReadOptions, Resolver, read_json, rpc, type_name};
 use crate::sandbox::grpc::schema::Schema;
 use crate::secret::read_within;
 
@@ -95,7 +96,7 @@ impl<'a> File<'a> {
         let methods: Members<'_> = self.parse(self.text, "")?;
         for (name, raw) in methods.0 {
             let method = self.method(&name, raw.get())?;
-            let label = format!("{}/{}", method.parent_service().full_name(), method.name());
+            let label = method.full_name();
             let list: Vec<(String, &str)> = match raw.get().starts_with('[') {
                 true => {
                     let items: Vec<&RawValue> = self.parse(raw.get(), &label)?;
@@ -105,12 +106,12 @@ impl<'a> File<'a> {
             };
             for (at, part) in list {
                 let (when, stub) = Part { file: self, method: &method, label: at, part }.stub()?;
-                let pool = self.schema.pool.clone();
+                let types = self.schema.types.clone();
                 let stubs = all.entry(format!("/{label}")).or_insert_with(|| Stubs {
                     method: label.clone(),
                     when,
                     stubs: Vec::new(),
-                    pool,
+                    types,
                 });
                 if stubs.when != when {
                     let message = "all stubs of a method answer at the same time: give each the same `when`";
@@ -159,12 +160,12 @@ impl<'a> File<'a> {
         (before.matches('\n').count() + 1, line.len() + 1)
     }
 
-    fn method(&self, name: &str, part: &str) -> Result<MethodDescriptor> {
+    fn method(&self, name: &str, part: &str) -> Result<Method> {
         let plain = name.trim_start_matches(['/', '.']);
         let split = plain.rsplit_once('/').or_else(|| plain.rsplit_once('.'));
         let found = split.and_then(|(service, method)| self.schema.method(&format!("/{service}/{method}")));
         found.ok_or_else(|| {
-            let services = self.schema.pool.services();
+            let services = self.schema.types.pool().services();
             let all: Vec<String> = services
                 .flat_map(|s| s.methods().map(|m| format!("{}/{}", s.full_name(), m.name())).collect::<Vec<_>>())
                 .collect();
@@ -180,7 +181,7 @@ impl<'a> File<'a> {
 /// One stub in a file.
 struct Part<'a> {
     file: &'a File<'a>,
-    method: &'a MethodDescriptor,
+    method: &'a Method,
     /// What it is called in messages.
     label: String,
     part: &'a str,
@@ -196,12 +197,12 @@ impl Part<'_> {
         };
         let responses = match (written.response, written.responses) {
             (Some(_), Some(_)) => return Err(self.wrong("give either `response` or `responses`")),
-            (Some(one), None) => vec![self.message(&self.method.output(), one.get(), "response")?],
+            (Some(one), None) => vec![self.message(&self.method.output, one.get(), "response")?],
             (None, many) => many
                 .unwrap_or_default()
                 .iter()
                 .enumerate()
-                .map(|(i, raw)| self.message(&self.method.output(), raw.get(), &format!("responses[{i}]")))
+                .map(|(i, raw)| self.message(&self.method.output, raw.get(), &format!("responses[{i}]")))
                 .collect::<Result<_>>()?,
         };
         let end = match (written.status, written.reset) {
@@ -233,7 +234,7 @@ impl Part<'_> {
     }
 
     fn when(&self, written: Option<When>) -> Result<When> {
-        match (self.method.is_client_streaming(), self.method.is_server_streaming(), written) {
+        match (self.method.descriptor.is_client_streaming(), self.method.descriptor.is_server_streaming(), written) {
             (false, _, None) => Ok(When::First),
             (false, _, Some(_)) => Err(self.wrong("`when` is for methods with a stream of requests")),
             (true, false, Some(When::Each)) => {
@@ -247,7 +248,7 @@ impl Part<'_> {
 
     fn check_count(&self, stub: &Stub) -> Result<()> {
         match stub.responses.len() {
-            _ if self.method.is_server_streaming() => Ok(()),
+            _ if self.method.descriptor.is_server_streaming() => Ok(()),
             0 if stub.is_last() => Ok(()),
             0 => Err(self.wrong("the method has one response: give `response`, or a `status` or `reset` without one")),
             1 => Ok(()),
@@ -256,23 +257,25 @@ impl Part<'_> {
     }
 
     /// A message of this type, with its fault in the place where it stands in the file.
-    fn message(&self, descriptor: &MessageDescriptor, part: &str, name: &str) -> Result<DynamicMessage> {
-        read_json(descriptor, part.as_bytes()).map_err(|fault| {
+    fn message(&self, of: &MessageType, part: &str, name: &str) -> Result<Message> {
+        // Details may be of google.rpc without the user's files saying so.
+        let known = (&self.file.schema.types, &*rpc::SCHEMA);
+        read_json(of, part.as_bytes(), ReadOptions::default(), &known).map_err(|fault| {
             self.file.error(part, fault.line, fault.column, format!("{}.{name}: {}", self.label, fault.message))
         })
     }
 
     fn request(&self, raw: &RawValue, when: When) -> Result<Asked> {
-        let (pool, descriptor) = (&self.file.schema.pool, self.method.input());
+        let types = &self.file.schema.types;
         let pattern = |part: &str, name: &str| -> Result<Pattern> {
-            let read = self.message(&descriptor, part, name)?;
+            let read = self.message(&self.method.input, part, name)?;
             let written: Value = self.file.parse(part, &self.label)?;
-            Ok(Pattern::of(&written, &read, &descriptor, pool))
+            Ok(Pattern::of(&written, &read, types))
         };
         if !raw.get().starts_with('[') {
             return pattern(raw.get(), "match").map(Asked::First);
         }
-        if !self.method.is_client_streaming() || when != When::End {
+        if !self.method.descriptor.is_client_streaming() || when != When::End {
             let message = "a list of requests in `match` is for streams of requests that are answered at their end";
             return Err(self.wrong(message));
         }
@@ -309,11 +312,11 @@ impl Part<'_> {
         let Some(url) = written.get("@type").and_then(Value::as_str) else {
             return Err(wrong("a detail needs its `@type`, as type.googleapis.com/google.rpc.ErrorInfo".to_owned()));
         };
-        let known = (&self.file.schema.pool, &*rpc::POOL);
-        let Some(descriptor) = known.message(type_name(url)) else {
+        let known = (&self.file.schema.types, &*rpc::SCHEMA);
+        let Some(of) = known.message(type_name(url)) else {
             return Err(wrong(format!("no message `{}` in the given files, nor in google.rpc", type_name(url))));
         };
-        let Some(any) = descriptor.parent_pool().get_message_by_name("google.protobuf.Any") else {
+        let Some(any) = of.schema().message("google.protobuf.Any") else {
             return Err(wrong(format!("`{}` is of files without google/protobuf/any.proto", type_name(url))));
         };
         let message = self.message(&any, raw.get(), name)?;

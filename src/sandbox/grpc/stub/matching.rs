@@ -2,10 +2,11 @@
 //! well-known types may be written in any form that protojson reads.
 
 use http::HeaderMap;
-use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MessageDescriptor};
 use serde_json::Value;
 
 use crate::message::grpc::{Shown, shown};
+use crate::proto::dynamic::Message;
+use crate::proto::schema::{Label, MessageType, Schema};
 use crate::proto::{Layout, write_json};
 
 /// What a JSON value must hold.
@@ -22,22 +23,17 @@ pub enum Pattern {
 }
 
 /// A message as canonical JSON.
-pub fn canonical(message: &DynamicMessage, pool: &DescriptorPool) -> Value {
+pub fn canonical(message: &Message, types: &Schema) -> Value {
     let mut text = Vec::new();
-    write_json(&mut text, message, Layout::Compact, pool);
+    write_json(&mut text, message, Layout::Compact, types);
     // Our own writer's JSON reads back.
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
 impl Pattern {
     /// The pattern of a partial message: `written` as the user gave it, `read` as it was understood.
-    pub fn of(
-        written: &Value,
-        read: &DynamicMessage,
-        descriptor: &MessageDescriptor,
-        pool: &DescriptorPool,
-    ) -> Pattern {
-        message(written, Some(canonical(read, pool)), descriptor)
+    pub fn of(written: &Value, read: &Message, types: &Schema) -> Pattern {
+        message(written, Some(canonical(read, types)), read.of())
     }
 
     /// The first place where a value differs: its path, what is asked for, and what is there.
@@ -83,36 +79,35 @@ fn short(value: &Value) -> String {
     }
 }
 
-fn message(written: &Value, canonical: Option<Value>, descriptor: &MessageDescriptor) -> Pattern {
-    let (Some(members), false) = (written.as_object(), descriptor.package_name() == "google.protobuf") else {
+fn message(written: &Value, canonical: Option<Value>, of: &MessageType) -> Pattern {
+    let (Some(members), false) = (written.as_object(), of.full_name().starts_with("google.protobuf.")) else {
         return plain(canonical);
     };
     let mut canonical = canonical.unwrap_or_default();
     let members = members.iter().map(|(name, written)| {
-        let field = descriptor.get_field_by_json_name(name).or_else(|| descriptor.get_field_by_name(name));
-        let Some(field) = field else {
+        let Some(field) = of.info().field_named(name) else {
             // An extension: the only other name that was read.
             return (name.clone(), plain(canonical.get_mut(name.as_str()).map(Value::take)));
         };
-        let value = canonical.get_mut(field.json_name()).map(Value::take);
-        let pattern = match (field.kind(), value) {
+        let value = canonical.get_mut(&*field.json_name).map(Value::take);
+        let pattern = match (of.message_of(field), value) {
             (_, None) => Pattern::Absent,
-            (Kind::Message(entry), Some(Value::Object(values))) if field.is_map() => {
-                let inner = entry.get_field(2).and_then(|f| f.kind().as_message().cloned());
+            (Some(entry), Some(Value::Object(values))) if field.label == Label::Map => {
+                let inner = entry.info().field(2).and_then(|f| entry.message_of(f));
                 let entries = values.into_iter().map(|(key, value)| match (&inner, written.get(&key)) {
                     (Some(inner), Some(written)) => (key, message(written, Some(value), inner)),
                     _ => (key, plain(Some(value))),
                 });
                 Pattern::Object(entries.collect())
             }
-            (Kind::Message(inner), Some(Value::Array(values))) if field.is_list() => {
+            (Some(inner), Some(Value::Array(values))) if field.label == Label::List => {
                 let items = written.as_array().into_iter().flatten().zip(values);
                 Pattern::Array(items.map(|(written, value)| message(written, Some(value), &inner)).collect())
             }
-            (Kind::Message(inner), value) => message(written, value, &inner),
-            (_, value) => plain(value),
+            (Some(inner), value) => message(written, value, &inner),
+            (None, value) => plain(value),
         };
-        (field.json_name().to_owned(), pattern)
+        (field.json_name.to_string(), pattern)
     });
     Pattern::Object(members.collect())
 }
@@ -155,9 +150,9 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::read_json;
+    use crate::proto::{ReadOptions, read_json};
 
-    fn pool() -> DescriptorPool {
+    fn types() -> Schema {
         const SOURCES: &[(&str, &str)] = &[(
             "m.proto",
             r#"syntax = "proto3";
@@ -170,19 +165,21 @@ mod tests {
             }
             enum E { ZERO = 0; ONE = 1; }"#,
         )];
-        crate::proto::rpc::compile(SOURCES).expect("compiles")
+        Schema::new(&crate::proto::rpc::compile(SOURCES).expect("compiles"), |_| None)
     }
 
     #[test]
     fn a_request_holds_what_is_asked_for() {
-        let pool = pool();
-        let descriptor = pool.get_message_by_name("M").expect("M");
-        let read =
-            |text: &str| read_json(&descriptor, text.as_bytes()).unwrap_or_else(|f| panic!("{text}: {}", f.message));
+        let types = types();
+        let of = types.message("M").expect("M");
+        let read = |text: &str| {
+            read_json(&of, text.as_bytes(), ReadOptions::default(), &types)
+                .unwrap_or_else(|f| panic!("{text}: {}", f.message))
+        };
         let request = r#"{"bigNumber":"7","d":1.5,"e":"ONE","inner":{"d":1},"list":[{"d":1},{"d":2,"flag":true}],
             "map":{"a":{"d":1,"flag":true}},"opt":"","at":"2026-01-01T00:00:00Z","any":{"x":{"y":[1],"z":2}},"data":"+/8=",
             "numbers":{"1":"a"},"nums":[1,2]}"#;
-        let request = canonical(&read(request), &pool);
+        let request = canonical(&read(request), &types);
         for (asked, holds) in [
             ("{}", true),
             (r#"{"big_number":7}"#, true),
@@ -213,7 +210,7 @@ mod tests {
             (r#"{"data":"-_8"}"#, true),
         ] {
             let written: Value = serde_json::from_str(asked).expect(asked);
-            let pattern = Pattern::of(&written, &read(asked), &descriptor, &pool);
+            let pattern = Pattern::of(&written, &read(asked), &types);
             let difference = pattern.difference(Some(&request));
             assert_eq!(difference.is_none(), holds, "{asked}: {difference:?}");
         }
@@ -221,12 +218,12 @@ mod tests {
 
     #[test]
     fn differences_are_named() {
-        let pool = pool();
-        let descriptor = pool.get_message_by_name("M").expect("M");
+        let types = types();
+        let of = types.message("M").expect("M");
         let asked = r#"{"list":[{"inner":{"big_number":"8"}}]}"#;
-        let read = |text: &str| read_json(&descriptor, text.as_bytes()).expect("reads");
-        let pattern = Pattern::of(&serde_json::from_str(asked).expect("JSON"), &read(asked), &descriptor, &pool);
-        let request = canonical(&read(r#"{"list":[{"inner":{"bigNumber":7}}]}"#), &pool);
+        let read = |text: &str| read_json(&of, text.as_bytes(), ReadOptions::default(), &types).expect("reads");
+        let pattern = Pattern::of(&serde_json::from_str(asked).expect("JSON"), &read(asked), &types);
+        let request = canonical(&read(r#"{"list":[{"inner":{"bigNumber":7}}]}"#), &types);
         let expected = "`list[0].inner.bigNumber`: \"8\" is asked for, \"7\" came";
         assert_eq!(pattern.difference(Some(&request)).as_deref(), Some(expected));
     }

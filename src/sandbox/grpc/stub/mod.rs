@@ -10,13 +10,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
-use prost_reflect::{DescriptorPool, DynamicMessage};
 use serde_json::Value;
 use tonic::Status;
 
 pub use self::file::load;
 pub use self::matching::canonical;
 use self::matching::{Headers, Pattern};
+use crate::proto::dynamic::Message;
+use crate::proto::schema::Schema;
 
 /// When a method with a stream of requests is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -72,7 +73,7 @@ pub struct Stub {
     /// What goes out before the first response.
     pub headers: HeaderMap,
     /// In their order.
-    pub responses: Vec<DynamicMessage>,
+    pub responses: Vec<Message>,
     /// How long to wait before anything goes out.
     pub delay: Duration,
     /// How long to wait between two responses.
@@ -165,7 +166,7 @@ pub struct Stubs {
     /// When they answer.
     pub when: When,
     stubs: Vec<Arc<Stub>>,
-    pool: DescriptorPool,
+    types: Schema,
 }
 
 /// All stubs, by the path of their method.
@@ -188,8 +189,8 @@ impl Stubs {
     ///
     /// # Errors
     /// UNIMPLEMENTED, and in what the stubs differ.
-    pub fn choose(&self, requests: &[DynamicMessage], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
-        let requests: Vec<Value> = requests.iter().map(|message| canonical(message, &self.pool)).collect();
+    pub fn choose(&self, requests: &[Message], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
+        let requests: Vec<Value> = requests.iter().map(|message| canonical(message, &self.types)).collect();
         let mut text = format!("no stub of {} matches this request", self.method);
         for (i, stub) in self.stubs.iter().enumerate() {
             match stub.refusal(&requests, count, headers) {
