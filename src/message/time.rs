@@ -129,6 +129,16 @@ pub fn civil(days: i64) -> (i64, i64, i64) {
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
+/// The day of a date, counted from 1970-01-01; `None` for one that is in no calendar. [`civil`] the other way round.
+pub fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+    let shifted = year - i64::from(month <= 2);
+    let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * from_march + 2) / 5 + day - 1;
+    let days = era * 146_097 + day_of_era - 719_468;
+    ((1..=12).contains(&month) && civil(days) == (year, month, day)).then_some(days)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +147,20 @@ mod tests {
         let mut out = Vec::new();
         time.write_json(&mut out);
         String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn dates_and_days() {
+        for (date, number) in
+            [((1970, 1, 1), 0), ((1, 1, 1), -719_162), ((9999, 12, 31), 2_932_896), ((2000, 2, 29), 11_016)]
+        {
+            assert_eq!((days(date.0, date.1, date.2), civil(number)), (Some(number), date));
+        }
+        for (year, month, day) in
+            [(2023, 2, 29), (1900, 2, 29), (2026, 4, 31), (2026, 13, 1), (2026, 0, 1), (2026, 1, 0)]
+        {
+            assert_eq!(days(year, month, day), None, "{year}-{month}-{day}");
+        }
     }
 
     #[test]

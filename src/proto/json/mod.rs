@@ -4,7 +4,10 @@
 //! entries are sorted. Whatever came over the wire gets printed: a value that has no canonical form (a timestamp in the
 //! year 12000, an `Any` of a type that nobody knows) is shown as its fields or in base64, never as an error.
 
+mod read;
 mod wkt;
+
+pub use read::{ReadOptions, read_json};
 
 use std::io::Write;
 

@@ -50,14 +50,9 @@ fn what_was_written_reads_back() {
     for line in include_str!("testdata/vectors.tsv").lines() {
         let [name, bytes, expected] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let message = message(&schema, name, &STANDARD.decode(bytes).expect(line));
-        // What the reader (prost-reflect) cannot read: an empty Any, an Any of Empty, NaN in a wrapper, the largest
-        // float, and -0, which it takes for the default.
-        const UNREAD: &[&str] = &[r#""any":{}"#, ".Empty\"", r#""wd":"NaN""#, "e+38", ":-0}"];
-        if UNREAD.iter().any(|part| expected.contains(part)) {
-            continue;
-        }
         let read = read(&schema, name, expected).unwrap_or_else(|e| panic!("{expected}: {e:?}"));
-        assert_eq!(json(&read, Layout::Compact, &schema), json(&message, Layout::Compact, &schema), "{line}");
+        // Bit for bit: the reference's vectors have nothing unknown in them.
+        assert_eq!(STANDARD.encode(read.encode_to_vec()), STANDARD.encode(message.encode_to_vec()), "{line}");
     }
 }
 
@@ -125,7 +120,7 @@ fn faults_have_a_place() {
         (
             r#"{"m":{"rm":[{},{"snakeCaseNam":1}]}}"#,
             1,
-            "no field `m.rm[1].snakeCaseNam`; did you mean `snakeCaseName`?",
+            "m.rm[1]: t3.M has no field `snakeCaseNam`; did you mean `snakeCaseName`?",
         ),
         (r#"{"i32":"9999999999"}"#, 1, "i32"),
         (r#"{"i64":1e40}"#, 1, "i64"),

@@ -1,0 +1,165 @@
+//! Numbers, strings, bytes and enums.
+
+use super::Reader;
+use super::lexer::{Bad, Token, is_number};
+use crate::error::nearest;
+use crate::message::json::decode_base64;
+use crate::proto::dynamic::Value;
+use crate::proto::schema::{EnumInfo, Field, Kind};
+
+impl Reader<'_> {
+    /// A value that is no message and no enum.
+    pub(super) fn scalar(&mut self, kind: Kind) -> Result<Value, Bad> {
+        let place = self.lexer.place();
+        let token = self.lexer.peek()?;
+        let wrong = |what: String| Bad::new(place, what);
+        match (kind, token) {
+            (Kind::Bool, Token::True) => self.lexer.literal("true").map(|()| Value::Bool(true)),
+            (Kind::Bool, Token::False) => self.lexer.literal("false").map(|()| Value::Bool(false)),
+            (Kind::String, Token::String) => Ok(Value::String(self.lexer.string()?.into_owned().into())),
+            (Kind::Bytes, Token::String) => {
+                decode_base64(&self.lexer.string()?).map(|bytes| Value::Bytes(bytes.into())).map_err(wrong)
+            }
+            (Kind::Bool | Kind::String | Kind::Bytes, found) => {
+                Err(wrong(format!("expected {}, found {}", allowed(kind), found.name())))
+            }
+            (_, Token::Number) => number(kind, self.lexer.number()?).map_err(wrong),
+            (_, Token::String) => {
+                let text = self.lexer.string()?;
+                special(kind, &text).map_or_else(|| number(kind, &text), Ok).map_err(wrong)
+            }
+            (_, found) => Err(wrong(format!("expected {}, found {}", allowed(kind), found.name()))),
+        }
+    }
+
+    /// A value of an enum; `None` for one that does not exist and is skipped.
+    pub(super) fn enumeration(&mut self, info: &EnumInfo) -> Result<Option<Value>, Bad> {
+        let place = self.lexer.place();
+        let (shown, number) = match self.lexer.peek()? {
+            Token::Null if info.is_null => return self.lexer.literal("null").map(|()| Some(Value::Enum(0))),
+            Token::String => {
+                let name = self.lexer.string()?;
+                let by_number = || if is_number(&name) { whole(&name)?.try_into().ok() } else { None };
+                (name.to_string(), info.number_of(&name).or_else(by_number))
+            }
+            Token::Number => {
+                let text = self.lexer.number()?;
+                (text.to_owned(), whole(text).and_then(|number| i32::try_from(number).ok()))
+            }
+            found => {
+                return Err(Bad::new(
+                    place,
+                    format!("expected the name or number of an enum value, found {}", found.name()),
+                ));
+            }
+        };
+        match number.filter(|number| info.takes(*number)) {
+            Some(number) => Ok(Some(Value::Enum(number))),
+            None if self.options.allow_unknown_fields => Ok(None),
+            None => {
+                let names = info.values.iter().map(|(name, _)| &**name);
+                let fix = match nearest(&shown, names.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("allowed: {}", names.collect::<Vec<_>>().join(", ")),
+                };
+                Err(Bad::new(place, format!("{} has no value `{shown}`; {fix}", info.full_name)))
+            }
+        }
+    }
+}
+
+/// What a kind takes.
+fn allowed(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Double | Kind::Float => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number from -2147483648 to 2147483647",
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+            "a whole number from -9223372036854775808 to 9223372036854775807"
+        }
+        Kind::Uint32 | Kind::Fixed32 => "a whole number from 0 to 4294967295",
+        Kind::Uint64 | Kind::Fixed64 => "a whole number from 0 to 18446744073709551615",
+        Kind::Bool => "true or false",
+        Kind::String => "a string",
+        Kind::Bytes => "a string of base64",
+        Kind::Enum(_) => "an enum value",
+        Kind::Message(_) => "an object",
+    }
+}
+
+/// The values of floats that are no numbers of JSON.
+fn special(kind: Kind, text: &str) -> Option<Value> {
+    let value = match text {
+        "NaN" => f64::NAN,
+        "Infinity" => f64::INFINITY,
+        "-Infinity" => f64::NEG_INFINITY,
+        _ => return None,
+    };
+    match kind {
+        Kind::Double => Some(Value::F64(value)),
+        Kind::Float => Some(Value::F32(value as f32)),
+        _ => None,
+    }
+}
+
+/// A number by its text.
+fn number(kind: Kind, text: &str) -> Result<Value, String> {
+    let wrong = || format!("`{}` is not {}", shortened(text), allowed(kind));
+    if !is_number(text) {
+        return Err(wrong());
+    }
+    let fits = || whole(text).ok_or_else(wrong);
+    Ok(match kind {
+        Kind::Double | Kind::Float => {
+            let wide: f64 = text.parse().map_err(|_| wrong())?;
+            // The largest float's shortest text is a little above it.
+            let narrow = wide as f32;
+            match kind {
+                Kind::Double if wide.is_finite() => Value::F64(wide),
+                Kind::Float if narrow.is_finite() => Value::F32(narrow),
+                _ => return Err(format!("`{}` is too large", shortened(text))),
+            }
+        }
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(fits()?.try_into().map_err(|_| wrong())?),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(fits()?.try_into().map_err(|_| wrong())?),
+        Kind::Uint32 | Kind::Fixed32 => Value::U32(fits()?.try_into().map_err(|_| wrong())?),
+        Kind::Uint64 | Kind::Fixed64 => Value::U64(fits()?.try_into().map_err(|_| wrong())?),
+        Kind::Bool | Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => return Err(wrong()),
+    })
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(40) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A number of JSON's grammar as a whole one, exactly; `None` when it has a fraction, or more digits than any kind takes.
+pub(super) fn whole(text: &str) -> Option<i128> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{integer}{fraction}");
+    let significant = digits.trim_start_matches('0').trim_end_matches('0');
+    if significant.is_empty() {
+        return Some(0);
+    }
+    let trailing = digits.len() - digits.trim_end_matches('0').len();
+    // An exponent that does not fit makes it larger than any kind, or a fraction.
+    let exponent: i64 = exponent.parse().ok()?;
+    let zeros = exponent.checked_sub(fraction.len() as i64)?.checked_add(trailing as i64)?;
+    let zeros = usize::try_from(zeros).ok().filter(|zeros| zeros + significant.len() <= 30)?;
+    let value: i128 = format!("{significant}{}", "0".repeat(zeros)).parse().ok()?;
+    Some(if negative { -value } else { value })
+}
+
+/// The key of a map, which stands as the name of a member.
+pub(super) fn key(field: &Field, name: &str) -> Result<Value, String> {
+    match (field.kind, name) {
+        (Kind::String, name) => Ok(Value::String(name.to_owned().into())),
+        (Kind::Bool, "true") => Ok(Value::Bool(true)),
+        (Kind::Bool, "false") => Ok(Value::Bool(false)),
+        (Kind::Bool, _) => Err(format!("`{}` is no key here; allowed are true and false", shortened(name))),
+        (kind, name) => number(kind, name),
+    }
+}
