@@ -1825,7 +1825,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__call)
-            opts="-d -o -s -H -p -v -q -h --data --output --url --server --authority --max-recv --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-d -o -s -H -p -v -q -h --data --output --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1845,6 +1845,26 @@ _mscomm() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "pretty raw json" -- "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "json text binary" -- "${cur}"))
+                    return 0
+                    ;;
+                --request-format)
+                    COMPREPLY=($(compgen -W "json text binary" -- "${cur}"))
+                    return 0
+                    ;;
+                --field-names)
+                    COMPREPLY=($(compgen -W "json proto" -- "${cur}"))
+                    return 0
+                    ;;
+                --int64)
+                    COMPREPLY=($(compgen -W "string number" -- "${cur}"))
+                    return 0
+                    ;;
+                --enum)
+                    COMPREPLY=($(compgen -W "name number" -- "${cur}"))
                     return 0
                     ;;
                 --server)

@@ -116,6 +116,18 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'
 json\t'An envelope a line for headers, each response, and the status'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l format -d 'Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)' -r -f -a "json\t'Canonical protojson'
+text\t'The Protobuf text format'
+binary\t'The wire format; in a stream with the length before each message, as a varint'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l request-format -d 'Form of the requests, when it is another one' -r -f -a "json\t'Canonical protojson'
+text\t'The Protobuf text format'
+binary\t'The wire format; in a stream with the length before each message, as a varint'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l field-names -d 'Names of fields in responses: json or proto' -r -f -a "json\t'The one for JSON, mostly lowerCamelCase'
+proto\t'The one of the schema'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l int64 -d '64-bit integers in responses: string or number' -r -f -a "string\t'As a string, which every reader takes'
+number\t'As a number, which many readers cannot hold beyond 2^53'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l enum -d 'Enums in responses: name or number' -r -f -a "name\t'By its name'
+number\t'By its number'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-recv -d 'Largest response message taken, 64M if not given' -r
@@ -138,6 +150,8 @@ never\t'Never'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l emit-defaults -d 'Write fields without presence even when they have their default, and empty lists and maps'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l allow-unknown-fields -d 'Skip fields in the request that the schema does not have'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s h -l help -d 'Print help (see more with \'--help\')'

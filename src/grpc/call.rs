@@ -8,12 +8,13 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::poll_immediate;
 use http::HeaderMap;
-use prost_reflect::{MessageDescriptor, MethodDescriptor};
-use tokio::sync::oneshot;
+use prost_reflect::MessageDescriptor;
+use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
-use super::requests::{Requests, once};
+use super::format::{Format, FormatArgs};
+use super::requests::{Question, Requests, Shape, once};
 use super::session::{self, Session, split_method};
 use super::settings::Settings;
 use crate::cli::args::{DataArgs, source};
@@ -22,8 +23,8 @@ use crate::error::{Error, Kind, Result};
 use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
 use crate::proto::dynamic::Message;
-use crate::proto::schema::{MessageType, Schema};
-use crate::proto::{Files, unresolved};
+use crate::proto::schema::{Method, Schema};
+use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
@@ -41,6 +42,9 @@ pub struct Args {
     /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
     #[arg(short, long, value_name = "FORM", value_enum)]
     output: Option<Form>,
+    /// The form of messages.
+    #[command(flatten)]
+    format: FormatArgs,
     /// Connection.
     #[command(flatten)]
     connection: Settings,
@@ -53,25 +57,36 @@ pub struct Args {
 /// [`Session::open`] and reflection.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let (service, name) = split_method(&args.method)?;
-    check_syntax(&args.data)?;
+    args.format.check()?;
+    let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
+    if args.format.reading().format == Format::Json {
+        check_syntax(&args.data)?;
+    }
     let prepare = async {
         let mut session = Session::open(&args.connection, cx).await?;
         let method = find(&mut session, service, name, cx).await?;
         Ok((session, method))
     };
-    let (mut session, (method, files, schema)) = cx.shutdown.or_stop(prepare).await?;
-    let events = Events::new(args.output, format!("{service}/{name}"), &cx.terminal)?;
-    let lost = || Error::refused("the method's types are lost");
+    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
+    let events = Events::new(form, &args.format, &method, &cx.terminal)?;
+    let (ask, questions) = mpsc::unbounded_channel();
     let mut calling = Calling {
-        input: schema.type_of(&method.input()).ok_or_else(lost)?,
-        output: schema.type_of(&method.output()).ok_or_else(lost)?,
-        path: format!("/{service}/{name}"),
-        resolver: schema,
-        has_any: reaches_any(&method.output()),
+        path: format!("/{}", method.full_name()),
+        shape: Shape {
+            reading: args.format.reading(),
+            of: method.input.clone(),
+            is_stream: method.descriptor.is_client_streaming(),
+            ask,
+        },
+        types: method.input.schema(),
+        has_any: reaches_any(&method.descriptor.output()),
         asked: Vec::new(),
         method,
         files,
         events,
+        questions,
+        side: None,
+        connection: &args.connection,
         cx,
     };
     let ended = calling.run(&mut session, &args.data).await;
@@ -90,20 +105,15 @@ fn check_syntax(data: &DataArgs) -> Result<()> {
 }
 
 /// The method, and all the files that describe it.
-async fn find(
-    session: &mut Session,
-    service: &str,
-    name: &str,
-    cx: &Context,
-) -> Result<(MethodDescriptor, Files, Schema)> {
+async fn find(session: &mut Session, service: &str, name: &str, cx: &Context) -> Result<(Method, Files)> {
     let mut reflection = session.reflection(cx, Files::default());
-    let mut method = session::method(&mut reflection, service, name).await?;
-    if reflection.fetch_extensions(&[method.input(), method.output()]).await? {
-        // A descriptor that was taken earlier knows nothing of what came later.
-        method = session::method_in(&reflection.pool()?, service, name)?;
-    }
+    let method = session::method(&mut reflection, service, name).await?;
+    reflection.fetch_extensions(&[method.input(), method.output()]).await?;
+    // A descriptor that was taken earlier knows nothing of what came later.
     let schema = reflection.schema()?;
-    Ok((method, reflection.into_files(), schema))
+    let method = session::method_in(schema.pool(), service, name)?;
+    let method = schema.method(&method).ok_or_else(|| Error::refused("the types of the method are not there"))?;
+    Ok((method, reflection.into_files()))
 }
 
 /// The end of the requests, while it has not come.
@@ -133,30 +143,41 @@ impl Sent {
 
 struct Calling<'a> {
     path: String,
-    method: MethodDescriptor,
+    method: Method,
+    shape: Shape,
     files: Files,
     /// Where the types inside of `Any` are found; it grows as they turn up.
-    resolver: Schema,
-    input: MessageType,
-    output: MessageType,
+    types: Schema,
     has_any: bool,
     /// Types that were asked for, whether the server knew them or not.
     asked: Vec<String>,
     events: Events,
+    /// What the requests want to know.
+    questions: mpsc::UnboundedReceiver<Question>,
+    /// A second connection to answer them: the first one is busy with the call.
+    side: Option<Session>,
+    connection: &'a Settings,
     cx: &'a Context,
 }
 
 impl Calling<'_> {
     async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
         let cx = self.cx;
-        if self.method.is_client_streaming() {
-            let (requests, sent) = Requests::open(data.source()?, self.input.clone())?.into_stream();
+        if self.shape.is_stream {
+            let source = data.source()?;
+            if let Source::Text(_) = &source {
+                // All of it is here: a fault in it is known before anything is sent.
+                let mut all = Requests::open(source.clone(), self.shape.clone())?;
+                self.answering(async move { all.check().await }).await?;
+            }
+            let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream();
             let mut sent = Sent(Some(sent));
             let options = session.options(cx);
             let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
             return self.converse(session, call, sent).await;
         }
-        let message = cx.shutdown.or_stop(self.single(data)).await?;
+        let single = self.single(data)?;
+        let message = self.answering(single).await?;
         let mut sent = Sent(None);
         let options = session.options(cx);
         let call = match self.open(session, once(message.clone()), &options, &mut sent).await? {
@@ -172,34 +193,77 @@ impl Calling<'_> {
     }
 
     /// The request of a method that takes one message.
-    async fn single(&self, data: &DataArgs) -> Result<Bytes> {
-        let of = || self.input.clone();
-        match data.data.as_deref().map(source) {
-            Some(source) => Requests::open(source, of())?.single().await,
-            // Nothing that could be read would be anything else.
-            None if takes_nothing(&self.method.input()) => Ok(Bytes::new()),
-            None if std::io::stdin().is_terminal() => Ok(Bytes::new()),
-            None => {
-                let mut requests = Requests::open(Source::Stdin, of())?;
-                requests.wait_for_first(&self.cx.terminal).await?;
-                requests.single().await
+    fn single(&self, data: &DataArgs) -> Result<impl Future<Output = Result<Bytes>> + use<>> {
+        let given = data.data.as_deref().map(source);
+        // Nothing that could be read would be anything else; and nobody waits at a terminal.
+        let is_empty =
+            given.is_none() && (takes_nothing(&self.method.descriptor.input()) || std::io::stdin().is_terminal());
+        let waits = given.is_none();
+        let requests = match is_empty {
+            true => None,
+            false => Some(Requests::open(given.unwrap_or(Source::Stdin), self.shape.clone())?),
+        };
+        let (terminal, of) = (self.cx.terminal, self.shape.of.clone());
+        Ok(async move {
+            let Some(mut requests) = requests else { return super::requests::empty(&of) };
+            if waits {
+                requests.wait_for_first(&terminal).await?;
             }
+            requests.single().await
+        })
+    }
+
+    /// Does the work, and answers its questions.
+    async fn answering<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            let question = tokio::select! {
+                biased;
+                reason = self.cx.shutdown.stopped() => return Err(reason.error()),
+                done = &mut work => return done,
+                question = self.questions.recv() => question,
+            };
+            self.answer(question).await;
         }
+    }
+
+    async fn answer(&mut self, question: Option<Question>) {
+        // The other end is kept in `shape`: there is always one.
+        let Some((name, answer)) = question else { return };
+        let side = match self.side.take() {
+            Some(side) => Ok(side),
+            None => self.cx.shutdown.or_stop(Session::open(self.connection, self.cx)).await,
+        };
+        match side {
+            Ok(mut side) => {
+                self.learn(&mut side, vec![name]).await;
+                self.side = Some(side);
+            }
+            Err(error) => self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain())),
+        }
+        // Who asked may have gone.
+        let _ = answer.send(self.types.clone());
     }
 
     /// Starts the call; the outer error is not the wire's.
     async fn open(
-        &self,
+        &mut self,
         session: &mut Session,
         requests: impl Stream<Item = Bytes> + Send + 'static,
         options: &CallOptions,
         sent: &mut Sent,
     ) -> Result<Result<Call, Broken>> {
-        tokio::select! {
-            biased;
-            reason = self.cx.shutdown.stopped() => Err(reason.error()),
-            error = sent.fault() => Err(error),
-            call = start(&mut session.connection, &self.path, requests, options) => Ok(call),
+        let path = self.path.clone();
+        let mut call = std::pin::pin!(start(&mut session.connection, &path, requests, options));
+        loop {
+            let question = tokio::select! {
+                biased;
+                reason = self.cx.shutdown.stopped() => return Err(reason.error()),
+                error = sent.fault() => return Err(error),
+                call = &mut call => return Ok(call),
+                question = self.questions.recv() => question,
+            };
+            self.answer(question).await;
         }
     }
 
@@ -210,7 +274,7 @@ impl Calling<'_> {
             self.events.headers(&call.headers)?;
         }
         let listened = self.listen(session, &mut call, &mut sent).await;
-        if self.method.is_server_streaming() && self.cx.shutdown.reason().is_some() {
+        if self.method.descriptor.is_server_streaming() && self.cx.shutdown.reason().is_some() {
             let received = call.received();
             self.cx.terminal.note(format!("{received} {} came", if received == 1 { "response" } else { "responses" }));
         }
@@ -240,6 +304,7 @@ impl Calling<'_> {
                                 reason = self.cx.shutdown.stopped() => return Err(reason.error()),
                                 error = sent.fault() => return Err(error),
                                 next = &mut next => break next,
+                                question = self.questions.recv() => self.answer(question).await,
                                 _ = look.tick() => if self.events.is_closed() {
                                     return Err(Error::new(Kind::ClosedPipe, "nobody reads standard output"));
                                 },
@@ -256,18 +321,18 @@ impl Calling<'_> {
     }
 
     async fn message(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<()> {
-        if number > 1 && !self.method.is_server_streaming() {
+        if number > 1 && !self.method.descriptor.is_server_streaming() {
             return Err(Error::new(Kind::Partial, "the server sent a second response to a call that has one"));
         }
-        let message = Message::decode(self.output.clone(), bytes.clone()).map_err(|e| {
-            let name = self.output.full_name();
+        let message = Message::decode(self.method.output.clone(), bytes.clone()).map_err(|e| {
+            let name = self.method.output.full_name();
             Error::new(Kind::Partial, format!("response {number} is no {name}")).because(e)
         })?;
         if self.has_any {
-            let names = unresolved(&message, &self.resolver);
+            let names = unresolved(&message, &(&self.types, &*rpc::SCHEMA));
             self.learn(session, names).await;
         }
-        self.events.message(&message, &self.resolver)
+        self.events.message(bytes, &message, &(&self.types, &*rpc::SCHEMA))
     }
 
     /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.
@@ -286,13 +351,13 @@ impl Calling<'_> {
         }
         if let Ok(schema) = reflection.schema() {
             self.files = reflection.into_files();
-            self.resolver = schema;
+            self.types = schema;
         }
     }
 
     fn finish(&mut self, status: &Status, received: u64) -> Result<()> {
         trace(self.cx, "trailer", &status.metadata);
-        self.events.status(status, &self.resolver)?;
+        self.events.status(status, &self.types)?;
         self.events.flush()?;
         if !status.is_ok() {
             // The server's timer may be the faster one by a hair: it is the same deadline.
@@ -302,10 +367,9 @@ impl Calling<'_> {
                     return Err(Reason::Timeout.error());
                 }
             }
-            let (service, method) = (self.method.parent_service().full_name(), self.method.name());
-            return Err(status.error(&format!("{service}/{method} failed"), &self.resolver));
+            return Err(status.error(&format!("{} failed", self.method.full_name()), &self.types));
         }
-        if received == 0 && !self.method.is_server_streaming() {
+        if received == 0 && !self.method.descriptor.is_server_streaming() {
             return Err(Error::new(Kind::Partial, "the server said OK, but sent no response"));
         }
         Ok(())

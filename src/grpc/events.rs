@@ -1,14 +1,18 @@
 //! What happens in a call, as it is written to standard output.
 
+use bytes::Bytes;
 use http::HeaderMap;
 
 use super::client::Status;
-use crate::error::Result;
+use super::format::{Format, FormatArgs};
+use crate::error::{Error, Result};
 use crate::message::grpc::{write_event, write_metadata, write_status};
-use crate::message::json::Object;
-use crate::output::{Sink, Terminal, escape_json};
+use crate::message::json::{Object, base64_object, string};
+use crate::output::{Sink, Terminal, escape_json, escape_text};
 use crate::proto::dynamic::Message;
-use crate::proto::{Layout, Resolver, rpc, write_json};
+use crate::proto::dynamic::wire::put_varint;
+use crate::proto::schema::Method;
+use crate::proto::{JsonStyle, Layout, Resolver, rpc, write_json, write_text};
 
 /// `-o` of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,22 +25,56 @@ pub enum Form {
     Json,
 }
 
+impl Form {
+    /// The form that was asked for, or the one for where standard output goes.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for bytes on a terminal.
+    pub fn of(asked: Option<Form>, format: Format, terminal: &Terminal) -> Result<Form> {
+        let form = asked.unwrap_or(if terminal.stdout { Form::Pretty } else { Form::Raw });
+        match (format, form) {
+            (Format::Binary, Form::Pretty | Form::Raw) if terminal.stdout => {
+                Err(Error::usage("binary responses would garble the terminal")
+                    .hint("send standard output to a file or a pipe, or use -o json, which has them in base64"))
+            }
+            _ => Ok(form),
+        }
+    }
+}
+
+/// What hostile characters become on a terminal.
+enum Escape {
+    Json,
+    Text,
+}
+
 /// Writes the events of one call.
 pub struct Events {
     sink: Sink,
     form: Form,
+    format: Format,
+    style: JsonStyle,
+    /// Whether there can be any number of responses.
+    is_stream: bool,
     escape: bool,
     method: String,
 }
 
 impl Events {
-    /// Opens standard output. `method` is `pkg.Service/Method`.
+    /// Opens standard output.
     ///
     /// # Errors
-    /// As [`Sink::stdout`].
-    pub fn new(form: Option<Form>, method: String, terminal: &Terminal) -> Result<Events> {
-        let default = if terminal.stdout { Form::Pretty } else { Form::Raw };
-        Ok(Events { sink: Sink::stdout()?, form: form.unwrap_or(default), escape: terminal.stdout, method })
+    /// As [`Sink::stdout`], and as [`Form::of`].
+    pub fn new(form: Form, format: &FormatArgs, method: &Method, terminal: &Terminal) -> Result<Events> {
+        Ok(Events {
+            sink: Sink::stdout()?,
+            form,
+            format: format.responses(),
+            style: format.style(),
+            is_stream: method.descriptor.is_server_streaming(),
+            escape: terminal.stdout,
+            method: method.full_name(),
+        })
     }
 
     /// The response headers.
@@ -50,21 +88,41 @@ impl Events {
         self.event("headers", |event| write_metadata(event.member("metadata"), headers))
     }
 
-    /// A response message.
+    /// A response message, as it came and as it was read.
     ///
     /// # Errors
     /// As [`Sink::flush`].
-    pub fn message(&mut self, message: &Message, resolver: &dyn Resolver) -> Result<()> {
-        let layout = match self.form {
-            Form::Json => {
-                return self.event("message", |event| {
-                    write_json(event.member("value"), message, Layout::Compact, resolver);
-                });
+    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) -> Result<()> {
+        let (format, style, is_stream) = (self.format, self.style, self.is_stream);
+        let pretty = |layout| JsonStyle { layout, ..style };
+        match (self.form, format) {
+            (Form::Json, _) => self.event("message", |event| {
+                let out = event.member("value");
+                match format {
+                    Format::Json => write_json(out, message, style, resolver),
+                    Format::Text => {
+                        let mut text = Vec::new();
+                        write_text(&mut text, message, Layout::Compact, resolver);
+                        string(out, &String::from_utf8_lossy(&text));
+                    }
+                    Format::Binary => base64_object(out, "$base64", raw),
+                }
+            }),
+            (Form::Pretty, Format::Json) => self.line(|out| write_json(out, message, pretty(Layout::Pretty), resolver)),
+            (Form::Raw, Format::Json) => self.line(|out| write_json(out, message, style, resolver)),
+            (Form::Raw, Format::Text) => self.line(|out| write_text(out, message, Layout::Compact, resolver)),
+            // Its lines are ended; one more sets the messages of a stream apart.
+            (Form::Pretty, Format::Text) if is_stream => {
+                self.line(|out| write_text(out, message, Layout::Pretty, resolver))
             }
-            Form::Pretty => Layout::Pretty,
-            Form::Raw => Layout::Compact,
-        };
-        self.line(|out| write_json(out, message, layout, resolver))
+            (Form::Pretty, Format::Text) => self.record(|out| write_text(out, message, Layout::Pretty, resolver)),
+            (Form::Pretty | Form::Raw, Format::Binary) => self.record(|out| {
+                if is_stream {
+                    put_varint(out, raw.len() as u64);
+                }
+                out.extend_from_slice(raw);
+            }),
+        }
     }
 
     /// The status that ended the call.
@@ -102,14 +160,30 @@ impl Events {
     }
 
     fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        let escape = self.escape;
+        self.record(|out| {
+            write(out);
+            out.push(b'\n');
+        })
+    }
+
+    fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        let escape = match (self.escape, self.form, self.format) {
+            (false, ..) => None,
+            (true, Form::Pretty | Form::Raw, Format::Text) => Some(Escape::Text),
+            (true, ..) => Some(Escape::Json),
+        };
         self.sink.record(|out| {
             let from = out.len();
             write(out);
-            if escape {
-                escape_json(out, from);
+            match escape {
+                Some(Escape::Json) => escape_json(out, from),
+                Some(Escape::Text) => {
+                    let text = String::from_utf8_lossy(&out[from..]).into_owned();
+                    out.truncate(from);
+                    out.extend_from_slice(escape_text(&text).as_bytes());
+                }
+                None => {}
             }
-            out.push(b'\n');
         })
     }
 }

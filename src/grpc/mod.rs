@@ -4,6 +4,7 @@ mod call;
 pub mod client;
 mod describe;
 mod events;
+mod format;
 mod list;
 mod requests;
 mod session;

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
+use super::format::{Format, Reading};
 use crate::error::{Error, Result};
 use crate::message::input::{Input, Mode, Options, Source, Step};
 use crate::output::Terminal;
+use crate::proto::dynamic::Message;
+use crate::proto::rpc;
 use crate::proto::schema::{MessageType, Schema};
-use crate::proto::{ReadOptions, read_json};
 
-/// The largest JSON text of one message: bounds the memory.
+/// The largest text of one message: bounds the memory.
 const LIMIT: (usize, &str) = (256 << 20, "a request message");
 
 /// How long a method that takes one message waits for the first byte on a standard input that nobody named.
@@ -20,12 +22,31 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// When it says what it waits for.
 const NOTE: Duration = Duration::from_secs(1);
 
+/// A question for the type of an `Any` that no known schema has, and where the answer goes: the types that are known then.
+pub type Question = (String, oneshot::Sender<Schema>);
+
 /// Request messages in a source.
 pub struct Requests {
     input: Input,
+    reading: Reading,
     of: MessageType,
-    resolver: Schema,
+    /// Where the types inside of `Any` are found; it grows as they are asked for.
+    types: Schema,
+    ask: mpsc::UnboundedSender<Question>,
     count: u64,
+}
+
+/// How the messages of a method are read.
+#[derive(Clone)]
+pub struct Shape {
+    /// Their form.
+    pub reading: Reading,
+    /// Their type.
+    pub of: MessageType,
+    /// Whether there can be any number of them.
+    pub is_stream: bool,
+    /// Who knows more types.
+    pub ask: mpsc::UnboundedSender<Question>,
 }
 
 impl Requests {
@@ -33,9 +54,16 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Input::open`].
-    pub fn open(source: Source, of: MessageType) -> Result<Requests> {
-        let options = Options { mode: Mode::Json, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
-        Ok(Requests { input: Input::open(source, options)?, resolver: of.schema(), of, count: 0 })
+    pub fn open(source: Source, shape: Shape) -> Result<Requests> {
+        let Shape { reading, of, is_stream, ask } = shape;
+        let mode = match (reading.format, is_stream) {
+            (Format::Json, _) => Mode::Json,
+            (Format::Text, true) => Mode::Text,
+            (Format::Binary, true) => Mode::Delimited,
+            (Format::Text | Format::Binary, false) => Mode::Raw,
+        };
+        let options = Options { mode, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
+        Ok(Requests { input: Input::open(source, options)?, reading, types: of.schema(), of, ask, count: 0 })
     }
 
     /// The next message, encoded, or `None` at the end.
@@ -43,21 +71,39 @@ impl Requests {
     /// # Errors
     /// `Kind::Usage` with the place of a fault, `Kind::Io` when the source cannot be read.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
+        let mut asked = Vec::new();
         loop {
             match self.input.step()? {
-                Step::Record(record) => {
-                    let line = record.line;
-                    let fault = match read_json(&self.of, record.bytes, ReadOptions::default(), &self.resolver) {
+                Step::Record(record) => loop {
+                    let known = (&self.types, &*rpc::SCHEMA);
+                    let fault = match self.reading.request(&self.of, record.bytes, &known) {
                         Ok(message) => {
                             self.count += 1;
-                            return Ok(Some(message.encode_to_vec().into()));
+                            return Ok(Some(message));
                         }
                         Err(fault) => fault,
                     };
-                    let line = line + (fault.line as u64).saturating_sub(1);
-                    let (source, column) = (self.input.source(), fault.column);
-                    return Err(Error::usage(format!("{source}, line {line}, column {column}: {}", fault.message)));
-                }
+                    if let Some(name) = fault.unresolved.filter(|name| !asked.contains(name)) {
+                        let (answer, answered) = oneshot::channel();
+                        // Nobody answers once the call is over.
+                        let _ = self.ask.send((name.clone(), answer));
+                        if let Ok(types) = answered.await {
+                            self.types = types;
+                        }
+                        asked.push(name);
+                        continue;
+                    }
+                    let (number, line) = (record.number, record.line);
+                    let source = self.input.source();
+                    let place = match self.reading.format {
+                        Format::Binary => format!("{source}, message {number}"),
+                        Format::Json | Format::Text => {
+                            let line = line + (fault.line as u64).saturating_sub(1);
+                            format!("{source}, line {line}, column {}", fault.column)
+                        }
+                    };
+                    return Err(Error::usage(format!("{place}: {}", fault.message)));
+                },
                 Step::NeedMore => {}
                 Step::End => return Ok(None),
             }
@@ -70,12 +116,21 @@ impl Requests {
     /// # Errors
     /// As [`Requests::next`]; `Kind::Usage` for a second message.
     pub async fn single(&mut self) -> Result<Bytes> {
-        let Some(message) = self.next().await? else { return Ok(Bytes::new()) };
+        let Some(message) = self.next().await? else { return empty(&self.of) };
         match self.next().await? {
             None => Ok(message),
             Some(_) => Err(Error::usage("a second message for a method that takes one")
                 .hint("call it once for each message, or pass one with -d")),
         }
+    }
+
+    /// Reads to the end.
+    ///
+    /// # Errors
+    /// As [`Requests::next`].
+    pub async fn check(&mut self) -> Result<()> {
+        while self.next().await?.is_some() {}
+        Ok(())
     }
 
     /// Waits for the first bytes, but not for ever: a script's standard input may stay open and silent.
@@ -125,6 +180,18 @@ impl Requests {
             None
         });
         (messages.fuse(), reported)
+    }
+}
+
+/// An empty message.
+///
+/// # Errors
+/// `Kind::Usage` when it cannot be empty.
+pub fn empty(of: &MessageType) -> Result<Bytes> {
+    match Message::new(of.clone()).missing_required() {
+        None => Ok(Bytes::new()),
+        Some(path) => Err(Error::usage(format!("`{path}` of {} is required, and there is no data", of.full_name()))
+            .hint("pass the request with -d")),
     }
 }
 

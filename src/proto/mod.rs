@@ -9,9 +9,11 @@ mod json;
 pub mod rpc;
 pub mod schema;
 mod source;
+mod text;
 
 pub use any::{Resolver, type_name, unresolved};
 pub use fault::Fault;
 pub use files::{Added, Files};
 pub use json::{JsonStyle, Layout, ReadOptions, read_json, write_json};
 pub use source::{Element, find};
+pub use text::{read_text, write_text};

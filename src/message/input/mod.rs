@@ -54,6 +54,12 @@ pub enum Mode {
     Raw,
     /// A stream of JSON envelopes
     Json,
+    /// Protobuf text, with the record separator 0x1E between messages.
+    #[value(skip)]
+    Text,
+    /// Binary messages, each behind its length as a varint.
+    #[value(skip)]
+    Delimited,
 }
 
 /// How the data is cut.
@@ -169,7 +175,7 @@ impl Input {
     /// The next record, if a whole one is here.
     ///
     /// # Errors
-    /// `Kind::Refused` for a record over the limit.
+    /// `Kind::Refused` for a record over the limit, `Kind::Usage` for a length that is none or a record that is cut off.
     pub fn step(&mut self) -> Result<Step<Record<'_>>> {
         Ok(match self.mark()? {
             Step::Record(mark) => Step::Record(self.record(mark)),
@@ -195,7 +201,7 @@ impl Input {
         let length = match &cut {
             Cut::Record { record, .. } => record.len(),
             Cut::NeedMore => rest.len(),
-            Cut::End => 0,
+            Cut::End | Cut::Broken(_) => 0,
         };
         if length > limit {
             return Err(Error::refused(format!(
@@ -206,6 +212,11 @@ impl Input {
         }
         match cut {
             Cut::NeedMore => Ok(Step::NeedMore),
+            Cut::Broken(what) => {
+                let read = self.bytes - (self.buffer.len() - self.start) as u64;
+                let number = self.number + 1;
+                Err(Error::usage(format!("{}, message {number}, at byte {read}: {what}", self.source)))
+            }
             Cut::End => {
                 self.start = self.buffer.len();
                 Ok(Step::End)
@@ -216,8 +227,8 @@ impl Input {
                 self.number += 1;
                 let line = match self.options.mode {
                     Mode::Lines => self.number,
-                    Mode::Raw => 1,
-                    Mode::Json => {
+                    Mode::Raw | Mode::Delimited => 1,
+                    Mode::Json | Mode::Text => {
                         let skipped = memchr::memchr_iter(b'\n', &self.buffer[from..from + record.start]).count();
                         let inside = memchr::memchr_iter(b'\n', &self.buffer[from + record.start..from + used]).count();
                         let line = self.line + skipped as u64;
@@ -325,9 +336,9 @@ impl Decoder {
     /// The error about a record: its place, and what is wrong with it.
     pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
         let place = match self.mode {
-            Mode::Raw => String::new(),
+            Mode::Raw | Mode::Delimited => String::new(),
             Mode::Lines => format!(", record {}", record.number),
-            Mode::Json => format!(", line {}", record.line),
+            Mode::Json | Mode::Text => format!(", line {}", record.line),
         };
         Error::usage(format!("{}{place}: {message}", self.source))
     }

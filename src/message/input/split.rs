@@ -20,6 +20,8 @@ pub enum Cut {
     NeedMore,
     /// Nothing more.
     End,
+    /// Something that can be no record, and why.
+    Broken(&'static str),
 }
 
 /// The search, with what it knows of the unfinished record.
@@ -35,6 +37,8 @@ enum Kind {
     Lines(Box<Finder<'static>>),
     Raw { done: bool },
     Json(JsonState),
+    Text,
+    Delimited,
 }
 
 /// Where inside a JSON value the search stands.
@@ -52,6 +56,8 @@ impl Splitter {
             Mode::Lines => Kind::Lines(Box::new(Finder::new(delimiter).into_owned())),
             Mode::Raw => Kind::Raw { done: false },
             Mode::Json => Kind::Json(JsonState::default()),
+            Mode::Text => Kind::Text,
+            Mode::Delimited => Kind::Delimited,
         };
         Splitter { kind, scanned: 0 }
     }
@@ -81,9 +87,42 @@ impl Splitter {
                 Cut::Record { record: 0..rest.len(), used: rest.len() }
             }
             Kind::Json(state) => state.cut(rest, self.scanned, ended),
+            Kind::Text => match memchr::memchr(SEPARATOR, &rest[self.scanned..]) {
+                Some(at) => Cut::Record { record: 0..self.scanned + at, used: self.scanned + at + 1 },
+                None if !ended => Cut::NeedMore,
+                // What is left behind the last separator is a message only if something is in it.
+                None if rest.iter().all(u8::is_ascii_whitespace) => Cut::End,
+                None => Cut::Record { record: 0..rest.len(), used: rest.len() },
+            },
+            Kind::Delimited => delimited(rest, ended),
         };
         self.scanned = if cut == Cut::NeedMore { rest.len() } else { 0 };
         cut
+    }
+}
+
+/// What stands between text messages, as with grpcurl.
+const SEPARATOR: u8 = 0x1e;
+
+/// A message behind its length.
+fn delimited(rest: &[u8], ended: bool) -> Cut {
+    let mut length = 0u64;
+    for (at, &byte) in rest.iter().take(10).enumerate() {
+        length |= u64::from(byte & 0x7f) << (7 * at);
+        if byte < 0x80 {
+            let start = at + 1;
+            return match usize::try_from(length).ok().and_then(|length| start.checked_add(length)) {
+                Some(end) if end <= rest.len() => Cut::Record { record: start..end, used: end },
+                _ if ended => Cut::Broken("the message is shorter than its length says"),
+                _ => Cut::NeedMore,
+            };
+        }
+    }
+    match rest.len() {
+        10.. => Cut::Broken("its length is no varint"),
+        0 if ended => Cut::End,
+        _ if ended => Cut::Broken("it ends in the middle of a length"),
+        _ => Cut::NeedMore,
     }
 }
 
@@ -184,6 +223,8 @@ mod tests {
         for step in 1..9 {
             assert_eq!(all(Mode::Json, "\n", json, step), cut, "{step}");
             assert_eq!(all(Mode::Lines, "--", lines, step), ["a", "b-c", "", "d-"], "{step}");
+            assert_eq!(all(Mode::Text, "", "a: 1\u{1e}\u{1e}b\u{1e}\n", step), ["a: 1", "", "b"], "{step}");
+            assert_eq!(all(Mode::Delimited, "", "\u{2}ab\u{0}\u{1}c", step), ["ab", "", "c"], "{step}");
         }
     }
 }

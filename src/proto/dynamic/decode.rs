@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::wire::{self, MAX_DEPTH, WireType};
-use super::{Message, Value, sort_entries};
+use super::{Message, Value};
 use crate::proto::schema::{Field, Kind, Label, MessageType};
 
 /// Why bytes are no message of a type.
@@ -89,15 +89,6 @@ impl Message {
                 }
                 WireType::EndGroup => return Err(DecodeError::new("a group ends that did not begin")),
                 _ => self.field(number, wire, from, start, depth)?,
-            }
-        }
-    }
-
-    /// Entries were added as they came.
-    fn sort_maps(&mut self) {
-        for (_, value) in &mut self.fields {
-            if let Value::Map(entries) = value {
-                sort_entries(entries);
             }
         }
     }
@@ -196,21 +187,7 @@ impl Message {
         if field.label == Label::Single {
             return self.set(field.number, value);
         }
-        match self.slot(field.number, || Value::List(Vec::new())) {
-            Value::List(items) => items.push(value),
-            other => *other = Value::List(vec![value]),
-        }
-    }
-
-    fn slot(&mut self, number: u32, new: impl FnOnce() -> Value) -> &mut Value {
-        let at = match self.place(number) {
-            Ok(at) => at,
-            Err(at) => {
-                self.fields.insert(at, (number, new()));
-                at
-            }
-        };
-        &mut self.fields[at].1
+        self.add_item(field.number, value);
     }
 
     /// The message that a value is merged into: a new item of a list, or the one that is there, taken out.
@@ -242,10 +219,7 @@ impl Message {
             Err(_) => Value::zero(field.kind, &entry_type),
         };
         if let (Some(key), Some(value)) = (part(key), part(value)) {
-            match self.slot(field.number, || Value::Map(Vec::new())) {
-                Value::Map(entries) => entries.push((key, value)),
-                other => *other = Value::Map(vec![(key, value)]),
-            }
+            self.add_entry(field.number, key, value);
         }
         Ok(())
     }

@@ -160,6 +160,42 @@ impl Message {
         })
     }
 
+    /// Adds an item to a list.
+    pub(in crate::proto) fn add_item(&mut self, number: u32, item: Value) {
+        match self.slot(number, || Value::List(Vec::new())) {
+            Value::List(items) => items.push(item),
+            other => *other = Value::List(vec![item]),
+        }
+    }
+
+    /// Adds an entry to a map, which [`Message::sort_maps`] brings into order in the end.
+    pub(in crate::proto) fn add_entry(&mut self, number: u32, key: Value, value: Value) {
+        match self.slot(number, || Value::Map(Vec::new())) {
+            Value::Map(entries) => entries.push((key, value)),
+            other => *other = Value::Map(vec![(key, value)]),
+        }
+    }
+
+    /// Sorts the entries of maps that were added one by one.
+    pub(in crate::proto) fn sort_maps(&mut self) {
+        for (_, value) in &mut self.fields {
+            if let Value::Map(entries) = value {
+                sort_entries(entries);
+            }
+        }
+    }
+
+    fn slot(&mut self, number: u32, new: impl FnOnce() -> Value) -> &mut Value {
+        let at = match self.place(number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.fields.insert(at, (number, new()));
+                at
+            }
+        };
+        &mut self.fields[at].1
+    }
+
     fn place(&self, number: u32) -> Result<usize, usize> {
         // Fields come in the order of their numbers nearly always.
         match self.fields.last() {

@@ -259,6 +259,14 @@ impl MessageType {
         }
     }
 
+    /// What there is to know of the message that a field holds.
+    pub fn info_of(&self, field: &Field) -> Option<&MessageInfo> {
+        match field.kind {
+            Kind::Message(index) => self.tables.messages.get(index as usize),
+            _ => None,
+        }
+    }
+
     /// The key and the value of a map's entries.
     pub fn entry_of(&self, field: &Field) -> Option<(&Field, &Field)> {
         match (field.label, field.kind) {

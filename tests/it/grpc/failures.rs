@@ -63,7 +63,7 @@ fn faults_in_the_data_have_a_place() {
     call(UNARY, &["-d", "@/nonexistent"]).run().fails(10).says(&["/nonexistent"]);
     let stdin = "{\"message\":\"a\"}\n{\"message\":\"b\"}\n{\"message\":}\n";
     call(BIDI, &[]).stdin(stdin).run().exits(2).says(&["standard input, line 3", "the 2 before it were sent"]);
-    call(BIDI, &[]).stdin(r#"{"message":"cut"#).run().fails(2).says(&["EOF while parsing"]);
+    call(BIDI, &[]).stdin(r#"{"message":"cut"#).run().fails(2).says(&["ends in the middle of a value"]);
 }
 
 #[test]

@@ -5,30 +5,7 @@
 
 use std::borrow::Cow;
 
-/// What is wrong with a text.
-#[derive(Debug)]
-pub struct Bad {
-    /// Where, in bytes.
-    pub at: usize,
-    /// The field, from the inside out.
-    pub path: Vec<String>,
-    /// What.
-    pub message: String,
-    /// The type that nobody knows.
-    pub unresolved: Option<String>,
-}
-
-impl Bad {
-    pub fn new(at: usize, message: impl Into<String>) -> Bad {
-        Bad { at, path: Vec::new(), message: message.into(), unresolved: None }
-    }
-
-    /// The same, inside of a member or an item.
-    pub fn inside(mut self, segment: impl Into<String>) -> Bad {
-        self.path.push(segment.into());
-        self
-    }
-}
+use crate::proto::fault::Bad;
 
 /// What a value begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,11 @@ mod wkt;
 
 use std::borrow::Cow;
 
-use self::lexer::{Bad, Lexer, Token};
+use self::lexer::{Lexer, Token};
 use super::super::any::Resolver;
 use super::super::dynamic::wire::MAX_DEPTH;
 use super::super::dynamic::{Message, Value};
-use super::super::fault::Fault;
+use super::super::fault::{Bad, Fault};
 use super::super::schema::{Field, Kind, Label, MessageType, WellKnown};
 use crate::error::nearest;
 
@@ -36,26 +36,7 @@ pub fn read_json(
 ) -> Result<Message, Fault> {
     let mut reader = Reader { lexer: Lexer::new(text), options, resolver };
     let read = reader.message(of, MAX_DEPTH).and_then(|message| reader.lexer.end().map(|()| message));
-    read.map_err(|bad| fault(text, bad))
-}
-
-fn fault(text: &[u8], bad: Bad) -> Fault {
-    let before = text.get(..bad.at).unwrap_or(text);
-    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-    let mut path = String::new();
-    for segment in bad.path.iter().rev() {
-        if !path.is_empty() && !segment.starts_with('[') {
-            path.push('.');
-        }
-        path.push_str(segment);
-    }
-    Fault {
-        line: before.iter().filter(|b| **b == b'\n').count() + 1,
-        // In characters, as editors count.
-        column: String::from_utf8_lossy(&before[line_start..]).chars().count() + 1,
-        message: if path.is_empty() { bad.message } else { format!("{path}: {}", bad.message) },
-        unresolved: bad.unresolved,
-    }
+    read.map_err(|bad| bad.in_text(text))
 }
 
 struct Reader<'a> {

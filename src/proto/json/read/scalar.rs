@@ -1,10 +1,11 @@
 //! Numbers, strings, bytes and enums.
 
 use super::Reader;
-use super::lexer::{Bad, Token, is_number};
+use super::lexer::{Token, is_number};
 use crate::error::nearest;
 use crate::message::json::decode_base64;
 use crate::proto::dynamic::Value;
+use crate::proto::fault::Bad;
 use crate::proto::schema::{EnumInfo, Field, Kind};
 
 impl Reader<'_> {

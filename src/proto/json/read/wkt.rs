@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::Reader;
-use super::lexer::{Bad, Token};
+use super::lexer::Token;
 use crate::message::json::decode_base64;
 use crate::message::time::days;
 use crate::proto::any::type_name;
 use crate::proto::dynamic::{Message, Value};
+use crate::proto::fault::Bad;
 use crate::proto::schema::{MessageType, WellKnown};
 
 impl Reader<'_> {

@@ -14,7 +14,7 @@ fn what_is_wrong_in_a_stub_file_is_said_before_anything_starts() {
         (r#"{"shop.v1.Orders/Get": {"respons": {}}}"#, "unknown field `respons`, expected one of `match`"),
         (
             "{\"shop.v1.Orders/Get\": [{\"response\": {}},\n {\"response\": {\"price\": {\"unitz\": 3}}}]}",
-            "stubs.json:2:32: shop.v1.Orders/Get[1].response: shop.v1.Money has no field `price.unitz`; did you mean `units`?",
+            "stubs.json:2:26: shop.v1.Orders/Get[1].response: price: shop.v1.Money has no field `unitz`; did you mean `units`?",
         ),
         (r#"{"shop.v1.Orders/Get": {"response": {"id": "x"}}}"#, "shop.v1.Orders/Get.response: id: invalid digit"),
         (

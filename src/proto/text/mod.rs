@@ -1,0 +1,20 @@
+//! The Protobuf text format, both ways: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
+
+mod lexer;
+mod read;
+mod write;
+
+pub use read::read_text;
+pub use write::write_text;
+
+use super::schema::{Field, MessageType};
+
+/// The name of a group: that of its message, for a field that is written as one and named after it in lowercase.
+fn group_name<'a>(of: &'a MessageType, field: &Field) -> Option<&'a str> {
+    let info = if field.delimited { of.info_of(field)? } else { return None };
+    let name = info.full_name.rsplit('.').next().unwrap_or_default();
+    (name.to_lowercase() == *field.name).then_some(name)
+}
+
+#[cfg(test)]
+mod tests;

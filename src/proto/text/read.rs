@@ -1,0 +1,404 @@
+//! Text into a message.
+
+use bytes::Bytes;
+
+use super::group_name;
+use super::lexer::{Lexer, Token};
+use crate::error::nearest;
+use crate::proto::ReadOptions;
+use crate::proto::any::{Resolver, type_name};
+use crate::proto::dynamic::wire::MAX_DEPTH;
+use crate::proto::dynamic::{Message, Value};
+use crate::proto::fault::{Bad, Fault};
+use crate::proto::schema::{EnumInfo, Field, Kind, Label, MessageType, WellKnown};
+
+/// Reads one message of this type. Required fields may be missing.
+///
+/// # Errors
+/// A [`Fault`]: bad text, an unknown field, a value that the field cannot hold.
+pub fn read_text(
+    of: &MessageType,
+    text: &[u8],
+    options: ReadOptions,
+    resolver: &dyn Resolver,
+) -> Result<Message, Fault> {
+    let read = || {
+        let mut reader = Reader { lexer: Lexer::new(text)?, options, resolver };
+        let mut message = Message::new(of.clone());
+        reader.fields(&mut message, None, MAX_DEPTH)?;
+        Ok(message)
+    };
+    read().map_err(|bad: Bad| bad.in_text(text))
+}
+
+struct Reader<'a> {
+    lexer: Lexer<'a>,
+    options: ReadOptions,
+    resolver: &'a dyn Resolver,
+}
+
+impl Reader<'_> {
+    /// Fields up to the closing sign, or to the end of the text.
+    fn fields(&mut self, message: &mut Message, close: Option<u8>, depth: usize) -> Result<(), Bad> {
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| Bad::new(self.lexer.place, format!("nested deeper than {MAX_DEPTH}")))?;
+        loop {
+            match (&self.lexer.token, close) {
+                (Token::End, None) => {
+                    message.sort_maps();
+                    return Ok(());
+                }
+                (Token::Sign(sign), Some(close)) if *sign == close => {
+                    message.sort_maps();
+                    return self.lexer.advance().map(drop);
+                }
+                (Token::End, Some(close)) => {
+                    return Err(self.lexer.unexpected(&format!("a field or `{}`", char::from(close))));
+                }
+                _ => {}
+            }
+            self.field(message, depth)?;
+            // One separator may follow.
+            if !self.lexer.eat(b',')? {
+                self.lexer.eat(b';')?;
+            }
+        }
+    }
+
+    fn field(&mut self, message: &mut Message, depth: usize) -> Result<(), Bad> {
+        let place = self.lexer.place;
+        let of = message.of().clone();
+        let name = match &self.lexer.token {
+            Token::Word(name) => (*name).to_owned(),
+            Token::Sign(b'[') => {
+                let name = self.bracketed()?;
+                if name.contains('/') && of.info().well_known == Some(WellKnown::Any) {
+                    return self.any(message, &name, place, depth).map_err(|bad| bad.inside(format!("[{name}]")));
+                }
+                format!("[{name}]")
+            }
+            _ => return Err(self.lexer.unexpected("the name of a field")),
+        };
+        if !name.starts_with('[') {
+            self.lexer.advance()?;
+        }
+        let Some(field) = named(&of, &name) else {
+            return match self.options.allow_unknown_fields {
+                true => self.skip(depth),
+                false => Err(unknown_field(&of, &name, place)),
+            };
+        };
+        self.values(message, &of, field, place, depth).map_err(|bad| bad.inside(name))
+    }
+
+    /// What stands between brackets: an extension's name, or a type URL.
+    fn bracketed(&mut self) -> Result<String, Bad> {
+        self.lexer.expect(b'[')?;
+        let mut name = String::new();
+        loop {
+            match self.lexer.advance()? {
+                Token::Sign(b']') => return Ok(name),
+                Token::Word(text) | Token::Number(text) => name.push_str(text),
+                Token::Sign(sign) if b"-./%!$&()*+,;=~".contains(&sign) => name.push(char::from(sign)),
+                _ => return Err(self.lexer.unexpected("`]`")),
+            }
+        }
+    }
+
+    fn values(
+        &mut self,
+        message: &mut Message,
+        of: &MessageType,
+        field: &Field,
+        place: usize,
+        depth: usize,
+    ) -> Result<(), Bad> {
+        let colon = self.lexer.eat(b':')?;
+        if !colon && !field.is_message() {
+            return Err(self.lexer.unexpected("`:`"));
+        }
+        if field.label == Label::Single {
+            self.check_single(message, of, field, place)?;
+            if let Some(value) = self.value(of, field, depth)? {
+                message.set(field.number, value);
+            }
+            return Ok(());
+        }
+        if !self.lexer.eat(b'[')? {
+            if let Some(value) = self.value(of, field, depth)? {
+                add(message, of, field, value);
+            }
+            return Ok(());
+        }
+        let mut closed = self.lexer.eat(b']')?;
+        while !closed {
+            if let Some(value) = self.value(of, field, depth)? {
+                add(message, of, field, value);
+            }
+            closed = self.lexer.eat(b']')?;
+            if !closed {
+                self.lexer.expect(b',')?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A field that can have one value has it once, and so has a oneof.
+    fn check_single(&self, message: &Message, of: &MessageType, field: &Field, place: usize) -> Result<(), Bad> {
+        if message.has(field.number) {
+            return Err(Bad::new(place, "it is given twice"));
+        }
+        let Some(oneof) = field.oneof else { return Ok(()) };
+        match of.info().in_oneof(oneof).find(|other| message.has(other.number)) {
+            Some(other) => Err(Bad::new(place, format!("the oneof has a value already, `{}`", other.name))),
+            None => Ok(()),
+        }
+    }
+
+    /// One value; `None` for an enum's that is skipped.
+    fn value(&mut self, of: &MessageType, field: &Field, depth: usize) -> Result<Option<Value>, Bad> {
+        if let Kind::Message(index) = field.kind {
+            let close = match self.lexer.token {
+                Token::Sign(b'{') => b'}',
+                Token::Sign(b'<') => b'>',
+                _ => return Err(self.lexer.unexpected("`{`")),
+            };
+            self.lexer.advance()?;
+            let mut inner = Message::new(of.other(index));
+            self.fields(&mut inner, Some(close), depth)?;
+            return Ok(Some(Value::Message(Box::new(inner))));
+        }
+        let place = self.lexer.place;
+        if let Token::Quoted(_) = self.lexer.token {
+            let bytes = self.strings()?;
+            return match field.kind {
+                Kind::Bytes => Ok(Some(Value::Bytes(bytes))),
+                Kind::String if field.verify_utf8 && std::str::from_utf8(&bytes).is_err() => {
+                    Err(Bad::new(place, "it is not UTF-8"))
+                }
+                Kind::String => Ok(Some(Value::String(bytes))),
+                _ => Err(Bad::new(place, format!("expected {}, found a string", expected(field.kind)))),
+            };
+        }
+        let negative = self.lexer.eat(b'-')?;
+        let word = match &self.lexer.token {
+            Token::Word(text) | Token::Number(text) => *text,
+            _ => return Err(self.lexer.unexpected(expected(field.kind))),
+        };
+        let value = match field.kind {
+            Kind::Enum(index) => self.enumeration(of.enumeration(index), word, negative, place)?,
+            kind => {
+                let value = scalar(kind, word, negative);
+                let sign = if negative { "-" } else { "" };
+                Some(value.ok_or_else(|| Bad::new(place, format!("`{sign}{word}` is not {}", expected(kind))))?)
+            }
+        };
+        self.lexer.advance()?;
+        Ok(value)
+    }
+
+    /// Strings that stand side by side are one.
+    fn strings(&mut self) -> Result<Bytes, Bad> {
+        let mut all = Vec::new();
+        while let Token::Quoted(_) = self.lexer.token {
+            if let Token::Quoted(part) = self.lexer.advance()? {
+                all.extend_from_slice(&part);
+            }
+        }
+        Ok(all.into())
+    }
+
+    fn enumeration(&self, info: &EnumInfo, word: &str, negative: bool, place: usize) -> Result<Option<Value>, Bad> {
+        let number = match (info.number_of(word), integer(word)) {
+            (Some(number), _) if !negative => Some(number),
+            (None, Some(magnitude)) => i32::try_from(if negative { -magnitude } else { magnitude }).ok(),
+            _ => None,
+        };
+        match number.filter(|number| info.takes(*number)) {
+            Some(number) => Ok(Some(Value::Enum(number))),
+            None if self.options.allow_unknown_fields => Ok(None),
+            None => {
+                let names = info.values.iter().map(|(name, _)| &**name);
+                let fix = match nearest(word, names.clone()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("allowed: {}", names.collect::<Vec<_>>().join(", ")),
+                };
+                Err(Bad::new(place, format!("{} has no value `{word}`; {fix}", info.full_name)))
+            }
+        }
+    }
+
+    /// `[type.googleapis.com/pkg.Message] { … }` in an `Any`.
+    fn any(&mut self, message: &mut Message, url: &str, place: usize, depth: usize) -> Result<(), Bad> {
+        if message.has(1) || message.has(2) {
+            return Err(Bad::new(place, "the `Any` has a value already"));
+        }
+        let name = type_name(url);
+        let Some(of) = self.resolver.message(name) else {
+            let mut bad = Bad::new(place, format!("nobody knows the type `{name}`; give type_url and value instead"));
+            bad.unresolved = Some(name.to_owned());
+            return Err(bad);
+        };
+        self.lexer.eat(b':')?;
+        let close = match self.lexer.token {
+            Token::Sign(b'{') => b'}',
+            Token::Sign(b'<') => b'>',
+            _ => return Err(self.lexer.unexpected("`{`")),
+        };
+        self.lexer.advance()?;
+        let mut inner = Message::new(of);
+        self.fields(&mut inner, Some(close), depth)?;
+        message.set(1, Value::String(url.to_owned().into()));
+        message.set(2, Value::Bytes(inner.encode_to_vec().into()));
+        Ok(())
+    }
+
+    /// Takes the value of a field that nobody knows.
+    fn skip(&mut self, depth: usize) -> Result<(), Bad> {
+        let depth = depth
+            .checked_sub(1)
+            .ok_or_else(|| Bad::new(self.lexer.place, format!("nested deeper than {MAX_DEPTH}")))?;
+        self.lexer.eat(b':')?;
+        match self.lexer.token {
+            Token::Sign(open @ (b'{' | b'<')) => {
+                let close = if open == b'{' { b'}' } else { b'>' };
+                self.lexer.advance()?;
+                while !self.lexer.eat(close)? {
+                    match self.lexer.token {
+                        Token::Sign(b'[') => drop(self.bracketed()?),
+                        Token::Word(_) | Token::Number(_) => drop(self.lexer.advance()?),
+                        _ => return Err(self.lexer.unexpected("the name of a field")),
+                    }
+                    self.skip(depth)?;
+                    if !self.lexer.eat(b',')? {
+                        self.lexer.eat(b';')?;
+                    }
+                }
+            }
+            Token::Sign(b'[') => {
+                self.lexer.advance()?;
+                let mut closed = self.lexer.eat(b']')?;
+                while !closed {
+                    self.skip(depth)?;
+                    closed = self.lexer.eat(b']')?;
+                    if !closed {
+                        self.lexer.expect(b',')?;
+                    }
+                }
+            }
+            Token::Quoted(_) => drop(self.strings()?),
+            _ => {
+                self.lexer.eat(b'-')?;
+                match self.lexer.token {
+                    Token::Word(_) | Token::Number(_) => drop(self.lexer.advance()?),
+                    _ => return Err(self.lexer.unexpected("a value")),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A field by its name in the schema, a group by that of its message, an extension in brackets.
+fn named<'a>(of: &'a MessageType, name: &str) -> Option<&'a Field> {
+    if let Some(extension) = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')) {
+        return of.extension_named(extension);
+    }
+    let info = of.info();
+    let exact = info.fields.iter().find(|f| *f.name == *name);
+    exact.or_else(|| info.fields.iter().find(|f| group_name(of, f) == Some(name)))
+}
+
+fn unknown_field(of: &MessageType, name: &str, place: usize) -> Bad {
+    let info = of.info();
+    let extensions = info.extensions.iter().map(|f| &*f.json_name);
+    let known: Vec<&str> = info.fields.iter().map(|f| &*f.name).chain(extensions).collect();
+    let fix = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "it has no fields".to_owned(),
+        None => format!("allowed: {}", known.join(", ")),
+    };
+    Bad::new(place, format!("{} has no field `{name}`; {fix}", of.full_name()))
+}
+
+/// Adds to a list, or to a map.
+fn add(message: &mut Message, of: &MessageType, field: &Field, value: Value) {
+    let (Label::Map, Some(entry), Some((key_field, value_field))) =
+        (field.label, of.message_of(field), of.entry_of(field))
+    else {
+        return message.add_item(field.number, value);
+    };
+    let part = |field: &Field| {
+        let set = value.as_message().and_then(|entry| entry.get(field.number)).cloned();
+        set.or_else(|| Value::zero(field.kind, &entry))
+    };
+    if let (Some(key), Some(value)) = (part(key_field), part(value_field)) {
+        message.add_entry(field.number, key, value);
+    }
+}
+
+/// What a kind takes.
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Double | Kind::Float => "a number, inf or nan",
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number of 32 bits",
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a whole number of 64 bits",
+        Kind::Uint32 | Kind::Fixed32 => "a whole number of 32 bits without a sign",
+        Kind::Uint64 | Kind::Fixed64 => "a whole number of 64 bits without a sign",
+        Kind::Bool => "true or false",
+        Kind::String | Kind::Bytes => "a string in quotes",
+        Kind::Enum(_) => "the name or number of an enum value",
+        Kind::Message(_) => "a message in braces",
+    }
+}
+
+fn scalar(kind: Kind, word: &str, negative: bool) -> Option<Value> {
+    let whole = || integer(word).map(|magnitude| if negative { -magnitude } else { magnitude });
+    match kind {
+        Kind::Bool => match word {
+            "true" | "True" | "t" if !negative => Some(Value::Bool(true)),
+            "false" | "False" | "f" if !negative => Some(Value::Bool(false)),
+            _ => whole().and_then(|n| (0..=1).contains(&n).then_some(Value::Bool(n == 1))),
+        },
+        Kind::Double | Kind::Float => {
+            let value = float(word)?;
+            let value = if negative { -value } else { value };
+            Some(if kind == Kind::Double { Value::F64(value) } else { Value::F32(value as f32) })
+        }
+        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => whole()?.try_into().ok().map(Value::I32),
+        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => whole()?.try_into().ok().map(Value::I64),
+        Kind::Uint32 | Kind::Fixed32 => whole()?.try_into().ok().map(Value::U32),
+        Kind::Uint64 | Kind::Fixed64 => whole()?.try_into().ok().map(Value::U64),
+        Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => None,
+    }
+}
+
+/// A whole number in base 10, 8 or 16.
+fn integer(word: &str) -> Option<i128> {
+    let (digits, base) = match word.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&word[2..], 16),
+        [b'0', _, ..] => (&word[1..], 8),
+        _ => (word, 10),
+    };
+    let good = digits.len() <= 30 && digits.bytes().all(|b| b.is_ascii_alphanumeric());
+    if good { i128::from_str_radix(digits, base).ok() } else { None }
+}
+
+/// A number with a point, an exponent or an `f` behind it, or one of the words; what is too large is infinite.
+fn float(word: &str) -> Option<f64> {
+    match word.to_ascii_lowercase().as_str() {
+        "inf" | "infinity" => Some(f64::INFINITY),
+        "nan" => Some(f64::NAN),
+        lower => {
+            let text = lower.strip_suffix('f').filter(|_| !lower.starts_with("0x")).unwrap_or(lower);
+            let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
+            let is_octal = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+            match plain && !is_octal {
+                true => text.parse().ok(),
+                // Whole numbers in other bases are for whole kinds, but for a zero of any kind.
+                false => None,
+            }
+        }
+    }
+}
