@@ -336,7 +336,11 @@ fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: bool) -> boo
         }
         return match outside.as_slice() {
             [] => false,
-            [scheme] if key.starts_with("headers.") && scheme.start == 0 && scheme.end < text.len() => {
+            [scheme]
+                if key.split_once('.').is_some_and(|(map, _)| map.ends_with("headers"))
+                    && scheme.start == 0
+                    && scheme.end < text.len() =>
+            {
                 !AUTH_SCHEMES.contains(&text[scheme.clone()].trim_end().to_lowercase().as_str())
             }
             _ => true,

@@ -112,7 +112,7 @@ impl SectionInfo {
             return self.secrets.contains(&key);
         };
         let name = name.to_lowercase();
-        map == "headers" || !name.ends_with(".location") && WORDS.iter().any(|word| name.contains(word))
+        map.ends_with("headers") || !name.ends_with(".location") && WORDS.iter().any(|word| name.contains(word))
     }
 
     /// The environment variable of a key.

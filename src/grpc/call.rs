@@ -106,14 +106,9 @@ fn check_syntax(data: &DataArgs) -> Result<()> {
 
 /// The method, and all the files that describe it.
 async fn find(session: &mut Session, service: &str, name: &str, cx: &Context) -> Result<(Method, Files)> {
-    let mut reflection = session.reflection(cx, Files::default());
-    let method = session::method(&mut reflection, service, name).await?;
-    reflection.fetch_extensions(&[method.input(), method.output()]).await?;
-    // A descriptor that was taken earlier knows nothing of what came later.
-    let schema = reflection.schema()?;
-    let method = session::method_in(schema.pool(), service, name)?;
-    let method = schema.method(&method).ok_or_else(|| Error::refused("the types of the method are not there"))?;
-    Ok((method, reflection.into_files()))
+    let mut catalog = session.catalog(cx, Files::default());
+    let method = session::method(&mut catalog, service, name).await?;
+    Ok((method, catalog.into_files()))
 }
 
 /// The end of the requests, while it has not come.
@@ -341,16 +336,16 @@ impl Calling<'_> {
         if names.is_empty() {
             return;
         }
-        let mut reflection = session.reflection(self.cx, self.files.clone());
+        let mut catalog = session.catalog(self.cx, self.files.clone());
         for name in names {
-            let fetched = self.cx.shutdown.or_stop(reflection.fetch(&name)).await;
+            let fetched = self.cx.shutdown.or_stop(catalog.fetch(&name)).await;
             if let Err(error) = fetched {
                 self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain()));
             }
             self.asked.push(name);
         }
-        if let Ok(schema) = reflection.schema() {
-            self.files = reflection.into_files();
+        if let Ok(schema) = catalog.schema() {
+            self.files = catalog.into_files();
             self.types = schema;
         }
     }

@@ -1,12 +1,11 @@
 //! `grpc describe`: what the server has, as Protobuf source.
 
-use super::client::Reflection;
-use super::session::{Session, unknown};
+use super::catalog::{Catalog, Lookup};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Sink, escape_text};
-use crate::proto::{Element, Files, find};
+use crate::proto::{Element, find};
 
 /// Describes an element of the schema.
 #[derive(Debug, clap::Args)]
@@ -22,7 +21,7 @@ pub struct Args {
 /// Describes a symbol, or all services.
 ///
 /// # Errors
-/// As [`Session::open`] and reflection; `Kind::Refused` when there is no such symbol.
+/// As [`Lookup::open`] and reflection; `Kind::Refused` when there is no such symbol.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let elements = cx.shutdown.or_stop(elements(&args, cx)).await?;
     let mut sink = Sink::stdout()?;
@@ -35,31 +34,31 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 async fn elements(args: &Args, cx: &Context) -> Result<Vec<Element>> {
-    let mut session = Session::open(&args.connection, cx).await?;
-    let mut reflection = session.reflection(cx, Files::default());
+    let mut lookup = Lookup::open(&args.connection, cx).await?;
+    let mut catalog = lookup.catalog(cx);
     if let Some(symbol) = &args.symbol {
-        return element(&mut reflection, symbol).await.map(|element| vec![element]);
+        return element(&mut catalog, symbol).await.map(|element| vec![element]);
     }
     let mut elements = Vec::new();
-    for service in reflection.services().await? {
-        elements.push(element(&mut reflection, &service).await?);
+    for service in catalog.services().await? {
+        elements.push(element(&mut catalog, &service).await?);
     }
     Ok(elements)
 }
 
 /// Servers know different things as symbols: some only services and messages, so the names around it are tried too.
-async fn element(reflection: &mut Reflection<'_>, symbol: &str) -> Result<Element> {
+async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<Element> {
     let dotted = symbol.trim_start_matches(['.', '/']).replace('/', ".");
     let mut name = dotted.as_str();
     loop {
-        if reflection.fetch(name).await? {
-            let pool = reflection.pool()?;
-            if let Some(element) = find(&pool, &dotted) {
+        if catalog.fetch(name).await? {
+            let schema = catalog.schema()?;
+            if let Some(element) = find(schema.pool(), &dotted) {
                 return Ok(element);
             }
-            if let Some(service) = pool.get_service_by_name(name) {
+            if let Some(service) = schema.pool().get_service_by_name(name) {
                 let methods: Vec<String> = service.methods().map(|m| m.full_name().to_owned()).collect();
-                return Err(unknown("the server", "symbol", symbol, methods.iter().map(String::as_str)));
+                return Err(catalog.unknown("symbol", symbol, methods.iter().map(String::as_str)));
             }
         }
         match name.rsplit_once('.') {
@@ -68,6 +67,6 @@ async fn element(reflection: &mut Reflection<'_>, symbol: &str) -> Result<Elemen
             _ => break,
         }
     }
-    let services = reflection.services().await?;
-    Err(unknown("the server", "symbol", symbol, services.iter().map(String::as_str)))
+    let services = catalog.services().await?;
+    Err(catalog.unknown("symbol", symbol, services.iter().map(String::as_str)))
 }

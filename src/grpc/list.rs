@@ -2,12 +2,11 @@
 
 use serde_json::Value;
 
-use super::session::{Session, fetch, unknown};
+use super::catalog::Lookup;
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Layout, Table};
-use crate::proto::Files;
 
 /// Lists services or methods.
 #[derive(Debug, clap::Args)]
@@ -26,26 +25,27 @@ pub struct Args {
 /// Lists services, or the methods of one.
 ///
 /// # Errors
-/// As [`Session::open`] and reflection; `Kind::Refused` when there is no such service.
+/// As [`Lookup::open`] and reflection; `Kind::Refused` when there is no such service.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let table = cx.shutdown.or_stop(table(&args, cx)).await?;
     table.print(args.output, &cx.terminal)
 }
 
 async fn table(args: &Args, cx: &Context) -> Result<Table> {
-    let mut session = Session::open(&args.connection, cx).await?;
-    let mut reflection = session.reflection(cx, Files::default());
+    let mut lookup = Lookup::open(&args.connection, cx).await?;
+    let mut catalog = lookup.catalog(cx);
     let Some(service) = &args.service else {
         let mut table = Table::new(&["service"]);
-        for name in reflection.services().await? {
+        for name in catalog.services().await? {
             table.row([Value::String(name)]);
         }
         return Ok(table);
     };
-    let pool = fetch(&mut reflection, service, "service").await?;
-    let Some(found) = pool.get_service_by_name(service) else {
-        let services = reflection.services().await?;
-        return Err(unknown("the server", "service", service, services.iter().map(String::as_str)));
+    let known = catalog.fetch(service).await?;
+    let schema = catalog.schema()?;
+    let Some(found) = schema.pool().get_service_by_name(service).filter(|_| known) else {
+        let services = catalog.services().await?;
+        return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
     };
     // For scripts the names alone, as grpcurl has them.
     let default = if cx.terminal.stdout { Layout::Table } else { Layout::Tsv };

@@ -1,6 +1,7 @@
 //! gRPC: call methods and look at services, by what the server says of itself.
 
 mod call;
+mod catalog;
 pub mod client;
 mod describe;
 mod events;

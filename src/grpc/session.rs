@@ -1,12 +1,13 @@
 //! What the verbs have in common: settings to a connection, and names that the server does not know.
 
-use prost_reflect::{DescriptorPool, MethodDescriptor};
-
+use super::catalog::{Catalog, Given, unknown};
 use super::client::{self, CallOptions, Connection, Reflection, Target, encode_metadata};
 use super::settings::Settings;
+use crate::config::Resolved;
 use crate::context::Context;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Result};
 use crate::proto::Files;
+use crate::proto::schema::{Method, Schema};
 use crate::tls::TlsSettings;
 
 /// The largest answer about itself taken from a server.
@@ -18,6 +19,9 @@ pub struct Session {
     pub connection: Connection,
     tls: TlsSettings,
     metadata: http::HeaderMap,
+    /// What only reflection gets.
+    reflect_metadata: http::HeaderMap,
+    given: Given,
     max_recv: usize,
 }
 
@@ -28,15 +32,26 @@ impl Session {
     /// As [`Context::settings`], [`Target::of`] and [`client::connect`].
     pub async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
         let resolved = cx.settings(settings)?;
-        let target = Target::of(&resolved)?;
+        let given = Given::load(&resolved)?;
+        Session::open_with(&resolved, given, cx).await
+    }
+
+    /// As [`Session::open`], with the user's files read already.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_with(resolved: &Resolved<Settings>, given: Given, cx: &Context) -> Result<Session> {
+        let target = Target::of(resolved)?;
         let settings = &resolved.settings;
         let metadata = encode_metadata(&settings.headers).map_err(|e| resolved.fault(&["headers"], e))?;
+        let reflect_metadata =
+            encode_metadata(&settings.reflect_headers).map_err(|e| resolved.fault(&["reflect_headers"], e))?;
         let max_recv = settings.max_recv();
         let how = if target.tls { "TLS" } else { "no TLS" };
         cx.terminal.trace(format!("connecting to {} with {how}", target.address));
         let connection = client::connect(&target, &settings.tls, &cx.policy, &cx.shutdown).await?;
         cx.terminal.trace("connected");
-        Ok(Session { connection, tls: settings.tls.clone(), metadata, max_recv })
+        Ok(Session { connection, tls: settings.tls.clone(), metadata, reflect_metadata, given, max_recv })
     }
 
     /// What is sent with a call that begins now.
@@ -44,11 +59,16 @@ impl Session {
         CallOptions { metadata: self.metadata.clone(), timeout: cx.shutdown.remaining(), max_recv: self.max_recv }
     }
 
-    /// Asks the server about itself.
-    pub fn reflection(&mut self, cx: &Context, known: Files) -> Reflection<'_> {
+    /// What the server and the user's files say; `known` is what the server has told already.
+    pub fn catalog(&mut self, cx: &Context, known: Files) -> Catalog<'_> {
         // A small --max-recv is meant for the responses of the call.
-        let options = CallOptions { max_recv: REFLECTION_LIMIT, ..self.options(cx) };
-        Reflection::new(&mut self.connection, options, known)
+        let mut options = CallOptions { max_recv: REFLECTION_LIMIT, ..self.options(cx) };
+        for (name, value) in &self.reflect_metadata {
+            options.metadata.append(name, value.clone());
+        }
+        let asks = self.given.asks_server();
+        let reflection = asks.then(|| Reflection::new(&mut self.connection, options, known));
+        Catalog::new(&self.given, reflection, cx.terminal)
     }
 
     /// Connects anew.
@@ -59,33 +79,6 @@ impl Session {
         let target = self.connection.target.clone();
         self.connection = client::connect(&target, &self.tls, &cx.policy, &cx.shutdown).await?;
         Ok(())
-    }
-}
-
-/// Fetches a symbol and gives the pool that it is in.
-///
-/// # Errors
-/// `Kind::Refused` when the server does not know it, with the nearest service that it does know.
-pub async fn fetch(reflection: &mut Reflection<'_>, symbol: &str, what: &str) -> Result<DescriptorPool> {
-    if reflection.fetch(symbol).await? {
-        return reflection.pool();
-    }
-    let services = reflection.services().await?;
-    Err(unknown("the server", what, symbol, services.iter().map(String::as_str)))
-}
-
-/// The error for a name that the server does not know.
-pub fn unknown<'a>(who: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    let error = Error::refused(format!("{who} has no {what} `{name}`"));
-    match nearest(name, known.clone()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => {
-            let all: Vec<&str> = known.into_iter().collect();
-            match all.is_empty() {
-                true => error,
-                false => error.hint(format!("it has {}", all.join(", "))),
-            }
-        }
     }
 }
 
@@ -104,29 +97,33 @@ pub fn split_method(text: &str) -> Result<(&str, &str)> {
     })
 }
 
-/// Finds a method by reflection.
+/// Finds a method, with the types that its messages can hold.
 ///
 /// # Errors
 /// `Kind::Refused` when there is no such service or method, with the nearest that there is.
-pub async fn method(reflection: &mut Reflection<'_>, service: &str, method: &str) -> Result<MethodDescriptor> {
-    let pool = fetch(reflection, service, "service").await?;
-    method_in(&pool, service, method)
+pub async fn method(catalog: &mut Catalog<'_>, service: &str, name: &str) -> Result<Method> {
+    if !catalog.fetch(service).await? {
+        let services = catalog.services().await?;
+        return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
+    }
+    let method = method_in(&catalog.schema()?, service, name)?;
+    catalog.fetch_extensions(&[method.descriptor.input(), method.descriptor.output()]).await?;
+    // A descriptor that was taken earlier knows nothing of what came later.
+    method_in(&catalog.schema()?, service, name)
 }
 
-/// Finds a method in a pool.
-///
-/// # Errors
-/// As [`method`].
-pub fn method_in(pool: &DescriptorPool, service: &str, method: &str) -> Result<MethodDescriptor> {
-    let services: Vec<String> = pool.services().map(|s| s.full_name().to_owned()).collect();
-    let found = pool
+fn method_in(schema: &Schema, service: &str, name: &str) -> Result<Method> {
+    let services: Vec<String> = schema.pool().services().map(|s| s.full_name().to_owned()).collect();
+    let found = schema
+        .pool()
         .get_service_by_name(service)
-        .ok_or_else(|| unknown("the server", "service", service, services.iter().map(String::as_str)))?;
+        .ok_or_else(|| unknown("the server has no", "service", service, services.iter().map(String::as_str)))?;
     let names: Vec<String> = found.methods().map(|m| m.name().to_owned()).collect();
-    found
+    let method = found
         .methods()
-        .find(|m| m.name() == method)
-        .ok_or_else(|| unknown(&format!("`{service}`"), "method", method, names.iter().map(String::as_str)))
+        .find(|m| m.name() == name)
+        .ok_or_else(|| unknown(&format!("`{service}` has no"), "method", name, names.iter().map(String::as_str)))?;
+    schema.method(&method).ok_or_else(|| Error::refused("the types of the method are not there"))
 }
 
 #[cfg(test)]

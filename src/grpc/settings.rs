@@ -1,5 +1,7 @@
 //! The gRPC connection: its flags, environment variables and profile keys.
 
+use std::path::PathBuf;
+
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -23,6 +25,25 @@ pub struct Settings {
     /// Largest response message taken, 64M if not given
     #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
     pub max_recv: Option<Size>,
+    /// .proto file that describes services; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = SCHEMA)]
+    #[serde(deserialize_with = "read_paths")]
+    pub proto: Option<Vec<PathBuf>>,
+    /// Folder that the imports of --proto start from, looked for when not given; may be repeated
+    #[arg(short = 'I', long, value_name = "FOLDER", help_heading = SCHEMA)]
+    #[serde(deserialize_with = "read_paths")]
+    pub import_path: Option<Vec<PathBuf>>,
+    /// Descriptor set of protoc or buf that describes services, - for standard input; may be repeated
+    #[arg(long, visible_alias = "protoset", value_name = "FILE", help_heading = SCHEMA)]
+    #[serde(deserialize_with = "read_paths")]
+    pub descriptor_set: Option<Vec<PathBuf>>,
+    /// Whether the server is asked about itself: auto (first, then the given files), only, or off
+    #[arg(long, value_name = "WHEN", value_enum, help_heading = SCHEMA)]
+    pub reflection: Option<ReflectionMode>,
+    /// Metadata for reflection alone, beside that of -H; may be repeated
+    #[arg(long = "reflect-header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = SCHEMA)]
+    #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
+    pub reflect_headers: Vec<Header>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]
@@ -31,6 +52,36 @@ pub struct Settings {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = CONNECTION)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub headers: Vec<Header>,
+}
+
+/// Heading of the flags for where descriptions come from.
+const SCHEMA: &str = "Schema";
+
+/// Whether the server is asked about itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ReflectionMode {
+    /// First, and then the given files are looked at
+    #[default]
+    Auto,
+    /// And no file is looked at
+    Only,
+    /// Not at all
+    Off,
+}
+
+/// A path, several of them as in `PATH`, or a list.
+fn read_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<PathBuf>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a path or a list of paths")]
+    enum Paths {
+        One(String),
+        Many(Vec<PathBuf>),
+    }
+    Ok(Option::<Paths>::deserialize(deserializer)?.map(|paths| match paths {
+        Paths::One(text) => std::env::split_paths(&text).collect(),
+        Paths::Many(paths) => paths,
+    }))
 }
 
 /// A number of bytes, written as in [`crate::values::size`].
@@ -143,6 +194,7 @@ fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header
 impl Section for Settings {
     const NAME: &'static str = "grpc";
     const SECRETS: &'static [&'static str] = &[];
+    const PATHS: &'static [&'static str] = &["ca", "cert", "key", "proto", "import_path", "descriptor_set"];
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:50051";
 
@@ -155,9 +207,12 @@ impl Section for Settings {
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;
-        for header in &resolved.settings.headers {
-            let key = format!("headers.{}", header.name);
-            encode_metadata(std::slice::from_ref(header)).map_err(|e| resolved.fault(&[&key], e))?;
+        let settings = &resolved.settings;
+        for (map, headers) in [("headers", &settings.headers), ("reflect_headers", &settings.reflect_headers)] {
+            for header in headers {
+                let key = format!("{map}.{}", header.name);
+                encode_metadata(std::slice::from_ref(header)).map_err(|e| resolved.fault(&[&key], e))?;
+            }
         }
         Ok(())
     }

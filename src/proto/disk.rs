@@ -30,11 +30,29 @@ struct Set {
 /// `Kind::Io` for a file that cannot be read; `Kind::Usage` for bad source (with its place), an import that is nowhere,
 /// a descriptor set that does not decode or lacks an import, and a file that is given twice and differs.
 pub fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
+    let files = load_part(sources, import_paths, sets)?;
+    match files.missing().as_slice() {
+        [] => Ok(files),
+        missing => Err(Error::usage(format!("the descriptor sets lack an import: {}", missing.join(", ")))
+            .hint("write them with `protoc --include_imports`, or give the missing ones, too")),
+    }
+}
+
+/// As [`load`], where imports that the descriptor sets lack may be known elsewhere. `-` is standard input.
+///
+/// # Errors
+/// As [`load`], but for missing imports.
+pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
     let mut files = Files::default();
     for path in sets {
         let shown = path.display();
-        let bytes = read_within(path, SIZE_LIMIT, None).map_err(|e| Error::io(format!("cannot read {shown}"), e))?;
+        let file = if path.as_os_str() == "-" { Path::new("/dev/stdin") } else { path };
+        let bytes = read_within(file, SIZE_LIMIT, None).map_err(|e| Error::io(format!("cannot read {shown}"), e))?;
         const FIX: &str = "write one with `protoc --include_imports -o FILE` or `buf build -o FILE`";
+        if bytes.trim_ascii_start().starts_with(b"{") {
+            return Err(Error::usage(format!("{shown} is JSON, and a descriptor set is binary"))
+                .hint("write a binary image with `buf build -o image.binpb`"));
+        }
         let set = Set::decode(bytes.as_slice())
             .map_err(|e| Error::usage(format!("{shown} is no descriptor set")).because(e).hint(FIX))?;
         if set.file.is_empty() {
@@ -49,11 +67,7 @@ pub fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> 
             .map_err(|e| Error::usage("the compiled sources do not decode").because(e))?;
         add(&mut files, set, Path::new("--proto"))?;
     }
-    match files.missing().as_slice() {
-        [] => Ok(files),
-        missing => Err(Error::usage(format!("the descriptor sets lack an import: {}", missing.join(", ")))
-            .hint("write them with `protoc --include_imports`, or give the missing ones, too")),
-    }
+    Ok(files)
 }
 
 fn add(files: &mut Files, set: Set, from: &Path) -> Result<()> {

@@ -1,6 +1,6 @@
 //! File descriptors as a server or a file hands them out, made into a pool without trusting them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use prost::Message;
 use prost_reflect::DescriptorPool;
@@ -62,6 +62,46 @@ impl Files {
         Ok(Added::New)
     }
 
+    /// True when there is no file.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The full names of all services.
+    pub fn services(&self) -> Vec<String> {
+        let of = |file: &File| {
+            let package = file.parsed.package().to_owned();
+            file.parsed.service.iter().map(|s| joined(&package, s.name())).collect::<Vec<_>>()
+        };
+        self.files.values().flat_map(of).collect()
+    }
+
+    /// These files, and those of `others` that are not among them and define nothing that is defined here: the same
+    /// definitions may stand in files of other names.
+    pub fn with(&self, others: &Files) -> Files {
+        let mut all = self.clone();
+        let known: HashSet<String> = self.files.values().flat_map(|f| top_level(&f.parsed)).collect();
+        for (name, file) in &others.files {
+            if !all.files.contains_key(name) && !top_level(&file.parsed).iter().any(|name| known.contains(name)) {
+                all.files.insert(name.clone(), file.clone());
+            }
+        }
+        all.absent.extend(others.absent.iter().cloned());
+        all
+    }
+
+    /// The types that fields and methods refer to and no file defines, while an import is missing; without a dot before.
+    pub fn undefined(&self) -> Vec<String> {
+        if self.absent.is_empty() {
+            return Vec::new();
+        }
+        let mut names = Names::default();
+        self.files.values().for_each(|file| names.file(&file.parsed));
+        let unknown = |name: &&String| !names.defined.contains(*name) && !is_built_in_type(name);
+        let undefined: BTreeSet<&String> = names.used.iter().filter(unknown).collect();
+        undefined.into_iter().cloned().collect()
+    }
+
     /// A file as it came.
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(|file| file.raw.as_slice())
@@ -100,6 +140,61 @@ impl Files {
             building.add(name)?;
         }
         Ok(building.pool)
+    }
+}
+
+fn joined(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
+fn is_built_in_type(name: &str) -> bool {
+    name.starts_with("google.protobuf.") && DescriptorPool::global().get_message_by_name(name).is_some()
+}
+
+/// The full names of what a file defines outside of any message.
+fn top_level(file: &FileDescriptorProto) -> Vec<String> {
+    let names = file.message_type.iter().map(|m| m.name());
+    let names = names.chain(file.enum_type.iter().map(|e| e.name())).chain(file.service.iter().map(|s| s.name()));
+    names.chain(file.extension.iter().map(|e| e.name())).map(|name| joined(file.package(), name)).collect()
+}
+
+/// The types that files define and use.
+#[derive(Default)]
+struct Names {
+    defined: HashSet<String>,
+    used: HashSet<String>,
+}
+
+impl Names {
+    fn file(&mut self, file: &FileDescriptorProto) {
+        let package = file.package();
+        self.defined.extend(file.enum_type.iter().map(|e| joined(package, e.name())));
+        file.message_type.iter().for_each(|m| self.message(m, package));
+        file.extension.iter().for_each(|f| self.field(f));
+        for method in file.service.iter().flat_map(|s| &s.method) {
+            self.used(method.input_type());
+            self.used(method.output_type());
+        }
+    }
+
+    fn message(&mut self, message: &prost_types::DescriptorProto, scope: &str) {
+        let name = joined(scope, message.name());
+        self.defined.extend(message.enum_type.iter().map(|e| joined(&name, e.name())));
+        message.nested_type.iter().for_each(|m| self.message(m, &name));
+        message.field.iter().chain(&message.extension).for_each(|f| self.field(f));
+        self.defined.insert(name);
+    }
+
+    fn field(&mut self, field: &prost_types::FieldDescriptorProto) {
+        self.used(field.type_name());
+        self.used(field.extendee());
+    }
+
+    fn used(&mut self, name: &str) {
+        // A relative name means different things in different scopes, and protoc writes none.
+        if let Some(name) = name.strip_prefix('.') {
+            self.used.insert(name.to_owned());
+        }
     }
 }
 

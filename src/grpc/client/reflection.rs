@@ -1,8 +1,10 @@
 //! Server reflection: the server's own description of its services. Version 1, and v1alpha where that is all there is.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use prost::Message;
-use prost_reflect::{DescriptorPool, MessageDescriptor};
+use prost_reflect::MessageDescriptor;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
@@ -15,7 +17,6 @@ use super::call::{Call, CallOptions, start};
 use super::status::Status;
 use super::transport::Connection;
 use crate::error::{Error, Kind, Result};
-use crate::proto::schema::Schema;
 use crate::proto::{Files, rpc};
 
 const V1: &str = "grpc.reflection.v1.ServerReflection";
@@ -31,6 +32,8 @@ pub struct Reflection<'a> {
     service: &'static str,
     session: Option<Session>,
     files: Files,
+    /// Types that were asked for by name, because no file came that defines them.
+    asked: HashSet<String>,
     count: usize,
 }
 
@@ -49,7 +52,12 @@ enum Asked {
 impl<'a> Reflection<'a> {
     /// Nothing is asked yet. `options` are sent with every question, `files` is what is known already.
     pub fn new(connection: &'a mut Connection, options: CallOptions, files: Files) -> Reflection<'a> {
-        Reflection { connection, options, service: V1, session: None, files, count: 0 }
+        Reflection { connection, options, service: V1, session: None, files, asked: HashSet::new(), count: 0 }
+    }
+
+    /// What is known now.
+    pub fn files(&self) -> &Files {
+        &self.files
     }
 
     /// What is known now.
@@ -86,29 +94,11 @@ impl<'a> Reflection<'a> {
         Ok(true)
     }
 
-    /// The pool of everything that was fetched.
-    ///
-    /// # Errors
-    /// As [`Files::pool`].
-    pub fn pool(&self) -> Result<DescriptorPool> {
-        self.files.pool().map_err(unusable)
-    }
-
-    /// The types of everything that was fetched.
-    ///
-    /// # Errors
-    /// As [`Files::pool`].
-    pub fn schema(&self) -> Result<Schema> {
-        self.files.schema().map_err(unusable)
-    }
-
-    /// Fetches the extensions of every extendable message that can stand in one of these. True when there were any, so
-    /// that the pool and the descriptors taken from it are out of date.
+    /// Fetches the extensions of every extendable message that can stand in one of these.
     ///
     /// # Errors
     /// As [`Reflection::services`].
-    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
-        let mut found = false;
+    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<()> {
         for name in extendable(roots) {
             let Asked::Answer(Answer::AllExtensionNumbersResponse(numbers)) =
                 self.ask(Ask::AllExtensionNumbersOfType(name.clone())).await?
@@ -119,19 +109,25 @@ impl<'a> Reflection<'a> {
                 let extension = ExtensionRequest { containing_type: name.clone(), extension_number };
                 if let Asked::Answer(answer) = self.ask(Ask::FileContainingExtension(extension)).await? {
                     self.add(answer)?;
-                    found = true;
                 }
             }
         }
-        self.fetch_imports().await?;
-        Ok(found)
+        self.fetch_imports().await
     }
 
     async fn fetch_imports(&mut self) -> Result<()> {
         loop {
             let missing = self.files.missing();
             if missing.is_empty() {
-                return Ok(());
+                // A file may be registered by another name than the one that it is imported by.
+                let Some(name) = self.files.undefined().into_iter().find(|name| !self.asked.contains(name)) else {
+                    return Ok(());
+                };
+                if let Asked::Answer(answer) = self.ask(Ask::FileContainingSymbol(name.clone())).await? {
+                    self.add(answer)?;
+                }
+                self.asked.insert(name);
+                continue;
             }
             for name in missing {
                 match self.ask(Ask::FileByFilename(name.clone())).await? {

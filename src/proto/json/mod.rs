@@ -134,8 +134,9 @@ impl Writer<'_> {
             Value::U32(v) => self.plain(v),
             Value::I64(v) => self.wide(v),
             Value::U64(v) => self.wide(v),
-            Value::F32(v) => self.float(f64::from(*v), v),
-            Value::F64(v) => self.float(*v, v),
+            // The bounds are those of its own width: the float next to 1e-6 is below the double.
+            Value::F32(v) => self.float(f64::from(*v), (1e-6..1e21).contains(&v.abs()), v),
+            Value::F64(v) => self.float(*v, (1e-6..1e21).contains(&v.abs()), v),
             Value::String(v) => string(self.out, &String::from_utf8_lossy(v)),
             Value::Bytes(v) => {
                 self.out.push(b'"');
@@ -178,7 +179,7 @@ impl Writer<'_> {
     fn enumeration(&mut self, of: &MessageType, kind: Kind, number: i32) {
         let Kind::Enum(index) = kind else { return self.plain(number) };
         let descriptor = of.enumeration(index);
-        if descriptor.is_null {
+        if descriptor.is_null && !self.style.enum_numbers {
             return self.out.extend_from_slice(b"null");
         }
         match descriptor.name_of(number).filter(|_| !self.style.enum_numbers) {
@@ -188,7 +189,7 @@ impl Writer<'_> {
     }
 
     /// `shown` is the number in its own width: the shortest text that reads back to the same float.
-    fn float(&mut self, wide: f64, shown: &(impl std::fmt::Display + std::fmt::LowerExp)) {
+    fn float(&mut self, wide: f64, plain: bool, shown: &(impl std::fmt::Display + std::fmt::LowerExp)) {
         if wide.is_nan() {
             return self.out.extend_from_slice(b"\"NaN\"");
         }
@@ -196,7 +197,7 @@ impl Writer<'_> {
             return self.out.extend_from_slice(if wide > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
         }
         // The bounds of ECMAScript, which Go's protojson follows.
-        if wide == 0.0 || (1e-6..1e21).contains(&wide.abs()) {
+        if wide == 0.0 || plain {
             return self.plain(shown);
         }
         let text = format!("{shown:e}");

@@ -71,8 +71,9 @@ impl Writer<'_> {
             Value::I64(v) => self.plain(v),
             Value::U32(v) => self.plain(v),
             Value::U64(v) => self.plain(v),
-            Value::F32(v) => self.float(f64::from(*v), v),
-            Value::F64(v) => self.float(*v, v),
+            // The bounds are those of its own width: the float next to 1e-6 is below the double.
+            Value::F32(v) => self.float(f64::from(*v), (1e-6..1e21).contains(&v.abs()), v),
+            Value::F64(v) => self.float(*v, (1e-6..1e21).contains(&v.abs()), v),
             Value::String(v) => quoted(self.out, v, std::str::from_utf8(v).is_ok()),
             Value::Bytes(v) => quoted(self.out, v, false),
             Value::Enum(number) => match field.kind {
@@ -135,11 +136,11 @@ impl Writer<'_> {
         self.end();
     }
 
-    fn float(&mut self, wide: f64, shown: &(impl std::fmt::Display + std::fmt::LowerExp)) {
+    fn float(&mut self, wide: f64, plain: bool, shown: &(impl std::fmt::Display + std::fmt::LowerExp)) {
         match wide {
             v if v.is_nan() => self.plain("nan"),
             v if v.is_infinite() => self.plain(if v > 0.0 { "inf" } else { "-inf" }),
-            v if v == 0.0 || (1e-6..1e21).contains(&v.abs()) => self.plain(shown),
+            v if v == 0.0 || plain => self.plain(shown),
             _ => self.plain(format_args!("{shown:e}")),
         }
     }

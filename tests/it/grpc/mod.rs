@@ -3,5 +3,6 @@
 mod calls;
 mod failures;
 mod hostile;
+mod oracle;
 mod servers;
 mod tls;

@@ -1,12 +1,22 @@
 //! The servers that the tests call.
 
+use std::convert::Infallible;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::task::{Context, Poll};
 
+use futures_util::{StreamExt, stream};
+use http::{Request, Response};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use mscomm::output::{ColorWhen, Terminal};
 use mscomm::sandbox::grpc::{Args, Sandbox};
+
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::body::Body;
+use tower_service::Service;
 
 use crate::support::test_env;
 
@@ -132,4 +142,40 @@ pub fn black_hole() -> String {
     // The connections stay open for as long as the test process lives.
     std::thread::spawn(move || kept.into_iter().collect::<Vec<TcpStream>>());
     raw(move |stream| drop(keep.send(stream)))
+}
+
+/// A server whose every method gives its requests back, byte for byte.
+#[derive(Clone)]
+struct Echo;
+
+impl Service<Request<Body>> for Echo {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let trailers = [("grpc-status".parse().expect("a name"), "0".parse().expect("a value"))].into_iter().collect();
+        let data = request.into_body().into_data_stream().map(|data| data.map(Frame::data));
+        let body = StreamBody::new(data.chain(stream::once(async { Ok(Frame::trailers(trailers)) })));
+        let response = Response::builder().header("content-type", "application/grpc").body(Body::new(body));
+        std::future::ready(Ok(response.expect("a response")))
+    }
+}
+
+/// The server that gives everything back, one for all tests.
+pub fn echo() -> &'static str {
+    static ADDRESS: OnceLock<String> = OnceLock::new();
+    ADDRESS.get_or_init(|| {
+        let (listener, address) = listener();
+        background(move || async move {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            let incoming = TcpListenerStream::new(listener);
+            tonic::transport::Server::builder().serve_with_incoming(Echo, incoming).await.expect("serves");
+        });
+        address.to_string()
+    })
 }

@@ -40,7 +40,7 @@ impl Reader<'_> {
             Token::Null if info.is_null => return self.lexer.literal("null").map(|()| Some(Value::Enum(0))),
             Token::String => {
                 let name = self.lexer.string()?;
-                let by_number = || if is_number(&name) { whole(&name)?.try_into().ok() } else { None };
+                let by_number = || if is_number(&name) { name.parse().ok() } else { None };
                 (name.to_string(), info.number_of(&name).or_else(by_number))
             }
             Token::Number => {

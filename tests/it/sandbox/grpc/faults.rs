@@ -16,7 +16,10 @@ fn what_is_wrong_in_a_stub_file_is_said_before_anything_starts() {
             "{\"shop.v1.Orders/Get\": [{\"response\": {}},\n {\"response\": {\"price\": {\"unitz\": 3}}}]}",
             "stubs.json:2:26: shop.v1.Orders/Get[1].response: price: shop.v1.Money has no field `unitz`; did you mean `units`?",
         ),
-        (r#"{"shop.v1.Orders/Get": {"response": {"id": "x"}}}"#, "shop.v1.Orders/Get.response: id: invalid digit"),
+        (
+            r#"{"shop.v1.Orders/Get": {"response": {"id": "x"}}}"#,
+            "shop.v1.Orders/Get.response: id: `x` is not a whole number from",
+        ),
         (
             r#"{"shop.v1.Orders/Get": {"match": {"idd": 1}, "response": {}}}"#,
             "Get.match: shop.v1.Ask has no field `idd`",

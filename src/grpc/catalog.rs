@@ -1,0 +1,203 @@
+//! What is known of services: by the server's own description, and by the files that the user gave.
+
+use prost_reflect::MessageDescriptor;
+
+use super::client::Reflection;
+use super::session::Session;
+use super::settings::{ReflectionMode, Settings};
+use crate::config::Resolved;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result, nearest};
+use crate::output::Terminal;
+use crate::proto::schema::Schema;
+use crate::proto::{Files, disk, find};
+
+/// The files that the user gave, and whether the server is asked as well.
+#[derive(Debug, Clone)]
+pub struct Given {
+    files: Files,
+    mode: ReflectionMode,
+}
+
+impl Given {
+    /// Reads the files of the settings.
+    ///
+    /// # Errors
+    /// As [`disk::load`]; `Kind::Usage` when nothing at all would be known.
+    pub fn load(resolved: &Resolved<Settings>) -> Result<Given> {
+        let settings = &resolved.settings;
+        let mode = settings.reflection.unwrap_or_default();
+        let paths = |paths: &Option<Vec<_>>| paths.clone().unwrap_or_default();
+        let (sources, sets) = (paths(&settings.proto), paths(&settings.descriptor_set));
+        if mode == ReflectionMode::Only {
+            return Ok(Given { files: Files::default(), mode });
+        }
+        if sources.is_empty() && sets.is_empty() && mode == ReflectionMode::Off {
+            return Err(resolved
+                .fault(&["reflection"], "the server may not be asked, and no file says what it serves".to_owned())
+                .hint("give --proto FILE or --descriptor-set FILE, or leave --reflection off out"));
+        }
+        let mut files = disk::load_part(&sources, &paths(&settings.import_path), &sets)?;
+        // What needs nothing of a missing import still works.
+        files.missing().into_iter().for_each(|name| files.give_up(name));
+        Ok(Given { files, mode })
+    }
+
+    /// Whether the server is asked.
+    pub fn asks_server(&self) -> bool {
+        self.mode != ReflectionMode::Off
+    }
+}
+
+/// Where a verb without a call looks things up: it connects only when the server is asked.
+pub enum Lookup {
+    /// By the server, and the files.
+    Online(Box<Session>),
+    /// By the files alone.
+    Offline(Given),
+}
+
+impl Lookup {
+    /// Connects unless `--reflection off` says that there is no need.
+    ///
+    /// # Errors
+    /// As [`Session::open`] and [`Given::load`].
+    pub async fn open(settings: &Settings, cx: &Context) -> Result<Lookup> {
+        let resolved = cx.settings(settings)?;
+        let given = Given::load(&resolved)?;
+        match given.asks_server() {
+            true => Ok(Lookup::Online(Box::new(Session::open_with(&resolved, given, cx).await?))),
+            false => Ok(Lookup::Offline(given)),
+        }
+    }
+
+    /// What is known.
+    pub fn catalog(&mut self, cx: &Context) -> Catalog<'_> {
+        match self {
+            Lookup::Online(session) => session.catalog(cx, Files::default()),
+            Lookup::Offline(given) => Catalog::new(given, None, cx.terminal),
+        }
+    }
+}
+
+/// What is known of services. The server's word counts first; the files fill what it does not tell.
+pub struct Catalog<'a> {
+    given: &'a Files,
+    /// `None` when it is not to be asked, or has failed.
+    reflection: Option<Reflection<'a>>,
+    /// What it told before it failed.
+    told: Files,
+    terminal: Terminal,
+}
+
+impl<'a> Catalog<'a> {
+    /// Nothing is asked yet.
+    pub fn new(given: &'a Given, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
+        Catalog { given: &given.files, reflection, told: Files::default(), terminal }
+    }
+
+    /// The names of all services, sorted.
+    ///
+    /// # Errors
+    /// As [`Reflection::services`], when there are no files.
+    pub async fn services(&mut self) -> Result<Vec<String>> {
+        let mut names = self.given.services();
+        if let Some(reflection) = &mut self.reflection {
+            let asked = reflection.services().await;
+            names.extend(self.or_files(asked)?.unwrap_or_default());
+        }
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// Fetches what defines a symbol, with all that it needs. False when nobody knows it.
+    ///
+    /// # Errors
+    /// As [`Reflection::fetch`], when there are no files.
+    pub async fn fetch(&mut self, symbol: &str) -> Result<bool> {
+        if let Some(reflection) = &mut self.reflection {
+            let asked = reflection.fetch(symbol).await;
+            if self.or_files(asked)? == Some(true) {
+                return Ok(true);
+            }
+        }
+        Ok(!self.given.is_empty() && find(&self.given.pool()?, symbol).is_some())
+    }
+
+    /// As [`Reflection::fetch_extensions`].
+    ///
+    /// # Errors
+    /// As [`Reflection::fetch_extensions`], when there are no files.
+    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<()> {
+        if let Some(reflection) = &mut self.reflection {
+            let asked = reflection.fetch_extensions(roots).await;
+            self.or_files(asked)?;
+        }
+        Ok(())
+    }
+
+    /// A failure to ask the server is none while there are files, unless the time is up.
+    fn or_files<T>(&mut self, asked: Result<T>) -> Result<Option<T>> {
+        match asked {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if self.given.is_empty() || is_final(error.kind()) => Err(match self.given.is_empty() {
+                true if error.kind() == Kind::Refused => {
+                    error.hint("or describe the services with --proto FILE or --descriptor-set FILE")
+                }
+                _ => error,
+            }),
+            Err(error) => {
+                self.terminal.trace(format!("the given files have to do: {}", error.chain()));
+                self.told = self.reflection.take().map(Reflection::into_files).unwrap_or_default();
+                Ok(None)
+            }
+        }
+    }
+
+    /// The types of all that was fetched, and of the files.
+    ///
+    /// # Errors
+    /// As [`Files::schema`].
+    pub fn schema(&self) -> Result<Schema> {
+        let told = self.reflection.as_ref().map_or(&self.told, Reflection::files);
+        told.with(self.given).schema().map_err(|error| match self.given.is_empty() {
+            true => error.context("the server's description of itself cannot be used"),
+            false => error.context("the server's description of itself and the given files do not go together"),
+        })
+    }
+
+    /// What the server told.
+    pub fn into_files(self) -> Files {
+        self.reflection.map_or(self.told, Reflection::into_files)
+    }
+
+    /// The error for a name that nobody knows.
+    pub fn unknown<'n>(&self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> Error {
+        let nobody = match (&self.reflection, self.given.is_empty()) {
+            (_, true) => "the server has no",
+            (Some(_), false) => "neither the server nor a given file has a",
+            (None, false) => "no given file has a",
+        };
+        unknown(nobody, what, name, known)
+    }
+}
+
+fn is_final(kind: Kind) -> bool {
+    matches!(kind, Kind::Interrupted | Kind::Terminated | Kind::Deadline)
+}
+
+/// The error for a name that nobody knows; `nobody` is as "the server has no".
+pub fn unknown<'a>(nobody: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+    let error = Error::refused(format!("{nobody} {what} `{name}`"));
+    match nearest(name, known.clone()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => {
+            let all: Vec<&str> = known.into_iter().collect();
+            match all.is_empty() {
+                true => error,
+                false => error.hint(format!("there is {}", all.join(", "))),
+            }
+        }
+    }
+}
