@@ -1825,7 +1825,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__call)
-            opts="-d -o -s -H -p -v -q -h --data --output --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-d -o -n -s -I -H -p -v -q -h --data --output --count --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1845,6 +1845,14 @@ _mscomm() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "pretty raw json" -- "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --format)
@@ -1884,6 +1892,58 @@ _mscomm() {
                     return 0
                     ;;
                 --max-recv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-send)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-header-list)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compress)
+                    COMPREPLY=($(compgen -W "gzip deflate zstd" -- "${cur}"))
+                    return 0
+                    ;;
+                --keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -I)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --descriptor-set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protoset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reflection)
+                    COMPREPLY=($(compgen -W "auto only off" -- "${cur}"))
+                    return 0
+                    ;;
+                --reflect-header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1959,7 +2019,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__describe)
-            opts="-s -H -p -v -q -h --url --server --authority --max-recv --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-s -I -H -p -v -q -h --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1982,6 +2042,58 @@ _mscomm() {
                     return 0
                     ;;
                 --max-recv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-send)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-header-list)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compress)
+                    COMPREPLY=($(compgen -W "gzip deflate zstd" -- "${cur}"))
+                    return 0
+                    ;;
+                --keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -I)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --descriptor-set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protoset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reflection)
+                    COMPREPLY=($(compgen -W "auto only off" -- "${cur}"))
+                    return 0
+                    ;;
+                --reflect-header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2057,7 +2169,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__list)
-            opts="-o -s -H -p -v -q -h --output --url --server --authority --max-recv --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-o -s -I -H -p -v -q -h --output --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2088,6 +2200,58 @@ _mscomm() {
                     return 0
                     ;;
                 --max-recv)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-send)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-header-list)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --compress)
+                    COMPREPLY=($(compgen -W "gzip deflate zstd" -- "${cur}"))
+                    return 0
+                    ;;
+                --keepalive)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --keepalive-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-agent)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proto)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --import-path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -I)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --descriptor-set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --protoset)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reflection)
+                    COMPREPLY=($(compgen -W "auto only off" -- "${cur}"))
+                    return 0
+                    ;;
+                --reflect-header)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -65,6 +65,21 @@ json\t'A JSON object a line'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-send -d 'Largest request message sent, any size if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-header-list -d 'Largest list of response headers or trailers taken, 1M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l compress -d 'Compress the requests: gzip, deflate or zstd; responses are taken in any of them' -r -f -a "gzip\t'gzip'
+deflate\t'zlib, which HTTP calls deflate'
+zstd\t'Zstandard'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l keepalive -d 'Ask the server for a sign of life that often, as 30s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l keepalive-timeout -d 'How long it may take to give one, 20s if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l user-agent -d 'Value of user-agent, when it is not mscomm\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l proto -d '.proto file that describes services; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s I -l import-path -d 'Folder that the imports of --proto start from, looked for when not given; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l descriptor-set -l protoset -d 'Descriptor set of protoc or buf that describes services, - for standard input; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l reflection -d 'Whether the server is asked about itself: auto (first, then the given files), only, or off' -r -f -a "auto\t'First, and then the given files are looked at'
+only\t'And no file is looked at'
+off\t'Not at all'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
@@ -90,6 +105,21 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-send -d 'Largest request message sent, any size if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-header-list -d 'Largest list of response headers or trailers taken, 1M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l compress -d 'Compress the requests: gzip, deflate or zstd; responses are taken in any of them' -r -f -a "gzip\t'gzip'
+deflate\t'zlib, which HTTP calls deflate'
+zstd\t'Zstandard'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l keepalive -d 'Ask the server for a sign of life that often, as 30s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l keepalive-timeout -d 'How long it may take to give one, 20s if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l user-agent -d 'Value of user-agent, when it is not mscomm\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l proto -d '.proto file that describes services; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s I -l import-path -d 'Folder that the imports of --proto start from, looked for when not given; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l descriptor-set -l protoset -d 'Descriptor set of protoc or buf that describes services, - for standard input; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l reflection -d 'Whether the server is asked about itself: auto (first, then the given files), only, or off' -r -f -a "auto\t'First, and then the given files are looked at'
+only\t'And no file is looked at'
+off\t'Not at all'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
@@ -116,6 +146,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'
 json\t'An envelope a line for headers, each response, and the status'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s n -l count -d 'End after so many responses, and cancel the call if there would be more' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l format -d 'Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)' -r -f -a "json\t'Canonical protojson'
 text\t'The Protobuf text format'
 binary\t'The wire format; in a stream with the length before each message, as a varint'"
@@ -131,6 +162,21 @@ number\t'By its number'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-send -d 'Largest request message sent, any size if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-header-list -d 'Largest list of response headers or trailers taken, 1M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l compress -d 'Compress the requests: gzip, deflate or zstd; responses are taken in any of them' -r -f -a "gzip\t'gzip'
+deflate\t'zlib, which HTTP calls deflate'
+zstd\t'Zstandard'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l keepalive -d 'Ask the server for a sign of life that often, as 30s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l keepalive-timeout -d 'How long it may take to give one, 20s if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l user-agent -d 'Value of user-agent, when it is not mscomm\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l proto -d '.proto file that describes services; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s I -l import-path -d 'Folder that the imports of --proto start from, looked for when not given; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l descriptor-set -l protoset -d 'Descriptor set of protoc or buf that describes services, - for standard input; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l reflection -d 'Whether the server is asked about itself: auto (first, then the given files), only, or off' -r -f -a "auto\t'First, and then the given files are looked at'
+only\t'And no file is looked at'
+off\t'Not at all'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''

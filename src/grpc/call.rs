@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::poll_immediate;
-use http::HeaderMap;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
@@ -15,12 +14,12 @@ use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
 use super::format::{Format, FormatArgs};
 use super::requests::{Question, Requests, Shape, once};
-use super::session::{self, Session, split_method};
+use super::session::{self, Session, millis, split_method};
 use super::settings::Settings;
+use super::trace;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::message::grpc::{Shown, shown};
 use crate::message::input::Source;
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
@@ -42,6 +41,9 @@ pub struct Args {
     /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
     #[arg(short, long, value_name = "FORM", value_enum)]
     output: Option<Form>,
+    /// End after so many responses, and cancel the call if there would be more
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
     /// The form of messages.
     #[command(flatten)]
     format: FormatArgs,
@@ -76,6 +78,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             reading: args.format.reading(),
             of: method.input.clone(),
             is_stream: method.descriptor.is_client_streaming(),
+            max_send: session.max_send,
             ask,
         },
         types: method.input.schema(),
@@ -86,10 +89,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         events,
         questions,
         side: None,
+        count: args.count,
+        started: Instant::now(),
         connection: &args.connection,
         cx,
     };
     let ended = calling.run(&mut session, &args.data).await;
+    if args.count.is_some() && ended.is_ok() {
+        session.connection.close().await;
+    }
     // What came before a failure is worth having, whatever the failure.
     let flushed = calling.events.flush();
     ended.and(flushed)
@@ -152,6 +160,9 @@ struct Calling<'a> {
     /// A second connection to answer them: the first one is busy with the call.
     side: Option<Session>,
     connection: &'a Settings,
+    /// `--count`.
+    count: Option<u64>,
+    started: Instant,
     cx: &'a Context,
 }
 
@@ -167,19 +178,19 @@ impl Calling<'_> {
             }
             let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream();
             let mut sent = Sent(Some(sent));
-            let options = session.options(cx);
+            let options = self.options(session);
             let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
             return self.converse(session, call, sent).await;
         }
         let single = self.single(data)?;
         let message = self.answering(single).await?;
         let mut sent = Sent(None);
-        let options = session.options(cx);
+        let options = self.options(session);
         let call = match self.open(session, once(message.clone()), &options, &mut sent).await? {
             Err(broken) if broken.unprocessed => {
                 cx.terminal.trace(format!("{}; calling once more", broken.error.chain()));
                 session.reconnect(cx).await?;
-                let options = session.options(cx);
+                let options = self.options(session);
                 self.open(session, once(message), &options, &mut sent).await?
             }
             opened => opened,
@@ -240,6 +251,12 @@ impl Calling<'_> {
         let _ = answer.send(self.types.clone());
     }
 
+    fn options(&mut self, session: &Session) -> CallOptions {
+        self.started = Instant::now();
+        let observer = self.cx.terminal.is_verbose().then(|| trace::observer(self.cx.terminal));
+        CallOptions { observer, ..session.options(self.cx) }
+    }
+
     /// Starts the call; the outer error is not the wire's.
     async fn open(
         &mut self,
@@ -264,8 +281,9 @@ impl Calling<'_> {
 
     /// Prints what comes until the server ends the call, whether the requests have ended or not.
     async fn converse(&mut self, session: &mut Session, mut call: Call, mut sent: Sent) -> Result<()> {
-        if !call.headers.is_empty() {
-            trace(self.cx, "header", &call.headers);
+        let first = self.started.elapsed();
+        let trailers = !call.headers.is_empty();
+        if trailers {
             self.events.headers(&call.headers)?;
         }
         let listened = self.listen(session, &mut call, &mut sent).await;
@@ -275,10 +293,24 @@ impl Calling<'_> {
         }
         listened?;
         let received = call.received();
+        self.cx.terminal.trace(format!(
+            "{received} {}; first byte {}, total {}",
+            if received == 1 { "response" } else { "responses" },
+            millis(first),
+            millis(self.started.elapsed())
+        ));
+        if self.is_enough(received) && self.method.descriptor.is_server_streaming() {
+            // Dropping the call cancels it.
+            return self.events.flush();
+        }
         let Some(status) = call.status() else {
             return Err(Error::new(Kind::Partial, "the call ended without a status"));
         };
-        self.finish(&status, received)
+        self.finish(&status, received, trailers)
+    }
+
+    fn is_enough(&self, received: u64) -> bool {
+        self.count.is_some_and(|count| received >= count)
     }
 
     async fn listen(&mut self, session: &mut Session, call: &mut Call, sent: &mut Sent) -> Result<()> {
@@ -309,7 +341,13 @@ impl Calling<'_> {
                 }
             };
             match next.map_err(Error::from)? {
-                Some(message) => self.message(session, &message, call.received()).await?,
+                Some(message) => {
+                    self.message(session, &message, call.received()).await?;
+                    // The one response of a call that has one is followed by its status, which counts.
+                    if self.is_enough(call.received()) && self.method.descriptor.is_server_streaming() {
+                        return Ok(());
+                    }
+                }
                 None => return Ok(()),
             }
         }
@@ -350,8 +388,8 @@ impl Calling<'_> {
         }
     }
 
-    fn finish(&mut self, status: &Status, received: u64) -> Result<()> {
-        trace(self.cx, "trailer", &status.metadata);
+    fn finish(&mut self, status: &Status, received: u64, trailers: bool) -> Result<()> {
+        trace::status(&self.cx.terminal, status, trailers);
         self.events.status(status, &self.types)?;
         self.events.flush()?;
         if !status.is_ok() {
@@ -367,16 +405,9 @@ impl Calling<'_> {
         if received == 0 && !self.method.descriptor.is_server_streaming() {
             return Err(Error::new(Kind::Partial, "the server said OK, but sent no response"));
         }
-        Ok(())
-    }
-}
-
-/// Metadata as `-v` shows it.
-fn trace(cx: &Context, what: &str, headers: &HeaderMap) {
-    for (name, value) in shown(headers) {
-        match value {
-            Shown::Text(text) => cx.terminal.trace(format!("{what} {name}: {text}")),
-            Shown::Binary(bytes) => cx.terminal.trace(format!("{what} {name}: {} bytes", bytes.len())),
+        match self.count.filter(|count| received < *count) {
+            Some(count) => Err(Error::new(Kind::Unmet, format!("{received} of {count} responses came"))),
+            None => Ok(()),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::session::Session;
 use super::settings::{ReflectionMode, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result, nearest};
+use crate::error::{Error, Result, nearest};
 use crate::output::Terminal;
 use crate::proto::schema::Schema;
 use crate::proto::{Files, disk, find};
@@ -137,16 +137,11 @@ impl<'a> Catalog<'a> {
         Ok(())
     }
 
-    /// A failure to ask the server is none while there are files, unless the time is up.
+    /// A failure to ask the server is none while there are files.
     fn or_files<T>(&mut self, asked: Result<T>) -> Result<Option<T>> {
         match asked {
             Ok(answer) => Ok(Some(answer)),
-            Err(error) if self.given.is_empty() || is_final(error.kind()) => Err(match self.given.is_empty() {
-                true if error.kind() == Kind::Refused => {
-                    error.hint("or describe the services with --proto FILE or --descriptor-set FILE")
-                }
-                _ => error,
-            }),
+            Err(error) if self.given.is_empty() => Err(error),
             Err(error) => {
                 self.terminal.trace(format!("the given files have to do: {}", error.chain()));
                 self.told = self.reflection.take().map(Reflection::into_files).unwrap_or_default();
@@ -181,10 +176,6 @@ impl<'a> Catalog<'a> {
         };
         unknown(nobody, what, name, known)
     }
-}
-
-fn is_final(kind: Kind) -> bool {
-    matches!(kind, Kind::Interrupted | Kind::Terminated | Kind::Deadline)
 }
 
 /// The error for a name that nobody knows; `nobody` is as "the server has no".

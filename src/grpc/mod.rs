@@ -10,6 +10,7 @@ mod list;
 mod requests;
 mod session;
 pub mod settings;
+mod trace;
 
 use crate::context::Context;
 use crate::error::Result;

@@ -33,6 +33,7 @@ pub struct Requests {
     /// Where the types inside of `Any` are found; it grows as they are asked for.
     types: Schema,
     ask: mpsc::UnboundedSender<Question>,
+    max_send: Option<usize>,
     count: u64,
 }
 
@@ -45,6 +46,8 @@ pub struct Shape {
     pub of: MessageType,
     /// Whether there can be any number of them.
     pub is_stream: bool,
+    /// The largest message that is sent, in bytes.
+    pub max_send: Option<usize>,
     /// Who knows more types.
     pub ask: mpsc::UnboundedSender<Question>,
 }
@@ -55,7 +58,7 @@ impl Requests {
     /// # Errors
     /// As [`Input::open`].
     pub fn open(source: Source, shape: Shape) -> Result<Requests> {
-        let Shape { reading, of, is_stream, ask } = shape;
+        let Shape { reading, of, is_stream, max_send, ask } = shape;
         let mode = match (reading.format, is_stream) {
             (Format::Json, _) => Mode::Json,
             (Format::Text, true) => Mode::Text,
@@ -63,7 +66,7 @@ impl Requests {
             (Format::Text | Format::Binary, false) => Mode::Raw,
         };
         let options = Options { mode, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
-        Ok(Requests { input: Input::open(source, options)?, reading, types: of.schema(), of, ask, count: 0 })
+        Ok(Requests { input: Input::open(source, options)?, reading, types: of.schema(), of, ask, max_send, count: 0 })
     }
 
     /// The next message, encoded, or `None` at the end.
@@ -79,6 +82,13 @@ impl Requests {
                     let fault = match self.reading.request(&self.of, record.bytes, &known) {
                         Ok(message) => {
                             self.count += 1;
+                            if let Some(limit) = self.max_send.filter(|limit| message.len() > *limit) {
+                                let (number, size) = (self.count, message.len());
+                                self.count -= 1;
+                                let text =
+                                    format!("request {number} has {size} bytes, over the limit of --max-send, {limit}");
+                                return Err(Error::usage(text).hint("raise --max-send, or leave it out"));
+                            }
                             return Ok(Some(message));
                         }
                         Err(fault) => fault,

@@ -1,8 +1,12 @@
 //! What the verbs have in common: settings to a connection, and names that the server does not know.
 
+use std::time::Duration;
+
+use http::HeaderValue;
+
 use super::catalog::{Catalog, Given, unknown};
-use super::client::{self, CallOptions, Connection, Reflection, Target, encode_metadata};
-use super::settings::Settings;
+use super::client::{self, CallOptions, Connection, Http2, Reflection, Target, Timings, encode_metadata};
+use super::settings::{Compression, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -22,7 +26,12 @@ pub struct Session {
     /// What only reflection gets.
     reflect_metadata: http::HeaderMap,
     given: Given,
+    http2: Http2,
+    compress: Option<Compression>,
+    user_agent: Option<HeaderValue>,
     max_recv: usize,
+    /// The largest request message, in bytes.
+    pub max_send: Option<usize>,
 }
 
 impl Session {
@@ -49,20 +58,39 @@ impl Session {
         let max_recv = settings.max_recv();
         let how = if target.tls { "TLS" } else { "no TLS" };
         cx.terminal.trace(format!("connecting to {} with {how}", target.address));
-        let connection = client::connect(&target, &settings.tls, &cx.policy, &cx.shutdown).await?;
-        cx.terminal.trace("connected");
-        Ok(Session { connection, tls: settings.tls.clone(), metadata, reflect_metadata, given, max_recv })
+        let connection = client::connect(&target, &settings.tls, settings.http2(), &cx.policy, &cx.shutdown).await?;
+        cx.terminal.trace(connected(&connection.timings));
+        Ok(Session {
+            connection,
+            tls: settings.tls.clone(),
+            metadata,
+            reflect_metadata,
+            given,
+            http2: settings.http2(),
+            compress: settings.compress,
+            // It was checked when it was read.
+            user_agent: settings.user_agent.as_deref().and_then(|text| HeaderValue::from_str(text).ok()),
+            max_recv,
+            max_send: settings.max_send.map(|size| size.0),
+        })
     }
 
     /// What is sent with a call that begins now.
     pub fn options(&self, cx: &Context) -> CallOptions {
-        CallOptions { metadata: self.metadata.clone(), timeout: cx.shutdown.remaining(), max_recv: self.max_recv }
+        CallOptions {
+            metadata: self.metadata.clone(),
+            timeout: cx.shutdown.remaining(),
+            max_recv: self.max_recv,
+            compress: self.compress,
+            user_agent: self.user_agent.clone(),
+            observer: None,
+        }
     }
 
     /// What the server and the user's files say; `known` is what the server has told already.
     pub fn catalog(&mut self, cx: &Context, known: Files) -> Catalog<'_> {
         // A small --max-recv is meant for the responses of the call.
-        let mut options = CallOptions { max_recv: REFLECTION_LIMIT, ..self.options(cx) };
+        let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
         for (name, value) in &self.reflect_metadata {
             options.metadata.append(name, value.clone());
         }
@@ -77,9 +105,25 @@ impl Session {
     /// As [`client::connect`].
     pub async fn reconnect(&mut self, cx: &Context) -> Result<()> {
         let target = self.connection.target.clone();
-        self.connection = client::connect(&target, &self.tls, &cx.policy, &cx.shutdown).await?;
+        self.connection = client::connect(&target, &self.tls, self.http2, &cx.policy, &cx.shutdown).await?;
         Ok(())
     }
+}
+
+/// How long connecting took, phase by phase.
+fn connected(timings: &Timings) -> String {
+    let mut phases = Vec::new();
+    let mut phase = |name: &str, time: Option<Duration>| phases.extend(time.map(|t| format!("{name} {}", millis(t))));
+    phase("name", timings.name);
+    phase("connection", Some(timings.connect));
+    phase("TLS", timings.tls);
+    phase("HTTP/2", Some(timings.http2));
+    format!("connected: {}", phases.join(", "))
+}
+
+/// A time for people.
+pub fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// Splits `pkg.Service/Method` or `pkg.Service.Method`.

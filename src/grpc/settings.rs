@@ -1,12 +1,13 @@
 //! The gRPC connection: its flags, environment variables and profile keys.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{Target, encode_metadata};
+use super::client::{Http2, Target, encode_metadata};
 use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::tls::{self, CONNECTION, TlsSettings};
@@ -25,6 +26,25 @@ pub struct Settings {
     /// Largest response message taken, 64M if not given
     #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
     pub max_recv: Option<Size>,
+    /// Largest request message sent, any size if not given
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    pub max_send: Option<Size>,
+    /// Largest list of response headers or trailers taken, 1M if not given
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    pub max_header_list: Option<Size>,
+    /// Compress the requests: gzip, deflate or zstd; responses are taken in any of them
+    #[arg(long, value_name = "ENCODING", value_enum, help_heading = CONNECTION)]
+    pub compress: Option<Compression>,
+    /// Ask the server for a sign of life that often, as 30s
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION)]
+    pub keepalive: Option<Interval>,
+    /// How long it may take to give one, 20s if not given
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION)]
+    pub keepalive_timeout: Option<Interval>,
+    /// Value of user-agent, when it is not mscomm's
+    #[arg(long, value_name = "TEXT", value_parser = user_agent, help_heading = CONNECTION)]
+    #[serde(deserialize_with = "read_user_agent")]
+    pub user_agent: Option<String>,
     /// .proto file that describes services; may be repeated
     #[arg(long, value_name = "FILE", help_heading = SCHEMA)]
     #[serde(deserialize_with = "read_paths")]
@@ -84,6 +104,73 @@ fn read_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<P
     }))
 }
 
+/// How messages are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// gzip
+    Gzip,
+    /// zlib, which HTTP calls deflate
+    Deflate,
+    /// Zstandard
+    Zstd,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Compression; 3] = [Compression::Gzip, Compression::Deflate, Compression::Zstd];
+
+    /// Its name in headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Deflate => "deflate",
+            Compression::Zstd => "zstd",
+        }
+    }
+}
+
+/// A time between two events, not zero; written as `30s`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Interval(pub Duration);
+
+impl Interval {
+    fn parse(text: &str) -> Result<Interval, String> {
+        match values::duration(text)? {
+            Duration::ZERO => Err("it cannot be zero; write a time as 30s".to_owned()),
+            duration => Ok(Interval(duration)),
+        }
+    }
+}
+
+impl TryFrom<String> for Interval {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Interval, String> {
+        Interval::parse(&text)
+    }
+}
+
+impl From<Interval> for String {
+    fn from(interval: Interval) -> String {
+        humantime::format_duration(interval.0).to_string()
+    }
+}
+
+/// A text that a header can hold.
+fn user_agent(text: &str) -> Result<String, String> {
+    match !text.is_empty() && text.bytes().all(|b| (0x20..=0x7e).contains(&b)) {
+        true => Ok(text.to_owned()),
+        false => Err("a user agent is one or more printable ASCII characters".to_owned()),
+    }
+}
+
+fn read_user_agent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    text.map(|text| user_agent(&text).map_err(D::Error::custom)).transpose()
+}
+
 /// A number of bytes, written as in [`crate::values::size`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "SizeText", into = "usize")]
@@ -124,6 +211,18 @@ impl Settings {
     /// only to keep a broken server from filling the memory.
     pub fn max_recv(&self) -> usize {
         self.max_recv.map_or(64 << 20, |size| size.0)
+    }
+
+    /// What is asked of HTTP/2.
+    pub fn http2(&self) -> Http2 {
+        let default = Http2::default();
+        Http2 {
+            max_headers: self
+                .max_header_list
+                .map_or(default.max_headers, |size| u32::try_from(size.0).unwrap_or(u32::MAX)),
+            keepalive: self.keepalive.map(|interval| interval.0),
+            keepalive_timeout: self.keepalive_timeout.map_or(default.keepalive_timeout, |interval| interval.0),
+        }
     }
 }
 

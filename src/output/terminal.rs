@@ -80,8 +80,21 @@ impl Terminal {
     /// What is being done, on standard error; only with `-v`.
     pub fn trace(&self, text: impl AsRef<str>) {
         if self.verbose {
-            self.line(Style::new().dimmed(), "*", text.as_ref());
+            self.write(Style::new().dimmed(), "*", text.as_ref());
         }
+    }
+
+    /// What goes out (`>`) or comes in (`<`), on standard error as curl shows it; only with `-v`.
+    pub fn wire(&self, direction: char, text: impl AsRef<str>) {
+        if self.verbose {
+            let style = if direction == '>' { AnsiColor::Cyan } else { AnsiColor::Yellow };
+            self.write(style.on_default(), &direction.to_string(), text.as_ref());
+        }
+    }
+
+    /// Whether `-v` was given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// The error that ends the command, with its causes and its fix.
@@ -93,11 +106,15 @@ impl Terminal {
     }
 
     fn line(&self, style: Style, label: &str, text: &str) {
+        self.write(style, &format!("{label}:"), text);
+    }
+
+    fn write(&self, style: Style, label: &str, text: &str) {
         // In a pipe, too: it ends in a log that somebody looks at in a terminal.
         let text = escape_text(text);
         let line = match self.color_stderr {
-            true => format!("{style}{label}:{style:#} {text}\n"),
-            false => format!("{label}: {text}\n"),
+            true => format!("{style}{label}{style:#} {text}\n"),
+            false => format!("{label} {text}\n"),
         };
         // One write, so that lines of two processes do not mix; nobody is left to tell when standard error is gone.
         let _ = std::io::stderr().write_all(line.as_bytes());

@@ -16,22 +16,33 @@ use http_body::{Body as _, Frame};
 use hyper::body::Incoming;
 use tonic::Status as TonicStatus;
 use tonic::body::Body;
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBody, EncodeBuf, Encoder, Streaming};
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBody, EncodeBuf, Encoder, Streaming};
 
 use super::status::Status;
+use super::trace::{Event, Observer, Sizes};
 use super::transport::Connection;
 use crate::error::{Error, Kind, Result};
+use crate::grpc::settings::Compression;
 
 /// What every call of a command shares.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CallOptions {
     /// Request metadata.
     pub metadata: HeaderMap,
     /// What is left of the deadline, for `grpc-timeout`.
     pub timeout: Option<Duration>,
-    /// The largest message taken, in bytes.
+    /// The largest message taken, in bytes, compressed or not.
     pub max_recv: usize,
+    /// How requests are compressed.
+    pub compress: Option<Compression>,
+    /// `user-agent`, when it is not ours.
+    pub user_agent: Option<HeaderValue>,
+    /// Who is told what goes over the wire.
+    pub observer: Option<Observer>,
 }
+
+/// What is taken in responses.
+const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,deflate,zstd");
 
 /// A call that the server has answered with headers.
 pub struct Call {
@@ -39,7 +50,11 @@ pub struct Call {
     pub headers: HeaderMap,
     ended: Option<Status>,
     messages: Option<Streaming<Bytes>>,
+    /// How the server compresses.
+    pub compression: Option<Compression>,
     watched: Arc<Watched>,
+    sizes: Option<Arc<Sizes>>,
+    observer: Option<Observer>,
     max_recv: usize,
     received: u64,
 }
@@ -79,12 +94,18 @@ pub async fn start(
         Err(cause) => return Err(broken(connection, cause, 0).await),
     };
     let (head, body) = response.into_parts();
+    if let Some(observer) = &options.observer {
+        observer(Event::Response(head.status, &head.headers));
+    }
     let grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     let mut call = Call {
         headers: HeaderMap::new(),
         ended: None,
         messages: None,
+        compression: None,
         watched: Arc::default(),
+        sizes: options.observer.is_some().then(Arc::default),
+        observer: options.observer.clone(),
         max_recv: options.max_recv,
         received: 0,
     };
@@ -93,11 +114,35 @@ pub async fn start(
     } else if head.status != StatusCode::OK || !grpc {
         call.ended = Some(not_grpc(head.status, head.headers));
     } else {
+        call.compression = compression(&head.headers)?;
         call.headers = head.headers;
-        let body = WatchedBody { body, watched: call.watched.clone() };
-        call.messages = Some(Streaming::new_request(Raw, body, None, Some(options.max_recv)));
+        let body = WatchedBody { body, watched: call.watched.clone(), sizes: call.sizes.clone() };
+        let encoding = call.compression.map(encoding_of);
+        call.messages = Some(Streaming::new_request(Raw, body, encoding, Some(options.max_recv)));
     }
     Ok(call)
+}
+
+fn encoding_of(compression: Compression) -> CompressionEncoding {
+    match compression {
+        Compression::Gzip => CompressionEncoding::Gzip,
+        Compression::Deflate => CompressionEncoding::Deflate,
+        Compression::Zstd => CompressionEncoding::Zstd,
+    }
+}
+
+/// How the response says that it is compressed.
+fn compression(headers: &HeaderMap) -> Result<Option<Compression>, Broken> {
+    let name = headers.get("grpc-encoding").map(|v| String::from_utf8_lossy(v.as_bytes()));
+    let Some(name) = name.filter(|name| !name.is_empty() && *name != "identity") else { return Ok(None) };
+    match Compression::ALL.into_iter().find(|c| c.name() == name) {
+        Some(compression) => Ok(Some(compression)),
+        None => Err(Broken {
+            error: Error::new(Kind::Partial, format!("the server compresses with `{name}`, which it was not told to"))
+                .hint("what is taken: gzip, deflate, zstd, and no compression"),
+            unprocessed: false,
+        }),
+    }
 }
 
 fn not_grpc(http: StatusCode, headers: HeaderMap) -> Status {
@@ -125,13 +170,28 @@ fn request(
         .path_and_query(format!("{}{path}", target.prefix))
         .build()
         .map_err(bad)?;
-    let body = EncodeBody::new_client(Raw, requests.map(Ok), None, None);
+    let encoding = options.compress.map(encoding_of);
+    let body = match &options.observer {
+        None => Body::new(EncodeBody::new_client(Raw, requests.map(Ok), encoding, Some(usize::MAX))),
+        Some(observer) => {
+            let sizes = Arc::<Sizes>::default();
+            let counted = sizes.clone();
+            let requests = requests.inspect(move |message| counted.plain(message.len()));
+            let body = EncodeBody::new_client(Raw, requests.map(Ok), encoding, Some(usize::MAX));
+            Body::new(SentBody { body: Box::pin(body), sizes, observer: observer.clone() })
+        }
+    };
     let mut request =
-        Request::builder().method(Method::POST).version(Version::HTTP_2).uri(uri).body(Body::new(body)).map_err(bad)?;
+        Request::builder().method(Method::POST).version(Version::HTTP_2).uri(uri).body(body).map_err(bad)?;
     let headers = request.headers_mut();
-    headers.insert("user-agent", HeaderValue::from_static(concat!("mscomm/", env!("CARGO_PKG_VERSION"))));
+    let own = || HeaderValue::from_static(concat!("mscomm/", env!("CARGO_PKG_VERSION")));
+    headers.insert("user-agent", options.user_agent.clone().unwrap_or_else(own));
     headers.insert("content-type", HeaderValue::from_static("application/grpc"));
     headers.insert("te", HeaderValue::from_static("trailers"));
+    headers.insert("grpc-accept-encoding", ACCEPTED);
+    if let Some(compression) = options.compress {
+        headers.insert("grpc-encoding", HeaderValue::from_static(compression.name()));
+    }
     if let Some(timeout) = options.timeout
         && let Ok(value) = HeaderValue::from_str(&grpc_timeout(timeout))
     {
@@ -143,6 +203,9 @@ fn request(
             "user-agent" => drop(headers.insert(name, value.clone())),
             _ => drop(headers.append(name, value.clone())),
         }
+    }
+    if let Some(observer) = &options.observer {
+        observer(Event::Request(request.uri().path(), target.authority.as_str(), request.headers()));
     }
     Ok(request)
 }
@@ -167,6 +230,12 @@ impl Call {
         let failed = match next {
             Some(Ok(message)) => {
                 self.received += 1;
+                if let (Some(sizes), Some(observer)) = (&self.sizes, &self.observer) {
+                    sizes.plain(message.len());
+                    while let Some(size) = sizes.next() {
+                        observer(Event::Received(size));
+                    }
+                }
                 return Ok(Some(message));
             }
             Some(Err(status)) => Some(status),
@@ -203,7 +272,7 @@ impl Call {
     fn unreadable(&self, status: &TonicStatus) -> Broken {
         // The decoder's own word for a message over its limit (tonic, codec/decode.rs).
         let error = match status.code() {
-            tonic::Code::OutOfRange => Error::refused(format!(
+            tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => Error::refused(format!(
                 "message {} is over {} bytes, the limit of --max-recv",
                 self.received + 1,
                 self.max_recv
@@ -267,6 +336,7 @@ impl Watched {
 struct WatchedBody {
     body: Incoming,
     watched: Arc<Watched>,
+    sizes: Option<Arc<Sizes>>,
 }
 
 impl http_body::Body for WatchedBody {
@@ -284,9 +354,37 @@ impl http_body::Body for WatchedBody {
             Some(Err(error)) => keep(None, Some(error)),
             Some(Ok(frame)) => match frame.into_trailers() {
                 Ok(trailers) => keep(Some(trailers), None),
-                Err(data) => Poll::Ready(Some(Ok(data))),
+                Err(frame) => {
+                    if let (Some(sizes), Some(data)) = (&self.sizes, frame.data_ref()) {
+                        sizes.wire(data);
+                    }
+                    Poll::Ready(Some(Ok(frame)))
+                }
             },
         }
+    }
+}
+
+/// The body of a request, which tells what goes out.
+struct SentBody<B> {
+    body: B,
+    sizes: Arc<Sizes>,
+    observer: Observer,
+}
+
+impl<B: http_body::Body<Data = Bytes, Error = TonicStatus> + Unpin> http_body::Body for SentBody<B> {
+    type Data = Bytes;
+    type Error = TonicStatus;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, TonicStatus>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()).and_then(Frame::data_ref) {
+            self.sizes.wire(data);
+            while let Some(size) = self.sizes.next() {
+                (self.observer)(Event::Sent(size));
+            }
+        }
+        Poll::Ready(frame)
     }
 }
 

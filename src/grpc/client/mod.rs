@@ -6,6 +6,7 @@ mod reflection;
 mod sniff;
 mod status;
 mod target;
+mod trace;
 mod transport;
 
 pub use call::{Broken, Call, CallOptions, start};
@@ -13,4 +14,5 @@ pub use metadata::all as encode_metadata;
 pub use reflection::Reflection;
 pub use status::Status;
 pub use target::{Address, Target};
-pub use transport::{Connection, connect};
+pub use trace::{Event, Observer, Size, Timings};
+pub use transport::{Connection, Http2, connect};

@@ -1,11 +1,13 @@
 //! Server reflection: the server's own description of its services. Version 1, and v1alpha where that is all there is.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use prost::Message;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Code;
 // Both versions are the same on the wire but for the name of the service.
@@ -25,6 +27,12 @@ const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 /// How many files one server may hand out.
 const MAX_FILES: usize = 20_000;
 
+/// How long the first answer may take before the question is put another way.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long any answer may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// Asks one server about itself, over one stream that stays open.
 pub struct Reflection<'a> {
     connection: &'a mut Connection,
@@ -35,6 +43,10 @@ pub struct Reflection<'a> {
     /// Types that were asked for by name, because no file came that defines them.
     asked: HashSet<String>,
     count: usize,
+    /// Whether an answer has come on the open stream.
+    has_answered: bool,
+    /// Each question on a stream of its own.
+    one_by_one: bool,
 }
 
 struct Session {
@@ -52,7 +64,17 @@ enum Asked {
 impl<'a> Reflection<'a> {
     /// Nothing is asked yet. `options` are sent with every question, `files` is what is known already.
     pub fn new(connection: &'a mut Connection, options: CallOptions, files: Files) -> Reflection<'a> {
-        Reflection { connection, options, service: V1, session: None, files, asked: HashSet::new(), count: 0 }
+        Reflection {
+            connection,
+            options,
+            service: V1,
+            session: None,
+            files,
+            asked: HashSet::new(),
+            count: 0,
+            has_answered: false,
+            one_by_one: false,
+        }
     }
 
     /// What is known now.
@@ -189,12 +211,25 @@ impl<'a> Reflection<'a> {
     }
 
     /// One question, one answer. The inner error is the status that the server ended the stream with instead.
+    ///
+    /// The stream stays open for more questions. Some proxies pass nothing on before a request has ended (grpcurl#189): when
+    /// nothing comes, each question gets a stream of its own, which ends with it.
     async fn exchange(&mut self, request: Bytes) -> Result<Result<Bytes, Status>> {
-        let broken = |e: super::Broken| {
-            let error = e.error.context("cannot ask the server about itself");
-            // Nothing was changed by asking, so the outcome of nothing is unknown.
-            if error.kind() == Kind::Partial { error.with_kind(Kind::Connect) } else { error }
-        };
+        if !self.one_by_one {
+            let limit = if self.has_answered { LIMIT } else { PATIENCE };
+            match timeout(limit, self.on_open_stream(request.clone())).await {
+                Ok(answer) => {
+                    self.has_answered = true;
+                    return answer;
+                }
+                Err(_) if self.has_answered => return Err(silent()),
+                Err(_) => (self.session, self.one_by_one) = (None, true),
+            }
+        }
+        timeout(LIMIT, self.on_own_stream(request)).await.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn on_open_stream(&mut self, request: Bytes) -> Result<Result<Bytes, Status>> {
         let session = match &mut self.session {
             Some(session) => {
                 // A closed channel shows as the end of the stream.
@@ -213,12 +248,39 @@ impl<'a> Reflection<'a> {
         if let Some(answer) = session.call.message(self.connection).await.map_err(broken)? {
             return Ok(Ok(answer));
         }
-        let status = self.session.take().and_then(|s| s.call.status());
-        match status {
-            Some(status) if !status.is_ok() => Ok(Err(status)),
-            _ => Err(nonsense()),
+        ended(self.session.take().and_then(|s| s.call.status()))
+    }
+
+    async fn on_own_stream(&mut self, request: Bytes) -> Result<Result<Bytes, Status>> {
+        let path = format!("/{}/ServerReflectionInfo", self.service);
+        let stream = futures_util::stream::once(std::future::ready(request));
+        let mut call = start(self.connection, &path, stream, &self.options).await.map_err(broken)?;
+        match call.message(self.connection).await.map_err(broken)? {
+            Some(answer) => Ok(Ok(answer)),
+            None => ended(call.status()),
         }
     }
+}
+
+/// A stream that ended without an answer.
+fn ended(status: Option<Status>) -> Result<Result<Bytes, Status>> {
+    match status {
+        Some(status) if !status.is_ok() => Ok(Err(status)),
+        _ => Err(nonsense()),
+    }
+}
+
+fn broken(broken: super::Broken) -> Error {
+    let error = broken.error.context("cannot ask the server about itself");
+    // Nothing was changed by asking, so the outcome of nothing is unknown.
+    if error.kind() == Kind::Partial { error.with_kind(Kind::Connect) } else { error }
+}
+
+fn silent() -> Error {
+    let waited = humantime::format_duration(LIMIT);
+    Error::new(Kind::Deadline, format!("the server did not answer a question about itself within {waited}")).hint(
+        "describe the services with --proto FILE or --descriptor-set FILE, and leave it alone with --reflection off",
+    )
 }
 
 fn is(status: &Status, code: Code) -> bool {
@@ -232,7 +294,7 @@ fn may_be_older(status: &Status) -> bool {
 fn failed(status: &Status) -> Error {
     match is(status, Code::Unimplemented) {
         true => Error::refused(format!("the server has no reflection: {}", status.message))
-            .hint("register grpc.reflection.v1.ServerReflection in the server"),
+            .hint("register grpc.reflection.v1.ServerReflection in the server, or describe the services with --proto FILE or --descriptor-set FILE"),
         false => status.error("the server did not describe itself", &*rpc::SCHEMA),
     }
 }

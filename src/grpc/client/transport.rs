@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -17,14 +17,12 @@ use tonic::body::Body;
 
 use super::sniff::{Seen, Sniff, Sniffed};
 use super::target::{Address, PLAINTEXT_HINT, TLS_HINT, Target};
+use super::trace::{Timings, timed};
 use crate::connect::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::tls::TlsSettings;
 
-/// The largest header list taken: servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of
-/// them (tonic#1834).
-const MAX_HEADERS: u32 = 1 << 20;
 /// The flow-control window of a stream: what a fast server may send ahead of a slow reader.
 const STREAM_WINDOW: u32 = 1 << 20;
 /// That of the connection bounds nothing beyond the few streams in it. But h2 ends a connection whose small DATA frames wait
@@ -38,20 +36,44 @@ const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass i
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
+/// What is asked of HTTP/2.
+#[derive(Debug, Clone, Copy)]
+pub struct Http2 {
+    /// The largest header list taken, in bytes.
+    pub max_headers: u32,
+    /// How often the server is asked for a sign of life.
+    pub keepalive: Option<Duration>,
+    /// How long it may take to give one.
+    pub keepalive_timeout: Duration,
+}
+
+impl Default for Http2 {
+    fn default() -> Http2 {
+        // Servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of them (tonic#1834).
+        Http2 { max_headers: 1 << 20, keepalive: None, keepalive_timeout: Duration::from_secs(20) }
+    }
+}
+
 /// An open HTTP/2 connection. It ends when this is dropped.
 #[derive(Debug)]
 pub struct Connection {
+    /// How long it took to open.
+    pub timings: Timings,
     /// Where requests go in.
     pub requests: http2::SendRequest<Body>,
     /// The server.
     pub target: Target,
     seen: Arc<Seen>,
-    driver: JoinHandle<Option<hyper::Error>>,
+    driver: Driver,
 }
 
-impl Drop for Connection {
+/// What moves the bytes. It ends when this is dropped.
+#[derive(Debug)]
+struct Driver(JoinHandle<Option<hyper::Error>>);
+
+impl Drop for Driver {
     fn drop(&mut self) {
-        self.driver.abort();
+        self.0.abort();
     }
 }
 
@@ -59,7 +81,13 @@ impl Drop for Connection {
 ///
 /// # Errors
 /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
-pub async fn connect(target: &Target, tls: &TlsSettings, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
+pub async fn connect(
+    target: &Target,
+    tls: &TlsSettings,
+    settings: Http2,
+    policy: &Policy,
+    shutdown: &Shutdown,
+) -> Result<Connection> {
     // Files are read once, and before anything is sent.
     let asked = Arc::new(Asked::default());
     let tls_config = match target.tls {
@@ -72,7 +100,7 @@ pub async fn connect(target: &Target, tls: &TlsSettings, policy: &Policy, shutdo
         }
         false => None,
     };
-    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), &asked, limit)).await
+    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), settings, &asked, limit)).await
 }
 
 /// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after
@@ -94,18 +122,24 @@ impl ResolvesClientCert for Asked {
 async fn attempt(
     target: &Target,
     tls: Option<Arc<rustls::ClientConfig>>,
+    settings: Http2,
     asked: &Asked,
     limit: Duration,
 ) -> Result<Connection> {
-    let io = open(&target.address, limit).await?;
+    let mut timings = Timings::default();
+    let io = open(&target.address, limit, &mut timings).await?;
     match tls {
-        Some(config) => match http2(encrypt(target, config, io).await?, target).await {
-            Err(error) if error.kind() == Kind::Connect && asked.0.load(Ordering::Relaxed) => {
-                Err(error.with_kind(Kind::Tls).hint(CERTIFICATE_HINT))
+        Some(config) => {
+            let (encrypted, time) = timed(encrypt(target, config, io)).await;
+            timings.tls = Some(time);
+            match http2(encrypted?, target, settings, timings).await {
+                Err(error) if error.kind() == Kind::Connect && asked.0.load(Ordering::Relaxed) => {
+                    Err(error.with_kind(Kind::Tls).hint(CERTIFICATE_HINT))
+                }
+                done => done,
             }
-            done => done,
-        },
-        None => match http2(io, target).await {
+        }
+        None => match http2(io, target, settings, timings).await {
             // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
             Err(error) if error.kind() == Kind::Connect && speaks_tls(target, limit).await => {
                 Err(Error::new(Kind::Tls, format!("{} speaks TLS, and was asked without", target.address))
@@ -116,16 +150,21 @@ async fn attempt(
     }
 }
 
-async fn open(address: &Address, limit: Duration) -> Result<Box<dyn Io>> {
+async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Result<Box<dyn Io>> {
     let failed = |e: std::io::Error| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
     let (host, port) = match address {
-        Address::Unix(path) => return Ok(Box::new(UnixStream::connect(path).await.map_err(failed)?)),
+        Address::Unix(path) => {
+            let (stream, time) = timed(UnixStream::connect(path)).await;
+            timings.connect = time;
+            return Ok(Box::new(stream.map_err(failed)?));
+        }
         Address::Tcp { host, port } => (host.as_str(), *port),
     };
-    let found: Vec<_> = lookup_host((host, port))
-        .await
-        .map_err(|e| Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e))?
-        .collect();
+    let (found, time) = timed(lookup_host((host, port))).await;
+    timings.name = Some(time);
+    let started = Instant::now();
+    let found: Vec<_> =
+        found.map_err(|e| Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e))?.collect();
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     let count = u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
     for (i, address) in found.iter().enumerate() {
@@ -134,6 +173,7 @@ async fn open(address: &Address, limit: Duration) -> Result<Box<dyn Io>> {
         match tokio::time::timeout(share, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => {
                 stream.set_nodelay(true).map_err(failed)?;
+                timings.connect = started.elapsed();
                 return Ok(Box::new(stream));
             }
             Ok(Err(e)) => last = e,
@@ -192,22 +232,30 @@ fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
 
 /// Starts HTTP/2, and waits for the server's first frame: only then is somebody there (a port forwarder accepts
 /// connections for a server that does not run yet), and with TLS 1.3 only then has the server taken our certificate.
-async fn http2(io: Box<dyn Io>, target: &Target) -> Result<Connection> {
+async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: Timings) -> Result<Connection> {
     let address = &target.address;
     let (io, seen) = Sniff::new(io);
+    let started = Instant::now();
     let handshake = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(MAX_HEADERS)
+        .max_header_list_size(settings.max_headers)
+        .keep_alive_interval(settings.keepalive)
+        .keep_alive_timeout(settings.keepalive_timeout)
+        .keep_alive_while_idle(true)
         .handshake(TokioIo::new(io))
         .await;
     let (requests, driver) =
         handshake.map_err(|e| Error::new(Kind::Connect, format!("no HTTP/2 with {address}")).because(e))?;
-    let driver = tokio::spawn(async move { driver.await.err() });
-    let mut connection = Connection { requests, target: target.clone(), seen: seen.clone(), driver };
+    let driver = Driver(tokio::spawn(async move { driver.await.err() }));
+    let mut connection = Connection { timings, requests, target: target.clone(), seen: seen.clone(), driver };
     let error = match seen.first().await {
-        Sniffed::Settings => return Ok(connection),
+        Sniffed::Settings => {
+            timings.http2 = started.elapsed();
+            connection.timings = timings;
+            return Ok(connection);
+        }
         Sniffed::Tls => Error::new(Kind::Tls, format!("{address} speaks TLS, and was asked without")).hint(TLS_HINT),
         Sniffed::Http1 => Error::new(Kind::Connect, format!("{address} speaks HTTP/1.1, and gRPC needs HTTP/2")),
         Sniffed::Other => Error::new(Kind::Connect, format!("{address} does not speak HTTP/2")),
@@ -223,7 +271,7 @@ async fn speaks_tls(target: &Target, limit: Duration) -> bool {
     else {
         return false;
     };
-    let Ok(io) = open(&target.address, limit).await else { return false };
+    let Ok(io) = open(&target.address, limit, &mut Timings::default()).await else { return false };
     match TlsConnector::from(Arc::new(config)).connect(name, io).await {
         Ok(_) => true,
         Err(e) => matches!(
@@ -233,7 +281,19 @@ async fn speaks_tls(target: &Target, limit: Duration) -> bool {
     }
 }
 
+/// How long a connection may take to say goodbye.
+const GOODBYE: Duration = Duration::from_millis(500);
+
 impl Connection {
+    /// Closes it once everything is written: a call that was cancelled is told to the server as that.
+    pub async fn close(self) {
+        let Connection { requests, mut driver, .. } = self;
+        // Without anybody who could ask for more, it ends by itself.
+        drop(requests);
+        // What cannot be said in time is left to the end of the process.
+        let _ = tokio::time::timeout(GOODBYE, &mut driver.0).await;
+    }
+
     /// Why the connection ended, for the error of a call that it took with it. `Kind::Tls` for a TLS alert, else
     /// `Kind::Connect`.
     pub async fn lost(&mut self) -> Error {
@@ -246,7 +306,7 @@ impl Connection {
         }
         let lost = Error::new(Kind::Connect, "the server closed the connection");
         // The driver ends at once when the connection has; a connection that still lives has nothing to tell.
-        match tokio::time::timeout(Duration::from_millis(100), &mut self.driver).await {
+        match tokio::time::timeout(Duration::from_millis(100), &mut self.driver.0).await {
             Ok(Ok(Some(cause))) => lost.because(cause),
             _ => lost,
         }

@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::Status;
 use tonic::body::Body;
+use tonic::codec::CompressionEncoding;
 use tonic::server::Grpc;
 use tonic::service::Routes;
 use tonic_health::ServingStatus;
@@ -196,6 +197,9 @@ impl Service<Request<Body>> for Sandbox {
         let deadline = wire::timeout(request.headers()).map(tokio::time::sleep);
         async move {
             let mut grpc = Grpc::new(codec);
+            for encoding in [CompressionEncoding::Gzip, CompressionEncoding::Deflate, CompressionEncoding::Zstd] {
+                grpc = grpc.accept_compressed(encoding);
+            }
             let answer = grpc.streaming(handler, request);
             let response = match deadline {
                 None => answer.await,

@@ -34,7 +34,7 @@ fn what_is_wrong_in_a_stub_file_is_said_before_anything_starts() {
         (r#"{"shop.v1.Orders/Get": {"status": {"code": 5, "details": [{"@type": "t/x.Y"}]}}}"#, "no message `x.Y`"),
         (
             r#"{"shop.v1.Orders/Get": {"status": {"code": 5, "details": [{"@type": "t/google.rpc.ErrorInfo", "why": 1}]}}}"#,
-            "details[0]: unrecognized field name 'why'",
+            "details[0]: google.rpc.ErrorInfo has no field `why`",
         ),
         (r#"{"shop.v1.Orders/Get": {}}"#, "the method has one response: give `response`"),
         (r#"{"shop.v1.Orders/Get": {"responses": [{}, {}]}}"#, "the method has one response, and here are 2"),
