@@ -1,13 +1,16 @@
 //! Schemas in files: .proto sources, and the descriptor sets that protoc and buf write.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use protox::Compiler;
-use protox::file::{ChainFileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
-use super::Files;
+use super::google::{self, Embedded};
+use super::{Files, edition};
 use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
 
@@ -63,8 +66,15 @@ pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]
     if !sources.is_empty() {
         check_readable(sources, import_paths)?;
         let compiled = compile(sources, import_paths)?;
-        let set = Set::decode(compiled.encode_file_descriptor_set().as_slice())
+        let mut set = Set::decode(compiled.compiler.encode_file_descriptor_set().as_slice())
             .map_err(|e| Error::usage("the compiled sources do not decode").because(e))?;
+        let editions = compiled.editions();
+        for raw in &mut set.file {
+            let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned());
+            if let Some(edition) = name.ok().and_then(|name| editions.get(&name)) {
+                *raw = edition::raw_in(*edition, std::mem::take(raw));
+            }
+        }
         add(&mut files, set, Path::new("--proto"))?;
     }
     Ok(files)
@@ -109,7 +119,7 @@ fn check_readable(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiler> {
+fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiled> {
     if !import_paths.is_empty() {
         return compile_in(import_paths, sources).map_err(|e| {
             let error = fault(&e);
@@ -128,7 +138,7 @@ fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiler> {
 }
 
 /// Sources of several trees: each has a folder of its own that its imports start from.
-fn compile_apart(sources: &[PathBuf]) -> Result<Compiler> {
+fn compile_apart(sources: &[PathBuf]) -> Result<Compiled> {
     let mut found = Vec::new();
     for source in sources {
         found.push(root_of(std::slice::from_ref(source))??.0);
@@ -149,7 +159,7 @@ fn compile_apart(sources: &[PathBuf]) -> Result<Compiler> {
 
 /// The first folder that the imports of these sources can start from, and the sources compiled. The inner error says
 /// that there is none.
-fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiler)>> {
+fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiled)>> {
     let mut first = None;
     for root in roots(sources)? {
         match compile_in(std::slice::from_ref(&root), sources) {
@@ -165,16 +175,57 @@ fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiler)>> {
     Ok(Err(error.hint("name the folder that imports start from with -I")))
 }
 
-fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf]) -> Result<Compiler, protox::Error> {
+fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf]) -> Result<Compiled, protox::Error> {
+    let editions = Arc::<Editions>::default();
     let mut resolver = ChainFileResolver::new();
     for path in import_paths {
-        resolver.add(IncludeFileResolver::new(path.clone()));
+        let plain = IncludeFileResolver::new(path.clone());
+        resolver.add(Sources { folder: path.clone(), plain, editions: editions.clone() });
     }
     resolver.add(GoogleFileResolver::new());
+    resolver.add(Embedded(google::SOURCES));
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(sources)?;
-    Ok(compiler)
+    Ok(Compiled { compiler, editions })
+}
+
+/// The edition of each file that is in one.
+type Editions = Mutex<BTreeMap<String, i32>>;
+
+/// Sources that were compiled.
+struct Compiled {
+    compiler: Compiler,
+    editions: Arc<Editions>,
+}
+
+impl Compiled {
+    fn editions(&self) -> BTreeMap<String, i32> {
+        self.editions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Sources below a folder, those in an edition read by ourselves.
+struct Sources {
+    folder: PathBuf,
+    plain: IncludeFileResolver,
+    editions: Arc<Editions>,
+}
+
+impl FileResolver for Sources {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        self.plain.resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
+        // What is wrong with reading it, the other reader says.
+        let Ok(source) = std::fs::read_to_string(self.folder.join(name)) else { return self.plain.open_file(name) };
+        let edition = edition::edition_of(&source).map_err(|what| edition::fault(format!("{name}:{what}")))?;
+        let Some(edition) = edition else { return self.plain.open_file(name) };
+        let file = edition::parse(name, &source)?;
+        self.editions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), edition);
+        Ok(file.into())
+    }
 }
 
 /// protox's words with the place, which it keeps for its debug form.
@@ -237,7 +288,7 @@ mod tests {
         let all = folder(&[("a/b/m.proto", COMMON), ("a/s.proto", USER)]);
         let set = all.path().join("set");
         let compiled = compile_in(&[all.path().to_owned()], &[all.path().join("a/s.proto")]).expect("compiles");
-        std::fs::write(&set, compiled.encode_file_descriptor_set()).expect("writes");
+        std::fs::write(&set, compiled.compiler.encode_file_descriptor_set()).expect("writes");
         let source = all.path().join("a/b/m.proto");
         let paths = [all.path().to_owned()];
         assert!(load(std::slice::from_ref(&source), &paths, std::slice::from_ref(&set)).is_ok());

@@ -3,8 +3,10 @@
 mod any;
 pub mod disk;
 pub mod dynamic;
+mod edition;
 mod fault;
 mod files;
+mod google;
 mod json;
 pub mod rpc;
 pub mod schema;

@@ -5,32 +5,23 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use prost::Message;
 use prost_reflect::DescriptorPool;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
+use protox::file::{ChainFileResolver, GoogleFileResolver};
 
 use super::any::Resolver;
 use super::dynamic::{Message as Dynamic, Value};
+use super::google::{self, Embedded};
 use super::schema::Schema;
 use super::{Layout, write_json};
 
-const SOURCES: &[(&str, &str)] = &[("google/rpc/error_details.proto", include_str!("error_details.proto"))];
-
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
-pub static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::new(&compile(SOURCES).unwrap_or_default(), |_| None));
+pub static SCHEMA: LazyLock<Schema> =
+    LazyLock::new(|| Schema::new(&compile(google::RPC).unwrap_or_default(), |_| None));
 
 /// Compiles sources by name, which may import each other and Google's own files.
 ///
 /// # Errors
 /// protox's, with the place.
 pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<DescriptorPool, protox::Error> {
-    struct Embedded(&'static [(&'static str, &'static str)]);
-    impl FileResolver for Embedded {
-        fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-            match self.0.iter().find(|(known, _)| *known == name) {
-                Some((name, source)) => File::from_source(name, source),
-                None => Err(protox::Error::file_not_found(name)),
-            }
-        }
-    }
     let mut resolver = ChainFileResolver::new();
     resolver.add(GoogleFileResolver::new());
     resolver.add(Embedded(sources));

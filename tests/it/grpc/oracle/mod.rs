@@ -77,6 +77,19 @@ fn json_becomes_the_same_bytes() {
     }
 }
 
+/// Sources, the one in an edition among them, say the same to us as to protoc.
+#[test]
+fn sources_are_as_good_as_a_descriptor_set() {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/grpc/oracle/schema/service.proto");
+    for of in ["Edition", "Proto2", "Proto3"] {
+        let method = format!("oracle.Corpus/{of}");
+        let data = format!("@{}", corpus().join(format!("{of}.canonical.json")).display());
+        let args = ["grpc", "call", &method, "-s", echo(), "--proto", schema, "--reflection", "off", "-d", &data];
+        let bytes = mscomm(&[args.as_slice(), &["--request-format", "json", "--format", "binary"]].concat()).run().ok();
+        same_bytes(of, &file(&format!("{of}.wire")), &bytes.stdout);
+    }
+}
+
 #[test]
 fn bytes_become_the_same_json() {
     for of in TYPES {
