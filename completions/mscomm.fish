@@ -45,20 +45,21 @@ complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "run-in-sandbox" -d 'R
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "man" -d 'Print a man page, for `man -l -`'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "generate" -d 'Write the completion scripts and man pages of the source tree'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s v -l verbose -d 'Say on standard error what is being done'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "list" -d 'List the services of a server, or the methods of a service'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "describe" -d 'Show a service, method, message or enum as Protobuf source'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe call" -f -a "call" -d 'Call a method: JSON in, JSON out'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "list" -d 'List the services of a server, or the methods of a service'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "describe" -d 'Show a service, method, message or enum as Protobuf source'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "export" -d 'Write what describes services, as a descriptor set or as .proto files'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "call" -d 'Call a method: JSON in, JSON out'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s o -l output -d 'table, tsv or json; in a pipe names alone, one a line' -r -f -a "table\t'A table, the default on a terminal'
 tsv\t'Tab-separated lines without a heading, the default in a pipe'
 json\t'A JSON object a line'"
@@ -142,6 +143,49 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l descriptor-set-out -l protoset-out -d 'Write a descriptor set with all that is imported; - for standard output' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l proto-out -l proto-out-dir -d 'Write .proto files into this folder, each where imports look for it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l authority -d 'Value of :authority, when it is not the host' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l max-recv -d 'Largest response message taken, 64M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l max-send -d 'Largest request message sent, any size if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l max-header-list -d 'Largest list of response headers or trailers taken, 1M if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l compress -d 'Compress the requests: gzip, deflate or zstd; responses are taken in any of them' -r -f -a "gzip\t'gzip'
+deflate\t'zlib, which HTTP calls deflate'
+zstd\t'Zstandard'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l keepalive -d 'Ask the server for a sign of life that often, as 30s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l keepalive-timeout -d 'How long it may take to give one, 20s if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l user-agent -d 'Value of user-agent, when it is not mscomm\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l proto -d '.proto file that describes services; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s I -l import-path -d 'Folder that the imports of --proto start from, looked for when not given; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l descriptor-set -l protoset -d 'Descriptor set of protoc or buf that describes services, - for standard input; may be repeated' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l reflection -d 'Whether the server is asked about itself: auto (first, then the given files), only, or off' -r -f -a "auto\t'First, and then the given files are looked at'
+only\t'And no file is looked at'
+off\t'Not at all'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s H -l header -d 'Request metadata; a name that ends in -bin takes base64. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l force -d 'Replace files that have another content'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'

@@ -5,6 +5,7 @@ use super::settings::Settings;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Sink, escape_text};
+use crate::proto::schema::Schema;
 use crate::proto::{Element, find};
 
 /// Describes an element of the schema.
@@ -25,15 +26,15 @@ pub struct Args {
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let elements = cx.shutdown.or_stop(elements(&args, cx)).await?;
     let mut sink = Sink::stdout()?;
-    for element in elements {
-        let text = format!("{} is {}:\n{}", element.full_name(), element.kind(), element.source());
+    for (element, schema) in elements {
+        let text = format!("{} is {}:\n{}", element.full_name(), element.kind(), element.source(&schema));
         let text = if cx.terminal.stdout { escape_text(&text) } else { text.as_str().into() };
         sink.record(|out| out.extend_from_slice(text.as_bytes()))?;
     }
     sink.flush()
 }
 
-async fn elements(args: &Args, cx: &Context) -> Result<Vec<Element>> {
+async fn elements(args: &Args, cx: &Context) -> Result<Vec<(Element, Schema)>> {
     let mut lookup = Lookup::open(&args.connection, cx).await?;
     let mut catalog = lookup.catalog(cx);
     if let Some(symbol) = &args.symbol {
@@ -47,14 +48,14 @@ async fn elements(args: &Args, cx: &Context) -> Result<Vec<Element>> {
 }
 
 /// Servers know different things as symbols: some only services and messages, so the names around it are tried too.
-async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<Element> {
+pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
     let dotted = symbol.trim_start_matches(['.', '/']).replace('/', ".");
     let mut name = dotted.as_str();
     loop {
         if catalog.fetch(name).await? {
             let schema = catalog.schema()?;
             if let Some(element) = find(schema.pool(), &dotted) {
-                return Ok(element);
+                return Ok((element, schema));
             }
             if let Some(service) = schema.pool().get_service_by_name(name) {
                 let methods: Vec<String> = service.methods().map(|m| m.full_name().to_owned()).collect();

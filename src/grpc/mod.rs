@@ -5,6 +5,7 @@ mod catalog;
 pub mod client;
 mod describe;
 mod events;
+mod export;
 mod format;
 mod list;
 mod requests;
@@ -22,6 +23,8 @@ pub enum Command {
     List(list::Args),
     /// Show a service, method, message or enum as Protobuf source
     Describe(describe::Args),
+    /// Write what describes services, as a descriptor set or as .proto files
+    Export(export::Args),
     /// Call a method: JSON in, JSON out
     ///
     /// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when
@@ -38,6 +41,7 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::List(args) => list::run(args, cx).await,
         Command::Describe(args) => describe::run(args, cx).await,
+        Command::Export(args) => export::run(args, cx).await,
         Command::Call(args) => call::run(args, cx).await,
     }
 }

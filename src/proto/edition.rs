@@ -9,7 +9,9 @@ use prost_types::field_descriptor_proto::Type;
 use prost_types::uninterpreted_option::NamePart;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, UninterpretedOption};
 
-use super::schema::features::{EDITION_2023, EDITION_2024};
+use super::dynamic::{Message as Dynamic, Value};
+use super::google;
+use super::schema::features::{EDITION_2023, EDITION_2024, UNVERIFIED};
 
 /// What stands for the option `default`, which proto3 does not have, in as many letters.
 const DEFAULT: &str = "defaul_";
@@ -91,8 +93,20 @@ pub fn raw_in(edition: i32, mut raw: Vec<u8>) -> Vec<u8> {
         edition: i32,
     }
     raw.extend(Language { syntax: "editions".to_owned(), edition }.encode_to_vec());
-    raw
+    let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto");
+    let Some(mut file) = of.and_then(|of| Dynamic::decode(of, raw.clone().into()).ok()) else { return raw };
+    file.for_each_inner(&mut |message| {
+        // A closed enum's unknown value: the compiler took the number of a draft.
+        let is_features = message.of().full_name() == "google.protobuf.FeatureSet";
+        if is_features && message.take_unknown(UTF8_VALIDATION) == Some(google::DRAFT_UNVERIFIED) {
+            message.set(UTF8_VALIDATION, Value::Enum(UNVERIFIED));
+        }
+    });
+    file.encode_to_vec()
 }
+
+/// FeatureSet.utf8_validation
+const UTF8_VALIDATION: u32 = 4;
 
 fn message(message: &mut DescriptorProto) {
     if let Some(options) = &mut message.options {

@@ -1,6 +1,12 @@
 //! Schema files of Google's that sources import and nobody has at hand. Those of `google/protobuf` come with protox.
 
+use std::sync::LazyLock;
+
+use prost_reflect::DescriptorPool;
 use protox::file::{File, FileResolver};
+
+use super::schema::Schema;
+use super::schema::features::UNVERIFIED;
 
 /// A file's name and its source.
 type Source = (&'static str, &'static str);
@@ -24,6 +30,25 @@ pub const SOURCES: &[Source] = &[
     ("google/protobuf/java_features.proto", include_str!("google/java_features.proto")),
     ("google/protobuf/go_features.proto", include_str!("google/go_features.proto")),
 ];
+
+/// descriptor.proto. In the one of prost-reflect `utf8_validation = NONE` still has the number of a draft.
+pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
+    let mut pool = DescriptorPool::new();
+    let file = DescriptorPool::global().get_file_by_name("google/protobuf/descriptor.proto");
+    if let Some(mut file) = file.map(|file| file.file_descriptor_proto().clone()) {
+        let features = file.message_type.iter_mut().find(|m| m.name() == "FeatureSet");
+        let validation = features.and_then(|m| m.enum_type.iter_mut().find(|e| e.name() == "Utf8Validation"));
+        if let Some(none) = validation.and_then(|e| e.value.iter_mut().find(|v| v.name() == "NONE")) {
+            none.number = Some(UNVERIFIED);
+        }
+        // It is good but for that number.
+        let _ = pool.add_file_descriptor_proto(file);
+    }
+    Schema::new(&pool, |_| None)
+});
+
+/// The number of `NONE` in that draft.
+pub const DRAFT_UNVERIFIED: i32 = 1;
 
 /// Files that are compiled in.
 pub struct Embedded(pub &'static [Source]);

@@ -17,5 +17,5 @@ pub use any::{Resolver, type_name, unresolved};
 pub use fault::Fault;
 pub use files::{Added, Files};
 pub use json::{JsonStyle, Layout, ReadOptions, read_json, write_json};
-pub use source::{Element, find};
+pub use source::{Element, file_source, find};
 pub use text::{read_text, write_text};

@@ -210,6 +210,7 @@ mod tests {
                     start += used;
                 }
                 Cut::NeedMore => end = (end + step).min(text.len()),
+                Cut::Broken(what) => panic!("{what}"),
                 Cut::End => return found,
             }
         }

@@ -85,6 +85,18 @@ impl Message {
         &self.unknown
     }
 
+    /// Takes the number of an enum's value that its closed enum does not have out of what is unknown.
+    pub(in crate::proto) fn take_unknown(&mut self, number: u32) -> Option<i32> {
+        let read = |raw: &Bytes| {
+            let mut raw = raw.clone();
+            let (found, wire) = wire::tag(&mut raw).ok()?;
+            let value = (found == number && wire == wire::WireType::Varint).then(|| wire::varint(&mut raw).ok());
+            i32::try_from(value??).ok()
+        };
+        let at = self.unknown.iter().position(|raw| read(raw).is_some())?;
+        read(&self.unknown.remove(at))
+    }
+
     /// True when nothing is set, and nothing is unknown.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty() && self.unknown.is_empty()
@@ -124,6 +136,27 @@ impl Message {
         if let Some(number) = self.of.info().field_named(name).map(|f| f.number) {
             self.set(number, value);
         }
+    }
+
+    /// Calls a function for this message and for each one in it, from the inside out.
+    pub fn for_each_inner(&mut self, visit: &mut dyn FnMut(&mut Message)) {
+        for (_, value) in &mut self.fields {
+            match value {
+                Value::Message(inner) => inner.for_each_inner(visit),
+                Value::List(items) => items.iter_mut().for_each(|item| {
+                    if let Value::Message(inner) = item {
+                        inner.for_each_inner(visit);
+                    }
+                }),
+                Value::Map(entries) => entries.iter_mut().for_each(|(_, item)| {
+                    if let Value::Message(inner) = item {
+                        inner.for_each_inner(visit);
+                    }
+                }),
+                _ => {}
+            }
+        }
+        visit(self);
     }
 
     /// Clears a field or extension.

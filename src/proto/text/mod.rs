@@ -5,7 +5,7 @@ mod read;
 mod write;
 
 pub use read::read_text;
-pub use write::write_text;
+pub use write::{quoted_text, value_text, write_text};
 
 use super::schema::{Field, MessageType};
 

@@ -18,6 +18,29 @@ pub fn write_text(out: &mut Vec<u8>, message: &Message, layout: Layout, resolver
     writer.fields(message);
 }
 
+/// One value on one line, as it stands in an option: a message in braces.
+pub fn value_text(of: &MessageType, field: &Field, value: &Value) -> String {
+    let mut out = Vec::new();
+    let schema = of.schema();
+    let mut writer = Writer {
+        out: &mut out,
+        layout: Layout::Compact,
+        indent: 0,
+        resolver: &schema,
+        any_depth: MAX_DEPTH,
+        blank: false,
+    };
+    match value {
+        Value::Message(message) => {
+            writer.out.extend_from_slice(b"{ ");
+            writer.fields(message);
+            writer.out.extend_from_slice(b" }");
+        }
+        value => writer.scalar(of, field, value),
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 struct Writer<'a> {
     out: &'a mut Vec<u8>,
     layout: Layout,
@@ -65,6 +88,11 @@ impl Writer<'_> {
         }
         self.begin(name);
         self.out.extend_from_slice(b": ");
+        self.scalar(of, field, value);
+        self.end();
+    }
+
+    fn scalar(&mut self, of: &MessageType, field: &Field, value: &Value) {
         match value {
             Value::Bool(v) => self.plain(v),
             Value::I32(v) => self.plain(v),
@@ -86,7 +114,6 @@ impl Writer<'_> {
             // Written above.
             Value::Message(_) | Value::List(_) | Value::Map(_) => {}
         }
-        self.end();
     }
 
     /// An `Any` by its content; false when that is not known.
@@ -177,6 +204,13 @@ impl Writer<'_> {
         self.begin("}");
         self.end();
     }
+}
+
+/// A text between quotes.
+pub fn quoted_text(text: &str) -> String {
+    let mut out = Vec::new();
+    quoted(&mut out, text.as_bytes(), true);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// A string between quotes; only text keeps what is not ASCII.

@@ -45,8 +45,8 @@ fn list_is_sorted_and_for_scripts() {
 #[test]
 fn describe_prints_source() {
     let text = grpc(&["describe", "helloworld.Greeter"]).run().ok().text();
-    let expected = "helloworld.Greeter is a service:\nservice Greeter {\n  \
-        rpc SayHello ( .helloworld.HelloRequest ) returns ( .helloworld.HelloReply );\n}\n";
+    let expected = "helloworld.Greeter is a service:\n// Greets.\nservice Greeter {\n  \
+        // Says hello to a name.\n  rpc SayHello ( .helloworld.HelloRequest ) returns ( .helloworld.HelloReply );\n}\n";
     assert_eq!(text, expected);
     let text = grpc(&["describe", "mscomm.sandbox.v1.Metadata"]).run().ok().text();
     let expected = "mscomm.sandbox.v1.Metadata is a message:\nmessage Metadata {\n  string name = 1;\n  oneof value {\n    \

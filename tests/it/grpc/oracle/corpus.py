@@ -2,10 +2,13 @@
 
 corpus.py make FOLDER            compiles the schemas beside this file and writes a corpus of messages into the folder
 corpus.py same-json FOLDER NAME  compares the JSON lines on standard input with the ones of the corpus
+corpus.py same-files FOLDER A B  compares two descriptor sets in the folder, but for where in a source things stood
+corpus.py compile FOLDER SET F…  compiles .proto files below the folder into a descriptor set there
 corpus.py same-text FOLDER TYPE  reads the text messages on standard input and compares them with the ones of the corpus
 """
 
 import base64
+import difflib
 import json
 import math
 import pathlib
@@ -24,12 +27,39 @@ TYPES = ["Proto2", "Proto3", "Maps", "Known", "Edition"]
 CASES = 400
 
 
-def compile_schemas(folder):
-    path = folder / "corpus.binpb"
+def compile_sources(folder, out, *names, source_info=False):
     wkt = pathlib.Path(protoc.__file__).parent / "_proto"
-    args = ["protoc", f"-I{HERE}", f"-I{wkt}", "--include_imports", f"--descriptor_set_out={path}"]
-    if protoc.main(args + [str(HERE / "service.proto")]) != 0:
+    args = ["protoc", f"-I{folder}", f"-I{wkt}", "--include_imports", f"--descriptor_set_out={out}"]
+    args += ["--include_source_info"] if source_info else []
+    if protoc.main(args + [str(folder / name) for name in names]) != 0:
         sys.exit("protoc failed")
+
+
+def compile_below(folder, out, *names):
+    compile_sources(folder, folder / out, *names)
+
+
+def sort_nested(messages):
+    """Whether a type stands before the fields that make types of their own (maps, groups) or behind them says nothing."""
+    for message in messages:
+        message.nested_type.sort(key=lambda nested: nested.name)
+        sort_nested(message.nested_type)
+
+
+def same_files(folder, *names):
+    sets = [descriptor_pb2.FileDescriptorSet.FromString((folder / name).read_bytes()) for name in names]
+    first, second = [{file.name: file for file in each.file} for each in sets]
+    if set(first) != set(second):
+        sys.exit(f"other files: {sorted(set(first) ^ set(second))}")
+    # Google's own files are of one version or another.
+    for name, file in ((n, f) for n, f in first.items() if not n.startswith("google/protobuf/")):
+        for each in (file, second[name]):
+            each.ClearField("source_code_info")
+            each.message_type.sort(key=lambda message: message.name)
+            sort_nested(each.message_type)
+        if file != second[name]:
+            lines = [str(each).split("\n") for each in (file, second[name])]
+            sys.exit(name + "\n" + "\n".join(list(difflib.unified_diff(*lines, lineterm=""))[:60]))
 
 
 class Oracle:
@@ -359,7 +389,8 @@ OPTIONS = {
 
 
 def make(folder):
-    compile_schemas(folder)
+    compile_sources(HERE, folder / "corpus.binpb", "service.proto")
+    compile_sources(HERE, folder / "files.binpb", "service.proto", "options.proto", source_info=True)
     oracle = Oracle(folder)
     for name in TYPES:
         rnd = random.Random(name)
@@ -506,4 +537,5 @@ def same_text(folder, name):
 
 if __name__ == "__main__":
     folder = pathlib.Path(sys.argv[2])
-    {"make": make, "same-json": same_json, "same-text": same_text}[sys.argv[1]](folder, *sys.argv[3:])
+    commands = {"make": make, "same-json": same_json, "same-text": same_text, "same-files": same_files, "compile": compile_below}
+    commands[sys.argv[1]](folder, *sys.argv[3:])

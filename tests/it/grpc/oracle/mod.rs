@@ -13,6 +13,8 @@ use prost::Message;
 use super::servers::echo;
 use crate::support::{mscomm, test_env};
 
+mod files;
+
 const TYPES: [&str; 5] = ["Proto2", "Proto3", "Maps", "Known", "Edition"];
 
 fn oracle(args: &[&str]) -> Command {

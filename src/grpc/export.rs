@@ -1,0 +1,184 @@
+//! `grpc export`: what describes services, as a descriptor set or as .proto files.
+
+use std::collections::HashSet;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+use prost::Message;
+use prost_reflect::FileDescriptor;
+
+use super::catalog::Lookup;
+use super::describe;
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::output::Sink;
+use crate::proto::file_source;
+use crate::proto::schema::Schema;
+
+/// Writes what describes services.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Services, methods, messages… to describe, each by its full name; all services of the server if none is given
+    #[arg(value_name = "SYMBOL")]
+    symbols: Vec<String>,
+    /// Write a descriptor set with all that is imported; - for standard output
+    #[arg(long, visible_alias = "protoset-out", value_name = "FILE", required_unless_present = "proto_out")]
+    descriptor_set_out: Option<PathBuf>,
+    /// Write .proto files into this folder, each where imports look for it
+    #[arg(long, visible_alias = "proto-out-dir", value_name = "FOLDER")]
+    proto_out: Option<PathBuf>,
+    /// Replace files that have another content
+    #[arg(long)]
+    force: bool,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// Writes what describes services.
+///
+/// # Errors
+/// As [`Lookup::open`] and reflection; `Kind::Refused` for an unknown symbol and for a file whose name leads elsewhere;
+/// `Kind::Usage` for a file that exists with another content; `Kind::Io`.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let (schema, files) = cx.shutdown.or_stop(files(&args, cx)).await?;
+    if let Some(path) = &args.descriptor_set_out {
+        let set = Set { file: files.iter().map(|file| schema.raw(file).to_vec()).collect() };
+        let bytes = set.encode_to_vec();
+        match path.as_os_str() == "-" {
+            true => {
+                let mut sink = Sink::stdout()?;
+                sink.record(|out| out.extend_from_slice(&bytes))?;
+                sink.flush()?;
+            }
+            false => write(path, &bytes, args.force)?,
+        }
+        cx.terminal.note(format!("{} files went into {}", files.len(), path.display()));
+    }
+    if let Some(folder) = &args.proto_out {
+        // Every compiler has these.
+        let own: Vec<_> = files.iter().filter(|file| !file.name().starts_with("google/protobuf/")).collect();
+        // All names are looked at before anything is written.
+        let paths = own.iter().map(|file| below(folder, file.name())).collect::<Result<Vec<_>>>()?;
+        for (file, path) in own.iter().zip(&paths) {
+            write(path, file_source(&schema, file).as_bytes(), args.force)?;
+        }
+        cx.terminal.note(format!("{} files went below {}", own.len(), folder.display()));
+    }
+    Ok(())
+}
+
+/// `google.protobuf.FileDescriptorSet`, each file as it came.
+#[derive(Clone, PartialEq, Message)]
+struct Set {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    file: Vec<Vec<u8>>,
+}
+
+/// The files of the symbols and of all that they import, imports first.
+async fn files(args: &Args, cx: &Context) -> Result<(Schema, Vec<FileDescriptor>)> {
+    let mut lookup = Lookup::open(&args.connection, cx).await?;
+    let mut catalog = lookup.catalog(cx);
+    let symbols = match args.symbols.is_empty() {
+        true => catalog.services().await?,
+        false => args.symbols.clone(),
+    };
+    let mut names = Vec::new();
+    for symbol in &symbols {
+        let (element, _) = describe::element(&mut catalog, symbol).await?;
+        catalog.fetch_extensions(&element.messages()).await?;
+        names.push(element.file().name().to_owned());
+    }
+    let schema = catalog.schema()?;
+    let mut sorted = Sorted::default();
+    names.iter().filter_map(|name| schema.pool().get_file_by_name(name)).for_each(|file| sorted.add(&file));
+    // What extends a message of these files belongs to them, and no file imports it. What it imports may be extended again.
+    loop {
+        let known = sorted.files.len();
+        for extension in schema.pool().all_extensions() {
+            let of = extension.containing_message();
+            // Options are extended where they are used.
+            if of.package_name() != "google.protobuf" && sorted.seen.contains(of.parent_file().name()) {
+                sorted.add(&extension.parent_file());
+            }
+        }
+        if sorted.files.len() == known {
+            return Ok((schema, sorted.files));
+        }
+    }
+}
+
+/// Files, each behind what it imports.
+#[derive(Default)]
+struct Sorted {
+    seen: HashSet<String>,
+    files: Vec<FileDescriptor>,
+}
+
+impl Sorted {
+    /// The pool has no circles, and no chain longer than a thousand files.
+    fn add(&mut self, file: &FileDescriptor) {
+        if self.seen.insert(file.name().to_owned()) {
+            file.dependencies().for_each(|import| self.add(&import));
+            self.files.push(file.clone());
+        }
+    }
+}
+
+/// The path of a file below a folder.
+///
+/// # Errors
+/// `Kind::Refused` when its name leads out of the folder: servers choose the names.
+fn below(folder: &Path, name: &str) -> Result<PathBuf> {
+    let path = Path::new(name);
+    let plain = path.components().all(|c| matches!(c, Component::Normal(_)));
+    match plain && !name.is_empty() && !name.ends_with('/') && !name.contains('\0') {
+        true => Ok(folder.join(path)),
+        false => Err(Error::refused(format!("the file `{name}` would be written outside of {}", folder.display()))
+            .hint("take the descriptor set instead, with --descriptor-set-out")),
+    }
+}
+
+/// Writes a file at once, so that nobody sees a part of it.
+fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
+    let failed = |e: std::io::Error| Error::io(format!("cannot write {}", path.display()), e);
+    match std::fs::metadata(path) {
+        // A device or a pipe is written to, never replaced.
+        Ok(metadata) if !metadata.is_file() => {
+            return std::fs::OpenOptions::new()
+                .write(true)
+                .open(path)
+                .and_then(|mut f| f.write_all(bytes))
+                .map_err(failed);
+        }
+        Ok(_) if std::fs::read(path).is_ok_and(|there| there == bytes) => return Ok(()),
+        Ok(_) if !force => {
+            return Err(Error::usage(format!("{} exists, with another content", path.display()))
+                .hint("pass --force to replace it"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        assert_eq!(below(Path::new("out"), "a/b.proto").expect("plain"), Path::new("out/a/b.proto"));
+        for name in ["", "../a", "/etc/a", "a/../../b", "a/", "a\0b", "./../a"] {
+            assert!(below(Path::new("out"), name).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! Elements as Protobuf source. Full names have a dot before them, as protoc resolves them.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use prost_reflect::{
+    Cardinality, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind,
+    MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor, Syntax,
+};
+use prost_types::FieldDescriptorProto;
+use prost_types::field_descriptor_proto::Type;
+
+use super::known::{Known, KnownFile, Options};
+use crate::proto::text::quoted_text;
+
+/// Where the options of each kind of element stand in its descriptor.
+mod number {
+    pub const FILE: u32 = 8;
+    pub const MESSAGE: u32 = 7;
+    pub const FIELD: u32 = 8;
+    pub const ONEOF: u32 = 2;
+    pub const EXTENSION_RANGE: u32 = 3;
+    pub const ENUM: u32 = 3;
+    pub const ENUM_VALUE: u32 = 3;
+    pub const SERVICE: u32 = 3;
+    pub const METHOD: u32 = 4;
+}
+
+pub struct Printer {
+    pub text: String,
+    depth: usize,
+    file: KnownFile,
+    syntax: Syntax,
+    /// The groups that were written.
+    groups: HashSet<String>,
+}
+
+impl Printer {
+    pub fn new(known: &Known, file: &FileDescriptor) -> Printer {
+        Printer { text: String::new(), depth: 0, file: known.file(file), syntax: file.syntax(), groups: HashSet::new() }
+    }
+
+    fn line(&mut self, line: impl AsRef<str>) {
+        self.text.extend(std::iter::repeat_n("  ", self.depth));
+        self.text.push_str(line.as_ref());
+        self.text.push('\n');
+    }
+
+    fn open(&mut self, line: impl AsRef<str>) {
+        self.line(format!("{} {{", line.as_ref()));
+        self.depth += 1;
+    }
+
+    fn close(&mut self) {
+        self.depth -= 1;
+        self.line("}");
+    }
+
+    /// The comments before an element; one behind it joins them.
+    fn comments(&mut self, path: &[i32]) {
+        let comments = self.file.comments(path);
+        for text in [&comments.leading, &comments.trailing] {
+            for line in text.trim_end().lines().filter(|_| !text.trim().is_empty()) {
+                let line = line.trim_end();
+                let blank = if line.is_empty() || line.starts_with(' ') { "" } else { " " };
+                self.line(format!("//{blank}{line}"));
+            }
+        }
+    }
+
+    /// `option …;` lines.
+    fn options(&mut self, options: &Options) {
+        for (name, value) in options {
+            self.line(format!("option {name} = {value};"));
+        }
+    }
+
+    /// An empty line between two definitions of a file.
+    fn gap(&mut self) {
+        self.text.push('\n');
+    }
+
+    pub fn file(&mut self, file: &FileDescriptor) {
+        let proto = file.file_descriptor_proto().clone();
+        match self.file.edition {
+            // descriptor.proto, enum `Edition`: 1000 is 2023, and so on.
+            Some(edition) => self.line(format!("edition = \"{}\";", edition + 1023)),
+            None if self.syntax == Syntax::Proto3 => self.line("syntax = \"proto3\";"),
+            None => self.line("syntax = \"proto2\";"),
+        }
+        if !proto.package().is_empty() {
+            self.gap();
+            self.line(format!("package {};", proto.package()));
+        }
+        if !proto.dependency.is_empty() {
+            self.gap();
+        }
+        for (index, import) in (0i32..).zip(&proto.dependency) {
+            let public = if proto.public_dependency.contains(&index) { "public " } else { "" };
+            let weak = if proto.weak_dependency.contains(&index) { "weak " } else { "" };
+            self.line(format!("import {public}{weak}{};", quoted_text(import)));
+        }
+        let options = self.file.options(&[], number::FILE);
+        if !options.is_empty() {
+            self.gap();
+        }
+        self.options(&options);
+        let of_groups = groups(file.messages(), file.extensions());
+        for message in file.messages().filter(|m| !of_groups.contains(m.full_name())) {
+            self.gap();
+            self.message(&message);
+        }
+        for descriptor in file.enums() {
+            self.gap();
+            self.enumeration(&descriptor);
+        }
+        for extension in file.extensions() {
+            self.gap();
+            self.extension(&extension);
+        }
+        for service in file.services() {
+            self.gap();
+            self.service(&service);
+        }
+    }
+
+    pub fn service(&mut self, service: &ServiceDescriptor) {
+        self.comments(service.path());
+        self.open(format!("service {}", service.name()));
+        let options = self.file.options(service.path(), number::SERVICE);
+        self.options(&options);
+        service.methods().for_each(|method| self.method(&method));
+        self.close();
+    }
+
+    pub fn method(&mut self, method: &MethodDescriptor) {
+        let side = |streaming: bool, message: MessageDescriptor| {
+            format!("( {}.{} )", if streaming { "stream " } else { "" }, message.full_name())
+        };
+        let input = side(method.is_client_streaming(), method.input());
+        let output = side(method.is_server_streaming(), method.output());
+        self.comments(method.path());
+        let head = format!("rpc {} {input} returns {output}", method.name());
+        let options = self.file.options(method.path(), number::METHOD);
+        if options.is_empty() {
+            return self.line(format!("{head};"));
+        }
+        self.open(head);
+        self.options(&options);
+        self.close();
+    }
+
+    pub fn message(&mut self, message: &MessageDescriptor) {
+        self.comments(message.path());
+        self.open(format!("message {}", message.name()));
+        self.body(message);
+        self.close();
+    }
+
+    fn body(&mut self, message: &MessageDescriptor) {
+        let options = self.file.options(message.path(), number::MESSAGE);
+        self.options(&options);
+        let mut shown: Vec<String> = Vec::new();
+        // As declared, which is also where a oneof stands.
+        let declared = &message.descriptor_proto().field;
+        for field in declared.iter().filter_map(|f| message.get_field_by_name(f.name())) {
+            match field.containing_oneof().filter(|o| !o.is_synthetic()) {
+                None => self.field(&field),
+                Some(oneof) if shown.iter().any(|name| name == oneof.name()) => {}
+                Some(oneof) => {
+                    self.oneof(&oneof);
+                    shown.push(oneof.name().to_owned());
+                }
+            }
+        }
+        let of_groups = groups(std::iter::once(message.clone()), message.child_extensions());
+        for inner in message.child_messages().filter(|m| !m.is_map_entry() && !of_groups.contains(m.full_name())) {
+            self.message(&inner);
+        }
+        message.child_enums().for_each(|inner| self.enumeration(&inner));
+        for (index, range) in (0i32..).zip(message.extension_ranges()) {
+            let last = if range.end > 536_870_911 { "max".to_owned() } else { (range.end - 1).to_string() };
+            // DescriptorProto.extension_range
+            let path = [message.path(), &[5, index]].concat();
+            let options = brackets(self.file.options(&path, number::EXTENSION_RANGE));
+            self.line(format!("extensions {}{options};", span(range.start, &last)));
+        }
+        let ranges: Vec<String> = message.reserved_ranges().map(|r| span(r.start, &(r.end - 1).to_string())).collect();
+        self.reserved(&ranges, message.reserved_names());
+        message.child_extensions().for_each(|extension| self.extension(&extension));
+    }
+
+    fn reserved<'a>(&mut self, ranges: &[String], names: impl Iterator<Item = &'a str>) {
+        if !ranges.is_empty() {
+            self.line(format!("reserved {};", ranges.join(", ")));
+        }
+        let plain = self.file.edition.is_some();
+        let names: Vec<String> = names.map(|name| if plain { name.to_owned() } else { format!("{name:?}") }).collect();
+        if !names.is_empty() {
+            self.line(format!("reserved {};", names.join(", ")));
+        }
+    }
+
+    pub fn field(&mut self, field: &FieldDescriptor) {
+        self.comments(field.path());
+        let kind = field.kind();
+        let options = self.file.options(field.path(), number::FIELD);
+        if let (true, Kind::Message(entry)) = (field.is_map(), &kind) {
+            let of = |number| entry.get_field(number).map(|f| type_text(&f.kind())).unwrap_or_default();
+            let options = brackets(with_own(field.field_descriptor_proto(), &kind, options));
+            return self.line(format!("map<{}, {}> {} = {}{options};", of(1), of(2), field.name(), field.number()));
+        }
+        let in_oneof = field.containing_oneof().is_some_and(|o| !o.is_synthetic());
+        let label = match in_oneof {
+            true => "",
+            false => self.label(field.cardinality(), field.field_descriptor_proto()),
+        };
+        self.member(label, field.name(), field.number(), &kind, field.field_descriptor_proto(), options);
+    }
+
+    fn label(&self, cardinality: Cardinality, proto: &FieldDescriptorProto) -> &'static str {
+        match cardinality {
+            Cardinality::Repeated => "repeated ",
+            _ if self.file.edition.is_some() => "",
+            Cardinality::Required => "required ",
+            Cardinality::Optional if self.syntax == Syntax::Proto3 && !proto.proto3_optional() => "",
+            Cardinality::Optional => "optional ",
+        }
+    }
+
+    fn member(
+        &mut self,
+        label: &str,
+        name: &str,
+        number: u32,
+        kind: &Kind,
+        proto: &FieldDescriptorProto,
+        options: Options,
+    ) {
+        let is_group = proto.r#type() == Type::Group;
+        let options = brackets(with_own(proto, kind, options));
+        match kind {
+            // A group is written where it is used, which is one place; a server may say that it holds itself.
+            Kind::Message(group) if is_group && self.groups.insert(group.full_name().to_owned()) => {
+                self.open(format!("{label}group {} = {number}{options}", group.name()));
+                self.body(group);
+                self.close();
+            }
+            _ => self.line(format!("{label}{} {name} = {number}{options};", type_text(kind))),
+        }
+    }
+
+    pub fn oneof(&mut self, oneof: &OneofDescriptor) {
+        self.comments(oneof.path());
+        self.open(format!("oneof {}", oneof.name()));
+        let options = self.file.options(oneof.path(), number::ONEOF);
+        self.options(&options);
+        oneof.fields().for_each(|field| self.field(&field));
+        self.close();
+    }
+
+    pub fn enumeration(&mut self, descriptor: &EnumDescriptor) {
+        self.comments(descriptor.path());
+        self.open(format!("enum {}", descriptor.name()));
+        let options = self.file.options(descriptor.path(), number::ENUM);
+        self.options(&options);
+        let proto = descriptor.enum_descriptor_proto();
+        for (index, value) in (0i32..).zip(&proto.value) {
+            // EnumDescriptorProto.value
+            let path = [descriptor.path(), &[2, index]].concat();
+            self.comments(&path);
+            let options = brackets(self.file.options(&path, number::ENUM_VALUE));
+            self.line(format!("{} = {}{options};", value.name(), value.number()));
+        }
+        let range = |r: RangeInclusive<i32>| match *r.end() {
+            i32::MAX => span(r.start(), "max"),
+            end => span(r.start(), &end.to_string()),
+        };
+        let ranges: Vec<String> = descriptor.reserved_ranges().map(range).collect();
+        self.reserved(&ranges, descriptor.reserved_names());
+        self.close();
+    }
+
+    pub fn enum_value(&mut self, value: &EnumValueDescriptor) {
+        self.comments(value.path());
+        let options = brackets(self.file.options(value.path(), number::ENUM_VALUE));
+        self.line(format!("{} = {}{options};", value.name(), value.number()));
+    }
+
+    pub fn extension(&mut self, extension: &ExtensionDescriptor) {
+        self.open(format!("extend .{}", extension.containing_message().full_name()));
+        self.comments(extension.path());
+        let proto = extension.field_descriptor_proto();
+        let label = self.label(extension.cardinality(), proto);
+        let options = self.file.options(extension.path(), number::FIELD);
+        self.member(label, extension.name(), extension.number(), &extension.kind(), proto, options);
+        self.close();
+    }
+}
+
+/// The messages that are groups of these messages' fields, or of these extensions.
+fn groups(
+    messages: impl Iterator<Item = MessageDescriptor>,
+    extensions: impl Iterator<Item = ExtensionDescriptor>,
+) -> HashSet<String> {
+    let is_group = |proto: &FieldDescriptorProto| proto.r#type() == Type::Group;
+    let of = |kind: Kind| kind.as_message().map(|m| m.full_name().to_owned());
+    let fields = messages.flat_map(|m| m.fields().collect::<Vec<_>>());
+    let fields = fields.filter(|f| is_group(f.field_descriptor_proto())).filter_map(|f| of(f.kind()));
+    let extensions = extensions.filter(|e| is_group(e.field_descriptor_proto())).filter_map(|e| of(e.kind()));
+    fields.chain(extensions).collect()
+}
+
+fn span(from: impl std::fmt::Display, to: &str) -> String {
+    let from = from.to_string();
+    if from == to { from } else { format!("{from} to {to}") }
+}
+
+fn type_text(kind: &Kind) -> String {
+    match kind {
+        Kind::Message(message) => format!(".{}", message.full_name()),
+        Kind::Enum(descriptor) => format!(".{}", descriptor.full_name()),
+        scalar => format!("{scalar:?}").to_lowercase(),
+    }
+}
+
+/// The options of a field with those that have a place of their own in its descriptor.
+fn with_own(proto: &FieldDescriptorProto, kind: &Kind, options: Options) -> Options {
+    let mut all = Vec::new();
+    if let Some(default) = &proto.default_value {
+        let text = match kind {
+            Kind::String => quoted_text(default),
+            // It is escaped already.
+            Kind::Bytes => format!("\"{default}\""),
+            _ => default.clone(),
+        };
+        all.push(("default".to_owned(), text));
+    }
+    if let Some(json) = proto.json_name.as_ref().filter(|json| **json != json_name(proto.name())) {
+        all.push(("json_name".to_owned(), quoted_text(json)));
+    }
+    all.extend(options);
+    all
+}
+
+/// What stands in brackets behind an element.
+fn brackets(options: Options) -> String {
+    match options.is_empty() {
+        true => String::new(),
+        false => {
+            let all: Vec<String> = options.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            format!(" [{}]", all.join(", "))
+        }
+    }
+}
+
+/// The JSON name that protoc gives a field: every letter behind an underscore is large.
+fn json_name(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut up = false;
+    for c in name.chars() {
+        match c {
+            '_' => up = true,
+            c if up => {
+                out.push(c.to_ascii_uppercase());
+                up = false;
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
