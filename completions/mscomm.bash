@@ -1828,7 +1828,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__call)
-            opts="-d -o -n -s -I -H -p -v -q -h --data --output --count --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-d -o -n -s -I -H -p -v -q -h --data --output --template --example --seed --count --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1848,6 +1848,10 @@ _mscomm() {
                     ;;
                 -o)
                     COMPREPLY=($(compgen -W "pretty raw json" -- "${cur}"))
+                    return 0
+                    ;;
+                --seed)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --count)

@@ -10,20 +10,23 @@ use futures_util::future::poll_immediate;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
+use super::catalog::Lookup;
 use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
 use super::format::{Format, FormatArgs};
 use super::requests::{Question, Requests, Shape, once};
-use super::session::{self, Session, millis, split_method};
+use super::session::{self, Session, millis};
 use super::settings::Settings;
 use super::trace;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::message::input::Source;
+use crate::output::{Sink, escape_text};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
-use crate::proto::{Files, rpc, unresolved};
+use crate::proto::template::{Style, example, template};
+use crate::proto::{Files, JsonStyle, Layout, check_json, rpc, unresolved, write_json, write_text};
 use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
@@ -41,6 +44,15 @@ pub struct Args {
     /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
     #[arg(short, long, value_name = "FORM", value_enum)]
     output: Option<Form>,
+    /// Print a request with every field, what the schema says of each, and values to fill in; nothing is called
+    #[arg(long, conflicts_with_all = ["data", "example", "count"])]
+    template: bool,
+    /// Print a random valid request; nothing is called
+    #[arg(long, conflicts_with_all = ["data", "count"])]
+    example: bool,
+    /// What the random request is made from: the same number gives the same request
+    #[arg(long, value_name = "NUMBER", requires = "example")]
+    seed: Option<u64>,
     /// End after so many responses, and cancel the call if there would be more
     #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -58,15 +70,18 @@ pub struct Args {
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
 /// [`Session::open`] and reflection.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let (service, name) = split_method(&args.method)?;
+    session::check_method(&args.method)?;
     args.format.check()?;
+    if args.template || args.example {
+        return blank(&args, cx).await;
+    }
     let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
     if args.format.reading().format == Format::Json {
         check_syntax(&args.data)?;
     }
     let prepare = async {
         let mut session = Session::open(&args.connection, cx).await?;
-        let method = find(&mut session, service, name, cx).await?;
+        let method = find(&mut session, &args.method, cx).await?;
         Ok((session, method))
     };
     let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
@@ -103,19 +118,53 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     ended.and(flushed)
 }
 
+/// Prints a request to fill in, or a random one.
+async fn blank(args: &Args, cx: &Context) -> Result<()> {
+    let method = cx.shutdown.or_stop(async {
+        let mut lookup = Lookup::open(&args.connection, cx).await?;
+        let mut catalog = lookup.catalog(cx);
+        session::method(&mut catalog, &args.method).await
+    });
+    let (of, format) = (method.await?.input, args.format.reading().format);
+    let message = || example(&of, args.seed.unwrap_or_else(|| fastrand::u64(..)));
+    let known = (&of.schema(), &*rpc::SCHEMA);
+    let is_raw = args.output == Some(Form::Raw);
+    let layout = if is_raw { Layout::Compact } else { Layout::Pretty };
+    let mut out = Vec::new();
+    match (args.template, format) {
+        (true, Format::Binary) => {
+            return Err(Error::usage("a template is JSON or text").hint("leave --format binary out"));
+        }
+        (true, Format::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
+        (true, Format::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
+        (true, Format::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
+        (false, Format::Json) => write_json(&mut out, &message(), JsonStyle { layout, ..args.format.style() }, &known),
+        (false, Format::Text) => write_text(&mut out, &message(), layout, &known),
+        (false, Format::Binary) => message().encode(&mut out),
+    }
+    if format != Format::Binary && !out.ends_with(b"\n") {
+        out.push(b'\n');
+    }
+    if cx.terminal.stdout {
+        out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes();
+    }
+    let mut sink = Sink::stdout()?;
+    sink.record(|to| to.extend_from_slice(&out))?;
+    sink.flush()
+}
+
 /// Finds what is wrong with the data as JSON before anything is sent.
 fn check_syntax(data: &DataArgs) -> Result<()> {
     let Some(Source::Text(text)) = data.data.as_deref().map(source) else { return Ok(()) };
-    serde_json::Deserializer::from_slice(&text)
-        .into_iter::<serde::de::IgnoredAny>()
-        .try_for_each(|value| value.map(drop))
-        .map_err(|e| Error::usage("bad JSON in --data").because(e))
+    check_json(&text).map_err(|fault| {
+        Error::usage(format!("--data, line {}, column {}: {}", fault.line, fault.column, fault.message))
+    })
 }
 
 /// The method, and all the files that describe it.
-async fn find(session: &mut Session, service: &str, name: &str, cx: &Context) -> Result<(Method, Files)> {
+async fn find(session: &mut Session, method: &str, cx: &Context) -> Result<(Method, Files)> {
     let mut catalog = session.catalog(cx, Files::default());
-    let method = session::method(&mut catalog, service, name).await?;
+    let method = session::method(&mut catalog, method).await?;
     Ok((method, catalog.into_files()))
 }
 

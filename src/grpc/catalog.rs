@@ -3,7 +3,7 @@
 use prost_reflect::MessageDescriptor;
 
 use super::client::Reflection;
-use super::session::Session;
+use super::session::{Session, ends};
 use super::settings::{ReflectionMode, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
@@ -123,6 +123,23 @@ impl<'a> Catalog<'a> {
             }
         }
         Ok(!self.given.is_empty() && find(&self.given.pool()?, symbol).is_some())
+    }
+
+    /// The service of this name, or the only one whose full name ends like it at a dot.
+    ///
+    /// # Errors
+    /// As [`Catalog::services`].
+    pub async fn service_named(&mut self, name: &str) -> Result<Option<String>> {
+        if self.fetch(name).await? {
+            return Ok(Some(name.to_owned()));
+        }
+        let services = self.services().await?;
+        let mut found = services.into_iter().filter(|full| ends(full, name));
+        let only = found.next().filter(|_| found.next().is_none());
+        match only {
+            Some(only) => Ok(self.fetch(&only).await?.then_some(only)),
+            None => Ok(None),
+        }
     }
 
     /// As [`Reflection::fetch_extensions`].

@@ -68,6 +68,21 @@ pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element
             _ => break,
         }
     }
+    // The end of a service's name is enough, and so is that of a method's behind it.
+    let (service, method) = match catalog.service_named(&dotted).await? {
+        Some(service) => (Some(service), None),
+        None => match dotted.rsplit_once('.') {
+            Some((service, method)) => (catalog.service_named(service).await?, Some(method)),
+            None => (None, None),
+        },
+    };
+    if let Some(service) = service {
+        let full = method.map_or(service.clone(), |method| format!("{service}.{method}"));
+        let schema = catalog.schema()?;
+        if let Some(element) = find(schema.pool(), &full) {
+            return Ok((element, schema));
+        }
+    }
     let services = catalog.services().await?;
     Err(catalog.unknown("symbol", symbol, services.iter().map(String::as_str)))
 }

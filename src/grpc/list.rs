@@ -41,9 +41,9 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         }
         return Ok(table);
     };
-    let known = catalog.fetch(service).await?;
+    let full = catalog.service_named(service).await?;
     let schema = catalog.schema()?;
-    let Some(found) = schema.pool().get_service_by_name(service).filter(|_| known) else {
+    let Some(found) = full.and_then(|full| schema.pool().get_service_by_name(&full)) else {
         let services = catalog.services().await?;
         return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
     };

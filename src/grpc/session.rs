@@ -9,7 +9,7 @@ use super::client::{self, CallOptions, Connection, Http2, Reflection, Target, Ti
 use super::settings::{Compression, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::proto::Files;
 use crate::proto::schema::{Method, Schema};
 use crate::tls::TlsSettings;
@@ -126,34 +126,88 @@ pub fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
-/// Splits `pkg.Service/Method` or `pkg.Service.Method`.
+/// Splits `pkg.Service/Method` or `pkg.Service.Method`; a method alone has an empty service.
 ///
 /// # Errors
 /// `Kind::Usage`.
-pub fn split_method(text: &str) -> Result<(&str, &str)> {
+fn split_method(text: &str) -> Result<(&str, &str)> {
     let name = text.trim_start_matches(['/', '.']);
-    let split = name.rsplit_once('/').or_else(|| name.rsplit_once('.'));
-    let good =
-        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
-    split.filter(|(service, method)| good(service) && good(method) && !method.contains('.')).ok_or_else(|| {
-        Error::usage(format!("`{text}` is no method"))
-            .hint("write package.Service/Method; `mscomm grpc list` names the services")
-    })
+    let split = name.rsplit_once('/').or_else(|| name.rsplit_once('.')).unwrap_or(("", name));
+    let good = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.'));
+    let (service, method) = split;
+    match good(service) && good(method) && !method.is_empty() && !method.contains('.') && !name.starts_with('/') {
+        true => Ok(split),
+        false => Err(Error::usage(format!("`{text}` is no method"))
+            .hint("write package.Service/Method; `mscomm grpc list` names the services")),
+    }
 }
 
-/// Finds a method, with the types that its messages can hold.
+/// Whether a text can be the name of a method, whole or abbreviated.
 ///
 /// # Errors
-/// `Kind::Refused` when there is no such service or method, with the nearest that there is.
-pub async fn method(catalog: &mut Catalog<'_>, service: &str, name: &str) -> Result<Method> {
-    if !catalog.fetch(service).await? {
-        let services = catalog.services().await?;
-        return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
-    }
-    let method = method_in(&catalog.schema()?, service, name)?;
+/// `Kind::Usage`.
+pub fn check_method(text: &str) -> Result<()> {
+    split_method(text).map(drop)
+}
+
+/// Finds a method, with the types that its messages can hold. Its name may lack what stands before it, up to the package,
+/// the service or a part of it, while only one method ends so.
+///
+/// # Errors
+/// `Kind::Refused` when there is no such service or method, with the nearest that there is; `Kind::Usage` when there are
+/// several.
+pub async fn method(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
+    let (service, name) = split_method(text)?;
+    let known = !service.is_empty() && catalog.fetch(service).await?;
+    let full = match known {
+        true => (service.to_owned(), name.to_owned()),
+        false => abbreviated(catalog, service, name).await?,
+    };
+    let method = method_in(&catalog.schema()?, &full.0, &full.1)?;
     catalog.fetch_extensions(&[method.descriptor.input(), method.descriptor.output()]).await?;
     // A descriptor that was taken earlier knows nothing of what came later.
-    method_in(&catalog.schema()?, service, name)
+    method_in(&catalog.schema()?, &full.0, &full.1)
+}
+
+/// The one method whose full name ends like this.
+async fn abbreviated(catalog: &mut Catalog<'_>, service: &str, name: &str) -> Result<(String, String)> {
+    let services = catalog.services().await?;
+    let mut methods = Vec::new();
+    for full in services.iter().filter(|full| ends(full, service)) {
+        // One that its server lists and does not describe has no methods to choose from.
+        if catalog.fetch(full).await?
+            && let Some(found) = catalog.schema()?.pool().get_service_by_name(full)
+        {
+            methods.extend(found.methods().map(|m| (full.clone(), m.name().to_owned())));
+        }
+    }
+    if methods.is_empty() {
+        return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
+    }
+    let mut found: Vec<_> = methods.iter().filter(|(_, method)| method == name).cloned().collect();
+    match (found.pop(), found.as_slice()) {
+        (Some(only), []) => Ok(only),
+        (Some(last), others) => {
+            let all = others.iter().chain([&last]).map(|(service, method)| format!("{service}/{method}"));
+            Err(Error::usage(format!("`{name}` is a method of several services"))
+                .hint(format!("write one of {}", all.collect::<Vec<_>>().join(", "))))
+        }
+        (None, _) => {
+            let names: Vec<String> = methods.iter().map(|(service, method)| format!("{service}/{method}")).collect();
+            // The method alone is what is near.
+            let near = nearest(name, methods.iter().map(|(_, method)| method.as_str()));
+            let error = catalog.unknown("method", name, std::iter::empty());
+            Err(match near.and_then(|near| names.iter().find(|full| full.ends_with(&format!("/{near}")))) {
+                Some(full) => error.hint(format!("did you mean `{full}`?")),
+                None => error.hint("`mscomm grpc list` names the services"),
+            })
+        }
+    }
+}
+
+/// Whether a full name ends like this, at a dot.
+pub fn ends(full: &str, end: &str) -> bool {
+    end.is_empty() || full.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 fn method_in(schema: &Schema, service: &str, name: &str) -> Result<Method> {
@@ -175,11 +229,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn names_end_at_dots() {
+        for (full, end, ends_so) in [
+            ("a.b.C", "C", true),
+            ("a.b.C", "b.C", true),
+            ("a.b.C", "a.b.C", true),
+            ("a.b.CC", "C", false),
+            ("C", "", true),
+        ] {
+            assert_eq!(ends(full, end), ends_so, "{full} {end}");
+        }
+    }
+
+    #[test]
     fn methods_with_a_slash_or_a_dot() {
         for text in ["a.B/C", "a.B.C", "/a.B/C", ".a.B.C"] {
             assert_eq!(split_method(text).expect(text), ("a.B", "C"), "{text}");
         }
-        for text in ["", "C", "a.B/", "/C", "a b/C", "a.B/C.D", "a/B/C"] {
+        assert_eq!(split_method("C").expect("alone"), ("", "C"));
+        for text in ["", "a.B/", "a b/C", "a.B/C.D", "a/B/C", "a.B/C d"] {
             assert!(split_method(text).is_err(), "{text}");
         }
     }

@@ -11,11 +11,23 @@ use super::schema::features::UNVERIFIED;
 /// A file's name and its source.
 type Source = (&'static str, &'static str);
 
-/// What the details of a status are made of.
+/// What stands in an `Any` of anybody: the details of a status, and the well-known types.
 pub const RPC: &[Source] = &[
     ("google/rpc/status.proto", include_str!("google/status.proto")),
     ("google/rpc/error_details.proto", include_str!("google/error_details.proto")),
+    ("google/well_known.proto", WELL_KNOWN),
 ];
+
+/// Imports what protox has.
+const WELL_KNOWN: &str = r#"syntax = "proto3";
+import "google/protobuf/any.proto";
+import "google/protobuf/duration.proto";
+import "google/protobuf/empty.proto";
+import "google/protobuf/field_mask.proto";
+import "google/protobuf/struct.proto";
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
+"#;
 
 /// All of them.
 pub const SOURCES: &[Source] = &[

@@ -11,11 +11,12 @@ mod json;
 pub mod rpc;
 pub mod schema;
 mod source;
+pub mod template;
 mod text;
 
 pub use any::{Resolver, type_name, unresolved};
 pub use fault::Fault;
 pub use files::{Added, Files};
-pub use json::{JsonStyle, Layout, ReadOptions, read_json, write_json};
+pub use json::{JsonStyle, Layout, ReadOptions, check_json, read_json, write_json};
 pub use source::{Element, file_source, find};
 pub use text::{read_text, write_text};

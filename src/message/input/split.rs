@@ -48,6 +48,10 @@ struct JsonState {
     depth: usize,
     in_string: bool,
     escaped: bool,
+    /// Behind the first of two slashes.
+    slash: bool,
+    /// Behind both, up to the end of the line.
+    comment: bool,
 }
 
 impl Splitter {
@@ -133,6 +137,21 @@ impl JsonState {
         while let Some(&byte) = rest.get(at) {
             let i = at;
             at += 1;
+            if self.comment {
+                self.comment = byte != b'\n';
+                continue;
+            }
+            if std::mem::take(&mut self.slash) {
+                if byte == b'/' {
+                    self.comment = true;
+                    continue;
+                }
+                self.start.get_or_insert(i - 1);
+            }
+            if byte == b'/' && !self.in_string {
+                self.slash = true;
+                continue;
+            }
             let Some(start) = self.start else {
                 if !byte.is_ascii_whitespace() {
                     self.start = Some(i);
@@ -184,6 +203,7 @@ impl JsonState {
         match self.start {
             _ if !ended => Cut::NeedMore,
             Some(start) => self.found(start..rest.len()),
+            None if self.slash => self.found(rest.len() - 1..rest.len()),
             None => Cut::End,
         }
     }
@@ -223,6 +243,8 @@ mod tests {
         let lines = "a--b-c----d-";
         for step in 1..9 {
             assert_eq!(all(Mode::Json, "\n", json, step), cut, "{step}");
+            let commented = "// a {\n{\"a\": \"//\" // }\n}// b\n[1] / //";
+            assert_eq!(all(Mode::Json, "\n", commented, step), ["{\"a\": \"//\" // }\n}", "[1]", "/"], "{step}");
             assert_eq!(all(Mode::Lines, "--", lines, step), ["a", "b-c", "", "d-"], "{step}");
             assert_eq!(all(Mode::Text, "", "a: 1\u{1e}\u{1e}b\u{1e}\n", step), ["a: 1", "", "b"], "{step}");
             assert_eq!(all(Mode::Delimited, "", "\u{2}ab\u{0}\u{1}c", step), ["ab", "", "c"], "{step}");

@@ -7,7 +7,7 @@
 mod read;
 mod wkt;
 
-pub use read::{ReadOptions, read_json};
+pub use read::{ReadOptions, check_json, read_json};
 
 use std::io::Write;
 

@@ -8,7 +8,7 @@ use prost_reflect::{
     MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor,
 };
 
-use self::known::Known;
+pub(super) use self::known::{Known, KnownFile};
 use self::print::Printer;
 use super::schema::Schema;
 
@@ -140,7 +140,8 @@ pub fn file_source(schema: &Schema, file: &FileDescriptor) -> String {
 
 #[cfg(test)]
 mod tests {
-    use prost_types::{DescriptorProto, FileDescriptorProto};
+    use prost_types::field_descriptor_proto::Type;
+    use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
     use super::*;
 

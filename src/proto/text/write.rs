@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 
-use super::group_name;
+use super::shown_name;
 use crate::proto::Layout;
 use crate::proto::any::{MAX_DEPTH, Resolver, parts, type_name};
 use crate::proto::dynamic::wire::{self, WireType};
@@ -76,11 +76,7 @@ impl Writer<'_> {
     }
 
     fn one(&mut self, of: &MessageType, field: &Field, value: &Value) {
-        let name = match (field.is_extension, group_name(of, field)) {
-            (true, _) => &*field.json_name,
-            (false, Some(group)) => group,
-            (false, None) => &*field.name,
-        };
+        let name = shown_name(of, field);
         if let Value::Message(message) = value {
             self.open(name);
             self.fields(message);

@@ -19,7 +19,7 @@ const BIDI: &str = "mscomm.sandbox.v1.Echo/BidiStream";
 fn bad_input_is_told_before_anything_is_sent() {
     // Nobody listens there: reaching for the network would be exit 4.
     let call = |args: &[&str]| mscomm(&[&["grpc", "call", "a.B/C", "-s", "127.0.0.1:1"], args].concat()).run();
-    call(&["-d", r#"{"a":}"#]).fails(2).says(&["bad JSON in --data", "line 1 column 6"]);
+    call(&["-d", r#"{"a":}"#]).fails(2).says(&["--data, line 1, column", "line 1 column 6"]);
     call(&["-H", "x-bin: !!"]).fails(2).says(&["`x-bin` takes base64"]);
     call(&["-H", "no separator"]).fails(2).says(&["NAME: VALUE"]);
     call(&["-H", "bad name: x"]).fails(2).says(&["no metadata name"]);

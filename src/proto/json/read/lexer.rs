@@ -1,4 +1,4 @@
-//! The tokens of JSON (RFC 8259), each with its place.
+//! The tokens of JSON (RFC 8259), each with its place; and comments behind `//`, which are skipped.
 //!
 //! Our own, because a message needs what parsers of whole values do not give: the text of a number, exact to its last digit,
 //! and where each value stands, for its fault.
@@ -59,8 +59,16 @@ impl<'a> Lexer<'a> {
     }
 
     fn blanks(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.get(self.at) {
-            self.at += 1;
+        loop {
+            match self.text.get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                // Up to the end of the line, as in what --template writes.
+                Some(b'/') if self.text.get(self.at + 1) == Some(&b'/') => {
+                    let rest = self.text.get(self.at..).unwrap_or_default();
+                    self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                }
+                _ => return,
+            }
         }
     }
 

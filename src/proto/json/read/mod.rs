@@ -39,6 +39,18 @@ pub fn read_json(
     read.map_err(|bad| bad.in_text(text))
 }
 
+/// Whether a text is a stream of JSON values, whatever is in them.
+///
+/// # Errors
+/// A [`Fault`].
+pub fn check_json(text: &[u8]) -> Result<(), Fault> {
+    let mut lexer = Lexer::new(text);
+    while lexer.end().is_err() {
+        lexer.skip().map_err(|bad| bad.in_text(text))?;
+    }
+    Ok(())
+}
+
 struct Reader<'a> {
     lexer: Lexer<'a>,
     options: ReadOptions,

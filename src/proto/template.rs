@@ -1,0 +1,431 @@
+//! A message to fill in, with every field, and a random one that is valid.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use super::dynamic::{Message, Value};
+use super::rpc;
+use super::schema::{Field, FieldSource, Kind, Label, MessageType, WellKnown};
+use super::source::{Known, KnownFile};
+use super::text::quoted_text;
+
+/// Deepest nesting that a template shows.
+const MAX_DEPTH: usize = 5;
+
+/// How a template is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// JSON, with what there is to know of each field behind `//`.
+    Json,
+    /// JSON alone, indented.
+    PlainJson,
+    /// The text format, with what there is to know of each field behind `#`.
+    Text,
+}
+
+/// A message of this type with every field set to something that can stay as it is. Of a oneof it has the first field; a
+/// message inside of itself is empty.
+pub fn template(of: &MessageType, style: Style) -> String {
+    let schema = of.schema();
+    let known = Known::new(&schema);
+    let mut template =
+        Template { out: String::new(), style, indent: 0, open: Vec::new(), known: &known, files: HashMap::new() };
+    match style {
+        Style::Text => template.members(of),
+        Style::Json | Style::PlainJson => {
+            template.json_type(of);
+            template.out.push('\n');
+        }
+    }
+    template.out
+}
+
+struct Template<'a> {
+    out: String,
+    style: Style,
+    indent: usize,
+    /// The types that are being written, so that none is written inside of itself.
+    open: Vec<String>,
+    known: &'a Known,
+    /// Comments, by file.
+    files: HashMap<String, KnownFile>,
+}
+
+impl Template<'_> {
+    fn line(&mut self, text: &str) {
+        let indent = 2 * self.indent;
+        // Writing to a String cannot fail.
+        let _ = writeln!(self.out, "{:indent$}{text}", "");
+    }
+
+    fn object(&mut self, of: &MessageType) {
+        let too_deep = self.open.len() >= MAX_DEPTH || self.open.iter().any(|name| name == of.full_name());
+        if too_deep || of.info().fields.is_empty() {
+            self.out.push_str("{}");
+            return;
+        }
+        self.out.push_str("{\n");
+        self.indent += 1;
+        self.members(of);
+        self.indent -= 1;
+        let indent = 2 * self.indent;
+        let _ = write!(self.out, "{:indent$}}}", "");
+    }
+
+    fn members(&mut self, of: &MessageType) {
+        self.open.push(of.full_name().to_owned());
+        let info = of.info();
+        let mut oneofs = Vec::new();
+        // What is not written because another member of its oneof is.
+        let mut is_other = |field: &Field| match field.oneof {
+            Some(oneof) if oneofs.contains(&oneof) => true,
+            Some(oneof) => {
+                oneofs.push(oneof);
+                false
+            }
+            None => false,
+        };
+        let shown: Vec<(&Field, bool)> = info.fields.iter().map(|field| (field, is_other(field))).collect();
+        let last = shown.iter().rposition(|(_, is_other)| !is_other);
+        for (at, (field, is_other)) in shown.iter().enumerate() {
+            self.comments(of, field);
+            if *is_other {
+                self.other(of, field);
+                continue;
+            }
+            match self.style {
+                Style::Text => self.text_field(of, field),
+                Style::Json | Style::PlainJson => {
+                    let indent = 2 * self.indent;
+                    let _ = write!(self.out, "{:indent$}{}: ", "", json_text(&field.json_name));
+                    self.json_value(of, field);
+                    self.out.push_str(if Some(at) == last { "\n" } else { ",\n" });
+                }
+            }
+        }
+        self.open.pop();
+    }
+
+    /// A member of a oneof that has another one already, for who wants it instead.
+    fn other(&mut self, of: &MessageType, field: &Field) {
+        let text = match (self.style, field.kind) {
+            (Style::PlainJson, _) => return,
+            (Style::Text, Kind::Message(_)) => format!("# {} {{ }}", field.name),
+            (Style::Text, _) => format!("# {}: {}", field.name, text_scalar(of, field)),
+            (Style::Json, Kind::Message(_)) => format!("// {}: {{}}", json_text(&field.json_name)),
+            (Style::Json, _) => format!("// {}: {}", json_text(&field.json_name), json_scalar(of, field)),
+        };
+        self.line(&text);
+    }
+
+    /// What the schema says of a field.
+    fn comments(&mut self, of: &MessageType, field: &Field) {
+        let mark = match self.style {
+            Style::Json => "//",
+            Style::Text => "#",
+            Style::PlainJson => return,
+        };
+        let (file, path) = match &field.source {
+            FieldSource::Field(source) => (source.parent_file(), source.path().to_vec()),
+            FieldSource::Extension(source) => (source.parent_file(), source.path().to_vec()),
+        };
+        let known = self.files.entry(file.name().to_owned()).or_insert_with(|| self.known.file(&file));
+        let comments = known.comments(&path);
+        let mut lines: Vec<String> = Vec::new();
+        for text in [&comments.leading, &comments.trailing] {
+            lines.extend(text.trim().lines().map(|line| line.trim().to_owned()));
+        }
+        lines.push(described(of, field));
+        for line in lines {
+            self.line(format!("{mark} {line}").trim_end());
+        }
+    }
+
+    fn json_value(&mut self, of: &MessageType, field: &Field) {
+        match field.label {
+            Label::Single => self.json_one(of, field),
+            Label::List => {
+                self.out.push('[');
+                self.json_one(of, field);
+                self.out.push(']');
+            }
+            Label::Map => {
+                let (Some((key, value)), Some(entry)) = (of.entry_of(field), of.message_of(field)) else { return };
+                let key = match key.kind {
+                    Kind::String => "\"key\"".to_owned(),
+                    Kind::Bool => "\"false\"".to_owned(),
+                    _ => "\"0\"".to_owned(),
+                };
+                let _ = write!(self.out, "{{{key}: ");
+                self.json_one(&entry, value);
+                self.out.push('}');
+            }
+        }
+    }
+
+    fn json_one(&mut self, of: &MessageType, field: &Field) {
+        let Some(inner) = of.message_of(field) else {
+            self.out.push_str(&json_scalar(of, field));
+            return;
+        };
+        self.json_type(&inner);
+    }
+
+    fn json_type(&mut self, of: &MessageType) {
+        let text = match of.info().well_known {
+            None => return self.object(of),
+            Some(WellKnown::Timestamp) => "\"2026-01-31T12:00:00Z\"".to_owned(),
+            Some(WellKnown::Duration) => "\"1.5s\"".to_owned(),
+            Some(WellKnown::FieldMask) => "\"\"".to_owned(),
+            Some(WellKnown::Value) => "null".to_owned(),
+            Some(WellKnown::ListValue) => "[]".to_owned(),
+            Some(WellKnown::Struct | WellKnown::Empty) => "{}".to_owned(),
+            Some(WellKnown::Any) => "{\"@type\": \"type.googleapis.com/google.protobuf.Empty\"}".to_owned(),
+            Some(WellKnown::Wrapper) => of.info().field(1).map(|f| json_scalar(of, f)).unwrap_or_default(),
+        };
+        self.out.push_str(&text);
+    }
+
+    fn text_field(&mut self, of: &MessageType, field: &Field) {
+        let name = super::text::shown_name(of, field).to_owned();
+        if let (Label::Map, Some(entry)) = (field.label, of.message_of(field)) {
+            return self.text_message(&name, &entry);
+        }
+        match of.message_of(field) {
+            Some(inner) => self.text_message(&name, &inner),
+            None => self.line(&format!("{name}: {}", text_scalar(of, field))),
+        }
+    }
+
+    fn text_message(&mut self, name: &str, of: &MessageType) {
+        let closed = of.info().well_known.is_some() || self.open.len() >= MAX_DEPTH;
+        if closed || of.info().fields.is_empty() || self.open.iter().any(|open| open == of.full_name()) {
+            return self.line(&format!("{name} {{ }}"));
+        }
+        self.line(&format!("{name} {{"));
+        self.indent += 1;
+        self.members(of);
+        self.indent -= 1;
+        self.line("}");
+    }
+}
+
+fn json_text(text: &str) -> String {
+    let mut out = Vec::new();
+    crate::message::json::string(&mut out, text);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What a field is, in one line.
+fn described(of: &MessageType, field: &Field) -> String {
+    let name = |of: &MessageType, field: &Field| match field.kind {
+        Kind::Message(_) => of.message_of(field).map(|m| m.full_name().to_owned()).unwrap_or_default(),
+        Kind::Enum(index) => of.enumeration(index).full_name.to_string(),
+        kind => format!("{kind:?}").to_lowercase(),
+    };
+    let mut text = match (field.label, of.entry_of(field), of.message_of(field)) {
+        (Label::Map, Some((key, value)), Some(entry)) => format!("map<{}, {}>", name(&entry, key), name(&entry, value)),
+        (Label::List, ..) => format!("repeated {}", name(of, field)),
+        _ => name(of, field),
+    };
+    if let Kind::Enum(index) = field.kind {
+        let names: Vec<&str> = of.enumeration(index).values.iter().map(|(name, _)| &**name).collect();
+        let _ = write!(text, ": {}", names.join(", "));
+    }
+    if field.required {
+        text.push_str(", required");
+    }
+    if let Some(oneof) = field.oneof.and_then(|oneof| of.info().oneofs.get(oneof as usize)) {
+        let _ = write!(text, ", one of `{oneof}`");
+    }
+    if let (Some(default), true) = (&field.default, field.presence) {
+        if *default != Value::zero(field.kind, of).unwrap_or_else(|| default.clone()) {
+            let _ = write!(text, ", default {}", super::text::value_text(of, field, default));
+        }
+    }
+    text
+}
+
+fn json_scalar(of: &MessageType, field: &Field) -> String {
+    match field.kind {
+        Kind::Bool => "false".to_owned(),
+        Kind::String | Kind::Bytes => "\"\"".to_owned(),
+        Kind::Enum(index) if of.enumeration(index).is_null => "null".to_owned(),
+        Kind::Enum(index) => of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| json_text(name)),
+        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => "\"0\"".to_owned(),
+        _ => "0".to_owned(),
+    }
+}
+
+fn text_scalar(of: &MessageType, field: &Field) -> String {
+    match field.kind {
+        Kind::Bool => "false".to_owned(),
+        Kind::String | Kind::Bytes => quoted_text(""),
+        Kind::Enum(index) => of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| name.to_string()),
+        _ => "0".to_owned(),
+    }
+}
+
+/// A random message of this type: valid, of a bounded size, and the same for the same seed.
+pub fn example(of: &MessageType, seed: u64) -> Message {
+    Example { random: fastrand::Rng::with_seed(seed), open: Vec::new() }.message(of)
+}
+
+struct Example {
+    random: fastrand::Rng,
+    /// The types that are being filled.
+    open: Vec<String>,
+}
+
+impl Example {
+    fn message(&mut self, of: &MessageType) -> Message {
+        let mut message = Message::new(of.clone());
+        let info = of.info();
+        if let Some(well_known) = info.well_known {
+            self.well_known(&mut message, well_known);
+            return message;
+        }
+        self.open.push(of.full_name().to_owned());
+        let picked: Vec<u32> = (0u32..)
+            .take(info.oneofs.len())
+            .filter_map(|oneof| {
+                let members: Vec<&Field> = info.in_oneof(oneof).collect();
+                self.random.choice(members).map(|field| field.number)
+            })
+            .collect();
+        for field in &info.fields {
+            if field.oneof.is_some() && !picked.contains(&field.number) {
+                continue;
+            }
+            // A message inside of itself ends somewhere.
+            let recursive =
+                of.message_of(field).is_some_and(|m| self.open.iter().filter(|n| *n == m.full_name()).count() > 1);
+            if (recursive || self.open.len() > MAX_DEPTH) && field.is_message() && !field.required {
+                continue;
+            }
+            if let Some(value) = self.field(of, field) {
+                message.set(field.number, value);
+            }
+        }
+        self.open.pop();
+        message
+    }
+
+    fn field(&mut self, of: &MessageType, field: &Field) -> Option<Value> {
+        match field.label {
+            Label::Single => self.value(of, field),
+            Label::List => {
+                let count = self.random.usize(1..=3);
+                Some(Value::List((0..count).filter_map(|_| self.value(of, field)).collect()))
+            }
+            Label::Map => {
+                let (key, value) = of.entry_of(field)?;
+                let entry = of.message_of(field)?;
+                let count = self.random.usize(1..=2);
+                let entries = (0..count).filter_map(|_| Some((self.value(&entry, key)?, self.value(&entry, value)?)));
+                Some(Value::Map(entries.collect()))
+            }
+        }
+    }
+
+    fn value(&mut self, of: &MessageType, field: &Field) -> Option<Value> {
+        let random = &mut self.random;
+        Some(match field.kind {
+            Kind::Double => Value::F64(f64::from(random.i32(-100_000..100_000)) / 64.0),
+            Kind::Float => Value::F32(f32::from(random.i16(..)) / 64.0),
+            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(random.i32(-1000..100_000)),
+            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(random.i64(-1000..10_000_000_000)),
+            Kind::Uint32 | Kind::Fixed32 => Value::U32(random.u32(0..100_000)),
+            Kind::Uint64 | Kind::Fixed64 => Value::U64(random.u64(0..10_000_000_000)),
+            Kind::Bool => Value::Bool(random.bool()),
+            Kind::String => Value::String(format!("{}-{}", field.name, random.u16(..)).into()),
+            Kind::Bytes => {
+                let count = random.usize(1..=12);
+                Value::Bytes((0..count).map(|_| random.u8(..)).collect::<Vec<u8>>().into())
+            }
+            Kind::Enum(index) => Value::Enum(random.choice(&of.enumeration(index).values)?.1),
+            Kind::Message(index) => Value::Message(Box::new(self.message(&of.other(index)))),
+        })
+    }
+
+    fn well_known(&mut self, message: &mut Message, well_known: WellKnown) {
+        let of = message.of().clone();
+        match well_known {
+            WellKnown::Timestamp => {
+                message.set(1, Value::I64(self.random.i64(1_600_000_000..1_900_000_000)));
+                message.set(2, Value::I32(self.random.i32(0..1000) * 1_000_000));
+            }
+            WellKnown::Duration => {
+                message.set(1, Value::I64(self.random.i64(0..10_000)));
+                message.set(2, Value::I32(self.random.i32(0..1000) * 1_000_000));
+            }
+            WellKnown::FieldMask => message.set(1, Value::List(vec![Value::String("name".into())])),
+            WellKnown::Value => message.set(3, Value::String(format!("value-{}", self.random.u16(..)).into())),
+            WellKnown::Wrapper => {
+                if let Some(value) = of.info().field(1).and_then(|field| self.value(&of, field)) {
+                    message.set(1, value);
+                }
+            }
+            WellKnown::Any => {
+                let Some(inner) = rpc::SCHEMA.message("google.protobuf.Duration") else { return };
+                let inner = self.message(&inner);
+                message.set(1, Value::String("type.googleapis.com/google.protobuf.Duration".into()));
+                message.set(2, Value::Bytes(inner.encode_to_vec().into()));
+            }
+            WellKnown::Struct | WellKnown::ListValue | WellKnown::Empty => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::schema::Schema;
+    use crate::proto::{ReadOptions, read_json, read_text};
+
+    fn schema() -> Schema {
+        const SOURCES: &[(&str, &str)] = &[
+            ("t2.proto", include_str!("json/testdata/t2.proto")),
+            ("t3.proto", include_str!("json/testdata/t3.proto")),
+        ];
+        Schema::new(&rpc::compile(SOURCES).expect("compiles"), |_| None)
+    }
+
+    #[test]
+    fn a_template_can_be_sent_as_it_is() {
+        let schema = schema();
+        for name in ["t3.M", "t2.M", "google.protobuf.Any"] {
+            let of = schema.message(name).expect(name);
+            for style in [Style::Json, Style::PlainJson] {
+                let text = template(&of, style);
+                let read = read_json(&of, text.as_bytes(), ReadOptions::default(), &schema);
+                let read = read.unwrap_or_else(|e| panic!("{}:{}: {}\n{text}", e.line, e.column, e.message));
+                assert_eq!(read.missing_required(), None);
+            }
+            let text = template(&of, Style::Text);
+            read_text(&of, text.as_bytes(), ReadOptions::default(), &schema)
+                .unwrap_or_else(|e| panic!("{}:{}: {}\n{text}", e.line, e.column, e.message));
+        }
+    }
+
+    #[test]
+    fn an_example_is_valid_and_the_same_for_a_seed() {
+        let schema = schema();
+        for name in ["t3.M", "t2.M"] {
+            let of = schema.message(name).expect(name);
+            for seed in 0..200 {
+                let message = example(&of, seed);
+                assert_eq!(message.missing_required(), None);
+                assert_eq!(message, example(&of, seed));
+                let bytes = message.encode_to_vec();
+                let decoded = Message::decode(of.clone(), bytes.clone().into()).expect("decodes");
+                assert_eq!(decoded.encode_to_vec(), bytes);
+                let mut json = Vec::new();
+                crate::proto::write_json(&mut json, &message, crate::proto::Layout::Compact, &schema);
+                let read =
+                    read_json(&of, &json, ReadOptions::default(), &schema).unwrap_or_else(|e| panic!("{}", e.message));
+                assert_eq!(read.encode_to_vec(), bytes);
+            }
+        }
+    }
+}
