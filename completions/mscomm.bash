@@ -82,6 +82,9 @@ _mscomm() {
             mscomm__subcmd__amqp__subcmd__queue,purge)
                 cmd="mscomm__subcmd__amqp__subcmd__queue__subcmd__purge"
                 ;;
+            mscomm__subcmd__grpc,cache)
+                cmd="mscomm__subcmd__grpc__subcmd__cache"
+                ;;
             mscomm__subcmd__grpc,call)
                 cmd="mscomm__subcmd__grpc__subcmd__call"
                 ;;
@@ -93,6 +96,12 @@ _mscomm() {
                 ;;
             mscomm__subcmd__grpc,list)
                 cmd="mscomm__subcmd__grpc__subcmd__list"
+                ;;
+            mscomm__subcmd__grpc__subcmd__cache,clear)
+                cmd="mscomm__subcmd__grpc__subcmd__cache__subcmd__clear"
+                ;;
+            mscomm__subcmd__grpc__subcmd__cache,list)
+                cmd="mscomm__subcmd__grpc__subcmd__cache__subcmd__list"
                 ;;
             mscomm__subcmd__kafka,produce)
                 cmd="mscomm__subcmd__kafka__subcmd__produce"
@@ -1786,7 +1795,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc)
-            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help list describe export call"
+            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help list describe cache export call"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1827,8 +1836,142 @@ _mscomm() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        mscomm__subcmd__grpc__subcmd__cache)
+            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help list clear"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mscomm__subcmd__grpc__subcmd__cache__subcmd__clear)
+            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mscomm__subcmd__grpc__subcmd__cache__subcmd__list)
+            opts="-o -p -v -q -h --output --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -W "table tsv json" -- "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -W "table tsv json" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         mscomm__subcmd__grpc__subcmd__call)
-            opts="-d -o -n -s -I -H -p -v -q -h --data --output --template --example --seed --count --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-d -o -n -s -I -H -p -v -q -h --data --output --template --example --seed --count --format --request-format --emit-defaults --allow-unknown-fields --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1954,6 +2097,10 @@ _mscomm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --descriptor-cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
@@ -2026,7 +2173,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__describe)
-            opts="-s -I -H -p -v -q -h --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-s -I -H -p -v -q -h --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2104,6 +2251,10 @@ _mscomm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --descriptor-cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
@@ -2176,7 +2327,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__export)
-            opts="-s -I -H -p -v -q -h --protoset-out --descriptor-set-out --proto-out-dir --proto-out --force --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-s -I -H -p -v -q -h --protoset-out --descriptor-set-out --proto-out-dir --proto-out --force --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2270,6 +2421,10 @@ _mscomm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --descriptor-cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --tls)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
@@ -2342,7 +2497,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__list)
-            opts="-o -s -I -H -p -v -q -h --output --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-o -s -I -H -p -v -q -h --output --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2425,6 +2580,10 @@ _mscomm() {
                     return 0
                     ;;
                 --reflect-header)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --descriptor-cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -45,21 +45,22 @@ complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "run-in-sandbox" -d 'R
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "man" -d 'Print a man page, for `man -l -`'
 complete -c mscomm -n "__fish_mscomm_needs_command" -f -a "generate" -d 'Write the completion scripts and man pages of the source tree'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s v -l verbose -d 'Say on standard error what is being done'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "list" -d 'List the services of a server, or the methods of a service'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "describe" -d 'Show a service, method, message or enum as Protobuf source'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "export" -d 'Write what describes services, as a descriptor set or as .proto files'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe export call" -f -a "call" -d 'Call a method: JSON in, JSON out'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -f -a "list" -d 'List the services of a server, or the methods of a service'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -f -a "describe" -d 'Show a service, method, message or enum as Protobuf source'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -f -a "cache" -d 'Show or drop the descriptions of servers that --descriptor-cache keeps'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -f -a "export" -d 'Write what describes services, as a descriptor set or as .proto files'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_subcommand_from list describe cache export call" -f -a "call" -d 'Call a method: JSON in, JSON out'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s o -l output -d 'table, tsv or json; in a pipe names alone, one a line' -r -f -a "table\t'A table, the default on a terminal'
 tsv\t'Tab-separated lines without a heading, the default in a pipe'
 json\t'A JSON object a line'"
@@ -81,6 +82,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 only\t'And no file is looked at'
 off\t'Not at all'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l descriptor-cache -d 'Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
@@ -121,6 +123,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 only\t'And no file is looked at'
 off\t'Not at all'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l descriptor-cache -d 'Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
@@ -143,6 +146,19 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -f -a "list" -d 'List the servers whose descriptions are kept'
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -f -a "clear" -d 'Drop what is kept of a server, or of all'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l descriptor-set-out -l protoset-out -d 'Write a descriptor set with all that is imported; - for standard output' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l proto-out -l proto-out-dir -d 'Write .proto files into this folder, each where imports look for it' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
@@ -163,6 +179,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 only\t'And no file is looked at'
 off\t'Not at all'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l descriptor-cache -d 'Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
@@ -222,6 +239,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 only\t'And no file is looked at'
 off\t'Not at all'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l reflect-header -d 'Metadata for reflection alone, beside that of -H; may be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l descriptor-cache -d 'Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''

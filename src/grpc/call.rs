@@ -165,6 +165,7 @@ fn check_syntax(data: &DataArgs) -> Result<()> {
 async fn find(session: &mut Session, method: &str, cx: &Context) -> Result<(Method, Files)> {
     let mut catalog = session.catalog(cx, Files::default());
     let method = session::method(&mut catalog, method).await?;
+    catalog.keep();
     Ok((method, catalog.into_files()))
 }
 

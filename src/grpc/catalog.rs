@@ -2,6 +2,7 @@
 
 use prost_reflect::MessageDescriptor;
 
+use super::cache::Cache;
 use super::client::Reflection;
 use super::session::{Session, ends};
 use super::settings::{ReflectionMode, Settings};
@@ -87,13 +88,52 @@ pub struct Catalog<'a> {
     reflection: Option<Reflection<'a>>,
     /// What it told before it failed.
     told: Files,
+    /// Where that is kept, and the services as they were kept.
+    cache: Option<Cache>,
+    services: Option<Vec<String>>,
+    /// Whether what is known came from the cache alone.
+    is_kept: bool,
     terminal: Terminal,
 }
 
 impl<'a> Catalog<'a> {
     /// Nothing is asked yet.
     pub fn new(given: &'a Given, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
-        Catalog { given: &given.files, reflection, told: Files::default(), terminal }
+        Catalog {
+            given: &given.files,
+            reflection,
+            told: Files::default(),
+            cache: None,
+            services: None,
+            is_kept: false,
+            terminal,
+        }
+    }
+
+    /// The same with what was kept of the server.
+    pub fn with_cache(self, cache: Option<Cache>, services: Option<Vec<String>>) -> Catalog<'a> {
+        Catalog { is_kept: services.is_some(), cache, services, ..self }
+    }
+
+    /// Forgets what was kept, for it does not do. False when nothing was.
+    pub fn forget(&mut self) -> bool {
+        let kept = std::mem::take(&mut self.is_kept);
+        if kept {
+            self.services = None;
+            if let Some(reflection) = &mut self.reflection {
+                reflection.forget();
+            }
+        }
+        kept
+    }
+
+    /// Keeps what the server told, for who asked for it.
+    pub fn keep(&self) {
+        let (Some(cache), Some(reflection), false) = (&self.cache, &self.reflection, self.is_kept) else { return };
+        // Without it the server is asked again, which is no harm.
+        if let Err(error) = cache.save(self.services.as_deref().unwrap_or_default(), reflection.files()) {
+            self.terminal.warn(error.chain());
+        }
     }
 
     /// The names of all services, sorted.
@@ -102,9 +142,14 @@ impl<'a> Catalog<'a> {
     /// As [`Reflection::services`], when there are no files.
     pub async fn services(&mut self) -> Result<Vec<String>> {
         let mut names = self.given.services();
-        if let Some(reflection) = &mut self.reflection {
+        if let Some(services) = self.services.as_ref().filter(|services| !services.is_empty()) {
+            names.extend(services.iter().cloned());
+        } else if let Some(reflection) = &mut self.reflection {
             let asked = reflection.services().await;
-            names.extend(self.or_files(asked)?.unwrap_or_default());
+            let told = self.or_files(asked)?.unwrap_or_default();
+            names.extend(told.iter().cloned());
+            self.is_kept = false;
+            self.services = Some(told);
         }
         names.sort();
         names.dedup();
@@ -117,7 +162,11 @@ impl<'a> Catalog<'a> {
     /// As [`Reflection::fetch`], when there are no files.
     pub async fn fetch(&mut self, symbol: &str) -> Result<bool> {
         if let Some(reflection) = &mut self.reflection {
+            if self.is_kept && find(&reflection.files().pool()?, symbol).is_some() {
+                return Ok(true);
+            }
             let asked = reflection.fetch(symbol).await;
+            self.is_kept &= !matches!(asked, Ok(true));
             if self.or_files(asked)? == Some(true) {
                 return Ok(true);
             }
@@ -147,7 +196,8 @@ impl<'a> Catalog<'a> {
     /// # Errors
     /// As [`Reflection::fetch_extensions`], when there are no files.
     pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<()> {
-        if let Some(reflection) = &mut self.reflection {
+        // What is kept has them.
+        if let Some(reflection) = self.reflection.as_mut().filter(|_| !self.is_kept) {
             let asked = reflection.fetch_extensions(roots).await;
             self.or_files(asked)?;
         }

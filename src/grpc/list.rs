@@ -39,6 +39,7 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         for name in catalog.services().await? {
             table.row([Value::String(name)]);
         }
+        catalog.keep();
         return Ok(table);
     };
     let full = catalog.service_named(service).await?;
@@ -47,6 +48,7 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         let services = catalog.services().await?;
         return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
     };
+    catalog.keep();
     // For scripts the names alone, as grpcurl has them.
     let default = if cx.terminal.stdout { Layout::Table } else { Layout::Tsv };
     let layout = args.output.unwrap_or(default);

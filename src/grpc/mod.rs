@@ -1,5 +1,6 @@
 //! gRPC: call methods and look at services, by what the server says of itself.
 
+mod cache;
 mod call;
 mod catalog;
 pub mod client;
@@ -23,6 +24,9 @@ pub enum Command {
     List(list::Args),
     /// Show a service, method, message or enum as Protobuf source
     Describe(describe::Args),
+    /// Show or drop the descriptions of servers that --descriptor-cache keeps
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Write what describes services, as a descriptor set or as .proto files
     Export(export::Args),
     /// Call a method: JSON in, JSON out
@@ -41,6 +45,7 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::List(args) => list::run(args, cx).await,
         Command::Describe(args) => describe::run(args, cx).await,
+        Command::Cache(command) => cache::run(command, cx),
         Command::Export(args) => export::run(args, cx).await,
         Command::Call(args) => call::run(args, cx).await,
     }

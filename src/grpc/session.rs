@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 
+use super::cache::Cache;
 use super::catalog::{Catalog, Given, unknown};
 use super::client::{self, CallOptions, Connection, Http2, Reflection, Target, Timings, encode_metadata};
 use super::settings::{Compression, Settings};
@@ -26,6 +27,7 @@ pub struct Session {
     /// What only reflection gets.
     reflect_metadata: http::HeaderMap,
     given: Given,
+    cache: Option<Cache>,
     http2: Http2,
     compress: Option<Compression>,
     user_agent: Option<HeaderValue>,
@@ -56,6 +58,7 @@ impl Session {
         let reflect_metadata =
             encode_metadata(&settings.reflect_headers).map_err(|e| resolved.fault(&["reflect_headers"], e))?;
         let max_recv = settings.max_recv();
+        let cache = settings.descriptor_cache.map(|age| Cache::of(&target, age.0)).transpose()?;
         let how = if target.tls { "TLS" } else { "no TLS" };
         cx.terminal.trace(format!("connecting to {} with {how}", target.address));
         let connection = client::connect(&target, &settings.tls, settings.http2(), &cx.policy, &cx.shutdown).await?;
@@ -66,6 +69,7 @@ impl Session {
             metadata,
             reflect_metadata,
             given,
+            cache,
             http2: settings.http2(),
             compress: settings.compress,
             // It was checked when it was read.
@@ -94,9 +98,15 @@ impl Session {
         for (name, value) in &self.reflect_metadata {
             options.metadata.append(name, value.clone());
         }
+        let cache = self.cache.clone().filter(|_| self.given.asks_server());
+        let kept = cache.as_ref().and_then(Cache::load);
+        let (services, known) = match kept {
+            Some((services, files)) if known.is_empty() => (Some(services), files),
+            _ => (None, known),
+        };
         let asks = self.given.asks_server();
         let reflection = asks.then(|| Reflection::new(&mut self.connection, options, known));
-        Catalog::new(&self.given, reflection, cx.terminal)
+        Catalog::new(&self.given, reflection, cx.terminal).with_cache(cache, services)
     }
 
     /// Connects anew.
@@ -157,6 +167,14 @@ pub fn check_method(text: &str) -> Result<()> {
 /// `Kind::Refused` when there is no such service or method, with the nearest that there is; `Kind::Usage` when there are
 /// several.
 pub async fn method(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
+    match method_as_known(catalog, text).await {
+        // The server may have learned since.
+        Err(_) if catalog.forget() => method_as_known(catalog, text).await,
+        found => found,
+    }
+}
+
+async fn method_as_known(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
     let (service, name) = split_method(text)?;
     let known = !service.is_empty() && catalog.fetch(service).await?;
     let full = match known {

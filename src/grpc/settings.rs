@@ -64,6 +64,9 @@ pub struct Settings {
     #[arg(long = "reflect-header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = SCHEMA)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub reflect_headers: Vec<Header>,
+    /// Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = SCHEMA)]
+    pub descriptor_cache: Option<Interval>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]

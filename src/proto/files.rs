@@ -102,6 +102,11 @@ impl Files {
         undefined.into_iter().cloned().collect()
     }
 
+    /// All files as they came, in the order of their names.
+    pub fn all_raw(&self) -> impl Iterator<Item = &[u8]> {
+        self.files.values().map(|file| file.raw.as_slice())
+    }
+
     /// A file as it came.
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
         self.files.get(name).map(|file| file.raw.as_slice())

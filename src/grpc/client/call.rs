@@ -286,9 +286,13 @@ impl Call {
 
 /// What ended a call that got no status, and whether the server may have acted on it.
 async fn broken(connection: &mut Connection, cause: hyper::Error, received: u64) -> Broken {
-    let reset = find::<h2::Error>(&cause).and_then(|e| e.reason().map(|r| (r, e.is_reset(), e.is_go_away())));
-    // Neither was looked at by the server (RFC 9113, sections 6.8 and 8.7).
-    let unprocessed = cause.is_canceled() || reset.is_some_and(|(reason, ..)| reason == h2::Reason::REFUSED_STREAM);
+    let h2 = find::<h2::Error>(&cause);
+    let reset = h2.and_then(|e| e.reason().map(|r| (r, e.is_reset(), e.is_go_away())));
+    // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
+    // that are above its last one; the others end with the connection.
+    let excluded = h2.is_some_and(|e| e.is_go_away() && e.is_remote());
+    let unprocessed =
+        cause.is_canceled() || excluded || reset.is_some_and(|(reason, ..)| reason == h2::Reason::REFUSED_STREAM);
     if unprocessed && received == 0 {
         let error = match reset {
             Some((reason, ..)) => {

@@ -77,6 +77,11 @@ impl<'a> Reflection<'a> {
         }
     }
 
+    /// Forgets what is known.
+    pub fn forget(&mut self) {
+        self.files = Files::default();
+    }
+
     /// What is known now.
     pub fn files(&self) -> &Files {
         &self.files

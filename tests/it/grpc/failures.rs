@@ -19,7 +19,7 @@ const BIDI: &str = "mscomm.sandbox.v1.Echo/BidiStream";
 fn bad_input_is_told_before_anything_is_sent() {
     // Nobody listens there: reaching for the network would be exit 4.
     let call = |args: &[&str]| mscomm(&[&["grpc", "call", "a.B/C", "-s", "127.0.0.1:1"], args].concat()).run();
-    call(&["-d", r#"{"a":}"#]).fails(2).says(&["--data, line 1, column", "line 1 column 6"]);
+    call(&["-d", r#"{"a":}"#]).fails(2).says(&["--data, line 1, column", "column 6"]);
     call(&["-H", "x-bin: !!"]).fails(2).says(&["`x-bin` takes base64"]);
     call(&["-H", "no separator"]).fails(2).says(&["NAME: VALUE"]);
     call(&["-H", "bad name: x"]).fails(2).says(&["no metadata name"]);
@@ -29,7 +29,7 @@ fn bad_input_is_told_before_anything_is_sent() {
     call(&["--authority", "a b"]).fails(2).says(&["no authority"]);
     call(&["--ca", "/nonexistent"]).fails(5).says(&["/nonexistent"]);
     call(&["-o", "xml"]).fails(2).says(&["pretty"]);
-    mscomm(&["grpc", "call", "NoMethod", "-s", "127.0.0.1:1"]).run().fails(2).says(&["package.Service/Method"]);
+    mscomm(&["grpc", "call", "No Method", "-s", "127.0.0.1:1"]).run().fails(2).says(&["package.Service/Method"]);
     let profile = "[profiles.p.grpc]\nserver = \"127.0.0.1:1\"\nheaders = { x-bin = \"!!\" }\n";
     mscomm(&["grpc", "list", "-p", "p"]).config(profile).run().fails(3).says(&["takes base64", "profile p"]);
 }

@@ -1,8 +1,12 @@
 //! gRPC: against the sandbox's server inside the test process, against grpc-go's, and against servers that misbehave.
 
+mod cache;
 mod calls;
+mod descriptors;
 mod failures;
 mod hostile;
+mod messages;
 mod oracle;
 mod servers;
 mod tls;
+mod wire;
