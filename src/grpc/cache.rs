@@ -88,8 +88,7 @@ fn age(path: &Path) -> Option<Duration> {
 }
 
 fn read(path: &Path) -> Option<Content> {
-    let metadata = std::fs::metadata(path).ok().filter(|m| m.is_file() && m.len() <= SIZE_LIMIT)?;
-    drop(metadata);
+    std::fs::metadata(path).ok().filter(|m| m.is_file() && m.len() <= SIZE_LIMIT)?;
     Content::decode(std::fs::read(path).ok()?.as_slice()).ok()
 }
 

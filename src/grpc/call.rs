@@ -10,7 +10,7 @@ use futures_util::future::poll_immediate;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
-use super::catalog::Lookup;
+use super::blank::Blank;
 use super::client::{Broken, Call, CallOptions, Status, start};
 use super::events::{Events, Form};
 use super::format::{Format, FormatArgs};
@@ -22,11 +22,9 @@ use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::message::input::Source;
-use crate::output::{Sink, escape_text};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
-use crate::proto::template::{Style, example, template};
-use crate::proto::{Files, JsonStyle, Layout, check_json, rpc, unresolved, write_json, write_text};
+use crate::proto::{Files, check_json, rpc, unresolved};
 use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
@@ -73,7 +71,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     session::check_method(&args.method)?;
     args.format.check()?;
     if args.template || args.example {
-        return blank(&args, cx).await;
+        let blank = Blank { template: args.template, seed: args.seed, form: args.output };
+        return blank.print(&args.method, &args.format, &args.connection, cx).await;
     }
     let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
     if args.format.reading().format == Format::Json {
@@ -116,41 +115,6 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     // What came before a failure is worth having, whatever the failure.
     let flushed = calling.events.flush();
     ended.and(flushed)
-}
-
-/// Prints a request to fill in, or a random one.
-async fn blank(args: &Args, cx: &Context) -> Result<()> {
-    let method = cx.shutdown.or_stop(async {
-        let mut lookup = Lookup::open(&args.connection, cx).await?;
-        let mut catalog = lookup.catalog(cx);
-        session::method(&mut catalog, &args.method).await
-    });
-    let (of, format) = (method.await?.input, args.format.reading().format);
-    let message = || example(&of, args.seed.unwrap_or_else(|| fastrand::u64(..)));
-    let known = (&of.schema(), &*rpc::SCHEMA);
-    let is_raw = args.output == Some(Form::Raw);
-    let layout = if is_raw { Layout::Compact } else { Layout::Pretty };
-    let mut out = Vec::new();
-    match (args.template, format) {
-        (true, Format::Binary) => {
-            return Err(Error::usage("a template is JSON or text").hint("leave --format binary out"));
-        }
-        (true, Format::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
-        (true, Format::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
-        (true, Format::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
-        (false, Format::Json) => write_json(&mut out, &message(), JsonStyle { layout, ..args.format.style() }, &known),
-        (false, Format::Text) => write_text(&mut out, &message(), layout, &known),
-        (false, Format::Binary) => message().encode(&mut out),
-    }
-    if format != Format::Binary && !out.ends_with(b"\n") {
-        out.push(b'\n');
-    }
-    if cx.terminal.stdout {
-        out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes();
-    }
-    let mut sink = Sink::stdout()?;
-    sink.record(|to| to.extend_from_slice(&out))?;
-    sink.flush()
 }
 
 /// Finds what is wrong with the data as JSON before anything is sent.

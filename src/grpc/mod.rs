@@ -1,5 +1,6 @@
 //! gRPC: call methods and look at services, by what the server says of itself.
 
+mod blank;
 mod cache;
 mod call;
 mod catalog;

@@ -103,13 +103,14 @@ impl Requests {
                         asked.push(name);
                         continue;
                     }
-                    let (number, line) = (record.number, record.line);
+                    let (number, line, before) = (record.number, record.line, record.column);
                     let source = self.input.source();
                     let place = match self.reading.format {
                         Format::Binary => format!("{source}, message {number}"),
                         Format::Json | Format::Text => {
                             let line = line + (fault.line as u64).saturating_sub(1);
-                            format!("{source}, line {line}, column {}", fault.column)
+                            let column = if fault.line == 1 { before + fault.column } else { fault.column };
+                            format!("{source}, line {line}, column {column}")
                         }
                     };
                     return Err(Error::usage(format!("{place}: {}", fault.message)));

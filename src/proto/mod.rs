@@ -4,6 +4,7 @@ mod any;
 pub mod disk;
 pub mod dynamic;
 mod edition;
+mod example;
 mod fault;
 mod files;
 mod google;
@@ -15,6 +16,7 @@ pub mod template;
 mod text;
 
 pub use any::{Resolver, type_name, unresolved};
+pub use example::example;
 pub use fault::Fault;
 pub use files::{Added, Files};
 pub use json::{JsonStyle, Layout, ReadOptions, check_json, read_json, write_json};

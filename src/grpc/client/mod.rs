@@ -1,5 +1,6 @@
 //! gRPC on the wire: where a server is, the connection, calls, and reflection.
 
+mod body;
 mod call;
 mod metadata;
 mod reflection;

@@ -82,6 +82,8 @@ pub struct Record<'a> {
     pub number: u64,
     /// The line that it begins on, from 1; in [`Mode::Lines`] the same as `number`.
     pub line: u64,
+    /// How many characters stand before it on that line.
+    pub column: usize,
     /// Its bytes, without the delimiter.
     pub bytes: &'a [u8],
 }
@@ -102,6 +104,7 @@ pub enum Step<R> {
 pub struct Mark {
     number: u64,
     line: u64,
+    column: usize,
     start: usize,
     end: usize,
 }
@@ -123,6 +126,8 @@ pub struct Input {
     ended: bool,
     number: u64,
     line: u64,
+    /// How many characters of that line were taken.
+    column: usize,
     bytes: u64,
     size: Option<u64>,
 }
@@ -154,7 +159,21 @@ impl Input {
         }
         let bytes = buffer.len() as u64;
         let splitter = Splitter::new(options.mode, &options.delimiter);
-        Ok(Input { source, options, chunks, spare, splitter, buffer, start: 0, ended, number: 0, line: 1, bytes, size })
+        Ok(Input {
+            source,
+            options,
+            chunks,
+            spare,
+            splitter,
+            buffer,
+            start: 0,
+            ended,
+            number: 0,
+            line: 1,
+            column: 0,
+            bytes,
+            size,
+        })
     }
 
     /// Where the data comes from.
@@ -186,8 +205,8 @@ impl Input {
 
     /// The record of a mark that was made since the last [`Input::more`].
     pub fn record(&self, mark: Mark) -> Record<'_> {
-        let Mark { number, line, start, end } = mark;
-        Record { number, line, bytes: self.buffer.get(start..end).unwrap_or_default() }
+        let Mark { number, line, column, start, end } = mark;
+        Record { number, line, column, bytes: self.buffer.get(start..end).unwrap_or_default() }
     }
 
     /// As [`Input::step`], for who wants to look at several records together.
@@ -225,19 +244,19 @@ impl Input {
                 let from = self.start;
                 self.start += used;
                 self.number += 1;
-                let line = match self.options.mode {
-                    Mode::Lines => self.number,
-                    Mode::Raw | Mode::Delimited => 1,
+                let (line, column) = match self.options.mode {
+                    Mode::Lines => (self.number, 0),
+                    Mode::Raw | Mode::Delimited => (1, 0),
                     Mode::Json | Mode::Text => {
-                        let skipped = memchr::memchr_iter(b'\n', &self.buffer[from..from + record.start]).count();
-                        let inside = memchr::memchr_iter(b'\n', &self.buffer[from + record.start..from + used]).count();
-                        let line = self.line + skipped as u64;
-                        self.line = line + inside as u64;
-                        line
+                        let start = from + record.start;
+                        self.line += pass(&self.buffer[from..start], &mut self.column);
+                        let place = (self.line, self.column);
+                        self.line += pass(&self.buffer[start..from + used], &mut self.column);
+                        place
                     }
                 };
                 let (start, end) = (from + record.start, from + record.end);
-                Ok(Step::Record(Mark { number: self.number, line, start, end }))
+                Ok(Step::Record(Mark { number: self.number, line, column, start, end }))
             }
         }
     }
@@ -288,6 +307,18 @@ impl Input {
         }
         Ok(())
     }
+}
+
+/// Goes over a text: how many lines end in it, and how many characters stand on the last one.
+fn pass(text: &[u8], column: &mut usize) -> u64 {
+    let last = memchr::memrchr(b'\n', text);
+    if last.is_some() {
+        *column = 0;
+    }
+    let rest = &text[last.map_or(0, |at| at + 1)..];
+    // All but the continuation bytes of UTF-8.
+    *column += rest.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// Makes messages of records.

@@ -7,8 +7,6 @@ mod lexer;
 mod scalar;
 mod wkt;
 
-use std::borrow::Cow;
-
 use self::lexer::{Lexer, Token};
 use super::super::any::Resolver;
 use super::super::dynamic::wire::MAX_DEPTH;
@@ -239,7 +237,7 @@ fn takes_null(of: &MessageType, field: &Field) -> bool {
     }
 }
 
-fn unknown_field(of: &MessageType, name: &Cow<'_, str>, place: usize) -> Bad {
+fn unknown_field(of: &MessageType, name: &str, place: usize) -> Bad {
     let info = of.info();
     let extensions = info.extensions.iter().map(|f| &*f.json_name);
     let known: Vec<&str> = info.fields.iter().map(|f| &*f.json_name).chain(extensions).collect();

@@ -125,8 +125,7 @@ impl Reader<'_> {
         }
         self.lexer.open();
         let (mut first, mut read) = (true, None);
-        loop {
-            let Some((place, name)) = self.lexer.member(&mut first)? else { break };
+        while let Some((place, name)) = self.lexer.member(&mut first)? {
             match &*name {
                 "@type" => self.lexer.skip()?,
                 "value" => read = Some(self.message(inner, depth).map_err(|bad| bad.inside("value"))?),

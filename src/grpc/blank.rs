@@ -1,0 +1,63 @@
+//! `grpc call --template` and `--example`: requests to begin with.
+
+use super::catalog::Lookup;
+use super::events::Form;
+use super::format::{Format, FormatArgs};
+use super::session;
+use super::settings::Settings;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::output::{Sink, escape_text};
+use crate::proto::template::{Style, template};
+use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};
+
+/// A request that nobody has written yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Blank {
+    /// With every field, to fill in; else a random one.
+    pub template: bool,
+    /// What the random one is made from.
+    pub seed: Option<u64>,
+    /// How it is laid out.
+    pub form: Option<Form>,
+}
+
+impl Blank {
+    /// Prints it.
+    ///
+    /// # Errors
+    /// As [`Lookup::open`] and [`session::method`]; `Kind::Usage` for a binary template.
+    pub async fn print(self, method: &str, format: &FormatArgs, connection: &Settings, cx: &Context) -> Result<()> {
+        let found = cx.shutdown.or_stop(async {
+            let mut lookup = Lookup::open(connection, cx).await?;
+            let mut catalog = lookup.catalog(cx);
+            session::method(&mut catalog, method).await
+        });
+        let (of, style, format) = (found.await?.input, format.style(), format.reading().format);
+        let message = || example(&of, self.seed.unwrap_or_else(|| fastrand::u64(..)));
+        let known = (&of.schema(), &*rpc::SCHEMA);
+        let is_raw = self.form == Some(Form::Raw);
+        let layout = if is_raw { Layout::Compact } else { Layout::Pretty };
+        let mut out = Vec::new();
+        match (self.template, format) {
+            (true, Format::Binary) => {
+                return Err(Error::usage("a template is JSON or text").hint("leave --format binary out"));
+            }
+            (true, Format::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
+            (true, Format::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
+            (true, Format::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
+            (false, Format::Json) => write_json(&mut out, &message(), JsonStyle { layout, ..style }, &known),
+            (false, Format::Text) => write_text(&mut out, &message(), layout, &known),
+            (false, Format::Binary) => message().encode(&mut out),
+        }
+        if format != Format::Binary && !out.ends_with(b"\n") {
+            out.push(b'\n');
+        }
+        if cx.terminal.stdout {
+            out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes();
+        }
+        let mut sink = Sink::stdout()?;
+        sink.record(|to| to.extend_from_slice(&out))?;
+        sink.flush()
+    }
+}
