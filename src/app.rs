@@ -72,14 +72,14 @@ fn print_version() -> Result<()> {
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
-        Command::Grpc(Deferred(args)) => with_runtime(global, terminal, async |cx| grpc::run(args, cx).await),
-        Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(args, cx).await),
-        Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(args, cx).await),
+        Command::Grpc(Deferred(args)) => with_runtime(global, terminal, async |cx| grpc::run(*args, cx).await),
+        Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(*args, cx).await),
+        Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(*args, cx).await),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(args, cx).await),
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
-        Command::Profile(Deferred(args)) => config::verbs::run(args, &source(&global), &terminal),
+        Command::Profile(Deferred(args)) => config::verbs::run(*args, &source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Man { command } => cli::generate::man(&command),
         Command::Generate { folder } => cli::generate::all(&folder),

@@ -89,15 +89,15 @@ impl RecordArgs {
 
 /// A command's verbs, made only when that command is typed: the whole tree costs a third of the start.
 #[derive(Debug)]
-pub struct Deferred<T>(pub T);
+pub struct Deferred<T>(pub Box<T>);
 
 impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        T::from_arg_matches(matches).map(Deferred)
+        T::from_arg_matches(matches).map(|verb| Deferred(Box::new(verb)))
     }
 
     fn from_arg_matches_mut(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
-        T::from_arg_matches_mut(matches).map(Deferred)
+        T::from_arg_matches_mut(matches).map(|verb| Deferred(Box::new(verb)))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -179,13 +179,14 @@ impl Printer {
         }
         message.child_enums().for_each(|inner| self.enumeration(&inner));
         for (index, range) in (0i32..).zip(message.extension_ranges()) {
-            let last = if range.end > 536_870_911 { "max".to_owned() } else { (range.end - 1).to_string() };
+            let last = if range.end > 536_870_911 { "max".to_owned() } else { range.end.saturating_sub(1).to_string() };
             // DescriptorProto.extension_range
             let path = [message.path(), &[5, index]].concat();
             let options = brackets(self.file.options(&path, number::EXTENSION_RANGE));
             self.line(format!("extensions {}{options};", span(range.start, &last)));
         }
-        let ranges: Vec<String> = message.reserved_ranges().map(|r| span(r.start, &(r.end - 1).to_string())).collect();
+        let ranges: Vec<String> =
+            message.reserved_ranges().map(|r| span(r.start, &r.end.saturating_sub(1).to_string())).collect();
         self.reserved(&ranges, message.reserved_names());
         message.child_extensions().for_each(|extension| self.extension(&extension));
     }

@@ -7,6 +7,7 @@ mod failures;
 mod hostile;
 mod messages;
 mod oracle;
+mod python;
 mod servers;
 mod tls;
 mod wire;
