@@ -26,7 +26,8 @@ struct File {
     raw: Vec<u8>,
     /// In a language that prost-reflect knows.
     parsed: FileDescriptorProto,
-    is_edition: bool,
+    /// Whether that differs from the bytes.
+    is_changed: bool,
 }
 
 /// What [`Files::add`] did.
@@ -51,14 +52,14 @@ impl Files {
             return Ok(Added::Known);
         }
         let mut parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
-        if language.is_edition() {
-            // The pool links names alone, and proto2 is what it lets everything pass in.
+        // The pool links names alone, and proto2 is what it lets everything pass in. An empty syntax makes it panic.
+        let is_changed = language.is_edition() || parsed.syntax.as_deref() == Some("");
+        if is_changed {
             parsed.syntax = None;
         }
         check_nesting(&parsed.message_type, MAX_NESTING)
             .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
-        let is_edition = language.is_edition();
-        self.files.insert(language.name, File { raw: raw.to_vec(), parsed, is_edition });
+        self.files.insert(language.name, File { raw: raw.to_vec(), parsed, is_changed });
         Ok(Added::New)
     }
 
@@ -268,7 +269,7 @@ impl<'a> Building<'a> {
             .filter(|d| self.pool.get_file_by_name(d).is_none())
             .collect();
         let added = match absent.is_empty() {
-            true if file.is_edition => self.pool.add_file_descriptor_proto(file.parsed.clone()),
+            true if file.is_changed => self.pool.add_file_descriptor_proto(file.parsed.clone()),
             // From the bytes, because custom options survive only so.
             true => self.pool.decode_file_descriptor_proto(file.raw.as_slice()),
             false => self.pool.add_file_descriptor_proto(without_imports(&file.parsed, &absent)),
@@ -341,6 +342,13 @@ mod tests {
             built(&[file("b", &["a", "nowhere", "google/protobuf/timestamp.proto"]), file("a", &[])]).expect("builds");
         assert!(pool.get_file_by_name("b").is_some());
         assert!(pool.get_message_by_name("google.protobuf.Timestamp").is_some());
+    }
+
+    /// The pool panics on an empty syntax; found by fuzzing.
+    #[test]
+    fn an_empty_syntax_is_proto2() {
+        let file = FileDescriptorProto { syntax: Some(String::new()), ..file("a", &[]) };
+        assert!(built(&[file]).is_ok());
     }
 
     #[test]

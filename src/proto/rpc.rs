@@ -12,6 +12,7 @@ use super::dynamic::{Message as Dynamic, Value};
 use super::google::{self, Embedded};
 use super::schema::Schema;
 use super::{Layout, write_json};
+use crate::message::json::base64;
 
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
 pub static SCHEMA: LazyLock<Schema> =
@@ -33,11 +34,18 @@ pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<Descr
     Ok(compiler.descriptor_pool())
 }
 
-/// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is none.
-pub fn details(status: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
-    let status =
-        SCHEMA.message("google.rpc.Status").and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(status)).ok());
-    let Some(details) = status.as_ref().and_then(|s| s.get(3)) else { return Vec::new() };
+/// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is one detail, in base64.
+pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
+    let status = SCHEMA
+        .message("google.rpc.Status")
+        .and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(status_bytes)).ok());
+    let Some(read) = &status else {
+        let mut json = b"{\"@value\": \"".to_vec();
+        base64(&mut json, status_bytes);
+        json.extend_from_slice(b"\"}");
+        return vec![json];
+    };
+    let Some(details) = read.get(3) else { return Vec::new() };
     let known = (&*SCHEMA, resolver);
     details
         .as_list()
@@ -91,7 +99,8 @@ mod tests {
     }
 
     #[test]
-    fn details_that_do_not_decode_are_none() {
-        assert!(details(b"\xff\xff", Layout::Compact, &*SCHEMA).is_empty());
+    fn details_that_do_not_decode_are_shown_all_the_same() {
+        assert_eq!(details(b"\xff\xff", Layout::Compact, &*SCHEMA), [br#"{"@value": "//8="}"#.to_vec()]);
+        assert!(details(b"", Layout::Compact, &*SCHEMA).is_empty());
     }
 }

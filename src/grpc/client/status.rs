@@ -1,7 +1,7 @@
 //! The status that ends a call, read from headers or trailers without trusting them.
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tonic::Code;
 
 use crate::error::{Error, Kind};
@@ -32,7 +32,10 @@ impl Status {
         // Whatever is no number is UNKNOWN (gRPC over HTTP2, "Responses").
         let code = code.to_str().ok().and_then(|c| c.parse().ok()).unwrap_or(Code::Unknown as i32);
         let message = headers.get(OWN[1]).map(|m| percent_decoded(m.as_bytes())).unwrap_or_default();
-        let details = headers.get(OWN[2]).and_then(|d| d.to_str().ok()).and_then(|d| decode_base64(d).ok());
+        // What is no base64 is no status either, and is shown as the bytes that it is.
+        let details = headers.get(OWN[2]).map(HeaderValue::as_bytes);
+        let details =
+            details.map(|d| std::str::from_utf8(d).ok().and_then(|d| decode_base64(d).ok()).unwrap_or(d.to_vec()));
         for name in OWN {
             headers.remove(name);
         }
@@ -122,7 +125,7 @@ mod tests {
         ]))
         .expect("a status");
         assert_eq!((status.code, status.message.as_str()), (5, "100% grün %zz %f"));
-        assert!(status.details.is_empty());
+        assert_eq!(status.details, "not base64!");
         assert_eq!(status.metadata.len(), 1);
         for (sent, exit, name) in [("16", 16, "Unauthenticated"), ("17", 2, "Code(17)"), ("-1", 2, "Code(-1)")] {
             let status = Status::take(headers(&[("grpc-status", sent)])).expect("a status");

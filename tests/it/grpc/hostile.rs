@@ -1,6 +1,7 @@
 //! Servers that break the rules: nothing that they send may crash the tool or pass for something else.
 
 use std::convert::Infallible;
+use std::io::Read;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -73,6 +74,12 @@ fn grpc(frames: Frames) -> Response<Body> {
     Response::builder().header("content-type", "application/grpc").body(body).expect("a response")
 }
 
+fn encoded(encoding: &str, frames: Frames) -> Response<Body> {
+    let mut response = grpc(frames);
+    response.headers_mut().insert("grpc-encoding", encoding.parse().expect("a value"));
+    response
+}
+
 /// `helloworld.HelloReply { message: "hi" }`.
 const REPLY: &[u8] = b"\x0a\x02hi";
 
@@ -85,6 +92,16 @@ fn misbehave(what: &str) -> Response<Body> {
         "none" => grpc(vec![ok()]),
         "junk" => grpc(vec![message(b"\xff\xff"), ok()]),
         "half" => grpc(vec![data(b"\0\0\0\0\x09abc"), ok()]),
+        "bomb" => {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::copy(&mut std::io::repeat(0).take(200 << 20), &mut packed).expect("writes");
+            let packed = packed.finish().expect("ends");
+            let mut frame = vec![1];
+            frame.extend_from_slice(&u32::try_from(packed.len()).expect("small").to_be_bytes());
+            frame.extend_from_slice(&packed);
+            encoded("gzip", vec![data(&frame), ok()])
+        }
+        "encoding" => encoded("snappy", vec![message(REPLY), ok()]),
         "compressed" => grpc(vec![data(b"\x01\0\0\0\x01a"), ok()]),
         "details" => grpc(vec![trailers(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!!")])]),
         "code" => grpc(vec![trailers(&[("grpc-status", "99"), ("grpc-message", "odd %zz")])]),
@@ -94,6 +111,10 @@ fn misbehave(what: &str) -> Response<Body> {
             head.header("grpc-message", "go%20away").header("x-why", "because").body(Body::empty()).expect("a response")
         }
         "html" => Response::builder().header("content-type", "text/html").body(Body::empty()).expect("a response"),
+        "401" => Response::builder().status(401).body(Body::empty()).expect("a response"),
+        "403" => Response::builder().status(403).body(Body::empty()).expect("a response"),
+        "429" => Response::builder().status(429).body(Body::empty()).expect("a response"),
+        "500" => Response::builder().status(500).body(Body::empty()).expect("a response"),
         "503" => Response::builder().status(503).body(Body::empty()).expect("a response"),
         "404" => {
             Response::builder().status(404).header("content-type", "text/html").body(Body::empty()).expect("a response")
@@ -171,16 +192,27 @@ fn answers_that_break_the_rules() {
     call("x-call: junk").fails(9).says(&["response 1 is no helloworld.HelloReply"]);
     call("x-call: half").fails(9).says(&["is no gRPC"]);
     call("x-call: compressed").fails(9).says(&["is no gRPC"]);
+    call("x-call: encoding").fails(9).says(&["compresses with `snappy`", "gzip, deflate, zstd"]);
+    // 200 MiB of zeros: what counts is the size that they have when they are unpacked.
+    call("x-call: bomb").fails(8).says(&["--max-recv"]);
 }
 
 #[test]
 fn statuses_of_all_sorts() {
-    call("x-call: details").fails(69).says(&["Code: NotFound"]);
+    call("x-call: details").fails(69).says(&["Code: NotFound", "\"@value\": \"ISEh\""]);
     call("x-call: code").fails(66).says(&["Code: Code(99)", "Message: odd %zz"]);
     call("x-call: trailers-only").fails(71).says(&["Code: PermissionDenied", "Message: go away"]);
     let done = call("x-call: long").fails(77);
     assert!(done.stderr.matches('x').count() >= 100_000);
     call("x-call: html").fails(66).says(&["HTTP 200", "text/html"]);
+    for (http, exit, name) in [
+        ("401", 80, "Unauthenticated"),
+        ("403", 71, "PermissionDenied"),
+        ("429", 78, "Unavailable"),
+        ("500", 66, "Unknown"),
+    ] {
+        call(&format!("x-call: {http}")).fails(exit).says(&[&format!("HTTP {http}"), &format!("Code: {name}")]);
+    }
     call("x-call: 503").fails(78).says(&["HTTP 503", "Code: Unavailable"]);
     call("x-call: 404").fails(76).says(&["HTTP 404", "Code: Unimplemented"]);
 }
