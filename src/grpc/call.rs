@@ -33,7 +33,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Calls a method.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The method, as package.Service/Method or package.Service.Method
+    /// The method, as package.Service/Method or package.Service.Method; its end is enough while it is the only one
     #[arg(value_name = "METHOD")]
     method: String,
     /// Where the request comes from.
@@ -77,6 +77,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
     if args.format.reading().format == Format::Json {
         check_syntax(&args.data)?;
+    }
+    let set_on_stdin = args.connection.descriptor_set.iter().flatten().any(|path| path.as_os_str() == "-");
+    if set_on_stdin && args.data.data.as_deref().is_none_or(|data| data == "@-") {
+        return Err(Error::usage("standard input cannot be the descriptor set and the data")
+            .hint("give the data with -d, or the descriptor set in a file"));
     }
     let prepare = async {
         let mut session = Session::open(&args.connection, cx).await?;
@@ -184,13 +189,21 @@ impl Calling<'_> {
     async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
         let cx = self.cx;
         if self.shape.is_stream {
-            let source = data.source()?;
+            let is_typed = std::io::stdin().is_terminal();
+            let source = match &data.data {
+                None if is_typed => {
+                    cx.terminal.note("type the requests, each as JSON; Ctrl-D ends them");
+                    Source::Stdin
+                }
+                _ => data.source()?,
+            };
+            let typed = Some(cx.terminal).filter(|_| is_typed && source == Source::Stdin);
             if let Source::Text(_) = &source {
                 // All of it is here: a fault in it is known before anything is sent.
                 let mut all = Requests::open(source.clone(), self.shape.clone())?;
                 self.answering(async move { all.check().await }).await?;
             }
-            let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream();
+            let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream(typed);
             let mut sent = Sent(Some(sent));
             let options = self.options(session);
             let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 
 use super::format::{Format, Reading};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::message::input::{Input, Mode, Options, Source, Step};
 use crate::output::Terminal;
 use crate::proto::dynamic::Message;
@@ -165,20 +165,23 @@ impl Requests {
 
     /// The messages as a stream for the wire, and how that went: the number of messages, or the fault. After a fault
     /// the stream neither goes on nor ends, so that the server does not take what it has for the whole.
-    pub fn into_stream(self) -> (impl Stream<Item = Bytes> + Send + 'static, oneshot::Receiver<Result<u64>>) {
+    ///
+    /// With a terminal that somebody types at, a faulty request is said and left out.
+    pub fn into_stream(
+        self,
+        typed: Option<Terminal>,
+    ) -> (impl Stream<Item = Bytes> + Send + 'static, oneshot::Receiver<Result<u64>>) {
         let (report, reported) = oneshot::channel();
-        let messages = stream::unfold((self, Some(report)), |(mut requests, mut report)| async move {
-            let outcome = match requests.next().await {
-                Ok(Some(message)) => return Some((message, (requests, report))),
-                Ok(None) => Ok(requests.count),
-                Err(error) => Err(match requests.count {
-                    0 => error,
-                    n => {
-                        let (kind, fix) = (error.kind(), error.fix().map(str::to_owned));
-                        let sent = Error::new(kind, format!("{}; the {n} before it were sent", error.chain()));
-                        fix.into_iter().fold(sent, Error::hint)
+        let messages = stream::unfold((self, Some(report)), move |(mut requests, mut report)| async move {
+            let outcome = loop {
+                match (requests.next().await, typed) {
+                    (Ok(Some(message)), _) => return Some((message, (requests, report))),
+                    (Ok(None), _) => break Ok(requests.count),
+                    (Err(error), Some(terminal)) if error.kind() == Kind::Usage => {
+                        terminal.warn(format!("{}; it was not sent", error.chain()));
                     }
-                }),
+                    (Err(error), _) => break Err(behind(error, requests.count)),
+                }
             };
             let failed = outcome.is_err();
             if let Some(report) = report.take() {
@@ -192,6 +195,16 @@ impl Requests {
         });
         (messages.fuse(), reported)
     }
+}
+
+/// A fault behind messages that were sent.
+fn behind(error: Error, sent: u64) -> Error {
+    if sent == 0 {
+        return error;
+    }
+    let (kind, fix) = (error.kind(), error.fix().map(str::to_owned));
+    let told = Error::new(kind, format!("{}; the {sent} before it were sent", error.chain()));
+    fix.into_iter().fold(told, Error::hint)
 }
 
 /// An empty message.

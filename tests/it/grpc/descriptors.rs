@@ -81,6 +81,8 @@ fn descriptor_sets_that_are_none() {
         std::fs::write(&path, bytes).expect("writes");
         list().fails(2).says(&[what]);
     }
+    let both = ["call", "SayHello", "-s", sandbox(), "--descriptor-set", "-"];
+    grpc(&both).fails(2).says(&["cannot be the descriptor set and the data"]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The forms of messages, as a user meets them.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use serde_json::Value;
 
 use super::servers::sandbox;
-use crate::support::{Run, mscomm};
+use crate::support::{BINARY, Run, Running, eventually, mscomm};
 
 fn call(method: &str, args: &[&str]) -> Run {
     let method = format!("mscomm.sandbox.v1.Echo/{method}");
@@ -85,4 +88,34 @@ fn types_of_any_are_asked_for() {
             assert!(text.starts_with(&any[..any.len() - 1]), "{text}");
         }
     }
+}
+
+/// At a terminal a call of a stream is a conversation, which a typo does not end.
+#[test]
+fn a_conversation_goes_on() {
+    let mut run = call("BidiStream", &[]);
+    let mut screen = Command::new("script");
+    let line = format!("exec '{BINARY}' grpc call mscomm.sandbox.v1.Echo/BidiStream -s {} -o raw", sandbox());
+    screen.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped());
+    for (name, value) in run.command.get_envs() {
+        match value {
+            Some(value) => screen.env(name, value),
+            None => screen.env_remove(name),
+        };
+    }
+    run.command = screen;
+    let mut running = run.start();
+    let mut keys = running.child.stdin.take().expect("piped");
+    let shows = |running: &Running, text: &str| {
+        eventually(text, || String::from_utf8_lossy(&running.stdout()).contains(text).then_some(()));
+    };
+    shows(&running, "Ctrl-D ends them");
+    keys.write_all(b"{\"message\":\"a\"}\n").expect("types");
+    shows(&running, r#"{"message":"a","number":1}"#);
+    keys.write_all(b"{\"mesage\":\"a\"}\n").expect("types");
+    shows(&running, "did you mean `message`?; it was not sent");
+    keys.write_all(b"{\"message\":\"b\"}\n").expect("types");
+    shows(&running, r#"{"message":"b","number":2}"#);
+    keys.write_all(b"\x04").expect("types");
+    running.wait().exits(0);
 }
