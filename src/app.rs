@@ -76,7 +76,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(*args, cx).await),
         Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(*args, cx).await),
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(args, cx).await),
+        Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(*args, cx).await),
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
         Command::Profile(Deferred(args)) => config::verbs::run(*args, &source(&global), &terminal),

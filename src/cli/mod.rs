@@ -73,7 +73,7 @@ pub enum Command {
     Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     #[cfg(feature = "sandbox")]
-    Sandbox(sandbox::Args),
+    Sandbox(Box<sandbox::Args>),
     /// Run a sandbox's command, and end what it leaves
     #[cfg(feature = "sandbox")]
     #[command(name = sandbox::runner::NAME, hide = true)]

@@ -35,7 +35,7 @@ impl Blank {
         });
         let (of, style, format) = (found.await?.input, format.style(), format.reading().format);
         let message = || example(&of, self.seed.unwrap_or_else(|| fastrand::u64(..)));
-        let known = (&of.schema(), &*rpc::SCHEMA);
+        let known = (&of.schema(), rpc::Common);
         let is_raw = self.form == Some(Form::Raw);
         let layout = if is_raw { Layout::Compact } else { Layout::Pretty };
         let mut out = Vec::new();

@@ -5,8 +5,8 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::Stream;
 use futures_util::future::poll_immediate;
+use futures_util::{Stream, StreamExt};
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
@@ -110,6 +110,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         side: None,
         count: args.count,
         started: Instant::now(),
+        ending: None,
         connection: &args.connection,
         cx,
     };
@@ -182,6 +183,8 @@ struct Calling<'a> {
     /// `--count`.
     count: Option<u64>,
     started: Instant,
+    /// Ends the requests when it is dropped.
+    ending: Option<oneshot::Sender<()>>,
     cx: &'a Context,
 }
 
@@ -204,6 +207,9 @@ impl Calling<'_> {
                 self.answering(async move { all.check().await }).await?;
             }
             let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream(typed);
+            let (ending, ended) = oneshot::channel();
+            self.ending = Some(ending);
+            let requests = requests.take_until(ended);
             let mut sent = Sent(Some(sent));
             let options = self.options(session);
             let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
@@ -327,7 +333,8 @@ impl Calling<'_> {
             millis(self.started.elapsed())
         ));
         if self.is_enough(received) && self.method.descriptor.is_server_streaming() {
-            // Dropping the call cancels it.
+            // Without requests to come, dropping the call cancels it.
+            self.ending = None;
             return self.events.flush();
         }
         let Some(status) = call.status() else {
@@ -389,10 +396,10 @@ impl Calling<'_> {
             Error::new(Kind::Partial, format!("response {number} is no {name}")).because(e)
         })?;
         if self.has_any {
-            let names = unresolved(&message, &(&self.types, &*rpc::SCHEMA));
+            let names = unresolved(&message, &(&self.types, rpc::Common));
             self.learn(session, names).await;
         }
-        self.events.message(bytes, &message, &(&self.types, &*rpc::SCHEMA))
+        self.events.message(bytes, &message, &(&self.types, rpc::Common))
     }
 
     /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.

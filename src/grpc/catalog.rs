@@ -195,13 +195,11 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Reflection::fetch_extensions`], when there are no files.
-    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<()> {
+    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
         // What is kept has them.
-        if let Some(reflection) = self.reflection.as_mut().filter(|_| !self.is_kept) {
-            let asked = reflection.fetch_extensions(roots).await;
-            self.or_files(asked)?;
-        }
-        Ok(())
+        let Some(reflection) = self.reflection.as_mut().filter(|_| !self.is_kept) else { return Ok(false) };
+        let asked = reflection.fetch_extensions(roots).await;
+        Ok(self.or_files(asked)?.unwrap_or_default())
     }
 
     /// A failure to ask the server is none while there are files.
@@ -223,7 +221,8 @@ impl<'a> Catalog<'a> {
     /// As [`Files::schema`].
     pub fn schema(&self) -> Result<Schema> {
         let told = self.reflection.as_ref().map_or(&self.told, Reflection::files);
-        told.with(self.given).schema().map_err(|error| match self.given.is_empty() {
+        let schema = if self.given.is_empty() { told.schema() } else { told.with(self.given).schema() };
+        schema.map_err(|error| match self.given.is_empty() {
             true => error.context("the server's description of itself cannot be used"),
             false => error.context("the server's description of itself and the given files do not go together"),
         })

@@ -78,7 +78,7 @@ impl Requests {
         loop {
             match self.input.step()? {
                 Step::Record(record) => loop {
-                    let known = (&self.types, &*rpc::SCHEMA);
+                    let known = (&self.types, rpc::Common);
                     let fault = match self.reading.request(&self.of, record.bytes, &known) {
                         Ok(message) => {
                             self.count += 1;

@@ -182,7 +182,10 @@ async fn method_as_known(catalog: &mut Catalog<'_>, text: &str) -> Result<Method
         false => abbreviated(catalog, service, name).await?,
     };
     let method = method_in(&catalog.schema()?, &full.0, &full.1)?;
-    catalog.fetch_extensions(&[method.descriptor.input(), method.descriptor.output()]).await?;
+    let extended = catalog.fetch_extensions(&[method.descriptor.input(), method.descriptor.output()]).await?;
+    if !extended {
+        return Ok(method);
+    }
     // A descriptor that was taken earlier knows nothing of what came later.
     method_in(&catalog.schema()?, &full.0, &full.1)
 }

@@ -10,13 +10,24 @@ use protox::file::{ChainFileResolver, GoogleFileResolver};
 use super::any::Resolver;
 use super::dynamic::{Message as Dynamic, Value};
 use super::google::{self, Embedded};
-use super::schema::Schema;
+use super::schema::{MessageType, Schema};
 use super::{Layout, write_json};
 use crate::message::json::base64;
 
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
 pub static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(&compile(google::RPC).unwrap_or_default(), |_| None));
+
+/// The types of [`SCHEMA`], which is not made before one of them is asked for: most calls need none.
+#[derive(Debug, Clone, Copy)]
+pub struct Common;
+
+impl Resolver for Common {
+    fn message(&self, name: &str) -> Option<MessageType> {
+        // Nothing else is in it.
+        name.starts_with("google.").then(|| SCHEMA.message(name)).flatten()
+    }
+}
 
 /// Compiles sources by name, which may import each other and Google's own files.
 ///
@@ -46,7 +57,7 @@ pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> 
         return vec![json];
     };
     let Some(details) = read.get(3) else { return Vec::new() };
-    let known = (&*SCHEMA, resolver);
+    let known = (Common, resolver);
     details
         .as_list()
         .iter()

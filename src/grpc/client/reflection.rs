@@ -121,11 +121,13 @@ impl<'a> Reflection<'a> {
         Ok(true)
     }
 
-    /// Fetches the extensions of every extendable message that can stand in one of these.
+    /// Fetches the extensions of every extendable message that can stand in one of these. True when there were any, so
+    /// that the types taken before are out of date.
     ///
     /// # Errors
     /// As [`Reflection::services`].
-    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<()> {
+    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
+        let mut found = false;
         for name in extendable(roots) {
             let Asked::Answer(Answer::AllExtensionNumbersResponse(numbers)) =
                 self.ask(Ask::AllExtensionNumbersOfType(name.clone())).await?
@@ -136,10 +138,12 @@ impl<'a> Reflection<'a> {
                 let extension = ExtensionRequest { containing_type: name.clone(), extension_number };
                 if let Asked::Answer(answer) = self.ask(Ask::FileContainingExtension(extension)).await? {
                     self.add(answer)?;
+                    found = true;
                 }
             }
         }
-        self.fetch_imports().await
+        self.fetch_imports().await?;
+        Ok(found)
     }
 
     async fn fetch_imports(&mut self) -> Result<()> {
@@ -300,7 +304,7 @@ fn failed(status: &Status) -> Error {
     match is(status, Code::Unimplemented) {
         true => Error::refused(format!("the server has no reflection: {}", status.message))
             .hint("register grpc.reflection.v1.ServerReflection in the server, or describe the services with --proto FILE or --descriptor-set FILE"),
-        false => status.error("the server did not describe itself", &*rpc::SCHEMA),
+        false => status.error("the server did not describe itself", &rpc::Common),
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Sniffed {
 pub struct Seen {
     first: watch::Sender<Option<Sniffed>>,
     failure: Mutex<Option<io::Error>>,
+    /// True once nobody reads or writes any more.
+    gone: watch::Sender<bool>,
 }
 
 impl Seen {
@@ -45,6 +47,12 @@ impl Seen {
                 return Sniffed::Closed;
             }
         }
+    }
+
+    /// Waits until the connection is let go of: everything that was to be written is.
+    pub async fn gone(&self) {
+        // The sender is in `self`.
+        let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
     /// The error that reading or writing ended with, once.
@@ -83,7 +91,8 @@ pub struct Sniff<T> {
 impl<T> Sniff<T> {
     /// Wraps a stream nothing was read from.
     pub fn new(io: T) -> (Sniff<T>, Arc<Seen>) {
-        let seen = Arc::new(Seen { first: watch::channel(None).0, failure: Mutex::new(None) });
+        let seen =
+            Arc::new(Seen { first: watch::channel(None).0, failure: Mutex::new(None), gone: watch::channel(false).0 });
         (Sniff { io, head: Vec::with_capacity(FRAME_HEAD), decided: false, seen: seen.clone() }, seen)
     }
 
@@ -99,6 +108,12 @@ impl<T> Sniff<T> {
             self.decided = true;
             self.seen.decide(sniffed);
         }
+    }
+}
+
+impl<T> Drop for Sniff<T> {
+    fn drop(&mut self) {
+        self.seen.gone.send_replace(true);
     }
 }
 

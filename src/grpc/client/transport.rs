@@ -287,11 +287,11 @@ const GOODBYE: Duration = Duration::from_millis(500);
 impl Connection {
     /// Closes it once everything is written: a call that was cancelled is told to the server as that.
     pub async fn close(self) {
-        let Connection { requests, mut driver, .. } = self;
-        // Without anybody who could ask for more, it ends by itself.
+        let Connection { requests, seen, driver: _driver, .. } = self;
+        // Without anybody who could ask for more, it ends by itself. hyper's own future is ready before that.
         drop(requests);
         // What cannot be said in time is left to the end of the process.
-        let _ = tokio::time::timeout(GOODBYE, &mut driver.0).await;
+        let _ = tokio::time::timeout(GOODBYE, seen.gone()).await;
     }
 
     /// Why the connection ended, for the error of a call that it took with it. `Kind::Tls` for a TLS alert, else

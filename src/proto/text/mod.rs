@@ -24,6 +24,3 @@ fn group_name<'a>(of: &'a MessageType, field: &Field) -> Option<&'a str> {
     let name = info.full_name.rsplit('.').next().unwrap_or_default();
     (name.to_lowercase() == *field.name).then_some(name)
 }
-
-#[cfg(test)]
-mod tests;

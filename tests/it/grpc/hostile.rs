@@ -1,7 +1,7 @@
 //! Servers that break the rules: nothing that they send may crash the tool or pass for something else.
 
 use std::convert::Infallible;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -64,6 +64,13 @@ fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
     data(&frame)
 }
 
+fn compressed(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
+    let mut frame = vec![1];
+    frame.extend_from_slice(&u32::try_from(bytes.len()).expect("small").to_be_bytes());
+    frame.extend_from_slice(bytes);
+    data(&frame)
+}
+
 fn trailers(pairs: &[(&'static str, &str)]) -> Result<Frame<Bytes>, std::io::Error> {
     let map: HeaderMap = pairs.iter().map(|(n, v)| (n.parse().expect("a name"), v.parse().expect("a value"))).collect();
     Ok(Frame::trailers(map))
@@ -92,14 +99,23 @@ fn misbehave(what: &str) -> Response<Body> {
         "none" => grpc(vec![ok()]),
         "junk" => grpc(vec![message(b"\xff\xff"), ok()]),
         "half" => grpc(vec![data(b"\0\0\0\0\x09abc"), ok()]),
+        "gzip" => {
+            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            packed.write_all(REPLY).expect("writes");
+            encoded(what, vec![compressed(&packed.finish().expect("ends")), ok()])
+        }
+        "deflate" => {
+            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            packed.write_all(REPLY).expect("writes");
+            encoded(what, vec![compressed(&packed.finish().expect("ends")), ok()])
+        }
+        "zstd" => encoded(what, vec![compressed(&zstd::encode_all(REPLY, 3).expect("packs")), ok()]),
+        // A message may be as it is, whatever the head says.
+        "identity" => encoded("gzip", vec![message(REPLY), ok()]),
         "bomb" => {
             let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
             std::io::copy(&mut std::io::repeat(0).take(200 << 20), &mut packed).expect("writes");
-            let packed = packed.finish().expect("ends");
-            let mut frame = vec![1];
-            frame.extend_from_slice(&u32::try_from(packed.len()).expect("small").to_be_bytes());
-            frame.extend_from_slice(&packed);
-            encoded("gzip", vec![data(&frame), ok()])
+            encoded("gzip", vec![compressed(&packed.finish().expect("ends")), ok()])
         }
         "encoding" => encoded("snappy", vec![message(REPLY), ok()]),
         "compressed" => grpc(vec![data(b"\x01\0\0\0\x01a"), ok()]),
@@ -193,6 +209,9 @@ fn answers_that_break_the_rules() {
     call("x-call: half").fails(9).says(&["is no gRPC"]);
     call("x-call: compressed").fails(9).says(&["is no gRPC"]);
     call("x-call: encoding").fails(9).says(&["compresses with `snappy`", "gzip, deflate, zstd"]);
+    for encoding in ["gzip", "deflate", "zstd", "identity"] {
+        assert_eq!(call(&format!("x-call: {encoding}")).ok().text(), "{\"message\":\"hi\"}\n", "{encoding}");
+    }
     // 200 MiB of zeros: what counts is the size that they have when they are unpacked.
     call("x-call: bomb").fails(8).says(&["--max-recv"]);
 }

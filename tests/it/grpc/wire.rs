@@ -3,8 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Stdio;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{OnceLock, mpsc};
 
 use super::servers::{Interop, Proxy, echo, raw, sandbox};
 use crate::support::{Done, Run, eventually, mscomm};
@@ -24,11 +24,14 @@ fn piped(mut run: Run) -> Run {
 
 /// A server of HTTP/2 that never answers a request.
 pub fn silent() -> String {
-    raw(|stream| drop(std::thread::spawn(move || until_headers(stream, |_| true))))
+    raw(|stream| drop(std::thread::spawn(move || frames(stream, |_, _, _| true))))
 }
 
-/// Greets with settings, and reads frames until a head of a request is answered with true.
-fn until_headers(mut stream: TcpStream, mut answer: impl FnMut(&mut TcpStream) -> bool) {
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+
+/// Greets with settings, and reads frames, each by its kind and content, until one is answered with false.
+fn frames(mut stream: TcpStream, mut each: impl FnMut(&mut TcpStream, u8, &[u8]) -> bool) {
     let mut preface = [0; 24];
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     if stream.read_exact(&mut preface).is_err() || stream.write_all(&settings).is_err() {
@@ -38,10 +41,7 @@ fn until_headers(mut stream: TcpStream, mut answer: impl FnMut(&mut TcpStream) -
     while stream.read_exact(&mut head).is_ok() {
         let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
         let mut payload = vec![0; length];
-        if stream.read_exact(&mut payload).is_err() {
-            return;
-        }
-        if head[3] == 1 && !answer(&mut stream) {
+        if stream.read_exact(&mut payload).is_err() || !each(&mut stream, head[3], &payload) {
             return;
         }
     }
@@ -82,6 +82,41 @@ fn a_count_ends_a_call_and_tells_the_server() {
     call("ServerStream", &["-d", r#"{"count":2}"#, "-n", "3"]).run().exits(1).says(&["2 of 3 responses came"]);
     assert_eq!(call("Unary", &["-d", "{}", "-n", "1"]).run().ok().lines().len(), 1);
     call("Unary", &["-d", "{}", "-n", "0"]).run().fails(2);
+}
+
+/// Standard input stays open: it is the count that ends the call.
+#[test]
+fn the_server_of_a_counted_call_is_told_that_it_is_cancelled() {
+    // A head (:status 200, content-type) and an empty message on stream 1.
+    let mut answer = vec![0, 0, 20, HEADERS, 4, 0, 0, 0, 1, 0x88, 0x0f, 0x10, 16];
+    answer.extend_from_slice(b"application/grpc");
+    answer.extend_from_slice(&[0, 0, 5, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]);
+    for is_open in [true, false] {
+        let (answer, (tell, told)) = (answer.clone(), mpsc::channel());
+        let server = raw(move |stream| {
+            let (answer, tell) = (answer.clone(), tell.clone());
+            std::thread::spawn(move || {
+                frames(stream, |stream, kind, payload| {
+                    if kind == HEADERS {
+                        stream.write_all(&answer).expect("answers");
+                    } else if kind == RST_STREAM {
+                        tell.send(payload.to_vec()).expect("the test listens");
+                    }
+                    true
+                });
+            });
+        });
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/echo.proto");
+        let run =
+            mscomm(&["grpc", "call", "BidiStream", "--proto", source, "--reflection", "off", "-s", &server, "-n", "1"]);
+        let mut running = piped(run).start();
+        let input = running.child.stdin.take().filter(|_| is_open);
+        assert_eq!(running.wait().ok().text(), "{}\n");
+        let code = told.recv_timeout(std::time::Duration::from_secs(10)).expect("a reset");
+        // CANCEL
+        assert_eq!(code, [0, 0, 0, 8], "{is_open}");
+        drop(input);
+    }
 }
 
 #[test]
@@ -127,10 +162,9 @@ fn leaving(times: usize) -> String {
     raw(move |stream| {
         if count.fetch_add(1, Ordering::SeqCst) < times {
             std::thread::spawn(move || {
-                until_headers(stream, |stream| {
+                frames(stream, |stream, kind, _| {
                     // The connection ends with it.
-                    drop(stream.write_all(&GOAWAY));
-                    false
+                    kind != HEADERS || stream.write_all(&GOAWAY).is_err()
                 });
             });
             return;

@@ -259,7 +259,7 @@ impl Part<'_> {
     /// A message of this type, with its fault in the place where it stands in the file.
     fn message(&self, of: &MessageType, part: &str, name: &str) -> Result<Message> {
         // Details may be of google.rpc without the user's files saying so.
-        let known = (&self.file.schema.types, &*rpc::SCHEMA);
+        let known = (&self.file.schema.types, rpc::Common);
         read_json(of, part.as_bytes(), ReadOptions::default(), &known).map_err(|fault| {
             self.file.error(part, fault.line, fault.column, format!("{}.{name}: {}", self.label, fault.message))
         })
@@ -312,7 +312,7 @@ impl Part<'_> {
         let Some(url) = written.get("@type").and_then(Value::as_str) else {
             return Err(wrong("a detail needs its `@type`, as type.googleapis.com/google.rpc.ErrorInfo".to_owned()));
         };
-        let known = (&self.file.schema.types, &*rpc::SCHEMA);
+        let known = (&self.file.schema.types, rpc::Common);
         let Some(of) = known.message(type_name(url)) else {
             return Err(wrong(format!("no message `{}` in the given files, nor in google.rpc", type_name(url))));
         };

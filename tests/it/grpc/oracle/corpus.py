@@ -408,6 +408,7 @@ def make(folder):
         lines = [oracle.json(type(messages[0]).FromString(raw)) for raw in odd]
         (folder / f"{name}.odd.json").write_text("\n".join(lines) + "\n")
     inputs(oracle)
+    text_inputs(oracle)
 
 
 def odd_wire(oracle, name, raw, rnd):
@@ -492,6 +493,39 @@ def inputs(oracle):
             verdict = "bad " + re.sub(r"\s+", " ", str(error))[:80]
         lines.append("\t".join([name, json.dumps(text), verdict]))
     (oracle.folder / "inputs.tsv").write_text("\n".join(lines) + "\n")
+
+
+TEXTS = [
+    ("Proto3", t) for t in r"""f_int32: 1|f_int32: -1|f_int32: - 1|f_int32: 0x1F|f_int32: 017|f_int32: 08|f_int32: 2147483647|f_int32: 2147483648|f_int32: 1.0|f_int32: 1e3
+f_int64: -9223372036854775808|f_uint64: 18446744073709551615|f_uint64: 18446744073709551616|f_uint32: -1|f_sint64: 5;|f_fixed32: 7,|f_int32 1|f_int32: "1"
+f_double: 1|f_double: 1.5|f_double: .5|f_double: 1.|f_double: 1e10|f_double: 1.5f|f_double: 10F|f_double: inf|f_double: -inf|f_double: nan|f_double: infinity|f_double: Infinity|f_double: -0|f_double: 0x10|f_double: 1e400|f_float: 1e39|f_float: 0.1|f_double: 010
+f_bool: true|f_bool: false|f_bool: t|f_bool: f|f_bool: True|f_bool: False|f_bool: 1|f_bool: 0|f_bool: 2|f_bool: yes|f_bool: -1
+f_string: "a"|f_string: 'a'|f_string: "a" 'b' "c"|f_string: "\n\t\\\"\'\a\b\v\f\r\?"|f_string: "\101\x41\u0041\U0001F600"|f_string: "\400"|f_string: "a|f_string: a|f_string: "\xff"|f_string: "\q"|f_string: "\u00e4"
+f_bytes: "\377\000"|f_bytes: "\xfF"|f_bytes: 'it'|f_open: ONE|f_open: 1|f_open: -1|f_open: 77|f_open: TWO|f_open: "ONE"|f_alias: ANY_OF
+f_message { f_int32: 1 }|f_message: { f_int32: 1 }|f_message < f_int32: 1 >|f_message: < >|f_message {|f_message { > |f_message }|f_message { f_message { f_message { } } }
+r_int32: 1 r_int32: 2|r_int32: [1, 2, 3]|r_int32: []|r_int32: [1,]|r_int32: [1 2]|r_int32: 1, r_int32: [2]|r_message { } r_message { f_bool: true }|r_message [{ }, { f_bool: true }]|r_message: [< >]
+f_int32: 1 f_int32: 2|f_message { } f_message { }|p_int32: 1 p_bool: true|p_int32: 1 p_int32: 2|nosuch: 1|fInt32: 1|F_INT32: 1|f_int32: 1 # comment|# comment|f_int32: # comment|o_double: 0|p_null: NULL_VALUE""".replace("\n", "|").split("|")
+] + [
+    ("Proto2", t) for t in r"""Grp { a: 1 }|grp { a: 1 }|Many { n: 1 } Many { }|PickGrp { b: true }|pickgrp { }|[oracle.ext_int]: 5|[oracle.ext_texts]: "a" [oracle.ext_texts]: "b"|[oracle.ext_need] { must: 1 }|[oracle.extgrp] { x: "y" }|[ oracle . ext_int ]: 5|[oracle.nosuch]: 1
+f_enum: FIRST|f_enum: 3|f_enum: 9|need { must: 1 }|need { }|named: "x"|[oracle.Holder.held] { id: 7 }|any { [type.googleapis.com/oracle.Proto2.Need] { must: 1 } }|any { type_url: "x" value: "y" }|any { [type.googleapis.com/no.Such] { } }|closed_map { key: "a" value: M_ONE }""".replace("\n", "|").split("|")
+] + [
+    ("Maps", t) for t in r"""m_int32 { key: 1 value: "a" }|m_int32 { key: 1 value: "a" } m_int32 { key: 1 value: "b" }|m_int32 { }|m_int32 { value: "a" }|m_int32 [{ key: 2 value: "b" }, { key: 1 value: "a" }]|m_bool { key: true value: "x" }|m_sfixed32 { key: -1 value { f_int32: 1 } }|m_int32: { key: 1 }""".split("|")
+] + [
+    ("Known", t) for t in r"""time { seconds: 1 nanos: 2 }|time: "2020-01-01T00:00:00Z"|any { [type.googleapis.com/google.protobuf.Duration] { seconds: 1 } }|value { number_value: 1 }|struct { fields { key: "a" value { null_value: NULL_VALUE } } }|w_int64 { value: 5 }|mask { paths: "a_b" paths: "c" }|empty { }""".split("|")
+]
+
+
+def text_inputs(oracle):
+    """The same in the text format."""
+    lines = []
+    for name, text in TEXTS:
+        try:
+            message = text_format.Parse(text, oracle.new(name), descriptor_pool=oracle.pool)
+            verdict = base64.b64encode(wire(message)).decode()
+        except (text_format.ParseError, EncodeError, UnicodeError, ValueError, KeyError) as error:
+            verdict = "bad " + re.sub(r"\s+", " ", str(error))[:80]
+        lines.append("\t".join([name, json.dumps(text), verdict]))
+    (oracle.folder / "texts.tsv").write_text("\n".join(lines) + "\n")
 
 
 def report(differences, total):
