@@ -85,11 +85,11 @@ pub async fn start(
 ) -> Result<Call, Broken> {
     let request = request(connection, path, requests, options).map_err(|error| Broken { error, unprocessed: true })?;
     if let Err(cause) = connection.requests.ready().await {
-        return Err(broken(connection, cause, 0).await);
+        return Err(broken(connection, cause, Progress::Asked).await);
     }
     let response = match connection.requests.send_request(request).await {
         Ok(response) => response,
-        Err(cause) => return Err(broken(connection, cause, 0).await),
+        Err(cause) => return Err(broken(connection, cause, Progress::Asked).await),
     };
     let (head, body) = response.into_parts();
     if let Some(observer) = &options.observer {
@@ -242,7 +242,7 @@ impl Call {
         self.messages = None;
         let (trailers, reset) = self.watched.end();
         if let Some(cause) = reset {
-            return Err(broken(connection, cause, self.received).await);
+            return Err(broken(connection, cause, Progress::Answered(self.received)).await);
         }
         if let Some(status) = failed {
             return Err(self.unreadable(&status));
@@ -282,32 +282,58 @@ impl Call {
     }
 }
 
+/// How far a call had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    /// No answer of any kind.
+    Asked,
+    /// The head of the response, and so many messages.
+    Answered(u64),
+}
+
 /// What ended a call that got no status, and whether the server may have acted on it.
-async fn broken(connection: &mut Connection, cause: hyper::Error, received: u64) -> Broken {
+///
+/// | what came | kind |
+/// |---|---|
+/// | REFUSED_STREAM, or GOAWAY below our stream, before any answer | `Connect`, and the call may be made again |
+/// | RST_STREAM, GOAWAY or the end of the connection, later or of another sort | `Partial` |
+/// | headers over the limit, or another breach of HTTP/2 that was noticed here | `Refused` |
+/// | a message over the limit (see [`Call::message`]) | `Refused` |
+/// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
+/// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
+async fn broken(connection: &mut Connection, cause: hyper::Error, progress: Progress) -> Broken {
     let h2 = find::<h2::Error>(&cause);
-    let reset = h2.and_then(|e| e.reason().map(|r| (r, e.is_reset(), e.is_go_away())));
+    let reason = h2.and_then(h2::Error::reason);
+    let is_remote = h2.is_some_and(h2::Error::is_remote);
+    let (is_reset, is_go_away) = h2.map_or((false, false), |e| (e.is_reset(), e.is_go_away()));
     // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
     // that are above its last one; the others end with the connection.
-    let excluded = h2.is_some_and(|e| e.is_go_away() && e.is_remote());
-    let unprocessed =
-        cause.is_canceled() || excluded || reset.is_some_and(|(reason, ..)| reason == h2::Reason::REFUSED_STREAM);
-    if unprocessed && received == 0 {
-        let error = match reset {
-            Some((reason, ..)) => {
+    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(h2::Reason::REFUSED_STREAM));
+    if refused && progress == Progress::Asked {
+        let error = match reason {
+            Some(reason) => {
                 Error::new(Kind::Connect, format!("the server refused the call ({reason:?}) before it looked at it"))
             }
             None => connection.lost().await.context("the call was not sent"),
         };
         return Broken { error, unprocessed: true };
     }
-    let done = match received {
-        0 => "the outcome of the call is unknown".to_owned(),
-        1 => "the call broke off after 1 message".to_owned(),
-        n => format!("the call broke off after {n} messages"),
+    let done = match progress {
+        Progress::Asked => "the outcome of the call is unknown".to_owned(),
+        Progress::Answered(1) => "the call broke off after 1 message".to_owned(),
+        Progress::Answered(n) => format!("the call broke off after {n} messages"),
     };
-    let error = match reset {
-        Some((reason, true, _)) => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
-        Some((reason, _, true)) => Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})")),
+    let error = match reason {
+        // Noticed on this side.
+        Some(reason) if !is_remote && (is_reset || is_go_away) => {
+            let what = "the server sent headers over --max-header-list, or something else that is not taken";
+            Error::refused(format!("{done}: {what} ({reason:?})"))
+                .hint("raise --max-header-list, as --max-header-list 8M")
+        }
+        Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
+        Some(reason) if is_go_away => {
+            Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})"))
+        }
         _ => connection.lost().await.context(done).with_kind(Kind::Partial),
     };
     Broken { error, unprocessed: false }
