@@ -58,6 +58,7 @@ impl Files {
             parsed.syntax = None;
         }
         check_nesting(&parsed.message_type, MAX_NESTING)
+            .and_then(|()| check_names(&parsed))
             .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
         self.files.insert(language.name, File { raw: raw.to_vec(), parsed, is_changed });
         Ok(Added::New)
@@ -204,11 +205,46 @@ impl Names {
     }
 }
 
-fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Result<(), &'static str> {
+fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Result<(), String> {
     if left == 0 && !messages.is_empty() {
-        return Err("its messages are nested too deep");
+        return Err("its messages are nested too deep".to_owned());
     }
     messages.iter().try_for_each(|m| check_nesting(&m.nested_type, left - 1))
+}
+
+/// Whether everything in a file is named as a language lets it. The pool panics on names that are none, and what `export`
+/// writes is made of them.
+fn check_names(file: &FileDescriptorProto) -> Result<(), String> {
+    let enums = |e: &prost_types::EnumDescriptorProto| {
+        check_name(e.name())?;
+        e.value.iter().try_for_each(|value| check_name(value.name()))
+    };
+    if !file.package().is_empty() {
+        file.package().split('.').try_for_each(check_name)?;
+    }
+    file.enum_type.iter().try_for_each(enums)?;
+    file.extension.iter().try_for_each(|field| check_name(field.name()))?;
+    for service in &file.service {
+        check_name(service.name())?;
+        service.method.iter().try_for_each(|method| check_name(method.name()))?;
+    }
+    let mut open: Vec<&prost_types::DescriptorProto> = file.message_type.iter().collect();
+    while let Some(message) = open.pop() {
+        check_name(message.name())?;
+        message.field.iter().chain(&message.extension).try_for_each(|field| check_name(field.name()))?;
+        message.oneof_decl.iter().try_for_each(|oneof| check_name(oneof.name()))?;
+        message.enum_type.iter().try_for_each(enums)?;
+        open.extend(&message.nested_type);
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match name.chars().all(good) && name.starts_with(|c: char| !c.is_ascii_digit()) {
+        true => Ok(()),
+        false => Err(format!("`{}` is no name", name.escape_debug())),
+    }
 }
 
 /// Google's own files, which servers may leave out.
@@ -342,6 +378,16 @@ mod tests {
             built(&[file("b", &["a", "nowhere", "google/protobuf/timestamp.proto"]), file("a", &[])]).expect("builds");
         assert!(pool.get_file_by_name("b").is_some());
         assert!(pool.get_message_by_name("google.protobuf.Timestamp").is_some());
+    }
+
+    /// The pool panics on a package that begins with a dot; found by fuzzing.
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for package in [".a", "a.", "a..b", "1a", "a b", "a\nb"] {
+            let file = FileDescriptorProto { package: Some(package.to_owned()), ..file("a", &[]) };
+            let error = built(&[file]).expect_err(package);
+            assert!(error.chain().contains("is no name"), "{}", error.chain());
+        }
     }
 
     /// The pool panics on an empty syntax; found by fuzzing.
