@@ -26,8 +26,6 @@ struct File {
     raw: Vec<u8>,
     /// In a language that prost-reflect knows.
     parsed: FileDescriptorProto,
-    /// Whether that differs from the bytes.
-    is_changed: bool,
 }
 
 /// What [`Files::add`] did.
@@ -53,14 +51,14 @@ impl Files {
         }
         let mut parsed = FileDescriptorProto::decode(raw).map_err(bad)?;
         // The pool links names alone, and proto2 is what it lets everything pass in. An empty syntax makes it panic.
-        let is_changed = language.is_edition() || parsed.syntax.as_deref() == Some("");
-        if is_changed {
+        if language.is_edition() || parsed.syntax.as_deref() == Some("") {
             parsed.syntax = None;
         }
+        strip(&mut parsed);
         check_nesting(&parsed.message_type, MAX_NESTING)
             .and_then(|()| check_names(&parsed))
             .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
-        self.files.insert(language.name, File { raw: raw.to_vec(), parsed, is_changed });
+        self.files.insert(language.name, File { raw: raw.to_vec(), parsed });
         Ok(Added::New)
     }
 
@@ -212,6 +210,40 @@ fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Resu
     messages.iter().try_for_each(|m| check_nesting(&m.nested_type, left - 1))
 }
 
+/// Takes out what the pool does not link by, and looks at for long: options, and where things stood in a source. Both are
+/// read from the bytes when somebody asks for them. What makes a message the entry of a map stays.
+fn strip(file: &mut FileDescriptorProto) {
+    file.options = None;
+    file.source_code_info = None;
+    file.message_type.iter_mut().for_each(strip_message);
+    file.enum_type.iter_mut().for_each(strip_enum);
+    file.extension.iter_mut().for_each(|field| field.options = None);
+    for service in &mut file.service {
+        service.options = None;
+        service.method.iter_mut().for_each(|method| method.options = None);
+    }
+}
+
+fn strip_message(message: &mut prost_types::DescriptorProto) {
+    if !message.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry) {
+        message.options = None;
+    }
+    message.field.iter_mut().chain(&mut message.extension).for_each(|field| field.options = None);
+    message.oneof_decl.iter_mut().for_each(|oneof| oneof.options = None);
+    message.extension_range.iter_mut().for_each(|range| range.options = None);
+    message.enum_type.iter_mut().for_each(strip_enum);
+    message.nested_type.iter_mut().for_each(strip_message);
+}
+
+fn strip_enum(descriptor: &mut prost_types::EnumDescriptorProto) {
+    // What allows two names for one number is checked by the pool.
+    let alias = descriptor.options.as_ref().is_some_and(prost_types::EnumOptions::allow_alias);
+    if !alias {
+        descriptor.options = None;
+    }
+    descriptor.value.iter_mut().for_each(|value| value.options = None);
+}
+
 /// Whether everything in a file is named as a language lets it. The pool panics on names that are none, and what `export`
 /// writes is made of them.
 fn check_names(file: &FileDescriptorProto) -> Result<(), String> {
@@ -305,9 +337,7 @@ impl<'a> Building<'a> {
             .filter(|d| self.pool.get_file_by_name(d).is_none())
             .collect();
         let added = match absent.is_empty() {
-            true if file.is_changed => self.pool.add_file_descriptor_proto(file.parsed.clone()),
-            // From the bytes, because custom options survive only so.
-            true => self.pool.decode_file_descriptor_proto(file.raw.as_slice()),
+            true => self.pool.add_file_descriptor_proto(file.parsed.clone()),
             false => self.pool.add_file_descriptor_proto(without_imports(&file.parsed, &absent)),
         };
         added.map_err(|e| {
