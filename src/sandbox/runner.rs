@@ -8,13 +8,16 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, WaitOptions, WaitStatus};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGKILL, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGKILL, SIGTERM, SIGUSR1};
 
 use super::signals::{self, Came};
 use crate::error::{Error, Kind, Result};
 
 /// The hidden command.
 pub const NAME: &str = "run-in-sandbox";
+
+/// What the kernel sends when the sandbox has died, once for each of its threads: not to be taken for what it says.
+const DIED: i32 = SIGUSR1;
 
 /// How long the command may take to end once it was told to.
 const GRACE: Duration = Duration::from_secs(5);
@@ -51,7 +54,7 @@ pub fn program() -> Result<std::path::PathBuf> {
 pub fn run(args: Args) -> Result<()> {
     let (tell, told) = mpsc::channel();
     let mut listened = signals::ending();
-    listened.push(SIGCHLD);
+    listened.extend([SIGCHLD, DIED]);
     signals::listen(&listened, move |came| tell.send(came).is_ok())?;
     bind_to(args.parent)?;
     let Some((program, rest)) = args.command.split_first() else {
@@ -88,6 +91,12 @@ impl Runner {
             match came {
                 Ok(Came { signal: SIGCHLD, .. }) => {}
                 Ok(came) if came.sender != Some(self.parent) => {}
+                Ok(Came { signal: DIED, .. }) => {
+                    if deadline.is_none() {
+                        signals::send(self.command, SIGTERM);
+                        deadline = Some(Instant::now() + GRACE);
+                    }
+                }
                 Ok(Came { signal, .. }) if signal != SIGTERM || deadline.is_none() => {
                     signals::send(self.command, signal);
                     if signal == SIGTERM || signal == SIGHUP {
@@ -120,6 +129,7 @@ impl Runner {
                 // A grandchild that ends tells its own parent, not this process: looked for again soon.
                 if let Ok(Came { signal: SIGTERM, sender }) = told.recv_timeout(Duration::from_millis(10))
                     && sender == Some(self.parent)
+                    && signal != SIGKILL
                 {
                     break;
                 }
@@ -152,7 +162,7 @@ fn as_std(status: WaitStatus) -> std::process::ExitStatus {
 fn bind_to(parent: i32) -> Result<()> {
     use rustix::process::{Signal, getpid, getppid, set_child_subreaper, set_parent_process_death_signal};
     set_child_subreaper(Some(getpid()))
-        .and_then(|()| set_parent_process_death_signal(Some(Signal::TERM)))
+        .and_then(|()| set_parent_process_death_signal(Signal::from_named_raw(DIED)))
         .map_err(|e| Error::io("cannot watch over the command", e.into()))?;
     if getppid() != Pid::from_raw(parent) {
         return Err(Error::new(Kind::Terminated, "the sandbox has ended"));
