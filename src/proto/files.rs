@@ -1,7 +1,9 @@
 //! File descriptors as a server or a file hands them out, made into a pool without trusting them.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
+use bytes::Bytes;
 use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
@@ -16,14 +18,15 @@ const MAX_NESTING: usize = 64;
 /// Files by name, whatever the order they came in.
 #[derive(Debug, Default, Clone)]
 pub struct Files {
-    files: BTreeMap<String, File>,
+    files: BTreeMap<String, Arc<File>>,
     /// Imports that nobody could give.
     absent: BTreeSet<String>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct File {
-    raw: Vec<u8>,
+    raw: Bytes,
+    features: FileFeatures,
     /// In a language that prost-reflect knows.
     parsed: FileDescriptorProto,
 }
@@ -58,7 +61,9 @@ impl Files {
         check_nesting(&parsed.message_type, MAX_NESTING)
             .and_then(|()| check_names(&parsed))
             .map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
-        self.files.insert(language.name, File { raw: raw.to_vec(), parsed });
+        let name = language.name.clone();
+        let file = File { raw: Bytes::copy_from_slice(raw), features: language, parsed };
+        self.files.insert(name, Arc::new(file));
         Ok(Added::New)
     }
 
@@ -69,7 +74,7 @@ impl Files {
 
     /// The full names of all services.
     pub fn services(&self) -> Vec<String> {
-        let of = |file: &File| {
+        let of = |file: &Arc<File>| {
             let package = file.parsed.package().to_owned();
             file.parsed.service.iter().map(|s| joined(&package, s.name())).collect::<Vec<_>>()
         };
@@ -104,12 +109,12 @@ impl Files {
 
     /// All files as they came, in the order of their names.
     pub fn all_raw(&self) -> impl Iterator<Item = &[u8]> {
-        self.files.values().map(|file| file.raw.as_slice())
+        self.files.values().map(|file| &*file.raw)
     }
 
     /// A file as it came.
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        self.files.get(name).map(|file| file.raw.as_slice())
+        self.files.get(name).map(|file| &*file.raw)
     }
 
     /// The imports that are still to be fetched, in the order of their names.
@@ -132,7 +137,12 @@ impl Files {
     /// As [`Files::pool`].
     pub fn schema(&self) -> Result<Schema> {
         let pool = self.pool()?;
-        Ok(Schema::new(&pool, |name| self.raw(name)))
+        Ok(self.schema_of(&pool))
+    }
+
+    /// The types of a pool that has these files among others.
+    pub fn schema_of(&self, pool: &DescriptorPool) -> Schema {
+        Schema::new(pool, |name| self.files.get(name).map(|file| (file.raw.clone(), &file.features)))
     }
 
     /// The pool of all files.
@@ -211,7 +221,7 @@ fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Resu
 }
 
 /// Takes out what the pool does not link by, and looks at for long: options, and where things stood in a source. Both are
-/// read from the bytes when somebody asks for them. What makes a message the entry of a map stays.
+/// read from the bytes when somebody asks for them; an option that stays makes the pool load all of Google's own types.
 fn strip(file: &mut FileDescriptorProto) {
     file.options = None;
     file.source_code_info = None;
@@ -225,9 +235,7 @@ fn strip(file: &mut FileDescriptorProto) {
 }
 
 fn strip_message(message: &mut prost_types::DescriptorProto) {
-    if !message.options.as_ref().is_some_and(prost_types::MessageOptions::map_entry) {
-        message.options = None;
-    }
+    message.options = None;
     message.field.iter_mut().chain(&mut message.extension).for_each(|field| field.options = None);
     message.oneof_decl.iter_mut().for_each(|oneof| oneof.options = None);
     message.extension_range.iter_mut().for_each(|range| range.options = None);

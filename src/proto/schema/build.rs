@@ -15,20 +15,19 @@ use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Schema, Tabl
 use crate::proto::dynamic::Value;
 
 impl Schema {
-    /// The types of all files in a pool. `raw` gives a file's descriptor as it came, with its edition and features, which
+    /// The types of all files in a pool. `original` gives a file's descriptor as it came, and its edition and features, which
     /// the pool does not keep; without it the pool's own is taken.
-    pub fn new<'a>(pool: &DescriptorPool, raw: impl Fn(&str) -> Option<&'a [u8]>) -> Schema {
+    pub fn new<'a>(pool: &DescriptorPool, original: impl Fn(&str) -> Option<(Bytes, &'a FileFeatures)>) -> Schema {
         let mut features = Features::default();
         let mut kept = HashMap::new();
         for file in pool.files() {
-            let raw = raw(file.name());
-            if let Some(raw) = raw {
-                kept.insert(file.name().into(), Bytes::copy_from_slice(raw));
+            if let Some((raw, known)) = original(file.name()) {
+                kept.insert(file.name().into(), raw);
+                features.file(known);
+            } else {
+                let own = file.file_descriptor_proto().encode_to_vec();
+                features.file(&FileFeatures::decode(own.as_slice()).unwrap_or_default());
             }
-            let read = raw.and_then(|raw| FileFeatures::decode(raw).ok());
-            features.file(&read.unwrap_or_else(|| {
-                FileFeatures::decode(file.file_descriptor_proto().encode_to_vec().as_slice()).unwrap_or_default()
-            }));
         }
         Schema(Arc::new(tables(pool, kept, &features)))
     }
@@ -40,6 +39,7 @@ struct Features {
     fields: HashMap<String, FeatureSet>,
     closed: HashSet<String>,
     message_sets: HashSet<String>,
+    map_entries: HashSet<String>,
 }
 
 impl Features {
@@ -57,6 +57,9 @@ impl Features {
         message.extensions.iter().for_each(|f| self.field(f, &name, here, &[]));
         message.messages.iter().for_each(|m| self.message(m, &name, here));
         message.enums.iter().for_each(|e| self.enumeration(e, &name, here));
+        if message.options.is_some_and(|o| o.map_entry) {
+            self.map_entries.insert(name.clone());
+        }
         if message.options.is_some_and(|o| o.message_set_wire_format) {
             self.message_sets.insert(name);
         }
@@ -110,7 +113,7 @@ fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Featu
                 extensions: Vec::new(),
                 oneofs,
                 well_known: well_known(descriptor.full_name()),
-                is_map_entry: descriptor.is_map_entry(),
+                is_map_entry: features.map_entries.contains(descriptor.full_name()),
                 is_message_set: features.message_sets.contains(descriptor.full_name()),
                 has_required: false,
                 descriptor,
@@ -146,7 +149,6 @@ struct Described {
     number: u32,
     kind: Linked,
     cardinality: Cardinality,
-    is_map: bool,
     oneof: Option<u32>,
     default: Default,
     source: FieldSource,
@@ -164,7 +166,6 @@ impl Described {
             number: field.number(),
             kind: field.kind(),
             cardinality: field.cardinality(),
-            is_map: field.is_map(),
             oneof: oneof.and_then(|at| u32::try_from(at).ok()),
             default: field.default_value(),
             source: FieldSource::Field(field.clone()),
@@ -179,7 +180,6 @@ impl Described {
             number: extension.number(),
             kind: extension.kind(),
             cardinality: extension.cardinality(),
-            is_map: false,
             oneof: None,
             default: extension.default_value(),
             source: FieldSource::Extension(extension.clone()),
@@ -191,15 +191,17 @@ fn field(from: Described, places: &Places, features: &Features) -> Field {
     let resolved = features.fields.get(&from.full_name).copied().unwrap_or_default();
     let kind = kind(&from.kind, places);
     let is_extension = matches!(from.source, FieldSource::Extension(_));
+    let holds_entries = matches!(&from.kind, Linked::Message(m) if features.map_entries.contains(m.full_name()));
     let label = match from.cardinality {
-        Cardinality::Repeated if from.is_map => Label::Map,
+        Cardinality::Repeated if holds_entries && !is_extension => Label::Map,
         Cardinality::Repeated => Label::List,
         Cardinality::Optional | Cardinality::Required => Label::Single,
     };
     let single = label == Label::Single;
     let is_message = matches!(kind, Kind::Message(_));
     // The two fields of a map's entry are plain, whatever holds around them.
-    let in_entry = matches!(&from.source, FieldSource::Field(f) if f.parent_message().is_map_entry());
+    let in_entry =
+        matches!(&from.source, FieldSource::Field(f) if features.map_entries.contains(f.parent_message().full_name()));
     Field {
         presence: single && (is_extension || from.oneof.is_some() || is_message || resolved.field_presence != IMPLICIT),
         required: single && resolved.field_presence == LEGACY_REQUIRED && !in_entry,

@@ -126,6 +126,8 @@ pub struct MessageFeatures {
 pub struct MessageOptions {
     #[prost(bool, tag = "1")]
     pub message_set_wire_format: bool,
+    #[prost(bool, tag = "7")]
+    pub map_entry: bool,
     #[prost(message, optional, tag = "12")]
     pub features: Option<FeatureSet>,
 }

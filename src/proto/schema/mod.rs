@@ -217,6 +217,11 @@ impl Schema {
         self.0.raw.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec().into())
     }
 
+    /// True for the entry of a map, which the pool is not told of.
+    pub fn is_map_entry(&self, name: &str) -> bool {
+        self.0.messages_by_name.get(name).is_some_and(|index| self.0.messages[*index as usize].is_map_entry)
+    }
+
     /// The enum of this full name.
     pub fn enumeration(&self, name: &str) -> Option<&EnumInfo> {
         let index = *self.0.enums_by_name.get(name)?;

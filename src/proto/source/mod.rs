@@ -114,8 +114,7 @@ impl Element {
 
     /// Its source, each line ended, with options and with the comments that the schema has.
     pub fn source(&self, schema: &Schema) -> String {
-        let known = Known::new(schema);
-        let mut printer = Printer::new(&known, &self.file());
+        let mut printer = Printer::new(schema, &self.file());
         match self {
             Element::Service(e) => printer.service(e),
             Element::Method(e) => printer.method(e),
@@ -132,8 +131,7 @@ impl Element {
 
 /// A whole file as source, which protoc compiles to the same descriptor again.
 pub fn file_source(schema: &Schema, file: &FileDescriptor) -> String {
-    let known = Known::new(schema);
-    let mut printer = Printer::new(&known, file);
+    let mut printer = Printer::new(schema, file);
     printer.file(file);
     printer.text
 }

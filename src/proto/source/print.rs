@@ -11,6 +11,7 @@ use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Type;
 
 use super::known::{Known, KnownFile, Options};
+use crate::proto::schema::Schema;
 use crate::proto::text::quoted_text;
 
 /// Where the options of each kind of element stand in its descriptor.
@@ -29,6 +30,7 @@ mod number {
 pub struct Printer {
     pub text: String,
     depth: usize,
+    schema: Schema,
     file: KnownFile,
     syntax: Syntax,
     /// The groups that were written.
@@ -36,8 +38,15 @@ pub struct Printer {
 }
 
 impl Printer {
-    pub fn new(known: &Known, file: &FileDescriptor) -> Printer {
-        Printer { text: String::new(), depth: 0, file: known.file(file), syntax: file.syntax(), groups: HashSet::new() }
+    pub fn new(schema: &Schema, file: &FileDescriptor) -> Printer {
+        Printer {
+            text: String::new(),
+            depth: 0,
+            schema: schema.clone(),
+            file: Known::new(schema).file(file),
+            syntax: file.syntax(),
+            groups: HashSet::new(),
+        }
     }
 
     fn line(&mut self, line: impl AsRef<str>) {
@@ -174,8 +183,10 @@ impl Printer {
             }
         }
         let of_groups = groups(std::iter::once(message.clone()), message.child_extensions());
-        for inner in message.child_messages().filter(|m| !m.is_map_entry() && !of_groups.contains(m.full_name())) {
-            self.message(&inner);
+        for inner in message.child_messages() {
+            if !self.schema.is_map_entry(inner.full_name()) && !of_groups.contains(inner.full_name()) {
+                self.message(&inner);
+            }
         }
         message.child_enums().for_each(|inner| self.enumeration(&inner));
         for (index, range) in (0i32..).zip(message.extension_ranges()) {
@@ -206,7 +217,9 @@ impl Printer {
         self.comments(field.path());
         let kind = field.kind();
         let options = self.file.options(field.path(), number::FIELD);
-        if let (true, Kind::Message(entry)) = (field.is_map(), &kind) {
+        if let Kind::Message(entry) = &kind
+            && self.schema.is_map_entry(entry.full_name())
+        {
             let of = |number| entry.get_field(number).map(|f| type_text(&f.kind())).unwrap_or_default();
             let options = brackets(with_own(field.field_descriptor_proto(), &kind, options));
             return self.line(format!("map<{}, {}> {} = {}{options};", of(1), of(2), field.name(), field.number()));

@@ -58,7 +58,7 @@ impl Schema {
                 add(&mut pool, file);
             }
         }
-        Ok(Schema { types: schema::Schema::new(&pool, |name| own.raw(name)), built_in })
+        Ok(Schema { types: own.schema_of(&pool), built_in })
     }
 
     /// The method of a path, `/pkg.Service/Method`.
