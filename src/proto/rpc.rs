@@ -47,10 +47,7 @@ pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<Descr
 
 /// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is one detail, in base64.
 pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
-    let status = SCHEMA
-        .message("google.rpc.Status")
-        .and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(status_bytes)).ok());
-    let Some(read) = &status else {
+    let Some(read) = &decode_status(status_bytes) else {
         let mut json = b"{\"@value\": \"".to_vec();
         base64(&mut json, status_bytes);
         json.extend_from_slice(b"\"}");
@@ -68,6 +65,15 @@ pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> 
             json
         })
         .collect()
+}
+
+fn decode_status(bytes: &[u8]) -> Option<Dynamic> {
+    SCHEMA.message("google.rpc.Status").and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(bytes)).ok())
+}
+
+/// Whether these are an encoded `google.rpc.Status`.
+pub fn is_status(bytes: &[u8]) -> bool {
+    bytes.is_empty() || decode_status(bytes).is_some()
 }
 
 /// An encoded `google.rpc.Status`.
@@ -112,6 +118,7 @@ mod tests {
     #[test]
     fn details_that_do_not_decode_are_shown_all_the_same() {
         assert_eq!(details(b"\xff\xff", Layout::Compact, &*SCHEMA), [br#"{"@value": "//8="}"#.to_vec()]);
+        assert!(is_status(b"") && !is_status(b"\xff\xff"));
         assert!(details(b"", Layout::Compact, &*SCHEMA).is_empty());
     }
 }

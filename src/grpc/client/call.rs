@@ -16,6 +16,7 @@ use tonic::body::Body;
 use tonic::codec::{CompressionEncoding, EncodeBody, Streaming};
 
 use super::body::{Raw, SentBody, Watched, WatchedBody};
+use super::broken::{Broken, Progress, broken, is_over, over};
 use super::status::Status;
 use super::trace::{Event, Observer, Sizes};
 use super::transport::Connection;
@@ -57,21 +58,6 @@ pub struct Call {
     received: u64,
 }
 
-/// How a call failed without a status of the server.
-#[derive(Debug)]
-pub struct Broken {
-    /// The error to report.
-    pub error: Error,
-    /// True when the server surely did not see the call: it may be made again.
-    pub unprocessed: bool,
-}
-
-impl From<Broken> for Error {
-    fn from(broken: Broken) -> Error {
-        broken.error
-    }
-}
-
 /// Starts a call and waits for the response headers. `requests` is drawn from while this waits: a server may withhold
 /// its headers until it has the first message.
 ///
@@ -95,6 +81,9 @@ pub async fn start(
     if let Some(observer) = &options.observer {
         observer(Event::Response(head.status, &head.headers));
     }
+    if is_over(&head.headers, connection.max_headers) {
+        return Err(Broken { error: over(connection, "response headers"), unprocessed: false });
+    }
     let grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
     let mut call = Call {
         headers: HeaderMap::new(),
@@ -110,7 +99,7 @@ pub async fn start(
     if head.headers.contains_key("grpc-status") && (grpc || body.is_end_stream()) {
         call.ended = Status::take(head.headers);
     } else if head.status != StatusCode::OK || !grpc {
-        call.ended = Some(not_grpc(head.status, head.headers));
+        call.ended = Some(Status::of_http(head.status, head.headers, body).await);
     } else {
         call.compression = compression(&head.headers)?;
         call.headers = head.headers;
@@ -141,16 +130,6 @@ fn compression(headers: &HeaderMap) -> Result<Option<Compression>, Broken> {
             unprocessed: false,
         }),
     }
-}
-
-fn not_grpc(http: StatusCode, headers: HeaderMap) -> Status {
-    let content_type = headers.get("content-type").map(|t| String::from_utf8_lossy(t.as_bytes()).into_owned());
-    let mut status = Status::of_http(http, headers);
-    status.message = match content_type {
-        Some(content_type) => format!("{}, {content_type}", status.message),
-        None => status.message,
-    };
-    status
 }
 
 fn request(
@@ -247,6 +226,15 @@ impl Call {
         if let Some(status) = failed {
             return Err(self.unreadable(&status));
         }
+        if trailers.as_ref().is_some_and(|trailers| is_over(trailers, connection.max_headers)) {
+            let error = over(connection, "trailers");
+            let status = trailers.and_then(Status::take).map(|status| status.name());
+            let error = match status {
+                Some(status) => error.context(format!("the call ended with {status}, without its message")),
+                None => error,
+            };
+            return Err(Broken { error, unprocessed: false });
+        }
         self.ended = trailers.and_then(Status::take);
         match &self.ended {
             Some(_) => Ok(None),
@@ -280,74 +268,6 @@ impl Call {
         };
         Broken { error, unprocessed: false }
     }
-}
-
-/// How far a call had come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    /// No answer of any kind.
-    Asked,
-    /// The head of the response, and so many messages.
-    Answered(u64),
-}
-
-/// What ended a call that got no status, and whether the server may have acted on it.
-///
-/// | what came | kind |
-/// |---|---|
-/// | REFUSED_STREAM, or GOAWAY below our stream, before any answer | `Connect`, and the call may be made again |
-/// | RST_STREAM, GOAWAY or the end of the connection, later or of another sort | `Partial` |
-/// | headers over the limit, or another breach of HTTP/2 that was noticed here | `Refused` |
-/// | a message over the limit (see [`Call::message`]) | `Refused` |
-/// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
-/// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
-async fn broken(connection: &mut Connection, cause: hyper::Error, progress: Progress) -> Broken {
-    let h2 = find::<h2::Error>(&cause);
-    let reason = h2.and_then(h2::Error::reason);
-    let is_remote = h2.is_some_and(h2::Error::is_remote);
-    let (is_reset, is_go_away) = h2.map_or((false, false), |e| (e.is_reset(), e.is_go_away()));
-    // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
-    // that are above its last one; the others end with the connection.
-    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(h2::Reason::REFUSED_STREAM));
-    if refused && progress == Progress::Asked {
-        let error = match reason {
-            Some(reason) => {
-                Error::new(Kind::Connect, format!("the server refused the call ({reason:?}) before it looked at it"))
-            }
-            None => connection.lost().await.context("the call was not sent"),
-        };
-        return Broken { error, unprocessed: true };
-    }
-    let done = match progress {
-        Progress::Asked => "the outcome of the call is unknown".to_owned(),
-        Progress::Answered(1) => "the call broke off after 1 message".to_owned(),
-        Progress::Answered(n) => format!("the call broke off after {n} messages"),
-    };
-    let error = match reason {
-        // Noticed on this side.
-        Some(reason) if !is_remote && (is_reset || is_go_away) => {
-            let what = "the server sent headers over --max-header-list, or something else that is not taken";
-            Error::refused(format!("{done}: {what} ({reason:?})"))
-                .hint("raise --max-header-list, as --max-header-list 8M")
-        }
-        Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
-        Some(reason) if is_go_away => {
-            Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})"))
-        }
-        _ => connection.lost().await.context(done).with_kind(Kind::Partial),
-    };
-    Broken { error, unprocessed: false }
-}
-
-fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! gRPC on the wire: where a server is, the connection, calls, and reflection.
 
 mod body;
+mod broken;
 mod call;
 mod metadata;
 mod reflection;
@@ -10,7 +11,8 @@ mod target;
 mod trace;
 mod transport;
 
-pub use call::{Broken, Call, CallOptions, start};
+pub use broken::Broken;
+pub use call::{Call, CallOptions, start};
 pub use metadata::all as encode_metadata;
 pub use reflection::Reflection;
 pub use status::Status;

@@ -152,6 +152,7 @@ impl<'a> Reflection<'a> {
             if missing.is_empty() {
                 // A file may be registered by another name than the one that it is imported by.
                 let Some(name) = self.files.undefined().into_iter().find(|name| !self.asked.contains(name)) else {
+                    self.files.mend();
                     return Ok(());
                 };
                 if let Asked::Answer(answer) = self.ask(Ask::FileContainingSymbol(name.clone())).await? {

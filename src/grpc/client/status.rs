@@ -1,7 +1,12 @@
 //! The status that ends a call, read from headers or trailers without trusting them.
 
+use std::pin::Pin;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+use hyper::body::Incoming;
 use tonic::Code;
 
 use crate::error::{Error, Kind};
@@ -42,8 +47,8 @@ impl Status {
         Some(Status { code, message, details: details.unwrap_or_default().into(), metadata: headers })
     }
 
-    /// The status that a plain HTTP answer stands for (grpc/doc/http-grpc-status-mapping.md).
-    pub fn of_http(http: StatusCode, headers: HeaderMap) -> Status {
+    /// The status that a plain HTTP answer stands for (grpc/doc/http-grpc-status-mapping.md), with what it says.
+    pub async fn of_http(http: StatusCode, headers: HeaderMap, body: Incoming) -> Status {
         let code = match http.as_u16() {
             400 => Code::Internal,
             401 => Code::Unauthenticated,
@@ -52,7 +57,14 @@ impl Status {
             429 | 502..=504 => Code::Unavailable,
             _ => Code::Unknown,
         };
-        let message = format!("the answer is no gRPC, but HTTP {http}");
+        let mut message = format!("the answer is no gRPC, but HTTP {http}");
+        if let Some(content_type) = headers.get("content-type") {
+            message.push_str(&format!(", {}", String::from_utf8_lossy(content_type.as_bytes())));
+        }
+        let said = if headers.contains_key("content-encoding") { String::new() } else { beginning(body).await };
+        if !said.is_empty() {
+            message.push_str(&format!(": {said}"));
+        }
         Status { code: code as i32, message, details: Bytes::new(), metadata: headers }
     }
 
@@ -73,6 +85,9 @@ impl Status {
         if !details.is_empty() {
             text.push_str("\n  Details:");
         }
+        if !rpc::is_status(&self.details) {
+            text.push_str(" (these bytes are no google.rpc.Status)");
+        }
         for (i, detail) in details.iter().enumerate() {
             let detail = String::from_utf8_lossy(detail).replace('\n', "\n     ");
             text.push_str(&format!("\n  {}) {detail}", i + 1));
@@ -83,6 +98,31 @@ impl Status {
     /// The code's name as grpcurl prints it: `NotFound`.
     pub fn name(&self) -> String {
         code_name(self.code)
+    }
+}
+
+/// The beginning of a body that is for people: what a proxy has to say.
+async fn beginning(mut body: Incoming) -> String {
+    const BYTES: usize = 4096;
+    const SHOWN: usize = 300;
+    // It may never end.
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let mut bytes = Vec::new();
+    let read = async {
+        while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            bytes.extend_from_slice(frame.data_ref().map(|data| &**data).unwrap_or_default());
+            if bytes.len() >= BYTES {
+                break;
+            }
+        }
+    };
+    // What came until then is shown.
+    let _ = tokio::time::timeout(PATIENCE, read).await;
+    bytes.truncate(BYTES);
+    let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Connection {
     pub requests: http2::SendRequest<Body>,
     /// The server.
     pub target: Target,
+    /// The largest header list taken, in bytes.
+    pub max_headers: u32,
     seen: Arc<Seen>,
     driver: Driver,
 }
@@ -230,6 +232,10 @@ fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
     }
 }
 
+/// The largest header list, in bytes, that HTTP/2 itself takes. It cuts longer trailers short without a word (h2,
+/// frame/headers.rs), so the limit that a user sets is checked behind it.
+const WIRE_HEADERS: u32 = 16 << 20;
+
 /// Starts HTTP/2, and waits for the server's first frame: only then is somebody there (a port forwarder accepts
 /// connections for a server that does not run yet), and with TLS 1.3 only then has the server taken our certificate.
 async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: Timings) -> Result<Connection> {
@@ -240,7 +246,7 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(settings.max_headers)
+        .max_header_list_size(settings.max_headers.max(WIRE_HEADERS))
         .keep_alive_interval(settings.keepalive)
         .keep_alive_timeout(settings.keepalive_timeout)
         .keep_alive_while_idle(true)
@@ -249,7 +255,14 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
     let (requests, driver) =
         handshake.map_err(|e| Error::new(Kind::Connect, format!("no HTTP/2 with {address}")).because(e))?;
     let driver = Driver(tokio::spawn(async move { driver.await.err() }));
-    let mut connection = Connection { timings, requests, target: target.clone(), seen: seen.clone(), driver };
+    let mut connection = Connection {
+        timings,
+        requests,
+        target: target.clone(),
+        max_headers: settings.max_headers,
+        seen: seen.clone(),
+        driver,
+    };
     let error = match seen.first().await {
         Sniffed::Settings => {
             timings.http2 = started.elapsed();

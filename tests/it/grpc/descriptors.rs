@@ -155,7 +155,7 @@ fn a_request_to_fill_in_can_be_sent() {
 #[test]
 fn reflection_that_stays_silent_is_given_up() {
     let source = format!("{SCHEMA}/service.proto");
-    let silent = super::wire::silent();
+    let silent = super::frames::silent();
     let done = grpc(&["list", "-s", &silent, "--timeout", "1s"]);
     done.fails(7);
     let started = std::time::Instant::now();

@@ -90,6 +90,17 @@ fn encoded(encoding: &str, frames: Frames) -> Response<Body> {
 /// `helloworld.HelloReply { message: "hi" }`.
 const REPLY: &[u8] = b"\x0a\x02hi";
 
+/// Over the limit of --max-recv when nobody says otherwise.
+fn zeros() -> impl Read {
+    std::io::repeat(0).take(200 << 20)
+}
+
+/// An answer in plain HTTP.
+fn spoken(status: u16, content_type: &str, text: &str) -> Response<Body> {
+    let body = Body::new(StreamBody::new(stream::iter(vec![data(text.as_bytes())])));
+    Response::builder().status(status).header("content-type", content_type).body(body).expect("a response")
+}
+
 fn misbehave(what: &str) -> Response<Body> {
     let ok = || trailers(&[("grpc-status", "0")]);
     match what {
@@ -112,11 +123,17 @@ fn misbehave(what: &str) -> Response<Body> {
         "zstd" => encoded(what, vec![compressed(&zstd::encode_all(REPLY, 3).expect("packs")), ok()]),
         // A message may be as it is, whatever the head says.
         "identity" => encoded("gzip", vec![message(REPLY), ok()]),
-        "bomb" => {
+        "gzip-bomb" => {
             let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            std::io::copy(&mut std::io::repeat(0).take(200 << 20), &mut packed).expect("writes");
+            std::io::copy(&mut zeros(), &mut packed).expect("writes");
             encoded("gzip", vec![compressed(&packed.finish().expect("ends")), ok()])
         }
+        "deflate-bomb" => {
+            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::copy(&mut zeros(), &mut packed).expect("writes");
+            encoded("deflate", vec![compressed(&packed.finish().expect("ends")), ok()])
+        }
+        "zstd-bomb" => encoded("zstd", vec![compressed(&zstd::encode_all(zeros(), 3).expect("packs")), ok()]),
         "encoding" => encoded("snappy", vec![message(REPLY), ok()]),
         "compressed" => grpc(vec![data(b"\x01\0\0\0\x01a"), ok()]),
         "details" => grpc(vec![trailers(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!!")])]),
@@ -125,6 +142,16 @@ fn misbehave(what: &str) -> Response<Body> {
         "trailers-only" => {
             let head = Response::builder().header("content-type", "application/grpc").header("grpc-status", "7");
             head.header("grpc-message", "go%20away").header("x-why", "because").body(Body::empty()).expect("a response")
+        }
+        "long-end" => {
+            grpc(vec![message(REPLY), trailers(&[("grpc-status", "5"), ("grpc-message", &"x".repeat(100_000))])])
+        }
+        "json" => spoken(200, "application/json", "{\n  \"error\":\t\"not here\"\n}\n"),
+        "502" => spoken(502, "text/html", "<html>\r\n<h1>Bad \x1b[31mGateway</h1>\r\n</html>"),
+        "much" => spoken(503, "text/plain", &"a lot ".repeat(100_000)),
+        "endless" => {
+            let body = stream::iter(vec![data(b"wait for it")]).chain(stream::pending());
+            Response::builder().status(503).body(Body::new(StreamBody::new(body))).expect("a response")
         }
         "html" => Response::builder().header("content-type", "text/html").body(Body::empty()).expect("a response"),
         "401" => Response::builder().status(401).body(Body::empty()).expect("a response"),
@@ -213,16 +240,32 @@ fn answers_that_break_the_rules() {
         assert_eq!(call(&format!("x-call: {encoding}")).ok().text(), "{\"message\":\"hi\"}\n", "{encoding}");
     }
     // 200 MiB of zeros: what counts is the size that they have when they are unpacked.
-    call("x-call: bomb").fails(8).says(&["--max-recv"]);
+    for encoding in ["gzip", "deflate", "zstd"] {
+        call(&format!("x-call: {encoding}-bomb")).fails(8).says(&["--max-recv"]);
+    }
 }
 
 #[test]
 fn statuses_of_all_sorts() {
-    call("x-call: details").fails(69).says(&["Code: NotFound", "\"@value\": \"ISEh\""]);
+    call("x-call: details").fails(69).says(&[
+        "Code: NotFound",
+        "Details: (these bytes are no google.rpc.Status)",
+        "\"@value\": \"ISEh\"",
+    ]);
     call("x-call: code").fails(66).says(&["Code: Code(99)", "Message: odd %zz"]);
     call("x-call: trailers-only").fails(71).says(&["Code: PermissionDenied", "Message: go away"]);
     let done = call("x-call: long").fails(77);
     assert!(done.stderr.matches('x').count() >= 100_000);
+    let limit = ["-H", "x-call: long-end", "--max-header-list", "2k"];
+    let said = ["the call ended with NotFound, without its message", "trailers are over 2048 bytes", "8M"];
+    let args = ["grpc", "call", "helloworld.Greeter/SayHello", "-s", server(), "-d", "{}"];
+    assert_eq!(mscomm(&[&args[..], &limit].concat()).run().exits(8).says(&said).text(), "{\"message\":\"hi\"}\n");
+    call("x-call: json").fails(66).says(&["HTTP 200 OK, application/json: { \"error\": \"not here\" }"]);
+    call("x-call: 502")
+        .fails(78)
+        .says(&["HTTP 502 Bad Gateway, text/html: <html> <h1>Bad \\x1b[31mGateway</h1> </html>"]);
+    assert!(call("x-call: much").fails(78).says(&["a lot a lot"]).stderr.len() < 1000);
+    call("x-call: endless").fails(78).says(&["HTTP 503 Service Unavailable: wait for it"]);
     call("x-call: html").fails(66).says(&["HTTP 200", "text/html"]);
     for (http, exit, name) in [
         ("401", 80, "Unauthenticated"),

@@ -1,0 +1,103 @@
+//! Calls that end without a status of the server.
+
+use http::HeaderMap;
+
+use super::transport::Connection;
+use crate::error::{Error, Kind};
+
+/// How a call failed without a status of the server.
+#[derive(Debug)]
+pub struct Broken {
+    /// The error to report.
+    pub error: Error,
+    /// True when the server surely did not see the call: it may be made again.
+    pub unprocessed: bool,
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Error {
+        broken.error
+    }
+}
+
+/// How far a call had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// No answer of any kind.
+    Asked,
+    /// The head of the response, and so many messages.
+    Answered(u64),
+}
+
+/// What ended a call that got no status, and whether the server may have acted on it.
+///
+/// | what came | kind |
+/// |---|---|
+/// | REFUSED_STREAM, or GOAWAY below our stream, before any answer | `Connect`, and the call may be made again |
+/// | RST_STREAM, GOAWAY or the end of the connection, later or of another sort | `Partial` |
+/// | headers over the limit, or another breach of HTTP/2 that was noticed here | `Refused` |
+/// | a message over the limit (see [`Call::message`]) | `Refused` |
+/// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
+/// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
+pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: Progress) -> Broken {
+    let h2 = find::<h2::Error>(&cause);
+    let reason = h2.and_then(h2::Error::reason);
+    let is_remote = h2.is_some_and(h2::Error::is_remote);
+    let (is_reset, is_go_away) = h2.map_or((false, false), |e| (e.is_reset(), e.is_go_away()));
+    // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
+    // that are above its last one; the others end with the connection.
+    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(h2::Reason::REFUSED_STREAM));
+    if refused && progress == Progress::Asked {
+        let error = match reason {
+            Some(reason) => {
+                Error::new(Kind::Connect, format!("the server refused the call ({reason:?}) before it looked at it"))
+            }
+            None => connection.lost().await.context("the call was not sent"),
+        };
+        return Broken { error, unprocessed: true };
+    }
+    let done = match progress {
+        Progress::Asked => "the outcome of the call is unknown".to_owned(),
+        Progress::Answered(1) => "the call broke off after 1 message".to_owned(),
+        Progress::Answered(n) => format!("the call broke off after {n} messages"),
+    };
+    let error = match reason {
+        // Noticed on this side.
+        Some(reason) if !is_remote && (is_reset || is_go_away) => {
+            let what = "the server sent headers over --max-header-list, or something else that is not taken";
+            Error::refused(format!("{done}: {what} ({reason:?})"))
+                .hint("raise --max-header-list, as --max-header-list 8M")
+        }
+        Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
+        Some(reason) if is_go_away => {
+            Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})"))
+        }
+        _ => connection.lost().await.context(done).with_kind(Kind::Partial),
+    };
+    Broken { error, unprocessed: false }
+}
+
+fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// Whether headers are over the limit, by the measure of RFC 9113, section 6.5.2.
+pub fn is_over(headers: &HeaderMap, limit: u32) -> bool {
+    // One more name than this would have been dropped (http, `HeaderMap::try_append`).
+    const NAMES: usize = 24_576;
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    size as u64 > u64::from(limit) || headers.keys_len() >= NAMES
+}
+
+/// The error for headers over the limit.
+pub fn over(connection: &Connection, what: &str) -> Error {
+    Error::refused(format!("the {what} are over {} bytes, the limit of --max-header-list", connection.max_headers))
+        .hint("raise --max-header-list, as --max-header-list 8M")
+}

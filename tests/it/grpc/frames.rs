@@ -1,0 +1,297 @@
+//! What a server says in frames of HTTP/2 that no library would send: where a call is refused, reset, held up or left.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::servers::{Proxy, raw, sandbox};
+use super::wire::{SOURCE, piped};
+use crate::support::{Done, Run, mscomm};
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+
+const END_STREAM: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+// Error codes (RFC 9113, section 7).
+const NO_ERROR: u32 = 0;
+const INTERNAL_ERROR: u32 = 2;
+const REFUSED_STREAM: u32 = 7;
+const CANCEL: u32 = 8;
+
+/// A frame that came.
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+/// Greets with settings, and reads frames until one is answered with false.
+fn frames(mut stream: TcpStream, settings: &[u8], mut each: impl FnMut(&mut TcpStream, &Frame) -> bool) {
+    let mut preface = [0; 24];
+    if stream.read_exact(&mut preface).is_err() || stream.write_all(&frame(SETTINGS, 0, 0, settings)).is_err() {
+        return;
+    }
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).is_ok() {
+        let number = |bytes: [u8; 4]| u32::from_be_bytes(bytes);
+        let mut payload = vec![0; number([0, head[0], head[1], head[2]]) as usize];
+        if stream.read_exact(&mut payload).is_err() {
+            return;
+        }
+        let stream_id = number([head[5], head[6], head[7], head[8]]);
+        if !each(&mut stream, &Frame { kind: head[3], flags: head[4], stream: stream_id, payload }) {
+            return;
+        }
+    }
+}
+
+/// A server that treats each connection so, on a thread of its own.
+fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'static) -> String {
+    let each = Arc::new(each);
+    raw(move |stream| {
+        let each = each.clone();
+        std::thread::spawn(move || frames(stream, &[], |stream, frame| each(stream, frame)));
+    })
+}
+
+/// A server of HTTP/2 that never answers a request.
+pub fn silent() -> String {
+    server(|_, _| true)
+}
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("small").to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// `:status: 200` and `content-type: application/grpc`.
+fn head(stream: u32) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS, stream, &[&[0x88, 0x0f, 0x10, 16], &b"application/grpc"[..]].concat())
+}
+
+/// An empty message.
+fn message(stream: u32) -> Vec<u8> {
+    frame(DATA, 0, stream, &[0, 0, 0, 0, 0])
+}
+
+fn ending(stream: u32, status: &str) -> Vec<u8> {
+    let length = u8::try_from(status.len()).expect("short");
+    let block = [&[0, 11], &b"grpc-status"[..], &[length], status.as_bytes()].concat();
+    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block)
+}
+
+fn reset(stream: u32, code: u32) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &code.to_be_bytes())
+}
+
+/// Streams above `last` were not looked at.
+fn goaway(last: u32) -> Vec<u8> {
+    frame(GOAWAY, 0, 0, &[last.to_be_bytes(), NO_ERROR.to_be_bytes()].concat())
+}
+
+const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/echo.proto");
+
+fn greet(server: &str) -> Done {
+    mscomm(&["grpc", "call", "SayHello", "--proto", SOURCE, "--reflection", "off", "-d", "{}", "-s", server]).run()
+}
+
+fn echo(method: &str, server: &str, args: &[&str]) -> Run {
+    let call = ["grpc", "call", method, "--proto", ECHO, "--reflection", "off", "-s", server];
+    mscomm(&[&call[..], args].concat())
+}
+
+/// What a server sends for the head of a request, and whether the connection lives on.
+struct Case {
+    sends: fn(u32) -> Vec<u8>,
+    stays: bool,
+    exit: i32,
+    says: &'static [&'static str],
+    /// How often the call may have been made.
+    calls: usize,
+}
+
+#[test]
+fn where_a_call_ends_says_what_it_is() {
+    let case = |sends, exit, says, calls| Case { sends, stays: true, exit, says, calls };
+    let cases = [
+        case(|id| reset(id, REFUSED_STREAM), 4, &["the server refused the call (REFUSED_STREAM)"], 2),
+        case(|id| [head(id), reset(id, REFUSED_STREAM)].concat(), 9, &["reset it (REFUSED_STREAM)"], 1),
+        case(|id| reset(id, INTERNAL_ERROR), 9, &["outcome of the call is unknown", "reset it (INTERNAL_ERROR)"], 1),
+        case(|id| reset(id, NO_ERROR), 9, &["reset it (NO_ERROR)"], 1),
+        case(|id| reset(id, 0x1234), 9, &["the server reset it"], 1),
+        case(|id| [head(id), reset(id, CANCEL)].concat(), 9, &["broke off after 0 messages", "reset it (CANCEL)"], 1),
+        case(|id| [head(id), message(id), reset(id, CANCEL)].concat(), 9, &["broke off after", "reset it (CANCEL)"], 1),
+        case(|id| [head(id), message(id), ending(id, "0")].concat(), 0, &[], 1),
+        // What comes behind the end is no matter any more.
+        case(|id| [head(id), message(id), ending(id, "0"), reset(id, NO_ERROR)].concat(), 0, &[], 1),
+        case(|id| [head(id), ending(id, "5"), reset(id, NO_ERROR)].concat(), 69, &["Code: NotFound"], 1),
+        // The server has it, and answers before it goes.
+        case(|id| [goaway(id), head(id), message(id), ending(id, "0")].concat(), 0, &[], 1),
+        // It has it, and goes without a word: nobody knows how far it came.
+        Case { sends: goaway, stays: false, exit: 9, says: &["outcome of the call is unknown"], calls: 1 },
+        Case { sends: |id| [head(id), goaway(id)].concat(), stays: false, exit: 9, says: &["broke off"], calls: 1 },
+    ];
+    for (number, Case { sends, stays, exit, says, calls }) in cases.into_iter().enumerate() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = count.clone();
+        let address = server(move |stream, frame| {
+            if frame.kind != HEADERS {
+                return true;
+            }
+            seen.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(&sends(frame.stream)).is_ok() && stays
+        });
+        let done = greet(&address);
+        assert_eq!(done.code, exit, "case {number}: {}", done.stderr);
+        if exit == 0 {
+            assert_eq!(done.text(), "{}\n", "case {number}");
+        }
+        done.says(says);
+        assert_eq!(count.load(Ordering::SeqCst), calls, "case {number}");
+    }
+}
+
+#[test]
+fn a_refused_call_is_made_once_more() {
+    let count = AtomicUsize::new(0);
+    let address = server(move |stream, frame| {
+        let id = frame.stream;
+        let answer = match (frame.kind, count.load(Ordering::SeqCst)) {
+            (HEADERS, 0) => reset(id, REFUSED_STREAM),
+            (HEADERS, _) => [head(id), message(id), ending(id, "0")].concat(),
+            _ => return true,
+        };
+        count.fetch_add(1, Ordering::SeqCst);
+        stream.write_all(&answer).is_ok()
+    });
+    assert_eq!(greet(&address).ok().text(), "{}\n");
+}
+
+/// A server whose first so many connections refuse the call before they look at it; the others lead to the sandbox.
+fn leaving(times: usize) -> String {
+    let proxy = Proxy::start(sandbox(), None).address;
+    let count = AtomicUsize::new(0);
+    raw(move |stream| {
+        if count.fetch_add(1, Ordering::SeqCst) < times {
+            std::thread::spawn(move || {
+                frames(stream, &[], |stream, frame| {
+                    // The connection ends with it.
+                    frame.kind != HEADERS || stream.write_all(&goaway(0)).is_err()
+                });
+            });
+            return;
+        }
+        let server = TcpStream::connect(&proxy).expect("connects");
+        let copy = |stream: &TcpStream| stream.try_clone().expect("clones");
+        let (mut from, mut to) = (copy(&stream), copy(&server));
+        std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+        let (mut from, mut to) = (server, stream);
+        std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+    })
+}
+
+#[test]
+fn a_call_that_was_not_looked_at_is_made_once_more() {
+    assert_eq!(greet(&leaving(1)).ok().text(), "{\"message\":\"Hello world\"}\n");
+    greet(&leaving(2)).fails(4);
+}
+
+/// Standard input stays open: the server's word is the end.
+#[test]
+fn a_status_ends_the_requests() {
+    for is_reset in [true, false] {
+        let address = server(move |stream, frame| {
+            let id = frame.stream;
+            let reset = if is_reset { reset(id, NO_ERROR) } else { Vec::new() };
+            frame.kind != DATA || stream.write_all(&[head(id), ending(id, "9"), reset].concat()).is_ok()
+        });
+        for method in ["ClientStream", "BidiStream"] {
+            let mut running = piped(echo(method, &address, &[])).start();
+            let mut input = running.child.stdin.take().expect("piped");
+            input.write_all(b"{\"message\":\"a\"}\n").expect("writes");
+            running.wait().exits(73).says(&["Code: FailedPrecondition"]);
+            drop(input);
+        }
+    }
+}
+
+/// SETTINGS_INITIAL_WINDOW_SIZE = 0.
+const NO_WINDOW: [u8; 6] = [0, 4, 0, 0, 0, 0];
+
+#[test]
+fn a_server_that_takes_nothing_yet() {
+    let closed = raw(|stream| drop(std::thread::spawn(move || frames(stream, &NO_WINDOW, |_, _| true))));
+    let data = ["-d", r#"{"message":"abc"}"#];
+    echo("Unary", &closed, &[&data[..], &["--timeout", "500ms"]].concat()).run().fails(7).says(&["--timeout"]);
+    // It takes one byte, and then one more.
+    let narrow = raw(|stream| {
+        std::thread::spawn(move || {
+            frames(stream, &NO_WINDOW, |stream, frame| {
+                let id = frame.stream;
+                assert!(frame.kind != DATA || frame.payload.len() <= 1, "over the window");
+                let answer = match (frame.kind, frame.flags & END_STREAM) {
+                    (DATA, END_STREAM) => [head(id), message(id), ending(id, "0")].concat(),
+                    (HEADERS | DATA, _) => frame_of_one(id),
+                    _ => return true,
+                };
+                stream.write_all(&answer).is_ok()
+            });
+        });
+    });
+    assert_eq!(echo("Unary", &narrow, &data).run().ok().text(), "{}\n");
+}
+
+fn frame_of_one(stream: u32) -> Vec<u8> {
+    frame(WINDOW_UPDATE, 0, stream, &1_u32.to_be_bytes())
+}
+
+#[test]
+fn a_server_that_gives_no_sign_of_life_is_lost() {
+    let keepalive = ["-d", "{}", "--keepalive", "200ms", "--keepalive-timeout", "200ms"];
+    echo("Unary", &silent(), &keepalive).run().exits(9).says(&["outcome of the call is unknown"]);
+    // In the middle of a stream.
+    let address = server(|stream, frame| {
+        let id = frame.stream;
+        frame.kind != HEADERS || stream.write_all(&[head(id), message(id)].concat()).is_ok()
+    });
+    let done = echo("ServerStream", &address, &keepalive).run().exits(9).says(&["broke off after 1 message"]);
+    assert_eq!(done.text(), "{}\n");
+    // One that only takes its time answers the signs.
+    let slow = r#"{"message":"a","count":2,"delay":"0.5s"}"#;
+    let keepalive = ["-d", slow, "--keepalive", "100ms", "--keepalive-timeout", "30s"];
+    assert_eq!(echo("ServerStream", sandbox(), &keepalive).run().ok().lines().len(), 2);
+}
+
+/// Standard input stays open: it is the count that ends the call.
+#[test]
+fn the_server_of_a_counted_call_is_told_that_it_is_cancelled() {
+    for is_open in [true, false] {
+        let (tell, told) = mpsc::channel();
+        let address = server(move |stream, frame| {
+            match frame.kind {
+                HEADERS => {
+                    let answer = [head(frame.stream), message(frame.stream)].concat();
+                    stream.write_all(&answer).expect("answers");
+                }
+                RST_STREAM => tell.send(frame.payload.clone()).expect("the test listens"),
+                _ => {}
+            }
+            true
+        });
+        let mut running = piped(echo("BidiStream", &address, &["-n", "1"])).start();
+        let input = running.child.stdin.take().filter(|_| is_open);
+        assert_eq!(running.wait().ok().text(), "{}\n");
+        let code = told.recv_timeout(std::time::Duration::from_secs(10)).expect("a reset");
+        assert_eq!(code, CANCEL.to_be_bytes(), "{is_open}");
+        drop(input);
+    }
+}
