@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"flag"
@@ -21,6 +22,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/interop"
 	testpb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -44,7 +46,7 @@ func main() {
 		log.Fatalf("unexpected argument %q", flag.Arg(0))
 	}
 
-	var opts []grpc.ServerOption
+	opts := []grpc.ServerOption{grpc.UnaryInterceptor(compressUnary), grpc.StreamInterceptor(compressStream)}
 	if *cert != "" {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(tlsConfig())))
 	}
@@ -75,6 +77,31 @@ func main() {
 	if err := server.Serve(listener); err != nil {
 		log.Fatal(err)
 	}
+}
+
+// The TestService leaves response_compressed alone: the metadata "x-compress" names the encoding of
+// the responses instead.
+func compress(ctx context.Context) error {
+	for _, name := range metadata.ValueFromIncomingContext(ctx, "x-compress") {
+		if err := grpc.SetSendCompressor(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func compressUnary(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if err := compress(ctx); err != nil {
+		return nil, err
+	}
+	return next(ctx, request)
+}
+
+func compressStream(service any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := compress(stream.Context()); err != nil {
+		return err
+	}
+	return next(service, stream)
 }
 
 func registerReflection(server *grpc.Server) {

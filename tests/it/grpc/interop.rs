@@ -79,11 +79,39 @@ fn empty_stream() {
 }
 
 #[test]
-fn client_compressed() {
+fn client_compressed_unary() {
     let request = format!(r#"{{"responseSize":314159,"payload":{{"body":"{}"}}}}"#, body(271_828));
     let done = test("UnaryCall", &["--compress", "gzip", "-v"]).stdin(request).run().ok();
     assert_eq!(sizes(&done), [314_159]);
     assert!(done.stderr.contains("bytes, compressed to"), "{}", done.stderr);
+}
+
+#[test]
+fn client_compressed_streaming() {
+    let requests: String =
+        [27182, 45904].iter().map(|n| format!(r#"{{"payload":{{"body":"{}"}}}}"#, body(*n))).collect();
+    let done = test("StreamingInputCall", &["--compress", "gzip", "-v"]).stdin(requests).run().ok();
+    assert_eq!(done.text(), "{\"aggregatedPayloadSize\":73086}\n");
+    for message in ["> message 1: 27190 bytes, compressed to ", "> message 2: 45912 bytes, compressed to "] {
+        assert!(done.stderr.contains(message), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn server_compressed_unary() {
+    let args = ["-d", r#"{"responseSize":314159}"#, "-v", "-H", "x-compress: gzip"];
+    let done = test("UnaryCall", &args).run().ok();
+    assert_eq!(sizes(&done), [314_159]);
+    assert!(done.stderr.contains("< grpc-encoding: gzip"), "{}", done.stderr);
+    assert!(done.stderr.contains("< message 1: 314167 bytes, compressed to "), "{}", done.stderr);
+}
+
+#[test]
+fn server_compressed_streaming() {
+    let request = r#"{"responseParameters":[{"size":31415},{"size":92653}]}"#;
+    let done = test("StreamingOutputCall", &["-d", request, "-v", "-H", "x-compress: gzip"]).run().ok();
+    assert_eq!(sizes(&done), [31415, 92653]);
+    assert_eq!(done.stderr.matches("bytes, compressed to").count(), 2, "{}", done.stderr);
 }
 
 #[test]
