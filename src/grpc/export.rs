@@ -54,7 +54,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             }
             false => write(path, &bytes, args.force)?,
         }
-        cx.terminal.note(format!("{} files went into {}", files.len(), path.display()));
+        cx.terminal.note(format!("{} went into {}", count(files.len()), path.display()));
     }
     if let Some(folder) = &args.proto_out {
         // Every compiler has these.
@@ -64,7 +64,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         for (file, path) in own.iter().zip(&paths) {
             write(path, file_source(&schema, file).as_bytes(), args.force)?;
         }
-        cx.terminal.note(format!("{} files went below {}", own.len(), folder.display()));
+        cx.terminal.note(format!("{} went below {}", count(own.len()), folder.display()));
     }
     Ok(())
 }
@@ -168,6 +168,10 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
     file.write_all(bytes).map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
+}
+
+fn count(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
 }
 
 #[cfg(test)]
