@@ -91,13 +91,9 @@ impl Runner {
             match came {
                 Ok(Came { signal: SIGCHLD, .. }) => {}
                 Ok(came) if came.sender != Some(self.parent) => {}
-                Ok(Came { signal: DIED, .. }) => {
-                    if deadline.is_none() {
-                        signals::send(self.command, SIGTERM);
-                        deadline = Some(Instant::now() + GRACE);
-                    }
-                }
+                Ok(Came { signal: DIED, .. }) if deadline.is_some() => {}
                 Ok(Came { signal, .. }) if signal != SIGTERM || deadline.is_none() => {
+                    let signal = if signal == DIED { SIGTERM } else { signal };
                     signals::send(self.command, signal);
                     if signal == SIGTERM || signal == SIGHUP {
                         deadline.get_or_insert(Instant::now() + GRACE);

@@ -20,6 +20,9 @@ impl From<Broken> for Error {
     }
 }
 
+/// What helps against headers over the limit.
+const RAISE: &str = "raise --max-header-list, as --max-header-list 8M";
+
 /// How far a call had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -36,7 +39,7 @@ pub enum Progress {
 /// | REFUSED_STREAM, or GOAWAY below our stream, before any answer | `Connect`, and the call may be made again |
 /// | RST_STREAM, GOAWAY or the end of the connection, later or of another sort | `Partial` |
 /// | headers over the limit, or another breach of HTTP/2 that was noticed here | `Refused` |
-/// | a message over the limit (see [`Call::message`]) | `Refused` |
+/// | a message over the limit (see [`super::Call::message`]) | `Refused` |
 /// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
 /// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
 pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: Progress) -> Broken {
@@ -65,8 +68,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
         // Noticed on this side.
         Some(reason) if !is_remote && (is_reset || is_go_away) => {
             let what = "the server sent headers over --max-header-list, or something else that is not taken";
-            Error::refused(format!("{done}: {what} ({reason:?})"))
-                .hint("raise --max-header-list, as --max-header-list 8M")
+            Error::refused(format!("{done}: {what} ({reason:?})")).hint(RAISE)
         }
         Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
         Some(reason) if is_go_away => {
@@ -99,5 +101,5 @@ pub fn is_over(headers: &HeaderMap, limit: u32) -> bool {
 /// The error for headers over the limit.
 pub fn over(connection: &Connection, what: &str) -> Error {
     Error::refused(format!("the {what} are over {} bytes, the limit of --max-header-list", connection.max_headers))
-        .hint("raise --max-header-list, as --max-header-list 8M")
+        .hint(RAISE)
 }

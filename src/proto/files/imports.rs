@@ -8,9 +8,10 @@ use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
 use super::pool::built_in;
-use super::{File, Files, joined};
+use super::{File, Files};
 use crate::proto::dynamic::DecodeError;
 use crate::proto::dynamic::wire::{self, WireType};
+use crate::proto::schema::joined;
 
 /// `FileDescriptorProto.dependency`.
 const DEPENDENCY: u32 = 3;
@@ -31,9 +32,8 @@ impl Files {
     /// The imports that are still to be fetched, in the order of their names.
     pub fn missing(&self) -> Vec<String> {
         let imports = self.files.values().flat_map(|f| &f.parsed.dependency);
-        let missing: BTreeSet<&String> = imports
-            .filter(|name| !self.files.contains_key(*name) && !self.absent.contains(*name) && built_in(name).is_none())
-            .collect();
+        let missing: BTreeSet<&String> =
+            imports.filter(|name| !self.absent.contains(*name) && self.is_nowhere(name)).collect();
         missing.into_iter().cloned().collect()
     }
 
@@ -56,8 +56,13 @@ impl Files {
             .files
             .iter()
             .filter_map(|(name, file)| {
-                let lacking: Vec<&str> =
-                    file.parsed.dependency.iter().map(String::as_str).filter(|i| self.lacks(i)).collect();
+                let lacking: Vec<&str> = file
+                    .parsed
+                    .dependency
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|i| self.absent.contains(*i) && self.is_nowhere(i))
+                    .collect();
                 let seen = if lacking.is_empty() { return None } else { self.visible(file) };
                 let used = names.get(&**name)?.used.iter().filter_map(|used| definers.get(&**used).copied());
                 let others: BTreeSet<&str> = used.filter(|other| other != name && !seen.contains(other)).collect();
@@ -67,8 +72,8 @@ impl Files {
         self.files.extend(mended.into_iter().map(|(name, file)| (name, Arc::new(file))));
     }
 
-    fn lacks(&self, import: &str) -> bool {
-        self.absent.contains(import) && !self.files.contains_key(import) && built_in(import).is_none()
+    fn is_nowhere(&self, import: &str) -> bool {
+        !self.files.contains_key(import) && built_in(import).is_none()
     }
 
     /// The files whose types a file may use: its imports, and what those import publicly.

@@ -14,8 +14,8 @@ use prost_types::FileDescriptorProto;
 
 use self::check::{check, check_language, strip};
 use self::imports::top_level;
-use super::schema::Schema;
 use super::schema::features::FileFeatures;
+use super::schema::{Schema, joined};
 use crate::error::{Error, Result};
 
 /// Files by name, whatever the order they came in.
@@ -120,10 +120,6 @@ impl Files {
     pub fn schema_of(&self, pool: &DescriptorPool) -> Schema {
         Schema::new(pool, |name| self.files.get(name).map(|file| (file.raw.clone(), &file.features)))
     }
-}
-
-fn joined(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
 #[cfg(test)]

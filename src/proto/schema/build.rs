@@ -11,7 +11,7 @@ use super::features::{
     CLOSED, DELIMITED, EnumFeatures, FeatureSet, FieldFeatures, FileFeatures, IMPLICIT, LEGACY_REQUIRED,
     MessageFeatures, OneofFeatures, PACKED, UNVERIFIED,
 };
-use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Schema, Tables, WellKnown};
+use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Schema, Tables, WellKnown, joined};
 use crate::proto::dynamic::Value;
 
 impl Schema {
@@ -74,10 +74,6 @@ impl Features {
             self.closed.insert(joined(scope, &descriptor.name));
         }
     }
-}
-
-fn joined(scope: &str, name: &str) -> String {
-    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
 /// Where each type will stand.

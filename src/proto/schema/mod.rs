@@ -338,6 +338,11 @@ impl MessageInfo {
     }
 }
 
+/// The full name of what is defined in a package or a message; the scope may be empty.
+pub fn joined(scope: &str, name: &str) -> String {
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
+}
+
 fn find(fields: &[Field], number: u32) -> Option<&Field> {
     fields.binary_search_by_key(&number, |f| f.number).ok().and_then(|at| fields.get(at))
 }

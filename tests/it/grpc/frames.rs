@@ -240,7 +240,7 @@ fn a_server_that_takes_nothing_yet() {
                 assert!(frame.kind != DATA || frame.payload.len() <= 1, "over the window");
                 let answer = match (frame.kind, frame.flags & END_STREAM) {
                     (DATA, END_STREAM) => [head(id), message(id), ending(id, "0")].concat(),
-                    (HEADERS | DATA, _) => frame_of_one(id),
+                    (HEADERS | DATA, _) => one_byte_more(id),
                     _ => return true,
                 };
                 stream.write_all(&answer).is_ok()
@@ -250,7 +250,8 @@ fn a_server_that_takes_nothing_yet() {
     assert_eq!(echo("Unary", &narrow, &data).run().ok().text(), "{}\n");
 }
 
-fn frame_of_one(stream: u32) -> Vec<u8> {
+/// Opens the window of a stream by so much.
+fn one_byte_more(stream: u32) -> Vec<u8> {
     frame(WINDOW_UPDATE, 0, stream, &1_u32.to_be_bytes())
 }
 

@@ -1,12 +1,14 @@
 //! Servers that break the rules: nothing that they send may crash the tool or pass for something else.
 
 use std::convert::Infallible;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::read::{GzEncoder, ZlibEncoder};
 use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
@@ -57,7 +59,8 @@ fn data(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
     Ok(Frame::data(Bytes::copy_from_slice(bytes)))
 }
 
-fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
+/// A message as it stands in a body.
+pub fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
     let mut frame = vec![0];
     frame.extend_from_slice(&u32::try_from(bytes.len()).expect("small").to_be_bytes());
     frame.extend_from_slice(bytes);
@@ -95,6 +98,12 @@ fn zeros() -> impl Read {
     std::io::repeat(0).take(200 << 20)
 }
 
+fn read(mut from: impl Read) -> Vec<u8> {
+    let mut all = Vec::new();
+    from.read_to_end(&mut all).expect("reads");
+    all
+}
+
 /// An answer in plain HTTP.
 fn spoken(status: u16, content_type: &str, text: &str) -> Response<Body> {
     let body = Body::new(StreamBody::new(stream::iter(vec![data(text.as_bytes())])));
@@ -110,28 +119,14 @@ fn misbehave(what: &str) -> Response<Body> {
         "none" => grpc(vec![ok()]),
         "junk" => grpc(vec![message(b"\xff\xff"), ok()]),
         "half" => grpc(vec![data(b"\0\0\0\0\x09abc"), ok()]),
-        "gzip" => {
-            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            packed.write_all(REPLY).expect("writes");
-            encoded(what, vec![compressed(&packed.finish().expect("ends")), ok()])
-        }
-        "deflate" => {
-            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-            packed.write_all(REPLY).expect("writes");
-            encoded(what, vec![compressed(&packed.finish().expect("ends")), ok()])
-        }
+        "gzip" => encoded(what, vec![compressed(&read(GzEncoder::new(REPLY, Compression::best()))), ok()]),
+        "deflate" => encoded(what, vec![compressed(&read(ZlibEncoder::new(REPLY, Compression::best()))), ok()]),
         "zstd" => encoded(what, vec![compressed(&zstd::encode_all(REPLY, 3).expect("packs")), ok()]),
         // A message may be as it is, whatever the head says.
         "identity" => encoded("gzip", vec![message(REPLY), ok()]),
-        "gzip-bomb" => {
-            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-            std::io::copy(&mut zeros(), &mut packed).expect("writes");
-            encoded("gzip", vec![compressed(&packed.finish().expect("ends")), ok()])
-        }
+        "gzip-bomb" => encoded("gzip", vec![compressed(&read(GzEncoder::new(zeros(), Compression::best()))), ok()]),
         "deflate-bomb" => {
-            let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-            std::io::copy(&mut zeros(), &mut packed).expect("writes");
-            encoded("deflate", vec![compressed(&packed.finish().expect("ends")), ok()])
+            encoded("deflate", vec![compressed(&read(ZlibEncoder::new(zeros(), Compression::best()))), ok()])
         }
         "zstd-bomb" => encoded("zstd", vec![compressed(&zstd::encode_all(zeros(), 3).expect("packs")), ok()]),
         "encoding" => encoded("snappy", vec![message(REPLY), ok()]),

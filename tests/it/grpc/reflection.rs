@@ -4,10 +4,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
-use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use mscomm::sandbox::grpc::Sandbox;
 use prost::Message;
@@ -21,6 +20,7 @@ use tonic_reflection::pb::v1::{
 };
 use tower_service::Service;
 
+use super::hostile::message;
 use super::servers::{background, listener, services};
 use crate::support::{Run, mscomm};
 
@@ -93,9 +93,7 @@ fn answers(request: Request<Body>, answer: fn(Ask) -> Answer) -> Answered {
             let asked = ServerReflectionRequest::decode(buffer.split_to(length)).expect("a question");
             let answer = answer(asked.message_request.expect("a question"));
             let answer = ServerReflectionResponse { message_response: Some(answer), ..Default::default() };
-            let answer = answer.encode_to_vec();
-            let head = [&[0], &u32::try_from(answer.len()).expect("small").to_be_bytes()[..]].concat();
-            all.push(Ok::<_, Infallible>(Frame::data(Bytes::from([head, answer].concat()))));
+            all.push(message(&answer.encode_to_vec()));
         }
         stream::iter(all)
     });
