@@ -140,6 +140,14 @@ impl Error {
     }
 }
 
+/// `1 message`, `2 messages`.
+pub fn counted(count: impl Into<u64>, noun: &str) -> String {
+    match count.into() {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
 /// Names the candidate nearest to `name`, for "did you mean" hints.
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates

@@ -7,7 +7,7 @@ use super::arguments::{name, on_channel};
 use super::client::{fault, incoming};
 use super::settings::Settings;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::output::{MessageWriter, OutputArgs};
 
 /// Arguments.
@@ -52,7 +52,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     match found {
         0 => Err(Error::new(Kind::Unmet, format!("queue `{}` is empty", args.queue))),
         _ if found < args.count => {
-            let message = format!("queue `{}` holds {found} messages, fewer than {}", args.queue, args.count);
+            let held = counted(found, "message");
+            let message = format!("queue `{}` holds {held}, fewer than {}", args.queue, args.count);
             Err(Error::new(Kind::Unmet, message))
         }
         _ => Ok(()),

@@ -11,7 +11,7 @@ use super::arguments::{ArgumentArgs, millis, name, number, on_channel, text};
 use super::client::fault;
 use super::settings::Settings;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Result, counted};
 use crate::output::{Layout, Sink, Table};
 use crate::values;
 
@@ -185,7 +185,7 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
         deleted.map_err(|e| fault(&e, format!("cannot delete queue `{}`", args.queue)))
     })
     .await?;
-    cx.terminal.trace(format!("queue `{}` is deleted, with {messages} messages", args.queue));
+    cx.terminal.trace(format!("queue `{}` is deleted, with {}", args.queue, counted(messages, "message")));
     Ok(())
 }
 

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::trace;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::message::input::Source;
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
@@ -324,13 +324,13 @@ impl Calling<'_> {
         let listened = self.listen(session, &mut call, &mut sent).await;
         if self.method.descriptor.is_server_streaming() && self.cx.shutdown.reason().is_some() {
             let received = call.received();
-            self.cx.terminal.note(format!("{received} {} came", if received == 1 { "response" } else { "responses" }));
+            self.cx.terminal.note(format!("{} came", counted(received, "response")));
         }
         listened?;
         let received = call.received();
         self.cx.terminal.trace(format!(
-            "{received} {}; first byte {}, total {}",
-            if received == 1 { "response" } else { "responses" },
+            "{}; first byte {}, total {}",
+            counted(received, "response"),
             millis(first),
             millis(self.started.elapsed())
         ));

@@ -14,7 +14,7 @@ use super::client::{Client, Pace, fault};
 use super::queue::look_at;
 use super::settings::{self, Settings};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::message::Time;
 use crate::output::{MessageWriter, OutputArgs, Progress};
 use crate::values;
@@ -205,7 +205,8 @@ fn verdict(end: End, read: u64, count: Option<u64>, queue: &str) -> Result<()> {
         }
         (_, None) => Ok(()),
         (_, Some(count)) => {
-            Err(Error::new(Kind::Unmet, format!("{read} messages came from queue `{queue}`, fewer than {count}")))
+            let read = counted(read, "message");
+            Err(Error::new(Kind::Unmet, format!("{read} came from queue `{queue}`, fewer than {count}")))
         }
     }
 }

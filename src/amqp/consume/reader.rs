@@ -13,7 +13,7 @@ use super::{Settle, verdict};
 use crate::amqp::client::{Meter, Pace, fault, incoming};
 use crate::amqp::queue::look_at;
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, counted};
 use crate::output::{MessageWriter, Progress};
 use crate::shutdown::Reason;
 
@@ -240,8 +240,8 @@ impl Reader<'_> {
             Ok(Ok(())) => verdict(end, self.read, self.count, self.queue),
             Ok(Err(error)) if error.kind() != Kind::Connect => Err(error),
             unsure => {
-                let message =
-                    format!("{} messages were written, and it is unknown whether they are settled", self.read);
+                let read = counted(self.read, "message");
+                let message = format!("written: {read}; it is unknown whether the broker has taken the settlement");
                 let error = Error::new(Kind::Partial, message).hint("they may come again");
                 Err(match unsure {
                     Ok(Err(cause)) => error.because(cause),

@@ -1,7 +1,7 @@
 //! What became of the messages: counted, and told by input line.
 
 use crate::amqp::client::Outcome;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, counted};
 
 /// How many ranges of lines an error names.
 const NAMED: usize = 50;
@@ -129,7 +129,8 @@ impl Account {
                     .hint("these messages may or may not have been taken; nothing was sent twice"),
             );
         }
-        (self.failed > 0).then(|| Error::refused(format!("{} of {} messages were not taken", self.failed, self.sent)))
+        let sent = counted(self.sent, "message");
+        (self.failed > 0).then(|| Error::refused(format!("not taken: {} of {sent}", self.failed)))
     }
 }
 

@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use super::transport::Connection;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, counted};
 
 /// How a call failed without a status of the server.
 #[derive(Debug)]
@@ -61,8 +61,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
     }
     let done = match progress {
         Progress::Asked => "the outcome of the call is unknown".to_owned(),
-        Progress::Answered(1) => "the call broke off after 1 message".to_owned(),
-        Progress::Answered(n) => format!("the call broke off after {n} messages"),
+        Progress::Answered(n) => format!("the call broke off after {}", counted(n, "message")),
     };
     let error = match reason {
         // Noticed on this side.
