@@ -202,6 +202,16 @@ impl<'a> Catalog<'a> {
         Ok(self.or_files(asked)?.unwrap_or_default())
     }
 
+    /// As [`Reflection::fetch_options`].
+    ///
+    /// # Errors
+    /// As [`Reflection::fetch_options`], when there are no files.
+    pub async fn fetch_options(&mut self) -> Result<()> {
+        let Some(reflection) = &mut self.reflection else { return Ok(()) };
+        let asked = reflection.fetch_options().await;
+        self.or_files(asked).map(drop)
+    }
+
     /// A failure to ask the server is none while there are files.
     fn or_files<T>(&mut self, asked: Result<T>) -> Result<Option<T>> {
         match asked {

@@ -11,7 +11,7 @@ use super::catalog::Lookup;
 use super::describe;
 use super::settings::Settings;
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
 use crate::output::Sink;
 use crate::proto::file_source;
 use crate::proto::schema::Schema;
@@ -54,7 +54,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             }
             false => write(path, &bytes, args.force)?,
         }
-        cx.terminal.note(format!("{} went into {}", count(files.len()), path.display()));
+        cx.terminal.note(format!("{} went into {}", counted(files.len() as u64, "file"), path.display()));
     }
     if let Some(folder) = &args.proto_out {
         // Every compiler has these.
@@ -64,7 +64,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         for (file, path) in own.iter().zip(&paths) {
             write(path, file_source(&schema, file).as_bytes(), args.force)?;
         }
-        cx.terminal.note(format!("{} went below {}", count(own.len()), folder.display()));
+        cx.terminal.note(format!("{} went below {}", counted(own.len() as u64, "file"), folder.display()));
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ async fn files(args: &Args, cx: &Context) -> Result<(Schema, Vec<FileDescriptor>
         names.push(element.file().name().to_owned());
     }
     let schema = catalog.schema()?;
-    let mut sorted = Sorted::default();
+    let mut sorted = Sorted { schema: schema.clone(), seen: HashSet::new(), files: Vec::new() };
     names.iter().filter_map(|name| schema.pool().get_file_by_name(name)).for_each(|file| sorted.add(&file));
     // What extends a message of these files belongs to them, and no file imports it. What it imports may be extended again.
     loop {
@@ -110,8 +110,8 @@ async fn files(args: &Args, cx: &Context) -> Result<(Schema, Vec<FileDescriptor>
 }
 
 /// Files, each behind what it imports.
-#[derive(Default)]
 struct Sorted {
+    schema: Schema,
     seen: HashSet<String>,
     files: Vec<FileDescriptor>,
 }
@@ -120,7 +120,8 @@ impl Sorted {
     /// The pool has no circles, and no chain longer than a thousand files.
     fn add(&mut self, file: &FileDescriptor) {
         if self.seen.insert(file.name().to_owned()) {
-            file.dependencies().for_each(|import| self.add(&import));
+            let for_options = self.schema.option_imports(file);
+            file.dependencies().chain(for_options).for_each(|import| self.add(&import));
             self.files.push(file.clone());
         }
     }
@@ -168,10 +169,6 @@ fn write(path: &Path, bytes: &[u8], force: bool) -> Result<()> {
     file.write_all(bytes).map_err(failed)?;
     file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
-}
-
-fn count(files: usize) -> String {
-    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use prost_types::FileDescriptorProto;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
+use super::Files;
+use super::edition::{self, Edition};
 use super::google::{self, Embedded};
-use super::{Files, edition};
 use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
 
@@ -72,7 +73,7 @@ pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]
         for raw in &mut set.file {
             let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned());
             if let Some(edition) = name.ok().and_then(|name| editions.get(&name)) {
-                *raw = edition::raw_in(*edition, std::mem::take(raw));
+                *raw = edition.raw(std::mem::take(raw));
             }
         }
         add(&mut files, set, Path::new("--proto"))?;
@@ -191,7 +192,7 @@ fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf]) -> Result<Compiled,
 }
 
 /// The edition of each file that is in one.
-type Editions = Mutex<BTreeMap<String, i32>>;
+type Editions = Mutex<BTreeMap<String, Edition>>;
 
 /// Sources that were compiled.
 struct Compiled {
@@ -200,7 +201,7 @@ struct Compiled {
 }
 
 impl Compiled {
-    fn editions(&self) -> BTreeMap<String, i32> {
+    fn editions(&self) -> BTreeMap<String, Edition> {
         self.editions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -220,9 +221,9 @@ impl FileResolver for Sources {
     fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
         // What is wrong with reading it, the other reader says.
         let Ok(source) = std::fs::read_to_string(self.folder.join(name)) else { return self.plain.open_file(name) };
-        let edition = edition::edition_of(&source).map_err(|what| edition::fault(format!("{name}:{what}")))?;
-        let Some(edition) = edition else { return self.plain.open_file(name) };
-        let file = edition::parse(name, &source)?;
+        let number = edition::edition_of(&source).map_err(|what| edition::fault(format!("{name}:{what}")))?;
+        let Some(number) = number else { return self.plain.open_file(name) };
+        let (file, edition) = edition::parse(name, &source, number)?;
         self.editions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), edition);
         Ok(file.into())
     }

@@ -3,6 +3,8 @@
 use std::sync::LazyLock;
 
 use prost_reflect::DescriptorPool;
+use prost_types::FieldDescriptorProto;
+use prost_types::field_descriptor_proto::{Label, Type};
 use protox::file::{File, FileResolver};
 
 use super::schema::Schema;
@@ -43,7 +45,8 @@ pub const SOURCES: &[Source] = &[
     ("google/protobuf/go_features.proto", include_str!("google/go_features.proto")),
 ];
 
-/// descriptor.proto. In the one of prost-reflect `utf8_validation = NONE` still has the number of a draft.
+/// descriptor.proto. The one of prost-reflect is older: `utf8_validation = NONE` still has the number of a draft, and what
+/// edition 2024 added is not there. Here the visibility is a plain number.
 pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
     let mut pool = DescriptorPool::new();
     let file = DescriptorPool::global().get_file_by_name("google/protobuf/descriptor.proto");
@@ -53,7 +56,24 @@ pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
         if let Some(none) = validation.and_then(|e| e.value.iter_mut().find(|v| v.name() == "NONE")) {
             none.number = Some(UNVERIFIED);
         }
-        // It is good but for that number.
+        let (integer, text) = (Type::Int32, Type::String);
+        for (message, name, number, of, label) in [
+            ("FileDescriptorProto", "option_dependency", 15, text, Label::Repeated),
+            ("DescriptorProto", "visibility", 11, integer, Label::Optional),
+            ("EnumDescriptorProto", "visibility", 6, integer, Label::Optional),
+        ] {
+            let fields = file.message_type.iter_mut().find(|m| m.name() == message).map(|m| &mut m.field);
+            if let Some(fields) = fields.filter(|fields| fields.iter().all(|field| field.number() != number)) {
+                fields.push(FieldDescriptorProto {
+                    name: Some(name.to_owned()),
+                    number: Some(number),
+                    label: Some(label as i32),
+                    r#type: Some(of as i32),
+                    ..FieldDescriptorProto::default()
+                });
+            }
+        }
+        // It is good but for that.
         let _ = pool.add_file_descriptor_proto(file);
     }
     Schema::new(&pool, |_| None)

@@ -146,6 +146,21 @@ impl<'a> Reflection<'a> {
         Ok(found)
     }
 
+    /// Fetches what the options of the known files are described by: calls need nothing of it.
+    ///
+    /// # Errors
+    /// As [`Reflection::services`].
+    pub async fn fetch_options(&mut self) -> Result<()> {
+        loop {
+            let missing = self.files.missing_for_options();
+            if missing.is_empty() {
+                return Ok(());
+            }
+            self.fetch_files(missing).await?;
+            self.fetch_imports().await?;
+        }
+    }
+
     async fn fetch_imports(&mut self) -> Result<()> {
         loop {
             let missing = self.files.missing();
@@ -161,15 +176,20 @@ impl<'a> Reflection<'a> {
                 self.asked.insert(name);
                 continue;
             }
-            for name in missing {
-                match self.ask(Ask::FileByFilename(name.clone())).await? {
-                    Asked::Answer(answer) => self.add(answer)?,
-                    Asked::NotFound => {}
-                }
-                // A server that answers with something else must not be asked for ever.
-                self.files.give_up(name);
-            }
+            self.fetch_files(missing).await?;
         }
+    }
+
+    async fn fetch_files(&mut self, names: Vec<String>) -> Result<()> {
+        for name in names {
+            match self.ask(Ask::FileByFilename(name.clone())).await? {
+                Asked::Answer(answer) => self.add(answer)?,
+                Asked::NotFound => {}
+            }
+            // A server that answers with something else must not be asked for ever.
+            self.files.give_up(name);
+        }
+        Ok(())
     }
 
     fn add(&mut self, answer: Answer) -> Result<()> {

@@ -159,6 +159,19 @@ impl Message {
         visit(self);
     }
 
+    /// The messages of a list.
+    pub(in crate::proto) fn messages_mut(&mut self, number: u32) -> impl Iterator<Item = &mut Message> {
+        let list = self.place(number).ok().map(|at| &mut self.fields[at].1);
+        let items = match list {
+            Some(Value::List(items)) => items.as_mut_slice(),
+            _ => &mut [],
+        };
+        items.iter_mut().filter_map(|item| match item {
+            Value::Message(message) => Some(&mut **message),
+            _ => None,
+        })
+    }
+
     /// Clears a field or extension.
     pub fn clear(&mut self, number: u32) {
         if let Ok(at) = self.place(number) {

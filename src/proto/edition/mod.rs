@@ -1,20 +1,23 @@
 //! .proto sources in an edition, for a parser that knows proto2 and proto3 alone (protox#31).
 //!
-//! An edition's source becomes one of proto3 that says the same, token by token, so that nothing changes its line: what has
-//! no word there (defaults, plain reserved names) is put in other words, and put back in the descriptor. The features are
-//! options like any other, and need nothing.
+//! An edition's source becomes one of proto3 that says the same, token by token, so that nothing changes its place: what has
+//! no word there (defaults, plain reserved names, visibility, imports for options) is put in other words or left out, and put
+//! back in the descriptor. The features are options like any other, and need nothing.
+
+mod source;
+
+use std::collections::HashMap;
 
 use prost::Message;
 use prost_types::field_descriptor_proto::Type;
 use prost_types::uninterpreted_option::NamePart;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, UninterpretedOption};
 
+use self::source::{DEFAULT, Lowered, Token, lowered, place, tokens};
 use super::dynamic::{Message as Dynamic, Value};
 use super::google;
 use super::schema::features::{EDITION_2023, EDITION_2024, UNVERIFIED};
-
-/// What stands for the option `default`, which proto3 does not have, in as many letters.
-const DEFAULT: &str = "defaul_";
+use super::schema::joined;
 
 /// Features that only say what a source may look like, and are newer than the parser's descriptor.proto.
 const FOR_SOURCES: [&str; 2] = ["enforce_naming_style", "default_symbol_visibility"];
@@ -38,27 +41,42 @@ pub fn edition_of(source: &str) -> Result<Option<i32>, String> {
     }
 }
 
-/// Parses a source in an edition. The descriptor says proto2; [`raw_in`] gives it its edition back.
+/// What a source in an edition says that has no place in a descriptor of another language.
+#[derive(Debug, Clone)]
+pub struct Edition {
+    /// descriptor.proto, enum `Edition`.
+    number: i32,
+    /// How many of the imports, the last ones, are for options alone.
+    option_imports: usize,
+    /// descriptor.proto, enum `SymbolVisibility`, by the names of messages and enums without the package.
+    visibility: HashMap<String, i32>,
+}
+
+/// Parses a source in an edition. The descriptor says proto2; [`Edition::raw`] gives it the rest.
 ///
 /// # Errors
-/// The parser's, and what an edition does not have: the labels `optional` and `required`.
-pub fn parse(name: &str, source: &str) -> Result<FileDescriptorProto, protox::Error> {
+/// The parser's, and what an edition does not have: the labels `optional` and `required`, an import behind one for options.
+pub fn parse(name: &str, source: &str, number: i32) -> Result<(FileDescriptorProto, Edition), protox::Error> {
     let tokens = tokens(source);
+    let misplaced = |at: usize, what: String| {
+        let (line, column) = place(source, at);
+        fault(format!("{name}:{line}:{column}: {what}"))
+    };
     let mut before: Option<&Token<'_>> = None;
     for token in &tokens {
         let starts = before.is_none_or(|before| matches!(before.text, ";" | "{" | "}"));
         if starts && matches!(token.text, "optional" | "required") {
-            let (line, column) = place(source, token.at);
             let fix = match token.text {
                 "optional" => "leave it out: a field has presence by itself",
                 _ => "write [features.field_presence = LEGACY_REQUIRED] behind the field",
             };
-            let what = format!("{name}:{line}:{column}: an edition has no label `{}`; {fix}", token.text);
-            return Err(fault(what));
+            return Err(misplaced(token.at, format!("an edition has no label `{}`; {fix}", token.text)));
         }
         before = Some(token);
     }
-    let mut file = protox_parse::parse(name, &as_proto3(source, &tokens))?;
+    let Lowered { text, option_imports, visibility } =
+        lowered(source, &tokens, number).map_err(|(at, what)| misplaced(at, what))?;
+    let mut file = protox_parse::parse(name, &text)?;
     file.syntax = None;
     if let Some(options) = &mut file.options {
         options.uninterpreted_option.retain(is_for_all);
@@ -66,7 +84,7 @@ pub fn parse(name: &str, source: &str) -> Result<FileDescriptorProto, protox::Er
     file.message_type.iter_mut().for_each(message);
     file.extension.iter_mut().for_each(field);
     file.enum_type.iter_mut().for_each(enumeration);
-    Ok(file)
+    Ok((file, Edition { number, option_imports, visibility }))
 }
 
 /// What is wrong with a source, with its place.
@@ -83,26 +101,61 @@ pub fn fault(what: String) -> protox::Error {
     protox::Error::new(Placed(what))
 }
 
-/// The encoded descriptor of a source, with its edition: what stands last counts.
-pub fn raw_in(edition: i32, mut raw: Vec<u8>) -> Vec<u8> {
-    #[derive(Clone, PartialEq, Message)]
-    struct Language {
-        #[prost(string, tag = "12")]
-        syntax: String,
-        #[prost(int32, tag = "14")]
-        edition: i32,
-    }
-    raw.extend(Language { syntax: "editions".to_owned(), edition }.encode_to_vec());
-    let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto");
-    let Some(mut file) = of.and_then(|of| Dynamic::decode(of, raw.clone().into()).ok()) else { return raw };
-    file.for_each_inner(&mut |message| {
-        // A closed enum's unknown value: the compiler took the number of a draft.
-        let is_features = message.of().full_name() == "google.protobuf.FeatureSet";
-        if is_features && message.take_unknown(UTF8_VALIDATION) == Some(google::DRAFT_UNVERIFIED) {
-            message.set(UTF8_VALIDATION, Value::Enum(UNVERIFIED));
+impl Edition {
+    /// The encoded descriptor of the source, with all that it says: what stands last counts.
+    pub fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
+        #[derive(Clone, PartialEq, Message)]
+        struct Language {
+            #[prost(string, tag = "12")]
+            syntax: String,
+            #[prost(int32, tag = "14")]
+            edition: i32,
         }
-    });
-    file.encode_to_vec()
+        raw.extend(Language { syntax: "editions".to_owned(), edition: self.number }.encode_to_vec());
+        let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto");
+        let Some(mut file) = of.and_then(|of| Dynamic::decode(of, raw.clone().into()).ok()) else { return raw };
+        file.for_each_inner(&mut |message| {
+            // A closed enum's unknown value: the compiler took the number of a draft.
+            let is_features = message.of().full_name() == "google.protobuf.FeatureSet";
+            if is_features && message.take_unknown(UTF8_VALIDATION) == Some(google::DRAFT_UNVERIFIED) {
+                message.set(UTF8_VALIDATION, Value::Enum(UNVERIFIED));
+            }
+        });
+        if let Some(Value::List(mut imports)) = file.get(number::DEPENDENCY).cloned() {
+            let for_options = imports.split_off(imports.len().saturating_sub(self.option_imports));
+            file.set(number::DEPENDENCY, Value::List(imports));
+            file.set(number::OPTION_DEPENDENCY, Value::List(for_options));
+        }
+        self.show(&mut file, number::IN_FILE, "");
+        file.encode_to_vec()
+    }
+
+    /// Says how far the messages and enums of a file or a message can be seen.
+    fn show(&self, holder: &mut Dynamic, [messages, enums]: [u32; 2], scope: &str) {
+        for (list, field) in [(messages, number::MESSAGE_VISIBILITY), (enums, number::ENUM_VISIBILITY)] {
+            for element in holder.messages_mut(list) {
+                let name = joined(scope, element.get_named("name").and_then(Value::as_str).unwrap_or_default());
+                if let Some(visibility) = self.visibility.get(&name) {
+                    element.set(field, Value::I32(*visibility));
+                }
+                if list == messages {
+                    self.show(element, number::IN_MESSAGE, &name);
+                }
+            }
+        }
+    }
+}
+
+/// The numbers of fields of descriptor.proto.
+mod number {
+    pub const DEPENDENCY: u32 = 3;
+    pub const OPTION_DEPENDENCY: u32 = 15;
+    /// Messages and enums of a file.
+    pub const IN_FILE: [u32; 2] = [4, 5];
+    /// Messages and enums of a message.
+    pub const IN_MESSAGE: [u32; 2] = [3, 4];
+    pub const MESSAGE_VISIBILITY: u32 = 11;
+    pub const ENUM_VISIBILITY: u32 = 6;
 }
 
 /// FeatureSet.utf8_validation
@@ -178,120 +231,13 @@ fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(escape).collect()
 }
 
-/// A word, a string with its quotes, or a single sign.
-struct Token<'a> {
-    at: usize,
-    text: &'a str,
-}
-
-/// The tokens of a source, without comments and blanks. What is no token is for the parser to say.
-fn tokens(source: &str) -> Vec<Token<'_>> {
-    let bytes = source.as_bytes();
-    let mut all = Vec::new();
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let rest = &bytes[at..];
-        let count = |belongs: fn(&u8) -> bool| rest.iter().take_while(|b| belongs(b)).count();
-        let length = match byte {
-            b'/' if rest.starts_with(b"//") => {
-                at += count(|b| *b != b'\n');
-                continue;
-            }
-            b'/' if rest.starts_with(b"/*") => {
-                at += memchr::memmem::find(rest, b"*/").map_or(rest.len(), |end| end + 2);
-                continue;
-            }
-            b'"' | b'\'' => string_length(rest, byte),
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => count(|b| b.is_ascii_alphanumeric() || *b == b'_'),
-            b if b.is_ascii_whitespace() => {
-                at += 1;
-                continue;
-            }
-            // Whole characters, so that a slice never cuts one.
-            b if b.is_ascii() => 1,
-            _ => count(|b| !b.is_ascii()),
-        };
-        all.push(Token { at, text: &source[at..at + length] });
-        at += length;
-    }
-    all
-}
-
-fn string_length(rest: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while let Some(&byte) = rest.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'\n' => return at,
-            byte if byte == quote => return at + 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    rest.len()
-}
-
-/// Line and column, from 1.
-fn place(source: &str, at: usize) -> (usize, usize) {
-    let before = &source[..at];
-    (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
-}
-
-/// The same in proto3, with each line where it was.
-fn as_proto3(source: &str, tokens: &[Token<'_>]) -> String {
-    let mut out = String::with_capacity(source.len() + 64);
-    let mut copied = 0;
-    let mut replace = |token: &Token<'_>, with: &str| {
-        out.push_str(&source[copied..token.at]);
-        out.push_str(with);
-        copied = token.at + token.text.len();
-    };
-    let text = |at: usize| tokens.get(at).map_or("", |token| token.text);
-    let mut in_reserved = false;
-    for (at, token) in tokens.iter().enumerate() {
-        let before = at.checked_sub(1).map_or(";", text);
-        let starts = matches!(before, ";" | "{" | "}");
-        let is_word = token.text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-        match token.text {
-            "edition" if at == 0 => replace(token, "syntax "),
-            _ if at == 2 && before == "=" && text(0) == "edition" => replace(token, "\"proto3\""),
-            "export" | "local" if starts && matches!(text(at + 1), "message" | "enum") => {
-                replace(token, &" ".repeat(token.text.len()));
-            }
-            "option" if before == "import" => replace(token, "      "),
-            "reserved" if starts => in_reserved = true,
-            ";" => in_reserved = false,
-            "to" | "max" if in_reserved && !matches!(before, "reserved" | ",") => {}
-            word if in_reserved && is_word => replace(token, &format!("\"{word}\"")),
-            "default" if matches!(before, "[" | ",") && text(at + 1) == "=" => replace(token, DEFAULT),
-            // Only the option `default` may have such a value.
-            "-" if before == "=" && matches!(text(at + 1), "inf" | "nan") => replace(token, "\"-"),
-            "inf" | "nan" if before == "-" => replace(token, &format!("{}\"", token.text)),
-            _ => {}
-        }
-    }
-    out.push_str(&source[copied..]);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_source_keeps_its_lines() {
-        let source = "// edition = \"1\";\nedition = \"2024\";\nimport option \"x.proto\";\nexport message M {\n  \
-            reserved 4 to max, 9;\n  reserved foo, to;\n  int32 a = 1 [json_name = \"default\", default = -1];\n  \
-            double d = 2 [default = -inf];\n  local enum E { reserved = 0; }\n}\n";
-        let expected = "// edition = \"1\";\nsyntax  = \"proto3\";\nimport        \"x.proto\";\n       message M {\n  \
-            reserved 4 to max, 9;\n  reserved \"foo\", \"to\";\n  int32 a = 1 [json_name = \"default\", defaul_ = -1];\n  \
-            double d = 2 [defaul_ = \"-inf\"];\n        enum E { reserved = 0; }\n}\n";
-        assert_eq!(edition_of(source), Ok(Some(EDITION_2024)));
-        let source = source.replace("enum E { reserved = 0; }", "enum E { A = 0; }");
-        assert_eq!(
-            as_proto3(&source, &tokens(&source)),
-            expected.replace("enum E { reserved = 0; }", "enum E { A = 0; }")
-        );
+    fn the_edition_stands_first() {
+        assert_eq!(edition_of("// edition = \"1\";\nedition = \"2024\";"), Ok(Some(EDITION_2024)));
         assert_eq!(edition_of("syntax = \"proto3\"; // edition = \"2023\""), Ok(None));
         assert!(edition_of("\n edition = '99';").is_err_and(|e| e.starts_with("2:12: edition '99'")));
     }
@@ -301,14 +247,15 @@ mod tests {
         let source = r#"edition = "2023"; package p; message M { int32 a = 1 [default = -7]; bytes b = 2 [default = "\001\"x"];
             float f = 3 [default = -inf]; string s = 4 [default = "a\"b", deprecated = true];
             enum E { option features.enum_type = CLOSED; X = 3; } E e = 5 [default = X, features.(pb.go).y = 1]; }"#;
-        let file = parse("p.proto", source).expect("parses");
+        let (file, _) = parse("p.proto", source, EDITION_2023).expect("parses");
         let fields = &file.message_type[0].field;
         let defaults: Vec<_> = fields.iter().map(|f| f.default_value.as_deref()).collect();
         assert_eq!(defaults, [Some("-7"), Some("\\001\\\"x"), Some("-inf"), Some("a\"b"), Some("X")]);
         assert!(fields[0].options.is_none() && fields[4].options.is_none());
         for (label, fix) in [("optional", "presence by itself"), ("required", "LEGACY_REQUIRED")] {
-            let error = parse("p.proto", &format!("edition = \"2023\";\nmessage M {{ {label} int32 a = 1; }}"))
-                .expect_err(label);
+            let error =
+                parse("p.proto", &format!("edition = \"2023\";\nmessage M {{ {label} int32 a = 1; }}"), EDITION_2023)
+                    .expect_err(label);
             assert!(
                 error.to_string().starts_with("p.proto:2:13: an edition has no label")
                     && error.to_string().contains(fix)

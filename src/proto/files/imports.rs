@@ -32,6 +32,16 @@ impl Files {
     /// The imports that are still to be fetched, in the order of their names.
     pub fn missing(&self) -> Vec<String> {
         let imports = self.files.values().flat_map(|f| &f.parsed.dependency);
+        self.nowhere(imports)
+    }
+
+    /// The same for imports that options alone need, and nothing on the wire.
+    pub fn missing_for_options(&self) -> Vec<String> {
+        let imports = self.files.values().flat_map(|f| &f.features.option_dependency);
+        self.nowhere(imports)
+    }
+
+    fn nowhere<'a>(&'a self, imports: impl Iterator<Item = &'a String>) -> Vec<String> {
         let missing: BTreeSet<&String> =
             imports.filter(|name| !self.absent.contains(*name) && self.is_nowhere(name)).collect();
         missing.into_iter().cloned().collect()

@@ -51,7 +51,7 @@ impl<'a> Building<'a> {
             return Err(Error::refused(format!("the imports are nested too deep at `{name}`")));
         }
         self.open.push(name);
-        for import in &file.parsed.dependency {
+        for import in file.parsed.dependency.iter().chain(&file.features.option_dependency) {
             self.add(import)?;
         }
         self.open.pop();

@@ -39,6 +39,10 @@ pub const VERIFY: i32 = 2;
 pub const UNVERIFIED: i32 = 3;
 pub const LENGTH_PREFIXED: i32 = 1;
 pub const DELIMITED: i32 = 2;
+/// descriptor.proto, enum `SymbolVisibility`.
+pub const LOCAL: i32 = 1;
+/// See [`LOCAL`].
+pub const EXPORTED: i32 = 2;
 const ALLOW: i32 = 1;
 const LEGACY_BEST_EFFORT: i32 = 2;
 
@@ -95,6 +99,8 @@ pub struct FileFeatures {
     pub syntax: String,
     #[prost(int32, tag = "14")]
     pub edition: i32,
+    #[prost(string, repeated, tag = "15")]
+    pub option_dependency: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -120,6 +126,8 @@ pub struct MessageFeatures {
     pub options: Option<MessageOptions>,
     #[prost(message, repeated, tag = "8")]
     pub oneofs: Vec<OneofFeatures>,
+    #[prost(int32, tag = "11")]
+    pub visibility: i32,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -177,6 +185,8 @@ pub struct EnumFeatures {
     pub name: String,
     #[prost(message, optional, tag = "3")]
     pub options: Option<EnumOptions>,
+    #[prost(int32, tag = "6")]
+    pub visibility: i32,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -199,6 +209,25 @@ impl FileFeatures {
             _ => FeatureSet::PROTO2,
         };
         defaults.with(self.options.and_then(|o| o.features))
+    }
+
+    /// `SymbolVisibility` of the message or enum at a path of the descriptor; 0 where nothing is said.
+    pub fn visibility(&self, path: &[i32]) -> i32 {
+        visibility(&self.messages, &self.enums, 4, path).unwrap_or_default()
+    }
+}
+
+/// Of what stands in a file or a message, which has messages in the field `list` and enums in the next one.
+fn visibility(messages: &[MessageFeatures], enums: &[EnumFeatures], list: i32, path: &[i32]) -> Option<i32> {
+    let (&[field, index], rest) = path.split_first_chunk()?;
+    let index = usize::try_from(index).ok()?;
+    if field == list + 1 {
+        return Some(enums.get(index)?.visibility);
+    }
+    let message = messages.get(index).filter(|_| field == list)?;
+    match rest {
+        [] => Some(message.visibility),
+        rest => visibility(&message.messages, &message.enums, 3, rest),
     }
 }
 

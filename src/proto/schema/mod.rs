@@ -10,10 +10,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use prost::Message as _;
 use prost_reflect::{
     DescriptorPool, ExtensionDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor,
 };
 
+use self::features::FileFeatures;
 use super::dynamic::Value;
 
 /// A schema. Clones share it.
@@ -215,6 +217,12 @@ impl Schema {
     /// The encoded descriptor of a file of the pool, with everything that came with it.
     pub fn raw(&self, file: &FileDescriptor) -> Bytes {
         self.0.raw.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec().into())
+    }
+
+    /// The imports of a file that its options alone need, as far as they are known: the pool is not told of them.
+    pub fn option_imports(&self, file: &FileDescriptor) -> Vec<FileDescriptor> {
+        let features = FileFeatures::decode(self.raw(file)).unwrap_or_default();
+        features.option_dependency.iter().filter_map(|name| self.pool().get_file_by_name(name)).collect()
     }
 
     /// True for the entry of a map, which the pool is not told of.

@@ -8,7 +8,7 @@ use prost_types::FileDescriptorProto;
 
 use crate::proto::dynamic::{Message, Value};
 use crate::proto::google;
-use crate::proto::schema::features::FileFeatures;
+use crate::proto::schema::features::{EXPORTED, FileFeatures, LOCAL};
 use crate::proto::schema::{Field, Schema};
 use crate::proto::text::value_text;
 
@@ -24,6 +24,7 @@ pub struct KnownFile {
     comments: HashMap<Vec<i32>, Comments>,
     /// descriptor.proto, enum `Edition`; `None` for proto2 and proto3.
     pub edition: Option<i32>,
+    features: FileFeatures,
 }
 
 /// What stands around an element.
@@ -63,6 +64,7 @@ impl Known {
         KnownFile {
             comments: comments.collect(),
             edition: features.is_edition().then_some(features.edition),
+            features,
             descriptor: of.and_then(|of| Message::decode(of, raw).ok()),
         }
     }
@@ -71,6 +73,20 @@ impl Known {
 impl KnownFile {
     pub fn comments(&self, path: &[i32]) -> Comments {
         self.comments.get(path).cloned().unwrap_or_default()
+    }
+
+    /// The imports that are for options alone.
+    pub fn option_imports(&self) -> &[String] {
+        &self.features.option_dependency
+    }
+
+    /// The word before the message or enum at a path, with a blank behind it.
+    pub fn visibility(&self, path: &[i32]) -> &'static str {
+        match self.features.visibility(path) {
+            LOCAL => "local ",
+            EXPORTED => "export ",
+            _ => "",
+        }
     }
 
     /// The options of the element at a path, which has them in the field of this number.

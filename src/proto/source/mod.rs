@@ -1,6 +1,8 @@
 //! Schema elements by name, and as the source that they could be written in.
 
 mod known;
+mod order;
+mod parts;
 mod print;
 
 use prost_reflect::{

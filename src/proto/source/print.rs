@@ -11,7 +11,10 @@ use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Type;
 
 use super::known::{Known, KnownFile, Options};
+use super::order::Messages;
+use super::parts::{brackets, span, type_text, with_own};
 use crate::proto::schema::Schema;
+use crate::proto::schema::features::EDITION_2024;
 use crate::proto::text::quoted_text;
 
 /// Where the options of each kind of element stand in its descriptor.
@@ -26,6 +29,10 @@ mod number {
     pub const SERVICE: u32 = 3;
     pub const METHOD: u32 = 4;
 }
+
+/// Features of sources, which no descriptor keeps: by these, what the source may have been allowed is allowed again.
+const FOR_SOURCES: [(&str, &str); 2] =
+    [("features.enforce_naming_style", "STYLE_LEGACY"), ("features.default_symbol_visibility", "EXPORT_ALL")];
 
 pub struct Printer {
     pub text: String,
@@ -101,7 +108,11 @@ impl Printer {
             self.gap();
             self.line(format!("package {};", proto.package()));
         }
-        if !proto.dependency.is_empty() {
+        // One that is not there is not imported, as above: the options that it is for are not written, either.
+        let pool = self.schema.pool();
+        let for_options = self.file.option_imports().iter().filter(|name| pool.get_file_by_name(name).is_some());
+        let for_options: Vec<String> = for_options.cloned().collect();
+        if !proto.dependency.is_empty() || !for_options.is_empty() {
             self.gap();
         }
         for (index, import) in (0i32..).zip(&proto.dependency) {
@@ -109,24 +120,36 @@ impl Printer {
             let weak = if proto.weak_dependency.contains(&index) { "weak " } else { "" };
             self.line(format!("import {public}{weak}{};", quoted_text(import)));
         }
+        // protoc takes them at the end alone.
+        for import in for_options {
+            self.line(format!("import option {};", quoted_text(&import)));
+        }
         let options = self.file.options(&[], number::FILE);
-        if !options.is_empty() {
+        let for_sources: Vec<_> = match self.file.edition {
+            Some(EDITION_2024..) => {
+                FOR_SOURCES.into_iter().filter(|(name, _)| options.iter().all(|(known, _)| known != name)).collect()
+            }
+            _ => Vec::new(),
+        };
+        if !options.is_empty() || !for_sources.is_empty() {
             self.gap();
         }
         self.options(&options);
-        let of_groups = groups(file.messages(), file.extensions());
-        for message in file.messages().filter(|m| !of_groups.contains(m.full_name())) {
-            self.gap();
-            self.message(&message);
+        for (name, value) in for_sources {
+            self.line(format!("option {name} = {value};"));
         }
+        let mut messages = Messages::new(file.messages(), groups(std::iter::empty(), file.extensions()));
+        self.messages(messages.until(file.extensions().map(|e| e.kind())));
         for descriptor in file.enums() {
             self.gap();
             self.enumeration(&descriptor);
         }
         for extension in file.extensions() {
+            self.messages(messages.before(std::iter::once(extension.kind())));
             self.gap();
             self.extension(&extension);
         }
+        self.messages(messages.rest());
         for service in file.services() {
             self.gap();
             self.service(&service);
@@ -159,9 +182,18 @@ impl Printer {
         self.close();
     }
 
+    fn messages(&mut self, messages: Vec<MessageDescriptor>) {
+        for message in messages {
+            if self.depth == 0 {
+                self.gap();
+            }
+            self.message(&message);
+        }
+    }
+
     pub fn message(&mut self, message: &MessageDescriptor) {
         self.comments(message.path());
-        self.open(format!("message {}", message.name()));
+        self.open(format!("{}message {}", self.file.visibility(message.path()), message.name()));
         self.body(message);
         self.close();
     }
@@ -169,25 +201,28 @@ impl Printer {
     fn body(&mut self, message: &MessageDescriptor) {
         let options = self.file.options(message.path(), number::MESSAGE);
         self.options(&options);
+        let mut made = groups(std::iter::once(message.clone()), message.child_extensions());
+        let maps = message.child_messages().filter(|m| self.schema.is_map_entry(m.full_name()));
+        made.extend(maps.map(|m| m.full_name().to_owned()));
+        let mut messages = Messages::new(message.child_messages(), made);
         let mut shown: Vec<String> = Vec::new();
         // As declared, which is also where a oneof stands.
         let declared = &message.descriptor_proto().field;
         for field in declared.iter().filter_map(|f| message.get_field_by_name(f.name())) {
             match field.containing_oneof().filter(|o| !o.is_synthetic()) {
-                None => self.field(&field),
+                None => {
+                    self.messages(messages.before(std::iter::once(field.kind())));
+                    self.field(&field);
+                }
                 Some(oneof) if shown.iter().any(|name| name == oneof.name()) => {}
                 Some(oneof) => {
+                    self.messages(messages.before(oneof.fields().map(|f| f.kind())));
                     self.oneof(&oneof);
                     shown.push(oneof.name().to_owned());
                 }
             }
         }
-        let of_groups = groups(std::iter::once(message.clone()), message.child_extensions());
-        for inner in message.child_messages() {
-            if !self.schema.is_map_entry(inner.full_name()) && !of_groups.contains(inner.full_name()) {
-                self.message(&inner);
-            }
-        }
+        self.messages(messages.until(message.child_extensions().map(|e| e.kind())));
         message.child_enums().for_each(|inner| self.enumeration(&inner));
         for (index, range) in (0i32..).zip(message.extension_ranges()) {
             let last = if range.end > 536_870_911 { "max".to_owned() } else { range.end.saturating_sub(1).to_string() };
@@ -199,7 +234,11 @@ impl Printer {
         let ranges: Vec<String> =
             message.reserved_ranges().map(|r| span(r.start, &r.end.saturating_sub(1).to_string())).collect();
         self.reserved(&ranges, message.reserved_names());
-        message.child_extensions().for_each(|extension| self.extension(&extension));
+        for extension in message.child_extensions() {
+            self.messages(messages.before(std::iter::once(extension.kind())));
+            self.extension(&extension);
+        }
+        self.messages(messages.rest());
     }
 
     fn reserved<'a>(&mut self, ranges: &[String], names: impl Iterator<Item = &'a str>) {
@@ -275,7 +314,7 @@ impl Printer {
 
     pub fn enumeration(&mut self, descriptor: &EnumDescriptor) {
         self.comments(descriptor.path());
-        self.open(format!("enum {}", descriptor.name()));
+        self.open(format!("{}enum {}", self.file.visibility(descriptor.path()), descriptor.name()));
         let options = self.file.options(descriptor.path(), number::ENUM);
         self.options(&options);
         let proto = descriptor.enum_descriptor_proto();
@@ -323,64 +362,4 @@ fn groups(
     let fields = fields.filter(|f| is_group(f.field_descriptor_proto())).filter_map(|f| of(f.kind()));
     let extensions = extensions.filter(|e| is_group(e.field_descriptor_proto())).filter_map(|e| of(e.kind()));
     fields.chain(extensions).collect()
-}
-
-fn span(from: impl std::fmt::Display, to: &str) -> String {
-    let from = from.to_string();
-    if from == to { from } else { format!("{from} to {to}") }
-}
-
-fn type_text(kind: &Kind) -> String {
-    match kind {
-        Kind::Message(message) => format!(".{}", message.full_name()),
-        Kind::Enum(descriptor) => format!(".{}", descriptor.full_name()),
-        scalar => format!("{scalar:?}").to_lowercase(),
-    }
-}
-
-/// The options of a field with those that have a place of their own in its descriptor.
-fn with_own(proto: &FieldDescriptorProto, kind: &Kind, options: Options) -> Options {
-    let mut all = Vec::new();
-    if let Some(default) = &proto.default_value {
-        let text = match kind {
-            Kind::String => quoted_text(default),
-            // It is escaped already.
-            Kind::Bytes => format!("\"{default}\""),
-            _ => default.clone(),
-        };
-        all.push(("default".to_owned(), text));
-    }
-    if let Some(json) = proto.json_name.as_ref().filter(|json| **json != json_name(proto.name())) {
-        all.push(("json_name".to_owned(), quoted_text(json)));
-    }
-    all.extend(options);
-    all
-}
-
-/// What stands in brackets behind an element.
-fn brackets(options: Options) -> String {
-    match options.is_empty() {
-        true => String::new(),
-        false => {
-            let all: Vec<String> = options.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
-            format!(" [{}]", all.join(", "))
-        }
-    }
-}
-
-/// The JSON name that protoc gives a field: every letter behind an underscore is large.
-fn json_name(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut up = false;
-    for c in name.chars() {
-        match c {
-            '_' => up = true,
-            c if up => {
-                out.push(c.to_ascii_uppercase());
-                up = false;
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }

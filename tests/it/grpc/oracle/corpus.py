@@ -39,13 +39,6 @@ def compile_below(folder, out, *names):
     compile_sources(folder, folder / out, *names)
 
 
-def sort_nested(messages):
-    """Whether a type stands before the fields that make types of their own (maps, groups) or behind them says nothing."""
-    for message in messages:
-        message.nested_type.sort(key=lambda nested: nested.name)
-        sort_nested(message.nested_type)
-
-
 def same_files(folder, *names):
     sets = [descriptor_pb2.FileDescriptorSet.FromString((folder / name).read_bytes()) for name in names]
     first, second = [{file.name: file for file in each.file} for each in sets]
@@ -55,8 +48,11 @@ def same_files(folder, *names):
     for name, file in ((n, f) for n, f in first.items() if not n.startswith("google/protobuf/")):
         for each in (file, second[name]):
             each.ClearField("source_code_info")
-            each.message_type.sort(key=lambda message: message.name)
-            sort_nested(each.message_type)
+            # protoc takes features of sources out, and what held them stays.
+            if not each.options.features.ListFields():
+                each.options.ClearField("features")
+            if not each.options.ListFields():
+                each.ClearField("options")
         if file != second[name]:
             lines = [str(each).split("\n") for each in (file, second[name])]
             sys.exit(name + "\n" + "\n".join(list(difflib.unified_diff(*lines, lineterm=""))[:60]))
@@ -390,7 +386,10 @@ OPTIONS = {
 
 def make(folder):
     compile_sources(HERE, folder / "corpus.binpb", "service.proto")
-    compile_sources(HERE, folder / "files.binpb", "service.proto", "options.proto", source_info=True)
+    compile_sources(HERE, folder / "files.binpb", "service.proto", "options.proto", "seen.proto", source_info=True)
+    bare = descriptor_pb2.FileDescriptorSet.FromString((folder / "files.binpb").read_bytes())
+    bare.file.remove(next(file for file in bare.file if file.name == "notes.proto"))
+    (folder / "bare.binpb").write_bytes(bare.SerializeToString())
     oracle = Oracle(folder)
     for name in TYPES:
         rnd = random.Random(name)

@@ -3,9 +3,12 @@
 use std::path::Path;
 
 use super::{corpus, judge, oracle};
-use crate::support::{Done, mscomm};
+use crate::support::{BINARY, Done, mscomm};
 
-const SYMBOLS: [&str; 2] = ["oracle.options.Services", "oracle.Corpus"];
+const SYMBOLS: [&str; 3] = ["oracle.options.Services", "oracle.Corpus", "oracle.visible.Seen"];
+
+/// The files that have them.
+const FILES: [&str; 3] = ["options.proto", "service.proto", "seen.proto"];
 
 fn export(set: &Path, args: &[&str]) -> Done {
     let set = set.display().to_string();
@@ -19,8 +22,7 @@ fn sources_compile_to_the_same_descriptors_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().display().to_string();
     export(&set, &[&SYMBOLS[..], &["--proto-out", &out]].concat()).ok();
-    let compiled =
-        oracle(&["compile", &out, "again.binpb", "options.proto", "service.proto"]).status().expect("protoc runs");
+    let compiled = oracle(&[&["compile", &out, "again.binpb"], &FILES[..]].concat()).status().expect("protoc runs");
     assert!(compiled.success());
     std::fs::copy(folder.path().join("again.binpb"), corpus().join("again.binpb")).expect("copies");
     judge(&["same-files", "files.binpb", "again.binpb"], b"");
@@ -33,12 +35,75 @@ fn sources_compile_to_the_same_descriptors_again() {
         assert!(source.contains(comment), "{source}");
     }
     // And we take them as protoc does.
-    let (source, again) = (format!("{out}/options.proto"), corpus().join("ours.binpb"));
-    let (corpus_source, again_text) = (format!("{out}/service.proto"), again.display().to_string());
-    let flags =
-        ["--proto", &source, "--proto", &corpus_source, "--reflection", "off", "--descriptor-set-out", &again_text];
-    mscomm(&[&["grpc", "export"], &SYMBOLS[..], &flags].concat()).run().ok();
+    let again = corpus().join("ours.binpb").display().to_string();
+    let sources = FILES.map(|name| format!("{out}/{name}"));
+    let flags = ["--reflection", "off", "--descriptor-set-out", &again];
+    let sources = sources.iter().flat_map(|source| ["--proto", source]).collect::<Vec<_>>();
+    mscomm(&[&["grpc", "export"], &SYMBOLS[..], &sources, &flags].concat()).run().ok();
     judge(&["same-files", "files.binpb", "ours.binpb"], b"");
+}
+
+#[test]
+fn visibility_and_imports_for_options_are_written() {
+    let set = corpus().join("files.binpb");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    export(&set, &["oracle.visible.Visible", "--proto-out", &out]).ok();
+    assert!(folder.path().join("notes.proto").exists());
+    let source = std::fs::read_to_string(folder.path().join("visible.proto")).expect("reads");
+    for text in [
+        "edition = \"2024\";\n",
+        "\nimport public \"proto3.proto\";\nimport option \"notes.proto\";\n\n\
+         option features.enforce_naming_style = STYLE_LEGACY;\n\
+         option features.default_symbol_visibility = EXPORT_ALL;\n",
+        "// Seen everywhere.\nexport message outer {\n  option (oracle.notes.about) = {",
+        "\n  export message Shown {\n",
+        "\n    local enum Hidden {\n",
+        "\nlocal message OnlyHere {\n",
+        "\nenum Kind {\n",
+    ] {
+        assert!(source.contains(text), "no {text} in\n{source}");
+    }
+}
+
+/// Nothing on the wire depends on what options alone need: a set without it is whole.
+#[test]
+fn options_may_be_unknown() {
+    let set = corpus().join("bare.binpb");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    export(&set, &["oracle.visible.Visible", "--proto-out", &out]).ok();
+    let source = std::fs::read_to_string(folder.path().join("visible.proto")).expect("reads");
+    assert!(source.contains("export message outer {\n") && !source.contains("notes"), "{source}");
+    let compiled = oracle(&["compile", &out, "again.binpb", "visible.proto"]).status().expect("protoc runs");
+    assert!(compiled.success());
+    // And where a missing import is an error, this is none.
+    let call =
+        served(&["--descriptor-set", &set.display().to_string()], &["call", "oracle.visible.Visible/Show", "-d", "{}"]);
+    assert_eq!(call.text(), "{}\n");
+}
+
+/// Runs a verb of gRPC against a sandbox that serves `oracle.visible.Visible`.
+fn served(schema: &[&str], verb: &[&str]) -> Done {
+    let folder = tempfile::tempdir().expect("a folder");
+    let stub = folder.path().join("stub.json").display().to_string();
+    std::fs::write(&stub, r#"{"oracle.visible.Visible/Show":{"response":{}}}"#).expect("writes");
+    let sandbox = ["sandbox", "--only", "grpc", "--stub", &stub];
+    mscomm(&[&sandbox, schema, &["--", BINARY, "grpc"], verb].concat()).run().ok()
+}
+
+#[test]
+fn what_options_need_is_asked_for() {
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/grpc/oracle/schema/visible.proto");
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().display().to_string();
+    let text = served(&["--proto", source], &["describe", "oracle.visible.outer"]).text();
+    let head =
+        "// Seen everywhere.\nexport message outer {\n  option (oracle.notes.about) = { text: \"an outer one\" };\n";
+    assert!(text.contains(head), "{text}");
+    served(&["--proto", source], &["export", "oracle.visible.Visible", "--proto-out", &out]);
+    let compiled = oracle(&["compile", &out, "again.binpb", "visible.proto"]).status().expect("protoc runs");
+    assert!(compiled.success() && folder.path().join("notes.proto").exists());
 }
 
 #[test]
