@@ -121,16 +121,8 @@ impl Example {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::schema::Schema;
+    use crate::proto::samples::schema;
     use crate::proto::{ReadOptions, read_json};
-
-    fn schema() -> Schema {
-        const SOURCES: &[(&str, &str)] = &[
-            ("t2.proto", include_str!("json/testdata/t2.proto")),
-            ("t3.proto", include_str!("json/testdata/t3.proto")),
-        ];
-        Schema::new(&rpc::compile(SOURCES).expect("compiles"), |_| None)
-    }
 
     #[test]
     fn an_example_is_valid_and_the_same_for_a_seed() {

@@ -10,6 +10,8 @@ mod files;
 mod google;
 mod json;
 pub mod rpc;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod source;
 pub mod template;

@@ -268,17 +268,8 @@ fn text_scalar(of: &MessageType, field: &Field) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::rpc;
-    use crate::proto::schema::Schema;
+    use crate::proto::samples::schema;
     use crate::proto::{ReadOptions, read_json, read_text};
-
-    fn schema() -> Schema {
-        const SOURCES: &[(&str, &str)] = &[
-            ("t2.proto", include_str!("json/testdata/t2.proto")),
-            ("t3.proto", include_str!("json/testdata/t3.proto")),
-        ];
-        Schema::new(&rpc::compile(SOURCES).expect("compiles"), |_| None)
-    }
 
     #[test]
     fn a_template_can_be_sent_as_it_is() {

@@ -3,6 +3,7 @@
 //! A thread reads chunks ahead, so that a slow producer of input never holds up signals, confirms or heartbeats; the
 //! records are slices of one reused buffer.
 
+mod decoder;
 mod split;
 
 use std::io::Read;
@@ -12,8 +13,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::split::{Cut, Splitter};
-use super::{Field, Message, envelope};
 use crate::error::{Error, Kind, Result};
+
+pub use decoder::Decoder;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -321,60 +323,6 @@ fn pass(text: &[u8], column: &mut usize) -> u64 {
     memchr::memchr_iter(b'\n', text).count() as u64
 }
 
-/// Makes messages of records.
-#[derive(Debug, Clone)]
-pub struct Decoder {
-    source: Source,
-    mode: Mode,
-    key_delimiter: Option<memchr::memmem::Finder<'static>>,
-}
-
-impl Decoder {
-    /// The decoder that belongs to an input.
-    pub fn of(input: &Input) -> Decoder {
-        let key_delimiter =
-            input.options.key_delimiter.as_ref().map(|d| memchr::memmem::Finder::new(d.as_slice()).into_owned());
-        Decoder { source: input.source.clone(), mode: input.options.mode, key_delimiter }
-    }
-
-    /// The message in a record; it borrows the record's bytes.
-    ///
-    /// # Errors
-    /// `Kind::Usage`, with the place: a bad envelope.
-    pub fn message<'a>(&self, record: Record<'a>) -> Result<Message<'a>> {
-        if self.mode == Mode::Json {
-            return envelope::read(record.bytes).map_err(|e| self.json_fault(record, &e));
-        }
-        let (key, value) = match &self.key_delimiter {
-            None => (Field::Absent, record.bytes),
-            Some(finder) => match finder.find(record.bytes) {
-                Some(at) => (Field::borrowed(&record.bytes[..at]), &record.bytes[at + finder.needle().len()..]),
-                None => (Field::Absent, record.bytes),
-            },
-        };
-        Ok(Message { key, value: Field::borrowed(value), ..Message::default() })
-    }
-
-    /// The error of a JSON reader, its place counted from the beginning of the source.
-    pub fn json_fault(&self, record: Record<'_>, error: &serde_json::Error) -> Error {
-        let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let line = record.line + (error.line() as u64).saturating_sub(1);
-        let message = text.strip_suffix(&place).unwrap_or(&text);
-        Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
-    }
-
-    /// The error about a record: its place, and what is wrong with it.
-    pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
-        let place = match self.mode {
-            Mode::Raw | Mode::Delimited => String::new(),
-            Mode::Lines => format!(", record {}", record.number),
-            Mode::Json | Mode::Text => format!(", line {}", record.line),
-        };
-        Error::usage(format!("{}{place}: {message}", self.source))
-    }
-}
-
 /// Reads to the end or until nobody listens.
 fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<Chunk>, spares: &std::sync::mpsc::Receiver<Vec<u8>>) {
     loop {
@@ -403,6 +351,7 @@ fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<Chunk>, spares: &std:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Field;
 
     fn records(mode: Mode, text: &str) -> Result<Vec<(u64, String)>> {
         let options = Options { mode, delimiter: b"\n".to_vec(), key_delimiter: None, limit: (16, "the test") };

@@ -7,15 +7,9 @@ use bytes::Bytes;
 
 use super::{Layout, write_json};
 use crate::proto::dynamic::{Message, Value};
-use crate::proto::rpc::compile;
+use crate::proto::samples::schema;
 use crate::proto::schema::Schema;
 use crate::proto::{Fault, ReadOptions, read_json};
-
-fn schema() -> Schema {
-    const SOURCES: &[(&str, &str)] =
-        &[("t2.proto", include_str!("testdata/t2.proto")), ("t3.proto", include_str!("testdata/t3.proto"))];
-    Schema::new(&compile(SOURCES).expect("compiles"), |_| None)
-}
 
 fn message(schema: &Schema, name: &str, bytes: &[u8]) -> Message {
     Message::decode(schema.message(name).expect(name), Bytes::copy_from_slice(bytes)).expect("decodes")

@@ -145,14 +145,13 @@ mod tests {
 
     use super::*;
 
-    fn source(pool: &DescriptorPool, name: &str) -> String {
-        find(pool, name).expect(name).source(&Schema::new(pool, |_| None))
+    fn source(schema: &Schema, name: &str) -> String {
+        find(schema.pool(), name).expect(name).source(schema)
     }
 
     #[test]
     fn proto2_as_it_was_written() {
-        const SOURCES: &[(&str, &str)] = &[("t2.proto", include_str!("../json/testdata/t2.proto"))];
-        let pool = crate::proto::rpc::compile(SOURCES).expect("compiles");
+        let schema = crate::proto::samples::schema();
         let expected = "message M {
   required int32 r = 1;
   optional group G = 2 {
@@ -174,8 +173,8 @@ mod tests {
   extensions 100 to 200;
 }
 ";
-        assert_eq!(source(&pool, "t2.M"), expected);
-        assert_eq!(source(&pool, "t2.many"), "extend .t2.M {\n  repeated string many = 102;\n}\n");
+        assert_eq!(source(&schema, "t2.M"), expected);
+        assert_eq!(source(&schema, "t2.many"), "extend .t2.M {\n  repeated string many = 102;\n}\n");
     }
 
     #[test]
@@ -197,6 +196,6 @@ mod tests {
         let mut pool = DescriptorPool::new();
         pool.add_file_descriptor_proto(file).expect("builds");
         let expected = "message M {\n  optional group M = 1 {\n    optional .M m = 1;\n  }\n}\n";
-        assert_eq!(source(&pool, "M"), expected);
+        assert_eq!(source(&Schema::new(&pool, |_| None), "M"), expected);
     }
 }

@@ -1,6 +1,5 @@
-//! `grpc call`: one call of any kind, JSON in and JSON out.
+//! The call itself: requests go up, responses come down, and types that turn up on the way are asked for.
 
-use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -10,136 +9,24 @@ use futures_util::{Stream, StreamExt};
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
-use super::blank::Blank;
-use super::client::{Broken, Call, CallOptions, Status, start};
-use super::events::{Events, Form};
-use super::format::{Format, FormatArgs};
-use super::requests::{Question, Requests, Shape, once};
-use super::session::{self, Session, millis};
-use super::settings::Settings;
-use super::trace;
+use super::{Args, reaches_any};
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
+use crate::grpc::client::{Broken, Call, CallOptions, Status, start};
+use crate::grpc::events::Events;
+use crate::grpc::requests::{Question, Requests, Shape, empty, once};
+use crate::grpc::session::{Session, millis};
+use crate::grpc::settings::Settings;
+use crate::grpc::trace;
 use crate::message::input::Source;
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
-use crate::proto::{Files, check_json, rpc, unresolved};
+use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// Calls a method.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The method, as package.Service/Method or package.Service.Method; its end is enough while it is the only one
-    #[arg(value_name = "METHOD")]
-    method: String,
-    /// Where the request comes from.
-    #[command(flatten)]
-    data: DataArgs,
-    /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
-    #[arg(short, long, value_name = "FORM", value_enum)]
-    output: Option<Form>,
-    /// Print a request with every field, what the schema says of each, and values to fill in; nothing is called
-    #[arg(long, conflicts_with_all = ["data", "example", "count"])]
-    template: bool,
-    /// Print a random valid request; nothing is called
-    #[arg(long, conflicts_with_all = ["data", "count"])]
-    example: bool,
-    /// What the random request is made from: the same number gives the same request
-    #[arg(long, value_name = "NUMBER", requires = "example")]
-    seed: Option<u64>,
-    /// End after so many responses, and cancel the call if there would be more
-    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-    /// The form of messages.
-    #[command(flatten)]
-    format: FormatArgs,
-    /// Connection.
-    #[command(flatten)]
-    connection: Settings,
-}
-
-/// Calls a method.
-///
-/// # Errors
-/// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
-/// [`Session::open`] and reflection.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    session::check_method(&args.method)?;
-    args.format.check()?;
-    if args.template || args.example {
-        let blank = Blank { template: args.template, seed: args.seed, form: args.output };
-        return blank.print(&args.method, &args.format, &args.connection, cx).await;
-    }
-    let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
-    if args.format.reading().format == Format::Json {
-        check_syntax(&args.data)?;
-    }
-    let set_on_stdin = args.connection.descriptor_set.iter().flatten().any(|path| path.as_os_str() == "-");
-    if set_on_stdin && args.data.data.as_deref().is_none_or(|data| data == "@-") {
-        return Err(Error::usage("standard input cannot be the descriptor set and the data")
-            .hint("give the data with -d, or the descriptor set in a file"));
-    }
-    let prepare = async {
-        let mut session = Session::open(&args.connection, cx).await?;
-        let method = find(&mut session, &args.method, cx).await?;
-        Ok((session, method))
-    };
-    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
-    let events = Events::new(form, &args.format, &method, &cx.terminal)?;
-    let (ask, questions) = mpsc::unbounded_channel();
-    let mut calling = Calling {
-        path: format!("/{}", method.full_name()),
-        shape: Shape {
-            reading: args.format.reading(),
-            of: method.input.clone(),
-            is_stream: method.descriptor.is_client_streaming(),
-            max_send: session.max_send,
-            ask,
-        },
-        types: method.input.schema(),
-        has_any: reaches_any(&method.descriptor.output()),
-        asked: Vec::new(),
-        method,
-        files,
-        events,
-        questions,
-        side: None,
-        count: args.count,
-        started: Instant::now(),
-        ending: None,
-        connection: &args.connection,
-        cx,
-    };
-    let ended = calling.run(&mut session, &args.data).await;
-    if args.count.is_some() && ended.is_ok() {
-        session.connection.close().await;
-    }
-    // What came before a failure is worth having, whatever the failure.
-    let flushed = calling.events.flush();
-    // The process ends with the call: giving the types back one by one would be a tenth of its time.
-    std::mem::forget((calling.method, calling.types, calling.files));
-    ended.and(flushed)
-}
-
-/// Finds what is wrong with the data as JSON before anything is sent.
-fn check_syntax(data: &DataArgs) -> Result<()> {
-    let Some(Source::Text(text)) = data.data.as_deref().map(source) else { return Ok(()) };
-    check_json(&text).map_err(|fault| {
-        Error::usage(format!("--data, line {}, column {}: {}", fault.line, fault.column, fault.message))
-    })
-}
-
-/// The method, and all the files that describe it.
-async fn find(session: &mut Session, method: &str, cx: &Context) -> Result<(Method, Files)> {
-    let mut catalog = session.catalog(cx, Files::default());
-    let method = session::method(&mut catalog, method).await?;
-    catalog.keep();
-    Ok((method, catalog.into_files()))
-}
 
 /// The end of the requests, while it has not come.
 struct Sent(Option<oneshot::Receiver<Result<u64>>>);
@@ -166,7 +53,8 @@ impl Sent {
     }
 }
 
-struct Calling<'a> {
+/// A call, from its first request to its status.
+pub struct Calling<'a> {
     path: String,
     method: Method,
     shape: Shape,
@@ -190,8 +78,58 @@ struct Calling<'a> {
     cx: &'a Context,
 }
 
-impl Calling<'_> {
-    async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
+impl<'a> Calling<'a> {
+    /// Nothing is sent yet. `max_send` is the largest request in bytes.
+    pub fn new(
+        args: &'a Args,
+        (method, files): (Method, Files),
+        events: Events,
+        max_send: Option<usize>,
+        cx: &'a Context,
+    ) -> Calling<'a> {
+        let (ask, questions) = mpsc::unbounded_channel();
+        Calling {
+            path: format!("/{}", method.full_name()),
+            shape: Shape {
+                reading: args.format.reading(),
+                of: method.input.clone(),
+                is_stream: method.descriptor.is_client_streaming(),
+                max_send,
+                ask,
+            },
+            types: method.input.schema(),
+            has_any: reaches_any(&method.descriptor.output()),
+            asked: Vec::new(),
+            method,
+            files,
+            events,
+            questions,
+            side: None,
+            count: args.count,
+            started: Instant::now(),
+            ending: None,
+            connection: &args.connection,
+            cx,
+        }
+    }
+
+    /// Writes what is left of the output.
+    ///
+    /// # Errors
+    /// How the call ended; as [`Events::flush`].
+    pub fn end(mut self, ended: Result<()>) -> Result<()> {
+        // What came before a failure is worth having, whatever the failure.
+        let flushed = self.events.flush();
+        // The process ends with the call: giving the types back one by one would be a tenth of its time.
+        std::mem::forget((self.method, self.types, self.files));
+        ended.and(flushed)
+    }
+
+    /// Sends the requests and prints the responses.
+    ///
+    /// # Errors
+    /// As the verb.
+    pub async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
         let cx = self.cx;
         if self.shape.is_stream {
             let is_typed = std::io::stdin().is_terminal();
@@ -246,7 +184,7 @@ impl Calling<'_> {
         };
         let (terminal, of) = (self.cx.terminal, self.shape.of.clone());
         Ok(async move {
-            let Some(mut requests) = requests else { return super::requests::empty(&of) };
+            let Some(mut requests) = requests else { return empty(&of) };
             if waits {
                 requests.wait_for_first(&terminal).await?;
             }
@@ -451,20 +389,4 @@ impl Calling<'_> {
 /// A message that cannot be anything but empty.
 fn takes_nothing(message: &MessageDescriptor) -> bool {
     message.fields().len() == 0 && message.extension_ranges().len() == 0
-}
-
-/// Whether an `Any` can stand somewhere in a message of this type.
-fn reaches_any(root: &MessageDescriptor) -> bool {
-    let mut open = vec![root.clone()];
-    let mut known = HashSet::new();
-    while let Some(message) = open.pop() {
-        if message.full_name() == "google.protobuf.Any" {
-            return true;
-        }
-        if known.insert(message.full_name().to_owned()) {
-            let fields = message.fields().map(|f| f.kind()).chain(message.extensions().map(|e| e.kind()));
-            open.extend(fields.filter_map(|kind| kind.as_message().cloned()));
-        }
-    }
-    false
 }

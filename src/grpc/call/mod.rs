@@ -1,0 +1,120 @@
+//! `grpc call`: one call of any kind, JSON in and JSON out.
+
+mod calling;
+
+use std::collections::HashSet;
+
+use prost_reflect::MessageDescriptor;
+
+use self::calling::Calling;
+use super::blank::Blank;
+use super::events::{Events, Form};
+use super::format::{Format, FormatArgs};
+use super::session::{self, Session};
+use super::settings::Settings;
+use crate::cli::args::{DataArgs, source};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::message::input::Source;
+use crate::proto::schema::Method;
+use crate::proto::{Files, check_json};
+
+/// Calls a method.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The method, as package.Service/Method or package.Service.Method; its end is enough while it is the only one
+    #[arg(value_name = "METHOD")]
+    method: String,
+    /// Where the request comes from.
+    #[command(flatten)]
+    data: DataArgs,
+    /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
+    #[arg(short, long, value_name = "FORM", value_enum)]
+    output: Option<Form>,
+    /// Print a request with every field, what the schema says of each, and values to fill in; nothing is called
+    #[arg(long, conflicts_with_all = ["data", "example", "count"])]
+    template: bool,
+    /// Print a random valid request; nothing is called
+    #[arg(long, conflicts_with_all = ["data", "count"])]
+    example: bool,
+    /// What the random request is made from: the same number gives the same request
+    #[arg(long, value_name = "NUMBER", requires = "example")]
+    seed: Option<u64>,
+    /// End after so many responses, and cancel the call if there would be more
+    #[arg(short = 'n', long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// The form of messages.
+    #[command(flatten)]
+    format: FormatArgs,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// Calls a method.
+///
+/// # Errors
+/// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
+/// [`Session::open`] and reflection.
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    session::check_method(&args.method)?;
+    args.format.check()?;
+    if args.template || args.example {
+        let blank = Blank { template: args.template, seed: args.seed, form: args.output };
+        return blank.print(&args.method, &args.format, &args.connection, cx).await;
+    }
+    let form = Form::of(args.output, args.format.responses(), &cx.terminal)?;
+    if args.format.reading().format == Format::Json {
+        check_syntax(&args.data)?;
+    }
+    let set_on_stdin = args.connection.descriptor_set.iter().flatten().any(|path| path.as_os_str() == "-");
+    if set_on_stdin && args.data.data.as_deref().is_none_or(|data| data == "@-") {
+        return Err(Error::usage("standard input cannot be the descriptor set and the data")
+            .hint("give the data with -d, or the descriptor set in a file"));
+    }
+    let prepare = async {
+        let mut session = Session::open(&args.connection, cx).await?;
+        let method = find(&mut session, &args.method, cx).await?;
+        Ok((session, method))
+    };
+    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
+    let events = Events::new(form, &args.format, &method, &cx.terminal)?;
+    let mut calling = Calling::new(&args, (method, files), events, session.max_send, cx);
+    let ended = calling.run(&mut session, &args.data).await;
+    if args.count.is_some() && ended.is_ok() {
+        session.connection.close().await;
+    }
+    calling.end(ended)
+}
+
+/// Finds what is wrong with the data as JSON before anything is sent.
+fn check_syntax(data: &DataArgs) -> Result<()> {
+    let Some(Source::Text(text)) = data.data.as_deref().map(source) else { return Ok(()) };
+    check_json(&text).map_err(|fault| {
+        Error::usage(format!("--data, line {}, column {}: {}", fault.line, fault.column, fault.message))
+    })
+}
+
+/// The method, and all the files that describe it.
+async fn find(session: &mut Session, method: &str, cx: &Context) -> Result<(Method, Files)> {
+    let mut catalog = session.catalog(cx, Files::default());
+    let method = session::method(&mut catalog, method).await?;
+    catalog.keep();
+    Ok((method, catalog.into_files()))
+}
+
+/// Whether an `Any` can stand somewhere in a message of this type.
+fn reaches_any(root: &MessageDescriptor) -> bool {
+    let mut open = vec![root.clone()];
+    let mut known = HashSet::new();
+    while let Some(message) = open.pop() {
+        if message.full_name() == "google.protobuf.Any" {
+            return true;
+        }
+        if known.insert(message.full_name().to_owned()) {
+            let fields = message.fields().map(|f| f.kind()).chain(message.extensions().map(|e| e.kind()));
+            open.extend(fields.filter_map(|kind| kind.as_message().cloned()));
+        }
+    }
+    false
+}

@@ -1,0 +1,59 @@
+//! Messages out of records.
+
+use super::{Input, Mode, Record, Source};
+use crate::error::{Error, Result};
+use crate::message::{Field, Message, envelope};
+
+/// Makes messages of records.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    source: Source,
+    mode: Mode,
+    key_delimiter: Option<memchr::memmem::Finder<'static>>,
+}
+
+impl Decoder {
+    /// The decoder that belongs to an input.
+    pub fn of(input: &Input) -> Decoder {
+        let key_delimiter =
+            input.options.key_delimiter.as_ref().map(|d| memchr::memmem::Finder::new(d.as_slice()).into_owned());
+        Decoder { source: input.source.clone(), mode: input.options.mode, key_delimiter }
+    }
+
+    /// The message in a record; it borrows the record's bytes.
+    ///
+    /// # Errors
+    /// `Kind::Usage`, with the place: a bad envelope.
+    pub fn message<'a>(&self, record: Record<'a>) -> Result<Message<'a>> {
+        if self.mode == Mode::Json {
+            return envelope::read(record.bytes).map_err(|e| self.json_fault(record, &e));
+        }
+        let (key, value) = match &self.key_delimiter {
+            None => (Field::Absent, record.bytes),
+            Some(finder) => match finder.find(record.bytes) {
+                Some(at) => (Field::borrowed(&record.bytes[..at]), &record.bytes[at + finder.needle().len()..]),
+                None => (Field::Absent, record.bytes),
+            },
+        };
+        Ok(Message { key, value: Field::borrowed(value), ..Message::default() })
+    }
+
+    /// The error of a JSON reader, its place counted from the beginning of the source.
+    pub fn json_fault(&self, record: Record<'_>, error: &serde_json::Error) -> Error {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let line = record.line + (error.line() as u64).saturating_sub(1);
+        let message = text.strip_suffix(&place).unwrap_or(&text);
+        Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
+    }
+
+    /// The error about a record: its place, and what is wrong with it.
+    pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
+        let place = match self.mode {
+            Mode::Raw | Mode::Delimited => String::new(),
+            Mode::Lines => format!(", record {}", record.number),
+            Mode::Json | Mode::Text => format!(", line {}", record.line),
+        };
+        Error::usage(format!("{}{place}: {message}", self.source))
+    }
+}
