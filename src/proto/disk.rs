@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use protox::Compiler;
-use protox::file::{ChainFileResolver, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use super::Files;
 use super::edition::{self, Edition};
@@ -218,12 +218,19 @@ impl FileResolver for Sources {
         self.plain.resolve_path(path)
     }
 
-    fn open_file(&self, name: &str) -> Result<protox::file::File, protox::Error> {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
         // What is wrong with reading it, the other reader says.
         let Ok(source) = std::fs::read_to_string(self.folder.join(name)) else { return self.plain.open_file(name) };
-        let number = edition::edition_of(&source).map_err(|what| edition::fault(format!("{name}:{what}")))?;
-        let Some(number) = number else { return self.plain.open_file(name) };
-        let (file, edition) = edition::parse(name, &source, number)?;
+        // A byte order mark, which protox does not know.
+        let text = source.strip_prefix('\u{feff}').unwrap_or(&source);
+        let number = edition::edition_of(text).map_err(|what| edition::fault(format!("{name}:{what}")))?;
+        let Some(number) = number else {
+            return match text.len() == source.len() {
+                true => self.plain.open_file(name),
+                false => File::from_source(name, text),
+            };
+        };
+        let (file, edition) = edition::parse(name, text, number)?;
         self.editions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), edition);
         Ok(file.into())
     }
@@ -279,6 +286,8 @@ mod tests {
         // In another tree, and so without a common folder that imports could start from.
         let files = load(&[path("y/z.proto"), path("x/a/s.proto"), path("x/a/b/m.proto")], &[], &[]).expect("compiles");
         assert!(files.pool().expect("a pool").get_message_by_name("z.Z").is_some());
+        std::fs::write(path("y/z.proto"), format!("\u{feff}{other}")).expect("writes");
+        load(&[path("y/z.proto")], &[], &[]).expect("a byte order mark is no fault");
         let error = load(&[path("x/a/s.proto")], &[path("x/a")], &[]).expect_err("not there");
         assert_eq!(error.kind(), Kind::Usage);
         assert!(error.chain().contains("s.proto:3:1: import 'a/b/m.proto' not found"), "{}", error.chain());
