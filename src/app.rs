@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::{CommandFactory, FromArgMatches};
+use tokio::runtime::Builder;
 
 use crate::cli::args::Deferred;
 use crate::cli::{self, Cli, Command, Global};
@@ -72,11 +73,19 @@ fn print_version() -> Result<()> {
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
-        Command::Grpc(Deferred(args)) => with_runtime(global, terminal, async |cx| grpc::run(*args, cx).await),
-        Command::Amqp(Deferred(args)) => with_runtime(global, terminal, async |cx| amqp::run(*args, cx).await),
-        Command::Kafka(Deferred(args)) => with_runtime(global, terminal, async |cx| kafka::run(*args, cx).await),
+        Command::Grpc(Deferred(args)) => {
+            with_runtime(one_thread(), global, terminal, async |cx| grpc::run(*args, cx).await)
+        }
+        Command::Amqp(Deferred(args)) => {
+            with_runtime(two_threads(), global, terminal, async |cx| amqp::run(*args, cx).await)
+        }
+        Command::Kafka(Deferred(args)) => {
+            with_runtime(two_threads(), global, terminal, async |cx| kafka::run(*args, cx).await)
+        }
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(args) => with_runtime(global, terminal, async |cx| sandbox::run(*args, cx).await),
+        Command::Sandbox(args) => {
+            with_runtime(two_threads(), global, terminal, async |cx| sandbox::run(*args, cx).await)
+        }
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
         Command::Profile(Deferred(args)) => config::verbs::run(*args, &source(&global), &terminal),
@@ -91,12 +100,25 @@ fn source(global: &Global) -> Source {
     Source { file: global.config.clone(), profile: global.profile.clone(), deadline }
 }
 
-fn with_runtime(global: Global, terminal: Terminal, work: impl AsyncFnOnce(&Context) -> Result<()>) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::io("cannot start", e))?;
+/// For one connection: without threads to wake, a unary call takes a quarter less.
+fn one_thread() -> Builder {
+    Builder::new_current_thread()
+}
+
+/// For connections that are to be served while the verb itself waits for something.
+fn two_threads() -> Builder {
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(2);
+    runtime
+}
+
+fn with_runtime(
+    mut runtime: Builder,
+    global: Global,
+    terminal: Terminal,
+    work: impl AsyncFnOnce(&Context) -> Result<()>,
+) -> Result<()> {
+    let runtime = runtime.enable_all().build().map_err(|e| Error::io("cannot start", e))?;
     // One of it, for as long as the process lives.
     let on_wait: &'static _ = Box::leak(Box::new(move |error: &Error| {
         terminal.note(format!("trying again until it works: {}", error.chain()))

@@ -78,21 +78,14 @@ impl Events {
     }
 
     /// The response headers.
-    ///
-    /// # Errors
-    /// As [`Sink::flush`].
-    pub fn headers(&mut self, headers: &HeaderMap) -> Result<()> {
-        if self.form != Form::Json {
-            return Ok(());
+    pub fn headers(&mut self, headers: &HeaderMap) {
+        if self.form == Form::Json {
+            self.event("headers", |event| write_metadata(event.member("metadata"), headers));
         }
-        self.event("headers", |event| write_metadata(event.member("metadata"), headers))
     }
 
     /// A response message, as it came and as it was read.
-    ///
-    /// # Errors
-    /// As [`Sink::flush`].
-    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) -> Result<()> {
+    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) {
         let (format, style, is_stream) = (self.format, self.style, self.is_stream);
         let pretty = |layout| JsonStyle { layout, ..style };
         match (self.form, format) {
@@ -126,25 +119,26 @@ impl Events {
     }
 
     /// The status that ended the call.
-    ///
-    /// # Errors
-    /// As [`Sink::flush`].
-    pub fn status(&mut self, status: &Status, resolver: &dyn Resolver) -> Result<()> {
-        if self.form != Form::Json {
-            return Ok(());
+    pub fn status(&mut self, status: &Status, resolver: &dyn Resolver) {
+        if self.form == Form::Json {
+            self.event("status", |event| {
+                let details = rpc::details(&status.details, Layout::Compact, resolver);
+                write_status(event, status.code, &status.message, &details, &status.metadata);
+            });
         }
-        self.event("status", |event| {
-            let details = rpc::details(&status.details, Layout::Compact, resolver);
-            write_status(event, status.code, &status.message, &details, &status.metadata);
-        })
     }
 
-    /// See [`Sink::flush`].
+    /// See [`Sink::is_full`].
+    pub fn is_full(&self) -> bool {
+        self.sink.is_full()
+    }
+
+    /// See [`Sink::drain`].
     ///
     /// # Errors
-    /// As [`Sink::flush`].
-    pub fn flush(&mut self) -> Result<()> {
-        if self.sink.is_dirty() { self.sink.flush() } else { Ok(()) }
+    /// As [`Sink::drain`].
+    pub async fn flush(&mut self) -> Result<()> {
+        if self.sink.is_dirty() { self.sink.drain().await } else { Ok(()) }
     }
 
     /// See [`Sink::is_closed`].
@@ -152,27 +146,26 @@ impl Events {
         self.sink.is_closed()
     }
 
-    fn event(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) -> Result<()> {
+    fn event(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) {
         let method = std::mem::take(&mut self.method);
-        let written = self.line(|out| write_event(out, &method, None, name, members));
+        self.line(|out| write_event(out, &method, None, name, members));
         self.method = method;
-        written
     }
 
-    fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.record(|out| {
             write(out);
             out.push(b'\n');
-        })
+        });
     }
 
-    fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let escape = match (self.escape, self.form, self.format) {
             (false, ..) => None,
             (true, Form::Pretty | Form::Raw, Format::Text) => Some(Escape::Text),
             (true, ..) => Some(Escape::Json),
         };
-        self.sink.record(|out| {
+        self.sink.gather(|out| {
             let from = out.len();
             write(out);
             match escape {
@@ -184,6 +177,6 @@ impl Events {
                 }
                 None => {}
             }
-        })
+        });
     }
 }

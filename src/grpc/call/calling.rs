@@ -117,9 +117,9 @@ impl<'a> Calling<'a> {
     ///
     /// # Errors
     /// How the call ended; as [`Events::flush`].
-    pub fn end(mut self, ended: Result<()>) -> Result<()> {
+    pub async fn end(mut self, ended: Result<()>) -> Result<()> {
         // What came before a failure is worth having, whatever the failure.
-        let flushed = self.events.flush();
+        let flushed = self.events.flush().await;
         // The process ends with the call: giving the types back one by one would be a tenth of its time.
         std::mem::forget((self.method, self.types, self.files));
         ended.and(flushed)
@@ -257,7 +257,7 @@ impl<'a> Calling<'a> {
         let first = self.started.elapsed();
         let trailers = !call.headers.is_empty();
         if trailers {
-            self.events.headers(&call.headers)?;
+            self.events.headers(&call.headers);
         }
         let listened = self.listen(session, &mut call, &mut sent).await;
         if self.method.descriptor.is_server_streaming() && self.cx.shutdown.reason().is_some() {
@@ -275,12 +275,12 @@ impl<'a> Calling<'a> {
         if self.is_enough(received) && self.method.descriptor.is_server_streaming() {
             // Without requests to come, dropping the call cancels it.
             self.ending = None;
-            return self.events.flush();
+            return self.events.flush().await;
         }
         let Some(status) = call.status() else {
             return Err(Error::new(Kind::Partial, "the call ended without a status"));
         };
-        self.finish(&status, received, trailers)
+        self.finish(&status, received, trailers).await
     }
 
     fn is_enough(&self, received: u64) -> bool {
@@ -298,7 +298,7 @@ impl<'a> Calling<'a> {
                     Some(next) => next,
                     None => {
                         // Nothing more for now: what came is shown at once.
-                        self.events.flush()?;
+                        self.events.flush().await?;
                         loop {
                             tokio::select! {
                                 biased;
@@ -339,7 +339,8 @@ impl<'a> Calling<'a> {
             let names = unresolved(&message, &(&self.types, rpc::Common));
             self.learn(session, names).await;
         }
-        self.events.message(bytes, &message, &(&self.types, rpc::Common))
+        self.events.message(bytes, &message, &(&self.types, rpc::Common));
+        if self.events.is_full() { self.events.flush().await } else { Ok(()) }
     }
 
     /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.
@@ -362,10 +363,10 @@ impl<'a> Calling<'a> {
         }
     }
 
-    fn finish(&mut self, status: &Status, received: u64, trailers: bool) -> Result<()> {
+    async fn finish(&mut self, status: &Status, received: u64, trailers: bool) -> Result<()> {
         trace::status(&self.cx.terminal, status, trailers);
-        self.events.status(status, &self.types)?;
-        self.events.flush()?;
+        self.events.status(status, &self.types);
+        self.events.flush().await?;
         if !status.is_ok() {
             // The server's timer may be the faster one by a hair: it is the same deadline.
             if status.exit_status() == tonic::Code::DeadlineExceeded as u8 {

@@ -84,7 +84,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     if args.count.is_some() && ended.is_ok() {
         session.connection.close().await;
     }
-    calling.end(ended)
+    calling.end(ended).await
 }
 
 /// Finds what is wrong with the data as JSON before anything is sent.

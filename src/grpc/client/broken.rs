@@ -59,15 +59,19 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
         };
         return Broken { error, unprocessed: true };
     }
+    let is_noticed_here = !is_remote && (is_reset || is_go_away);
     let done = match progress {
         Progress::Asked => "the outcome of the call is unknown".to_owned(),
         Progress::Answered(n) => format!("the call broke off after {}", counted(n, "message")),
     };
     let error = match reason {
-        // Noticed on this side.
-        Some(reason) if !is_remote && (is_reset || is_go_away) => {
+        // Headers over h2's limit are one of these two.
+        Some(reason @ (h2::Reason::PROTOCOL_ERROR | h2::Reason::ENHANCE_YOUR_CALM)) if is_noticed_here => {
             let what = "the server sent headers over --max-header-list, or something else that is not taken";
             Error::refused(format!("{done}: {what} ({reason:?})")).hint(RAISE)
+        }
+        Some(reason) if is_noticed_here => {
+            Error::new(Kind::Partial, format!("{done}: the server broke the rules of HTTP/2 ({reason:?})"))
         }
         Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
         Some(reason) if is_go_away => {

@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::servers::{Proxy, raw, sandbox};
@@ -14,9 +15,11 @@ const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
@@ -270,6 +273,61 @@ fn a_server_that_gives_no_sign_of_life_is_lost() {
     let slow = r#"{"message":"a","count":2,"delay":"0.5s"}"#;
     let keepalive = ["-d", slow, "--keepalive", "100ms", "--keepalive-timeout", "30s"];
     assert_eq!(echo("ServerStream", sandbox(), &keepalive).run().ok().lines().len(), 2);
+}
+
+/// An `EchoResponse` with a text of that many bytes.
+fn large(stream: u32, length: usize) -> Vec<u8> {
+    let mut message = Vec::new();
+    prost::encoding::string::encode(1, &"x".repeat(length), &mut message);
+    let prefix = [&[0], &u32::try_from(message.len()).expect("small").to_be_bytes()[..]].concat();
+    frame(DATA, 0, stream, &[prefix, message].concat())
+}
+
+/// A server that sends more than it may.
+#[test]
+fn a_server_that_breaks_the_rules() {
+    let address = server(|stream, frame| {
+        let id = frame.stream;
+        frame.kind != HEADERS || stream.write_all(&[head(id), large(id, 10_000).repeat(120)].concat()).is_ok()
+    });
+    let done = echo("ServerStream", &address, &["-d", "{}"]).run().exits(9);
+    done.says(&["the server broke the rules of HTTP/2 (FLOW_CONTROL_ERROR)"]);
+}
+
+/// Nobody reads the output, which is more than a pipe holds: the server's questions are answered all the same.
+#[test]
+fn a_reader_that_stalls_does_not_stall_the_connection() {
+    const TEXT: usize = 10_000;
+    const MESSAGES: usize = 32;
+    const ROUNDS: u32 = 20;
+    let (tell, told) = mpsc::channel();
+    let (id, answered) = (AtomicU32::new(0), AtomicU32::new(0));
+    let address = server(move |stream, frame_in| {
+        let ping = frame(PING, 0, 0, &[0; 8]);
+        let answer = match (frame_in.kind, frame_in.flags) {
+            // Only now may more than 64 KiB be sent.
+            (SETTINGS, 0) => frame(SETTINGS, ACK, 0, &[]),
+            (HEADERS, _) => {
+                id.store(frame_in.stream, Ordering::SeqCst);
+                [head(frame_in.stream), large(frame_in.stream, TEXT).repeat(MESSAGES), ping].concat()
+            }
+            (PING, ACK) if answered.fetch_add(1, Ordering::SeqCst) < ROUNDS => ping,
+            (PING, ACK) => {
+                tell.send(()).expect("the test listens");
+                ending(id.load(Ordering::SeqCst), "0")
+            }
+            _ => return true,
+        };
+        stream.write_all(&answer).is_ok()
+    });
+    let mut call = echo("ServerStream", &address, &["-d", "{}", "-o", "raw"]);
+    call.command.stdout(Stdio::piped());
+    let mut running = call.start_with_own_stdout();
+    told.recv_timeout(std::time::Duration::from_secs(20)).expect("answers");
+    let mut text = String::new();
+    running.child.stdout.take().expect("piped").read_to_string(&mut text).expect("reads");
+    running.wait().ok();
+    assert_eq!(text, format!("{{\"message\":\"{}\"}}\n", "x".repeat(TEXT)).repeat(MESSAGES));
 }
 
 /// Standard input stays open: it is the count that ends the call.
