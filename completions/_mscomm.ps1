@@ -345,8 +345,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         'mscomm;amqp;publish' {
             [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given, where the routing key names a queue')
             [CompletionResult]::new('--exchange', '--exchange', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given, where the routing key names a queue')
-            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Routing key')
-            [CompletionResult]::new('--routing-key', '--routing-key', [CompletionResultType]::ParameterName, 'Routing key')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Routing key; without -e it names a queue, also for an envelope that names an exchange')
+            [CompletionResult]::new('--routing-key', '--routing-key', [CompletionResultType]::ParameterName, 'Routing key; without -e it names a queue, also for an envelope that names an exchange')
             [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
             [CompletionResult]::new('--key-delimiter', '--key-delimiter', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')

@@ -332,8 +332,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
         &'mscomm;amqp;publish'= {
             cand -e 'Exchange to publish to; the default exchange if not given, where the routing key names a queue'
             cand --exchange 'Exchange to publish to; the default exchange if not given, where the routing key names a queue'
-            cand -k 'Routing key'
-            cand --routing-key 'Routing key'
+            cand -k 'Routing key; without -e it names a queue, also for an envelope that names an exchange'
+            cand --routing-key 'Routing key; without -e it names a queue, also for an envelope that names an exchange'
             cand -K 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN'
             cand --key-delimiter 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN'
             cand -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal'

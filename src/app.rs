@@ -16,7 +16,7 @@ use crate::output::{ColorWhen, Sink, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 use crate::shutdown::Shutdown;
-use crate::{amqp, config, exit, grpc, kafka};
+use crate::{amqp, config, exit, grpc, kafka, values};
 
 /// Runs one command line and gives its exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
@@ -28,15 +28,19 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match parse(argv) {
         Ok(cli) => cli,
         Err(e) => {
-            // Help into a closed pipe is no error.
             let typed = |arg: OsString| arg.to_string_lossy().chars().any(char::is_control);
-            let _ = if e.use_stderr() && std::env::args_os().any(typed) {
+            let printed = if e.use_stderr() && std::env::args_os().any(typed) {
                 // What was typed is shown as part of the message.
                 std::io::stderr().write_all(escape_text(&e.render().to_string()).as_bytes())
             } else {
                 e.print()
             };
-            return if e.use_stderr() { exit::code(Kind::Usage) } else { 0 };
+            if e.use_stderr() {
+                return exit::code(Kind::Usage);
+            }
+            let printed = printed.and_then(|()| std::io::stdout().flush());
+            let printed = printed.map_err(|e| Error::io("cannot write to standard output", e));
+            return finish(printed, &Terminal::detect(ColorWhen::Auto, false, false));
         }
     };
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
@@ -46,9 +50,27 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
 /// Reads the command line. The tree of commands is not given back: that takes as long as a tenth of the start, and the
 /// process ends soon or needs no memory.
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let argv = with_wait_joined(argv);
     let mut tree = std::mem::ManuallyDrop::new(Cli::command());
     let mut matches = tree.try_get_matches_from_mut(argv)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|e| e.format(&mut tree))
+}
+
+/// Makes `--wait=2s` of `--wait 2s`: the flag is complete without a value, and a duration is nothing else's argument.
+fn with_wait_joined(argv: Vec<OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::with_capacity(argv.len());
+    let mut ended = false;
+    for arg in argv {
+        ended |= arg == "--";
+        match joined.last_mut() {
+            Some(last) if !ended && last == "--wait" && arg.to_str().is_some_and(|a| values::duration(a).is_ok()) => {
+                last.push("=");
+                last.push(arg);
+            }
+            _ => joined.push(arg),
+        }
+    }
+    joined
 }
 
 /// Prints the error that ended the command, and gives the exit code.

@@ -4,7 +4,7 @@ mod job;
 
 use std::time::Duration;
 
-use super::client::{Producer, Setup, connect, settled_topic};
+use super::client::{Producer, connect, settled_topic};
 use super::settings::Settings;
 use crate::cli::args::RecordArgs;
 use crate::context::Context;
@@ -99,7 +99,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
         let producer = Producer::new(wire, &args.topic, setup.max_record(), patience(&cx))?;
-        let plan = job::Plan::new(&args, max_text(&setup), setup.acks().or(args.acks.as_deref()));
+        let plan = job::Plan::new(&args, setup.acks().or(args.acks.as_deref()));
         job::Job::new(plan, producer, input, cx, runtime).run()
     })
     .await
@@ -125,10 +125,6 @@ fn properties(args: &Args) -> Vec<(&'static str, &str)> {
         }
     }
     properties
-}
-
-fn max_text(setup: &Setup) -> String {
-    format!("the limit is {} bytes (message.max.bytes)", setup.max_record())
 }
 
 fn check_partition(args: &Args, partitions: usize) -> Result<()> {

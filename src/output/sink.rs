@@ -8,6 +8,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PIPE_BUF;
 
+use super::closed::stdout_was_closed;
 use crate::error::{Error, Result};
 
 /// How much is gathered before it is written without being asked to.
@@ -29,6 +30,9 @@ impl Sink {
     /// # Errors
     /// `Kind::Io` when standard output is closed.
     pub fn stdout() -> Result<Sink> {
+        if stdout_was_closed() {
+            return Err(Error::io("cannot write to standard output", rustix::io::Errno::BADF.into()));
+        }
         let out = std::io::stdout()
             .as_fd()
             .try_clone_to_owned()

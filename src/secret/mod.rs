@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use reading::read_within;
 use reading::{READ_LIMIT, Reading, closed};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// What is shown in place of a secret.
 pub const MASK: &str = "********";
@@ -276,8 +276,10 @@ fn from_prompt(text: &str) -> Result<String> {
             .hint("use env:NAME, file:PATH or cmd:COMMAND in scripts"));
     }
     let text = if text.is_empty() { "Password" } else { text };
-    rpassword::prompt_password(format!("{text}: "))
-        .map_err(|e| Error::config("cannot read the secret from the terminal").because(e))
+    rpassword::prompt_password(format!("{text}: ")).map_err(|e| match e.kind() {
+        std::io::ErrorKind::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
+        _ => Error::config("cannot read the secret from the terminal").because(e),
+    })
 }
 
 fn one_line(text: &str, what: &str) -> Result<String> {

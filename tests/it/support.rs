@@ -115,6 +115,16 @@ impl Run {
         self.start_piped(false).wait()
     }
 
+    /// As [`Run::run`], without a standard output, as a shell's `>&-` leaves it.
+    pub fn run_without_stdout(mut self) -> Done {
+        let mut shell = Command::new("/bin/sh");
+        shell.stdin(Stdio::null());
+        shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(self.command.get_program()).args(self.command.get_args());
+        shell.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = shell;
+        self.start_piped(false).wait()
+    }
+
     fn start_piped(mut self, stdout: bool) -> Running {
         if stdout {
             self.command.stdout(Stdio::piped());

@@ -97,6 +97,15 @@ fn help_and_version_are_results() {
 }
 
 #[test]
+fn a_duration_behind_wait_is_its_value() {
+    for wait in [&["--wait", "100ms"][..], &["--wait=100ms"]] {
+        let args = [&["grpc", "list", "-s", "127.0.0.1:1"], wait].concat();
+        mscomm(&args).run().fails(7).says(&["100ms"]);
+    }
+    mscomm(&["grpc", "list", "--wait", "--", "100ms", "-s"]).run().fails(2);
+}
+
+#[test]
 fn the_readme_has_the_exit_table() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("reads");
     let readme = readme.replace('`', "");
@@ -108,7 +117,7 @@ fn the_readme_has_the_exit_table() {
 #[test]
 fn a_closed_pipe_is_quiet() {
     // The man page is larger than a pipe holds, so its writer meets the closed end.
-    for args in [&["man", "kafka", "tail"][..], &["completions", "zsh"]] {
+    for args in [&["man", "kafka", "tail"][..], &["completions", "zsh"], &["kafka", "tail", "--help"]] {
         let done = mscomm(args).stdout_to("/dev/full").run_with_own_stdout().exits(10);
         assert!(done.stderr.contains("No space left"), "{}", done.stderr);
         let mut run = mscomm(args);

@@ -106,6 +106,11 @@ impl Account {
         self.confirmed + self.written + self.failed + self.unknown
     }
 
+    /// True when the broker has confirmed a message.
+    pub fn has_confirmed(&self) -> bool {
+        self.confirmed > 0
+    }
+
     /// True when every message that was sent is confirmed, or written where no confirm was asked for.
     pub fn is_well(&self) -> bool {
         self.failed == 0 && self.unknown == 0

@@ -26,7 +26,7 @@ pub struct Args {
     /// Exchange to publish to; the default exchange if not given, where the routing key names a queue
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
-    /// Routing key
+    /// Routing key; without -e it names a queue, also for an envelope that names an exchange
     #[arg(short = 'k', long, value_name = "KEY")]
     routing_key: Option<String>,
     /// What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN
@@ -99,6 +99,10 @@ fn conclude(account: Account, failure: Option<Error>, confirm: bool, cx: &Contex
         true => cx.terminal.note(summary),
         false => cx.terminal.warn(summary),
     }
+    let failure = failure.map(|failure| match failure.kind() {
+        Kind::Connect if account.has_confirmed() => failure.with_kind(Kind::Partial),
+        _ => failure,
+    });
     match (failure, account.error()) {
         (None, None) => Ok(()),
         (None, Some(error)) | (Some(error), None) => Err(error),

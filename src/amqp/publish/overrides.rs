@@ -164,8 +164,11 @@ impl Overrides {
     /// A sentence: see [`convert::to_amqp`] and [`Outgoing::new`].
     pub fn apply(&self, message: Message<'_>) -> Result<Outgoing, String> {
         let mut message = convert::to_amqp(message, self.routing_key.as_deref())?;
-        if let Some(exchange) = &self.exchange {
-            message.exchange = Some(exchange.as_str().into());
+        match (&self.exchange, &self.routing_key) {
+            (Some(exchange), _) => message.exchange = Some(exchange.as_str().into()),
+            // Without an exchange the flag names a queue, also for what came from elsewhere.
+            (None, Some(_)) => message.exchange = Some("".into()),
+            (None, None) => {}
         }
         let says_nothing =
             message.properties.is_none() && message.timestamp.is_none() && matches!(message.headers, Headers::Absent);

@@ -323,7 +323,10 @@ fn may_be_older(status: &Status) -> bool {
 
 fn failed(status: &Status) -> Error {
     match is(status, Code::Unimplemented) {
-        true => Error::refused(format!("the server has no reflection: {}", status.message))
+        true => match status.message.as_str() {
+            "" => Error::refused("the server has no reflection here"),
+            said => Error::refused(format!("the server has no reflection: {said}")),
+        }
             .hint("register grpc.reflection.v1.ServerReflection in the server, or describe the services with --proto FILE or --descriptor-set FILE"),
         false => status.error("the server did not describe itself", &rpc::Common),
     }

@@ -99,7 +99,7 @@ impl<T> Sniff<T> {
     fn look(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             self.decided = true;
-            self.seen.decide(Sniffed::Closed);
+            self.seen.decide(if self.head.is_empty() { Sniffed::Closed } else { Sniffed::Other });
             return;
         }
         let missing = FRAME_HEAD - self.head.len();
@@ -113,6 +113,8 @@ impl<T> Sniff<T> {
 
 impl<T> Drop for Sniff<T> {
     fn drop(&mut self) {
+        // An answer that was too short to be anything.
+        self.seen.decide(if self.head.is_empty() { Sniffed::Closed } else { Sniffed::Other });
         self.seen.gone.send_replace(true);
     }
 }
@@ -122,6 +124,7 @@ fn judge(head: &[u8]) -> Option<Sniffed> {
         // An alert or a handshake of TLS 1.x.
         [0x15 | 0x16, 0x03, _, ..] => Some(Sniffed::Tls),
         [b'H', b'T', b'T', b'P', b'/', ..] => Some(Sniffed::Http1),
+        [_, _, _, kind, ..] if *kind != 4 => Some(Sniffed::Other),
         _ if head.len() < FRAME_HEAD => None,
         // RFC 9113, section 3.4: the server's first frame is SETTINGS, type 4, on stream 0.
         [_, _, _, 4, _, 0, 0, 0, 0] => Some(Sniffed::Settings),
@@ -188,6 +191,7 @@ mod tests {
         assert_eq!(judge(&[0, 0, 6, 4, 0, 0, 0, 0, 0]), Some(Sniffed::Settings));
         assert_eq!(judge(&[0x15, 3, 3]), Some(Sniffed::Tls));
         assert_eq!(judge(b"HTTP/"), Some(Sniffed::Http1));
+        assert_eq!((judge(b"AMQ"), judge(b"AMQP")), (None, Some(Sniffed::Other)));
         assert_eq!(judge(b"220 smtp "), Some(Sniffed::Other));
         assert_eq!(judge(b"22"), None);
     }

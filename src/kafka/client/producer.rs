@@ -107,7 +107,16 @@ impl Producer {
     }
 
     fn fault(&self, code: Code) -> Error {
-        error_of(format!("topic `{}`", self.topic), &KafkaError::MessageProduction(code))
+        let error = error_of(format!("topic `{}`", self.topic), &KafkaError::MessageProduction(code));
+        match code {
+            Code::MessageSizeTooLarge => {
+                error.hint(format!("the limit is {} bytes (message.max.bytes)", self.max_record))
+            }
+            Code::UnknownPartition => {
+                error.hint(format!("it has fewer partitions: see `mscomm kafka topic describe {}`", self.topic))
+            }
+            _ => error,
+        }
     }
 
     /// Takes up confirmations, without waiting.

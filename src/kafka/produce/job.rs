@@ -31,12 +31,11 @@ pub struct Plan {
     empty_as_null: bool,
     convert: bool,
     confirms: bool,
-    limit: String,
 }
 
 impl Plan {
-    /// `limit` says what the largest record is, `acks` how many replicas have to answer.
-    pub fn new(args: &Args, limit: String, acks: Option<&str>) -> Plan {
+    /// `acks` is how many replicas have to answer.
+    pub fn new(args: &Args, acks: Option<&str>) -> Plan {
         Plan {
             key: args.message_key.clone().map(String::into_bytes),
             headers: super::kafka_headers(&args.headers),
@@ -46,7 +45,6 @@ impl Plan {
             empty_as_null: args.empty_as_null,
             convert: args.records.input == Some(Mode::Json),
             confirms: acks != Some("0"),
-            limit,
         }
     }
 
@@ -181,7 +179,10 @@ impl Job {
                 continue;
             }
             together(producer, &mut parcels)?;
-            let fault = |e: Error| decoder.fault(record, e.chain()).with_kind(e.kind()).hint(plan.limit.clone());
+            let fault = |e: Error| {
+                let told = decoder.fault(record, e.chain()).with_kind(e.kind());
+                e.fix().into_iter().fold(told, |told, fix| told.hint(fix))
+            };
             while !producer.send(&message, &plan.headers, record.number).map_err(fault)? {
                 wait(producer)?;
             }

@@ -87,6 +87,15 @@ fn a_full_disk_settles_nothing() {
 }
 
 #[test]
+fn without_standard_output_nothing_is_settled() {
+    let queue = filled(3);
+    for verb in ["consume", "get"] {
+        amqp(&[verb, &queue]).run_without_stdout().fails(10).says(&["cannot write to standard output"]);
+        holds(&queue, 3);
+    }
+}
+
+#[test]
 fn a_closed_pipe_settles_nothing_and_is_quiet() {
     for n in [0, 500] {
         let queue = filled(n);

@@ -104,6 +104,9 @@ fn each_phase_of_connecting_has_its_code() {
     };
     list(&answer("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"), &[]).fails(4).says(&["HTTP/1.1"]);
     list(&answer("220 smtp.example.com ready\r\n"), &[]).fails(4).says(&["does not speak HTTP/2"]);
+    // Shorter than the head of a frame.
+    list(&answer("AMQP\0\0\t\x01"), &[]).fails(4).says(&["does not speak HTTP/2"]);
+    list(&answer("a"), &[]).fails(4).says(&["does not speak HTTP/2"]);
 }
 
 #[test]
