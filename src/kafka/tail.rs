@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
     group: Option<String>,
     /// Stop after so many records; fewer before the end or the idle timeout is exit 1
-    #[arg(short = 'n', long, value_name = "COUNT")]
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Stop when nothing came for so long, as 5s
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]

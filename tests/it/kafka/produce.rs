@@ -123,6 +123,15 @@ fn acks_and_codecs() {
 }
 
 #[test]
+fn a_partition_that_is_not_there_has_its_own_hint() {
+    let topic = topic(&["--partitions", "2"]);
+    let envelope = "{\"partition\":99,\"value\":\"v\"}\n";
+    let done = produce(&topic, envelope, &["--input", "json", "--keep-partition"]).fails(8);
+    let done = done.says(&["nknown partition", "it has fewer partitions"]);
+    assert!(!done.stderr.contains("max.bytes"), "{}", done.stderr);
+}
+
+#[test]
 fn a_record_that_is_too_large_is_named_and_the_earlier_ones_are_there() {
     let topic = topic(&[]);
     let long = "x".repeat(1_200_000);

@@ -33,7 +33,7 @@ fn ends_and_counts() {
     run(&["-n", "1", "--idle-timeout", "200ms"]).exits(1).says(&["nothing for 200ms"]);
     run(&["--idle-timeout", "200ms"]).ok();
     run(&["--timeout", "500ms"]).fails(7);
-    run(&["-n", "0"]).ok();
+    run(&["-n", "0"]).fails(2);
 }
 
 #[test]
