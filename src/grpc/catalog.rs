@@ -202,14 +202,16 @@ impl<'a> Catalog<'a> {
         Ok(self.or_files(asked)?.unwrap_or_default())
     }
 
-    /// As [`Reflection::fetch_options`].
+    /// As [`Catalog::schema`], with what options are described by.
     ///
     /// # Errors
-    /// As [`Reflection::fetch_options`], when there are no files.
-    pub async fn fetch_options(&mut self) -> Result<()> {
-        let Some(reflection) = &mut self.reflection else { return Ok(()) };
-        let asked = reflection.fetch_options().await;
-        self.or_files(asked).map(drop)
+    /// As [`Catalog::schema`], and as [`Reflection::fetch_options`], when there are no files.
+    pub async fn schema_with_options(&mut self) -> Result<Schema> {
+        if let Some(reflection) = &mut self.reflection {
+            let asked = reflection.fetch_options().await;
+            self.or_files(asked)?;
+        }
+        self.schema()
     }
 
     /// A failure to ask the server is none while there are files.

@@ -53,8 +53,7 @@ pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element
     let mut name = dotted.as_str();
     loop {
         if catalog.fetch(name).await? {
-            catalog.fetch_options().await?;
-            let schema = catalog.schema()?;
+            let schema = catalog.schema_with_options().await?;
             if let Some(element) = find(schema.pool(), &dotted) {
                 return Ok((element, schema));
             }
@@ -79,8 +78,7 @@ pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element
     };
     if let Some(service) = service {
         let full = method.map_or(service.clone(), |method| format!("{service}.{method}"));
-        catalog.fetch_options().await?;
-        let schema = catalog.schema()?;
+        let schema = catalog.schema_with_options().await?;
         if let Some(element) = find(schema.pool(), &full) {
             return Ok((element, schema));
         }

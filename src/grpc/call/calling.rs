@@ -1,5 +1,6 @@
 //! The call itself: requests go up, responses come down, and types that turn up on the way are asked for.
 
+use std::collections::HashSet;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use futures_util::{Stream, StreamExt};
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Args, reaches_any};
+use super::Args;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
@@ -390,4 +391,20 @@ impl<'a> Calling<'a> {
 /// A message that cannot be anything but empty.
 fn takes_nothing(message: &MessageDescriptor) -> bool {
     message.fields().len() == 0 && message.extension_ranges().len() == 0
+}
+
+/// Whether an `Any` can stand somewhere in a message of this type.
+fn reaches_any(root: &MessageDescriptor) -> bool {
+    let mut open = vec![root.clone()];
+    let mut known = HashSet::new();
+    while let Some(message) = open.pop() {
+        if message.full_name() == "google.protobuf.Any" {
+            return true;
+        }
+        if known.insert(message.full_name().to_owned()) {
+            let fields = message.fields().map(|f| f.kind()).chain(message.extensions().map(|e| e.kind()));
+            open.extend(fields.filter_map(|kind| kind.as_message().cloned()));
+        }
+    }
+    false
 }

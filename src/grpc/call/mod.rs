@@ -2,10 +2,6 @@
 
 mod calling;
 
-use std::collections::HashSet;
-
-use prost_reflect::MessageDescriptor;
-
 use self::calling::Calling;
 use super::blank::Blank;
 use super::events::{Events, Form};
@@ -101,20 +97,4 @@ async fn find(session: &mut Session, method: &str, cx: &Context) -> Result<(Meth
     let method = session::method(&mut catalog, method).await?;
     catalog.keep();
     Ok((method, catalog.into_files()))
-}
-
-/// Whether an `Any` can stand somewhere in a message of this type.
-fn reaches_any(root: &MessageDescriptor) -> bool {
-    let mut open = vec![root.clone()];
-    let mut known = HashSet::new();
-    while let Some(message) = open.pop() {
-        if message.full_name() == "google.protobuf.Any" {
-            return true;
-        }
-        if known.insert(message.full_name().to_owned()) {
-            let fields = message.fields().map(|f| f.kind()).chain(message.extensions().map(|e| e.kind()));
-            open.extend(fields.filter_map(|kind| kind.as_message().cloned()));
-        }
-    }
-    false
 }

@@ -99,7 +99,7 @@ impl<T> Sniff<T> {
     fn look(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             self.decided = true;
-            self.seen.decide(if self.head.is_empty() { Sniffed::Closed } else { Sniffed::Other });
+            self.ended();
             return;
         }
         let missing = FRAME_HEAD - self.head.len();
@@ -109,12 +109,16 @@ impl<T> Sniff<T> {
             self.seen.decide(sniffed);
         }
     }
+
+    /// Nothing more comes: what came was too short to be anything.
+    fn ended(&self) {
+        self.seen.decide(if self.head.is_empty() { Sniffed::Closed } else { Sniffed::Other });
+    }
 }
 
 impl<T> Drop for Sniff<T> {
     fn drop(&mut self) {
-        // An answer that was too short to be anything.
-        self.seen.decide(if self.head.is_empty() { Sniffed::Closed } else { Sniffed::Other });
+        self.ended();
         self.seen.gone.send_replace(true);
     }
 }

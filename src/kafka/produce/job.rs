@@ -179,10 +179,7 @@ impl Job {
                 continue;
             }
             together(producer, &mut parcels)?;
-            let fault = |e: Error| {
-                let told = decoder.fault(record, e.chain()).with_kind(e.kind());
-                e.fix().into_iter().fold(told, |told, fix| told.hint(fix))
-            };
+            let fault = |e: Error| e.context(decoder.place(record));
             while !producer.send(&message, &plan.headers, record.number).map_err(fault)? {
                 wait(producer)?;
             }

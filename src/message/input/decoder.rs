@@ -49,11 +49,16 @@ impl Decoder {
 
     /// The error about a record: its place, and what is wrong with it.
     pub fn fault(&self, record: Record<'_>, message: impl std::fmt::Display) -> Error {
-        let place = match self.mode {
-            Mode::Raw | Mode::Delimited => String::new(),
-            Mode::Lines => format!(", record {}", record.number),
-            Mode::Json | Mode::Text => format!(", line {}", record.line),
-        };
-        Error::usage(format!("{}{place}: {message}", self.source))
+        Error::usage(format!("{}: {message}", self.place(record)))
+    }
+
+    /// Where a record stands.
+    pub fn place(&self, record: Record<'_>) -> String {
+        let source = &self.source;
+        match self.mode {
+            Mode::Raw | Mode::Delimited => source.to_string(),
+            Mode::Lines => format!("{source}, record {}", record.number),
+            Mode::Json | Mode::Text => format!("{source}, line {}", record.line),
+        }
     }
 }

@@ -16,11 +16,8 @@ use prost_types::{DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescr
 use self::source::{DEFAULT, Lowered, Token, lowered, place, tokens};
 use super::dynamic::{Message as Dynamic, Value};
 use super::google;
-use super::schema::features::{EDITION_2023, EDITION_2024, UNVERIFIED};
+use super::schema::features::{EDITION_2023, EDITION_2024, FOR_SOURCES, UNVERIFIED};
 use super::schema::joined;
-
-/// Features that only say what a source may look like, and are newer than the parser's descriptor.proto.
-const FOR_SOURCES: [&str; 2] = ["enforce_naming_style", "default_symbol_visibility"];
 
 /// The edition that a source is written in; `None` for proto2 and proto3.
 ///
@@ -196,11 +193,12 @@ fn field(field: &mut FieldDescriptorProto) {
     }
 }
 
-/// False for features of one language, and for those that are about sources: nothing on the wire depends on them.
+/// False for features of one language, and for those that are about sources, which are newer than the parser's
+/// descriptor.proto: nothing on the wire depends on them.
 fn is_for_all(option: &UninterpretedOption) -> bool {
     match option.name.as_slice() {
         [NamePart { name_part, is_extension: false }, second, ..] if name_part == "features" => {
-            !second.is_extension && !FOR_SOURCES.contains(&second.name_part.as_str())
+            !second.is_extension && FOR_SOURCES.iter().all(|(feature, _)| second.name_part != *feature)
         }
         _ => true,
     }

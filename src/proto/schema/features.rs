@@ -39,6 +39,9 @@ pub const VERIFY: i32 = 2;
 pub const UNVERIFIED: i32 = 3;
 pub const LENGTH_PREFIXED: i32 = 1;
 pub const DELIMITED: i32 = 2;
+/// Features that say what a source may look like, and no descriptor keeps: each with the value that allows everything.
+pub const FOR_SOURCES: [(&str, &str); 2] =
+    [("enforce_naming_style", "STYLE_LEGACY"), ("default_symbol_visibility", "EXPORT_ALL")];
 /// descriptor.proto, enum `SymbolVisibility`.
 pub const LOCAL: i32 = 1;
 /// See [`LOCAL`].

@@ -22,8 +22,6 @@ pub struct Known {
 pub struct KnownFile {
     descriptor: Option<Message>,
     comments: HashMap<Vec<i32>, Comments>,
-    /// descriptor.proto, enum `Edition`; `None` for proto2 and proto3.
-    pub edition: Option<i32>,
     features: FileFeatures,
 }
 
@@ -63,7 +61,6 @@ impl Known {
         });
         KnownFile {
             comments: comments.collect(),
-            edition: features.is_edition().then_some(features.edition),
             features,
             descriptor: of.and_then(|of| Message::decode(of, raw).ok()),
         }
@@ -75,9 +72,9 @@ impl KnownFile {
         self.comments.get(path).cloned().unwrap_or_default()
     }
 
-    /// The imports that are for options alone.
-    pub fn option_imports(&self) -> &[String] {
-        &self.features.option_dependency
+    /// descriptor.proto, enum `Edition`; `None` for proto2 and proto3.
+    pub fn edition(&self) -> Option<i32> {
+        self.features.is_edition().then_some(self.features.edition)
     }
 
     /// The word before the message or enum at a path, with a blank behind it.

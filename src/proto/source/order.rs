@@ -1,6 +1,6 @@
 //! The order of messages in a source.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use prost_reflect::{Kind, MessageDescriptor};
 
@@ -10,15 +10,18 @@ use prost_reflect::{Kind, MessageDescriptor};
 /// stood. A message that comes before one of these is therefore written before the field.
 pub struct Messages {
     all: Vec<MessageDescriptor>,
-    /// The full names of those that maps and groups make.
-    made: HashSet<String>,
+    /// Where those that maps and groups make stand, by their full names.
+    made: HashMap<String, usize>,
     written: usize,
 }
 
 impl Messages {
-    /// None is written yet.
-    pub fn new(all: impl Iterator<Item = MessageDescriptor>, made: HashSet<String>) -> Messages {
-        Messages { all: all.collect(), made, written: 0 }
+    /// None is written yet. `made` has the full names of those that maps and groups make.
+    pub fn new(all: impl Iterator<Item = MessageDescriptor>, made: &HashSet<String>) -> Messages {
+        let all: Vec<_> = all.collect();
+        let names = all.iter().map(|m| m.full_name().to_owned()).enumerate();
+        let made = names.filter(|(_, name)| made.contains(name)).map(|(place, name)| (name, place)).collect();
+        Messages { all, made, written: 0 }
     }
 
     /// Takes those that are to be written before a field or extension of one of these kinds.
@@ -40,13 +43,12 @@ impl Messages {
 
     /// The place of the first one that these kinds make.
     fn first(&self, kinds: impl Iterator<Item = Kind>) -> Option<usize> {
-        let names: HashSet<String> = kinds.filter_map(|k| Some(k.as_message()?.full_name().to_owned())).collect();
-        self.all.iter().position(|m| names.contains(m.full_name()) && self.made.contains(m.full_name()))
+        kinds.filter_map(|kind| self.made.get(kind.as_message()?.full_name()).copied()).min()
     }
 
     fn take(&mut self, until: usize) -> Vec<MessageDescriptor> {
         let taken = self.all.get(self.written..until).unwrap_or_default();
-        let taken = taken.iter().filter(|m| !self.made.contains(m.full_name())).cloned().collect();
+        let taken = taken.iter().filter(|m| !self.made.contains_key(m.full_name())).cloned().collect();
         self.written = self.written.max(until);
         taken
     }

@@ -14,7 +14,7 @@ use super::known::{Known, KnownFile, Options};
 use super::order::Messages;
 use super::parts::{brackets, span, type_text, with_own};
 use crate::proto::schema::Schema;
-use crate::proto::schema::features::EDITION_2024;
+use crate::proto::schema::features::{EDITION_2024, FOR_SOURCES};
 use crate::proto::text::quoted_text;
 
 /// Where the options of each kind of element stand in its descriptor.
@@ -29,10 +29,6 @@ mod number {
     pub const SERVICE: u32 = 3;
     pub const METHOD: u32 = 4;
 }
-
-/// Features of sources, which no descriptor keeps: by these, what the source may have been allowed is allowed again.
-const FOR_SOURCES: [(&str, &str); 2] =
-    [("features.enforce_naming_style", "STYLE_LEGACY"), ("features.default_symbol_visibility", "EXPORT_ALL")];
 
 pub struct Printer {
     pub text: String,
@@ -98,7 +94,7 @@ impl Printer {
 
     pub fn file(&mut self, file: &FileDescriptor) {
         let proto = file.file_descriptor_proto().clone();
-        match self.file.edition {
+        match self.file.edition() {
             // descriptor.proto, enum `Edition`: 1000 is 2023, and so on.
             Some(edition) => self.line(format!("edition = \"{}\";", edition + 1023)),
             None if self.syntax == Syntax::Proto3 => self.line("syntax = \"proto3\";"),
@@ -108,10 +104,8 @@ impl Printer {
             self.gap();
             self.line(format!("package {};", proto.package()));
         }
-        // One that is not there is not imported, as above: the options that it is for are not written, either.
-        let pool = self.schema.pool();
-        let for_options = self.file.option_imports().iter().filter(|name| pool.get_file_by_name(name).is_some());
-        let for_options: Vec<String> = for_options.cloned().collect();
+        // The options of one that is not there are not written, either.
+        let for_options = self.schema.option_imports(file);
         if !proto.dependency.is_empty() || !for_options.is_empty() {
             self.gap();
         }
@@ -122,23 +116,23 @@ impl Printer {
         }
         // protoc takes them at the end alone.
         for import in for_options {
-            self.line(format!("import option {};", quoted_text(&import)));
+            self.line(format!("import option {};", quoted_text(import.name())));
         }
-        let options = self.file.options(&[], number::FILE);
-        let for_sources: Vec<_> = match self.file.edition {
-            Some(EDITION_2024..) => {
-                FOR_SOURCES.into_iter().filter(|(name, _)| options.iter().all(|(known, _)| known != name)).collect()
+        let mut options = self.file.options(&[], number::FILE);
+        if self.file.edition() >= Some(EDITION_2024) {
+            // The source may have been allowed more than the edition allows by itself.
+            for (feature, value) in FOR_SOURCES {
+                let name = format!("features.{feature}");
+                if options.iter().all(|(known, _)| *known != name) {
+                    options.push((name, value.to_owned()));
+                }
             }
-            _ => Vec::new(),
-        };
-        if !options.is_empty() || !for_sources.is_empty() {
+        }
+        if !options.is_empty() {
             self.gap();
         }
         self.options(&options);
-        for (name, value) in for_sources {
-            self.line(format!("option {name} = {value};"));
-        }
-        let mut messages = Messages::new(file.messages(), groups(std::iter::empty(), file.extensions()));
+        let mut messages = Messages::new(file.messages(), &groups(std::iter::empty(), file.extensions()));
         self.messages(messages.until(file.extensions().map(|e| e.kind())));
         for descriptor in file.enums() {
             self.gap();
@@ -204,7 +198,7 @@ impl Printer {
         let mut made = groups(std::iter::once(message.clone()), message.child_extensions());
         let maps = message.child_messages().filter(|m| self.schema.is_map_entry(m.full_name()));
         made.extend(maps.map(|m| m.full_name().to_owned()));
-        let mut messages = Messages::new(message.child_messages(), made);
+        let mut messages = Messages::new(message.child_messages(), &made);
         let mut shown: Vec<String> = Vec::new();
         // As declared, which is also where a oneof stands.
         let declared = &message.descriptor_proto().field;
@@ -245,7 +239,7 @@ impl Printer {
         if !ranges.is_empty() {
             self.line(format!("reserved {};", ranges.join(", ")));
         }
-        let plain = self.file.edition.is_some();
+        let plain = self.file.edition().is_some();
         let names: Vec<String> = names.map(|name| if plain { name.to_owned() } else { format!("{name:?}") }).collect();
         if !names.is_empty() {
             self.line(format!("reserved {};", names.join(", ")));
@@ -274,7 +268,7 @@ impl Printer {
     fn label(&self, cardinality: Cardinality, proto: &FieldDescriptorProto) -> &'static str {
         match cardinality {
             Cardinality::Repeated => "repeated ",
-            _ if self.file.edition.is_some() => "",
+            _ if self.file.edition().is_some() => "",
             Cardinality::Required => "required ",
             Cardinality::Optional if self.syntax == Syntax::Proto3 && !proto.proto3_optional() => "",
             Cardinality::Optional => "optional ",

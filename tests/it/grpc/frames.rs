@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use super::hostile::prefixed;
 use super::servers::{Proxy, raw, sandbox};
 use super::wire::{SOURCE, piped};
 use crate::support::{Done, Run, mscomm};
@@ -83,7 +84,7 @@ fn head(stream: u32) -> Vec<u8> {
 
 /// An empty message.
 fn message(stream: u32) -> Vec<u8> {
-    frame(DATA, 0, stream, &[0, 0, 0, 0, 0])
+    frame(DATA, 0, stream, &prefixed(0, &[]))
 }
 
 fn ending(stream: u32, status: &str) -> Vec<u8> {
@@ -279,8 +280,7 @@ fn a_server_that_gives_no_sign_of_life_is_lost() {
 fn large(stream: u32, length: usize) -> Vec<u8> {
     let mut message = Vec::new();
     prost::encoding::string::encode(1, &"x".repeat(length), &mut message);
-    let prefix = [&[0], &u32::try_from(message.len()).expect("small").to_be_bytes()[..]].concat();
-    frame(DATA, 0, stream, &[prefix, message].concat())
+    frame(DATA, 0, stream, &prefixed(0, &message))
 }
 
 /// A server that sends more than it may.

@@ -59,19 +59,18 @@ fn data(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
     Ok(Frame::data(Bytes::copy_from_slice(bytes)))
 }
 
-/// A message as it stands in a body.
+/// A message as it stands in a body: behind its flag, which is 1 when it is compressed, and its length.
+pub fn prefixed(flag: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(bytes.len()).expect("small").to_be_bytes();
+    [&[flag], &length[..], bytes].concat()
+}
+
 pub fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
-    let mut frame = vec![0];
-    frame.extend_from_slice(&u32::try_from(bytes.len()).expect("small").to_be_bytes());
-    frame.extend_from_slice(bytes);
-    data(&frame)
+    data(&prefixed(0, bytes))
 }
 
 fn compressed(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
-    let mut frame = vec![1];
-    frame.extend_from_slice(&u32::try_from(bytes.len()).expect("small").to_be_bytes());
-    frame.extend_from_slice(bytes);
-    data(&frame)
+    data(&prefixed(1, bytes))
 }
 
 fn trailers(pairs: &[(&'static str, &str)]) -> Result<Frame<Bytes>, std::io::Error> {

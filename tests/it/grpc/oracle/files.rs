@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::{corpus, judge, oracle};
 use crate::support::{BINARY, Done, mscomm};
 
@@ -16,17 +18,32 @@ fn export(set: &Path, args: &[&str]) -> Done {
     mscomm(&[fixed.as_slice(), args].concat()).run()
 }
 
-#[test]
-fn sources_compile_to_the_same_descriptors_again() {
-    let set = corpus().join("files.binpb");
+/// The sources of these symbols, as a set has them.
+fn sources(set: &str, symbols: &[&str]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().display().to_string();
-    export(&set, &[&SYMBOLS[..], &["--proto-out", &out]].concat()).ok();
-    let compiled = oracle(&[&["compile", &out, "again.binpb"], &FILES[..]].concat()).status().expect("protoc runs");
+    export(&corpus().join(set), &[symbols, &["--proto-out", &out]].concat()).ok();
+    folder
+}
+
+fn read(folder: &TempDir, name: &str) -> String {
+    std::fs::read_to_string(folder.path().join(name)).expect("reads")
+}
+
+/// Lets protoc write `again.binpb` beside these sources.
+fn compile(folder: &TempDir, files: &[&str]) {
+    let path = folder.path().display().to_string();
+    let compiled = oracle(&[&["compile", &path, "again.binpb"], files].concat()).status().expect("protoc runs");
     assert!(compiled.success());
+}
+
+#[test]
+fn sources_compile_to_the_same_descriptors_again() {
+    let folder = sources("files.binpb", &SYMBOLS);
+    compile(&folder, &FILES);
     std::fs::copy(folder.path().join("again.binpb"), corpus().join("again.binpb")).expect("copies");
     judge(&["same-files", "files.binpb", "again.binpb"], b"");
-    let source = std::fs::read_to_string(folder.path().join("options.proto")).expect("reads");
+    let source = read(&folder, "options.proto");
     for comment in [
         "// A message with a comment.\n//\n// And more of it.\nmessage Everything {",
         "  // Before the field.\n",
@@ -36,7 +53,7 @@ fn sources_compile_to_the_same_descriptors_again() {
     }
     // And we take them as protoc does.
     let again = corpus().join("ours.binpb").display().to_string();
-    let sources = FILES.map(|name| format!("{out}/{name}"));
+    let sources = FILES.map(|name| folder.path().join(name).display().to_string());
     let flags = ["--reflection", "off", "--descriptor-set-out", &again];
     let sources = sources.iter().flat_map(|source| ["--proto", source]).collect::<Vec<_>>();
     mscomm(&[&["grpc", "export"], &SYMBOLS[..], &sources, &flags].concat()).run().ok();
@@ -45,12 +62,9 @@ fn sources_compile_to_the_same_descriptors_again() {
 
 #[test]
 fn visibility_and_imports_for_options_are_written() {
-    let set = corpus().join("files.binpb");
-    let folder = tempfile::tempdir().expect("a folder");
-    let out = folder.path().display().to_string();
-    export(&set, &["oracle.visible.Visible", "--proto-out", &out]).ok();
+    let folder = sources("files.binpb", &["oracle.visible.Visible"]);
     assert!(folder.path().join("notes.proto").exists());
-    let source = std::fs::read_to_string(folder.path().join("visible.proto")).expect("reads");
+    let source = read(&folder, "visible.proto");
     for text in [
         "edition = \"2024\";\n",
         "\nimport public \"proto3.proto\";\nimport option \"notes.proto\";\n\n\
@@ -69,17 +83,13 @@ fn visibility_and_imports_for_options_are_written() {
 /// Nothing on the wire depends on what options alone need: a set without it is whole.
 #[test]
 fn options_may_be_unknown() {
-    let set = corpus().join("bare.binpb");
-    let folder = tempfile::tempdir().expect("a folder");
-    let out = folder.path().display().to_string();
-    export(&set, &["oracle.visible.Visible", "--proto-out", &out]).ok();
-    let source = std::fs::read_to_string(folder.path().join("visible.proto")).expect("reads");
+    let folder = sources("bare.binpb", &["oracle.visible.Visible"]);
+    let source = read(&folder, "visible.proto");
     assert!(source.contains("export message outer {\n") && !source.contains("notes"), "{source}");
-    let compiled = oracle(&["compile", &out, "again.binpb", "visible.proto"]).status().expect("protoc runs");
-    assert!(compiled.success());
+    compile(&folder, &["visible.proto"]);
     // And where a missing import is an error, this is none.
-    let call =
-        served(&["--descriptor-set", &set.display().to_string()], &["call", "oracle.visible.Visible/Show", "-d", "{}"]);
+    let set = corpus().join("bare.binpb").display().to_string();
+    let call = served(&["--descriptor-set", &set], &["call", "oracle.visible.Visible/Show", "-d", "{}"]);
     assert_eq!(call.text(), "{}\n");
 }
 
@@ -102,8 +112,8 @@ fn what_options_need_is_asked_for() {
         "// Seen everywhere.\nexport message outer {\n  option (oracle.notes.about) = { text: \"an outer one\" };\n";
     assert!(text.contains(head), "{text}");
     served(&["--proto", source], &["export", "oracle.visible.Visible", "--proto-out", &out]);
-    let compiled = oracle(&["compile", &out, "again.binpb", "visible.proto"]).status().expect("protoc runs");
-    assert!(compiled.success() && folder.path().join("notes.proto").exists());
+    compile(&folder, &["visible.proto"]);
+    assert!(folder.path().join("notes.proto").exists());
 }
 
 #[test]
