@@ -71,9 +71,9 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         'mscomm;grpc;list' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'table, tsv or json; in a pipe names alone, one a line')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'table, tsv or json; in a pipe names alone, one a line')
-            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
             [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'Value of :authority, when it is not the host')
             [CompletionResult]::new('--max-recv', '--max-recv', [CompletionResultType]::ParameterName, 'Largest response message taken, 64M if not given')
             [CompletionResult]::new('--max-send', '--max-send', [CompletionResultType]::ParameterName, 'Largest request message sent, any size if not given')
@@ -115,9 +115,9 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;grpc;describe' {
-            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
             [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'Value of :authority, when it is not the host')
             [CompletionResult]::new('--max-recv', '--max-recv', [CompletionResultType]::ParameterName, 'Largest response message taken, 64M if not given')
             [CompletionResult]::new('--max-send', '--max-send', [CompletionResultType]::ParameterName, 'Largest request message sent, any size if not given')
@@ -215,9 +215,9 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--protoset-out', '--protoset-out', [CompletionResultType]::ParameterName, 'Write a descriptor set with all that is imported; - for standard output')
             [CompletionResult]::new('--proto-out', '--proto-out', [CompletionResultType]::ParameterName, 'Write .proto files into this folder, each where imports look for it')
             [CompletionResult]::new('--proto-out-dir', '--proto-out-dir', [CompletionResultType]::ParameterName, 'Write .proto files into this folder, each where imports look for it')
-            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
             [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'Value of :authority, when it is not the host')
             [CompletionResult]::new('--max-recv', '--max-recv', [CompletionResultType]::ParameterName, 'Largest response message taken, 64M if not given')
             [CompletionResult]::new('--max-send', '--max-send', [CompletionResultType]::ParameterName, 'Largest request message sent, any size if not given')
@@ -260,8 +260,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;grpc;call' {
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'What the random request is made from: the same number gives the same request')
@@ -272,9 +272,9 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--field-names', '--field-names', [CompletionResultType]::ParameterName, 'Names of fields in responses: json or proto')
             [CompletionResult]::new('--int64', '--int64', [CompletionResultType]::ParameterName, '64-bit integers in responses: string or number')
             [CompletionResult]::new('--enum', '--enum', [CompletionResultType]::ParameterName, 'Enums in responses: name or number')
-            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
-            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH')
+            [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
+            [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)')
             [CompletionResult]::new('--authority', '--authority', [CompletionResultType]::ParameterName, 'Value of :authority, when it is not the host')
             [CompletionResult]::new('--max-recv', '--max-recv', [CompletionResultType]::ParameterName, 'Largest response message taken, 64M if not given')
             [CompletionResult]::new('--max-send', '--max-send', [CompletionResultType]::ParameterName, 'Largest request message sent, any size if not given')
@@ -349,8 +349,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--routing-key', '--routing-key', [CompletionResultType]::ParameterName, 'Routing key; without -e it names a queue, also for an envelope that names an exchange')
             [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
             [CompletionResult]::new('--key-delimiter', '--key-delimiter', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN')
             [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header with a string, as ''trace: 42'' or trace=42. May be repeated')
@@ -830,8 +830,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;kafka;produce' {
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
-            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
+            [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends a message of --input lines, with the escapes \n \r \t \0 \xNN')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Key of every record; it wins over an envelope''s')

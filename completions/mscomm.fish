@@ -64,7 +64,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and not __fish_seen_
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s o -l output -d 'table, tsv or json; in a pipe names alone, one a line' -r -f -a "table\t'A table, the default on a terminal'
 tsv\t'Tab-separated lines without a heading, the default in a pipe'
 json\t'A JSON object a line'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-recv -d 'Largest response message taken, 64M if not given' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -l max-send -d 'Largest request message sent, any size if not given' -r
@@ -105,7 +105,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-recv -d 'Largest response message taken, 64M if not given' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from describe" -l max-send -d 'Largest request message sent, any size if not given' -r
@@ -161,7 +161,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from cache" -f -a "clear" -d 'Drop what is kept of a server, or of all'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l descriptor-set-out -l protoset-out -d 'Write a descriptor set with all that is imported; - for standard output' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l proto-out -l proto-out-dir -d 'Write .proto files into this folder, each where imports look for it' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l max-recv -d 'Largest response message taken, 64M if not given' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -l max-send -d 'Largest request message sent, any size if not given' -r
@@ -203,10 +203,10 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'
-json\t'An envelope a line for headers, each response, and the status'"
+json\t'An envelope a line for headers, each response, and the status, which a call that failed always has'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l seed -d 'What the random request is made from: the same number gives the same request' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s n -l count -d 'End after so many responses, and cancel the call if there would be more' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l format -d 'Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)' -r -f -a "json\t'Canonical protojson'
@@ -221,7 +221,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 number\t'As a number, which many readers cannot hold beyond 2^53'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l enum -d 'Enums in responses: name or number' -r -f -a "name\t'By its name'
 number\t'By its number'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s s -l server -l url -d 'Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l authority -d 'Value of :authority, when it is not the host' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-recv -d 'Largest response message taken, 64M if not given' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l max-send -d 'Largest request message sent, any size if not given' -r
@@ -287,7 +287,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given, where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key; without -e it names a queue, also for an envelope that names an exchange' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s K -l key-delimiter -d 'What separates the routing key from the body, where each message begins with its own, with the escapes \\n \\t \\xNN' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
 raw\t'All of it is one message'
 json\t'A stream of JSON envelopes'"
@@ -510,7 +510,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "produce" -d 'Send records to a topic'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "tail" -d 'Read records of topics, and follow them'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "topic" -d 'List, describe, create and delete topics'
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
 raw\t'All of it is one message'
 json\t'A stream of JSON envelopes'"

@@ -45,7 +45,10 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     message: String,
+    /// What stands below it, in lines.
+    below: Option<String>,
     hint: Option<String>,
+    status: Option<tonic::Code>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -56,7 +59,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without a cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, source: None }
+        Error { kind, message: message.into(), below: None, hint: None, status: None, source: None }
     }
 
     /// [`Kind::Usage`].
@@ -97,11 +100,27 @@ impl Error {
         self
     }
 
-    /// Wraps this error in a message that says where it happened; kind and hint stay.
+    /// Adds lines that are printed below the message. The caller sees to it that a peer's words cannot pass for a line of
+    /// ours; in the message itself and in its causes no line ends.
+    #[must_use]
+    pub fn below(mut self, lines: impl Into<String>) -> Error {
+        self.below = Some(lines.into());
+        self
+    }
+
+    /// Says which gRPC status the libraries give to this, where the kind alone does not tell.
+    #[must_use]
+    pub fn status(mut self, code: tonic::Code) -> Error {
+        self.status = Some(code);
+        self
+    }
+
+    /// Wraps this error in a message that says where it happened; kind, status, hint and the lines below stay.
     #[must_use]
     pub fn context(mut self, message: impl Into<String>) -> Error {
-        let (kind, hint) = (self.kind, self.hint.take());
-        Error { kind, message: message.into(), hint, source: Some(Box::new(self)) }
+        let (below, hint) = (self.below.take(), self.hint.take());
+        let (kind, status) = (self.kind, self.status);
+        Error { kind, message: message.into(), below, hint, status, source: Some(Box::new(self)) }
     }
 
     /// The kind, which decides the exit code.
@@ -121,13 +140,35 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The message with all its causes. A cause that repeats what stands before it is left out.
+    /// The gRPC status that the libraries give to this, where that was said.
+    pub fn code(&self) -> Option<tonic::Code> {
+        self.status
+    }
+
+    /// The lines below the message.
+    pub fn lines(&self) -> Option<&str> {
+        self.below.as_deref()
+    }
+
+    /// All of it but the fix, on one line.
     pub fn chain(&self) -> String {
-        let mut text = self.message.clone();
+        match &self.below {
+            None => self.head(),
+            Some(lines) => {
+                let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+                format!("{} ({})", self.head(), lines.join(", "))
+            }
+        }
+    }
+
+    /// The message with all its causes, on one line. A cause that repeats what stands before it is left out.
+    pub fn head(&self) -> String {
+        // Many of these are a peer's words, which must not look like lines of ours.
+        let line = |text: &str| text.replace('\r', "\\r").replace('\n', "\\n");
+        let mut text = line(&self.message);
         let mut next = self.source();
         while let Some(cause) = next {
-            // Many causes are a peer's words, which must not look like lines of ours.
-            let line = cause.to_string().replace('\r', "\\r").replace('\n', "\\n");
+            let line = line(&cause.to_string());
             if !line.is_empty() && !text.contains(&line) {
                 if !text.is_empty() {
                     text.push_str(": ");

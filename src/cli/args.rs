@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
 use crate::values::{Delimiter, delimiter};
 
-/// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-`, or standard input.
+/// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DataArgs {
-    /// Data: TEXT, @FILE, or @- for standard input; without this flag standard input is read, unless it is a terminal
+    /// Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal
     #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub data: Option<String>,
 }
@@ -20,7 +20,8 @@ pub struct DataArgs {
 /// A data argument as it was meant.
 pub fn source(text: &str) -> Source {
     match text.strip_prefix('@') {
-        Some("-") => Source::Stdin,
+        // grpcurl's `-d @` is the same.
+        Some("-" | "") => Source::Stdin,
         Some(path) => Source::File(PathBuf::from(path)),
         None => Source::Text(text.as_bytes().to_vec()),
     }

@@ -7,7 +7,7 @@ use super::session;
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::output::{Sink, escape_text};
+use crate::output::{Sink, escape_json, escape_text};
 use crate::proto::template::{Style, template};
 use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};
 
@@ -46,15 +46,18 @@ impl Blank {
             (true, Format::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
             (true, Format::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
             (true, Format::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
-            (false, Format::Json) => write_json(&mut out, &message(), JsonStyle { layout, ..style }, &known),
+            (false, Format::Json) => drop(write_json(&mut out, &message(), JsonStyle { layout, ..style }, &known)),
             (false, Format::Text) => write_text(&mut out, &message(), layout, &known),
             (false, Format::Binary) => message().encode(&mut out),
         }
         if format != Format::Binary && !out.ends_with(b"\n") {
             out.push(b'\n');
         }
-        if cx.terminal.stdout {
-            out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes();
+        match (cx.terminal.stdout, format) {
+            // Its comments, too: they are the server's words.
+            (true, Format::Json) => escape_json(&mut out, 0),
+            (true, _) => out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes(),
+            (false, _) => {}
         }
         let mut sink = Sink::stdout()?;
         sink.record(|to| to.extend_from_slice(&out))?;

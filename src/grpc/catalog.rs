@@ -1,10 +1,11 @@
 //! What is known of services: by the server's own description, and by the files that the user gave.
 
 use prost_reflect::MessageDescriptor;
+use tonic::Code;
 
 use super::cache::Cache;
 use super::client::Reflection;
-use super::session::{Session, ends};
+use super::session::{Prepared, Session, ends};
 use super::settings::{ReflectionMode, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
@@ -67,7 +68,7 @@ impl Lookup {
         let resolved = cx.settings(settings)?;
         let given = Given::load(&resolved)?;
         match given.asks_server() {
-            true => Ok(Lookup::Online(Box::new(Session::open_with(&resolved, given, cx).await?))),
+            true => Ok(Lookup::Online(Box::new(Prepared::with(&resolved, given)?.connect(cx).await?))),
             false => Ok(Lookup::Offline(given)),
         }
     }
@@ -258,7 +259,7 @@ impl<'a> Catalog<'a> {
 
 /// The error for a name that nobody knows; `nobody` is as "the server has no".
 pub fn unknown<'a>(nobody: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    let error = Error::refused(format!("{nobody} {what} `{name}`"));
+    let error = Error::refused(format!("{nobody} {what} `{name}`")).status(Code::Unimplemented);
     match nearest(name, known.clone()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => {

@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use http::HeaderMap;
+use tonic::Code;
 
 use super::client::Status;
 use super::format::{Format, FormatArgs};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
 use crate::output::{Sink, Terminal, escape_json, escape_text};
@@ -21,7 +22,7 @@ pub enum Form {
     Pretty,
     /// Each response as one line of JSON, the default in a pipe
     Raw,
-    /// An envelope a line for headers, each response, and the status
+    /// An envelope a line for headers, each response, and the status, which a call that failed always has
     Json,
 }
 
@@ -48,6 +49,22 @@ enum Escape {
     Text,
 }
 
+/// The status that gRPC's libraries give to an error that is none of the server's (grpc/doc/statuscodes.md). Bad input has
+/// none: nothing was sent of it.
+fn code_of(error: &Error) -> Option<Code> {
+    Some(match (error.code(), error.kind()) {
+        (Some(code), _) => code,
+        (None, Kind::Usage | Kind::Config | Kind::ClosedPipe) => return None,
+        (None, Kind::GrpcStatus(code)) => Code::from_i32(i32::from(code)),
+        (None, Kind::Connect | Kind::Tls) => Code::Unavailable,
+        (None, Kind::Auth) => Code::Unauthenticated,
+        (None, Kind::Deadline) => Code::DeadlineExceeded,
+        // It was given up here.
+        (None, Kind::Interrupted | Kind::Terminated | Kind::Io | Kind::Child(_)) => Code::Cancelled,
+        (None, Kind::Refused | Kind::Partial | Kind::Unmet) => Code::Internal,
+    })
+}
+
 /// Writes the events of one call.
 pub struct Events {
     sink: Sink,
@@ -58,23 +75,32 @@ pub struct Events {
     is_stream: bool,
     escape: bool,
     method: String,
+    /// Whether the status was written.
+    has_ended: bool,
 }
 
 impl Events {
-    /// Opens standard output.
+    /// Opens standard output. `method` is what the call is named by until [`Events::of`] says more.
     ///
     /// # Errors
-    /// As [`Sink::stdout`], and as [`Form::of`].
-    pub fn new(form: Form, format: &FormatArgs, method: &Method, terminal: &Terminal) -> Result<Events> {
+    /// As [`Sink::stdout`].
+    pub fn new(form: Form, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<Events> {
         Ok(Events {
             sink: Sink::stdout()?,
             form,
             format: format.responses(),
             style: format.style(),
-            is_stream: method.descriptor.is_server_streaming(),
+            is_stream: false,
             escape: terminal.stdout,
-            method: method.full_name(),
+            method: method.to_owned(),
+            has_ended: false,
         })
+    }
+
+    /// Says which method is called.
+    pub fn of(&mut self, method: &Method) {
+        self.method = method.full_name();
+        self.is_stream = method.descriptor.is_server_streaming();
     }
 
     /// The response headers.
@@ -84,15 +110,16 @@ impl Events {
         }
     }
 
-    /// A response message, as it came and as it was read.
-    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) {
+    /// A response message, as it came and as it was read. Gives what in it has no canonical JSON, when it is JSON.
+    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) -> Option<String> {
         let (format, style, is_stream) = (self.format, self.style, self.is_stream);
         let pretty = |layout| JsonStyle { layout, ..style };
+        let mut odd = None;
         match (self.form, format) {
             (Form::Json, _) => self.event("message", |event| {
                 let out = event.member("value");
                 match format {
-                    Format::Json => write_json(out, message, style, resolver),
+                    Format::Json => odd = write_json(out, message, style, resolver),
                     Format::Text => {
                         let mut text = Vec::new();
                         write_text(&mut text, message, Layout::Compact, resolver);
@@ -101,8 +128,10 @@ impl Events {
                     Format::Binary => base64_object(out, "$base64", raw),
                 }
             }),
-            (Form::Pretty, Format::Json) => self.line(|out| write_json(out, message, pretty(Layout::Pretty), resolver)),
-            (Form::Raw, Format::Json) => self.line(|out| write_json(out, message, style, resolver)),
+            (Form::Pretty, Format::Json) => {
+                self.line(|out| odd = write_json(out, message, pretty(Layout::Pretty), resolver));
+            }
+            (Form::Raw, Format::Json) => self.line(|out| odd = write_json(out, message, style, resolver)),
             (Form::Raw, Format::Text) => self.line(|out| write_text(out, message, Layout::Compact, resolver)),
             // Its lines are ended; one more sets the messages of a stream apart.
             (Form::Pretty, Format::Text) if is_stream => {
@@ -116,16 +145,44 @@ impl Events {
                 out.extend_from_slice(raw);
             }),
         }
+        odd
     }
 
     /// The status that ended the call.
     pub fn status(&mut self, status: &Status, resolver: &dyn Resolver) {
+        self.has_ended = true;
         if self.form == Form::Json {
             self.event("status", |event| {
                 let details = rpc::details(&status.details, Layout::Compact, resolver);
                 write_status(event, status.code, &status.message, &details, &status.metadata);
+                if status.is_local {
+                    event.plain("local", true);
+                }
             });
         }
+    }
+
+    /// The status of a call that ended without one from the server, unless nothing was tried. `metadata` is what there was of
+    /// it.
+    pub fn failed(&mut self, error: &Error, metadata: &HeaderMap) {
+        let Some(code) = code_of(error).filter(|_| !self.has_ended) else { return };
+        let metadata = metadata.clone();
+        let status =
+            Status { code: code as i32, message: error.chain(), details: Bytes::new(), metadata, is_local: true };
+        self.status(&status, &rpc::Common);
+    }
+
+    /// Writes what is left, and the status when there was none.
+    ///
+    /// # Errors
+    /// How the call ended; as [`Events::flush`].
+    pub async fn end(&mut self, ended: Result<()>) -> Result<()> {
+        if let Err(error) = &ended {
+            self.failed(error, &HeaderMap::new());
+        }
+        // What came before a failure is worth having, whatever the failure.
+        let flushed = self.flush().await;
+        ended.and(flushed)
     }
 
     /// See [`Sink::is_full`].

@@ -34,7 +34,9 @@ pub enum Command {
     ///
     /// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when
     /// there is none; on a standard input that stays silent it waits 10 seconds for one, unless -d @- says that it will
-    /// come. A failed call prints code, message and details on standard error and exits with 64 + code.
+    /// come. A failed call prints code, message and details on standard error and exits with 64 + code. With -o json its
+    /// last line is always a status; one with "local":true is none of the server's, but what gRPC's libraries say of such
+    /// a failure.
     Call(call::Args),
 }
 

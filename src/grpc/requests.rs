@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
+use tonic::Code;
 
 use super::format::{Format, Reading};
 use crate::error::{Error, Kind, Result};
@@ -149,8 +150,8 @@ impl Requests {
     /// # Errors
     /// `Kind::Usage` when nothing came, as [`Requests::next`] otherwise.
     pub async fn wait_for_first(&mut self, terminal: &Terminal) -> Result<()> {
-        if tokio::time::timeout(NOTE, self.input.more()).await.map_err(|_| ()).is_ok_and(|read| read.is_ok()) {
-            return Ok(());
+        if let Ok(read) = tokio::time::timeout(NOTE, self.input.more()).await {
+            return read;
         }
         terminal.note("waiting for the request on standard input; -d '{}' sends an empty one");
         match tokio::time::timeout(PATIENCE - NOTE, self.input.more()).await {
@@ -204,6 +205,8 @@ fn behind(error: Error, sent: u64) -> Error {
     }
     let (kind, fix) = (error.kind(), error.fix().map(str::to_owned));
     let told = Error::new(kind, format!("{}; the {sent} before it were sent", error.chain()));
+    // What the server is told.
+    let told = told.status(Code::Cancelled);
     fix.into_iter().fold(told, Error::hint)
 }
 

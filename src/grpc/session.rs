@@ -6,29 +6,25 @@ use http::HeaderValue;
 
 use super::cache::Cache;
 use super::catalog::{Catalog, Given, unknown};
-use super::client::{self, CallOptions, Connection, Http2, Reflection, Target, Timings, encode_metadata};
+use super::client::{CallOptions, Connection, Dialer, Reflection, Target, Timings, encode_metadata};
 use super::settings::{Compression, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Result, nearest};
 use crate::proto::Files;
 use crate::proto::schema::{Method, Schema};
-use crate::tls::TlsSettings;
 
 /// The largest answer about itself taken from a server.
 const REFLECTION_LIMIT: usize = 64 << 20;
 
-/// An open connection and what is sent with every call.
-pub struct Session {
-    /// The connection.
-    pub connection: Connection,
-    tls: TlsSettings,
+/// All that a connection needs. Everything in the settings is checked, and nothing is sent yet.
+pub struct Prepared {
+    dialer: Dialer,
     metadata: http::HeaderMap,
     /// What only reflection gets.
     reflect_metadata: http::HeaderMap,
     given: Given,
     cache: Option<Cache>,
-    http2: Http2,
     compress: Option<Compression>,
     user_agent: Option<HeaderValue>,
     max_recv: usize,
@@ -36,57 +32,91 @@ pub struct Session {
     pub max_send: Option<usize>,
 }
 
-impl Session {
-    /// Connects. Everything in the settings is checked before.
+impl Prepared {
+    /// Reads the settings and the user's files.
     ///
     /// # Errors
-    /// As [`Context::settings`], [`Target::of`] and [`client::connect`].
-    pub async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
+    /// As [`Context::settings`] and [`Prepared::with`].
+    pub fn of(settings: &Settings, cx: &Context) -> Result<Prepared> {
         let resolved = cx.settings(settings)?;
         let given = Given::load(&resolved)?;
-        Session::open_with(&resolved, given, cx).await
+        Prepared::with(&resolved, given)
     }
 
-    /// As [`Session::open`], with the user's files read already.
+    /// The same with the user's files read already.
     ///
     /// # Errors
-    /// As [`Session::open`].
-    pub async fn open_with(resolved: &Resolved<Settings>, given: Given, cx: &Context) -> Result<Session> {
+    /// As [`Target::of`] and [`Dialer::new`]; bad metadata.
+    pub fn with(resolved: &Resolved<Settings>, given: Given) -> Result<Prepared> {
         let target = Target::of(resolved)?;
         let settings = &resolved.settings;
         let metadata = encode_metadata(&settings.headers).map_err(|e| resolved.fault(&["headers"], e))?;
         let reflect_metadata =
             encode_metadata(&settings.reflect_headers).map_err(|e| resolved.fault(&["reflect_headers"], e))?;
-        let max_recv = settings.max_recv();
         let cache = settings.descriptor_cache.map(|age| Cache::of(&target, age.0)).transpose()?;
-        let how = if target.tls { "TLS" } else { "no TLS" };
-        cx.terminal.trace(format!("connecting to {} with {how}", target.address));
-        let connection = client::connect(&target, &settings.tls, settings.http2(), &cx.policy, &cx.shutdown).await?;
-        cx.terminal.trace(connected(&connection.timings));
-        Ok(Session {
-            connection,
-            tls: settings.tls.clone(),
+        Ok(Prepared {
+            dialer: Dialer::new(target, &settings.tls, settings.http2())?,
             metadata,
             reflect_metadata,
             given,
             cache,
-            http2: settings.http2(),
             compress: settings.compress,
             // It was checked when it was read.
             user_agent: settings.user_agent.as_deref().and_then(|text| HeaderValue::from_str(text).ok()),
-            max_recv,
+            max_recv: settings.max_recv(),
             max_send: settings.max_send.map(|size| size.0),
         })
+    }
+
+    /// What is known before anybody is asked: where the server is not to be asked, all there is to know.
+    pub fn offline(&self, cx: &Context) -> Option<Catalog<'_>> {
+        (!self.given.asks_server()).then(|| Catalog::new(&self.given, None, cx.terminal))
+    }
+
+    /// Whether the server is asked about itself.
+    pub fn asks_server(&self) -> bool {
+        self.given.asks_server()
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub async fn connect(self, cx: &Context) -> Result<Session> {
+        let target = &self.dialer.target;
+        let how = if target.tls { "TLS" } else { "no TLS" };
+        cx.terminal.trace(format!("connecting to {} with {how}", target.address));
+        let connection = self.dialer.connect(&cx.policy, &cx.shutdown).await?;
+        cx.terminal.trace(connected(&connection.timings));
+        Ok(Session { connection, with: self })
+    }
+}
+
+/// An open connection and what is sent with every call.
+pub struct Session {
+    /// The connection.
+    pub connection: Connection,
+    /// What it was opened with.
+    pub with: Prepared,
+}
+
+impl Session {
+    /// Connects.
+    ///
+    /// # Errors
+    /// As [`Prepared::of`] and [`Prepared::connect`].
+    pub async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
+        Prepared::of(settings, cx)?.connect(cx).await
     }
 
     /// What is sent with a call that begins now.
     pub fn options(&self, cx: &Context) -> CallOptions {
         CallOptions {
-            metadata: self.metadata.clone(),
+            metadata: self.with.metadata.clone(),
             timeout: cx.shutdown.remaining(),
-            max_recv: self.max_recv,
-            compress: self.compress,
-            user_agent: self.user_agent.clone(),
+            max_recv: self.with.max_recv,
+            compress: self.with.compress,
+            user_agent: self.with.user_agent.clone(),
             observer: None,
         }
     }
@@ -95,27 +125,27 @@ impl Session {
     pub fn catalog(&mut self, cx: &Context, known: Files) -> Catalog<'_> {
         // A small --max-recv is meant for the responses of the call.
         let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
-        for (name, value) in &self.reflect_metadata {
+        let Prepared { given, cache, reflect_metadata, .. } = &self.with;
+        for (name, value) in reflect_metadata {
             options.metadata.append(name, value.clone());
         }
-        let cache = self.cache.clone().filter(|_| self.given.asks_server());
+        let cache = cache.clone().filter(|_| given.asks_server());
         let kept = cache.as_ref().and_then(Cache::load);
         let (services, known) = match kept {
             Some((services, files)) if known.is_empty() => (Some(services), files),
             _ => (None, known),
         };
-        let asks = self.given.asks_server();
+        let asks = given.asks_server();
         let reflection = asks.then(|| Reflection::new(&mut self.connection, options, known));
-        Catalog::new(&self.given, reflection, cx.terminal).with_cache(cache, services)
+        Catalog::new(given, reflection, cx.terminal).with_cache(cache, services)
     }
 
     /// Connects anew.
     ///
     /// # Errors
-    /// As [`client::connect`].
+    /// As [`Dialer::connect`].
     pub async fn reconnect(&mut self, cx: &Context) -> Result<()> {
-        let target = self.connection.target.clone();
-        self.connection = client::connect(&target, &self.tls, self.http2, &cx.policy, &cx.shutdown).await?;
+        self.connection = self.with.dialer.connect(&cx.policy, &cx.shutdown).await?;
         Ok(())
     }
 }
@@ -152,12 +182,13 @@ fn split_method(text: &str) -> Result<(&str, &str)> {
     }
 }
 
-/// Whether a text can be the name of a method, whole or abbreviated.
+/// The name of a method as it was typed, whole or abbreviated, in the form of [`Method::full_name`].
 ///
 /// # Errors
-/// `Kind::Usage`.
-pub fn check_method(text: &str) -> Result<()> {
-    split_method(text).map(drop)
+/// `Kind::Usage` when it is none.
+pub fn typed_method(text: &str) -> Result<String> {
+    let (service, method) = split_method(text)?;
+    Ok(if service.is_empty() { method.to_owned() } else { format!("{service}/{method}") })
 }
 
 /// Finds a method, with the types that its messages can hold. Its name may lack what stands before it, up to the package,

@@ -17,7 +17,7 @@ use crate::values;
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Server: host:port (TLS, but not on loopback), http://…, https://… or unix:PATH
+    /// Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)
     #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION)]
     pub server: Option<String>,
     /// Value of :authority, when it is not the host

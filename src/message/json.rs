@@ -67,6 +67,31 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
     GeneralPurpose::new(alphabet, config).decode(text).map_err(|e| format!("bad base64: {e}"))
 }
 
+/// Characters that move the cursor, colour, or change the direction of the text around them (Unicode TR 36, section 2.5).
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Escapes the unsafe characters of a JSON text from `from` on, the JSON way: it stays the same JSON.
+pub fn escape(out: &mut Vec<u8>, from: usize) {
+    let text = String::from_utf8_lossy(&out[from..]);
+    let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
+    if !text.chars().any(bad) {
+        return;
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match bad(c) {
+            // All of them lie in the basic plane, so one escape each. Writing to a String cannot fail.
+            true => drop(std::fmt::Write::write_fmt(&mut escaped, format_args!("\\u{:04x}", u32::from(c)))),
+            false => escaped.push(c),
+        }
+    }
+    out.truncate(from);
+    out.extend_from_slice(escaped.as_bytes());
+}
+
 /// Writes the members of one JSON object, with the commas between them.
 pub struct Object<'a> {
     out: &'a mut Vec<u8>,
@@ -118,6 +143,13 @@ mod tests {
         let mut out = Vec::new();
         string(&mut out, text);
         assert_eq!(serde_json::from_slice::<String>(&out).expect("JSON"), text);
+    }
+
+    #[test]
+    fn what_is_escaped_stays_the_same_json() {
+        let mut out = "\"\u{202e}\u{9b}ä\"".as_bytes().to_vec();
+        escape(&mut out, 0);
+        assert_eq!(out, r#""\u202e\u009bä""#.as_bytes());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::sanitize::{escape_json, push_bytes};
 use crate::message::{Headers, Message, amqp_json};
 use crate::values::escaped;
 
@@ -78,8 +79,9 @@ impl Format {
         Ok(Format(parts))
     }
 
-    /// Appends a message. `data` appends what a stranger wrote, escaped or not.
-    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, data: fn(&mut Vec<u8>, &[u8])) {
+    /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
+    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, escape: bool) {
+        let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
         let key = || message.key.bytes().or(message.routing_key.as_deref().map(str::as_bytes));
         for part in &self.0 {
             match part {
@@ -99,9 +101,16 @@ impl Format {
                 Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
                 Part::Offset => number(out, message.offset.unwrap_or(-1)),
                 Part::Timestamp => number(out, message.timestamp.and_then(crate::message::Time::millis).unwrap_or(-1)),
-                Part::Headers => headers(out, &message.headers, data),
+                Part::Headers => headers(out, &message.headers, escape),
             }
         }
+    }
+}
+
+fn text(out: &mut Vec<u8>, bytes: &[u8], escape: bool) {
+    match escape {
+        true => push_bytes(out, bytes, false),
+        false => out.extend_from_slice(bytes),
     }
 }
 
@@ -116,7 +125,8 @@ fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// `a=1,b=NULL`, as kcat; AMQP values that are no strings are JSON.
-fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, data: fn(&mut Vec<u8>, &[u8])) {
+fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
+    let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
     let mut first = true;
     let mut name = |out: &mut Vec<u8>, name: &str| {
         if !first {
@@ -144,9 +154,11 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, data: fn(&mut Vec<u8>, &[u8
                     lapin::types::AMQPValue::LongString(text) => data(out, text.as_bytes()),
                     lapin::types::AMQPValue::Void => out.extend_from_slice(b"NULL"),
                     other => {
-                        let mut json = Vec::new();
-                        amqp_json::write_value(&mut json, other);
-                        data(out, &json);
+                        let from = out.len();
+                        amqp_json::write_value(out, other);
+                        if escape {
+                            escape_json(out, from);
+                        }
                     }
                 }
             }
@@ -161,7 +173,7 @@ mod tests {
 
     fn formatted(text: &str, message: &Message<'_>) -> String {
         let mut out = Vec::new();
-        Format::parse(text).expect(text).write(&mut out, message, |out, bytes| out.extend_from_slice(bytes));
+        Format::parse(text).expect(text).write(&mut out, message, false);
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use super::format::{Format, TOKENS};
-use super::sanitize::{escape_json, push_bytes};
+use super::sanitize::{escape_json, push_bytes, push_json};
 use super::{Sink, Terminal};
 use crate::error::Result;
 use crate::message::{Field, Headers, Message, amqp_json, envelope};
@@ -77,15 +77,13 @@ impl MessageWriter {
     /// # Errors
     /// As [`Sink::flush`].
     pub fn write(&mut self, message: &Message<'_>) -> Result<()> {
-        let data: fn(&mut Vec<u8>, &[u8]) = if self.escape {
-            |out, bytes| push_bytes(out, bytes, false)
-        } else {
-            |out, bytes| out.extend_from_slice(bytes)
-        };
         let (escape, color) = (self.escape, self.color);
         match &self.output {
             Output::Raw => self.sink.record(|out| {
-                data(out, message.value.bytes().unwrap_or_default());
+                match (escape, message.value.bytes().unwrap_or_default()) {
+                    (true, value) => push_bytes(out, value, false),
+                    (false, value) => out.extend_from_slice(value),
+                }
                 out.extend_from_slice(&self.delimiter);
             }),
             Output::Json => self.sink.record(|out| {
@@ -96,7 +94,7 @@ impl MessageWriter {
                 }
                 out.push(b'\n');
             }),
-            Output::Format(format) => self.sink.record(|out| format.write(out, message, data)),
+            Output::Format(format) => self.sink.record(|out| format.write(out, message, escape)),
             Output::Pretty => self.sink.record(|out| pretty(out, message, color)),
         }
     }
@@ -168,11 +166,14 @@ fn pretty(out: &mut Vec<u8>, message: &Message<'_>, color: bool) {
 }
 
 fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
-    let mut line = |name: &str, value: &[u8]| {
+    let mut line = |name: &str, value: &[u8], is_json: bool| {
         out.extend_from_slice(b"  ");
         push_bytes(out, name.as_bytes(), true);
         out.extend_from_slice(b": ");
-        push_bytes(out, value, true);
+        match is_json {
+            true => push_json(out, value),
+            false => push_bytes(out, value, true),
+        }
         out.push(b'\n');
     };
     if let Some(properties) = &message.properties
@@ -180,8 +181,8 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
     {
         for (name, value) in fields {
             match value.as_str() {
-                Some(text) => line(&name, text.as_bytes()),
-                None => line(&name, value.to_string().as_bytes()),
+                Some(text) => line(&name, text.as_bytes(), false),
+                None => line(&name, value.to_string().as_bytes(), true),
             }
         }
     }
@@ -189,17 +190,19 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
         Headers::Absent => {}
         Headers::Kafka(headers) => {
             for (name, value) in headers {
-                line(name, value.as_deref().unwrap_or(b"null"));
+                line(name, value.as_deref().unwrap_or(b"null"), false);
             }
         }
         Headers::Amqp(table) => {
             for (name, value) in table.inner() {
-                let mut text = Vec::new();
                 match value {
-                    lapin::types::AMQPValue::LongString(s) => text.extend_from_slice(s.as_bytes()),
-                    other => amqp_json::write_value(&mut text, other),
+                    lapin::types::AMQPValue::LongString(s) => line(name.as_str(), s.as_bytes(), false),
+                    other => {
+                        let mut json = Vec::new();
+                        amqp_json::write_value(&mut json, other);
+                        line(name.as_str(), &json, true);
+                    }
                 }
-                line(name.as_str(), &text);
             }
         }
     }

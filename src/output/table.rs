@@ -104,6 +104,10 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(s) => s.clone(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
+        other => {
+            let mut json = other.to_string().into_bytes();
+            escape_json(&mut json, 0);
+            String::from_utf8_lossy(&json).into_owned()
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
 
-use super::sanitize::escape_text;
+use super::sanitize::{escape_line, escape_text};
 use crate::error::Error;
 
 /// `--color`.
@@ -99,7 +99,12 @@ impl Terminal {
 
     /// The error that ends the command, with its causes and its fix.
     pub fn error(&self, error: &Error) {
-        self.line(AnsiColor::Red.on_default().bold(), "error", &error.chain());
+        self.line(AnsiColor::Red.on_default().bold(), "error", &error.head());
+        if let Some(lines) = error.lines() {
+            for line in lines.lines() {
+                put(format!("{}\n", escape_text(line)));
+            }
+        }
         if let Some(fix) = error.fix() {
             self.line(AnsiColor::Green.on_default(), "hint", fix);
         }
@@ -110,13 +115,17 @@ impl Terminal {
     }
 
     fn write(&self, style: Style, label: &str, text: &str) {
-        // In a pipe, too: it ends in a log that somebody looks at in a terminal.
-        let text = escape_text(text);
-        let line = match self.color_stderr {
+        // In a pipe, too: it ends in a log that somebody looks at in a terminal. And on one line: much of it is a peer's
+        // words, which must not pass for another line of ours.
+        let text = escape_line(text);
+        put(match self.color_stderr {
             true => format!("{style}{label}{style:#} {text}\n"),
             false => format!("{label} {text}\n"),
-        };
-        // One write, so that lines of two processes do not mix; nobody is left to tell when standard error is gone.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        });
     }
+}
+
+fn put(line: String) {
+    // One write, so that lines of two processes do not mix; nobody is left to tell when standard error is gone.
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }

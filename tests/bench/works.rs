@@ -66,7 +66,7 @@ pub fn write_format() -> impl FnMut() {
     let (message, mut out) = (message(), Vec::with_capacity(4096));
     move || {
         out.clear();
-        format.write(&mut out, &message, |out, bytes| out.extend_from_slice(bytes));
+        format.write(&mut out, &message, false);
     }
 }
 

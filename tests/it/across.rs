@@ -1,17 +1,24 @@
 //! From one system to the other and back, and the main job as the README's reader would type it.
 
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{BINARY, test_env, unique};
+use crate::support::{BINARY, mscomm, test_env, unique};
+
+/// A path that has the binary first.
+fn path() -> String {
+    let folder = std::path::Path::new(BINARY).parent().expect("a folder");
+    format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"))
+}
 
 /// Runs a shell script with `mscomm` on the path and the brokers' configuration; gives its standard output.
 #[track_caller]
 fn sh(script: &str) -> String {
-    let folder = std::path::Path::new(BINARY).parent().expect("a folder");
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    let out = Command::new("sh").args(["-euc", script]).env("PATH", path).output().expect("sh runs");
+    let out = Command::new("sh").args(["-euc", script]).env("PATH", path()).output().expect("sh runs");
     let (stdout, stderr) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(out.status.success(), "{script}\n{}\nstdout: {stdout}\nstderr: {stderr}", out.status);
     stdout.into_owned()
@@ -118,4 +125,38 @@ fn the_main_job_as_a_user_types_it() {
     assert!(out.contains(r#"{"message":"Hello world"}"#), "{out}");
     let refused = lines.iter().position(|l| *l == "8").expect("exit code 8");
     assert!(lines[refused - 1].contains("-nosuch") || lines[refused - 2].contains("-nosuch"), "{out}");
+}
+
+/// Whatever reads an input: an error is not its end, at the first read or behind a part of it.
+#[test]
+fn an_input_that_cannot_be_read_is_an_error_everywhere() {
+    let verbs = ["amqp publish -k q", "kafka produce t"];
+    for verb in verbs {
+        for data in ["", "-d @-", "-d @"] {
+            for (from, modes) in [("/", &["lines", "raw", "json"][..]), ("/proc/self/mem", &["lines"])] {
+                for mode in modes {
+                    let line = format!("mscomm -q amqp queue declare q; mscomm {verb} {data} --input {mode} < {from}");
+                    let run = mscomm(&["sandbox", "-q", "--", "sh", "-c", &line]).env("PATH", path());
+                    run.run().fails(10).says(&["cannot read standard input"]);
+                }
+            }
+        }
+        // The other end leaves something unread when it closes, which is told as a reset.
+        let (mut ours, mut theirs) = UnixStream::pair().expect("a pair");
+        theirs.write_all(b"unread").expect("writes");
+        ours.write_all(b"a\nb").expect("writes");
+        drop(ours);
+        let line = format!("mscomm -q amqp queue declare q; mscomm {verb}");
+        let mut run = mscomm(&["sandbox", "-q", "--", "sh", "-c", &line]).env("PATH", path());
+        run.command.stdin(OwnedFd::from(theirs));
+        run.run().exits(10).says(&["cannot read standard input"]);
+    }
+}
+
+#[test]
+fn grpcurls_at_is_standard_input_everywhere() {
+    let line = "echo one | mscomm -q kafka produce t -d @; mscomm -q kafka tail t --from begin --until-end
+        mscomm -q amqp queue declare q; echo two | mscomm -q amqp publish -k q -d @; mscomm -q amqp get q";
+    let run = mscomm(&["sandbox", "-q", "--", "sh", "-euc", line]).env("PATH", path());
+    assert_eq!(run.run().ok().text(), "one\ntwo\n");
 }

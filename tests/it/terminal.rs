@@ -36,6 +36,30 @@ fn strangers_cannot_drive_the_terminal() {
     }
 }
 
+/// What is JSON is escaped as JSON, so that it still is some, in whatever it stands.
+#[test]
+fn json_on_a_terminal_stays_json() {
+    let headers = r#"{"list":["a\u202eb"],"table":{"k":"\u061c"},"text":"\u202e"}"#;
+    let make =
+        format!("mscomm -q amqp queue declare q; mscomm -q amqp publish -k q -d x --header-json {}", quoted(headers));
+    for output in ["-o '%h\\n'", "-o pretty", "-o json"] {
+        let line = format!("{make}; mscomm --color never amqp get q {output}");
+        let screen = on_terminal(&format!("mscomm sandbox -- sh -c {}", quoted(&line)), &[]);
+        assert!(screen.contains(r#"["a\u202eb"]"#), "{output}: {screen:?}");
+        assert!(screen.contains(r#""\u061c""#), "{output}: {screen:?}");
+        assert!(!screen.contains('\u{202e}') && !screen.contains('\u{61c}'), "{output}: {screen:?}");
+    }
+    let data =
+        r#"{"message":"a\u202eb","count":1,"fail":{"code":5,"message":"no","details":[{"type_url":"x/\u202e"}]}}"#;
+    for output in ["", "-o raw", "-o json"] {
+        let call = format!("mscomm --color never grpc call Echo/ServerStream -d {} {output}", quoted(data));
+        let screen = on_terminal(&format!("mscomm sandbox -- sh -c {}", quoted(&call)), &[]);
+        // In the response, and in the details of the failure.
+        assert!(screen.contains(r#""a\u202eb""#) && screen.contains(r#""x/\u202e""#), "{output}: {screen:?}");
+        assert!(!screen.contains('\u{202e}') && !screen.contains("u{202e}"), "{output}: {screen:?}");
+    }
+}
+
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }

@@ -1,7 +1,6 @@
 //! The call itself: requests go up, responses come down, and types that turn up on the way are asked for.
 
 use std::collections::HashSet;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,18 +8,20 @@ use futures_util::future::poll_immediate;
 use futures_util::{Stream, StreamExt};
 use prost_reflect::MessageDescriptor;
 use tokio::sync::{mpsc, oneshot};
+use tonic::Code;
 
 use super::Args;
-use crate::cli::args::{DataArgs, source};
+use super::data::{self, Ready};
+use crate::cli::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::grpc::client::{Broken, Call, CallOptions, Status, start};
 use crate::grpc::events::Events;
-use crate::grpc::requests::{Question, Requests, Shape, empty, once};
-use crate::grpc::session::{Session, millis};
+use crate::grpc::requests::{Question, Requests, Shape, once};
+use crate::grpc::session::{Prepared, Session, millis};
 use crate::grpc::settings::Settings;
 use crate::grpc::trace;
-use crate::message::input::Source;
+use crate::output::Terminal;
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{Method, Schema};
 use crate::proto::{Files, rpc, unresolved};
@@ -71,6 +72,10 @@ pub struct Calling<'a> {
     /// A second connection to answer them: the first one is busy with the call.
     side: Option<Session>,
     connection: &'a Settings,
+    /// Whether the server is asked about itself.
+    asks_server: bool,
+    /// How many responses have no canonical JSON.
+    odd: u64,
     /// `--count`.
     count: Option<u64>,
     started: Instant,
@@ -80,22 +85,23 @@ pub struct Calling<'a> {
 }
 
 impl<'a> Calling<'a> {
-    /// Nothing is sent yet. `max_send` is the largest request in bytes.
+    /// Nothing is sent yet.
     pub fn new(
         args: &'a Args,
         (method, files): (Method, Files),
-        events: Events,
-        max_send: Option<usize>,
+        mut events: Events,
+        with: &Prepared,
         cx: &'a Context,
     ) -> Calling<'a> {
         let (ask, questions) = mpsc::unbounded_channel();
+        events.of(&method);
         Calling {
             path: format!("/{}", method.full_name()),
             shape: Shape {
                 reading: args.format.reading(),
                 of: method.input.clone(),
                 is_stream: method.descriptor.is_client_streaming(),
-                max_send,
+                max_send: with.max_send,
                 ask,
             },
             types: method.input.schema(),
@@ -110,6 +116,8 @@ impl<'a> Calling<'a> {
             started: Instant::now(),
             ending: None,
             connection: &args.connection,
+            asks_server: with.asks_server(),
+            odd: 0,
             cx,
         }
     }
@@ -119,45 +127,52 @@ impl<'a> Calling<'a> {
     /// # Errors
     /// How the call ended; as [`Events::flush`].
     pub async fn end(mut self, ended: Result<()>) -> Result<()> {
-        // What came before a failure is worth having, whatever the failure.
-        let flushed = self.events.flush().await;
+        let ended = self.events.end(ended).await;
+        if self.odd > 1 {
+            self.cx.terminal.warn(format!("{} have no canonical JSON", counted(self.odd, "response")));
+        }
         // The process ends with the call: giving the types back one by one would be a tenth of its time.
         std::mem::forget((self.method, self.types, self.files));
-        ended.and(flushed)
+        ended
+    }
+
+    /// Reads the request of a method that takes one, and checks what there is of a stream.
+    ///
+    /// # Errors
+    /// As [`data::read`].
+    pub async fn prepare(&mut self, data: &DataArgs) -> Result<Ready> {
+        let reading = data::read(&self.shape, &self.method.descriptor.input(), data, self.cx.terminal)?;
+        self.answering(reading).await
     }
 
     /// Sends the requests and prints the responses.
     ///
     /// # Errors
     /// As the verb.
-    pub async fn run(&mut self, session: &mut Session, data: &DataArgs) -> Result<()> {
-        let cx = self.cx;
-        if self.shape.is_stream {
-            let is_typed = std::io::stdin().is_terminal();
-            let source = match &data.data {
-                None if is_typed => {
-                    cx.terminal.note("type the requests, each as JSON; Ctrl-D ends them");
-                    Source::Stdin
-                }
-                _ => data.source()?,
-            };
-            let typed = Some(cx.terminal).filter(|_| is_typed && source == Source::Stdin);
-            if let Source::Text(_) = &source {
-                // All of it is here: a fault in it is known before anything is sent.
-                let mut all = Requests::open(source.clone(), self.shape.clone())?;
-                self.answering(async move { all.check().await }).await?;
-            }
-            let (requests, sent) = Requests::open(source, self.shape.clone())?.into_stream(typed);
-            let (ending, ended) = oneshot::channel();
-            self.ending = Some(ending);
-            let requests = requests.take_until(ended);
-            let mut sent = Sent(Some(sent));
-            let options = self.options(session);
-            let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
-            return self.converse(session, call, sent).await;
+    pub async fn run(&mut self, mut session: Session, requests: Ready) -> Result<()> {
+        let ended = match requests {
+            Ready::One(message) => self.one(&mut session, message).await,
+            Ready::Stream(requests, typed) => self.stream(&mut session, *requests, typed).await,
+        };
+        if self.count.is_some() && ended.is_ok() {
+            session.connection.close().await;
         }
-        let single = self.single(data)?;
-        let message = self.answering(single).await?;
+        ended
+    }
+
+    async fn stream(&mut self, session: &mut Session, requests: Requests, typed: Option<Terminal>) -> Result<()> {
+        let (requests, sent) = requests.into_stream(typed);
+        let (ending, ended) = oneshot::channel();
+        self.ending = Some(ending);
+        let requests = requests.take_until(ended);
+        let mut sent = Sent(Some(sent));
+        let options = self.options(session);
+        let call = self.open(session, requests, &options, &mut sent).await?.map_err(Error::from)?;
+        self.converse(session, call, sent).await
+    }
+
+    async fn one(&mut self, session: &mut Session, message: Bytes) -> Result<()> {
+        let cx = self.cx;
         let mut sent = Sent(None);
         let options = self.options(session);
         let call = match self.open(session, once(message.clone()), &options, &mut sent).await? {
@@ -170,27 +185,6 @@ impl<'a> Calling<'a> {
             opened => opened,
         };
         self.converse(session, call.map_err(Error::from)?, sent).await
-    }
-
-    /// The request of a method that takes one message.
-    fn single(&self, data: &DataArgs) -> Result<impl Future<Output = Result<Bytes>> + use<>> {
-        let given = data.data.as_deref().map(source);
-        // Nothing that could be read would be anything else; and nobody waits at a terminal.
-        let is_empty =
-            given.is_none() && (takes_nothing(&self.method.descriptor.input()) || std::io::stdin().is_terminal());
-        let waits = given.is_none();
-        let requests = match is_empty {
-            true => None,
-            false => Some(Requests::open(given.unwrap_or(Source::Stdin), self.shape.clone())?),
-        };
-        let (terminal, of) = (self.cx.terminal, self.shape.of.clone());
-        Ok(async move {
-            let Some(mut requests) = requests else { return empty(&of) };
-            if waits {
-                requests.wait_for_first(&terminal).await?;
-            }
-            requests.single().await
-        })
     }
 
     /// Does the work, and answers its questions.
@@ -210,6 +204,11 @@ impl<'a> Calling<'a> {
     async fn answer(&mut self, question: Option<Question>) {
         // The other end is kept in `shape`: there is always one.
         let Some((name, answer)) = question else { return };
+        if !self.asks_server {
+            // The files are all there is, and they are known.
+            let _ = answer.send(self.types.clone());
+            return;
+        }
         let side = match self.side.take() {
             Some(side) => Ok(side),
             None => self.cx.shutdown.or_stop(Session::open(self.connection, self.cx)).await,
@@ -330,7 +329,8 @@ impl<'a> Calling<'a> {
 
     async fn message(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<()> {
         if number > 1 && !self.method.descriptor.is_server_streaming() {
-            return Err(Error::new(Kind::Partial, "the server sent a second response to a call that has one"));
+            let error = Error::new(Kind::Partial, "the server sent a second response to a call that has one");
+            return Err(error.status(Code::Unimplemented));
         }
         let message = Message::decode(self.method.output.clone(), bytes.clone()).map_err(|e| {
             let name = self.method.output.full_name();
@@ -340,7 +340,12 @@ impl<'a> Calling<'a> {
             let names = unresolved(&message, &(&self.types, rpc::Common));
             self.learn(session, names).await;
         }
-        self.events.message(bytes, &message, &(&self.types, rpc::Common));
+        if let Some(odd) = self.events.message(bytes, &message, &(&self.types, rpc::Common)) {
+            self.odd += 1;
+            if self.odd == 1 {
+                self.cx.terminal.warn(format!("response {number} has no canonical JSON: {odd}"));
+            }
+        }
         if self.events.is_full() { self.events.flush().await } else { Ok(()) }
     }
 
@@ -366,11 +371,17 @@ impl<'a> Calling<'a> {
 
     async fn finish(&mut self, status: &Status, received: u64, trailers: bool) -> Result<()> {
         trace::status(&self.cx.terminal, status, trailers);
+        if status.is_ok() && received == 0 && !self.method.descriptor.is_server_streaming() {
+            let error =
+                Error::new(Kind::Partial, "the server said OK, but sent no response").status(Code::Unimplemented);
+            self.events.failed(&error, &status.metadata);
+            return Err(error);
+        }
         self.events.status(status, &self.types);
         self.events.flush().await?;
         if !status.is_ok() {
             // The server's timer may be the faster one by a hair: it is the same deadline.
-            if status.exit_status() == tonic::Code::DeadlineExceeded as u8 {
+            if status.exit_status() == Code::DeadlineExceeded as u8 {
                 self.cx.shutdown.check()?;
                 if self.cx.shutdown.remaining().is_some_and(|left| left.is_zero()) {
                     return Err(Reason::Timeout.error());
@@ -378,19 +389,11 @@ impl<'a> Calling<'a> {
             }
             return Err(status.error(&format!("{} failed", self.method.full_name()), &self.types));
         }
-        if received == 0 && !self.method.descriptor.is_server_streaming() {
-            return Err(Error::new(Kind::Partial, "the server said OK, but sent no response"));
-        }
         match self.count.filter(|count| received < *count) {
             Some(count) => Err(Error::new(Kind::Unmet, format!("{received} of {count} responses came"))),
             None => Ok(()),
         }
     }
-}
-
-/// A message that cannot be anything but empty.
-fn takes_nothing(message: &MessageDescriptor) -> bool {
-    message.fields().len() == 0 && message.extension_ranges().len() == 0
 }
 
 /// Whether an `Any` can stand somewhere in a message of this type.

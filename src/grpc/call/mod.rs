@@ -1,12 +1,13 @@
 //! `grpc call`: one call of any kind, JSON in and JSON out.
 
 mod calling;
+mod data;
 
 use self::calling::Calling;
 use super::blank::Blank;
 use super::events::{Events, Form};
 use super::format::{Format, FormatArgs};
-use super::session::{self, Session};
+use super::session::{self, Prepared, Session};
 use super::settings::Settings;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
@@ -51,9 +52,9 @@ pub struct Args {
 ///
 /// # Errors
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
-/// [`Session::open`] and reflection.
+/// [`Prepared::of`], [`Prepared::connect`] and reflection.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    session::check_method(&args.method)?;
+    let typed = session::typed_method(&args.method)?;
     args.format.check()?;
     if args.template || args.example {
         let blank = Blank { template: args.template, seed: args.seed, form: args.output };
@@ -64,22 +65,41 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         check_syntax(&args.data)?;
     }
     let set_on_stdin = args.connection.descriptor_set.iter().flatten().any(|path| path.as_os_str() == "-");
-    if set_on_stdin && args.data.data.as_deref().is_none_or(|data| data == "@-") {
+    let data = args.data.data.as_deref().map(source);
+    if set_on_stdin && data.as_ref().is_none_or(|data| *data == Source::Stdin) {
         return Err(Error::usage("standard input cannot be the descriptor set and the data")
             .hint("give the data with -d, or the descriptor set in a file"));
     }
-    let prepare = async {
-        let mut session = Session::open(&args.connection, cx).await?;
-        let method = find(&mut session, &args.method, cx).await?;
-        Ok((session, method))
-    };
-    let (mut session, (method, files)) = cx.shutdown.or_stop(prepare).await?;
-    let events = Events::new(form, &args.format, &method, &cx.terminal)?;
-    let mut calling = Calling::new(&args, (method, files), events, session.max_send, cx);
-    let ended = calling.run(&mut session, &args.data).await;
-    if args.count.is_some() && ended.is_ok() {
-        session.connection.close().await;
+    if let Some(data) = &data {
+        data.check()?;
     }
+    let mut events = Events::new(form, &args.format, &typed, &cx.terminal)?;
+    let prepared = Prepared::of(&args.connection, cx)?;
+    if let Some(mut catalog) = prepared.offline(cx) {
+        // All is known: the data is checked by it before anything is sent.
+        let method = cx.shutdown.or_stop(session::method(&mut catalog, &args.method)).await?;
+        let mut calling = Calling::new(&args, (method, Files::default()), events, &prepared, cx);
+        let requests = calling.prepare(&args.data).await?;
+        let ended = match cx.shutdown.or_stop(prepared.connect(cx)).await {
+            Ok(session) => calling.run(session, requests).await,
+            Err(error) => Err(error),
+        };
+        return calling.end(ended).await;
+    }
+    let found = async {
+        let mut session = prepared.connect(cx).await?;
+        let found = find(&mut session, &args.method, cx).await?;
+        Ok((session, found))
+    };
+    let (session, found) = match cx.shutdown.or_stop(found).await {
+        Ok(found) => found,
+        Err(error) => return events.end(Err(error)).await,
+    };
+    let mut calling = Calling::new(&args, found, events, &session.with, cx);
+    let ended = match calling.prepare(&args.data).await {
+        Ok(requests) => calling.run(session, requests).await,
+        Err(error) => Err(error),
+    };
     calling.end(ended).await
 }
 

@@ -1,6 +1,8 @@
 //! Calls that end without a status of the server.
 
+use h2::Reason;
 use http::HeaderMap;
+use tonic::Code;
 
 use super::transport::Connection;
 use crate::error::{Error, Kind, counted};
@@ -20,9 +22,6 @@ impl From<Broken> for Error {
     }
 }
 
-/// What helps against headers over the limit.
-const RAISE: &str = "raise --max-header-list, as --max-header-list 8M";
-
 /// How far a call had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
@@ -38,7 +37,8 @@ pub enum Progress {
 /// |---|---|
 /// | REFUSED_STREAM, or GOAWAY below our stream, before any answer | `Connect`, and the call may be made again |
 /// | RST_STREAM, GOAWAY or the end of the connection, later or of another sort | `Partial` |
-/// | headers over the limit, or another breach of HTTP/2 that was noticed here | `Refused` |
+/// | a breach of HTTP/2 that was noticed here: whatever it is, the server may have done its work | `Partial` |
+/// | headers over the limit (see [`over`]) | `Refused` |
 /// | a message over the limit (see [`super::Call::message`]) | `Refused` |
 /// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
 /// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
@@ -49,7 +49,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
     let (is_reset, is_go_away) = h2.map_or((false, false), |e| (e.is_reset(), e.is_go_away()));
     // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
     // that are above its last one; the others end with the connection.
-    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(h2::Reason::REFUSED_STREAM));
+    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(Reason::REFUSED_STREAM));
     if refused && progress == Progress::Asked {
         let error = match reason {
             Some(reason) => {
@@ -64,22 +64,42 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
         Progress::Asked => "the outcome of the call is unknown".to_owned(),
         Progress::Answered(n) => format!("the call broke off after {}", counted(n, "message")),
     };
+    let partial = |text: String| Error::new(Kind::Partial, format!("{done}: {text}"));
     let error = match reason {
-        // Headers over h2's limit are one of these two.
-        Some(reason @ (h2::Reason::PROTOCOL_ERROR | h2::Reason::ENHANCE_YOUR_CALM)) if is_noticed_here => {
-            let what = "the server sent headers over --max-header-list, or something else that is not taken";
-            Error::refused(format!("{done}: {what} ({reason:?})")).hint(RAISE)
-        }
-        Some(reason) if is_noticed_here => {
-            Error::new(Kind::Partial, format!("{done}: the server broke the rules of HTTP/2 ({reason:?})"))
-        }
-        Some(reason) if is_reset => Error::new(Kind::Partial, format!("{done}: the server reset it ({reason:?})")),
+        Some(reason) if is_noticed_here => partial(breach(reason)).status(Code::Internal),
+        Some(reason) if is_reset => partial(format!("the server reset it ({reason:?})")).status(code_of(reason)),
         Some(reason) if is_go_away => {
-            Error::new(Kind::Partial, format!("{done}: the server is going away ({reason:?})"))
+            partial(format!("the server is going away ({reason:?})")).status(Code::Unavailable)
         }
-        _ => connection.lost().await.context(done).with_kind(Kind::Partial),
+        _ => connection.lost().await.context(done).with_kind(Kind::Partial).status(Code::Unavailable),
     };
     Broken { error, unprocessed: false }
+}
+
+/// What h2 ended a stream or a connection for. It does not say what it met; these are all the things that it can be.
+fn breach(reason: Reason) -> String {
+    let may_be = match reason {
+        Reason::PROTOCOL_ERROR => {
+            ": its answer has what HTTP/2 forbids, as a header `connection` or one in upper case, or a content-length that \
+             is not the body's, or headers over 16 MiB"
+        }
+        Reason::ENHANCE_YOUR_CALM => ": it sent an answer in more pieces than is taken",
+        _ => "",
+    };
+    format!("the server broke the rules of HTTP/2 ({reason:?}){may_be}")
+}
+
+/// The status that a reset stands for (gRPC over HTTP2, "Errors").
+fn code_of(reason: Reason) -> Code {
+    match reason {
+        Reason::REFUSED_STREAM => Code::Unavailable,
+        Reason::CANCEL => Code::Cancelled,
+        Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        // Those that RFC 9113, section 7, knows.
+        reason if u32::from(reason) <= u32::from(Reason::HTTP_1_1_REQUIRED) => Code::Internal,
+        _ => Code::Unknown,
+    }
 }
 
 fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
@@ -104,5 +124,6 @@ pub fn is_over(headers: &HeaderMap, limit: u32) -> bool {
 /// The error for headers over the limit.
 pub fn over(connection: &Connection, what: &str) -> Error {
     Error::refused(format!("the {what} are over {} bytes, the limit of --max-header-list", connection.max_headers))
-        .hint(RAISE)
+        .hint("raise --max-header-list, as --max-header-list 8M")
+        .status(Code::ResourceExhausted)
 }

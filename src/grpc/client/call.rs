@@ -1,7 +1,7 @@
 //! One call: the request goes in as it is made, messages come out as they arrive, and the end is told apart from a
 //! connection that broke.
 //!
-//! tonic's codec frames the messages; the status is read here, because tonic's client panics on a bad
+//! tonic's codec frames the requests; the status is read here, because tonic's client panics on a bad
 //! `grpc-status-details-bin` and gives its own faults out as a status of the server.
 
 use std::sync::Arc;
@@ -11,12 +11,13 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Version};
 use http_body::Body as _;
-use tonic::Status as TonicStatus;
+use tonic::Code;
 use tonic::body::Body;
-use tonic::codec::{CompressionEncoding, EncodeBody, Streaming};
+use tonic::codec::{CompressionEncoding, EncodeBody};
 
-use super::body::{Raw, SentBody, Watched, WatchedBody};
+use super::body::{Raw, SentBody};
 use super::broken::{Broken, Progress, broken, is_over, over};
+use super::messages::{Bad, Encoding, Messages, Next};
 use super::status::Status;
 use super::trace::{Event, Observer, Sizes};
 use super::transport::Connection;
@@ -48,12 +49,7 @@ pub struct Call {
     /// The response headers. Empty when the server answered with a status alone.
     pub headers: HeaderMap,
     ended: Option<Status>,
-    messages: Option<Streaming<Bytes>>,
-    /// How the server compresses.
-    pub compression: Option<Compression>,
-    watched: Arc<Watched>,
-    sizes: Option<Arc<Sizes>>,
-    observer: Option<Observer>,
+    messages: Option<Messages>,
     max_recv: usize,
     received: u64,
 }
@@ -85,27 +81,21 @@ pub async fn start(
         return Err(Broken { error: over(connection, "response headers"), unprocessed: false });
     }
     let grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
-    let mut call = Call {
-        headers: HeaderMap::new(),
-        ended: None,
-        messages: None,
-        compression: None,
-        watched: Arc::default(),
-        sizes: options.observer.is_some().then(Arc::default),
-        observer: options.observer.clone(),
-        max_recv: options.max_recv,
-        received: 0,
-    };
-    if head.headers.contains_key("grpc-status") && (grpc || body.is_end_stream()) {
-        call.ended = Status::take(head.headers);
-    } else if head.status != StatusCode::OK || !grpc {
-        call.ended = Some(Status::of_http(head.status, head.headers, body).await);
-    } else {
-        call.compression = compression(&head.headers)?;
-        call.headers = head.headers;
-        let body = WatchedBody { body, watched: call.watched.clone(), sizes: call.sizes.clone() };
-        let encoding = call.compression.map(encoding_of);
-        call.messages = Some(Streaming::new_request(Raw, body, encoding, Some(options.max_recv)));
+    let mut call =
+        Call { headers: HeaderMap::new(), ended: None, messages: None, max_recv: options.max_recv, received: 0 };
+    // The status stands in the head only where nothing follows it (gRPC over HTTP2, "Trailers-Only"): what has a body or
+    // trailers says there how it ended.
+    let alone = if body.is_end_stream() { Status::take(head.headers.clone()) } else { None };
+    let is_http_ok = head.status == StatusCode::OK;
+    match alone {
+        // No answer that HTTP calls a failure is a success.
+        Some(status) if is_http_ok || !status.is_ok() => call.ended = Some(status),
+        _ if !is_http_ok || !grpc => call.ended = Some(Status::of_http(head.status, head.headers, body).await),
+        _ => {
+            let encoding = Encoding::of(&head.headers);
+            call.headers = head.headers;
+            call.messages = Some(Messages::new(body, encoding, options.max_recv, options.observer.clone()));
+        }
     }
     Ok(call)
 }
@@ -115,20 +105,6 @@ fn encoding_of(compression: Compression) -> CompressionEncoding {
         Compression::Gzip => CompressionEncoding::Gzip,
         Compression::Deflate => CompressionEncoding::Deflate,
         Compression::Zstd => CompressionEncoding::Zstd,
-    }
-}
-
-/// How the response says that it is compressed.
-fn compression(headers: &HeaderMap) -> Result<Option<Compression>, Broken> {
-    let name = headers.get("grpc-encoding").map(|v| String::from_utf8_lossy(v.as_bytes()));
-    let Some(name) = name.filter(|name| !name.is_empty() && *name != "identity") else { return Ok(None) };
-    match Compression::ALL.into_iter().find(|c| c.name() == name) {
-        Some(compression) => Ok(Some(compression)),
-        None => Err(Broken {
-            error: Error::new(Kind::Partial, format!("the server compresses with `{name}`, which it was not told to"))
-                .hint("what is taken: gzip, deflate, zstd, and no compression"),
-            unprocessed: false,
-        }),
     }
 }
 
@@ -203,29 +179,22 @@ impl Call {
     /// The connection or the stream broke before a status came, or a message was over the limit.
     pub async fn message(&mut self, connection: &mut Connection) -> Result<Option<Bytes>, Broken> {
         let Some(messages) = &mut self.messages else { return Ok(None) };
-        let next = messages.next().await;
-        let failed = match next {
-            Some(Ok(message)) => {
+        let (trailers, cut) = match messages.next().await {
+            Next::Message(message) => {
                 self.received += 1;
-                if let (Some(sizes), Some(observer)) = (&self.sizes, &self.observer) {
-                    sizes.plain(message.len());
-                    while let Some(size) = sizes.next() {
-                        observer(Event::Received(size));
-                    }
-                }
                 return Ok(Some(message));
             }
-            Some(Err(status)) => Some(status),
-            None => None,
+            Next::End(trailers, cut) => (trailers, cut),
+            Next::Bad(bad) => {
+                self.messages = None;
+                return Err(self.unreadable(bad));
+            }
+            Next::Lost(cause) => {
+                self.messages = None;
+                return Err(broken(connection, cause, Progress::Answered(self.received)).await);
+            }
         };
         self.messages = None;
-        let (trailers, reset) = self.watched.end();
-        if let Some(cause) = reset {
-            return Err(broken(connection, cause, Progress::Answered(self.received)).await);
-        }
-        if let Some(status) = failed {
-            return Err(self.unreadable(&status));
-        }
         if trailers.as_ref().is_some_and(|trailers| is_over(trailers, connection.max_headers)) {
             let error = over(connection, "trailers");
             let status = trailers.and_then(Status::take).map(|status| status.name());
@@ -235,14 +204,22 @@ impl Call {
             };
             return Err(Broken { error, unprocessed: false });
         }
-        self.ended = trailers.and_then(Status::take);
-        match &self.ended {
-            Some(_) => Ok(None),
-            None => Err(Broken {
-                error: Error::new(Kind::Partial, "the answer ended without a status: it may have been cut short"),
-                unprocessed: false,
-            }),
+        let status = trailers.and_then(Status::take);
+        if let Some(bad) = cut
+            && status.as_ref().is_none_or(Status::is_ok)
+        {
+            return Err(self.unreadable(bad));
         }
+        if status.is_none() {
+            let mut text = "the answer ended without a status: it may have been cut short".to_owned();
+            if self.headers.contains_key("grpc-status") {
+                text.push_str(" (a grpc-status in its head counts only where nothing follows the head)");
+            }
+            let error = Error::new(Kind::Partial, text).status(Code::Internal);
+            return Err(Broken { error, unprocessed: false });
+        }
+        self.ended = status;
+        Ok(None)
     }
 
     /// How the server ended the call, once it has.
@@ -255,16 +232,24 @@ impl Call {
         self.received
     }
 
-    fn unreadable(&self, status: &TonicStatus) -> Broken {
-        // The decoder's own word for a message over its limit (tonic, codec/decode.rs).
-        let error = match status.code() {
-            tonic::Code::OutOfRange | tonic::Code::ResourceExhausted => Error::refused(format!(
-                "message {} is over {} bytes, the limit of --max-recv",
-                self.received + 1,
-                self.max_recv
-            ))
-            .hint("raise --max-recv, as --max-recv 256M"),
-            _ => Error::new(Kind::Partial, format!("message {} is no gRPC: {}", self.received + 1, status.message())),
+    fn unreadable(&self, bad: Bad) -> Broken {
+        let number = self.received + 1;
+        let error = match bad {
+            Bad::Large => {
+                Error::refused(format!("message {number} is over {} bytes, the limit of --max-recv", self.max_recv))
+                    .hint("raise --max-recv, as --max-recv 256M")
+                    .status(Code::ResourceExhausted)
+            }
+            Bad::Encoding(name) => {
+                let text =
+                    format!("message {number} is compressed with `{name}`, which the server was not told to use");
+                Error::new(Kind::Partial, text)
+                    .hint("what is taken: gzip, deflate, zstd, and no compression")
+                    .status(Code::Internal)
+            }
+            Bad::Broken(what) => {
+                Error::new(Kind::Partial, format!("message {number} is no gRPC: {what}")).status(Code::Internal)
+            }
         };
         Broken { error, unprocessed: false }
     }

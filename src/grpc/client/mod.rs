@@ -3,6 +3,7 @@
 mod body;
 mod broken;
 mod call;
+mod messages;
 mod metadata;
 mod reflection;
 mod sniff;
@@ -16,6 +17,6 @@ pub use call::{Call, CallOptions, start};
 pub use metadata::all as encode_metadata;
 pub use reflection::Reflection;
 pub use status::Status;
-pub use target::{Address, Target};
+pub use target::{Address, HostPort, Target};
 pub use trace::{Event, Observer, Size, Timings};
-pub use transport::{Connection, Http2, connect};
+pub use transport::{Connection, Dialer, Http2};

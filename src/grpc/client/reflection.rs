@@ -327,6 +327,7 @@ fn failed(status: &Status) -> Error {
             "" => Error::refused("the server has no reflection here"),
             said => Error::refused(format!("the server has no reflection: {said}")),
         }
+            .status(Code::Unimplemented)
             .hint("register grpc.reflection.v1.ServerReflection in the server, or describe the services with --proto FILE or --descriptor-set FILE"),
         false => status.error("the server did not describe itself", &rpc::Common),
     }

@@ -11,7 +11,7 @@ use tonic::Code;
 
 use crate::error::{Error, Kind};
 use crate::message::grpc::code_name;
-use crate::message::json::decode_base64;
+use crate::message::json::{decode_base64, escape};
 use crate::proto::{Layout, Resolver, rpc};
 
 /// What the server said at the end of a call.
@@ -25,6 +25,8 @@ pub struct Status {
     pub details: Bytes,
     /// The other trailers, in order.
     pub metadata: HeaderMap,
+    /// True when the server gave none, and this is what its answer stands for.
+    pub is_local: bool,
 }
 
 /// The headers that carry the status itself.
@@ -44,10 +46,11 @@ impl Status {
         for name in OWN {
             headers.remove(name);
         }
-        Some(Status { code, message, details: details.unwrap_or_default().into(), metadata: headers })
+        Some(Status { code, message, details: details.unwrap_or_default().into(), metadata: headers, is_local: false })
     }
 
-    /// The status that a plain HTTP answer stands for (grpc/doc/http-grpc-status-mapping.md), with what it says.
+    /// The status that an answer in HTTP stands for (grpc/doc/http-grpc-status-mapping.md), with what it says. One that is
+    /// gRPC in all but its HTTP status may still say how it ended.
     pub async fn of_http(http: StatusCode, headers: HeaderMap, body: Incoming) -> Status {
         let code = match http.as_u16() {
             400 => Code::Internal,
@@ -57,15 +60,23 @@ impl Status {
             429 | 502..=504 => Code::Unavailable,
             _ => Code::Unknown,
         };
-        let mut message = format!("the answer is no gRPC, but HTTP {http}");
-        if let Some(content_type) = headers.get("content-type") {
-            message.push_str(&format!(", {}", String::from_utf8_lossy(content_type.as_bytes())));
+        let content_type = headers.get("content-type").map(|t| String::from_utf8_lossy(t.as_bytes()).into_owned());
+        let (said, trailers) = beginning(body).await;
+        if let Some(status) = trailers.and_then(Status::take).filter(|status| !status.is_ok()) {
+            return status;
         }
-        let said = if headers.contains_key("content-encoding") { String::new() } else { beginning(body).await };
-        if !said.is_empty() {
+        let mut message = format!("the answer is no gRPC, but HTTP {http}");
+        let is_text = match &content_type {
+            Some(content_type) => {
+                message.push_str(&format!(", {content_type}"));
+                !content_type.starts_with("application/grpc")
+            }
+            None => true,
+        };
+        if is_text && !said.is_empty() && !headers.contains_key("content-encoding") {
             message.push_str(&format!(": {said}"));
         }
-        Status { code: code as i32, message, details: Bytes::new(), metadata: headers }
+        Status { code: code as i32, message, details: Bytes::new(), metadata: headers, is_local: true }
     }
 
     /// True for OK.
@@ -80,7 +91,7 @@ impl Status {
 
     /// The error that a call with this status ends with, laid out as grpcurl does.
     pub fn error(&self, what: &str, resolver: &dyn Resolver) -> Error {
-        let mut text = format!("{what}\n  Code: {}\n  Message: {}", self.name(), self.message);
+        let mut text = format!("  Code: {}\n  Message: {}", self.name(), continued(&self.message));
         let details = rpc::details(&self.details, Layout::Pretty, resolver);
         if !details.is_empty() {
             text.push_str("\n  Details:");
@@ -88,11 +99,13 @@ impl Status {
         if !rpc::is_status(&self.details) {
             text.push_str(" (these bytes are no google.rpc.Status)");
         }
-        for (i, detail) in details.iter().enumerate() {
-            let detail = String::from_utf8_lossy(detail).replace('\n', "\n     ");
+        for (i, mut detail) in details.into_iter().enumerate() {
+            // It stays JSON whatever is in it.
+            escape(&mut detail, 0);
+            let detail = String::from_utf8_lossy(&detail).replace('\n', "\n     ");
             text.push_str(&format!("\n  {}) {detail}", i + 1));
         }
-        Error::new(Kind::GrpcStatus(self.exit_status()), text)
+        Error::new(Kind::GrpcStatus(self.exit_status()), what).below(text)
     }
 
     /// The code's name as grpcurl prints it: `NotFound`.
@@ -101,16 +114,24 @@ impl Status {
     }
 }
 
-/// The beginning of a body that is for people: what a proxy has to say.
-async fn beginning(mut body: Incoming) -> String {
+/// A text of several lines, in which none of them can pass for one of ours.
+fn continued(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\n           | ")
+}
+
+/// The beginning of a body that is for people, what a proxy has to say, and the trailers if it is short.
+async fn beginning(mut body: Incoming) -> (String, Option<HeaderMap>) {
     const BYTES: usize = 4096;
     const SHOWN: usize = 300;
     // It may never end.
     const PATIENCE: Duration = Duration::from_millis(500);
-    let mut bytes = Vec::new();
+    let (mut bytes, mut trailers) = (Vec::new(), None);
     let read = async {
         while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            bytes.extend_from_slice(frame.data_ref().map(|data| &**data).unwrap_or_default());
+            match frame.into_data() {
+                Ok(data) => bytes.extend_from_slice(&data),
+                Err(frame) => trailers = frame.into_trailers().ok(),
+            }
             if bytes.len() >= BYTES {
                 break;
             }
@@ -120,10 +141,11 @@ async fn beginning(mut body: Incoming) -> String {
     let _ = tokio::time::timeout(PATIENCE, read).await;
     bytes.truncate(BYTES);
     let text = String::from_utf8_lossy(&bytes).split_whitespace().collect::<Vec<_>>().join(" ");
-    match text.char_indices().nth(SHOWN) {
+    let text = match text.char_indices().nth(SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
-    }
+    };
+    (text, trailers)
 }
 
 /// Undoes percent-encoding; a bad escape stays as it is, bytes that are not UTF-8 are replaced.

@@ -11,23 +11,72 @@ use crate::grpc::settings::Settings;
 /// What is connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A host and a port.
-    Tcp {
-        /// Name or IP address, without brackets.
-        host: String,
-        /// 1 to 65535.
-        port: u16,
-    },
+    /// Hosts and ports, one of which is to answer; there is at least one.
+    Tcp(Vec<HostPort>),
     /// A unix socket.
     Unix(PathBuf),
+    /// A socket of Linux that has a name and no file.
+    UnixAbstract(String),
+}
+
+/// A host and a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostPort {
+    /// Name or IP address, without brackets; an IPv6 address may have its zone behind a `%`.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: u16,
+}
+
+impl HostPort {
+    /// The host without a zone, which is a matter of this machine.
+    fn name(&self) -> &str {
+        self.host.split_once('%').map_or(&self.host, |(address, _)| address)
+    }
+
+    fn authority(&self) -> String {
+        HostPort { host: self.name().to_owned(), port: self.port }.to_string()
+    }
+
+    fn is_loopback(&self) -> bool {
+        let name = self.name().trim_end_matches('.').to_ascii_lowercase();
+        name == "localhost"
+            || name.ends_with(".localhost")
+            || self.name().parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+}
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let HostPort { host, port } = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
 }
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Address::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
-            Address::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Address::Tcp(all) => f.write_str(&all.iter().map(HostPort::to_string).collect::<Vec<_>>().join(",")),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
+            Address::UnixAbstract(name) => write!(f, "unix-abstract:{name}"),
+        }
+    }
+}
+
+impl Address {
+    /// The name of the server as it stands in `:authority`, and in a certificate.
+    fn names(&self) -> (String, String) {
+        match self {
+            Address::Tcp(all) => all.first().map(|first| (first.authority(), first.name().to_owned())),
+            Address::Unix(_) | Address::UnixAbstract(_) => None,
+        }
+        .unwrap_or_else(|| ("localhost".to_owned(), "localhost".to_owned()))
+    }
+
+    fn is_loopback(&self) -> bool {
+        match self {
+            Address::Tcp(all) => all.iter().all(HostPort::is_loopback),
+            Address::Unix(_) | Address::UnixAbstract(_) => true,
         }
     }
 }
@@ -47,7 +96,11 @@ pub struct Target {
     pub prefix: String,
 }
 
-const FORMS: &str = "write host:port, http://host:port, https://host:port or unix:PATH";
+const FORMS: &str = "write host:port, http://host:port, https://host:port, unix:PATH, unix-abstract:NAME, dns:host:port, \
+    ipv4:ADDRESS:PORT or ipv6:[ADDRESS]:PORT";
+
+/// The port of gRPC's own names where they have none (grpc/doc/naming.md).
+const DEFAULT_PORT: u16 = 443;
 
 /// A server as it was written.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,7 +129,7 @@ impl Target {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let parsed = parse(server).map_err(|e| resolved.fault(&["server"], e).hint(FORMS))?;
-        let loopback = is_loopback(&parsed.address);
+        let loopback = parsed.address.is_loopback();
         // Who names a CA means TLS, on loopback too.
         let default = || settings.tls.is_used() || !loopback;
         let tls = settings.tls.choice().or(parsed.tls).unwrap_or_else(default);
@@ -86,10 +139,7 @@ impl Target {
                 format!("TLS settings, but {} is asked for without TLS", crate::values::without_password(server));
             return Err(resolved.fault(&keys, message).hint("write https://, or pass --tls"));
         }
-        let (host, default_authority) = match &parsed.address {
-            Address::Tcp { host, .. } => (host.clone(), parsed.address.to_string()),
-            Address::Unix(_) => ("localhost".to_owned(), "localhost".to_owned()),
-        };
+        let (default_authority, host) = parsed.address.names();
         let authority = settings.authority.as_ref().unwrap_or(&default_authority);
         let authority = authority.parse().ok().filter(|a: &Authority| !a.as_str().contains('@')).ok_or_else(|| {
             let shown = crate::values::without_password(authority);
@@ -100,14 +150,11 @@ impl Target {
     }
 }
 
+/// An address, as people write it or as gRPC names it (grpc/doc/naming.md).
 fn parse(text: &str) -> Result<Parsed, String> {
-    if let Some(path) = text.strip_prefix("unix:") {
-        // unix:PATH and unix:///PATH, as gRPC names them.
-        let path = path.strip_prefix("//").unwrap_or(path);
-        if path.is_empty() {
-            return Err("`unix:` without a path".to_owned());
-        }
-        return Ok(Parsed { address: Address::Unix(PathBuf::from(path)), tls: None, prefix: String::new() });
+    let plain = |address| Ok(Parsed { address, tls: None, prefix: String::new() });
+    if let Some(address) = unix(text)? {
+        return plain(address);
     }
     // Before anything is named in an error: with a `/` in it a password would be taken for host and path.
     if text.contains('@') {
@@ -117,21 +164,19 @@ fn parse(text: &str) -> Result<Parsed, String> {
                 .to_owned(),
         );
     }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        let address = host_port(text, None)?;
-        return Ok(Parsed { address, tls: None, prefix: String::new() });
-    };
+    if let Some(address) = named(text)? {
+        return plain(address);
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return plain(Address::Tcp(vec![host_port(text, None)?])) };
     let (tls, port) = match scheme {
         "http" => (Some(false), Some(80)),
         "https" => (Some(true), Some(443)),
-        "dns" => (None, None),
         other => {
-            let known = ["http", "https", "dns", "unix"];
+            let known = ["http", "https", "dns", "ipv4", "ipv6", "unix", "unix-abstract"];
             let near = nearest(other, known).map_or_else(String::new, |n| format!("; did you mean `{n}`?"));
             return Err(format!("unknown scheme `{other}://`{near}"));
         }
     };
-    let rest = if scheme == "dns" { rest.trim_start_matches('/') } else { rest };
     let (authority, path) = match rest.find(['/', '?', '#']) {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
@@ -140,35 +185,88 @@ fn parse(text: &str) -> Result<Parsed, String> {
     if !prefix.is_empty() && (prefix.contains(['?', '#']) || prefix.parse::<PathAndQuery>().is_err()) {
         return Err(format!("`{path}` is no path"));
     }
-    Ok(Parsed { address: host_port(authority, port)?, tls, prefix: prefix.to_owned() })
+    let address = Address::Tcp(vec![host_port(authority, port)?]);
+    Ok(Parsed { address, tls, prefix: prefix.to_owned() })
 }
 
-fn host_port(text: &str, default: Option<u16>) -> Result<Address, String> {
+/// `unix:PATH`, `unix:///PATH`, `unix-abstract:NAME`, and `unix:@NAME`, as grpc-go has it.
+fn unix(text: &str) -> Result<Option<Address>, String> {
+    let (scheme, path) = match (text.strip_prefix("unix:"), text.strip_prefix("unix-abstract:")) {
+        (Some(path), _) => ("unix", path),
+        (_, Some(name)) => ("unix-abstract", name),
+        _ => return Ok(None),
+    };
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let name = if scheme == "unix" { path.strip_prefix('@') } else { Some(path) };
+    match (scheme, name) {
+        ("unix", None) if path.is_empty() => Err("`unix:` without a path".to_owned()),
+        (_, None) => Ok(Some(Address::Unix(PathBuf::from(path)))),
+        (_, Some("")) => Err(format!("`{text}` without a name")),
+        (_, Some(name)) => Ok(Some(Address::UnixAbstract(name.to_owned()))),
+    }
+}
+
+/// `dns:HOST:PORT`, `dns:///HOST:PORT`, and lists behind `ipv4:` and `ipv6:`.
+fn named(text: &str) -> Result<Option<Address>, String> {
+    if let Some(rest) = text.strip_prefix("dns:") {
+        let host = match rest.strip_prefix("//").map(|rest| rest.split_once('/')) {
+            None => rest,
+            Some(Some(("", host))) => host.trim_end_matches('/'),
+            Some(Some((_, host))) if !host.is_empty() => {
+                return Err("a DNS server of its own is not supported; write dns:///host:port".to_owned());
+            }
+            // dns://host:port, as people write it.
+            Some(Some((host, _))) => host,
+            Some(None) => rest.trim_start_matches('/'),
+        };
+        return Ok(Some(Address::Tcp(vec![host_port(host, Some(DEFAULT_PORT))?])));
+    }
+    let (is_v4, list) = match (text.strip_prefix("ipv4:"), text.strip_prefix("ipv6:")) {
+        (Some(list), _) => (true, list),
+        (_, Some(list)) => (false, list),
+        _ => return Ok(None),
+    };
+    let one = |item: &str| {
+        // An IPv6 address without a port needs no brackets.
+        let is_bare = !is_v4 && !item.starts_with('[');
+        let bracketed = format!("[{item}]");
+        let found = host_port(if is_bare { &bracketed } else { item }, Some(DEFAULT_PORT))?;
+        let is_right = match is_v4 {
+            true => found.host.parse::<std::net::Ipv4Addr>().is_ok(),
+            false => found.name().parse::<std::net::Ipv6Addr>().is_ok(),
+        };
+        let family = if is_v4 { "IPv4" } else { "IPv6" };
+        if is_right { Ok(found) } else { Err(format!("`{}` is no {family} address", found.host)) }
+    };
+    let all: Result<Vec<HostPort>, String> = list.trim_start_matches('/').split(',').map(one).collect();
+    Ok(Some(Address::Tcp(all?)))
+}
+
+fn host_port(text: &str, default: Option<u16>) -> Result<HostPort, String> {
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (host, port) = rest.split_once(']').ok_or_else(|| format!("`{text}` has no closing bracket"))?;
-        if host.parse::<std::net::Ipv6Addr>().is_err() {
-            return Err(format!("`{host}` is no IPv6 address"));
-        }
+        let host = ipv6(host)?;
         match port.strip_prefix(':') {
             Some(port) => (host, Some(port)),
             None if port.is_empty() => (host, None),
             None => return Err(format!("`{text}` is no address")),
         }
     } else {
-        match text.rsplit_once(':') {
+        let (host, port) = match text.rsplit_once(':') {
             Some((host, _)) if host.contains(':') => {
                 return Err(format!("`{text}`: an IPv6 address needs brackets, as [::1]:50051"));
             }
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
+        };
+        if host.is_empty() {
+            return Err(format!("`{text}` has no host"));
         }
+        if host.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '%' | '@' | ',' | '?' | '#')) {
+            return Err(format!("`{host}` is no host name"));
+        }
+        (host.to_owned(), port)
     };
-    if host.is_empty() {
-        return Err(format!("`{text}` has no host"));
-    }
-    if host.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '%' | '@' | ',' | '?' | '#')) {
-        return Err(format!("`{host}` is no host name"));
-    }
     let port = match (port, default) {
         (None, Some(port)) => port,
         (None, None) => return Err(format!("`{text}` has no port")),
@@ -177,18 +275,24 @@ fn host_port(text: &str, default: Option<u16>) -> Result<Address, String> {
             Ok(port) => port,
         },
     };
-    Ok(Address::Tcp { host: host.to_owned(), port })
+    Ok(HostPort { host, port })
 }
 
-fn is_loopback(address: &Address) -> bool {
-    match address {
-        Address::Unix(_) => true,
-        Address::Tcp { host, .. } => {
-            let name = host.trim_end_matches('.').to_ascii_lowercase();
-            name == "localhost"
-                || name.ends_with(".localhost")
-                || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+/// An IPv6 address with its zone, behind a `%` or, as in a URI, behind `%25` (RFC 6874).
+fn ipv6(text: &str) -> Result<String, String> {
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => (address, Some(zone.strip_prefix("25").filter(|z| !z.is_empty()).unwrap_or(zone))),
+        None => (text, None),
+    };
+    if address.parse::<std::net::Ipv6Addr>().is_err() {
+        return Err(format!("`{text}` is no IPv6 address"));
+    }
+    match zone {
+        None => Ok(address.to_owned()),
+        Some(zone) if !zone.is_empty() && zone.chars().all(|c| c.is_ascii_graphic() && !"/%,[]".contains(c)) => {
+            Ok(format!("{address}%{zone}"))
         }
+        Some(_) => Err(format!("`{text}` has no zone behind its `%`: the name of a network interface")),
     }
 }
 
@@ -202,23 +306,47 @@ mod tests {
     use super::*;
 
     fn tcp(host: &str, port: u16) -> Address {
-        Address::Tcp { host: host.to_owned(), port }
+        Address::Tcp(vec![HostPort { host: host.to_owned(), port }])
     }
 
     #[test]
     fn addresses() {
+        let named = |name: &str| Address::UnixAbstract(name.to_owned());
+        let two = |a: &str, b: &str| {
+            Address::Tcp([(a, 1), (b, 443)].map(|(host, port)| HostPort { host: host.to_owned(), port }).into())
+        };
         for (text, address, tls, prefix) in [
             ("localhost:1", tcp("localhost", 1), None, ""),
             ("[::1]:50051", tcp("::1", 50051), None, ""),
+            ("[fe80::1%eth0]:1", tcp("fe80::1%eth0", 1), None, ""),
+            ("http://[fe80::1%25eth0]:1/", tcp("fe80::1%eth0", 1), Some(false), ""),
             ("http://h", tcp("h", 80), Some(false), ""),
             ("https://h/", tcp("h", 443), Some(true), ""),
             ("https://h:8443/api/v1/", tcp("h", 8443), Some(true), "/api/v1"),
             ("dns:///h:5", tcp("h", 5), None, ""),
+            ("dns://h:5", tcp("h", 5), None, ""),
+            ("dns:h:5", tcp("h", 5), None, ""),
+            ("dns:h", tcp("h", 443), None, ""),
+            ("dns:[::1%25lo]:5", tcp("::1%lo", 5), None, ""),
+            ("ipv4:10.0.0.1:5", tcp("10.0.0.1", 5), None, ""),
+            ("ipv4:10.0.0.1:1,10.0.0.2", two("10.0.0.1", "10.0.0.2"), None, ""),
+            ("ipv6:[::1]:5", tcp("::1", 5), None, ""),
+            ("ipv6:::1", tcp("::1", 443), None, ""),
+            ("ipv6:[::1]:1,fe80::2%lo", two("::1", "fe80::2%lo"), None, ""),
             ("unix:a/b", Address::Unix("a/b".into()), None, ""),
             ("unix:///run/x", Address::Unix("/run/x".into()), None, ""),
+            ("unix-abstract:a b", named("a b"), None, ""),
+            ("unix:@a", named("a"), None, ""),
         ] {
             assert_eq!(parse(text), Ok(Parsed { address, tls, prefix: prefix.to_owned() }), "{text}");
         }
+    }
+
+    #[test]
+    fn a_zone_is_nobody_elses_matter() {
+        let address = parse("[fe80::1%eth0]:1").expect("an address").address;
+        assert_eq!(address.names(), ("[fe80::1]:1".to_owned(), "fe80::1".to_owned()));
+        assert_eq!(address.to_string(), "[fe80::1%eth0]:1");
     }
 
     #[test]
@@ -236,6 +364,16 @@ mod tests {
             ("[::1:1", "bracket"),
             ("h%zz:1", "no host name"),
             ("a:1,b:2", "brackets"),
+            ("dns:", "no host"),
+            ("dns://8.8.8.8/h:1", "DNS server of its own"),
+            ("ipv4:h:1", "no IPv4 address"),
+            ("ipv4:[::1]:1", "no IPv4 address"),
+            ("ipv4:", "no host"),
+            ("ipv4:1.2.3.4:1,", "no host"),
+            ("ipv6:1.2.3.4", "no IPv6 address"),
+            ("[::1%]:1", "no zone"),
+            ("unix-abstract:", "without a name"),
+            ("unix:@", "without a name"),
         ] {
             let error = parse(text).expect_err(text);
             assert!(error.contains(why), "{text}: {error}");
@@ -248,11 +386,13 @@ mod tests {
 
     #[test]
     fn loopback() {
-        for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
-            assert!(is_loopback(&tcp(host, 1)), "{host}");
+        for host in
+            ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "::1%lo", "::ffff:127.0.0.1"]
+        {
+            assert!(tcp(host, 1).is_loopback(), "{host}");
         }
         for host in ["example.com", "10.0.0.1", "localhost.example.com"] {
-            assert!(!is_loopback(&tcp(host, 1)), "{host}");
+            assert!(!tcp(host, 1).is_loopback(), "{host}");
         }
     }
 }

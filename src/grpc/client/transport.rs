@@ -1,5 +1,7 @@
 //! The connection: resolve, connect, TLS, HTTP/2, each with an error of its own. All that is known of the wire is here.
 
+use std::net::{Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -16,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tonic::body::Body;
 
 use super::sniff::{Seen, Sniff, Sniffed};
-use super::target::{Address, PLAINTEXT_HINT, TLS_HINT, Target};
+use super::target::{Address, HostPort, PLAINTEXT_HINT, TLS_HINT, Target};
 use super::trace::{Timings, timed};
 use crate::connect::Policy;
 use crate::error::{Error, Kind, Result};
@@ -79,30 +81,44 @@ impl Drop for Driver {
     }
 }
 
-/// Connects as `--connect-timeout` and `--wait` say.
-///
-/// # Errors
-/// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
-pub async fn connect(
-    target: &Target,
-    tls: &TlsSettings,
-    settings: Http2,
-    policy: &Policy,
-    shutdown: &Shutdown,
-) -> Result<Connection> {
-    // Files are read once, and before anything is sent.
-    let asked = Arc::new(Asked::default());
-    let tls_config = match target.tls {
-        true => {
-            let mut config = tls.client_config(&[b"h2"])?;
-            if tls.cert.is_none() {
-                config.client_auth_cert_resolver = asked.clone();
+/// How to connect. All files are read, and nothing is sent yet.
+#[derive(Debug, Clone)]
+pub struct Dialer {
+    /// The server.
+    pub target: Target,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    http2: Http2,
+    asked: Arc<Asked>,
+}
+
+impl Dialer {
+    /// Reads what TLS needs.
+    ///
+    /// # Errors
+    /// As [`TlsSettings::client_config`].
+    pub fn new(target: Target, tls: &TlsSettings, http2: Http2) -> Result<Dialer> {
+        let asked = Arc::new(Asked::default());
+        let tls = match target.tls {
+            true => {
+                let mut config = tls.client_config(&[b"h2"])?;
+                if tls.cert.is_none() {
+                    config.client_auth_cert_resolver = asked.clone();
+                }
+                Some(Arc::new(config))
             }
-            Some(Arc::new(config))
-        }
-        false => None,
-    };
-    policy.connect(shutdown, |limit| attempt(target, tls_config.clone(), settings, &asked, limit)).await
+            false => None,
+        };
+        Ok(Dialer { target, tls, http2, asked })
+    }
+
+    /// Connects as `--connect-timeout` and `--wait` say.
+    ///
+    /// # Errors
+    /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
+    pub async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
+        let Dialer { target, tls, http2, asked } = self;
+        policy.connect(shutdown, |limit| attempt(target, tls.clone(), *http2, asked, limit)).await
+    }
 }
 
 /// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after
@@ -154,19 +170,21 @@ async fn attempt(
 
 async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Result<Box<dyn Io>> {
     let failed = |e: std::io::Error| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
-    let (host, port) = match address {
-        Address::Unix(path) => {
-            let (stream, time) = timed(UnixStream::connect(path)).await;
-            timings.connect = time;
-            return Ok(Box::new(stream.map_err(failed)?));
-        }
-        Address::Tcp { host, port } => (host.as_str(), *port),
+    let (all, path) = match address {
+        Address::Tcp(all) => (all.as_slice(), None),
+        Address::Unix(path) => (&[][..], Some(path.clone())),
+        // So tokio, and the system, tell a name from a path (unix(7)).
+        Address::UnixAbstract(name) => (&[][..], Some(PathBuf::from(format!("\0{name}")))),
     };
-    let (found, time) = timed(lookup_host((host, port))).await;
+    if let Some(path) = path {
+        let (stream, time) = timed(UnixStream::connect(path)).await;
+        timings.connect = time;
+        return Ok(Box::new(stream.map_err(failed)?));
+    }
+    let (found, time) = timed(find(all)).await;
     timings.name = Some(time);
     let started = Instant::now();
-    let found: Vec<_> =
-        found.map_err(|e| Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e))?.collect();
+    let found = found?;
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
     let count = u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
     for (i, address) in found.iter().enumerate() {
@@ -183,6 +201,27 @@ async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Resu
         }
     }
     Err(failed(last))
+}
+
+/// The addresses of all hosts.
+async fn find(all: &[HostPort]) -> Result<Vec<SocketAddr>> {
+    let mut found = Vec::new();
+    for HostPort { host, port } in all {
+        let zoned = host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone)));
+        // The resolver knows a zone by its name for addresses of a link alone.
+        let name = zoned.map_or_else(|| host.clone(), |(_, zone): (Ipv6Addr, _)| format!("fe80::1%{zone}"));
+        let addresses = lookup_host((name, *port)).await.map_err(|e| {
+            let error = Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e);
+            if zoned.is_some() { error.hint("what follows the `%` is the name of a network interface") } else { error }
+        })?;
+        found.extend(addresses.map(|mut address| {
+            if let Some((ip, _)) = zoned {
+                address.set_ip(ip.into());
+            }
+            address
+        }));
+    }
+    Ok(found)
 }
 
 async fn encrypt(target: &Target, config: Arc<rustls::ClientConfig>, io: Box<dyn Io>) -> Result<Box<dyn Io>> {

@@ -4,10 +4,10 @@
 //! records are slices of one reused buffer.
 
 mod decoder;
+mod source;
 mod split;
 
 use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -16,6 +16,7 @@ use self::split::{Cut, Splitter};
 use crate::error::{Error, Kind, Result};
 
 pub use decoder::Decoder;
+pub use source::Source;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -25,27 +26,6 @@ const AHEAD: usize = 4;
 
 /// The room before a chunk for what is left of the one before it, so that the chunk itself need not be copied.
 const HEADROOM: usize = 8 * 1024;
-
-/// Where data comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// The command line.
-    Text(Vec<u8>),
-    /// Standard input.
-    Stdin,
-    /// A file.
-    File(PathBuf),
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Source::Text(_) => f.write_str("--data"),
-            Source::Stdin => f.write_str("standard input"),
-            Source::File(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -126,6 +106,8 @@ pub struct Input {
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
+    /// What reading failed with.
+    failure: Option<std::io::Error>,
     number: u64,
     line: u64,
     /// How many characters of that line were taken.
@@ -170,6 +152,7 @@ impl Input {
             buffer,
             start: 0,
             ended,
+            failure: None,
             number: 0,
             line: 1,
             column: 0,
@@ -285,6 +268,8 @@ impl Input {
 
     fn take(&mut self, chunk: Option<Chunk>) -> Result<()> {
         match chunk {
+            // Who asks again is told again.
+            None if self.failure.is_some() => return Err(self.failed()),
             None => self.ended = true,
             Some(Ok(mut chunk)) => {
                 self.bytes += (chunk.len() - HEADROOM) as u64;
@@ -305,9 +290,22 @@ impl Input {
                 // The thread that would fill it again may be through.
                 let _ = self.spare.send(chunk);
             }
-            Some(Err(e)) => return Err(Error::io(format!("cannot read {}", self.source), e).with_kind(Kind::Io)),
+            Some(Err(e)) => {
+                self.failure = Some(e);
+                return Err(self.failed());
+            }
         }
         Ok(())
+    }
+
+    fn failed(&self) -> Error {
+        let error = Error::new(Kind::Io, format!("cannot read {}", self.source));
+        // `io::Error` cannot be cloned.
+        match self.failure.as_ref().map(|e| e.raw_os_error().ok_or_else(|| e.to_string())) {
+            Some(Ok(code)) => error.because(std::io::Error::from_raw_os_error(code)),
+            Some(Err(text)) => error.because(text),
+            None => error,
+        }
     }
 }
 

@@ -47,9 +47,29 @@ impl From<Layout> for JsonStyle {
     }
 }
 
-/// Appends a message, without a line end.
-pub fn write_json(out: &mut Vec<u8>, message: &Message, style: impl Into<JsonStyle>, resolver: &dyn Resolver) {
-    Writer { out, style: style.into(), indent: 0, resolver, any_depth: MAX_DEPTH }.message(message);
+/// Appends a message, without a line end. Gives what in it has no canonical form: where, and what it is.
+pub fn write_json(
+    out: &mut Vec<u8>,
+    message: &Message,
+    style: impl Into<JsonStyle>,
+    resolver: &dyn Resolver,
+) -> Option<String> {
+    let mut writer = Writer { out, style: style.into(), indent: 0, resolver, any_depth: MAX_DEPTH, odd: None };
+    writer.message(message);
+    writer.odd.map(|odd| match odd.path.is_empty() {
+        true => odd.what,
+        false => {
+            let path: Vec<String> = odd.path.into_iter().rev().collect();
+            format!("`{}` is {}", path.join("."), odd.what)
+        }
+    })
+}
+
+/// The first value without a canonical form.
+struct Odd {
+    /// Its field, and those around it.
+    path: Vec<String>,
+    what: String,
 }
 
 struct Writer<'a> {
@@ -59,6 +79,7 @@ struct Writer<'a> {
     resolver: &'a dyn Resolver,
     /// How many more `Any`s may be opened inside of each other.
     any_depth: usize,
+    odd: Option<Odd>,
 }
 
 /// Whether something stands in an object or array already.
@@ -99,7 +120,18 @@ impl Writer<'_> {
 
     fn member(&mut self, of: &MessageType, field: &Field, value: &Value, first: &mut First) {
         self.field_name(field, first);
+        let was_odd = self.odd.is_some();
         self.value(of, field, value);
+        if let Some(odd) = self.odd.as_mut().filter(|_| !was_odd) {
+            odd.path.push(field.name.to_string());
+        }
+    }
+
+    /// Notes the first value that has no canonical form.
+    fn odd(&mut self, what: impl FnOnce() -> String) {
+        if self.odd.is_none() {
+            self.odd = Some(Odd { path: Vec::new(), what: what() });
+        }
     }
 
     fn field_name(&mut self, field: &Field, first: &mut First) {
@@ -137,7 +169,13 @@ impl Writer<'_> {
             // The bounds are those of its own width: the float next to 1e-6 is below the double.
             Value::F32(v) => self.float(f64::from(*v), (1e-6..1e21).contains(&v.abs()), v),
             Value::F64(v) => self.float(*v, (1e-6..1e21).contains(&v.abs()), v),
-            Value::String(v) => string(self.out, &String::from_utf8_lossy(v)),
+            Value::String(v) => {
+                let text = String::from_utf8_lossy(v);
+                if let std::borrow::Cow::Owned(_) = text {
+                    self.odd(|| "text that is no UTF-8".to_owned());
+                }
+                string(self.out, &text);
+            }
             Value::Bytes(v) => {
                 self.out.push(b'"');
                 base64(self.out, v);

@@ -30,6 +30,9 @@ impl Writer<'_> {
             WellKnown::Duration => duration(message),
             WellKnown::FieldMask => field_mask(message),
         };
+        if text.is_none() {
+            self.odd(|| out_of_range(message));
+        }
         text.map(|text| string(self.out, &text)).is_some()
     }
 
@@ -57,7 +60,15 @@ impl Writer<'_> {
     /// `google.protobuf.Value`: the value that is set; nothing set has no canonical form and is null.
     fn dynamic(&mut self, message: &Message) {
         match message.set_fields().next() {
-            Some((_, Value::Enum(_))) | None => self.out.extend_from_slice(b"null"),
+            Some((_, Value::Enum(_))) => self.out.extend_from_slice(b"null"),
+            None => {
+                self.odd(|| "a google.protobuf.Value of no kind".to_owned());
+                self.out.extend_from_slice(b"null");
+            }
+            Some((field, value @ Value::F64(number))) if !number.is_finite() => {
+                self.odd(|| format!("a google.protobuf.Value of {number}"));
+                self.value(message.of(), field, value);
+            }
             Some((field, value)) => self.value(message.of(), field, value),
         }
     }
@@ -65,7 +76,15 @@ impl Writer<'_> {
     fn any(&mut self, message: &Message) {
         let (url, bytes) = parts(message);
         let of = if self.any_depth > 0 { self.resolver.message(type_name(url)) } else { None };
+        let (is_known, is_deep) = (of.is_some(), self.any_depth == 0);
         let inner = of.and_then(|of| Message::decode(of, bytes.clone()).ok());
+        if inner.is_none() && !(url.is_empty() && bytes.is_empty()) {
+            self.odd(|| match is_known {
+                true => format!("an Any whose bytes are no {}", type_name(url)),
+                false if is_deep => "an Any in too many others".to_owned(),
+                false => format!("an Any of the type `{}`, which nobody describes", type_name(url)),
+            });
+        }
         let mut first = self.open(b'{');
         if !url.is_empty() {
             self.name("@type", &mut first);
@@ -100,6 +119,18 @@ fn seconds_and_nanos(message: &Message) -> Option<(i64, i32)> {
         (Some(Value::I64(seconds)), Some(Value::I32(nanos))) => Some((*seconds, *nanos)),
         // A message of this name, but with other fields.
         _ => None,
+    }
+}
+
+/// What a timestamp, duration or field mask without a canonical form is.
+fn out_of_range(message: &Message) -> String {
+    let name = message.of().full_name();
+    match (message.of().info().well_known, seconds_and_nanos(message)) {
+        (Some(WellKnown::Timestamp | WellKnown::Duration), Some((seconds, nanos))) => {
+            format!("a {name} of {seconds} seconds and {nanos} nanoseconds")
+        }
+        (Some(WellKnown::FieldMask), _) => format!("a {name} with a path that would not read back to the same"),
+        _ => format!("a {name} with fields that it does not have"),
     }
 }
 

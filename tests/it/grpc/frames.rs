@@ -12,17 +12,18 @@ use super::servers::{Proxy, raw, sandbox};
 use super::wire::{SOURCE, piped};
 use crate::support::{Done, Run, mscomm};
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RST_STREAM: u8 = 3;
+pub const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
+const CONTINUATION: u8 = 9;
 
 const ACK: u8 = 1;
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_STREAM: u8 = 1;
+pub const END_HEADERS: u8 = 4;
 
 // Error codes (RFC 9113, section 7).
 const NO_ERROR: u32 = 0;
@@ -31,11 +32,11 @@ const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 
 /// A frame that came.
-struct Frame {
-    kind: u8,
-    flags: u8,
-    stream: u32,
-    payload: Vec<u8>,
+pub struct Frame {
+    pub kind: u8,
+    pub flags: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
 }
 
 /// Greets with settings, and reads frames until one is answered with false.
@@ -59,7 +60,7 @@ fn frames(mut stream: TcpStream, settings: &[u8], mut each: impl FnMut(&mut TcpS
 }
 
 /// A server that treats each connection so, on a thread of its own.
-fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'static) -> String {
+pub fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'static) -> String {
     let each = Arc::new(each);
     raw(move |stream| {
         let each = each.clone();
@@ -72,43 +73,54 @@ pub fn silent() -> String {
     server(|_, _| true)
 }
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("small").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
 /// `:status: 200` and `content-type: application/grpc`.
-fn head(stream: u32) -> Vec<u8> {
-    frame(HEADERS, END_HEADERS, stream, &[&[0x88, 0x0f, 0x10, 16], &b"application/grpc"[..]].concat())
+const HEAD: &[u8] = b"\x88\x0f\x10\x10application/grpc";
+
+pub fn head(stream: u32) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS, stream, HEAD)
+}
+
+/// A head with these headers as well.
+fn head_with(stream: u32, headers: &[(&str, &str)]) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS, stream, &[HEAD, &block(headers)].concat())
+}
+
+/// Headers as they are, without an index (RFC 7541, section 6.2.2).
+fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&[u8::try_from(text.len()).expect("short")], text.as_bytes()].concat();
+    headers.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect()
 }
 
 /// An empty message.
-fn message(stream: u32) -> Vec<u8> {
+pub fn message(stream: u32) -> Vec<u8> {
     frame(DATA, 0, stream, &prefixed(0, &[]))
 }
 
-fn ending(stream: u32, status: &str) -> Vec<u8> {
-    let length = u8::try_from(status.len()).expect("short");
-    let block = [&[0, 11], &b"grpc-status"[..], &[length], status.as_bytes()].concat();
-    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block)
+pub fn ending(stream: u32, status: &str) -> Vec<u8> {
+    frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[("grpc-status", status)]))
 }
 
-fn reset(stream: u32, code: u32) -> Vec<u8> {
+pub fn reset(stream: u32, code: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &code.to_be_bytes())
 }
 
 /// Streams above `last` were not looked at.
-fn goaway(last: u32) -> Vec<u8> {
+pub fn goaway(last: u32) -> Vec<u8> {
     frame(GOAWAY, 0, 0, &[last.to_be_bytes(), NO_ERROR.to_be_bytes()].concat())
 }
 
 const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/echo.proto");
 
-fn greet(server: &str) -> Done {
+pub fn greet(server: &str) -> Done {
     mscomm(&["grpc", "call", "SayHello", "--proto", SOURCE, "--reflection", "off", "-d", "{}", "-s", server]).run()
 }
 
-fn echo(method: &str, server: &str, args: &[&str]) -> Run {
+pub fn echo(method: &str, server: &str, args: &[&str]) -> Run {
     let call = ["grpc", "call", method, "--proto", ECHO, "--reflection", "off", "-s", server];
     mscomm(&[&call[..], args].concat())
 }
@@ -161,6 +173,124 @@ fn where_a_call_ends_says_what_it_is() {
         }
         done.says(says);
         assert_eq!(count.load(Ordering::SeqCst), calls, "case {number}");
+    }
+}
+
+/// A server that answers the head of each request with this.
+pub fn answering(sends: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> String {
+    server(move |stream, frame| frame.kind != HEADERS || stream.write_all(&sends(frame.stream)).is_ok())
+}
+
+/// The server has done its work, and something on the way spoils the answer: nobody knows that from here.
+#[test]
+fn an_answer_that_http2_forbids_is_an_unknown_outcome() {
+    let spoils = [
+        ("connection", "close"),
+        ("keep-alive", "timeout=5"),
+        ("transfer-encoding", "chunked"),
+        ("upgrade", "h2c"),
+        ("X-Upper", "1"),
+        ("content-length", "3"),
+        ("content-length", "99"),
+        ("content-length", "many"),
+        (":status", "204"),
+        (":path", "/"),
+    ];
+    for spoil in spoils {
+        let address = answering(move |id| [head_with(id, &[spoil]), message(id), ending(id, "0")].concat());
+        let done = greet(&address).exits(9).says(&["PROTOCOL_ERROR", "forbids"]);
+        assert!(!done.stderr.contains("--max-header-list"), "{spoil:?}: {}", done.stderr);
+    }
+    for spoil in [("connection", "close"), ("X-Upper", "1"), (":status", "200")] {
+        let trailers = move |id| {
+            let block = block(&[("grpc-status", "0"), spoil]);
+            frame(HEADERS, END_HEADERS | END_STREAM, id, &block)
+        };
+        let done = greet(&answering(move |id| [head(id), message(id), trailers(id)].concat())).exits(9);
+        assert!(!done.stderr.contains("--max-header-list"), "{spoil:?}: {}", done.stderr);
+    }
+    // A few bytes in each of more frames than anybody needs.
+    let flood = answering(|id| {
+        let piece = frame(CONTINUATION, 0, id, &block(&[("a", "b")]));
+        [frame(HEADERS, 0, id, HEAD), piece.repeat(3000)].concat()
+    });
+    greet(&flood).exits(9).says(&["the server broke the rules of HTTP/2"]);
+    // More than is taken for sure: it is this side's limit, whose name is said.
+    let value = "x".repeat(120);
+    let long = answering(move |id| {
+        let piece = block(&[("a", &value)]).repeat(100);
+        let pieces = frame(CONTINUATION, 0, id, &piece).repeat(90);
+        [frame(HEADERS, 0, id, HEAD), pieces, frame(CONTINUATION, END_HEADERS, id, &[])].concat()
+    });
+    greet(&long).exits(8).says(&["response headers are over 1048576 bytes", "--max-header-list"]);
+}
+
+/// gRPC over HTTP2, "Trailers-Only": nothing follows it.
+#[test]
+fn a_status_in_the_head_counts_only_where_nothing_follows() {
+    let alone = |status: &'static str| {
+        move |id| frame(HEADERS, END_HEADERS | END_STREAM, id, &[HEAD, &block(&[("grpc-status", status)])].concat())
+    };
+    greet(&answering(alone("7"))).exits(71);
+    let early = |id| head_with(id, &[("grpc-status", "0")]);
+    let done = greet(&answering(move |id| [early(id), message(id), ending(id, "0")].concat())).ok();
+    assert_eq!(done.text(), "{}\n");
+    let done = greet(&answering(move |id| [early(id), message(id), ending(id, "5")].concat())).exits(69);
+    assert_eq!(done.text(), "{}\n");
+    // The real one counts, whatever the head said.
+    let early_five = |id| head_with(id, &[("grpc-status", "5")]);
+    greet(&answering(move |id| [early_five(id), message(id), ending(id, "0")].concat())).ok();
+    for end in [frame(DATA, END_STREAM, 0, &[]), frame(DATA, END_STREAM, 0, &prefixed(0, &[]))] {
+        let end = move |id: u32| [&end[..5], &id.to_be_bytes(), &end[9..]].concat();
+        greet(&answering(move |id| [early(id), end(id)].concat())).exits(9).says(&["ended without a status"]);
+    }
+    greet(&answering(move |id| [early(id), reset(id, NO_ERROR)].concat())).exits(9);
+    greet(&answering(move |id| [early(id), reset(id, CANCEL)].concat())).exits(9).says(&["reset it (CANCEL)"]);
+    // A stream is no shorter for it.
+    let many = answering(move |id| [early(id), message(id).repeat(3), ending(id, "0")].concat());
+    assert_eq!(echo("ServerStream", &many, &["-d", "{}"]).run().ok().lines().len(), 3);
+}
+
+/// What HTTP calls a failure is none of gRPC's successes.
+#[test]
+fn a_failure_of_http_is_no_success() {
+    let http = |status: &'static str, end: u8, more: &'static [(&'static str, &'static str)]| {
+        move |id| {
+            let headers = [&[(":status", status), ("content-type", "application/grpc")], more].concat();
+            frame(HEADERS, END_HEADERS | end, id, &block(&headers))
+        }
+    };
+    let ok: &[(&str, &str)] = &[("grpc-status", "0")];
+    for (status, exit) in [("404", 76), ("503", 78), ("500", 66), ("302", 66), ("204", 66)] {
+        let said = format!("HTTP {status}");
+        greet(&answering(http(status, END_STREAM, ok))).fails(exit).says(&[&said]);
+        let streamed = echo("ServerStream", &answering(http(status, END_STREAM, ok)), &["-d", "{}"]).run();
+        streamed.fails(exit).says(&[&said]);
+    }
+    // What gRPC itself says of a failure counts, at either end.
+    greet(&answering(http("503", END_STREAM, &[("grpc-status", "5")]))).fails(69);
+    let late = http("503", 0, &[]);
+    greet(&answering(move |id| [late(id), message(id), ending(id, "5")].concat())).fails(69);
+    let late = http("503", 0, ok);
+    greet(&answering(move |id| [late(id), message(id), ending(id, "0")].concat())).fails(78).says(&["HTTP 503"]);
+}
+
+/// A message may come in any pieces, and several in one.
+#[test]
+fn messages_in_all_sorts_of_pieces() {
+    for size in [1, 2, 4, 5, 6, 7, 100] {
+        let address = answering(move |id| {
+            let text =
+                |text: &str| prefixed(0, &[&[10, u8::try_from(text.len()).expect("short")], text.as_bytes()].concat());
+            let body = [text("a"), prefixed(0, &[]), text("bcd"), text("e")].concat();
+            let pieces = body.chunks(size).flat_map(|piece| {
+                // An empty one in between says nothing.
+                [frame(DATA, 0, id, piece), frame(DATA, 0, id, &[])].concat()
+            });
+            [head(id), pieces.collect(), ending(id, "0")].concat()
+        });
+        let lines = echo("ServerStream", &address, &["-d", "{}"]).run().ok().lines();
+        assert_eq!(lines, [r#"{"message":"a"}"#, "{}", r#"{"message":"bcd"}"#, r#"{"message":"e"}"#], "{size}");
     }
 }
 

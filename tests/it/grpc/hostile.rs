@@ -97,6 +97,10 @@ fn zeros() -> impl Read {
     std::io::repeat(0).take(200 << 20)
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    read(GzEncoder::new(bytes, Compression::best()))
+}
+
 fn read(mut from: impl Read) -> Vec<u8> {
     let mut all = Vec::new();
     from.read_to_end(&mut all).expect("reads");
@@ -118,9 +122,31 @@ fn misbehave(what: &str) -> Response<Body> {
         "none" => grpc(vec![ok()]),
         "junk" => grpc(vec![message(b"\xff\xff"), ok()]),
         "half" => grpc(vec![data(b"\0\0\0\0\x09abc"), ok()]),
-        "gzip" => encoded(what, vec![compressed(&read(GzEncoder::new(REPLY, Compression::best()))), ok()]),
+        "gzip" => encoded(what, vec![compressed(&gzip(REPLY)), ok()]),
         "deflate" => encoded(what, vec![compressed(&read(ZlibEncoder::new(REPLY, Compression::best()))), ok()]),
         "zstd" => encoded(what, vec![compressed(&zstd::encode_all(REPLY, 3).expect("packs")), ok()]),
+        "gzip-members" => encoded("gzip", vec![compressed(&REPLY.chunks(2).flat_map(gzip).collect::<Vec<_>>()), ok()]),
+        "zstd-frames" => {
+            let frames = REPLY.chunks(2).flat_map(|piece| zstd::encode_all(piece, 3).expect("packs"));
+            encoded("zstd", vec![compressed(&frames.collect::<Vec<_>>()), ok()])
+        }
+        "gzip-behind" => encoded("gzip", vec![compressed(&[&gzip(REPLY)[..], b"behind"].concat()), ok()]),
+        "gzip-zeros" => encoded("gzip", vec![compressed(&[&gzip(REPLY)[..], b"\0\0"].concat()), ok()]),
+        "zstd-behind" => {
+            let packed = zstd::encode_all(REPLY, 3).expect("packs");
+            encoded("zstd", vec![compressed(&[&packed[..], b"behind"].concat()), ok()])
+        }
+        "deflate-behind" => {
+            let packed = read(ZlibEncoder::new(REPLY, Compression::best()));
+            encoded("deflate", vec![compressed(&[&packed[..], b"behind"].concat()), ok()])
+        }
+        "gzip-cut" => encoded("gzip", vec![compressed(gzip(REPLY).split_at(20).0), ok()]),
+        "deflate-cut" => {
+            let packed = read(ZlibEncoder::new(REPLY, Compression::best()));
+            encoded("deflate", vec![compressed(packed.split_at(packed.len() - 4).0), ok()])
+        }
+        "flag" => grpc(vec![data(&prefixed(2, REPLY)), ok()]),
+        "length" => grpc(vec![data(b"\0\xff\xff\xff\xff"), ok()]),
         // A message may be as it is, whatever the head says.
         "identity" => encoded("gzip", vec![message(REPLY), ok()]),
         "gzip-bomb" => encoded("gzip", vec![compressed(&read(GzEncoder::new(zeros(), Compression::best()))), ok()]),
@@ -129,6 +155,11 @@ fn misbehave(what: &str) -> Response<Body> {
         }
         "zstd-bomb" => encoded("zstd", vec![compressed(&zstd::encode_all(zeros(), 3).expect("packs")), ok()]),
         "encoding" => encoded("snappy", vec![message(REPLY), ok()]),
+        "encoding-used" => encoded("snappy", vec![compressed(REPLY), ok()]),
+        "lines" => {
+            let text = "first%0Aerror: none%0Ahint: run this%0D%0A  Code: OK%0D  Message: well%0A%E2%80%A8x";
+            grpc(vec![trailers(&[("grpc-status", "5"), ("grpc-message", text)])])
+        }
         "compressed" => grpc(vec![data(b"\x01\0\0\0\x01a"), ok()]),
         "details" => grpc(vec![trailers(&[("grpc-status", "5"), ("grpc-status-details-bin", "!!!")])]),
         "code" => grpc(vec![trailers(&[("grpc-status", "99"), ("grpc-message", "odd %zz")])]),
@@ -212,8 +243,14 @@ fn server() -> &'static str {
     })
 }
 
+/// Calls the server, which does what the header says.
+pub fn call_with(header: &str, args: &[&str]) -> Done {
+    let call = ["grpc", "call", "helloworld.Greeter/SayHello", "-s", server(), "-d", "{}", "-H", header];
+    mscomm(&[&call[..], args].concat()).run()
+}
+
 fn call(header: &str) -> Done {
-    mscomm(&["grpc", "call", "helloworld.Greeter/SayHello", "-s", server(), "-d", "{}", "-H", header]).run()
+    call_with(header, &[])
 }
 
 #[test]
@@ -229,8 +266,14 @@ fn answers_that_break_the_rules() {
     call("x-call: junk").fails(9).says(&["response 1 is no helloworld.HelloReply"]);
     call("x-call: half").fails(9).says(&["is no gRPC"]);
     call("x-call: compressed").fails(9).says(&["is no gRPC"]);
-    call("x-call: encoding").fails(9).says(&["compresses with `snappy`", "gzip, deflate, zstd"]);
-    for encoding in ["gzip", "deflate", "zstd", "identity"] {
+    call("x-call: encoding-used").fails(9).says(&["compressed with `snappy`", "gzip, deflate, zstd"]);
+    call("x-call: flag").fails(9).says(&["flag 2"]);
+    call("x-call: length").fails(8).says(&["--max-recv"]);
+    for what in ["gzip-behind", "gzip-zeros", "zstd-behind", "deflate-behind", "gzip-cut", "deflate-cut"] {
+        call(&format!("x-call: {what}")).fails(9).says(&["message 1 is no gRPC: it is no "]);
+    }
+    // A name that no message makes use of is no matter.
+    for encoding in ["gzip", "deflate", "zstd", "identity", "encoding", "gzip-members", "zstd-frames"] {
         assert_eq!(call(&format!("x-call: {encoding}")).ok().text(), "{\"message\":\"hi\"}\n", "{encoding}");
     }
     // 200 MiB of zeros: what counts is the size that they have when they are unpacked.
@@ -271,6 +314,23 @@ fn statuses_of_all_sorts() {
     }
     call("x-call: 503").fails(78).says(&["HTTP 503", "Code: Unavailable"]);
     call("x-call: 404").fails(76).says(&["HTTP 404", "Code: Unimplemented"]);
+}
+
+/// What a server says must not look like a line of ours.
+#[test]
+fn a_message_of_several_lines() {
+    let done = call("x-call: lines").fails(69);
+    let lines: Vec<&str> = done.stderr.lines().collect();
+    let is = |line: &&&str, label: &str| line.trim_start().starts_with(label);
+    for (label, count) in [("error:", 1), ("hint:", 0), ("Code:", 1), ("Message:", 1)] {
+        assert_eq!(lines.iter().filter(|line| is(line, label)).count(), count, "{label} in {}", done.stderr);
+    }
+    assert_eq!(lines[1..3], ["  Code: NotFound", "  Message: first"]);
+    assert_eq!(lines[3], "           | error: none");
+    // On one line where it is only told of.
+    let done = call_with("x-call: lines", &["-v"]);
+    assert!(done.stderr.contains("< grpc-message: first\\nerror: none\\nhint: run this"), "{}", done.stderr);
+    assert!(!done.stderr.lines().any(|line| line.starts_with("hint:")), "{}", done.stderr);
 }
 
 #[test]

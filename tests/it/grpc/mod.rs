@@ -3,14 +3,17 @@
 mod cache;
 mod calls;
 mod descriptors;
+mod endings;
 mod failures;
 mod frames;
 mod hostile;
+mod input;
 mod interop;
 mod messages;
 mod oracle;
 mod python;
 mod reflection;
 mod servers;
+mod targets;
 mod tls;
 mod wire;

@@ -1,0 +1,66 @@
+//! The data of a call, read and checked as far as it can be before anything is sent.
+
+use std::io::IsTerminal;
+
+use bytes::Bytes;
+use prost_reflect::MessageDescriptor;
+
+use crate::cli::args::{DataArgs, source};
+use crate::error::Result;
+use crate::grpc::requests::{Requests, Shape, empty};
+use crate::message::input::Source;
+use crate::output::Terminal;
+
+/// The requests of a call.
+pub enum Ready {
+    /// The one of a method that takes one.
+    One(Bytes),
+    /// Those of a stream, and where somebody types them.
+    Stream(Box<Requests>, Option<Terminal>),
+}
+
+/// Reads the request of a method that takes one, and checks what there is of a stream: all of it when it is an argument.
+///
+/// # Errors
+/// As [`Requests::open`], [`Requests::next`] and [`Requests::wait_for_first`].
+pub fn read(
+    shape: &Shape,
+    input: &MessageDescriptor,
+    data: &DataArgs,
+    terminal: Terminal,
+) -> Result<impl Future<Output = Result<Ready>> + use<>> {
+    let is_terminal = std::io::stdin().is_terminal();
+    let given = data.data.as_deref().map(source);
+    let waits = given.is_none();
+    let is_typed = is_terminal && matches!(given, None | Some(Source::Stdin));
+    // Nothing that could be read would be anything else; and nobody waits for one message at a terminal.
+    let is_empty = waits && !shape.is_stream && (takes_nothing(input) || is_terminal);
+    if shape.is_stream && waits && is_terminal {
+        terminal.note("type the requests, each as JSON; Ctrl-D ends them");
+    }
+    let source = given.unwrap_or(Source::Stdin);
+    let ahead = match &source {
+        Source::Text(_) if shape.is_stream => Some(Requests::open(source.clone(), shape.clone())?),
+        _ => None,
+    };
+    let requests = if is_empty { None } else { Some(Requests::open(source, shape.clone())?) };
+    let (of, is_stream) = (shape.of.clone(), shape.is_stream);
+    Ok(async move {
+        if let Some(mut all) = ahead {
+            all.check().await?;
+        }
+        let Some(mut requests) = requests else { return empty(&of).map(Ready::One) };
+        if is_stream {
+            return Ok(Ready::Stream(Box::new(requests), Some(terminal).filter(|_| is_typed)));
+        }
+        if waits {
+            requests.wait_for_first(&terminal).await?;
+        }
+        requests.single().await.map(Ready::One)
+    })
+}
+
+/// A message that cannot be anything but empty.
+fn takes_nothing(message: &MessageDescriptor) -> bool {
+    message.fields().len() == 0 && message.extension_ranges().len() == 0
+}
