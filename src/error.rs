@@ -51,6 +51,8 @@ pub struct Error {
     status: Option<tonic::Code>,
     #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// What failed beside it, each by itself.
+    others: Vec<Error>,
 }
 
 /// `Result` with the crate's [`Error`].
@@ -59,7 +61,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without a cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), below: None, hint: None, status: None, source: None }
+        Error { kind, message: message.into(), below: None, hint: None, status: None, source: None, others: Vec::new() }
     }
 
     /// [`Kind::Usage`].
@@ -119,8 +121,29 @@ impl Error {
     #[must_use]
     pub fn context(mut self, message: impl Into<String>) -> Error {
         let (below, hint) = (self.below.take(), self.hint.take());
-        let (kind, status) = (self.kind, self.status);
-        Error { kind, message: message.into(), below, hint, status, source: Some(Box::new(self)) }
+        let (kind, status, others) = (self.kind, self.status, std::mem::take(&mut self.others));
+        Error { kind, message: message.into(), below, hint, status, source: Some(Box::new(self)), others }
+    }
+
+    /// The error of several things that failed, each by itself and each told on a line of its own: the first decides the
+    /// exit code.
+    ///
+    /// # Errors
+    /// Unless there are none.
+    pub fn each(errors: impl IntoIterator<Item = Error>) -> Result<()> {
+        let mut errors = errors.into_iter();
+        match errors.next() {
+            None => Ok(()),
+            Some(mut first) => {
+                first.others.extend(errors);
+                Err(first)
+            }
+        }
+    }
+
+    /// This error, and those that stand beside it.
+    pub fn all(&self) -> impl Iterator<Item = &Error> {
+        std::iter::once(self).chain(&self.others)
     }
 
     /// The kind, which decides the exit code.
@@ -227,6 +250,16 @@ mod tests {
         let error = Error::io("cannot write", io).context("failed to consume");
         assert_eq!(error.chain(), "failed to consume: cannot write: no space left");
         assert_eq!(error.kind(), Kind::Io);
+    }
+
+    #[test]
+    fn several_that_failed_are_told_one_by_one() {
+        let failed = || [Error::refused("no a").hint("look"), Error::usage("no b")];
+        let error = Error::each(failed()).expect_err("failed");
+        assert_eq!(error.kind(), Kind::Refused);
+        let lines: Vec<String> = error.context("here").all().map(Error::chain).collect();
+        assert_eq!(lines, ["here: no a", "no b"]);
+        assert!(Error::each([]).is_ok());
     }
 
     #[test]

@@ -6,7 +6,8 @@ use clap::builder::Resettable;
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
+use crate::message::Message;
+use crate::message::input::{Decoder, Input, Mode, Options, Record, Source, Step};
 use crate::values::{Delimiter, delimiter};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
@@ -63,6 +64,19 @@ impl RecordArgs {
     /// # Errors
     /// As [`DataArgs::source`] and [`Input::open`]; `Kind::Usage` for a key delimiter with envelopes.
     pub fn open(&self, key_delimiter: Option<&Delimiter>, limit: (usize, &'static str)) -> Result<Input> {
+        self.open_checked(key_delimiter, limit, |_, _, _| Ok(()))
+    }
+
+    /// As [`RecordArgs::open`]; data that is all here is also checked for what else a message must be.
+    ///
+    /// # Errors
+    /// As [`RecordArgs::open`], and those of `check`.
+    pub fn open_checked(
+        &self,
+        key_delimiter: Option<&Delimiter>,
+        limit: (usize, &'static str),
+        check: impl Fn(&Decoder, Record<'_>, Message<'_>) -> Result<()>,
+    ) -> Result<Input> {
         let source = self.data.source()?;
         let default = if matches!(source, Source::Text(_)) { Mode::Raw } else { Mode::Lines };
         let mode = self.input.unwrap_or(default);
@@ -81,7 +95,7 @@ impl RecordArgs {
             let mut whole = Input::open(source.clone(), options.clone())?;
             let decoder = Decoder::of(&whole);
             while let Step::Record(record) = whole.step()? {
-                decoder.message(record)?;
+                check(&decoder, record, decoder.message(record)?)?;
             }
         }
         Input::open(source, options)

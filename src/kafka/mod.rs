@@ -50,6 +50,14 @@ fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
     Setup::new(cx.settings(flags)?, trace)
 }
 
+/// The name of a topic on the command line.
+fn topic_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("a topic has a name; list them with `mscomm kafka topic list`".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.
 async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (sender, done) = tokio::sync::oneshot::channel();

@@ -4,20 +4,21 @@ mod job;
 
 use std::time::Duration;
 
-use super::client::{Producer, connect, settled_topic};
+use super::client::{Intake, Producer, connect, settled_topic};
 use super::settings::Settings;
 use crate::cli::args::RecordArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::message::input::Mode;
 use crate::message::{KafkaHeader, Time};
+use crate::shutdown;
 use crate::values::{self, Delimiter};
 
 /// Send records to a topic
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The topic
-    #[arg(value_name = "TOPIC")]
+    #[arg(value_name = "TOPIC", value_parser = super::topic_name)]
     topic: String,
     #[command(flatten)]
     records: RecordArgs,
@@ -61,10 +62,20 @@ fn header(text: &str) -> Result<(String, String), String> {
 }
 
 fn timestamp(text: &str) -> Result<Time, String> {
-    match text.parse::<i64>() {
-        Ok(millis) if millis > 0 => Ok(Time::Millis(millis)),
-        Ok(_) => Err("a timestamp is after 1970".to_owned()),
-        Err(_) => Time::parse(text),
+    let time = text.parse().map(Time::Millis).or_else(|_| Time::parse(text))?;
+    check_time(time)?;
+    Ok(time)
+}
+
+/// librdkafka takes 0 for the present time in every call, and refuses what is before without saying why.
+fn check_time(time: Time) -> Result<(), String> {
+    match time.millis() {
+        Some(millis) if millis > 0 => Ok(()),
+        Some(_) => {
+            Err("a record's timestamp is after 1970-01-01T00:00:00Z; give a later one, or none for the present time"
+                .to_owned())
+        }
+        None => Err("a timestamp as far away as this is none in Kafka, which counts milliseconds".to_owned()),
     }
 }
 
@@ -75,13 +86,16 @@ fn timestamp(text: &str) -> Result<Time, String> {
 /// outcome of some is unknown.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let setup = super::setup(&args.settings, cx)?;
-    let wire = setup.producer(&properties(&args))?;
     let limit = setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if args.records.input == Some(Mode::Json) { limit.saturating_mul(8) } else { limit };
-    let input = args
-        .records
-        .open(args.key_delimiter.as_ref(), (limit, "message.max.bytes (-X message.max.bytes=N raises it)"))?;
+    let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
+    let plan = job::Plan::new(&args, setup.acks().or(args.acks.as_deref()));
+    // Before the client is made, which begins to connect at once.
+    let input = args.records.open_checked(args.key_delimiter.as_ref(), limit, |decoder, record, message| {
+        plan.apply(message).map(drop).map_err(|unfit| unfit.at(decoder, record))
+    })?;
+    let wire = setup.producer(&properties(&args), None)?;
 
     let first = connect(&wire, &setup, Some(&args.topic), &cx.policy, &cx.shutdown).await?;
     let cx = cx.clone();
@@ -98,9 +112,18 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             cx.terminal
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
+        let intake = Intake::of(&*wire, &args.topic, &cx.shutdown);
+        let wire = match intake.largest.filter(|largest| *largest < setup.max_batch()) {
+            None => wire,
+            Some(largest) => {
+                let capped = setup.producer(&properties(&args), Some(largest))?;
+                // Nothing was sent with the other one.
+                shutdown::spawn("kafka-close", move || drop(wire))?;
+                capped
+            }
+        };
         let producer = Producer::new(wire, &args.topic, setup.max_record(), patience(&cx))?;
-        let plan = job::Plan::new(&args, setup.acks().or(args.acks.as_deref()));
-        job::Job::new(plan, producer, input, cx, runtime).run()
+        job::Job::new(plan.for_topic(intake), producer, input, cx, runtime).run()
     })
     .await
 }
@@ -141,4 +164,21 @@ fn check_partition(args: &Args, partitions: usize) -> Result<()> {
 /// The headers of the flags, in the message's own shape.
 fn kafka_headers(headers: &[(String, String)]) -> Vec<KafkaHeader<'static>> {
     headers.iter().map(|(name, value)| (name.clone().into(), Some(value.clone().into_bytes().into()))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_that_kafka_has() {
+        for good in ["1", "1700000000123", "1970-01-01T00:00:00.001Z", "2023-11-14T22:13:20Z"] {
+            assert!(timestamp(good).is_ok(), "{good}");
+        }
+        for bad in ["0", "-1", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1970-01-01T01:00:00+01:00", "x", ""]
+        {
+            assert!(timestamp(bad).is_err(), "{bad}");
+        }
+        assert!(check_time(Time::Seconds(u64::MAX)).is_err());
+    }
 }

@@ -103,8 +103,25 @@ impl Section for Settings {
             not_reserved(name)
                 .map_err(|(message, fix)| resolved.fault(&[&format!("extra.{name}")], message).hint(fix))?;
         }
-        Ok(())
+        check_token(resolved)
     }
+}
+
+/// librdkafka waits for a token for ever, as if somebody were to bring it one.
+fn check_token(resolved: &Resolved<Settings>) -> Result<()> {
+    let extra = || resolved.settings.extra.iter().rev();
+    let mechanism = extra().find(|(name, _)| matches!(name.as_str(), "sasl.mechanism" | "sasl.mechanisms"));
+    let Some((name, _)) = mechanism.filter(|(_, value)| value.eq_ignore_ascii_case("OAUTHBEARER")) else {
+        return Ok(());
+    };
+    // What librdkafka can make itself, for tests.
+    let unsecured = extra().find(|(name, _)| name == "enable.sasl.oauthbearer.unsecure.jwt");
+    if unsecured.is_some_and(|(_, value)| matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")) {
+        return Ok(());
+    }
+    Err(resolved
+        .fault(&[&format!("extra.{name}")], "OAUTHBEARER needs a token, and mscomm has no way to get one yet")
+        .hint(format!("log in with --sasl-mechanism {}, or with a client certificate", MECHANISMS.join(", "))))
 }
 
 /// Properties that a flag sets, or that a promise of the tool hangs on, and what to use instead.
@@ -118,6 +135,12 @@ const RESERVED: &[(&str, &str)] = &[
 ];
 
 fn not_reserved(name: &str) -> Result<(), (String, String)> {
+    if name == "transactional.id" {
+        return Err((
+            "mscomm writes no transactions yet".to_owned(),
+            "leave out transactional.id; without it every record is written once and in its order, too".to_owned(),
+        ));
+    }
     match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         Some((_, fix)) => Err((format!("the property {name} is mscomm's own"), (*fix).to_owned())),
         None => Ok(()),

@@ -19,7 +19,7 @@ use crate::values;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = super::topic_name)]
     topics: Vec<String>,
     /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
     /// 1970, or a duration ago, as @1h)

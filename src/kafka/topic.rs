@@ -3,10 +3,6 @@
 mod change;
 mod show;
 
-use rdkafka::admin::{AdminClient, AdminOptions};
-use rdkafka::config::FromClientConfigAndContext;
-
-use super::client::{Events, Setup, error_of};
 use crate::context::Context;
 use crate::error::Result;
 
@@ -36,14 +32,8 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
     }
 }
 
-/// A client for what only the admin interface can do.
-fn admin(setup: &Setup) -> Result<AdminClient<Events>> {
-    let (config, events) = setup.admin();
-    AdminClient::from_config_and_context(&config, events).map_err(|e| error_of("cannot set up the client", &e))
-}
-
-/// Every request may take as long as a connection.
-fn options(cx: &Context) -> AdminOptions {
-    let limit = cx.shutdown.remaining().map_or(cx.policy.connect_timeout, |left| left.min(cx.policy.connect_timeout));
-    AdminOptions::new().request_timeout(Some(limit)).operation_timeout(Some(limit))
+/// The topics of a command, each once, in their order.
+fn distinct(topics: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    topics.into_iter().filter(|topic| seen.insert(topic.clone())).collect()
 }

@@ -97,16 +97,17 @@ impl Terminal {
         self.verbose
     }
 
-    /// The error that ends the command, with its causes and its fix.
+    /// The error that ends the command, with its causes and its fix; a fix that several share is told once.
     pub fn error(&self, error: &Error) {
-        self.line(AnsiColor::Red.on_default().bold(), "error", &error.head());
-        if let Some(lines) = error.lines() {
-            for line in lines.lines() {
+        let mut all = error.all().peekable();
+        while let Some(error) = all.next() {
+            self.line(AnsiColor::Red.on_default().bold(), "error", &error.head());
+            for line in error.lines().into_iter().flat_map(str::lines) {
                 put(format!("{}\n", escape_text(line)));
             }
-        }
-        if let Some(fix) = error.fix() {
-            self.line(AnsiColor::Green.on_default(), "hint", fix);
+            if let Some(fix) = error.fix().filter(|fix| all.peek().and_then(|next| next.fix()) != Some(*fix)) {
+                self.line(AnsiColor::Green.on_default(), "hint", fix);
+            }
         }
     }
 

@@ -88,7 +88,8 @@ The mock Kafka cluster makes a topic of 4 partitions when one is first used, or 
 not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
 finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote. Whoever joins \
 a group that has had members waits for their session.timeout.ms less a second. It trusts its clients: a malformed \
-request can end the sandbox.
+request can end the sandbox. Clients made of librdkafka (kcat, and those of Python, Go, .NET, Ruby and PHP on top of it) \
+and aiokafka work with it; Kafka's own Java client bootstraps again for ever, and kafka-python cannot bootstrap.
 
 The sandbox is for trying and for hermetic tests. It is no way to run a broker, and no proof against a real one.";
 

@@ -26,6 +26,9 @@ const FETCHED_KBYTES: &str = "65536";
 const QUEUE_KBYTES: &str = "32768";
 const QUEUE_RECORDS: &str = "30000";
 
+/// librdkafka's `batch.size` when nobody says otherwise.
+const BATCH_BYTES: usize = 1_000_000;
+
 /// Everything that a client of any kind is made from.
 pub struct Setup {
     config: ClientConfig,
@@ -102,11 +105,12 @@ impl Setup {
         config
     }
 
-    /// A producer. `more` are properties of the command's flags.
+    /// A producer. `more` are properties of the command's flags; a batch has no more bytes than `largest`, unless one record
+    /// has more.
     ///
     /// # Errors
     /// What librdkafka says of the properties together.
-    pub fn producer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseProducer<Events>>> {
+    pub fn producer(&self, more: &[(&str, &str)], largest: Option<usize>) -> Result<Arc<BaseProducer<Events>>> {
         let mut config = self.config.clone();
         config
             .set("enable.idempotence", "true")
@@ -122,6 +126,9 @@ impl Setup {
             config.set("enable.idempotence", "false");
         }
         self.apply_extra(&mut config);
+        if let Some(largest) = largest {
+            config.set("batch.size", largest.max(1).to_string());
+        }
         config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
     }
 
@@ -130,14 +137,14 @@ impl Setup {
         self.extra("acks").or(self.extra("request.required.acks"))
     }
 
-    /// The configuration for an admin client, and its context.
-    pub fn admin(&self) -> (ClientConfig, Events) {
-        (self.config.clone(), self.events())
-    }
-
     /// The size of the largest record that a producer takes, in bytes.
     pub fn max_record(&self) -> usize {
         self.config.get("message.max.bytes").and_then(|v| v.parse().ok()).unwrap_or(1_000_000)
+    }
+
+    /// How many bytes a batch of a producer may have.
+    pub fn max_batch(&self) -> usize {
+        self.extra("batch.size").and_then(|v| v.parse().ok()).unwrap_or(BATCH_BYTES)
     }
 
     /// True when a topic that is not there is to be made by the broker.

@@ -19,6 +19,10 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// What librdkafka adds to key and value is less than this (RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD).
 const OVERHEAD: usize = 128;
 
+/// How late the first confirmation is before it is hurried, twice as late each time; and how often at the most.
+const HURRY: Duration = Duration::from_millis(8);
+const HURRIES: u32 = 7;
+
 /// What became of the records of a producer.
 #[derive(Debug, Default)]
 pub struct Account {
@@ -54,6 +58,9 @@ pub struct Producer {
     patience: Option<Duration>,
     waiting_since: Option<Instant>,
     last_done: u64,
+    /// Since when records have waited for the first confirmation, and how often that was hurried.
+    first_sent: Option<Instant>,
+    hurried: u32,
 }
 
 impl Producer {
@@ -69,7 +76,17 @@ impl Producer {
     ) -> Result<Producer> {
         let lane = Lane::new(wire, topic).map_err(|code| topic_error(topic, code))?;
         let (topic, account) = (topic.to_owned(), Account::default());
-        Ok(Producer { lane, topic, max_record, account, patience, waiting_since: None, last_done: 0 })
+        Ok(Producer {
+            lane,
+            topic,
+            max_record,
+            account,
+            patience,
+            waiting_since: None,
+            last_done: 0,
+            first_sent: None,
+            hurried: 0,
+        })
     }
 
     /// Hands a record to librdkafka, which copies it; false when its queue is full: serve it and try again, and do not read
@@ -129,7 +146,24 @@ impl Producer {
         self.serve_for(PAUSE);
     }
 
+    /// Without its id an idempotent producer sends nothing. librdkafka asks for it whenever metadata comes in, and else only
+    /// every 500 ms; the first time it may ask on the connection to the bootstrap server, which it is just giving up, in vain
+    /// (`rd_kafka_idemp_pid_fsm`, and `rd_kafka_metadata_decommission_unavailable_brokers`, new in 2.11). So when the first
+    /// confirmation is late, metadata is asked for.
+    fn hurry(&mut self) {
+        if self.account.confirmed > 0 || self.hurried >= HURRIES || self.account.in_flight() == 0 {
+            return;
+        }
+        let since = *self.first_sent.get_or_insert_with(Instant::now);
+        if since.elapsed() >= HURRY * 2u32.pow(self.hurried) {
+            self.hurried += 1;
+            // It comes or it does not: the confirmation is what counts.
+            drop(Connected::client(self.wire()).fetch_metadata(Some(&self.topic), HURRY * 8));
+        }
+    }
+
     fn serve_for(&mut self, mut timeout: Duration) {
+        self.hurry();
         let events = self.events().clone();
         while let Some(what) = self.lane.poll(std::mem::take(&mut timeout)) {
             match what {

@@ -7,10 +7,10 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{millis, text};
+use super::{Said, millis, text};
 
 /// One event of a queue.
-struct Event(NonNull<rd::rd_kafka_event_t>);
+pub(super) struct Event(NonNull<rd::rd_kafka_event_t>);
 
 impl Drop for Event {
     fn drop(&mut self) {
@@ -35,7 +35,8 @@ pub struct Place {
 pub struct Lost {
     /// What was given with it.
     pub number: usize,
-    /// Why.
+    /// Why. The broker's words are not to be had: where they should be (`rd_kafka_message_produce_errstr`) librdkafka 2.12 has
+    /// freed them when the report comes.
     pub code: RDKafkaErrorCode,
     /// It may have been written all the same: the request was sent, and no answer came.
     pub possibly_written: bool,
@@ -71,13 +72,32 @@ impl What {
     ///
     /// SAFETY: the queue lives.
     pub(super) unsafe fn poll(queue: NonNull<rd::rd_kafka_queue_t>, timeout: Duration) -> Option<What> {
-        // SAFETY: the caller's promise; the event becomes ours, and `drop` destroys it.
-        let event = unsafe { rd::rd_kafka_queue_poll(queue.as_ptr(), millis(timeout)) };
-        NonNull::new(event).map(|event| Event(event).what())
+        // SAFETY: the caller's promise.
+        unsafe { Event::next(queue, timeout) }.map(|event| event.what())
     }
 }
 
 impl Event {
+    /// The next event of a queue, or `None` when none came within the time.
+    ///
+    /// SAFETY: the queue lives.
+    pub(super) unsafe fn next(queue: NonNull<rd::rd_kafka_queue_t>, timeout: Duration) -> Option<Event> {
+        // SAFETY: the caller's promise; the event becomes ours, and `drop` destroys it.
+        NonNull::new(unsafe { rd::rd_kafka_queue_poll(queue.as_ptr(), millis(timeout)) }).map(Event)
+    }
+
+    /// For the functions that read one type of event; it lives as long as `self`.
+    pub(super) fn pointer(&self) -> *mut rd::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
+    /// Why the request failed that the event answers, if it did.
+    pub(super) fn failure(&self) -> Option<Said> {
+        let event = self.0.as_ptr();
+        // SAFETY: any event has a code, and its words live as long as it.
+        unsafe { Said::of(rd::rd_kafka_event_error(event), rd::rd_kafka_event_error_string(event)) }
+    }
+
     fn what(&self) -> What {
         let event = self.0.as_ptr();
         // SAFETY: every function below reads an event of the type that it is for, and checks for null what may be null.

@@ -7,8 +7,10 @@
 //! - Header names that are not UTF-8: rdkafka's `BorrowedHeaders` panics on them.
 //! - Sending records to a topic's handle (`rd_kafka_produce`), by the batch where they can be
 //!   (`rd_kafka_produce_batch`), and delivery reports counted by the batch.
+//! - Admin requests on the client that is there, with the broker's own words for what it refuses.
 //! - Whether a record that failed may have been written all the same (`rd_kafka_message_status`).
 
+mod admin;
 mod event;
 mod feed;
 mod lane;
@@ -21,6 +23,7 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
+pub use self::admin::{Admin, NewTopic, Outcome, Said, Setting, Source};
 pub use self::event::{Place, What};
 pub use self::feed::{Feed, Fetched};
 pub use self::lane::{Lane, Parcel};

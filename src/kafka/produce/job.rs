@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 use super::Args;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::kafka::client::{Account, Producer, drop_within, kind_of};
+use crate::kafka::client::{Account, Intake, Producer, drop_within, kind_of};
 use crate::kafka::ffi::{Parcel, words};
 use crate::message::convert::to_kafka;
-use crate::message::input::{Decoder, Input, Mark, Mode, Step};
+use crate::message::input::{Decoder, Input, Mark, Mode, Record, Step};
 use crate::message::{Field, KafkaHeader, Message, Time};
 use crate::output::Progress;
 
@@ -20,6 +20,9 @@ const LOOK: Duration = Duration::from_millis(10);
 
 /// How many records are sent before confirmations are taken up and the surroundings are looked at.
 const BATCH: usize = 256;
+
+/// librdkafka's code for a record that was good, and shared a batch with one that was refused.
+const BESIDE: Code = Code::InvalidDifferentRecord;
 
 /// What the flags say of each record.
 pub struct Plan {
@@ -31,6 +34,17 @@ pub struct Plan {
     empty_as_null: bool,
     convert: bool,
     confirms: bool,
+    intake: Intake,
+}
+
+/// A message that cannot be a record: the member that is wrong, and why.
+pub struct Unfit(&'static str, String);
+
+impl Unfit {
+    /// The error, with the place.
+    pub fn at(self, decoder: &Decoder, record: Record<'_>) -> Error {
+        decoder.member_fault(record, self.0, self.1)
+    }
 }
 
 impl Plan {
@@ -45,11 +59,17 @@ impl Plan {
             empty_as_null: args.empty_as_null,
             convert: args.records.input == Some(Mode::Json),
             confirms: acks != Some("0"),
+            intake: Intake::default(),
         }
     }
 
+    /// The same for a topic that takes this.
+    pub fn for_topic(self, intake: Intake) -> Plan {
+        Plan { intake, ..self }
+    }
+
     /// The record that a message becomes.
-    fn apply<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, String> {
+    pub fn apply<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, Unfit> {
         let mut message = if self.convert { to_kafka(message) } else { message };
         if let Some(key) = &self.key {
             message.key = Field::borrowed(key);
@@ -65,6 +85,9 @@ impl Plan {
             message.partition = self.partition;
         }
         message.timestamp = self.timestamp.or(message.timestamp);
+        if let Some(time) = message.timestamp {
+            super::check_time(time).map_err(|why| Unfit("timestamp", why))?;
+        }
         Ok(message)
     }
 }
@@ -145,8 +168,7 @@ impl Job {
         let Job { plan, producer, input, decoder, cx, number, .. } = self;
         let wait = |producer: &mut Producer| {
             producer.serve_a_while();
-            cx.shutdown.check()?;
-            producer.check_link()
+            check(producer, cx)
         };
         let together = |producer: &mut Producer, parcels: &mut Vec<Parcel<'_>>| {
             let mut rest = parcels.as_slice();
@@ -164,7 +186,7 @@ impl Job {
         for &mark in marks {
             let record = input.record(mark);
             let message = decoder.message(record);
-            let message = message.and_then(|m| plan.apply(m).map_err(|e| decoder.fault(record, e)));
+            let message = message.and_then(|m| plan.apply(m).map_err(|unfit| unfit.at(decoder, record)));
             let message = match message {
                 Ok(message) => message,
                 Err(e) => {
@@ -173,13 +195,26 @@ impl Job {
                 }
             };
             *number = record.number;
+            let fault = |e: Error| e.context(decoder.place(record));
+            if plan.intake.doubts(&message) {
+                together(producer, &mut parcels)?;
+                let go_on = |producer: &mut Producer| check(producer, cx);
+                producer.flush(go_on)?;
+                while !producer.send(&message, &plan.headers, record.number).map_err(fault)? {
+                    wait(producer)?;
+                }
+                producer.flush(go_on)?;
+                if producer.account().losses() > 0 {
+                    return Ok(());
+                }
+                continue;
+            }
             let parcel = if plan.headers.is_empty() { producer.parcel(&message, record.number) } else { None };
             if let Some(parcel) = parcel {
                 parcels.push(parcel);
                 continue;
             }
             together(producer, &mut parcels)?;
-            let fault = |e: Error| e.context(decoder.place(record));
             while !producer.send(&message, &plan.headers, record.number).map_err(fault)? {
                 wait(producer)?;
             }
@@ -250,6 +285,8 @@ impl Job {
 
     /// The error about records that were certainly not written.
     fn refusal(&self, account: &Account, code: Code, cause: Option<Error>) -> Error {
+        // The one that was refused, not one that only stood beside it in a batch.
+        let code = account.failed.iter().map(|(_, code)| *code).find(|code| *code != BESIDE).unwrap_or(code);
         let numbers: Vec<u64> = account.failed.iter().map(|(number, _)| *number).collect();
         let local = matches!(code, Code::PurgeQueue | Code::PurgeInflight | Code::MessageTimedOut);
         let kind = match (local, account.confirmed) {
@@ -258,14 +295,25 @@ impl Job {
             (false, _) => kind_of(code),
         };
         let error = Error::new(kind, format!("{} {} not written", ranges(&numbers), are(&numbers)));
+        let no_key = code == Code::InvalidRecord && self.plan.intake.keys_only;
         let error = match cause {
             Some(cause) => error.because(cause),
+            None if no_key => error.because(format!("no key, and the topic is compacted: {}", words(code))),
             None => error.because(words(code)),
         };
-        match code {
-            Code::MessageSizeTooLarge => error.hint(
-                "the topic takes no more than its max.message.bytes: see `mscomm kafka topic describe`, or compress",
+        match (code, self.plan.intake.largest) {
+            (Code::MessageSizeTooLarge, Some(largest)) => error.hint(format!(
+                "the topic takes no more than {largest} bytes (its max.message.bytes); raise that, or compress with \
+                 --compression"
+            )),
+            (Code::MessageSizeTooLarge, None) => error.hint(
+                "the topic takes no more than its max.message.bytes; raise that, or compress with --compression; what only \
+                 shared a batch with a larger record can be sent again",
             ),
+            _ if no_key => error.hint("give each record a key: with -k, -K or the member `key` of an envelope"),
+            _ if account.failed.iter().any(|(_, code)| *code == BESIDE) => {
+                error.hint("what only shared a batch with a record that was refused can be sent again")
+            }
             _ => error,
         }
     }
@@ -279,6 +327,12 @@ impl Job {
             false => format!("sent {sent}, failed {failed}; acks=0 asks for no confirmation"),
         }
     }
+}
+
+/// Fails when there is a reason not to wait any longer.
+fn check(producer: &mut Producer, cx: &Context) -> Result<()> {
+    cx.shutdown.check()?;
+    producer.check_link()
 }
 
 fn are(numbers: &[u64]) -> &'static str {

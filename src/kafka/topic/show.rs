@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use rdkafka::admin::{ConfigSource, ResourceSpecifier};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use serde_json::{Value, json};
 
-use super::{admin, options};
+use super::distinct;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kafka::client::{
-    Events, Partition, Setup, begins, connect, drop_within, ends, error_of, is_mock, topic_error,
+    Events, Partition, administer, begins, connect, drop_within, ends, fault_of_topic, is_mock, said_error,
 };
+use crate::kafka::ffi::Source;
 use crate::kafka::settings::Settings;
 use crate::output::{Layout, Table};
 
@@ -33,7 +33,7 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub struct DescribeArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::topic_name)]
     topics: Vec<String>,
     /// How to show them
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
@@ -72,7 +72,7 @@ fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32])
     of(partition).to_vec()
 }
 
-/// Describes topics.
+/// Describes topics; those that are not there do not hide the others.
 ///
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic that is not there.
@@ -80,15 +80,27 @@ pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
     let consumer = setup.consumer(&[])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
-    let configs = changed_configs(&setup, &consumer, &args.topics, &metadata, cx).await?;
-    let (limit, topics) = (cx.policy.connect_timeout, args.topics.clone());
-    let rows = super::super::on_thread(move || {
+    let mut failed = Vec::new();
+    let mut topics = distinct(args.topics);
+    topics.retain(|topic| match fault_of_topic(&metadata, topic) {
+        None => true,
+        Some(fault) => {
+            failed.push(fault);
+            false
+        }
+    });
+    if topics.is_empty() {
+        return Error::each(failed);
+    }
+    let inner = cx.clone();
+    let (rows, configs) = super::super::on_thread(move || {
+        let configs = changed_configs(&consumer, &topics, &inner)?;
         let mut rows = Vec::new();
         for topic in &topics {
-            rows.extend(partition_rows(&consumer, &metadata, topic, limit)?);
+            rows.extend(partition_rows(&consumer, &metadata, topic, inner.policy.connect_timeout)?);
         }
         drop_within(consumer, super::super::CLOSE);
-        Ok(rows)
+        Ok((rows, configs))
     })
     .await?;
     let mut partitions = Table::new(&["topic", "partition", "leader", "replicas", "isr", "low", "high"]);
@@ -96,14 +108,21 @@ pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         partitions.row(row);
     }
     partitions.print(args.output, &cx.terminal)?;
-    if configs.is_empty() {
-        return Ok(());
-    }
     let mut table = Table::new(&["topic", "config", "value"]);
-    for (topic, name, value) in configs {
-        table.row([json!(topic), json!(name), json!(value)]);
+    let mut any = false;
+    for config in configs {
+        match config {
+            Ok((topic, name, value)) => {
+                any = true;
+                table.row([json!(topic), json!(name), json!(value)]);
+            }
+            Err(fault) => failed.push(fault),
+        }
     }
-    table.print(args.output, &cx.terminal)
+    if any {
+        table.print(args.output, &cx.terminal)?;
+    }
+    Error::each(failed)
 }
 
 fn partition_rows(
@@ -140,41 +159,29 @@ fn partition_rows(
         .collect())
 }
 
-/// The settings of the topics themselves that are not the broker's default, by topic and name.
-async fn changed_configs(
-    setup: &Setup,
-    consumer: &BaseConsumer<Events>,
-    topics: &[String],
-    metadata: &Metadata,
-    cx: &Context,
-) -> Result<Vec<(String, String, Option<String>)>> {
-    for topic in topics {
-        match metadata.topics().iter().find(|t| t.name() == topic).map(|t| t.error()) {
-            Some(None) => {}
-            Some(Some(code)) => return Err(topic_error(topic, code.into())),
-            None => return Err(topic_error(topic, rdkafka::types::RDKafkaErrorCode::UnknownTopicOrPartition)),
-        }
-    }
+/// A topic, the name of a setting, its value.
+type Config = (String, String, Option<String>);
+
+/// The settings of the topics themselves that are not the broker's default, by topic and name; or why they cannot be read.
+fn changed_configs(consumer: &BaseConsumer<Events>, topics: &[String], cx: &Context) -> Result<Vec<Result<Config>>> {
     if is_mock(consumer) {
         cx.terminal.note("the sandbox's Kafka cluster keeps no settings of topics");
         return Ok(Vec::new());
     }
-    let admin = admin(setup)?;
-    let specifiers: Vec<ResourceSpecifier<'_>> = topics.iter().map(|t| ResourceSpecifier::Topic(t)).collect();
-    let asked = admin.describe_configs(&specifiers, &options(cx));
-    let answer = cx
-        .shutdown
-        .or_stop(async { asked.await.map_err(|e| error_of("cannot read the topics' settings", &e)) })
-        .await?;
+    let what = "cannot read the topics' settings";
+    let answer = administer(consumer, cx.policy.connect_timeout, &cx.shutdown, what, |a| a.topic_settings(topics))?;
     let mut configs = Vec::new();
-    for (topic, resource) in topics.iter().zip(answer) {
-        let resource = resource
-            .map_err(|code| topic_error(topic, code).context(format!("cannot read the settings of `{topic}`")))?;
-        let own = resource.entries.into_iter().filter(|e| e.source == ConfigSource::DynamicTopic);
-        let mut own: Vec<_> = own.map(|e| (topic.clone(), e.name, e.value)).collect();
-        own.sort();
-        configs.extend(own);
+    for found in answer {
+        let topic = found.name;
+        match found.result {
+            Err(said) => configs.push(Err(said_error(format!("cannot read the settings of topic `{topic}`"), &said))),
+            Ok(settings) => {
+                let own = settings.into_iter().filter(|s| s.source == Source::Topic);
+                let mut own: Vec<Config> = own.map(|s| (topic.clone(), s.name, s.value)).collect();
+                own.sort();
+                configs.extend(own.into_iter().map(Ok));
+            }
+        }
     }
-    drop_within(admin, super::super::CLOSE);
     Ok(configs)
 }

@@ -1,5 +1,10 @@
 //! Messages out of records.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
 use super::{Input, Mode, Record, Source};
 use crate::error::{Error, Result};
 use crate::message::{Field, Message, envelope};
@@ -52,6 +57,19 @@ impl Decoder {
         Error::usage(format!("{}: {message}", self.place(record)))
     }
 
+    /// The error about one member of an envelope, with the column where its value begins.
+    pub fn member_fault(&self, record: Record<'_>, member: &str, message: impl std::fmt::Display) -> Error {
+        let Some(before) = before_member(record.bytes, member).filter(|_| self.mode == Mode::Json) else {
+            return self.fault(record, message);
+        };
+        let lines = memchr::memchr_iter(b'\n', before).count();
+        let column = match memchr::memrchr(b'\n', before) {
+            Some(at) => before.len() - at,
+            None => record.column + before.len() + 1,
+        };
+        Error::usage(format!("{}, line {}, column {column}: {message}", self.source, record.line + lines as u64))
+    }
+
     /// Where a record stands.
     pub fn place(&self, record: Record<'_>) -> String {
         let source = &self.source;
@@ -60,5 +78,25 @@ impl Decoder {
             Mode::Lines => format!("{source}, record {}", record.number),
             Mode::Json | Mode::Text => format!("{source}, line {}", record.line),
         }
+    }
+}
+
+/// What stands before the value of a member of an object.
+fn before_member<'a>(object: &'a [u8], member: &str) -> Option<&'a [u8]> {
+    let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(object).ok()?;
+    let value = members.get(member)?.get();
+    object.get(..(value.as_ptr() as usize).checked_sub(object.as_ptr() as usize)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_its_own_place() {
+        let before = |object: &'static str| before_member(object.as_bytes(), "b").map(<[u8]>::len);
+        assert_eq!(before(r#"{"a":{"b":1},"b": 2}"#), Some(18));
+        assert_eq!(before("{\"a\":1,\n\"b\":2}"), Some(13));
+        assert_eq!(before(r#"{"a":1}"#), None);
     }
 }

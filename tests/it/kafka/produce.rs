@@ -142,9 +142,124 @@ fn a_record_that_is_too_large_is_named_and_the_earlier_ones_are_there() {
         "sent 2, confirmed 2",
     ]);
     assert_eq!(read(&topic, &[]).lines(), ["one", "two"]);
-    // The topic's own limit, which only the broker knows.
-    let small = super::topic(&["--set", "max.message.bytes=1000"]);
-    produce(&small, "a".repeat(5000), &[]).fails(8).says(&["record 1", "too large", "failed 1"]);
+}
+
+/// The topic's own limit, which librdkafka's batches know nothing of.
+#[test]
+fn only_the_record_is_refused_that_is_too_large_for_the_topic() {
+    let topic = topic(&["--set", "max.message.bytes=3000"]);
+    // Every batch that librdkafka would make of these is too large.
+    let line = |n: usize| format!("{n}:{}", "x".repeat(if n == 250 { 5000 } else { 100 }));
+    let lines: Vec<String> = (1..=1000).map(line).collect();
+    let small: Vec<String> = lines.iter().filter(|line| line.len() < 1000).cloned().collect();
+    produce(&topic, small.join("\n"), &[]).ok().says(&["sent 999, confirmed 999"]);
+    assert!(read(&topic, &[]).lines() == small, "in their order");
+
+    let topic = super::topic(&["--set", "max.message.bytes=3000"]);
+    let done = produce(&topic, lines.join("\n"), &[]).fails(8).says(&[
+        "record 250 was not written",
+        "too large",
+        "no more than 3000 bytes (its max.message.bytes)",
+        "failed 1, unknown 0",
+    ]);
+    let sent: usize =
+        done.stderr.split("sent ").nth(1).and_then(|t| t.split(',').next()).expect("sent").parse().expect("n");
+    let written: Vec<&String> = lines.iter().take(sent).filter(|line| line.len() < 1000).collect();
+    assert!(read(&topic, &[]).lines().iter().eq(written), "all that shared a batch with it, in their order");
+    // Compression counts before the limit does.
+    produce(&topic, "z".repeat(5000), &["--compression", "gzip"]).ok();
+    // What the user says of the batches stays where it is smaller.
+    produce(&topic, small.join("\n"), &["-X", "batch.size=500"]).ok().says(&["confirmed 999"]);
+}
+
+#[test]
+fn a_compacted_topic_takes_only_records_with_a_key() {
+    let topic = topic(&["--set", "cleanup.policy=compact"]);
+    produce(&topic, "a:1\nb:2\nno key\nc:3\n", &["-K", ":"]).fails(8).says(&[
+        "record 3 was not written",
+        "no key, and the topic is compacted: broker failed to validate record",
+        "-k, -K",
+        "sent 3, confirmed 2, failed 1",
+    ]);
+    assert_eq!(read(&topic, &["-o", "%k=%s\\n"]).lines(), ["a=1", "b=2"]);
+    produce(&topic, "x", &[]).fails(8).says(&["no key, and the topic is compacted", "-k, -K"]);
+    produce(&topic, "", &["-d", "", "-k", "a", "-Z"]).ok();
+}
+
+#[test]
+fn a_record_is_alone_that_the_broker_may_find_too_old() {
+    let topic = topic(&["--set", "message.timestamp.before.max.ms=3600000"]);
+    let old = r#"{"value":"2","timestamp":"2020-01-01T00:00:00Z"}"#;
+    let envelopes = format!("{{\"value\":\"1\"}}\n{old}\n{{\"value\":\"3\"}}\n");
+    produce(&topic, envelopes, &["--input", "json"]).fails(8).says(&[
+        "record 2 was not written",
+        "imestamp",
+        "confirmed 1",
+    ]);
+    assert_eq!(read(&topic, &[]).lines(), ["1"]);
+}
+
+#[test]
+fn a_timestamp_is_after_1970() {
+    let topic = topic(&[]);
+    for time in ["0", "-1", "1970-01-01T00:00:00Z", "1969-07-20T20:17:40Z"] {
+        produce(&topic, "x", &[&format!("--timestamp={time}")]).fails(2).says(&["after 1970-01-01T00:00:00Z"]);
+    }
+    for time in [r#""1970-01-01T00:00:00Z""#, r#""1969-07-20T20:17:40Z""#, r#"{"$millis":0}"#, r#"{"$seconds":0}"#] {
+        let bad = format!("{{\"value\":\"1\"}}\n{{\"value\":\"2\",\"timestamp\":{time}}}\n");
+        produce(&topic, bad.as_str(), &["--input", "json"]).fails(2).says(&[
+            "standard input, line 2, column 26: ",
+            "after 1970-01-01T00:00:00Z",
+            "sent 1, confirmed 1",
+        ]);
+        // What is all here is looked at before anybody is asked.
+        kafka_at("127.0.0.1:1", &["produce", "t", "--input", "json", "-d", &bad])
+            .run()
+            .fails(2)
+            .says(&["line 2, column 26"]);
+    }
+    // As AMQP has it: the same after the conversion.
+    let amqp = r#"{"protocol":"amqp","routing_key":"k","timestamp":"1970-01-01T00:00:00Z","value":"x"}"#;
+    produce(&topic, amqp, &["--input", "json"]).fails(2).says(&["line 1, column 50", "after 1970"]);
+    produce(&topic, amqp, &["--input", "json", "--timestamp", "1"]).ok();
+    let far = r#"{"timestamp":{"$seconds":18446744073709551615},"value":"x"}"#;
+    produce(&topic, far, &["--input", "json"]).fails(2).says(&["line 1", "none in Kafka"]);
+    assert_eq!(read(&topic, &["-o", "%T %s\\n"]).lines().last().map(String::as_str), Some("1 x"));
+    assert_eq!(read(&topic, &[]).lines().len(), 5);
+}
+
+/// librdkafka's client connects as soon as it is made.
+#[test]
+fn bad_input_is_found_before_anything_connects() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    nobody.set_nonblocking(true).expect("sets");
+    let server = nobody.local_addr().expect("an address").to_string();
+    for (args, code) in [
+        (&["produce", "t", "-d", "@/no/such/file"][..], 10),
+        (&["produce", "t", "-d", "@/"], 10),
+        (&["produce", "t", "-d", "{", "--input", "json"], 2),
+        (&["produce", "t", "-d", "x", "-X", "transactional.id=t"], 2),
+        (&["produce", "t", "-d", "x", "-X", "sasl.mechanism=OAUTHBEARER"], 2),
+        (&["produce", ""], 2),
+    ] {
+        kafka_at(&server, args).run().fails(code);
+        assert!(nobody.accept().is_err(), "{args:?} connects");
+    }
+}
+
+/// librdkafka asks for a producer's id only every 500 ms once its first question was lost.
+#[test]
+fn one_record_needs_no_half_second() {
+    let topic = topic(&[]);
+    let took = || {
+        let started = std::time::Instant::now();
+        produce(&topic, "", &["-d", "x"]).ok();
+        started.elapsed()
+    };
+    // One run in eight waited so long; a loaded machine may be slow now and then, but not by the same half second.
+    let mut times: Vec<_> = (0..16).map(|_| took()).collect();
+    times.sort();
+    assert!(times[14] < times[4] + std::time::Duration::from_millis(400), "{times:?}");
 }
 
 #[test]
@@ -160,6 +275,7 @@ fn bad_input_is_named_and_what_came_before_is_confirmed() {
         (&["-H", "noseparator"][..], "NAME=VALUE"),
         (&["--timestamp", "yesterday"], "RFC 3339"),
         (&["-d", "@/no/such/file"], "/no/such/file"),
+        (&["--timestamp", "0"], "after 1970"),
         (&["-k", "a", "-K", ":"], "cannot be used with"),
         (&["-K", ""], "delimiter"),
     ] {

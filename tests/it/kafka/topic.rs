@@ -1,6 +1,6 @@
 //! `kafka topic`.
 
-use super::{kafka, numbers, produce, topic};
+use super::{kafka, kafka_at, numbers, produce, topic};
 use crate::support::unique;
 
 #[test]
@@ -61,4 +61,60 @@ fn what_the_broker_refuses() {
     kafka(&["topic", "create", &name, "--set", "novalue"]).run().fails(2).says(&["KEY=VALUE"]);
     let list = kafka(&["topic", "list"]).run().ok();
     assert!(!list.text().contains(&name));
+    // In the broker's own words.
+    let dotted = format!("{name}.a");
+    kafka(&["topic", "create", &dotted]).run().ok();
+    let alike = format!("{name}_a");
+    let done = kafka(&["topic", "create", &alike]).run().fails(8).says(&["collides with existing topic", &dotted]);
+    assert!(!done.stderr.contains("249 letters"), "a good name is not told to be bad: {}", done.stderr);
+    for (setting, says) in [
+        ("no.such.thing=1", "Unknown topic config name: no.such.thing"),
+        ("retention.ms=soon", "Not a number of type LONG"),
+        ("retention.ms=-5", "must be at least -1"),
+        ("cleanup.policy=x", "String must be one of: compact, delete"),
+    ] {
+        kafka(&["topic", "create", &name, "--set", setting]).run().fails(8).says(&[&name, says]);
+    }
+    kafka(&["topic", "create", &name, "--replication-factor", "9"]).run().fails(8).says(&["only 1 broker(s)"]);
+    kafka(&["topic", "create", &name, "--partitions", "2000000"]).run().fails(2).says(&["num_partitions"]);
+}
+
+/// The lines that name an error, and those that name anything else.
+fn told(stderr: &str) -> (Vec<&str>, Vec<&str>) {
+    stderr.lines().partition(|line| line.starts_with("error: "))
+}
+
+#[test]
+fn each_of_several_topics_is_told_by_itself() {
+    let (there, gone, lost) = (topic(&[]), unique("gone"), unique("lost"));
+    let described = kafka(&["topic", "describe", &gone, &there, &lost]).run().exits(8);
+    assert_eq!(described.lines(), [format!("{there}\t0\t1\t1\t1\t0\t0")]);
+    let missing = |name: &str| format!("error: there is no topic `{name}`");
+    assert_eq!(told(&described.stderr).0, [missing(&gone), missing(&lost)]);
+    let deleted = kafka(&["topic", "delete", &gone, &there, &lost, &there]).run().fails(8);
+    let (errors, others) = told(&deleted.stderr);
+    assert_eq!(errors, [missing(&gone), missing(&lost)]);
+    assert_eq!(
+        others,
+        [format!("note: deleted {there}"), "hint: list what is there: `mscomm kafka topic list`".to_owned()]
+    );
+    let (first, second) = (topic(&[]), unique("new"));
+    let created = kafka(&["topic", "create", &first, &second, "a b"]).run().fails(8);
+    let (errors, others) = told(&created.stderr);
+    assert!(errors.len() == 2 && errors[0].contains(&first) && errors[1].contains("a b"), "{}", created.stderr);
+    assert_eq!(others[0], format!("note: created {second}"));
+}
+
+#[test]
+fn a_topic_has_a_name() {
+    for args in [
+        &["produce", "", "-d", "x"][..],
+        &["topic", "create", ""],
+        &["topic", "delete", "t", ""],
+        &["topic", "describe", ""],
+        &["tail", ""],
+    ] {
+        // Nobody is asked.
+        kafka_at("127.0.0.1:1", args).run().fails(2).says(&["a topic has a name"]);
+    }
 }

@@ -143,3 +143,11 @@ fn strangers_do_no_harm() {
     running.signal("INT");
     running.wait().exits(130);
 }
+
+#[test]
+fn the_help_says_which_clients_work() {
+    let help = crate::support::mscomm(&["sandbox", "--help"]).run().ok();
+    for text in ["librdkafka", "aiokafka work", "Java client bootstraps again for ever", "kafka-python cannot"] {
+        assert!(help.text().split_whitespace().collect::<Vec<_>>().join(" ").contains(text), "no {text:?}");
+    }
+}

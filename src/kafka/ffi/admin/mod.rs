@@ -1,0 +1,232 @@
+//! The admin requests: one way to ask, and to read what the broker says in its own words. rdkafka's `AdminClient` keeps only
+//! the code of an error, needs a connection of its own, and has a third of the requests.
+//!
+//! A request is a type of its own beside its answer (`topics`, `configs`): objects made for librdkafka ([`Made`]), one call
+//! through [`Admin::ask`], and the answer's list read with [`each`]. Nothing else of it is unsafe to get wrong.
+
+mod configs;
+mod topics;
+
+use std::ffi::{CString, c_char};
+use std::marker::PhantomData;
+use std::ptr::{self, NonNull};
+use std::time::{Duration, Instant};
+
+use rdkafka::bindings as rd;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
+
+pub use self::configs::{Setting, Source};
+pub use self::topics::NewTopic;
+use super::event::Event;
+use super::{last_error, millis, text, words};
+
+/// How often somebody who waits for an answer is asked whether to go on.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// So much later than its own limit an answer is not waited for any more: librdkafka always gives one.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Why something was refused: the code, and the words of whoever refused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The broker's or librdkafka's code.
+    pub code: RDKafkaErrorCode,
+    /// Its reason in words.
+    pub words: String,
+}
+
+impl Said {
+    /// The reason where there is one, else what the code means. `None` for no error.
+    ///
+    /// SAFETY: `reason` is null or a string that ends in a zero byte.
+    pub(super) unsafe fn of(code: RDKafkaRespErr, reason: *const c_char) -> Option<Said> {
+        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return None;
+        }
+        // SAFETY: the caller's promise; what a code means is static.
+        let (reason, meaning) = unsafe { (text(reason), text(rd::rd_kafka_err2str(code))) };
+        let code = RDKafkaErrorCode::from(code);
+        let words = if reason.is_empty() || reason == meaning { words(code) } else { reason };
+        Some(Said { code, words })
+    }
+
+    /// A code alone, with what it means.
+    pub fn plain(code: RDKafkaErrorCode) -> Said {
+        Said { code, words: words(code) }
+    }
+}
+
+/// What became of one of the things that a request named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Its name.
+    pub name: String,
+    /// Done, or why not.
+    pub result: Result<(), Said>,
+}
+
+/// Asks the brokers of a client, of whatever kind that is: no connection is made for it.
+pub struct Admin<'c> {
+    client: *mut rd::rd_kafka_t,
+    answers: NonNull<rd::rd_kafka_queue_t>,
+    limit: Duration,
+    /// Called while an answer is waited for; false gives it up.
+    go_on: &'c dyn Fn() -> bool,
+    lives: PhantomData<&'c ()>,
+}
+
+impl<'c> Admin<'c> {
+    /// Each request may take as long as `limit`. `go_on` is asked now and then whether to wait any longer.
+    ///
+    /// # Errors
+    /// librdkafka has no memory.
+    pub fn of<C: ClientContext>(
+        client: &'c Client<C>,
+        limit: Duration,
+        go_on: &'c dyn Fn() -> bool,
+    ) -> Result<Admin<'c>, Said> {
+        let client = client.native_ptr();
+        // SAFETY: the client lives for `'c`; the queue is destroyed in `drop`.
+        let answers =
+            NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).ok_or_else(|| Said::plain(last_error()))?;
+        Ok(Admin { client, answers, limit, go_on, lives: PhantomData })
+    }
+
+    /// Sends one request, and waits for its answer.
+    ///
+    /// # Errors
+    /// The request as a whole failed: no broker answered in time, or librdkafka found something wrong in it.
+    fn ask(
+        &self,
+        request: rd::rd_kafka_admin_op_t,
+        send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Event, Said> {
+        // SAFETY: the client lives, and the options until the request was sent: librdkafka copies them.
+        let options = unsafe { rd::rd_kafka_AdminOptions_new(self.client, request) };
+        let options = Made::one(options, rd::rd_kafka_AdminOptions_destroy)?;
+        let limit = millis(self.limit);
+        let mut reason = Reason::default();
+        // SAFETY: the options live. A request that has no use for one of the two says so, which changes nothing.
+        unsafe {
+            rd::rd_kafka_AdminOptions_set_request_timeout(options.first(), limit, reason.room(), reason.len());
+            rd::rd_kafka_AdminOptions_set_operation_timeout(options.first(), limit, reason.room(), reason.len());
+        }
+        send(self.client, options.first(), self.answers.as_ptr());
+        let until = Instant::now() + self.limit + LATE;
+        loop {
+            // SAFETY: the queue lives.
+            if let Some(event) = unsafe { Event::next(self.answers, SLICE) } {
+                return match event.failure() {
+                    Some(said) => Err(said),
+                    None => Ok(event),
+                };
+            }
+            if !(self.go_on)() {
+                return Err(Said::plain(RDKafkaErrorCode::Interrupted));
+            }
+            if Instant::now() > until {
+                return Err(Said::plain(RDKafkaErrorCode::OperationTimedOut));
+            }
+        }
+    }
+}
+
+impl Drop for Admin<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the queue is ours; a request that is still under way holds it, too.
+        unsafe { rd::rd_kafka_queue_destroy(self.answers.as_ptr()) }
+    }
+}
+
+/// Objects of one kind that were made for a request, and are given back after it.
+struct Made<T> {
+    all: Vec<*mut T>,
+    give_back: unsafe extern "C" fn(*mut T),
+}
+
+impl<T> Made<T> {
+    fn none(give_back: unsafe extern "C" fn(*mut T)) -> Made<T> {
+        Made { all: Vec::new(), give_back }
+    }
+
+    fn one(object: *mut T, give_back: unsafe extern "C" fn(*mut T)) -> Result<Made<T>, Said> {
+        let mut made = Made::none(give_back);
+        made.push(object, || Said::plain(RDKafkaErrorCode::CriticalSystemResource))?;
+        Ok(made)
+    }
+
+    /// Takes one that was just made; null is an error.
+    fn push(&mut self, object: *mut T, why_not: impl FnOnce() -> Said) -> Result<*mut T, Said> {
+        if object.is_null() {
+            return Err(why_not());
+        }
+        self.all.push(object);
+        Ok(object)
+    }
+
+    fn first(&self) -> *mut T {
+        self.all.first().copied().unwrap_or(ptr::null_mut())
+    }
+
+    /// As the C array that a request takes.
+    fn array(&mut self) -> (*mut *mut T, usize) {
+        (self.all.as_mut_ptr(), self.all.len())
+    }
+}
+
+impl<T> Drop for Made<T> {
+    fn drop(&mut self) {
+        for object in self.all.drain(..) {
+            // SAFETY: each was made for us, and librdkafka has copied what it needs.
+            unsafe { (self.give_back)(object) }
+        }
+    }
+}
+
+/// Goes over a list that belongs to an answer.
+///
+/// SAFETY: `list` gives an array of as many pointers as it says, which live as long as the answer, and so does what `read`
+/// is called for.
+unsafe fn each<T, R>(list: impl FnOnce(*mut usize) -> *mut *const T, mut read: impl FnMut(*const T) -> R) -> Vec<R> {
+    let mut count = 0;
+    let array = list(&mut count);
+    if array.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: the caller's promise.
+    (0..count).map(|at| read(unsafe { *array.add(at) })).collect()
+}
+
+/// Room for librdkafka's words about something that it does not take.
+struct Reason([c_char; 256]);
+
+impl Default for Reason {
+    fn default() -> Reason {
+        Reason([0; 256])
+    }
+}
+
+impl Reason {
+    fn room(&mut self) -> *mut c_char {
+        self.0.as_mut_ptr()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn said(&self) -> Said {
+        // SAFETY: librdkafka ends what it writes with a zero byte, and there was one from the start.
+        Said { code: RDKafkaErrorCode::InvalidArgument, words: unsafe { text(self.0.as_ptr()) } }
+    }
+}
+
+/// A name as C wants it.
+fn name(text: &str) -> Result<CString, Said> {
+    CString::new(text).map_err(|_| Said {
+        code: RDKafkaErrorCode::InvalidArgument,
+        words: "a name cannot hold a zero byte".to_owned(),
+    })
+}
