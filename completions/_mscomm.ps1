@@ -885,7 +885,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--group', '--group', [CompletionResultType]::ParameterName, 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many records; fewer before the end or the idle timeout is exit 1')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many records; fewer before the end or the idle timeout is exit 1')
-            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions')
             [CompletionResult]::new('--isolation', '--isolation', [CompletionResultType]::ParameterName, 'Which records of transactions to read')
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')

@@ -857,7 +857,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --group 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written'
             cand -n 'Stop after so many records; fewer before the end or the idle timeout is exit 1'
             cand --count 'Stop after so many records; fewer before the end or the idle timeout is exit 1'
-            cand --idle-timeout 'Stop when nothing came for so long, as 5s'
+            cand --idle-timeout 'Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions'
             cand --isolation 'Which records of transactions to read'
             cand -o 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n'''
             cand --output 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n'''

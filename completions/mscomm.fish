@@ -560,7 +560,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l partitions -d 'Only these partitions, as 0,2' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l group -d 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s n -l count -d 'Stop after so many records; fewer before the end or the idle timeout is exit 1' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l isolation -d 'Which records of transactions to read' -r -f -a "read-committed\t'Those of committed transactions'
 read-uncommitted\t'Those of open and aborted transactions too'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r

@@ -2,12 +2,14 @@
 
 mod job;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
 
-use super::client::{self, Lack, Reader, Start, connect, partitions_of, refuse_mock, settled_topic};
+use super::client::{
+    self, Lack, Member, Plan, Reader, Setup, Start, connect, partitions_of, refuse_mock, settled_topic,
+};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -24,7 +26,9 @@ pub struct Args {
     /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
     /// 1970, or a duration ago, as @1h)
     ///
-    /// The default is end, as `tail -f`; with --until-end it is begin.
+    /// The default is end, as `tail -f`; with --until-end it is begin. For -N up to N records of each partition are looked at:
+    /// those of up to 16 MiB are kept and come out in the order of time; more are read a second time, partition by partition,
+    /// which takes up to 2.5 times as long.
     #[arg(long, value_name = "WHERE", value_parser = start, allow_hyphen_values = true)]
     from: Option<Start>,
     /// Stop at what is the end now, instead of following
@@ -35,13 +39,14 @@ pub struct Args {
     partitions: Vec<i32>,
     /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
     ///
-    /// A partition without an offset is read from its begin, or as -X auto.offset.reset says.
+    /// A partition without an offset is read from its begin, or as -X auto.offset.reset says. An offset that is not there (any
+    /// more) is exit 8, unless -X auto.offset.reset=earliest or latest says where to go on.
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
     group: Option<String>,
     /// Stop after so many records; fewer before the end or the idle timeout is exit 1
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// Stop when nothing came for so long, as 5s
+    /// Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     idle_timeout: Option<Duration>,
     /// Which records of transactions to read
@@ -71,7 +76,11 @@ fn start(text: &str) -> Result<Start, String> {
         _ => {}
     }
     if let Some(time) = text.strip_prefix('@') {
-        return instant(time).map(Start::Time).map_err(|e| format!("{e}; {FIX}"));
+        return match instant(time) {
+            Ok(millis) if millis < 0 => Err(format!("Kafka has no times before 1970; {FIX}")),
+            Ok(millis) => Ok(Start::Time(millis)),
+            Err(e) => Err(format!("{e}; {FIX}")),
+        };
     }
     if let Some(count) = text.strip_prefix('-') {
         let count: usize = count.parse().map_err(|_| FIX.to_owned())?;
@@ -93,30 +102,62 @@ fn instant(text: &str) -> Result<i64, String> {
     Time::parse(text)?.millis().ok_or_else(|| "too far away".to_owned())
 }
 
+/// Where reading begins by itself.
+fn begin(args: &Args) -> Start {
+    args.from.unwrap_or(if args.until_end { Start::Begin } else { Start::End })
+}
+
+/// What was typed and cannot be meant.
+fn check(args: &Args) -> Result<()> {
+    if args.topics.iter().any(String::is_empty) {
+        return Err(Error::usage("the name of a topic is empty"));
+    }
+    let twice = args.topics.iter().enumerate().find(|(at, topic)| args.topics.iter().take(*at).any(|t| t == *topic));
+    if let Some((_, topic)) = twice {
+        return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
+    }
+    if args.group.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::usage("the name of the group is empty").hint("name one with --group, or leave --group out"));
+    }
+    Ok(())
+}
+
+/// librdkafka's properties for these flags.
+fn properties<'a>(args: &'a Args, setup: &Setup, isolation: &'static str) -> Vec<(&'static str, &'a str)> {
+    let mut properties = vec![("isolation.level", isolation)];
+    let Some(group) = &args.group else {
+        if args.until_end || matches!(begin(args), Start::Last(_)) {
+            properties.push(("enable.partition.eof", "true"));
+        }
+        return properties;
+    };
+    properties.push(("group.id", group));
+    // With the newer protocol the session is the broker's to set, and librdkafka refuses it (KIP-848).
+    if setup.extra("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer")) {
+        return properties;
+    }
+    // A member that was killed holds the group up for as long as the session lasts.
+    properties.push(("session.timeout.ms", "10000"));
+    if setup.in_sandbox() {
+        // There the next member waits almost that long for one that has left, too.
+        properties.extend([("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")]);
+    }
+    properties
+}
+
 /// Reads until there is enough, the end is reached, or somebody stops it.
 ///
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
 /// than asked for; the output's.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let setup = super::setup(&args.settings, cx)?;
-    if args.topics.iter().any(String::is_empty) {
-        return Err(Error::usage("the name of a topic is empty"));
-    }
+    check(&args)?;
+    let setup = Arc::new(super::setup(&args.settings, cx)?);
     let isolation = match args.isolation {
         Isolation::ReadCommitted => "read_committed",
         Isolation::ReadUncommitted => "read_uncommitted",
     };
-    let mut properties = vec![("isolation.level", isolation)];
-    if let Some(group) = &args.group {
-        // A member that was killed holds the group up for as long as the session lasts.
-        properties.extend([("group.id", group.as_str()), ("session.timeout.ms", "10000")]);
-        if setup.in_sandbox() {
-            // There the next member waits almost that long for one that has left, too.
-            properties.extend([("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")]);
-        }
-    }
-    let consumer = setup.consumer(&properties)?;
+    let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
     let writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let topic = args.topics.first().map(String::as_str);
     let first = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await?;
@@ -131,7 +172,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         for (index, topic) in args.topics.iter().enumerate() {
             let metadata = match index {
                 0 => first.clone(),
-                _ => std::sync::Arc::new(
+                _ => Arc::new(
                     consumer
                         .fetch_metadata(Some(topic), limit)
                         .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
@@ -140,19 +181,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             let metadata = settled_topic(&consumer, topic, metadata, patient, shutdown)?;
             partitions.extend(partitions_of(&metadata, topic, &args.partitions)?);
         }
-        let reader = if args.group.is_some() {
-            let fresh = match setup.extra("auto.offset.reset") {
-                Some("latest" | "largest" | "end") => Offset::End,
-                _ => Offset::Beginning,
-            };
+        let plan = Plan { with: setup.clone(), isolation, until_end: args.until_end, limit };
+        let reader = if let Some(group) = &args.group {
             let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
-            Reader::of_group(consumer, &topics, fresh, args.until_end, limit)?
+            let member = Member::new(group, setup.extra("auto.offset.reset"));
+            Reader::of_group(plan, consumer, &topics, member)?
         } else {
-            let default = if args.until_end { Start::Begin } else { Start::End };
-            let start = args.from.unwrap_or(default);
             partitions.sort();
             partitions.dedup();
-            Reader::of_partitions(consumer, partitions, start, args.until_end, limit, shutdown)?
+            Reader::of_partitions(plan, consumer, partitions, begin(&args), shutdown)?
         };
         job::Job::new(&args, reader, writer, setup, cx, runtime).run()
     })
@@ -171,7 +208,7 @@ mod tests {
         assert_eq!(start("@1700000000000"), Ok(Start::Time(1_700_000_000_000)));
         assert_eq!(start("@2023-11-14T22:13:20.120Z"), Ok(Start::Time(1_700_000_000_120)));
         assert!(matches!(start("@1h"), Ok(Start::Time(t)) if t > 1_700_000_000_000));
-        for bad in ["", "x", "-", "-x", "@", "@x", "1.5", "--5"] {
+        for bad in ["", "x", "-", "-x", "@", "@x", "1.5", "--5", "@-1", "@1969-12-31T23:59:59Z"] {
             assert!(start(bad).is_err(), "{bad}");
         }
     }

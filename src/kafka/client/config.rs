@@ -20,6 +20,10 @@ pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 /// Memory for fetched records that were not written yet, in KiB.
 const FETCHED_KBYTES: &str = "65536";
 
+/// How much one answer of a broker may bring: four partitions' share, so that it is no less than it was for few of them, and
+/// for hundreds no more than for these.
+const ANSWER_BYTES: &str = "4194304";
+
 /// Memory for records that were not sent yet, in KiB; and how many, for each costs some 250 bytes of its own, which
 /// librdkafka does not count. So few that small ones are still in the processor's cache when they are confirmed: with 100,000
 /// the same work takes a fifth to a half more CPU.
@@ -91,10 +95,13 @@ impl Setup {
         config
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
-            .set("enable.partition.eof", "true")
+            // Only for whoever finds the end by it, and never in a group: see `reader::gaps`.
+            .set("enable.partition.eof", "false")
             // An offset that is gone is an error, never a silent jump.
             .set("auto.offset.reset", "error")
             .set("queued.max.messages.kbytes", FETCHED_KBYTES)
+            // An answer holds up to 1 MiB of each partition, whatever is queued already.
+            .set("fetch.max.bytes", ANSWER_BYTES)
             // A full queue is empty again in milliseconds, not after the second that fetching would pause.
             .set("fetch.queue.backoff.ms", "10")
             // At the end of a partition a broker answers no later than this.

@@ -1,5 +1,6 @@
 //! What librdkafka tells beside results: collected here, so that nothing of it reaches standard error raw.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -19,6 +20,8 @@ const FAULTS: usize = 16;
 /// The context of every client.
 pub struct Events {
     trace: TraceFn,
+    /// The log has an error that is told nowhere else.
+    doubt: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -34,7 +37,7 @@ struct State {
 impl Events {
     /// Nothing happened yet; `trace` gets every line of the log.
     pub fn new(trace: TraceFn) -> Events {
-        Events { trace, state: Mutex::default() }
+        Events { trace, doubt: AtomicBool::new(false), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -63,6 +66,15 @@ impl Events {
             let text = text.split_once("]: ").map_or(text, |(_, text)| text);
             self.state().failure = Some(without_times(text));
         }
+        if line.starts_with("ERROR: ") {
+            self.doubt.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// True when the log had an error since it was last asked: a reason to look what is wrong.
+    pub fn take_doubt(&self) -> bool {
+        // Read first: it is asked for with every batch of records.
+        self.doubt.load(Ordering::Relaxed) && self.doubt.swap(false, Ordering::Relaxed)
     }
 
     /// The faults since the last [`Events::recovered`].

@@ -21,4 +21,4 @@ pub use intake::Intake;
 pub use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
 pub use offsets::{Partition, begins, ends, partitions_of};
 pub use producer::{Account, Producer};
-pub use reader::{Reader, Start, Step};
+pub use reader::{Member, Plan, Reader, Start, Step};

@@ -80,7 +80,8 @@ fn at(consumer: &BaseConsumer<Events>, of: &[Partition], what: Offset, limit: Du
     }
 }
 
-fn is_passing(code: Code) -> bool {
+/// What librdkafka and a moment's patience get over.
+pub fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::NotLeaderForPartition

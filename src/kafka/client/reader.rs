@@ -1,17 +1,24 @@
 //! Reading partitions: where to begin, when it is the end, and what of a group may be committed.
 
+mod fault;
+mod gaps;
 mod group;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use self::fault::{fault, unread};
+use self::gaps::Gaps;
+pub use self::group::Member;
+pub use self::watch::Watch;
+use super::Setup;
 use super::events::Events;
-use super::fault::{error_of, kind_of, topic_error};
-use super::newest::{Newest, newest};
+use super::fault::topic_error;
+use super::newest::{Newest, Scan, newest};
 use super::offsets::{Partition, at_time, begins, ends};
 use crate::error::{Error, Kind, Result};
 use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
@@ -26,6 +33,9 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 const BATCH: u64 = 256;
 const BATCH_BYTES: u64 = 1 << 20;
 
+/// How long one consumer is waited for while another one is looked at, too.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
@@ -39,6 +49,18 @@ pub enum Start {
     Last(usize),
     /// At the first record that is not older than this, in ms since 1970.
     Time(i64),
+}
+
+/// What a reader of any kind is made with.
+pub struct Plan {
+    /// For what one consumer cannot tell.
+    pub with: Arc<Setup>,
+    /// The isolation level, as librdkafka names it.
+    pub isolation: &'static str,
+    /// Stop at what is the end now.
+    pub until_end: bool,
+    /// Bounds each request.
+    pub limit: Duration,
 }
 
 /// What a [`Reader::step`] brought.
@@ -90,10 +112,15 @@ pub struct Reader {
     /// Index of the part that the last record was of: the next one is most often of the same.
     last: usize,
     until_end: bool,
-    group: bool,
+    /// The group that it is a member of.
+    group: Option<Member>,
     assigned: bool,
-    /// What a partition without a committed offset begins at.
-    fresh: Offset,
+    watch: Watch,
+    gaps: Option<Gaps>,
+    /// When to look for gaps next.
+    gaps_due: Instant,
+    with: Arc<Setup>,
+    isolation: &'static str,
     limit: Duration,
     commit_due: Instant,
     commits: u32,
@@ -106,33 +133,33 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads named partitions. `limit` bounds each request.
+    /// Reads named partitions from where `start` says.
     ///
     /// # Errors
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's.
     pub fn of_partitions(
+        plan: Plan,
         consumer: Arc<BaseConsumer<Events>>,
         of: Vec<Partition>,
         start: Start,
-        until_end: bool,
-        limit: Duration,
         shutdown: &Shutdown,
     ) -> Result<Reader> {
+        let limit = plan.limit;
         let lows = begins(&consumer, &of, limit)?;
         let highs = ends(&consumer, &of, limit)?;
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
         let feed = Feed::of_partitions(consumer.clone()).ok_or_else(no_memory)?;
-        let mut reader = Reader::new(feed, until_end, false, limit);
+        let mut reader = Reader::new(plan, feed, None, Watch::of_partitions(&of));
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
-            Start::Offset(offset) => in_range(&of, &bounds, offset)?,
+            Start::Offset(offset) => reader.in_range(&of, &bounds, offset)?,
             Start::Time(millis) => at_time(&consumer, &of, millis, limit)?,
             Start::Last(count) => reader.newest(&of, &bounds, count, shutdown)?,
         };
         for ((of, (_, end)), from) in of.into_iter().zip(bounds).zip(starts) {
-            let part = Part::new(of, from, until_end.then_some(end));
-            if !until_end || !part.is_done() {
+            let part = Part::new(of, from, reader.until_end.then_some(end));
+            if !reader.until_end || !part.is_done() {
                 let Partition { topic, number } = &part.of;
                 reader.feed.start(topic, *number, from).map_err(|code| topic_error(topic, code))?;
             }
@@ -141,31 +168,20 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Reads topics as a member of the consumer's group. `fresh` is where a partition without an offset begins.
-    ///
-    /// # Errors
-    /// librdkafka's.
-    pub fn of_group(
-        consumer: Arc<BaseConsumer<Events>>,
-        topics: &[&str],
-        fresh: Offset,
-        until_end: bool,
-        limit: Duration,
-    ) -> Result<Reader> {
-        consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
-        let feed = Feed::of_group(consumer).ok_or_else(no_memory)?;
-        Ok(Reader { fresh, ..Reader::new(feed, until_end, true, limit) })
-    }
-
-    fn new(feed: Feed<Events>, until_end: bool, group: bool, limit: Duration) -> Reader {
+    fn new(plan: Plan, feed: Feed<Events>, group: Option<Member>, watch: Watch) -> Reader {
+        let Plan { with, isolation, until_end, limit } = plan;
         Reader {
             feed,
             parts: Vec::new(),
             last: 0,
             until_end,
+            assigned: group.is_none(),
             group,
-            assigned: !group,
-            fresh: Offset::Beginning,
+            watch,
+            gaps: None,
+            gaps_due: Instant::now(),
+            with,
+            isolation,
             limit,
             commit_due: Instant::now() + COMMIT_EVERY,
             commits: 0,
@@ -174,6 +190,29 @@ impl Reader {
             next: None,
             early: Vec::new().into_iter(),
         }
+    }
+
+    /// That offset for each partition that has it. Behind an open transaction's first record there are offsets too, which
+    /// `ends` does not know of.
+    fn in_range(&self, of: &[Partition], bounds: &[(i64, i64)], offset: i64) -> Result<Vec<i64>> {
+        for (partition, (low, high)) in of.iter().zip(bounds) {
+            let Partition { topic, number } = partition;
+            let high = if offset > *high { self.whole_end(partition)? } else { *high };
+            if offset < *low || offset > high {
+                return Err(Error::refused(format!(
+                    "{topic}[{number}] has no offset {offset}: it has {low} to {high}"
+                ))
+                .hint("choose one of these, --from begin or --from end, or the partition with --partitions"));
+            }
+        }
+        Ok(vec![offset; of.len()])
+    }
+
+    /// The high watermark, whatever transaction is open. An isolation level is a consumer's as a whole, so this asks with
+    /// another one.
+    fn whole_end(&self, of: &Partition) -> Result<i64> {
+        let consumer = self.with.consumer(&[("isolation.level", "read_uncommitted")])?;
+        Ok(ends(&consumer, std::slice::from_ref(of), self.limit)?.first().copied().unwrap_or(0))
     }
 
     /// The offsets to begin at for the newest records; those that are known already are handed over first.
@@ -185,8 +224,12 @@ impl Reader {
         shutdown: &Shutdown,
     ) -> Result<Vec<i64>> {
         let events = self.feed.consumer().client().context().clone();
-        let fault = |code, text, place, fatal| fault(&events, code, text, place, fatal, false).map(drop);
-        match newest(&mut self.feed, of, bounds, count, shutdown, fault)? {
+        let fault = |code, text, place, fatal| match place {
+            Some(place) => unread(&events, code, text, place, false).map(drop),
+            None => fault(&events, code, text, None, fatal, false).map(drop),
+        };
+        let mut scan = Scan { feed: &mut self.feed, of, shutdown, watch: &mut self.watch, fault };
+        match newest(&mut scan, bounds, count)? {
             Newest::From(starts) => Ok(starts),
             Newest::Messages(messages) => {
                 self.early = messages.into_iter();
@@ -200,11 +243,37 @@ impl Reader {
         self.until_end && self.assigned && self.early.len() == 0 && self.parts.iter().all(Part::is_done)
     }
 
+    /// True when it has its partitions, which of a group may be none.
+    pub fn is_assigned(&self) -> bool {
+        self.assigned
+    }
+
     /// Waits up to `timeout` for what comes next, and hands at most `most` records to `take`.
     ///
     /// # Errors
-    /// Those of `take`; librdkafka's, as far as it cannot recover from them.
+    /// Those of `take`; librdkafka's, as far as it cannot recover from them; a topic that is not there any more.
     pub fn step(
+        &mut self,
+        timeout: Duration,
+        most: u64,
+        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
+    ) -> Result<Step> {
+        // The other consumer is waited for as well.
+        let timeout = if self.gaps.is_some() { timeout.min(GLANCE) } else { timeout };
+        let step = self.advance(timeout, most, take)?;
+        let lull = matches!(step, Step::Dry) && !timeout.is_zero();
+        self.watch.look(self.feed.consumer(), lull)?;
+        if lull && self.until_end && self.group.is_some() {
+            self.look_for_gaps()?;
+        }
+        if lull && !self.assigned && self.has_joined_for_nothing() {
+            self.assigned = true;
+            return Ok(Step::Assigned(0));
+        }
+        Ok(step)
+    }
+
+    fn advance(
         &mut self,
         timeout: Duration,
         most: u64,
@@ -256,7 +325,7 @@ impl Reader {
                     }
                 }
                 Fetched::Fault(code, text, place) => {
-                    match fault(&events, code, text, Some(place), false, self.group)? {
+                    match unread(&events, code, text, place, self.group.is_some())? {
                         Step::Nothing => {}
                         step => self.next = Some(step),
                     }
@@ -276,7 +345,9 @@ impl Reader {
     fn told(&mut self, what: What) -> Result<Step> {
         let events = self.feed.consumer().client().context();
         match what {
-            What::Fault { code, text, place, fatal } => return fault(events, code, text, place, fatal, self.group),
+            What::Fault { code, text, place, fatal } => {
+                return fault(events, code, text, place, fatal, self.group.is_some());
+            }
             What::Rebalance(true, places) => {
                 self.assign(&places)?;
                 return Ok(Step::Assigned(places.len()));
@@ -330,43 +401,6 @@ pub fn message_of<'e>(record: &Record<'e>, topic: &'e str) -> Message<'e> {
         value: Field::nullable(record.value()),
         ..Message::default()
     }
-}
-
-fn in_range(of: &[Partition], bounds: &[(i64, i64)], offset: i64) -> Result<Vec<i64>> {
-    for (partition, (low, high)) in of.iter().zip(bounds) {
-        if offset < *low || offset > *high {
-            let Partition { topic, number } = partition;
-            return Err(Error::refused(format!("{topic}[{number}] has no offset {offset}: it has {low} to {high}"))
-                .hint("choose one of these, --from begin or --from end, or the partition with --partitions"));
-        }
-    }
-    Ok(vec![offset; of.len()])
-}
-
-/// Decides what a fault means: an error, or something that librdkafka recovers from.
-fn fault(events: &Events, code: Code, text: String, place: Option<Place>, fatal: bool, group: bool) -> Result<Step> {
-    let at = place.as_ref().map(|p| format!("{}[{}]", p.topic, p.partition));
-    let of = at.clone().unwrap_or_else(|| "the topic".to_owned());
-    match code {
-        Code::AutoOffsetReset | Code::OffsetOutOfRange => {
-            let offset = place.map(|p| format!(" offset {}", p.offset)).unwrap_or_default();
-            return Err(Error::refused(format!("{of}:{offset} is not there any more"))
-                .because(text)
-                .hint("begin elsewhere with --from, or let it jump with -X auto.offset.reset=earliest or latest"));
-        }
-        Code::PollExceeded => return Ok(Step::Stalled(text)),
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
-            return Err(Error::refused(format!("{of} is not there any more")).because(text));
-        }
-        // Without a group nobody needs the group's coordinator.
-        Code::GroupAuthorizationFailed if !group => return Ok(Step::Nothing),
-        _ => {}
-    }
-    if fatal || kind_of(code) == Kind::Auth && place.is_some() || code == Code::GroupAuthorizationFailed {
-        return Err(Error::new(kind_of(code), of).because(text));
-    }
-    events.note(code, &text);
-    Ok(if code == Code::AllBrokersDown { Step::Down } else { Step::Nothing })
 }
 
 fn no_memory() -> Error {

@@ -130,6 +130,21 @@ impl<C: ConsumerContext + 'static> Feed<C> {
         Ok(())
     }
 
+    /// The generation of the group that this is a member of, with the newer protocol the member's epoch; 0 or less when it is
+    /// none. rdkafka has no way to ask.
+    pub fn generation(&self) -> i32 {
+        // SAFETY: the client lives; what it gives is destroyed here, and null is checked for.
+        unsafe {
+            let metadata = rd::rd_kafka_consumer_group_metadata(self.consumer.client().native_ptr());
+            if metadata.is_null() {
+                return -1;
+            }
+            let generation = rd::rd_kafka_consumer_group_metadata_generation_id(metadata);
+            rd::rd_kafka_consumer_group_metadata_destroy(metadata);
+            generation
+        }
+    }
+
     /// The next event, or `None` when none came within the time.
     pub fn event(&self, timeout: Duration) -> Option<What> {
         // SAFETY: the queue lives as long as the feed.

@@ -1,5 +1,6 @@
 //! The loop of `kafka tail`, on a thread of its own: poll, write, flush, and only then commit.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -26,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(200);
 pub struct Job {
     reader: Reader,
     writer: MessageWriter,
-    setup: Setup,
+    setup: Arc<Setup>,
     cx: Context,
     runtime: Handle,
     topic: Option<String>,
@@ -38,7 +39,8 @@ pub struct Job {
     /// Records that were not flushed yet.
     pending: u64,
     flush_due: Instant,
-    last_record: Instant,
+    /// Since when nothing came; a group's clock starts when it has given partitions, or none.
+    idle_since: Option<Instant>,
 }
 
 /// Why reading ended well.
@@ -50,7 +52,15 @@ enum Ended {
 
 impl Job {
     /// Ready to run.
-    pub fn new(args: &Args, reader: Reader, writer: MessageWriter, setup: Setup, cx: Context, runtime: Handle) -> Job {
+    pub fn new(
+        args: &Args,
+        reader: Reader,
+        writer: MessageWriter,
+        setup: Arc<Setup>,
+        cx: Context,
+        runtime: Handle,
+    ) -> Job {
+        let assigned = reader.is_assigned();
         let progress = Progress::reader(&cx.terminal, "records");
         Job {
             reader,
@@ -66,7 +76,7 @@ impl Job {
             bytes: 0,
             pending: 0,
             flush_due: Instant::now(),
-            last_record: Instant::now(),
+            idle_since: Some(Instant::now()).filter(|_| assigned),
         }
     }
 
@@ -125,8 +135,8 @@ impl Job {
                 Step::Dry if self.pending > 0 => self.flush()?,
                 Step::Dry => {
                     self.reader.commit_if_due();
-                    if let Some(limit) = self.idle_timeout
-                        && self.last_record.elapsed() >= limit
+                    if let (Some(limit), Some(since)) = (self.idle_timeout, self.idle_since)
+                        && since.elapsed() >= limit
                     {
                         return Ok(Ended::Idle(limit));
                     }
@@ -142,7 +152,7 @@ impl Job {
 
     /// How long to wait for the next record.
     fn wait_for(&self) -> Result<Duration> {
-        let left = self.idle_timeout.map(|limit| limit.saturating_sub(self.last_record.elapsed()));
+        let left = self.idle_timeout.zip(self.idle_since).map(|(limit, since)| limit.saturating_sub(since.elapsed()));
         // Rounded up to librdkafka's milliseconds, so that the last one is not spent in a busy loop.
         Ok(left.map_or(LOOK, |left| left.min(LOOK).max(Duration::from_millis(1))))
     }
@@ -152,7 +162,7 @@ impl Job {
         self.bytes += bytes;
         self.pending += records;
         let now = Instant::now();
-        self.last_record = now;
+        self.idle_since = Some(now);
         self.progress.set(self.records, self.bytes);
         if self.pending == records {
             self.flush_due = now + FLUSH_AFTER;
@@ -173,11 +183,17 @@ impl Job {
     fn react(&mut self, step: Step) -> Result<()> {
         let terminal = self.cx.terminal;
         match step {
-            Step::Assigned(count) => terminal.trace(format!("the group gave {count} partitions")),
+            Step::Assigned(count) => {
+                terminal.trace(format!("the group gave {count} partitions"));
+                self.idle_since.get_or_insert_with(Instant::now);
+            }
             Step::Revoke(places) => {
                 self.flush()?;
                 terminal.trace(format!("the group takes back {} partitions", places.len()));
                 self.reader.revoke(&places)?;
+                if !self.reader.is_assigned() {
+                    self.idle_since = None;
+                }
             }
             Step::Stalled(text) => self.progress.suspend(|| {
                 terminal.warn(format!(

@@ -78,7 +78,8 @@ fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32])
 /// The connection's; `Kind::Refused` for a topic that is not there.
 pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
     let setup = crate::kafka::setup(&args.settings, cx)?;
-    let consumer = setup.consumer(&[])?;
+    // With the other isolation level an open transaction's first record would be taken for the end.
+    let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
     let mut failed = Vec::new();
     let mut topics = distinct(args.topics);

@@ -1,8 +1,11 @@
 //! `mscomm kafka` on a real broker; what no real broker can be made to do, on librdkafka's mock cluster.
 
 mod connect;
+mod gone;
 mod group;
 mod produce;
+mod rebalance;
+mod standing;
 mod tail;
 mod topic;
 

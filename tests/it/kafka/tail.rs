@@ -78,6 +78,8 @@ fn offsets_times_and_partitions() {
     run(&["--partitions", "0,7"]).fails(8).says(&["no partition 7"]);
     run(&["--from", "yesterday"]).fails(2).says(&["begin, end"]);
     run(&["--from", "begin", "--group", "g"]).fails(2).says(&["--group"]);
+    run(&["--from", "@1969-07-20T20:17:40Z"]).fails(2).says(&["1970"]);
+    run(&["--from", "@-1"]).fails(2).says(&["1970"]);
 }
 
 #[test]
@@ -87,6 +89,52 @@ fn several_topics() {
     produce(&b, numbers(51, 100), &[]).ok();
     assert_numbers(&kafka(&["tail", &a, &b, "--until-end"]).run().ok(), 1, 100);
     kafka(&["tail", &a, &unique("nosuch"), "--until-end"]).run().fails(8).says(&["nosuch"]);
+}
+
+/// What is typed and cannot be meant is told before anything connects.
+#[test]
+fn odd_combinations() {
+    let run = |args: &[&str]| super::kafka_at("127.0.0.1:1", &[&["tail"], args].concat()).run().fails(2);
+    run(&["t", "t"]).says(&["`t` is named twice"]);
+    run(&["t", "u", "t", "--group", "g"]).says(&["`t` is named twice"]);
+    run(&["t", "--group", ""]).says(&["name of the group is empty"]);
+    run(&["t", ""]).says(&["name of a topic is empty"]);
+    run(&["t", "--from", "@1969-01-01T00:00:00Z"]).says(&["1970"]);
+}
+
+/// Behind the first record of an open transaction there are offsets all the same.
+#[test]
+fn an_open_transaction_is_not_the_end() {
+    use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+    let topic = topic(&[]);
+    produce(&topic, numbers(1, 3), &[]).ok();
+    let limit = std::time::Duration::from_secs(30);
+    let producer: BaseProducer = rdkafka::ClientConfig::new()
+        .set("bootstrap.servers", test_env("KAFKA"))
+        .set("transactional.id", unique("tx"))
+        .create()
+        .expect("a producer");
+    producer.init_transactions(limit).expect("begins");
+    producer.begin_transaction().expect("begins");
+    for text in ["open 1", "open 2"] {
+        producer.send(BaseRecord::<(), str>::to(&topic).payload(text)).map_err(|e| e.0).expect("sends");
+    }
+    producer.flush(limit).expect("flushes");
+    let table = kafka(&["topic", "describe", &topic, "-o", "json"]).run().ok().text();
+    assert!(table.contains(r#""high":5"#), "{table}");
+    let from =
+        |offset: &str, more: &[&str]| kafka(&[&["tail", &topic, "--until-end", "--from", offset], more].concat()).run();
+    assert_eq!(from("0", &[]).ok().lines(), ["1", "2", "3"]);
+    assert_eq!(from("4", &[]).ok().text(), "");
+    assert_eq!(from("4", &["--isolation", "read-uncommitted"]).ok().lines(), ["open 2"]);
+    from("6", &[]).fails(8).says(&["0 to 5"]);
+    // A group may stand there, too.
+    let group = unique("group");
+    let tail = |more: &[&str]| kafka(&[&["tail", &topic, "--group", &group, "--until-end"], more].concat()).run().ok();
+    assert_eq!(tail(&["--isolation", "read-uncommitted"]).lines().len(), 5);
+    assert_eq!(tail(&[]).text(), "");
+    producer.commit_transaction(limit).expect("commits");
+    assert_eq!(from("4", &[]).ok().lines(), ["open 2"]);
 }
 
 /// The end of a compacted topic, or of a transaction, is no record: only the position tells.
@@ -113,7 +161,7 @@ fn gaps_at_the_end_do_not_hang_it() {
     assert_eq!(read(&aborted, &["--isolation", "read-uncommitted"]).lines(), ["seen", "aborted"]);
 }
 
-fn abort_a_transaction(topic: &str) {
+pub fn abort_a_transaction(topic: &str) {
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
     let limit = std::time::Duration::from_secs(30);
     let producer: BaseProducer = rdkafka::ClientConfig::new()

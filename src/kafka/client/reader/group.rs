@@ -1,24 +1,121 @@
 //! What a member of a group does besides reading: take up partitions, commit what was written, give partitions back.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{Consumer, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::super::events::Events;
 use super::super::fault::{error_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
-use super::{COMMIT_EVERY, Part, Reader};
+use super::gaps::{AGAIN, Gaps};
+use super::watch::Watch;
+use super::{COMMIT_EVERY, GLANCE, Part, Plan, Reader, no_memory};
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Place, What, words};
+use crate::kafka::ffi::{Feed, Place, What, words};
 
 /// Less than any offset: of what was committed nothing is known to have arrived.
 const NOTHING: i64 = -1;
 
+/// With `group.protocol=consumer` a member that gets no partitions is told nothing at all. The others give some away within
+/// two heartbeats, which by default are 5 s apart (KIP-848); if none come by then, it has none.
+const FOR_NOTHING: Duration = Duration::from_secs(12);
+
+/// Where a partition begins that has no usable offset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reset {
+    /// At the oldest record.
+    Begin,
+    /// Behind the newest.
+    End,
+}
+
+/// A member of a group.
+#[derive(Debug)]
+pub struct Member {
+    /// The group.
+    pub group: String,
+    /// Where a partition begins that the group has no offset of.
+    pub fresh: Reset,
+    /// The same for one whose offset is not there (any more); none is an error.
+    pub lost: Option<Reset>,
+    /// Since when it has been one without anything to read.
+    idle_since: Option<Instant>,
+}
+
+impl Member {
+    /// One of `group`, which begins a partition as the user's `auto.offset.reset` says.
+    pub fn new(group: &str, reset: Option<&str>) -> Member {
+        let lost = match reset {
+            Some("earliest" | "smallest" | "beginning") => Some(Reset::Begin),
+            Some("latest" | "largest" | "end") => Some(Reset::End),
+            _ => None,
+        };
+        Member { group: group.to_owned(), fresh: lost.unwrap_or(Reset::Begin), lost, idle_since: None }
+    }
+}
+
 impl Reader {
+    /// Reads topics as a member of the consumer's group.
+    ///
+    /// # Errors
+    /// librdkafka's.
+    pub fn of_group(
+        plan: Plan,
+        consumer: Arc<BaseConsumer<Events>>,
+        topics: &[&str],
+        member: Member,
+    ) -> Result<Reader> {
+        consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
+        let feed = Feed::of_group(consumer).ok_or_else(no_memory)?;
+        Ok(Reader::new(plan, feed, Some(member), Watch::of_topics(topics)))
+    }
+
+    /// True when the group has taken it up, has given it nothing, and will not tell.
+    pub(super) fn has_joined_for_nothing(&mut self) -> bool {
+        let Some(member) = &mut self.group else { return false };
+        // The older protocols tell of an empty assignment as of any other.
+        if !matches!(self.feed.consumer().rebalance_protocol(), RebalanceProtocol::Cooperative)
+            || self.feed.generation() <= 0
+        {
+            member.idle_since = None;
+            return false;
+        }
+        member.idle_since.get_or_insert_with(Instant::now).elapsed() >= FOR_NOTHING
+    }
+
+    /// Looks whether partitions that were not read up to their end have anything left.
+    pub(super) fn look_for_gaps(&mut self) -> Result<()> {
+        if let Some(gaps) = &mut self.gaps {
+            for ended in gaps.look(GLANCE) {
+                self.parts.iter_mut().filter(|part| part.of == ended).for_each(|part| part.at_end = true);
+            }
+            if gaps.is_done() || gaps.since.elapsed() > self.limit {
+                self.gaps = None;
+                self.gaps_due = Instant::now() + AGAIN;
+            }
+            return Ok(());
+        }
+        if Instant::now() < self.gaps_due {
+            return Ok(());
+        }
+        let open = self.parts.iter().filter(|part| !part.is_done());
+        let open: Vec<_> = open.filter_map(|part| Some((part.of.clone(), part.next, part.end?))).collect();
+        if !open.is_empty() {
+            self.gaps = Some(Gaps::new(&self.with, self.isolation, open)?);
+        }
+        Ok(())
+    }
+
     /// Everything handed over so far was written and flushed: of a group it may be committed now.
     pub fn written(&mut self) {
         for part in &mut self.parts {
+            if part.next < part.written {
+                // librdkafka jumped back, as `auto.offset.reset` says: what was committed is not there any more.
+                part.committed = NOTHING;
+            }
             part.written = part.next;
         }
         self.commit_if_due();
@@ -26,7 +123,7 @@ impl Reader {
 
     /// Commits what was written now and then: also when nothing more comes that would be a reason to.
     pub fn commit_if_due(&mut self) {
-        if self.group && Instant::now() >= self.commit_due {
+        if self.group.is_some() && Instant::now() >= self.commit_due {
             self.commit();
             self.commit_due = Instant::now() + COMMIT_EVERY;
         }
@@ -65,7 +162,7 @@ impl Reader {
     /// # Errors
     /// `Kind::Partial`: the records were written, and will be read again.
     pub fn finish(&mut self, limit: Duration) -> Result<()> {
-        if !self.group {
+        if self.group.is_none() {
             return Ok(());
         }
         self.commit();
@@ -97,21 +194,23 @@ impl Reader {
         let found = consumer.committed_offsets(asked, self.limit).map_err(failed)?;
         let of: Vec<Partition> =
             places.iter().map(|p| Partition { topic: p.topic.clone(), number: p.partition }).collect();
-        let highs = if self.until_end { ends(&consumer, &of, self.limit)? } else { Vec::new() };
-        let fresh = match self.fresh {
-            Offset::End => ends(&consumer, &of, self.limit)?,
-            _ => begins(&consumer, &of, self.limit)?,
-        };
+        let lows = begins(&consumer, &of, self.limit)?;
+        let highs = ends(&consumer, &of, self.limit)?;
         let mut list = TopicPartitionList::with_capacity(places.len());
-        for (index, of) in of.into_iter().enumerate() {
+        for ((of, low), high) in of.into_iter().zip(lows).zip(highs) {
             let committed = found
                 .find_partition(&of.topic, of.number)
                 .and_then(|element| element.offset().to_raw())
                 .filter(|offset| *offset >= 0);
-            let from = committed.or_else(|| fresh.get(index).copied()).unwrap_or(0);
+            let from = self.stands_at(&of, committed, low, high)?;
             list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
             self.feed.claim(&of.topic, of.number).map_err(|code| topic_error(&of.topic, code))?;
-            self.parts.push(Part { committed: from, ..Part::new(of, from, highs.get(index).copied()) });
+            let mut part = Part::new(of, from, self.until_end.then_some(high));
+            if committed.is_some_and(|committed| committed != from) {
+                // A jump is committed even when nothing is read after it: otherwise it would be made again.
+                part.committed = NOTHING;
+            }
+            self.parts.push(part);
         }
         self.assigned = true;
         let given = match consumer.rebalance_protocol() {
@@ -119,6 +218,27 @@ impl Reader {
             _ => consumer.assign(&list),
         };
         given.map_err(failed)
+    }
+
+    /// Where the group goes on in a partition: at its offset, or as the policy says where that is not there.
+    fn stands_at(&self, of: &Partition, committed: Option<i64>, low: i64, high: i64) -> Result<i64> {
+        let Some(member) = &self.group else { return Ok(low) };
+        let at = |reset| match reset {
+            Reset::Begin => low,
+            Reset::End => high,
+        };
+        let Some(offset) = committed else { return Ok(at(member.fresh)) };
+        let high = if offset > high { self.whole_end(of)? } else { high };
+        if (low..=high).contains(&offset) {
+            return Ok(offset);
+        }
+        member.lost.map(at).ok_or_else(|| {
+            let (Partition { topic, number }, group) = (of, &member.group);
+            Error::refused(format!(
+                "the group `{group}` stands at offset {offset} of {topic}[{number}], which has {low} to {high}"
+            ))
+            .hint("go on at the begin or the end with -X auto.offset.reset=earliest or latest, or use another group")
+        })
     }
 
     /// Gives partitions back to the group, after committing what was written of them.
@@ -132,6 +252,7 @@ impl Reader {
             self.commit();
         }
         self.parts.retain(|p| !places.iter().any(|q| q.topic == p.of.topic && q.partition == p.of.number));
+        self.gaps = None;
         self.assigned = !self.parts.is_empty();
         let given_back = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => {

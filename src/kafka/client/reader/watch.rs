@@ -1,0 +1,96 @@
+//! Whether the topics that are read are still there.
+//!
+//! librdkafka tells what happened to a topic (deleted, not permitted any more) with `RD_KAFKA_OP_ERR` on the queues of its
+//! partitions, and the batch call makes a line of the log of it (`rd_kafka_poll_cb`). A lull is a reason to look, and such a
+//! line a reason to look at once: the cluster's metadata says what it is, with a code.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::events::Events;
+use super::super::fault::{kind_of, topic_error};
+use super::super::offsets::Partition;
+use crate::error::{Error, Kind, Result};
+
+/// How often it is looked while nothing comes.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// How long an answer is waited for: a broker that is away is another's matter.
+const ASK: Duration = Duration::from_millis(400);
+
+/// A broker that was just started may not know a topic yet: so long none of them has to know it.
+const SURE: Duration = Duration::from_millis(600);
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// The topics, and when they are looked at next.
+pub struct Watch {
+    topics: Vec<String>,
+    /// Those that were named one by one.
+    partitions: Vec<Partition>,
+    due: Instant,
+    gone_since: Option<Instant>,
+}
+
+impl Watch {
+    /// Looks at topics as a whole.
+    pub fn of_topics(topics: &[&str]) -> Watch {
+        let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        Watch { topics, partitions: Vec::new(), due: Instant::now() + EVERY, gone_since: None }
+    }
+
+    /// Looks at partitions.
+    pub fn of_partitions(of: &[Partition]) -> Watch {
+        let mut topics: Vec<&str> = of.iter().map(|partition| partition.topic.as_str()).collect();
+        topics.dedup();
+        Watch { partitions: of.to_vec(), ..Watch::of_topics(&topics) }
+    }
+
+    /// Looks when it is time to: `lull` when nothing comes.
+    ///
+    /// # Errors
+    /// A topic or a partition is not there any more, or may not be read any more.
+    pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
+        let doubt = consumer.client().context().take_doubt();
+        let due = (lull || self.gone_since.is_some()) && Instant::now() >= self.due;
+        if !doubt && !due {
+            return Ok(());
+        }
+        let gone = self.gone(consumer)?;
+        self.due = Instant::now() + if gone.is_some() { AGAIN } else { EVERY };
+        let Some(error) = gone else {
+            self.gone_since = None;
+            return Ok(());
+        };
+        let since = *self.gone_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= SURE { Err(error) } else { Ok(()) }
+    }
+
+    /// What seems to be gone, as far as the cluster answers.
+    fn gone(&self, consumer: &BaseConsumer<Events>) -> Result<Option<Error>> {
+        for topic in &self.topics {
+            let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
+            let found = metadata.topics().iter().find(|t| t.name() == topic);
+            let code = found.map_or(Some(Code::UnknownTopicOrPartition), |t| t.error().map(Code::from));
+            match code {
+                Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
+                    return Ok(Some(gone(format!("the topic `{topic}`"))));
+                }
+                Some(code) if kind_of(code) == Kind::Auth => return Err(topic_error(topic, code)),
+                Some(_) => continue,
+                None => {}
+            }
+            let is_there = |n: i32| found.is_some_and(|t| t.partitions().iter().any(|p| p.id() == n));
+            let missing = |p: &&Partition| p.topic == *topic && !is_there(p.number);
+            if let Some(Partition { topic, number }) = self.partitions.iter().find(missing) {
+                return Ok(Some(gone(format!("{topic}[{number}]"))));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn gone(what: String) -> Error {
+    Error::refused(format!("{what} is not there any more")).hint("it was deleted while it was read")
+}
