@@ -109,9 +109,6 @@ fn begin(args: &Args) -> Start {
 
 /// What was typed and cannot be meant.
 fn check(args: &Args) -> Result<()> {
-    if args.topics.iter().any(String::is_empty) {
-        return Err(Error::usage("the name of a topic is empty"));
-    }
     let twice = args.topics.iter().enumerate().find(|(at, topic)| args.topics.iter().take(*at).any(|t| t == *topic));
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
