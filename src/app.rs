@@ -25,11 +25,11 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if matches!(argv.as_slice(), [_, flag] if flag == "--version" || flag == "-V") {
         return finish(print_version(), &Terminal::detect(ColorWhen::Auto, false, false));
     }
+    let controls = argv.iter().any(|arg| arg.to_string_lossy().chars().any(char::is_control));
     let cli = match parse(argv) {
         Ok(cli) => cli,
         Err(e) => {
-            let typed = |arg: OsString| arg.to_string_lossy().chars().any(char::is_control);
-            let printed = if e.use_stderr() && std::env::args_os().any(typed) {
+            let printed = if e.use_stderr() && controls {
                 // What was typed is shown as part of the message.
                 std::io::stderr().write_all(escape_text(&e.render().to_string()).as_bytes())
             } else {
@@ -47,13 +47,19 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     finish(dispatch(cli, terminal), &terminal)
 }
 
+/// What is wrong with a command line, as it is told; `None` when nothing is.
+pub fn refusal(argv: Vec<OsString>) -> Option<String> {
+    parse(argv).err().map(|e| e.render().to_string())
+}
+
 /// Reads the command line. The tree of commands is not given back: that takes as long as a tenth of the start, and the
 /// process ends soon or needs no memory.
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
     let argv = with_wait_joined(argv);
     let mut tree = std::mem::ManuallyDrop::new(Cli::command());
-    let mut matches = tree.try_get_matches_from_mut(argv)?;
-    Cli::from_arg_matches_mut(&mut matches).map_err(|e| e.format(&mut tree))
+    let matches = tree.try_get_matches_from_mut(argv.iter());
+    let cli = matches.and_then(|mut m| Cli::from_arg_matches_mut(&mut m).map_err(|e| e.format(&mut tree)));
+    cli.map_err(|e| cli::refusal::masked(e, &argv))
 }
 
 /// Makes `--wait=2s` of `--wait 2s`: the flag is complete without a value, and a duration is nothing else's argument.

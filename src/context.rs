@@ -25,11 +25,13 @@ impl Context {
     /// # Errors
     /// See [`Source::resolve`].
     pub fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
-        self.source.resolve(flags).map_err(|error| match self.shutdown.reason() {
+        let resolved = self.source.resolve(flags).map_err(|error| match self.shutdown.reason() {
             // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
             Some(reason) => reason.error(),
             None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),
             None => error,
-        })
+        })?;
+        resolved.warnings.iter().for_each(|warning| self.terminal.warn(warning));
+        Ok(resolved)
     }
 }

@@ -191,7 +191,9 @@ impl Error {
         let mut text = line(&self.message);
         let mut next = self.source();
         while let Some(cause) = next {
-            let line = line(&cause.to_string());
+            // rustls's own words are names for developers.
+            let said = crate::tls::of_itself(cause).map_or_else(|| cause.to_string(), |words| words.what);
+            let line = line(&said);
             if !line.is_empty() && !text.contains(&line) {
                 if !text.is_empty() {
                     text.push_str(": ");

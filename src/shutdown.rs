@@ -1,4 +1,4 @@
-//! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second signal leaves at once.
+//! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second request leaves at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +18,30 @@ const DRAIN_LATE: Duration = Duration::from_millis(600);
 
 /// So much later the process leaves, even when a thread is stuck in a read or a write.
 const STUCK: Duration = Duration::from_secs(1);
+
+/// Signals that come so soon after the first are the same request: GNU `timeout` signals its child and then its own
+/// process group, which the child is in; service managers do alike.
+pub const SAME_REQUEST: Duration = Duration::from_millis(300);
+
+/// Tells the requests to end apart from the signals that repeat them.
+#[derive(Debug, Default)]
+pub struct Requests {
+    /// When the last request was made, by the first of its signals.
+    last: Option<Instant>,
+    made: u32,
+}
+
+impl Requests {
+    /// Takes a signal that came now: which request it makes, counted from 1, or `None` when it repeats one.
+    pub fn came(&mut self, now: Instant) -> Option<u32> {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < SAME_REQUEST) {
+            return None;
+        }
+        self.last = Some(now);
+        self.made = self.made.saturating_add(1);
+        Some(self.made)
+    }
+}
 
 /// Why the work was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,15 +123,22 @@ impl Shutdown {
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::io("cannot listen to signals", e))?;
         let token = shutdown.clone();
         spawn("signals", move || {
+            let mut requests = Requests::default();
             for signal in signals.forever() {
                 if token.state.left.load(Ordering::SeqCst) {
                     return;
                 }
                 let reason = if signal == SIGTERM { Reason::Terminate } else { Reason::Interrupt };
-                if !token.stop(reason) {
-                    std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+                match requests.came(Instant::now()) {
+                    None => {}
+                    Some(1) => {
+                        if token.stop(reason) {
+                            token.arm_hard_stop(reason);
+                        }
+                        // Else --timeout was first: its drain ends within a second by itself.
+                    }
+                    Some(_) => std::process::exit(i32::from(crate::exit::code(reason.error().kind()))),
                 }
-                token.arm_hard_stop(reason);
             }
         })?;
         if let Some(deadline) = shutdown.state.deadline {
@@ -143,9 +174,7 @@ impl Shutdown {
         }
     }
 
-    /// Asks the work to stop. False when it had been asked by a signal before.
-    ///
-    /// A signal after a timeout still counts as the first signal's "leave at once", for the work is draining already.
+    /// Asks the work to stop. False when it had been asked before.
     pub fn stop(&self, reason: Reason) -> bool {
         let first = self.state.reason.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if first {
@@ -223,6 +252,15 @@ pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn signals_close_together_are_one_request() {
+        let (mut requests, start) = (Requests::default(), Instant::now());
+        let mut came = |after: u64| requests.came(start + Duration::from_millis(after));
+        assert_eq!([came(0), came(0), came(150), came(299)], [Some(1), None, None, None]);
+        // Counted from the first signal of a request, so that no stream of signals puts the second off for ever.
+        assert_eq!([came(300), came(310), came(650)], [Some(2), None, Some(3)]);
+    }
 
     #[tokio::test]
     async fn the_first_reason_stays() {

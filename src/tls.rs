@@ -1,16 +1,21 @@
-//! TLS for all protocols: the settings they share, and the rustls configuration made from them.
+//! TLS for all protocols: the settings they share, the rustls configuration made from them, and rustls's errors in words.
+
+mod verify;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::ClientConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
+use self::verify::{Anything, Trusted};
+pub use self::words::{Words, of_error, of_itself, words};
 use crate::error::{Error, Kind, Result};
+use crate::values::{CONVERT, TextStart, text_start};
 
 /// The TLS flags and profile keys of every protocol.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -116,17 +121,18 @@ impl TlsSettings {
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(|e| Error::new(Kind::Tls, "cannot set up TLS").because(e))?;
+        let builder = builder.dangerous();
         let builder = if self.is_insecure() {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerifier(provider)))
+            builder.with_custom_certificate_verifier(Arc::new(Anything(provider)))
         } else {
-            builder.with_root_certificates(self.roots()?)
+            builder.with_custom_certificate_verifier(Arc::new(self.trusted(provider)?))
         };
         let mut config = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
                 builder.with_client_auth_cert(certificates(cert)?, private_key(key)?).map_err(|e| {
                     let (cert, key) = (cert.display(), key.display());
                     Error::new(Kind::Tls, format!("the client certificate {cert} does not go with the key {key}"))
-                        .because(e)
+                        .because(words(&e).what)
                         .hint("give the private key that the certificate was made from")
                 })?
             }
@@ -136,27 +142,23 @@ impl TlsSettings {
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore> {
-        let mut roots = RootCertStore::empty();
+    fn trusted(&self, provider: Arc<rustls::crypto::CryptoProvider>) -> Result<Trusted> {
+        let bad = |ca: &Path, e: rustls::Error| {
+            Error::new(Kind::Tls, format!("bad certificate in {}", ca.display())).because(words(&e).what)
+        };
         if let Some(ca) = &self.ca {
-            for certificate in certificates(ca)? {
-                roots
-                    .add(certificate)
-                    .map_err(|e| Error::new(Kind::Tls, format!("bad certificate in {}", ca.display())).because(e))?;
-            }
-            return Ok(roots);
+            return Trusted::only(certificates(ca)?, provider).map_err(|e| bad(ca, e));
         }
         let native = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(native.certs);
-        if roots.is_empty() {
+        let none = |cause: Option<rustls_native_certs::Error>| {
             let error = Error::new(Kind::Tls, "the system has no certificate authorities")
                 .hint("name a file with --ca, or install the package ca-certificates");
-            return Err(match native.errors.into_iter().next() {
+            match cause {
                 Some(cause) => error.because(cause),
                 None => error,
-            });
-        }
-        Ok(roots)
+            }
+        };
+        Trusted::those_of(native.certs, provider).ok_or_else(|| none(native.errors.into_iter().next()))
     }
 
     /// Reads all the files, so that a fault in one is known before anything is sent.
@@ -171,9 +173,10 @@ impl TlsSettings {
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let shown = path.display();
     let fix = "give a PEM file with at least one BEGIN CERTIFICATE block";
-    let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
-    let found =
-        read.map_err(|e| Error::new(Kind::Tls, format!("cannot read certificates from {shown}")).because(e).hint(fix))?;
+    let failed = || Error::new(Kind::Tls, format!("cannot read certificates from {shown}")).hint(fix);
+    let pem = pem_text(path, failed)?;
+    let read: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    let found = read.map_err(|e| failed().because(e))?;
     if found.is_empty() {
         return Err(Error::new(Kind::Tls, format!("no certificate in {shown}")).hint(fix));
     }
@@ -181,48 +184,20 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>> {
-    PrivateKeyDer::from_pem_file(path).map_err(|e| {
+    let failed = || {
         Error::new(Kind::Tls, format!("cannot read a private key from {}", path.display()))
-            .because(e)
             .hint("give a PEM file with an unencrypted BEGIN PRIVATE KEY block")
-    })
+    };
+    PrivateKeyDer::from_pem_slice(&pem_text(path, failed)?).map_err(|e| failed().because(e))
 }
 
-/// `--insecure`: takes any certificate, but still checks that the peer holds its key.
-#[derive(Debug)]
-struct NoVerifier(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for NoVerifier {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+/// A PEM file without a byte order mark: with one its first block would not be seen.
+fn pem_text(path: &Path, failed: impl Fn() -> Error) -> Result<Vec<u8>> {
+    let mut bytes = std::fs::read(path).map_err(|e| failed().because(e))?;
+    match text_start(&bytes, true) {
+        TextStart::Foreign(name) => return Err(failed().because(format!("it is {name} and not UTF-8")).hint(CONVERT)),
+        TextStart::Here(skipped) => drop(bytes.drain(..skipped)),
+        TextStart::NeedMore => {}
     }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
+    Ok(bytes)
 }

@@ -1,5 +1,6 @@
 //! Parsers of single values that flags, environment variables and profile keys share.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -52,6 +53,78 @@ pub fn without_password(text: &str) -> String {
     match url_password(text) {
         Some(range) => format!("{}{}{}", &text[..range.start], crate::secret::MASK, &text[range.end..]),
         None => text.to_owned(),
+    }
+}
+
+/// A text of ours or of somebody else's with every password of a URL in it masked, and every `user:password@host` without
+/// a scheme: the last line of defence, for what is printed beside results.
+pub fn without_passwords(text: &str) -> Cow<'_, str> {
+    if !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let begin = rest.find(|c: char| !is_between(c)).unwrap_or(rest.len());
+        let quote = rest[..begin].chars().next_back().filter(|c| matches!(c, '`' | '"' | '\''));
+        let (between, word) = rest.split_at(begin);
+        // What is quoted may have spaces in it; else a word ends where a space does.
+        let quoted = quote.and_then(|quote| word.find(quote)).filter(|end| url_password(&word[..*end]).is_some());
+        let length = quoted.unwrap_or_else(|| word.find(is_between).unwrap_or(word.len()));
+        out.push_str(between);
+        out.push_str(&without_password(&word[..length]));
+        rest = &word[length..];
+    }
+    Cow::Owned(out)
+}
+
+/// What words of a message stand between.
+fn is_between(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '`' | '"' | '\'' | '(' | ')' | '<' | '>')
+}
+
+/// How a text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextStart {
+    /// It is UTF-8 behind so many bytes: those of a byte order mark, which editors on Windows write.
+    Here(usize),
+    /// It is in another encoding.
+    Foreign(&'static str),
+    /// More bytes have to come first.
+    NeedMore,
+}
+
+/// Looks at the first bytes of what should be UTF-8; `ended` says that nothing will follow. JSON and the like begin with an
+/// ASCII character, so that other encodings show without a mark, too (RFC 4627, section 3).
+pub fn text_start(bytes: &[u8], ended: bool) -> TextStart {
+    match bytes {
+        [0xef, 0xbb, 0xbf, ..] => TextStart::Here(3),
+        [] | [_] | [0xef, 0xbb] | [0xff | 0, _] | [0xff | 0, _, _] | [_, 0] | [_, 0, _] if !ended => {
+            TextStart::NeedMore
+        }
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] | [0, 0, 0, _, ..] | [_, 0, 0, 0, ..] => {
+            TextStart::Foreign("UTF-32")
+        }
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, _, ..] | [_, 0, ..] => TextStart::Foreign("UTF-16"),
+        _ => TextStart::Here(0),
+    }
+}
+
+/// What to do about a text in another encoding.
+pub const CONVERT: &str = "save it as UTF-8, or convert it, as `iconv -f UTF-16 -t UTF-8`";
+
+/// A whole text without its byte order mark.
+///
+/// # Errors
+/// What it is instead of UTF-8.
+pub fn text(mut bytes: Vec<u8>) -> Result<String, String> {
+    match text_start(&bytes, true) {
+        TextStart::Foreign(name) => Err(format!("it is {name} and not UTF-8")),
+        TextStart::Here(skipped) => {
+            bytes.drain(..skipped);
+            String::from_utf8(bytes).map_err(|e| e.utf8_error().to_string())
+        }
+        TextStart::NeedMore => Ok(String::new()),
     }
 }
 
@@ -194,6 +267,43 @@ mod tests {
         let text = "amqp://${env:U}:${env:P}@h";
         assert_eq!(url_password(text).map(|p| &text[p]), Some("${env:P}"));
         assert_eq!(without_password("localhost:9092"), "localhost:9092");
+        for (text, masked) in [
+            ("no queue 'amqp://u:p@h' in vhost '/'", "no queue 'amqp://u:********@h' in vhost '/'"),
+            ("bad `amqp://u:p q@h`: no (u:p@h)", "bad `amqp://u:********@h`: no (u:********@h)"),
+            ("it's u:p@h, it's", "it's u:********@h, it's"),
+            ("amqp://u:p@h", "amqp://u:********@h"),
+            ("at 12:30 to a@b, k:1 and x", "at 12:30 to a@b, k:1 and x"),
+        ] {
+            assert_eq!(without_passwords(text), masked);
+        }
+    }
+
+    #[test]
+    fn texts_begin_with_marks_or_without() {
+        let utf16 = |text: &str, big: bool| -> Vec<u8> {
+            let unit = |u: u16| if big { u.to_be_bytes() } else { u.to_le_bytes() };
+            text.encode_utf16().flat_map(unit).collect()
+        };
+        for (bytes, start) in [
+            (b"{}".to_vec(), TextStart::Here(0)),
+            (b"\xef\xbb\xbf{}".to_vec(), TextStart::Here(3)),
+            (b"\xef\xbb".to_vec(), TextStart::Here(0)),
+            (Vec::new(), TextStart::Here(0)),
+            (utf16("\u{feff}{}", false), TextStart::Foreign("UTF-16")),
+            (utf16("\u{feff}{}", true), TextStart::Foreign("UTF-16")),
+            (utf16("{}", false), TextStart::Foreign("UTF-16")),
+            (utf16("{}", true), TextStart::Foreign("UTF-16")),
+            (b"{\0\0\0}\0\0\0".to_vec(), TextStart::Foreign("UTF-32")),
+            (b"\xff\xfe\0\0{\0\0\0".to_vec(), TextStart::Foreign("UTF-32")),
+            ("ä".as_bytes().to_vec(), TextStart::Here(0)),
+        ] {
+            assert_eq!(text_start(&bytes, true), start, "{bytes:?}");
+            // In pieces it is the same, and is told at the fourth byte at the latest.
+            let pieces = (0..bytes.len()).map(|n| text_start(&bytes[..n], false));
+            let told = pieces.into_iter().find(|told| *told != TextStart::NeedMore);
+            assert!(told.is_none_or(|told| told == start), "{bytes:?}: {told:?}");
+            assert!(bytes.len() < 4 || text_start(&bytes[..4], false) == start, "{bytes:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::uri::{self, Uri};
-use crate::config::{Origin, Resolved, Section};
+use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::secret::Secret;
 use crate::tls::{self, CONNECTION, TlsSettings};
@@ -140,6 +140,17 @@ impl Section for Settings {
         }
     }
 
+    fn said_by_server(key: &str, server: &str) -> bool {
+        uri::parse(server).is_ok_and(|uri| match key {
+            "username" => uri.username.is_some(),
+            "password" => uri.password.is_some(),
+            "vhost" => uri.vhost.is_some(),
+            "mechanism" => uri.mechanism.is_some(),
+            "heartbeat" => uri.heartbeat.is_some(),
+            _ => false,
+        })
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;
         match resolved.settings.server {
@@ -170,7 +181,10 @@ pub fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
         password,
         vhost: vhost.or(uri.vhost).unwrap_or_else(|| "/".to_owned()),
         mechanism,
-        heartbeat: heartbeat(resolved)?.or(uri.heartbeat).unwrap_or(0),
+        heartbeat: heartbeat(resolved)?
+            .filter(|_| counts(resolved, "heartbeat", uri.heartbeat.is_some()))
+            .or(uri.heartbeat)
+            .unwrap_or(0),
         channel_max: uri.channel_max.unwrap_or(0),
         frame_max: uri.frame_max.filter(|m| *m > 0).unwrap_or(FRAME_MAX),
         connect_timeout: uri.connection_timeout.filter(|t| !t.is_zero()),
@@ -178,18 +192,9 @@ pub fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
     })
 }
 
-/// Whether a key counts although the URI says the same thing: when the URI came from a weaker layer, or the same.
+/// Whether a key counts: the URI does not say the same thing, or came from a weaker layer, or the same.
 fn counts(resolved: &Resolved<Settings>, key: &str, in_uri: bool) -> bool {
-    !in_uri || layer(resolved, key) >= layer(resolved, "server")
-}
-
-fn layer(resolved: &Resolved<Settings>, key: &str) -> u8 {
-    match resolved.origin(key) {
-        None | Some(Origin::Default | Origin::Sandbox) => 0,
-        Some(Origin::Profile { .. }) => 1,
-        Some(Origin::Environment(_)) => 2,
-        Some(Origin::Flag) => 3,
-    }
+    !in_uri || resolved.counts_beside_server(key)
 }
 
 fn credentials(resolved: &Resolved<Settings>, uri: &Uri, mechanism: Mechanism) -> Result<(String, Secret)> {
@@ -229,7 +234,7 @@ fn heartbeat_seconds(text: &str) -> Result<u16, String> {
 /// The TLS settings when there is to be TLS, the URI's parameters filled in.
 fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSettings>> {
     let mut tls = resolved.settings.tls.clone();
-    if !tls.choice().unwrap_or(uri.tls) {
+    if !resolved.tls_choice(&tls, uri.tls).unwrap_or(uri.tls) {
         let keys = ["ca", "cert", "server_name", "insecure"];
         let used: Vec<&str> =
             keys.into_iter().filter(|k| resolved.origin(k).is_some() && counts(resolved, k, true)).collect();
@@ -241,16 +246,97 @@ fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSe
         }
         return Ok(None);
     }
+    tls.server_name = tls.server_name.filter(|_| counts(resolved, "server_name", uri.server_name.is_some()));
     tls.server_name = tls.server_name.or_else(|| uri.server_name.clone());
-    if tls.cert.is_none() && tls.key.is_none() {
+    let (given, in_uri) = (tls.cert.is_some() || tls.key.is_some(), uri.cert.is_some() || uri.key.is_some());
+    if in_uri && !(given && (counts(resolved, "cert", true) || counts(resolved, "key", true))) {
         (tls.cert, tls.key) = (uri.cert.clone(), uri.key.clone());
     }
-    if tls.ca.is_none() && !tls.is_insecure() {
-        tls.ca = uri.ca.clone();
-        tls.insecure = tls.insecure.or(uri.insecure.then_some(true));
+    let set = |key| resolved.origin(key).is_some() && counts(resolved, key, true);
+    if !set("insecure") && (uri.insecure.is_some() || uri.ca.is_some()) {
+        tls.insecure = uri.insecure.filter(|_| !set("ca"));
+    }
+    if !set("ca") && (uri.ca.is_some() || tls.is_insecure()) {
+        tls.ca = uri.ca.clone().filter(|_| !tls.is_insecure());
     }
     if let Some(fault) = tls.fault() {
         return Err(resolved.fault(&["server"], fault.message).hint(fault.hint));
     }
     Ok(Some(tls))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Origin;
+
+    fn profile(depth: usize) -> Origin {
+        Origin::Profile { name: format!("p{depth}"), depth, line: None }
+    }
+
+    /// Each pair of layers: what the address says has the rank of the address.
+    #[test]
+    fn the_stronger_layer_says_who_logs_in() {
+        let layers = || {
+            let environment = Origin::Environment("MSCOMM_AMQP".to_owned());
+            [Origin::Default, Origin::Sandbox, profile(2), profile(1), profile(0), environment, Origin::Flag]
+        };
+        for (i, server) in layers().into_iter().enumerate() {
+            for (j, keys) in layers().into_iter().enumerate() {
+                for (uri, user, password) in [
+                    ("amqp://su:sp@h/sv", Some("su"), Some("sp")),
+                    ("amqp://su@h/sv", Some("su"), None),
+                    ("amqp://su:@h/sv", Some("su"), Some("")),
+                    ("amqp://h/sv", None, None),
+                ] {
+                    let settings = Settings {
+                        server: Some(uri.to_owned()),
+                        username: Some("ku".to_owned()),
+                        password: Some(Secret::new("kp")),
+                        vhost: Some("kv".to_owned()),
+                        heartbeat: Some("7s".to_owned()),
+                        ..Settings::default()
+                    };
+                    let of_keys = ["username", "password", "vhost", "heartbeat"].map(|key| (key, keys.clone()));
+                    let origins = of_keys.into_iter().chain([("server", server.clone())]);
+                    let endpoint = endpoint(&Resolved::of_layers(settings, origins)).expect(uri);
+                    let wins = j >= i;
+                    let expected = (
+                        user.filter(|_| !wins).unwrap_or("ku"),
+                        password.filter(|_| !wins).unwrap_or("kp"),
+                        if wins { "kv" } else { "sv" },
+                    );
+                    let found = (endpoint.username.as_str(), endpoint.password.expose(), endpoint.vhost.as_str());
+                    assert_eq!(found, expected, "{uri} of {server}, keys of {keys}");
+                    assert_eq!(endpoint.heartbeat, 7);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tls_of_an_address_outranks_what_is_below_it() {
+        let tls = |uri: &str, set: TlsSettings, keys: &[&str], origin: Origin| {
+            let settings = Settings { server: Some(uri.to_owned()), tls: set, ..Settings::default() };
+            let origins = keys.iter().map(|key| (*key, origin.clone())).chain([("server", profile(0))]);
+            endpoint(&Resolved::of_layers(settings, origins)).expect(uri).tls
+        };
+        let plaintext = || TlsSettings { plaintext: Some(true), ..TlsSettings::default() };
+        // A parent that uses none must not have the child's password sent in the clear.
+        assert!(tls("amqps://h", plaintext(), &["plaintext"], profile(1)).is_some());
+        assert!(tls("amqps://h", plaintext(), &["plaintext"], profile(0)).is_none());
+        assert!(tls("amqps://h", plaintext(), &["plaintext"], Origin::Flag).is_none());
+        let ca = || TlsSettings { ca: Some("k".into()), ..TlsSettings::default() };
+        let file = |set: Option<TlsSettings>| set.and_then(|set| set.ca).map(|path| path.display().to_string());
+        for (origin, with, without) in [(profile(1), "u", "k"), (profile(0), "k", "k"), (Origin::Flag, "k", "k")] {
+            assert_eq!(file(tls("amqps://h?cacertfile=u", ca(), &["ca"], origin.clone())).as_deref(), Some(with));
+            assert_eq!(file(tls("amqps://h", ca(), &["ca"], origin)).as_deref(), Some(without));
+        }
+        // A key for a server of TLS, and a child without.
+        assert!(tls("amqp://h", ca(), &["ca"], profile(1)).is_none());
+        let insecure = || TlsSettings { insecure: Some(true), ..TlsSettings::default() };
+        let checks = |uri: &str, origin| !tls(uri, insecure(), &["insecure"], origin).expect("TLS").is_insecure();
+        assert!(checks("amqps://h?verify=verify_peer", profile(1)) && checks("amqps://h?cacertfile=u", profile(1)));
+        assert!(!checks("amqps://h", profile(1)) && !checks("amqps://h?verify=verify_peer", Origin::Flag));
+    }
 }

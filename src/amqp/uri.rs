@@ -36,8 +36,8 @@ pub struct Uri {
     pub key: Option<PathBuf>,
     /// `server_name_indication`.
     pub server_name: Option<String>,
-    /// `verify=verify_none`.
-    pub insecure: bool,
+    /// `verify`: true for `verify_none`.
+    pub insecure: Option<bool>,
     /// `auth_mechanism`.
     pub mechanism: Option<Mechanism>,
     /// `heartbeat` in seconds.
@@ -202,8 +202,8 @@ impl Uri {
             "server_name_indication" => self.server_name = Some(value),
             "verify" => {
                 self.insecure = match value.as_str() {
-                    "verify_none" => true,
-                    "verify_peer" => false,
+                    "verify_none" => Some(true),
+                    "verify_peer" => Some(false),
                     _ => return problem(format!("verify={value}"), "allowed: verify_peer, verify_none"),
                 }
             }
@@ -296,7 +296,7 @@ mod tests {
         );
         assert_eq!(uri.ca, Some("/a b+c".into()));
         assert_eq!((uri.cert, uri.key, uri.server_name), (Some("c".into()), Some("k".into()), Some("x".into())));
-        assert!(uri.insecure);
+        assert_eq!(uri.insecure, Some(true));
         assert_eq!(uri.mechanism, Some(Mechanism::External));
         assert_eq!((uri.heartbeat, uri.channel_max, uri.frame_max), (Some(7), Some(9), Some(8192)));
         assert_eq!(uri.connection_timeout, Some(Duration::from_millis(1500)));

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod generate;
+pub mod refusal;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use toml_edit::{Document, DocumentMut, Item};
 
 use crate::error::{Error, Result, nearest};
 use crate::secret::read_within;
+use crate::values::{CONVERT, TextStart, text_start};
 
 /// The schema that this version writes and reads.
 const VERSION: i64 = 1;
@@ -55,6 +56,9 @@ impl File {
                 .because(e)
                 .hint("name a file that you can read with --config or MSCOMM_CONFIG")
         })?;
+        if let TextStart::Foreign(name) = text_start(&bytes, true) {
+            return Err(Error::config(format!("{shown} is {name} and not UTF-8")).hint(CONVERT));
+        }
         let text = String::from_utf8(bytes).map_err(|e| {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
             Error::config(format!("{shown}:{line}: not UTF-8")).hint("save the file as UTF-8")
@@ -70,6 +74,8 @@ impl File {
     /// # Errors
     /// As [`File::load`].
     pub fn parsed(path: &Path, text: String) -> Result<File> {
+        // A byte order mark, which toml_edit does not know.
+        let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let document = parse(path, text)?;
         let file = File { path: path.to_owned(), document, mode: 0o600, own: true };
         file.check_top()?;

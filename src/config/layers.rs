@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::file::{File, unknown};
 use super::profile::Chosen;
 use super::sections::{KeyKind, Section, SectionInfo, nest};
+use super::shown::{readable_by_others, shows_secret};
 use crate::error::{Error, Kind, Result};
 use crate::secret::{self, Place};
 
@@ -35,14 +36,24 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Larger wins.
-    fn rank(&self) -> (u8, isize) {
+    /// Larger wins. The only order of the layers that there is: whoever weighs two values against each other asks here.
+    pub(super) fn rank(&self) -> (u8, isize) {
         match self {
             Origin::Default => (0, 0),
             Origin::Sandbox => (1, 0),
             Origin::Profile { depth, .. } => (2, -isize::try_from(*depth).unwrap_or(isize::MAX)),
             Origin::Environment(_) => (3, 0),
             Origin::Flag => (4, 0),
+        }
+    }
+}
+
+impl Origin {
+    /// The layer alone, without a place in it.
+    pub fn layer(&self) -> String {
+        match self {
+            Origin::Profile { name, .. } => format!("profile {name}"),
+            other => other.to_string(),
         }
     }
 }
@@ -86,6 +97,8 @@ pub struct Resolved<T> {
     /// The profile in force.
     pub profile: String,
     origins: BTreeMap<String, Origin>,
+    /// What the user should know of them, though nothing is wrong.
+    pub warnings: Vec<String>,
 }
 
 impl<T: Section> Resolved<T> {
@@ -109,9 +122,32 @@ impl<T: Section> Resolved<T> {
         }
     }
 
+    /// Settings as if they had been resolved.
+    #[cfg(test)]
+    pub fn of_layers<'a>(settings: T, origins: impl IntoIterator<Item = (&'a str, Origin)>) -> Resolved<T> {
+        let origins = origins.into_iter().map(|(key, origin)| (key.to_owned(), origin)).collect();
+        Resolved { settings, profile: "test".to_owned(), origins, warnings: Vec::new() }
+    }
+
     /// Where a key's value came from.
     pub fn origin(&self, key: &str) -> Option<&Origin> {
         self.origins.get(key)
+    }
+
+    /// Whether a key counts although the server's address says the same thing itself (user, password, TLS): it comes from
+    /// the layer that the server comes from, or a stronger one. What an address says has the rank of that address.
+    pub fn counts_beside_server(&self, key: &str) -> bool {
+        let rank = |key| self.origins.get(key).map(Origin::rank);
+        rank(key) >= rank("server")
+    }
+
+    /// What the settings say about TLS, beside an address whose scheme says it: forced on, forced off, or nothing.
+    ///
+    /// A layer below the server's that switches TLS off is about its own, other server: it must not send a password
+    /// over the wire in the clear that the address asks TLS for.
+    pub fn tls_choice(&self, tls: &crate::tls::TlsSettings, scheme_says_tls: bool) -> Option<bool> {
+        let key = if tls.tls.is_some() { "tls" } else { "plaintext" };
+        tls.choice().filter(|on| *on || !scheme_says_tls || self.counts_beside_server(key))
     }
 
     /// Checks that the TLS keys fit together.
@@ -149,8 +185,9 @@ pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>
     let entries = exclude::<T>(entries)?;
 
     let mut merged = Value::Object(serde_json::Map::new());
-    let mut origins = BTreeMap::new();
+    let (mut origins, mut warnings) = (BTreeMap::new(), Vec::new());
     for entry in entries {
+        warnings.extend(readable_by_others(&entry, &info, chosen.file.as_ref()));
         let value = look_up(&entry, &info, chosen.file.as_ref(), deadline)?;
         (info.accepts)(&entry.key, &value)
             .map_err(|e| Error::config(format!("{}.{} from {}: {e}", info.name, entry.key, entry.origin)))?;
@@ -159,7 +196,7 @@ pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>
     }
     let settings =
         serde_json::from_value(merged).map_err(|e| Error::config(format!("{} settings", info.name)).because(e))?;
-    let resolved = Resolved { settings, profile: chosen.name.clone(), origins };
+    let resolved = Resolved { settings, profile: chosen.name.clone(), origins, warnings };
     T::check(&resolved)?;
     Ok(resolved)
 }
@@ -245,11 +282,13 @@ fn environment_entries(info: &SectionInfo) -> Result<Vec<Entry>> {
         }
         let origin = Origin::Environment(variable);
         if info.keys.get(*key) == Some(&KeyKind::Map) {
-            let map: BTreeMap<String, Value> = serde_json::from_str(&text).map_err(|e| {
-                Error::config(format!("{origin} is not a JSON object of strings"))
-                    .because(e)
-                    .hint(r#"write {"name":"value"}"#)
-            })?;
+            let wrong =
+                || Error::config(format!("{origin} is not a JSON object of strings")).hint(r#"write {"name":"value"}"#);
+            // What it is instead, serde would tell with the value in it.
+            let map = match serde_json::from_str(&text).map_err(|e| wrong().because(e))? {
+                Value::Object(map) => map,
+                _ => return Err(wrong()),
+            };
             entries.extend(map.into_iter().map(|(name, value)| Entry {
                 key: format!("{key}.{name}"),
                 value,
@@ -313,61 +352,6 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Opt
             Ok(Value::String(secret::expand(&text, base).to_string_lossy().into_owned()))
         }
         _ => Ok(Value::String(text)),
-    }
-}
-
-/// What may stand before the reference in a header without being a part of the secret.
-const AUTH_SCHEMES: &[&str] = &["basic", "bearer", "token", "apikey", "dpop", "negotiate"];
-
-/// True when a secret stands in the text of the value itself; what does is masked, and refused in a file that others
-/// can read.
-///
-/// A secret key's value is none when it is a reference as a whole, or consists of `${…}` references (`in_file`: only
-/// there are these looked up), in a header behind the name of an authentication scheme.
-fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: bool) -> bool {
-    let outside = match in_file {
-        true => secret::outside_references(text),
-        false => std::iter::once(0..text.len()).filter(|whole| !whole.is_empty()).collect(),
-    };
-    if info.is_secret(key) {
-        let interpolated = in_file && text.contains("${");
-        if info.secrets.contains(&key) && !interpolated && secret::is_reference(text) {
-            return false;
-        }
-        return match outside.as_slice() {
-            [] => false,
-            [scheme]
-                if key.split_once('.').is_some_and(|(map, _)| map.ends_with("headers"))
-                    && scheme.start == 0
-                    && scheme.end < text.len() =>
-            {
-                !AUTH_SCHEMES.contains(&text[scheme.clone()].trim_end().to_lowercase().as_str())
-            }
-            _ => true,
-        };
-    }
-    let password = crate::values::url_password(text).filter(|_| key == "server");
-    password
-        .is_some_and(|password| outside.iter().any(|part| part.start.max(password.start) < part.end.min(password.end)))
-}
-
-/// How a value may be shown: secrets masked, references as they are.
-pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
-    let in_file = matches!(entry.origin, Origin::Profile { .. });
-    let text = match &entry.value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => {
-            let items = items.iter().map(|item| shown(info, &Entry { value: item.clone(), ..entry.clone() }));
-            return Value::from_iter(items).to_string();
-        }
-        other => other.to_string(),
-    };
-    if !shows_secret(info, &entry.key, &text, in_file) {
-        return text;
-    }
-    match crate::values::url_password(&text).filter(|_| entry.key == "server") {
-        Some(password) => format!("{}{}{}", &text[..password.start], secret::MASK, &text[password.end..]),
-        None => secret::MASK.to_owned(),
     }
 }
 

@@ -3,10 +3,12 @@
 //! Precedence: flag > `MSCOMM_<PROTOCOL>_<KEY>` > profile (its own keys before those it extends) > built-in default.
 //! [`Source::resolve`] gives a protocol its settings together with the [`Origin`] of each value.
 
+mod assign;
 mod file;
 mod layers;
 mod profile;
 mod sections;
+mod shown;
 pub mod verbs;
 
 use std::path::PathBuf;

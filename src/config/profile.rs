@@ -43,6 +43,11 @@ impl Chosen {
         Chosen::of(&path, File::load(&path, named, source.deadline)?, name)
     }
 
+    /// Whether this is a profile of the file that is, or extends, another one.
+    pub fn extends(&self, name: &str) -> bool {
+        self.chain.iter().any(|link| link == name)
+    }
+
     /// A profile by its name, in a file that was read: from a pipe that works only once.
     ///
     /// # Errors

@@ -35,6 +35,11 @@ pub trait Section: Serialize + DeserializeOwned + Default {
         Ok(())
     }
 
+    /// Whether the server's address says itself what this key says. References in it are as they were written.
+    fn said_by_server(_key: &str, _server: &str) -> bool {
+        false
+    }
+
     /// Checks what no single key can tell.
     ///
     /// # Errors
@@ -68,6 +73,8 @@ pub struct SectionInfo {
     pub accepts: fn(&str, &Value) -> Result<(), serde_json::Error>,
     /// [`Section::check_value`].
     pub check_value: fn(&str, &str) -> Result<(), Problem>,
+    /// [`Section::said_by_server`].
+    pub said_by_server: fn(&str, &str) -> bool,
 }
 
 impl SectionInfo {
@@ -85,6 +92,7 @@ impl SectionInfo {
             local: T::LOCAL,
             keys,
             check_value: T::check_value,
+            said_by_server: T::said_by_server,
             accepts: |key, value| serde_json::from_value::<T>(nest(key, value.clone())).map(drop),
         }
     }
@@ -113,6 +121,11 @@ impl SectionInfo {
         };
         let name = name.to_lowercase();
         map.ends_with("headers") || !name.ends_with(".location") && WORDS.iter().any(|word| name.contains(word))
+    }
+
+    /// True when the key says who connects: a secret, or the name that belongs to one.
+    pub fn is_credential(&self, key: &str) -> bool {
+        self.is_secret(key) || key.rsplit('.').next() == Some("username")
     }
 
     /// The environment variable of a key.

@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table as TomlTable, value};
 
+use super::assign::{assign, profiles};
 use super::file::{self, File, unknown};
-use super::layers::{self, Entry, Origin};
+use super::layers;
 use super::profile::{Chosen, check_profile, profile_names, profile_table};
-use super::sections::{SectionInfo, section_infos};
+use super::sections::section_infos;
+use super::shown::{Inherited, inherited, shown};
 use super::{CONFIG_EXAMPLE, LOCAL, Source, validate_name};
 use crate::error::{Error, Result};
 use crate::output::{Layout, Table, Terminal};
@@ -86,7 +88,7 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
                 Ok(name.clone())
             })?;
             terminal.note(format!("added profile `{name}` to {}", path.display()));
-            Ok(())
+            warn_of_inherited(source, &name, terminal)
         }
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
             change(source, |path, document, existing| {
@@ -94,7 +96,7 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
                 assign(document, &name, &values, &unset)?;
                 Ok(name.clone())
             })?;
-            Ok(())
+            warn_of_inherited(source, &name, terminal)
         }
         Command::Edit { .. } => edit(source),
         Command::Remove { name } => remove(source, &name, terminal),
@@ -136,7 +138,7 @@ fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<
         let mut row = vec![json!(name), json!(name == default), json!(extends)];
         for info in section_infos() {
             let entries = chosen.entries(&info)?;
-            let server = entries.iter().find(|e| e.key == "server").map(|e| layers::shown(&info, e));
+            let server = entries.iter().find(|e| e.key == "server").map(|e| shown(&info, e));
             row.push(json!(server));
         }
         table.row(row);
@@ -150,17 +152,54 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
         None => Chosen::load(source)?,
     };
     let mut table = Table::new(&["key", "value", "origin"]);
-    let mut row = |key: String, value: String, origin: &Origin| {
-        table.row([json!(key), json!(value), json!(origin.to_string())]);
-    };
     for info in section_infos() {
-        for entry in layers::listed(&info, &chosen)? {
-            let Entry { key, origin, .. } = &entry;
-            row(format!("{}.{key}", info.name), layers::shown(&info, &entry), origin);
+        let entries = layers::listed(&info, &chosen)?;
+        let server = entries.iter().find(|entry| entry.key == "server");
+        for entry in &entries {
+            let key = format!("{}.{}", info.name, entry.key);
+            let mark = server.and_then(|server| Some((inherited(&info, entry, server)?, server)));
+            let origin = match mark {
+                None => entry.origin.to_string(),
+                Some((Inherited::Credential, server)) => {
+                    format!("{}; sent to the server of {}", entry.origin, server.origin.layer())
+                }
+                Some((Inherited::Unused, server)) => {
+                    format!("{}; not used, the server of {} has its own", entry.origin, server.origin.layer())
+                }
+            };
+            table.row([json!(key), json!(shown(&info, entry)), json!(origin)]);
         }
     }
     terminal.trace(format!("profile `{}`", chosen.name));
     table.print(output, terminal)
+}
+
+/// Warns of users and secrets that a changed profile, or one that extends it, inherits and sends to another server than
+/// that of the profile which they stand in. It is what `extends` is for, and may be meant.
+fn warn_of_inherited(source: &Source, changed: &str, terminal: &Terminal) -> Result<()> {
+    let (path, _) = source.path()?;
+    let file = File::load(&path, false, source.deadline)?;
+    for name in file.as_ref().map(profile_names).unwrap_or_default() {
+        // What is wrong with another profile is no matter of this one.
+        let Ok(chosen) = Chosen::of(&path, file.clone(), name) else { continue };
+        if !chosen.extends(changed) {
+            continue;
+        }
+        for info in section_infos() {
+            let Ok(entries) = chosen.entries(&info) else { continue };
+            let Some(server) = entries.iter().find(|entry| entry.key == "server") else { continue };
+            let sent = entries.iter().filter(|e| inherited(&info, e, server) == Some(Inherited::Credential));
+            let sent: Vec<String> = sent.map(|e| format!("{}.{} of {}", info.name, e.key, e.origin.layer())).collect();
+            if !sent.is_empty() {
+                let (sent, to) = (sent.join(", "), server.origin.layer());
+                terminal.warn(format!(
+                    "profile `{name}` inherits {sent}, and sends it to the server of {to}; give `{name}` its own where \
+                     that is not meant"
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn remove(source: &Source, name: &str, terminal: &Terminal) -> Result<()> {
@@ -218,117 +257,6 @@ fn check_text(path: &Path, text: &str, profile: Option<&str>) -> Result<()> {
     }
 }
 
-fn profiles(document: &mut DocumentMut) -> Result<&mut dyn toml_edit::TableLike> {
-    let item = document.entry("profiles").or_insert_with(|| {
-        let mut table = TomlTable::new();
-        table.set_implicit(true);
-        Item::Table(table)
-    });
-    item.as_table_like_mut().ok_or_else(|| Error::config("`profiles` must be a table"))
-}
-
-/// Sets `section.key=value` pairs and removes keys.
-fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: &[String]) -> Result<()> {
-    let infos = section_infos();
-    let profile = profiles(document)?
-        .get_mut(name)
-        .and_then(Item::as_table_like_mut)
-        .ok_or_else(|| Error::config(format!("profile `{name}` must be a table")))?;
-    for pair in values {
-        let (key, text) = pair.split_once('=').ok_or_else(|| {
-            // Not the argument itself: it may be a password whose `=` was forgotten.
-            let shown = known_beginning(&infos, pair);
-            let which = if shown.starts_with('…') { "an argument".to_owned() } else { format!("`{shown}`") };
-            Error::usage(format!("{which} is no KEY=VALUE")).hint("write for example kafka.server=localhost:9092")
-        })?;
-        if key == "extends" {
-            profile.insert("extends", value(text));
-            continue;
-        }
-        let (info, path) = known_key(&infos, key)?;
-        let new = match layers::typed(info, path, text.to_owned()) {
-            Value::Bool(b) => value(b),
-            Value::Number(n) if n.as_i64().is_some() => value(n.as_i64().unwrap_or_default()),
-            _ => value(text),
-        };
-        let (table, leaf) = descend(profile, info.name, path, true)
-            .ok_or_else(|| Error::config(format!("`{key}` lies in something that is no table")))?;
-        table.insert(leaf, new);
-    }
-    for key in unset {
-        if key == "extends" {
-            profile.remove("extends");
-            continue;
-        }
-        let (info, path) = known_key(&infos, key)?;
-        let removed = descend(profile, info.name, path, false).and_then(|(table, leaf)| table.remove(leaf));
-        if removed.is_none() {
-            return Err(Error::config(format!("profile `{name}` has no {key} of its own to remove")));
-        }
-    }
-    Ok(())
-}
-
-/// Splits `section.key`; the key may be a name inside a map.
-fn known_key<'a, 'k>(infos: &'a [SectionInfo], key: &'k str) -> Result<(&'a SectionInfo, &'k str)> {
-    let all =
-        || infos.iter().flat_map(|info| info.keys.keys().map(|k| format!("{}.{k}", info.name))).collect::<Vec<_>>();
-    let found = key.split_once('.').and_then(|(section, path)| {
-        let info = infos.iter().find(|info| info.name == section)?;
-        let in_map = path
-            .split_once('.')
-            .is_some_and(|(map, name)| info.keys.get(map) == Some(&super::sections::KeyKind::Map) && !name.is_empty());
-        (in_map || info.keys.get(path) == Some(&super::sections::KeyKind::Scalar)).then_some((info, path))
-    });
-    found.ok_or_else(|| {
-        let all = all();
-        let shown = known_beginning(infos, key);
-        // Of a name that begins as a secret key does, the rest may be the secret.
-        let shown = if shown.starts_with('…') { key.to_owned() } else { shown };
-        let error = Error::usage(format!("unknown key `{shown}`"));
-        unknown(error, key, all.iter().map(String::as_str).collect::<Vec<_>>())
-    })
-}
-
-/// The longest known key that the text begins with, an ellipsis for the rest.
-fn known_beginning(infos: &[SectionInfo], text: &str) -> String {
-    let keys = infos.iter().flat_map(|info| info.keys.keys().map(|key| format!("{}.{key}", info.name)));
-    let longest = keys.filter(|key| text.starts_with(key.as_str())).max_by_key(String::len).unwrap_or_default();
-    match text.len() > longest.len() {
-        true => format!("{longest}…"),
-        false => longest,
-    }
-}
-
-/// The table that holds `section.path`, and the last name of it. Makes what is missing when `make` says so.
-fn descend<'t, 'k>(
-    profile: &'t mut dyn toml_edit::TableLike,
-    section: &str,
-    path: &'k str,
-    make: bool,
-) -> Option<(&'t mut dyn toml_edit::TableLike, &'k str)> {
-    let section = step(profile, section, make, Item::Table(TomlTable::new()))?;
-    match path.split_once('.') {
-        None => Some((section, path)),
-        Some((map, leaf)) => {
-            let inline = value(toml_edit::InlineTable::new());
-            step(section, map, make, inline).map(|table| (table, leaf))
-        }
-    }
-}
-
-fn step<'t>(
-    table: &'t mut dyn toml_edit::TableLike,
-    name: &str,
-    make: bool,
-    empty: Item,
-) -> Option<&'t mut dyn toml_edit::TableLike> {
-    if make && !table.contains_key(name) {
-        table.insert(name, empty);
-    }
-    table.get_mut(name).and_then(Item::as_table_like_mut)
-}
-
 /// Opens a copy of the file in the user's editor and puts it in place once it is a good one.
 fn edit(source: &Source) -> Result<()> {
     use std::io::IsTerminal;
@@ -370,7 +298,9 @@ fn edit(source: &Source) -> Result<()> {
     if let Err(e) = check_text(&path, &new, None) {
         return Err(keep(e));
     }
-    let document = new.parse::<DocumentMut>().map_err(|e| Error::config("bad TOML").because(e))?;
+    let text = new.strip_prefix('\u{feff}').unwrap_or(&new);
+    let document =
+        text.parse::<DocumentMut>().map_err(|e| Error::config("bad TOML").because(e.message().to_owned()))?;
     file::write(&path, &document)
 }
 

@@ -67,7 +67,9 @@ impl Requests {
             (Format::Text | Format::Binary, false) => Mode::Raw,
         };
         let options = Options { mode, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
-        Ok(Requests { input: Input::open(source, options)?, reading, types: of.schema(), of, ask, max_send, count: 0 })
+        let input = Input::open(source, options)?;
+        let input = if reading.format == Format::Text { input.as_text() } else { input };
+        Ok(Requests { input, reading, types: of.schema(), of, ask, max_send, count: 0 })
     }
 
     /// The next message, encoded, or `None` at the end.

@@ -249,11 +249,10 @@ fn checked_name(name: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '.');
     match lower.chars().all(allowed) && !lower.is_empty() {
         true => Ok(lower),
-        // Behind the first other character there may be a value whose colon was forgotten.
+        // It is not shown: there may be a value in it whose colon was forgotten.
         false => {
-            let end = lower.find(|c| !allowed(c)).unwrap_or(lower.len());
-            let name = &lower[..end];
-            Err(format!("`{name}…` is no metadata name; allowed: letters, digits, `-`, `_` and `.`"))
+            Err("what stands before the `:` or `=` is no metadata name; allowed: letters, digits, `-`, `_` and `.`"
+                .to_owned())
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(short = 'K', long, value_name = "TEXT", value_parser = values::delimiter, conflicts_with = "message_key")]
     key_delimiter: Option<Delimiter>,
     /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
-    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
     headers: Vec<(String, String)>,
     /// Partition of every record, instead of the one that its key decides
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]

@@ -156,8 +156,21 @@ pub fn read_value(value: &Value) -> Result<AMQPValue, String> {
     })
 }
 
+/// A JSON value by its kind alone.
+pub fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "this number",
+        Value::String(_) => "this string",
+        Value::Array(_) => "this list",
+        Value::Object(_) => "this object",
+    }
+}
+
 fn read_tagged(tag: &str, value: &Value) -> Result<AMQPValue, String> {
-    let wrong = || format!("`{tag}` does not take {value}");
+    // In a flag the value may be a secret.
+    let wrong = || format!("`{tag}` does not take {}", kind_of(value));
     let bytes = || value.as_str().ok_or_else(wrong).and_then(json::decode_base64);
     Ok(match tag {
         "$i8" => AMQPValue::ShortShortInt(integer(value).ok_or_else(wrong)?),

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::sanitize::{escape_line, escape_text};
 use crate::error::Error;
+use crate::values::without_passwords;
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -128,5 +129,5 @@ impl Terminal {
 
 fn put(line: String) {
     // One write, so that lines of two processes do not mix; nobody is left to tell when standard error is gone.
-    let _ = std::io::stderr().write_all(line.as_bytes());
+    let _ = std::io::stderr().write_all(without_passwords(&line).as_bytes());
 }

@@ -1,6 +1,7 @@
 //! Schemas in files: .proto sources, and the descriptor sets that protoc and buf write.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use super::edition::{self, Edition};
 use super::google::{self, Embedded};
 use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
+use crate::values::{CONVERT, TextStart, text_start};
 
 /// The largest descriptor set that is taken.
 const SIZE_LIMIT: usize = 256 << 20;
@@ -113,9 +115,15 @@ fn check_readable(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<()> {
     for path in sources.iter().filter(|path| !is_below(path)) {
         let opened = std::fs::File::open(path).and_then(|file| match file.metadata()?.is_dir() {
             true => Err(std::io::ErrorKind::IsADirectory.into()),
-            false => Ok(()),
+            false => {
+                let mut first = Vec::new();
+                file.take(4).read_to_end(&mut first).map(|_| first)
+            }
         });
-        opened.map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
+        let first = opened.map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
+        if let TextStart::Foreign(name) = text_start(&first, true) {
+            return Err(Error::usage(format!("{} is {name} and not UTF-8", path.display())).hint(CONVERT));
+        }
     }
     Ok(())
 }

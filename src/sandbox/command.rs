@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGTERM};
@@ -13,7 +14,11 @@ use super::servers::Servers;
 use super::signals::{self, Came};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::shutdown::Reason;
+use crate::shutdown::{Reason, Requests};
+
+/// So much later the runner is told: whoever signals the sandbox and then its whole process group has told the command
+/// himself by then, and the runner knows.
+const GROUP: Duration = Duration::from_millis(20);
 
 /// Runs a command in a sandbox.
 ///
@@ -31,12 +36,16 @@ pub async fn run(
     let mut child = runner.spawn().map_err(failed)?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let tell = |signal| pid.iter().for_each(|pid| signals::send(*pid, signal));
+    let mut requests = Requests::default();
     let reason = loop {
         tokio::select! {
             status = child.wait() => return passed_on(status.map_err(failed)?),
             Some(came) = signals.recv() => {
+                // What repeats a request goes no further. A SIGHUP is none: many a command reads its settings anew for it.
+                let again = came.signal != SIGHUP && requests.came(Instant::now()).is_none();
                 // The terminal has told the whole foreground group; a second Ctrl-C would be another matter.
-                if came.sender.is_some() || came.signal == SIGHUP {
+                if !again && (came.sender.is_some() || came.signal == SIGHUP) {
+                    tokio::time::sleep(GROUP).await;
                     tell(came.signal);
                 }
             }

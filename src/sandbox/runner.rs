@@ -12,6 +12,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGKILL, SIGTERM, SIGUSR1};
 
 use super::signals::{self, Came};
 use crate::error::{Error, Kind, Result};
+use crate::shutdown::SAME_REQUEST;
 
 /// The hidden command.
 pub const NAME: &str = "run-in-sandbox";
@@ -62,7 +63,8 @@ pub fn run(args: Args) -> Result<()> {
     };
     let child = std::process::Command::new(program).args(rest).spawn();
     let child = child.map_err(|e| Error::io(format!("cannot run `{}`", program.to_string_lossy()), e))?;
-    let mut runner = Runner { parent: args.parent, command: Pid::from_child(&child), status: None };
+    let command = Pid::from_child(&child);
+    let mut runner = Runner { parent: args.parent, command, status: None, by_group: None };
     let killed = runner.serve(&told)?;
     runner.end_the_rest(&told, killed)?;
     match runner.status {
@@ -76,6 +78,8 @@ struct Runner {
     parent: i32,
     command: Pid,
     status: Option<std::process::ExitStatus>,
+    /// The last signal that somebody else sent to this process, in all likelihood to its whole group, and when.
+    by_group: Option<(i32, Instant)>,
 }
 
 impl Runner {
@@ -90,11 +94,13 @@ impl Runner {
             };
             match came {
                 Ok(Came { signal: SIGCHLD, .. }) => {}
-                Ok(came) if came.sender != Some(self.parent) => {}
+                Ok(came) if came.sender != Some(self.parent) => self.by_group = Some((came.signal, Instant::now())),
                 Ok(Came { signal: DIED, .. }) if deadline.is_some() => {}
                 Ok(Came { signal, .. }) if signal != SIGTERM || deadline.is_none() => {
                     let signal = if signal == DIED { SIGTERM } else { signal };
-                    signals::send(self.command, signal);
+                    if !self.has_been_told(signal) {
+                        signals::send(self.command, signal);
+                    }
                     if signal == SIGTERM || signal == SIGHUP {
                         deadline.get_or_insert(Instant::now() + GRACE);
                     }
@@ -107,6 +113,13 @@ impl Runner {
             }
         }
         Ok(killed)
+    }
+
+    /// Whether the command has this signal from the one who sent it to the whole process group, as GNU `timeout` does.
+    fn has_been_told(&self, signal: i32) -> bool {
+        let by_group = self.by_group.is_some_and(|(sent, at)| sent == signal && at.elapsed() < SAME_REQUEST);
+        let group = |pid| rustix::process::getpgid(pid).ok();
+        by_group && group(None) == group(Some(self.command))
     }
 
     /// Ends what the command left, politely at first unless the command itself had to be killed.

@@ -5,6 +5,7 @@ mod reading;
 use std::fmt;
 use std::io::IsTerminal;
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::str::FromStr;
@@ -134,6 +135,37 @@ pub fn outside_references(value: &str) -> Vec<Range<usize>> {
     parts
 }
 
+/// A file that a value names, and that others can read; with its permission bits, and whether this user may change them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Its permission bits.
+    pub mode: u32,
+    /// It is this user's own.
+    pub own: bool,
+}
+
+/// The secret files of a value that others can read. `whole` says that the value may be a reference as a whole.
+///
+/// A group may read what somebody else made readable for it, as a service's administrator does; a user's own file is meant
+/// for nobody else.
+pub fn open_files(value: &str, whole: bool, base: Option<&Path>) -> Vec<OpenFile> {
+    let mut paths = Vec::new();
+    match Reference::split(value) {
+        Some(Reference::File(path)) if whole => paths.push(path),
+        _ => paths.extend(value.split("${file:").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0))),
+    }
+    let open = |path: &str| {
+        let path = expand(path, base);
+        let metadata = std::fs::metadata(&path).ok().filter(std::fs::Metadata::is_file)?;
+        let own = metadata.uid() == rustix::process::geteuid().as_raw();
+        let readers = if own { 0o044 } else { 0o004 };
+        (metadata.mode() & readers != 0).then(|| OpenFile { path, mode: metadata.mode() & 0o777, own })
+    };
+    paths.into_iter().filter_map(open).collect()
+}
+
 /// Reads a secret key's value: a reference to where it is kept, or the secret itself.
 ///
 /// # Errors
@@ -205,7 +237,7 @@ fn from_file(path: &str, place: Place<'_>) -> Result<String> {
     let fix = "write the secret alone on one line of that file, readable by you only";
     let failed = || Error::config(format!("cannot read the secret file {}", file.display())).hint(fix);
     let bytes = read_within(&file, SIZE_LIMIT, place.deadline).map_err(|e| failed().because(e))?;
-    let text = String::from_utf8(bytes).map_err(|e| failed().because(e.utf8_error()))?;
+    let text = crate::values::text(bytes).map_err(|e| failed().because(e))?;
     one_line(&text, &format!("the secret file {}", file.display())).map_err(|e| e.hint(fix))
 }
 

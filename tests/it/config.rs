@@ -218,7 +218,8 @@ fn flag_beats_environment_beats_profile_beats_default() {
                 [profiles.child]\nextends=\"base\"\n[profiles.child.kafka]\nserver=\"child:1\"\n";
     let lines = show(mscomm(&["profile", "show"]).config(file));
     assert!(lines.contains(&"kafka.server\tchild:1\tprofile child, line 11".to_owned()), "{lines:?}");
-    assert!(lines.contains(&"kafka.sasl.username\tu\tprofile base, line 4".to_owned()), "{lines:?}");
+    let marked = "kafka.sasl.username\tu\tprofile base, line 4; sent to the server of profile child".to_owned();
+    assert!(lines.contains(&marked), "{lines:?}");
     assert!(lines.contains(&"kafka.extra.client.rack\ta\tprofile base, line 6".to_owned()), "{lines:?}");
     assert!(lines.contains(&"kafka.extra.socket.keepalive.enable\ttrue\tprofile base, line 7".to_owned()), "{lines:?}");
     let lines = show(mscomm(&["profile", "show"]).config(file).env("MSCOMM_KAFKA_SERVER", "env:1"));
@@ -427,4 +428,184 @@ fn two_writers_lose_nothing() {
         writer.join().expect("ends");
     }
     assert_eq!(profile(&file, &["list"]).ok().lines().len(), 8 + 1);
+}
+
+#[test]
+fn a_server_with_credentials_gets_no_others_of_a_weaker_layer() {
+    use mscomm::sandbox::amqp::{Broker, Options};
+    let users = vec![("guest".to_owned(), "guest".to_owned()), ("app".to_owned(), "right".to_owned())];
+    let broker = Broker::start(&Options { users, ..Options::default() }).expect("starts");
+    let address = broker.address();
+    let base = "[profiles.base.amqp]\nserver=\"amqp://127.0.0.1:1\"\nusername=\"wrong\"\npassword=\"wrong\"\n";
+    for (child, code, unused, sent) in [
+        // 8: logged in, and there is no such queue.
+        (format!("server=\"amqp://app:right@{address}\""), 8, true, false),
+        // What the address does not say is inherited: that is what `extends` is for.
+        (format!("server=\"amqp://{address}\""), 6, false, true),
+        (format!("server=\"amqp://app@{address}\""), 6, true, true),
+        // In one layer the keys win.
+        (format!("server=\"amqp://app:right@{address}\"\nusername=\"guest\"\npassword=\"guest\""), 8, false, false),
+        (format!("server=\"amqp://app:right@{address}\"\npassword=\"wrong\""), 6, true, false),
+    ] {
+        let text =
+            format!("default=\"child\"\n{base}[profiles.child]\nextends=\"base\"\n[profiles.child.amqp]\n{child}\n");
+        mscomm(&["amqp", "get", "nosuch"]).config(&text).run().fails(code);
+        let shown = mscomm(&["profile", "show"]).config(&text).run().ok().text();
+        assert_eq!(shown.contains("; not used, the server of profile child has its own"), unused, "{shown}");
+        assert_eq!(shown.contains("; sent to the server of profile child"), sent, "{shown}");
+    }
+    // An address in the environment, and one in a flag, beside a profile.
+    let text = format!("default=\"base\"\n{base}");
+    let server = format!("amqp://app:right@{address}");
+    mscomm(&["amqp", "get", "nosuch"]).config(&text).env("MSCOMM_AMQP_SERVER", &server).run().fails(8);
+    mscomm(&["amqp", "get", "nosuch", "-s", &server]).config(&text).run().fails(8);
+    mscomm(&["amqp", "get", "nosuch", "-s", &server]).env("MSCOMM_AMQP_PASSWORD", "wrong").run().fails(8);
+    mscomm(&["amqp", "get", "nosuch", "--password", "wrong"]).env("MSCOMM_AMQP_SERVER", &server).run().fails(6);
+}
+
+#[test]
+fn credentials_for_another_server_are_told_when_a_profile_is_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    profile(&file, &["add", "base", "amqp.server=amqp://a", "amqp.username=u", "amqp.password=env:P"]).ok();
+    profile(&file, &["edit", "base", "kafka.server=k:1", "grpc.server=g:1", "grpc.headers.authorization=x"]).ok();
+    profile(&file, &["edit", "base", "kafka.sasl={mechanism='PLAIN',username='u',password='env:P'}"]).ok();
+    for (server, says) in [
+        (
+            "amqp.server=amqp://other",
+            &["amqp.password of profile base", "amqp.username", "server of profile child"][..],
+        ),
+        ("kafka.server=other:1", &["kafka.sasl.password of profile base", "server of profile child"]),
+        ("grpc.server=other:1", &["grpc.headers.authorization of profile base", "server of profile child"]),
+    ] {
+        profile(&file, &["add", "child", "extends=base", server])
+            .ok()
+            .says(&["warning: profile `child` inherits"])
+            .says(says);
+        profile(&file, &["edit", "child", "grpc.max_recv=1M"]).ok().says(says);
+        // A change of the base is one of who extends it.
+        profile(&file, &["edit", "base", "grpc.max_recv=1M"]).ok().says(says);
+        profile(&file, &["remove", "child"]).ok();
+    }
+    for quiet in ["grpc.max_recv=1M", "amqp.server=amqp://v:w@other"] {
+        let done = profile(&file, &["add", "child", "extends=base", quiet]).ok();
+        assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+        profile(&file, &["remove", "child"]).ok();
+    }
+}
+
+#[test]
+fn tables_and_lists_are_values_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    profile(
+        &file,
+        &[
+            "add",
+            "p",
+            "grpc.headers={ authorization = 'Bearer ${env:T}', x = ['a', 'b'] }",
+            r#"kafka.extra={"client.rack":"a","socket.keepalive.enable":true}"#,
+            "kafka.sasl={mechanism='PLAIN', username='u'}",
+            "grpc.proto=['a.proto', 'b.proto']",
+            r#"amqp={server="amqp://h", vhost="v"}"#,
+        ],
+    )
+    .ok();
+    let lines = profile(&file, &["show", "p"]).ok().lines();
+    for line in [
+        "grpc.headers.authorization\tBearer ${env:T}\t",
+        "grpc.headers.x\t",
+        "grpc.proto\t[\"a.proto\",\"b.proto\"]\t",
+        "kafka.extra.client.rack\ta\t",
+        "kafka.extra.socket.keepalive.enable\ttrue\t",
+        "kafka.sasl.username\tu\t",
+        "amqp.vhost\tv\t",
+    ] {
+        assert!(lines.iter().any(|l| l.starts_with(line)), "{line}: {lines:?}");
+    }
+    profile(&file, &["edit", "p", "--unset", "grpc.headers", "--unset", "kafka.sasl", "--unset", "amqp"]).ok();
+    let left = profile(&file, &["show", "p"]).ok().text();
+    assert!(!left.contains("headers") && !left.contains("sasl") && !left.contains("amqp"), "{left}");
+    for (pair, code, says) in [
+        ("grpc.headers=hunter2", 2, "`grpc.headers` takes a table"),
+        ("grpc.headers={a=hunter2", 2, "`grpc.headers` takes a table"),
+        ("grpc.headers={a=5}", 3, "string"),
+        ("kafka.sasl={pasword='hunter2'}", 3, "did you mean `sasl.password`?"),
+        ("kafka.extra=null", 2, "takes a table"),
+        ("amqp=hunter2", 2, "`amqp` takes a table"),
+        ("grpc.headers.=hunter2", 2, "unknown key `grpc.headers."),
+        ("grpc.hedaers={a='hunter2'}", 2, "did you mean `grpc.headers`?"),
+    ] {
+        let done = profile(&file, &["edit", "p", pair]).fails(code).says(&[says]);
+        assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_secret_file_that_others_can_read_is_warned_of() {
+    let run = |mode: u32, password: &str| {
+        let text = format!("default=\"p\"\n[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"{password}\"\n");
+        let run = get().config(&text);
+        let file = run.config_path().with_file_name("pw");
+        std::fs::write(&file, "pw\n").expect("writes");
+        chmod(&file, mode);
+        run.run().fails(4).stderr
+    };
+    for (mode, warned) in [(0o600, false), (0o400, false), (0o644, true), (0o640, true), (0o604, true)] {
+        for password in ["file:pw", "${file:pw}"] {
+            let said = run(mode, password);
+            assert_eq!(said.contains("warning: others can read the secret file"), warned, "{mode:o}: {said}");
+            assert!(!warned || said.contains("amqp.password from profile p, line 4; chmod 600 "), "{said}");
+        }
+    }
+    // In a flag, and in metadata.
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pw");
+    std::fs::write(&file, "pw\n").expect("writes");
+    chmod(&file, 0o644);
+    let reference = format!("file:{}", file.display());
+    let flags = ["--sasl-mechanism", "PLAIN", "--username", "u", "--password", &reference];
+    let list = ["kafka", "topic", "list", "-s", "127.0.0.1:1"];
+    mscomm(&[&list[..], &flags].concat())
+        .run()
+        .fails(4)
+        .says(&["others can read the secret file", "kafka.sasl.password from flag"]);
+    let text = format!(
+        "default=\"p\"\n[profiles.p.grpc]\nserver=\"127.0.0.1:1\"\nheaders={{a=\"Bearer ${{{reference}}}\"}}\n"
+    );
+    mscomm(&["grpc", "list"]).config(&text).run().fails(4).says(&["others can read the secret file", "grpc.headers.a"]);
+}
+
+#[test]
+fn byte_order_marks_are_passed_over_and_other_encodings_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let utf16 = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+    let write = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).expect("writes");
+        chmod(&path, 0o600);
+        path.display().to_string()
+    };
+    // The configuration, and a secret.
+    let text = format!("[profiles.p.amqp]\nserver=\"{REFUSING}\"\npassword=\"file:pw\"\n");
+    write("pw", "\u{feff}pw\n".as_bytes());
+    let config = write("config.toml", format!("\u{feff}{text}").as_bytes());
+    mscomm(&["--config", &config, "-p", "p", "amqp", "get", "q"]).run().fails(4);
+    mscomm(&["--config", &config, "profile", "edit", "p", "amqp.vhost=v"]).run().ok();
+    mscomm(&["--config", &config, "profile", "show", "p"]).run().ok();
+    let config = write("utf16.toml", &utf16(&format!("\u{feff}{text}")));
+    mscomm(&["--config", &config, "profile", "list"]).run().fails(3).says(&["is UTF-16", "iconv"]);
+    // Envelopes and requests, in a file and on standard input.
+    let envelope = r#"{"vlaue":"x"}"#;
+    for verb in [
+        &["amqp", "publish", "-k", "q", "-s", "amqp://127.0.0.1:1"][..],
+        &["kafka", "produce", "t", "-s", "127.0.0.1:1"],
+    ] {
+        let args = [verb, &["--input", "json"]].concat();
+        let marked = format!("\u{feff}{envelope}");
+        mscomm(&[&args[..], &["-d", &marked]].concat()).run().fails(2).says(&["did you mean `value`?"]);
+    }
+    // --header-json.
+    let header = ["amqp", "publish", "-k", "q", "-s", REFUSING, "--password", "p", "-d", "x"];
+    mscomm(&[&header[..], &["--header-json", "\u{feff}{\"a\":1}"]].concat()).run().fails(4);
 }

@@ -15,7 +15,9 @@ mod kafka;
 mod layout;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod secrets;
 mod support;
 #[cfg(feature = "sandbox")]
 mod terminal;
+mod tls;
 mod tree;

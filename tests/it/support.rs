@@ -195,9 +195,12 @@ impl Running {
         })
     }
 
-    /// Sends a signal: "INT", "TERM", "KILL", "STOP".
-    pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
+    /// Sends a signal: "INT", "TERM", "KILL", "STOP"; or several, one right after the other: "TERM INT".
+    pub fn signal(&self, names: &str) {
+        let pid = self.child.id();
+        let kills: Vec<String> = names.split(' ').map(|name| format!("kill -s {name} {pid}")).collect();
+        // One shell with its own `kill`, so that they lie no more than a moment apart.
+        let sent = Command::new("sh").args(["-c", &kills.join(" && ")]).status().expect("sh runs");
         assert!(sent.success());
     }
 

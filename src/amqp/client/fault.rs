@@ -7,6 +7,7 @@ use super::scan::Refusal;
 use super::transport;
 use crate::amqp::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind};
+use crate::tls;
 
 /// Reply codes (AMQP 0-9-1, section 1.2, and RabbitMQ's amqp-0-9-1-errata).
 const CONNECTION_FORCED: u16 = 320;
@@ -58,7 +59,10 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
                 .because(Refusal::Nested)
                 .hint("the message stays in its queue until a client takes it that reads such headers"),
             Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
-            None => Error::new(Kind::Connect, doing).because(format!("the connection was lost: {e}")),
+            None => {
+                let why = tls::of_error(e.as_ref()).map_or_else(|| e.to_string(), |words| words.what);
+                Error::new(Kind::Connect, doing).because(format!("the connection was lost: {why}"))
+            }
         },
         Lapin::InvalidConnectionState(_) | Lapin::InvalidChannelState(..) | Lapin::InvalidChannel(_) => {
             Error::new(Kind::Connect, doing).because("the connection was lost")

@@ -12,6 +12,7 @@ use tokio_rustls::TlsConnector;
 use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
+use crate::tls;
 
 /// How long the other side may take to show that it speaks TLS.
 const PROBE: Duration = Duration::from_secs(1);
@@ -85,13 +86,10 @@ fn handshake(error: std::io::Error) -> Error {
         Some(rustls::Error::InvalidMessage(_)) => failed
             .because("the server answered with something that is not TLS")
             .hint("if it speaks plain AMQP, write amqp:// instead of amqps://, or add --plaintext"),
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            failed.because(error).hint("name the authority that signed the server's certificate with --ca FILE")
-        }
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::NotValidForNameContext { .. })) => {
-            failed.because(error).hint("name the host that the certificate is for with --server-name")
-        }
-        _ => failed.because(error),
+        cause => match cause.and_then(|cause| tls::words(cause).fix) {
+            Some(fix) => failed.because(error).hint(fix),
+            None => failed.because(error),
+        },
     }
 }
 

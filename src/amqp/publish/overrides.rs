@@ -15,10 +15,10 @@ use crate::values;
 #[command(next_help_heading = "Message")]
 pub struct PropertyArgs {
     /// Header with a string, as 'trace: 42' or trace=42. May be repeated
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header))]
     headers: Vec<(ShortString, String)>,
     /// Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope
-    #[arg(long, value_name = "JSON", value_parser = header_table)]
+    #[arg(long, value_name = "JSON", value_parser = values::Unechoed(header_table))]
     header_json: Option<FieldTable>,
     /// MIME type of the body
     #[arg(long, value_name = "TYPE")]
@@ -66,13 +66,20 @@ fn header(text: &str) -> Result<(ShortString, String), String> {
     if name.is_empty() {
         return Err("the header has no name; write NAME: VALUE, as 'retries: 3'".to_owned());
     }
-    Ok((amqp_json::short_string(name)?, value.to_owned()))
+    // A name that long may be a value whose colon was forgotten.
+    let short = amqp_json::short_string(name);
+    short
+        .map(|name| (name, value.to_owned()))
+        .map_err(|_| format!("its name has {} bytes; AMQP allows 255", name.len()))
 }
 
 fn header_table(text: &str) -> Result<FieldTable, String> {
-    let object =
-        serde_json::from_str(text).map_err(|e| format!("{e}; write a JSON object, as {{\"n\":{{\"$u8\":1}}}}"))?;
-    amqp_json::read_table(&object)
+    const FORM: &str = r#"write a JSON object, as {"n":{"$u8":1}}"#;
+    // What it is not is told by serde with the value in it.
+    match serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| format!("{e}; {FORM}"))? {
+        serde_json::Value::Object(object) => amqp_json::read_table(&object),
+        other => Err(format!("it is {}; {FORM}", amqp_json::kind_of(&other))),
+    }
 }
 
 fn expiration(text: &str) -> Result<String, String> {

@@ -132,7 +132,8 @@ impl Target {
         let loopback = parsed.address.is_loopback();
         // Who names a CA means TLS, on loopback too.
         let default = || settings.tls.is_used() || !loopback;
-        let tls = settings.tls.choice().or(parsed.tls).unwrap_or_else(default);
+        let choice = resolved.tls_choice(&settings.tls, parsed.tls == Some(true));
+        let tls = choice.or(parsed.tls).unwrap_or_else(default);
         if !tls && settings.tls.is_used() {
             let keys = ["server", "ca", "cert", "server_name", "insecure"];
             let message =

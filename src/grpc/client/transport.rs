@@ -23,7 +23,7 @@ use super::trace::{Timings, timed};
 use crate::connect::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
-use crate::tls::TlsSettings;
+use crate::tls::{self, TlsSettings};
 
 /// The flow-control window of a stream: what a fast server may send ahead of a slow reader.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -248,21 +248,14 @@ async fn encrypt(target: &Target, config: Arc<rustls::ClientConfig>, io: Box<dyn
 }
 
 fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
-    let rustls = cause.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let hint = match rustls {
-        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)) => {
-            Some("name the authority that signed the certificate with --ca")
-        }
-        Some(rustls::Error::InvalidCertificate(
-            rustls::CertificateError::NotValidForName | rustls::CertificateError::NotValidForNameContext { .. },
-        )) => Some("name the server as its certificate does, with --server-name"),
-        Some(rustls::Error::AlertReceived(
-            rustls::AlertDescription::CertificateRequired | rustls::AlertDescription::HandshakeFailure,
-        )) => Some(CERTIFICATE_HINT),
-        Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol)) => {
-            Some("the server offers no HTTP/2, which gRPC needs")
-        }
-        _ => None,
+    let words = tls::of_error(&cause);
+    let no_http2 = matches!(
+        cause.get_ref().and_then(|inner| inner.downcast_ref()),
+        Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol))
+    );
+    let hint = match no_http2 {
+        true => Some("the server offers no HTTP/2, which gRPC needs"),
+        false => words.and_then(|words| words.fix),
     };
     let error = Error::new(Kind::Tls, format!("TLS with {address} failed")).because(cause);
     match hint {

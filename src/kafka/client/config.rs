@@ -9,10 +9,11 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
 use super::events::Events;
-use crate::config::{Origin, Resolved};
+use crate::config::{Origin, Resolved, SectionInfo};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
 use crate::kafka::settings::{Broker, Settings, brokers};
+use crate::secret::MASK;
 
 /// Gets every line of librdkafka's log.
 pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
@@ -254,6 +255,8 @@ fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Res
     };
     let mut names = ffi::property_names();
     names.extend(ALIASES.iter().map(|name| (*name).to_owned()));
+    let secret = SectionInfo::of::<Settings>().is_secret(&key) && !value.is_empty();
+    let text = if secret { text.replace(value, MASK) } else { text };
     let fault = resolved.fault(&[&key], format!("-X {name}")).because(text);
     Err(match nearest(name, names.iter().map(String::as_str)).filter(|_| !names.iter().any(|n| n == name)) {
         Some(near) => fault.hint(format!("did you mean `{near}`?")),

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use self::split::{Cut, Splitter};
 use crate::error::{Error, Kind, Result};
+use crate::values::{CONVERT, TextStart, text_start};
 
 pub use decoder::Decoder;
 pub use source::Source;
@@ -108,6 +109,8 @@ pub struct Input {
     ended: bool,
     /// What reading failed with.
     failure: Option<std::io::Error>,
+    /// Whether the first bytes are still to be looked at: those of a text may be a byte order mark.
+    fresh: bool,
     number: u64,
     line: u64,
     /// How many characters of that line were taken.
@@ -143,6 +146,8 @@ impl Input {
         }
         let bytes = buffer.len() as u64;
         let splitter = Splitter::new(options.mode, &options.delimiter);
+        // Lines and raw data are bytes, whatever they begin with.
+        let fresh = matches!(options.mode, Mode::Json | Mode::Text);
         Ok(Input {
             source,
             options,
@@ -153,12 +158,32 @@ impl Input {
             start: 0,
             ended,
             failure: None,
+            fresh,
             number: 0,
             line: 1,
             column: 0,
             bytes,
             size,
         })
+    }
+
+    /// The same input, all of it one text.
+    #[must_use]
+    pub fn as_text(self) -> Input {
+        Input { fresh: true, ..self }
+    }
+
+    /// Passes over a byte order mark; false when it cannot be told yet.
+    fn begin(&mut self) -> Result<bool> {
+        match text_start(&self.buffer[self.start..], self.ended) {
+            TextStart::NeedMore => return Ok(false),
+            TextStart::Here(skipped) => self.start += skipped,
+            TextStart::Foreign(name) => {
+                return Err(Error::usage(format!("{} is {name} and not UTF-8", self.source)).hint(CONVERT));
+            }
+        }
+        self.fresh = false;
+        Ok(true)
     }
 
     /// Where the data comes from.
@@ -179,7 +204,8 @@ impl Input {
     /// The next record, if a whole one is here.
     ///
     /// # Errors
-    /// `Kind::Refused` for a record over the limit, `Kind::Usage` for a length that is none or a record that is cut off.
+    /// `Kind::Refused` for a record over the limit, `Kind::Usage` for a length that is none, a record that is cut off, or
+    /// a text that is not UTF-8.
     pub fn step(&mut self) -> Result<Step<Record<'_>>> {
         Ok(match self.mark()? {
             Step::Record(mark) => Step::Record(self.record(mark)),
@@ -199,6 +225,9 @@ impl Input {
     /// # Errors
     /// As [`Input::step`].
     pub fn mark(&mut self) -> Result<Step<Mark>> {
+        if self.fresh && !self.begin()? {
+            return Ok(Step::NeedMore);
+        }
         let rest = &self.buffer[self.start..];
         let cut = self.splitter.cut(rest, self.ended);
         let (limit, set_by) = self.options.limit;
@@ -374,6 +403,10 @@ mod tests {
         assert_eq!(records(Mode::Lines, "").expect("nothing"), vec![]);
         assert_eq!(records(Mode::Raw, "a\nb\n").expect("raw"), owned(&[(1, "a\nb\n")]));
         assert_eq!(records(Mode::Raw, "").expect("raw"), owned(&[(1, "")]));
+        let marked = records(Mode::Json, "\u{feff}{}\n{}").expect("json");
+        assert_eq!(marked, owned(&[(1, "{}"), (2, "{}")]));
+        assert_eq!(records(Mode::Lines, "\u{feff}a").expect("lines"), owned(&[(1, "\u{feff}a")]));
+        assert_eq!(records(Mode::Json, "{\0}\0").map_err(|e| e.kind()), Err(Kind::Usage));
         assert_eq!(records(Mode::Json, "{}\n\n {\n}{}").expect("json"), owned(&[(1, "{}"), (3, "{\n}"), (4, "{}")]));
     }
 

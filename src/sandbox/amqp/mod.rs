@@ -38,7 +38,7 @@ pub struct Args {
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     amqp_memory: Option<usize>,
     /// Another user who may log in beside guest, as NAME:PASSWORD
-    #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = user)]
+    #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = values::Unechoed(user))]
     amqp_users: Vec<(String, String)>,
     /// Another virtual host beside /
     #[arg(long = "amqp-vhost", value_name = "NAME")]

@@ -125,7 +125,7 @@ fn a_killed_reader_loses_nothing() {
 
 #[test]
 fn signals_settle_what_was_written() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("TERM TERM", 143), ("INT INT", 130)] {
         let queue = filled(3);
         let running = amqp(&["consume", &queue]).start();
         running.wait_for_lines(3);

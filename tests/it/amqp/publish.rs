@@ -234,7 +234,7 @@ fn a_blocked_connection_is_told_and_the_deadline_holds() {
 
 #[test]
 fn signals_drain() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("TERM TERM", 143), ("INT INT", 130)] {
         let queue = queue(&[]);
         let (running, mut stdin) = start_open(amqp(&["publish", "-k", &queue]));
         stdin.write_all(b"1\n2\n3\n").expect("writes");

@@ -181,7 +181,7 @@ fn output_that_cannot_be_written() {
 
 #[test]
 fn signals_end_a_call_with_what_came() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("TERM TERM", 143), ("INT INT", 130)] {
         let running = call(STREAM, &["-d", r#"{"message":"a","count":100000,"delay":"0.05s"}"#]).start();
         running.wait_for_lines(2);
         running.signal(signal);

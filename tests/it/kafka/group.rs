@@ -86,7 +86,7 @@ fn a_killed_reader_loses_nothing() {
 
 #[test]
 fn signals_commit_what_was_written() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("TERM TERM", 143), ("INT INT", 130)] {
         let (topic, group) = (topic(&[]), unique("group"));
         produce(&topic, numbers(1, 2000), &[]).ok();
         let running = group_tail(&topic, &group, &[]).start();

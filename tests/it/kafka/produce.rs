@@ -308,7 +308,7 @@ fn a_record_is_sent_while_the_input_stays_open() {
 
 #[test]
 fn signals_flush_and_report() {
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("TERM TERM", 143), ("INT INT", 130)] {
         let topic = topic(&[]);
         let (running, mut stdin) = start_open(kafka(&["produce", &topic]));
         feed(&mut stdin, &numbers(1, 1000));

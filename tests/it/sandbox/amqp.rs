@@ -1,6 +1,11 @@
 //! The sandbox's AMQP broker as its flags and signals make it; what it answers to clients is in `broker`.
 
+use std::io::Write;
+
+use mscomm::sandbox::amqp::{Broker, Options};
+
 use super::{in_sandbox, sandbox};
+use crate::support::{eventually, mscomm};
 
 #[test]
 fn publishers_are_blocked_on_demand() {
@@ -68,4 +73,33 @@ fn flags_that_say_too_little() {
     ] {
         sandbox(flags, "true").run().fails(2).says(&[says]);
     }
+}
+
+/// A publisher whose confirms do not come drains for seconds; a second request to end does not wait for that.
+#[test]
+fn a_second_request_leaves_at_once_and_a_repeated_signal_is_none() {
+    let broker = Broker::start(&Options::default()).expect("starts");
+    let server = format!("amqp://guest:guest@{}", broker.address());
+    let declared = mscomm(&["amqp", "queue", "declare", "q", "-s", &server]).run();
+    declared.ok();
+    assert!(broker.blocker().block(true));
+    let mut run = mscomm(&["amqp", "publish", "-k", "q", "-s", &server]);
+    let (reader, mut stdin) = std::io::pipe().expect("a pipe");
+    run.command.stdin(reader);
+    let mut running = run.start();
+    stdin.write_all(b"1\n").expect("writes");
+    eventually("it is blocked", || running.stderr().contains("low on memory").then_some(()));
+    let started = std::time::Instant::now();
+    running.signal("TERM TERM INT TERM");
+    eventually("it has ended", || {
+        let ended = running.child.try_wait().expect("waits").is_some();
+        if !ended {
+            running.signal("INT");
+        }
+        ended.then_some(())
+    });
+    let took = started.elapsed();
+    assert!(took.as_millis() >= 290 && took.as_millis() < 3000, "{took:?}");
+    running.wait().exits(130);
+    drop(stdin);
 }

@@ -53,6 +53,51 @@ fn signals_reach_the_command() {
     }
 }
 
+/// Ends half a second after it was told, and says how often it was.
+const COUNTS: &str = "n=0; trap 'n=$((n+1))' TERM INT; echo ready
+    while [ $n = 0 ]; do sleep 0.02; done
+    for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.05; done; echo $n times; exit 3";
+
+#[test]
+fn signals_close_together_are_told_once() {
+    for signals in ["TERM TERM", "TERM INT TERM", "INT INT"] {
+        let mut run = sandbox(&[], COUNTS);
+        // Not sh: dash ends its trap's script with the sleep that the signal ended.
+        run.command = bash_in_place_of_sh(run.command);
+        let running = run.start();
+        running.wait_for_lines(1);
+        running.signal(signals);
+        assert_eq!(running.wait().exits(3).lines(), ["ready", "1 times"], "{signals}");
+    }
+}
+
+/// GNU `timeout` signals its child and then its own process group, which the command of the sandbox is in, too.
+#[test]
+fn a_signal_to_the_whole_group_is_told_once() {
+    let mut run = sandbox(&[], COUNTS);
+    run.command = bash_in_place_of_sh(run.command);
+    std::os::unix::process::CommandExt::process_group(&mut run.command, 0);
+    let running = run.start();
+    running.wait_for_lines(1);
+    let pid = running.child.id();
+    let kill = format!("kill -s TERM {pid} && kill -s TERM -- -{pid}");
+    assert!(std::process::Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
+    assert_eq!(running.wait().exits(3).lines(), ["ready", "1 times"]);
+}
+
+fn bash_in_place_of_sh(command: std::process::Command) -> std::process::Command {
+    let mut bash = std::process::Command::new(command.get_program());
+    bash.args(command.get_args().map(|arg| if arg == "sh" { std::ffi::OsStr::new("bash") } else { arg }));
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => bash.env(name, value),
+            None => bash.env_remove(name),
+        };
+    }
+    bash.stdin(std::process::Stdio::null());
+    bash
+}
+
 #[test]
 fn a_command_that_handles_an_interrupt_goes_on() {
     let line = "trap 'echo again' INT; echo ready; read line; echo $line";

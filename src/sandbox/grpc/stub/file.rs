@@ -25,6 +25,7 @@ use crate::proto::schema::{MessageType, Method};
 use crate::proto::{ReadOptions, Resolver, read_json, rpc, type_name};
 use crate::sandbox::grpc::schema::Schema;
 use crate::secret::read_within;
+use crate::values;
 
 /// The largest stub file that is taken.
 const SIZE_LIMIT: usize = 256 << 20;
@@ -38,7 +39,8 @@ pub fn load(paths: &[PathBuf], schema: &Schema) -> Result<ByPath> {
     for path in paths {
         let shown = path.display();
         let bytes = read_within(path, SIZE_LIMIT, None).map_err(|e| Error::io(format!("cannot read {shown}"), e))?;
-        let text = String::from_utf8(bytes).map_err(|e| Error::usage(format!("{shown} is not UTF-8")).because(e))?;
+        let text = values::text(bytes)
+            .map_err(|e| Error::usage(format!("{shown} is not UTF-8")).because(e).hint(values::CONVERT))?;
         File { path, text: &text, schema }.read(&mut all)?;
     }
     Ok(all.into_iter().map(|(path, stubs)| (path, Arc::new(stubs))).collect())
