@@ -533,7 +533,7 @@ fn tables_and_lists_are_values_too() {
         ("kafka.sasl={pasword='hunter2'}", 3, "did you mean `sasl.password`?"),
         ("kafka.extra=null", 2, "takes a table"),
         ("amqp=hunter2", 2, "`amqp` takes a table"),
-        ("grpc.headers.=hunter2", 2, "unknown key `grpc.headers."),
+        ("grpc.headers.=hunter2", 2, "unknown key `grpc.headers…`"),
         ("grpc.hedaers={a='hunter2'}", 2, "did you mean `grpc.headers`?"),
     ] {
         let done = profile(&file, &["edit", "p", pair]).fails(code).says(&[says]);

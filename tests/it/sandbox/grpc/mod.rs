@@ -1,6 +1,7 @@
 //! The user's own gRPC services in the sandbox: schemas, stubs, the log of requests.
 
 mod answers;
+mod encodings;
 mod faults;
 mod log;
 mod schemas;
