@@ -86,10 +86,8 @@ fn handshake(error: std::io::Error) -> Error {
         Some(rustls::Error::InvalidMessage(_)) => failed
             .because("the server answered with something that is not TLS")
             .hint("if it speaks plain AMQP, write amqp:// instead of amqps://, or add --plaintext"),
-        cause => match cause.and_then(|cause| tls::words(cause).fix) {
-            Some(fix) => failed.because(error).hint(fix),
-            None => failed.because(error),
-        },
+        Some(cause) => tls::explained(failed, cause),
+        None => failed.because(error),
     }
 }
 
