@@ -9,7 +9,7 @@
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers. [`sandbox`]: servers inside the process.
 //! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`connect`],
-//!   [`secret`], [`tls`], [`values`]; [`context`] is what a verb is given.
+//!   [`secret`], [`tls`], [`values`], `closed` (streams that were not there); [`context`] is what a verb is given.
 //!
 //! # The way of a message
 //! Reading: client (wire) → [`message::Message`] → [`output::Sink`] (write, flush) → settle (ack, commit). It never turns
@@ -29,6 +29,8 @@
 pub mod amqp;
 pub mod app;
 pub mod cli;
+#[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
+mod closed;
 pub mod config;
 pub mod connect;
 pub mod context;

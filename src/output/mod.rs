@@ -1,7 +1,5 @@
 //! Data out. [`Sink`] is the only writer to standard output; everything else here decides what it writes.
 
-#[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
-mod closed;
 mod format;
 mod messages;
 mod progress;

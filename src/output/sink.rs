@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::pipe::PIPE_BUF;
 
-use super::closed::stdout_was_closed;
+use crate::closed::stdout_was_closed;
 use crate::error::{Error, Result};
 
 /// How much is gathered before it is written without being asked to.

@@ -13,6 +13,7 @@ use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, In
 use super::Files;
 use super::edition::{self, Edition};
 use super::google::{self, Embedded};
+use crate::closed::check_stdin;
 use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
 use crate::values::{CONVERT, TextStart, text_start};
@@ -52,7 +53,11 @@ pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]
     let mut files = Files::default();
     for path in sets {
         let shown = path.display();
-        let file = if path.as_os_str() == "-" { Path::new("/dev/stdin") } else { path };
+        let is_stdin = path.as_os_str() == "-";
+        if is_stdin {
+            check_stdin()?;
+        }
+        let file = if is_stdin { Path::new("/dev/stdin") } else { path };
         let bytes = read_within(file, SIZE_LIMIT, None).map_err(|e| Error::io(format!("cannot read {shown}"), e))?;
         const FIX: &str = "write one with `protoc --include_imports -o FILE` or `buf build -o FILE`";
         if bytes.trim_ascii_start().starts_with(b"{") {

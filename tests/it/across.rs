@@ -160,3 +160,28 @@ fn grpcurls_at_is_standard_input_everywhere() {
     let run = mscomm(&["sandbox", "-q", "--", "sh", "-euc", line]).env("PATH", path());
     assert_eq!(run.run().ok().text(), "one\ntwo\n");
 }
+
+/// Not an empty input: nobody would have sent what a script lost.
+#[test]
+fn a_standard_input_that_is_closed_is_no_empty_one() {
+    let call = ["grpc", "call", "-s", "127.0.0.1:1", "helloworld.Greeter/SayHello"];
+    for args in [
+        &["amqp", "publish", "-k", "q"][..],
+        &["amqp", "publish", "-k", "q", "-d", "@-"],
+        &["amqp", "publish", "--no-confirm", "-k", "q", "--input", "raw"],
+        &["amqp", "publish", "--input", "json"],
+        &["kafka", "produce", "t"],
+        &["kafka", "produce", "t", "-d", "@-", "--input", "json"],
+        &[&call[..], &["-d", "@-"]].concat(),
+        &[&call[..], &["--descriptor-set", "-", "--reflection", "off", "-d", "{}"]].concat(),
+    ] {
+        // Nothing listens there, and nobody has to ask.
+        let servers = [("MSCOMM_AMQP_SERVER", "amqp://127.0.0.1:1"), ("MSCOMM_KAFKA_SERVER", "127.0.0.1:1")];
+        let run = servers.iter().fold(mscomm(args), |run, (name, value)| run.env(name, *value));
+        run.run_without_stdin().fails(10).says(&["cannot read standard input", "closed"]);
+    }
+    // What the method takes only its server knows.
+    let line = "mscomm grpc call helloworld.Greeter/SayHello <&-";
+    let run = mscomm(&["sandbox", "-q", "--only", "grpc", "--", "sh", "-c", line]).env("PATH", path());
+    run.run().fails(10).says(&["cannot read standard input", "closed"]);
+}

@@ -116,13 +116,23 @@ impl Run {
     }
 
     /// As [`Run::run`], without a standard output, as a shell's `>&-` leaves it.
-    pub fn run_without_stdout(mut self) -> Done {
+    pub fn run_without_stdout(self) -> Done {
+        self.redirected(">&-").start_piped(false).wait()
+    }
+
+    /// As [`Run::run`], without a standard input, as a shell's `<&-` leaves it.
+    pub fn run_without_stdin(self) -> Done {
+        self.redirected("<&-").run()
+    }
+
+    fn redirected(mut self, how: &str) -> Run {
         let mut shell = Command::new("/bin/sh");
         shell.stdin(Stdio::null());
-        shell.args(["-c", "exec \"$0\" \"$@\" >&-"]).arg(self.command.get_program()).args(self.command.get_args());
+        shell.arg("-c").arg(format!("exec \"$0\" \"$@\" {how}"));
+        shell.arg(self.command.get_program()).args(self.command.get_args());
         shell.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         self.command = shell;
-        self.start_piped(false).wait()
+        self
     }
 
     fn start_piped(mut self, stdout: bool) -> Running {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::split::{Cut, Splitter};
+use crate::closed::check_stdin;
 use crate::error::{Error, Kind, Result};
 use crate::values::{CONVERT, TextStart, text_start};
 
@@ -123,7 +124,7 @@ impl Input {
     /// Opens the source and begins to read ahead.
     ///
     /// # Errors
-    /// `Kind::Io` when the file cannot be opened.
+    /// `Kind::Io` when the file cannot be opened, or there is no standard input.
     pub fn open(source: Source, options: Options) -> Result<Input> {
         let (sender, chunks) = mpsc::channel(AHEAD);
         let (spare, spares) = std::sync::mpsc::channel();
@@ -132,7 +133,10 @@ impl Input {
         let mut ended = false;
         match &source {
             Source::Text(text) => (buffer, ended) = (text.clone(), true),
-            Source::Stdin => crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender, &spares))?,
+            Source::Stdin => {
+                check_stdin()?;
+                crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender, &spares))?;
+            }
             Source::File(path) => {
                 let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
                 let file = std::fs::File::open(path).map_err(failed)?;

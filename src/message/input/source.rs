@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::closed::check_stdin;
 use crate::error::{Error, Result};
 
 /// Where data comes from.
@@ -26,12 +27,16 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
-    /// Looks whether a file can be read, for who has other things to do before.
+    /// Looks whether a file or standard input can be read, for who has other things to do before.
     ///
     /// # Errors
     /// `Kind::Io`.
     pub fn check(&self) -> Result<()> {
-        let Source::File(path) = self else { return Ok(()) };
+        let path = match self {
+            Source::File(path) => path,
+            Source::Stdin => return check_stdin(),
+            Source::Text(_) => return Ok(()),
+        };
         let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
         let metadata = std::fs::metadata(path).map_err(failed)?;
         if metadata.is_dir() {
