@@ -16,6 +16,13 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The same once `--timeout` is over: whoever gave a limit gets the exit code within a second of it.
 const DRAIN_LATE: Duration = Duration::from_millis(600);
 
+/// How long a goodbye may take beyond what settling leaves of its time: less than [`STUCK`], so that whoever waits for a
+/// silent peer is not taken for stuck.
+const GOODBYE: Duration = Duration::from_millis(400);
+
+/// The same once `--timeout` is over.
+const GOODBYE_LATE: Duration = Duration::from_millis(300);
+
 /// So much later the process leaves, even when a thread is stuck in a read or a write.
 const STUCK: Duration = Duration::from_secs(1);
 
@@ -235,6 +242,36 @@ impl Shutdown {
         let until = *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.map_or(DRAIN, |until| until.saturating_duration_since(Instant::now()))
     }
+
+    /// Runs `work` for at most `limit`, and once everything has to stop for no longer than `left` says then. `None` when it
+    /// did not end.
+    pub async fn within<T>(
+        &self,
+        limit: Duration,
+        left: impl Fn(&Shutdown) -> Duration,
+        work: impl Future<Output = T>,
+    ) -> Option<T> {
+        let over = async {
+            self.stopped().await;
+            tokio::time::sleep(left(self)).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = over => None,
+            () = tokio::time::sleep(limit) => None,
+        }
+    }
+
+    /// How long a goodbye may take that is worth `limit`: with the settling before it, less than after which a thread counts
+    /// as stuck.
+    pub fn goodbye(&self, limit: Duration) -> Duration {
+        match self.reason() {
+            None => limit,
+            Some(Reason::Timeout) => limit.min(self.drain_left() + GOODBYE_LATE),
+            Some(Reason::Interrupt | Reason::Terminate) => limit.min(self.drain_left() + GOODBYE),
+        }
+    }
 }
 
 /// Starts a named thread.
@@ -260,6 +297,34 @@ mod tests {
         assert_eq!([came(0), came(0), came(150), came(299)], [Some(1), None, None, None]);
         // Counted from the first signal of a request, so that no stream of signals puts the second off for ever.
         assert_eq!([came(300), came(310), came(650)], [Some(2), None, Some(3)]);
+    }
+
+    #[test]
+    fn a_goodbye_ends_before_a_thread_counts_as_stuck() {
+        let limit = Duration::from_secs(2);
+        for reason in [Reason::Interrupt, Reason::Terminate, Reason::Timeout] {
+            let shutdown = Shutdown::new(None);
+            assert_eq!(shutdown.goodbye(limit), limit);
+            shutdown.stop(reason);
+            let settled_late = shutdown.goodbye(Duration::MAX);
+            assert!(settled_late < reason.drain() + STUCK && settled_late > reason.drain() / 2);
+            assert!(shutdown.goodbye(limit) <= limit);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_shortens_what_is_waited_for() {
+        let (shutdown, forever) = (Shutdown::new(None), std::future::pending::<()>);
+        let hour = Duration::from_secs(3600);
+        assert_eq!(shutdown.within(hour, |_| Duration::ZERO, async { 1 }).await, Some(1));
+        assert_eq!(shutdown.within(Duration::from_secs(1), |_| hour, forever()).await, None);
+        let stops = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            shutdown.stop(Reason::Timeout);
+        };
+        let started = tokio::time::Instant::now();
+        let (ended, ()) = tokio::join!(shutdown.within(hour, |_| Duration::from_secs(2), forever()), stops);
+        assert_eq!((ended, started.elapsed().as_secs()), (None, 3));
     }
 
     #[tokio::test]

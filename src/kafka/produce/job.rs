@@ -127,7 +127,7 @@ impl Job {
         }
         self.progress.clear();
         let ended = self.report(self.producer.account(), sent.and(settled));
-        drop_within(self.producer, crate::kafka::CLOSE);
+        drop_within(self.producer, self.cx.shutdown.goodbye(crate::kafka::CLOSE));
         ended
     }
 

@@ -96,7 +96,11 @@ impl Job {
             self.cx.terminal.note(format!("read {}", self.records));
         }
         let committed = self.reader.finish(self.cx.shutdown.drain_left());
-        drop_within(self.reader, crate::kafka::CLOSE);
+        if let (Some(_), Err(error)) = (self.cx.shutdown.reason(), &committed) {
+            // Why it was asked to stop stays the reason of its end.
+            self.cx.terminal.warn(error.chain());
+        }
+        drop_within(self.reader, self.cx.shutdown.goodbye(crate::kafka::CLOSE));
         let end = match (ended, flushed) {
             (Err(e), _) | (Ok(_), Err(e)) => return Err(e),
             (Ok(end), Ok(())) => end,

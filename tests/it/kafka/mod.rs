@@ -5,6 +5,7 @@ mod gone;
 mod group;
 mod produce;
 mod rebalance;
+mod silent;
 mod standing;
 mod tail;
 mod topic;
