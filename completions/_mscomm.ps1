@@ -343,8 +343,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;amqp;publish' {
-            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given, where the routing key names a queue')
-            [CompletionResult]::new('--exchange', '--exchange', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given, where the routing key names a queue')
+            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue')
+            [CompletionResult]::new('--exchange', '--exchange', [CompletionResultType]::ParameterName, 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Routing key; without -e it names a queue, also for an envelope that names an exchange')
             [CompletionResult]::new('--routing-key', '--routing-key', [CompletionResultType]::ParameterName, 'Routing key; without -e it names a queue, also for an envelope that names an exchange')
             [CompletionResult]::new('-K', '-K ', [CompletionResultType]::ParameterName, 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN')
@@ -392,7 +392,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
             [CompletionResult]::new('--persistent', '--persistent', [CompletionResultType]::ParameterName, 'Keep the message on disk (delivery mode 2)')
             [CompletionResult]::new('--transient', '--transient', [CompletionResultType]::ParameterName, 'Do not keep the message on disk (delivery mode 1)')
-            [CompletionResult]::new('--mandatory', '--mandatory', [CompletionResultType]::ParameterName, 'Fail for messages that no queue wants, instead of dropping them')
+            [CompletionResult]::new('--mandatory', '--mandatory', [CompletionResultType]::ParameterName, 'Fail for messages that no queue wants, instead of letting the broker drop them: the default where the message names a queue (no exchange, or the default one)')
+            [CompletionResult]::new('--no-mandatory', '--no-mandatory', [CompletionResultType]::ParameterName, 'Let the broker drop what no queue wants, also where the message names a queue')
             [CompletionResult]::new('--no-confirm', '--no-confirm', [CompletionResultType]::ParameterName, 'Do not ask the broker to confirm: faster, and nobody knows what arrived')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')

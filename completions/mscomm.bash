@@ -889,7 +889,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__publish)
-            opts="-e -k -K -d -H -s -p -v -q -h --exchange --routing-key --key-delimiter --data --input --delimiter --header --header-json --content-type --content-encoding --persistent --transient --priority --correlation-id --reply-to --expiration --message-id --type --user-id --app-id --timestamp --mandatory --no-confirm --window --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-e -k -K -d -H -s -p -v -q -h --exchange --routing-key --key-delimiter --data --input --delimiter --header --header-json --content-type --content-encoding --persistent --transient --priority --correlation-id --reply-to --expiration --message-id --type --user-id --app-id --timestamp --mandatory --no-mandatory --no-confirm --window --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -330,8 +330,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand unbind 'Remove a binding; all that identifies it must be the same'
         }
         &'mscomm;amqp;publish'= {
-            cand -e 'Exchange to publish to; the default exchange if not given, where the routing key names a queue'
-            cand --exchange 'Exchange to publish to; the default exchange if not given, where the routing key names a queue'
+            cand -e 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue'
+            cand --exchange 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue'
             cand -k 'Routing key; without -e it names a queue, also for an envelope that names an exchange'
             cand --routing-key 'Routing key; without -e it names a queue, also for an envelope that names an exchange'
             cand -K 'What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN'
@@ -379,7 +379,8 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --wait 'Keep trying to connect until it works, or for this long'
             cand --persistent 'Keep the message on disk (delivery mode 2)'
             cand --transient 'Do not keep the message on disk (delivery mode 1)'
-            cand --mandatory 'Fail for messages that no queue wants, instead of dropping them'
+            cand --mandatory 'Fail for messages that no queue wants, instead of letting the broker drop them: the default where the message names a queue (no exchange, or the default one)'
+            cand --no-mandatory 'Let the broker drop what no queue wants, also where the message names a queue'
             cand --no-confirm 'Do not ask the broker to confirm: faster, and nobody knows what arrived'
             cand -v 'Say on standard error what is being done'
             cand --verbose 'Say on standard error what is being done'

@@ -284,7 +284,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given, where the routing key names a queue' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key; without -e it names a queue, also for an envelope that names an exchange' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s K -l key-delimiter -d 'What separates the routing key from the body, where each message begins with its own, with the escapes \\n \\t \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
@@ -332,7 +332,8 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l wait -d 'Keep trying to connect until it works, or for this long' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l persistent -d 'Keep the message on disk (delivery mode 2)'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l transient -d 'Do not keep the message on disk (delivery mode 1)'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l mandatory -d 'Fail for messages that no queue wants, instead of dropping them'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l mandatory -d 'Fail for messages that no queue wants, instead of letting the broker drop them: the default where the message names a queue (no exchange, or the default one)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l no-mandatory -d 'Let the broker drop what no queue wants, also where the message names a queue'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -l no-confirm -d 'Do not ask the broker to confirm: faster, and nobody knows what arrived'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s q -l quiet -d 'No notes and no progress; errors are still printed'

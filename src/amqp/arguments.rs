@@ -110,6 +110,18 @@ pub async fn on_channel<T>(
     cx: &Context,
     work: impl AsyncFnOnce(&Channel) -> Result<T>,
 ) -> Result<T> {
+    on_connection(settings, cx, async |_: &Client, channel: &Channel| work(channel).await).await
+}
+
+/// As [`on_channel`], for who needs the connection, too.
+///
+/// # Errors
+/// As [`on_channel`].
+pub async fn on_connection<T>(
+    settings: &Settings,
+    cx: &Context,
+    work: impl AsyncFnOnce(&Client, &Channel) -> Result<T>,
+) -> Result<T> {
     let endpoint = settings::endpoint(&cx.settings(settings)?)?;
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
     let done = cx
@@ -117,7 +129,7 @@ pub async fn on_channel<T>(
         .or_stop(async {
             let mut events = client.events();
             let channel = client.channel().await?;
-            let work = work(&channel);
+            let work = work(&client, &channel);
             tokio::pin!(work);
             tokio::select! {
                 biased;
@@ -129,7 +141,8 @@ pub async fn on_channel<T>(
                 }
             }
         })
-        .await;
+        .await
+        .map_err(|e| client.explain(e));
     client.close(&cx.shutdown).await;
     done
 }

@@ -3,8 +3,8 @@
 use lapin::Channel;
 use lapin::options::BasicGetOptions;
 
-use super::arguments::{name, on_channel};
-use super::client::{fault, incoming};
+use super::arguments::{name, on_connection};
+use super::client::{Client, fault, incoming};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
@@ -31,17 +31,18 @@ pub struct Args {
 /// them behind those that went back earlier.
 ///
 /// # Errors
-/// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_channel`], [`fault`] and the writer's.
+/// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_connection`], [`fault`] and the writer's.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = name(&args.queue)?;
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let found = on_channel(&args.settings, cx, async |channel: &Channel| {
+    let found = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
         let mut found = 0;
         // None is put back before all are fetched, or the first would come again and again.
         while found < args.count {
             let got = channel.basic_get(queue.clone(), BasicGetOptions::default()).await;
-            let Some(message) = got.map_err(|e| refusal(&e, &args.queue))? else { break };
+            let Some(mut message) = got.map_err(|e| refusal(&e, &args.queue))? else { break };
             found += 1;
+            client.restore(&mut message.delivery.properties);
             writer.write(&incoming(&message.delivery, &args.queue))?;
         }
         writer.flush()?;

@@ -37,27 +37,27 @@ impl Cause {
 pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
     let doing = doing.into();
     match error.kind() {
+        Lapin::ProtocolError(answer) if is_ours(answer) => Error::new(Kind::Refused, doing)
+            .because(format!("what the broker sent is not AMQP 0-9-1: {}", answer.get_message()))
+            .hint("is this a RabbitMQ?"),
         Lapin::ProtocolError(answer) => {
             let kind = match answer.get_id() {
                 ACCESS_REFUSED => Kind::Auth,
                 CONNECTION_FORCED => Kind::Connect,
                 _ => Kind::Refused,
             };
-            Error::new(kind, doing).because(said(answer))
+            let error = Error::new(kind, doing).because(said(answer));
+            if is_late(answer) { error.hint(ACK_LATE) } else { error }
         }
-        Lapin::ParsingError(_) => Error::new(Kind::Refused, doing)
-            .because("the broker sent a frame that cannot be read")
-            .hint(
-                "a message whose routing key, property or header name is not UTF-8 does this; it stays in its queue until \
-                 another client takes it",
-            ),
+        Lapin::ParsingError(_) => unreadable(doing),
         Lapin::MissingHeartbeatError => {
             Error::new(Kind::Connect, doing).because("the connection was lost: no heartbeat came for two intervals")
         }
         Lapin::IOError(e) => match refusal(e) {
-            Some(Refusal::Nested) => Error::new(Kind::Refused, doing)
-                .because(Refusal::Nested)
+            Some(refusal @ (Refusal::Nested | Refusal::Headers(_))) => Error::new(Kind::Refused, doing)
+                .because(refusal)
                 .hint("the message stays in its queue until a client takes it that reads such headers"),
+            Some(Refusal::Unreadable) => unreadable(doing),
             Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
             None => {
                 let why = tls::of_error(e.as_ref()).map_or_else(|| e.to_string(), |words| words.what);
@@ -71,13 +71,45 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
     }
 }
 
+fn unreadable(doing: String) -> Error {
+    Error::new(Kind::Refused, doing).because(Refusal::Unreadable).hint(
+        "a message whose routing key, property or header name is not UTF-8 does this; it stays in its queue until another \
+         client takes it",
+    )
+}
+
+/// The fix where messages were held longer than the broker's `consumer_timeout`.
+const ACK_LATE: &str = "what was delivered is settled once it is written: take fewer at a time (--prefetch of consume, -n of \
+                        get), or a faster reader of the output; or raise the broker's consumer_timeout";
+
+/// Whether the broker waited too long for the settlement of a delivery (rabbit_channel, `evaluate_consumer_timeout`).
+fn is_late(answer: &AMQPError) -> bool {
+    let text = answer.get_message().as_str();
+    text.contains("delivery acknowledgement") && text.contains("timed out")
+}
+
+/// Whether lapin closed the connection itself: it words its reasons as if the broker had answered. RabbitMQ's begin with the
+/// name of their code.
+pub fn is_ours(answer: &AMQPError) -> bool {
+    const TEXTS: [&str; 7] = [
+        "connection frame received",
+        "content header frame",
+        "frame too large",
+        "heartbeat frame received",
+        "unexpected",
+        "invalid ack received",
+        "invalid nack received",
+    ];
+    TEXTS.iter().any(|text| answer.get_message().as_str().starts_with(text))
+}
+
 /// Why the transport ended the connection, if it did.
 fn refusal(error: &std::io::Error) -> Option<Refusal> {
     error.get_ref().and_then(|e| e.downcast_ref()).copied()
 }
 
-/// `404 NOT_FOUND - no queue 'x' in vhost '/'`.
-fn said(answer: &AMQPError) -> String {
+/// `the broker answered 404 NOT_FOUND - no queue 'x' in vhost '/'`.
+pub fn said(answer: &AMQPError) -> String {
     let text = answer.get_message().as_str();
     format!("the broker answered {} {text}", answer.get_id())
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame};
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::types::ShortString;
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::message::amqp_json::short_string;
 use crate::message::{Field, Headers, Message, Properties, Protocol, Time};
@@ -57,6 +58,8 @@ pub struct Outgoing {
     pub properties: BasicProperties,
     /// The body.
     pub body: Vec<u8>,
+    /// It is returned when no queue wants it.
+    pub mandatory: bool,
 }
 
 impl Outgoing {
@@ -82,7 +85,7 @@ impl Outgoing {
             Field::Bytes(body) => body.into_owned(),
             Field::Null | Field::Absent => Vec::new(),
         };
-        Ok(Outgoing { exchange, routing_key, properties, body })
+        Ok(Outgoing { exchange, routing_key, properties, body, mandatory: false })
     }
 }
 
@@ -114,4 +117,117 @@ fn own_wire(own: Option<&Properties>) -> Result<BasicProperties, String> {
         wire = wire.with_priority(priority);
     }
     Ok(wire)
+}
+
+/// A frame as bytes.
+pub fn encode(frame: &AMQPFrame) -> Vec<u8> {
+    // Writing to a Vec cannot fail.
+    gen_frame(frame)(WriteContext::from(Vec::new())).map(|written| written.write).unwrap_or_default()
+}
+
+/// The size of the header frame with these properties, which cannot be split (AMQP 0-9-1, section 4.2.6).
+pub fn header_frame(properties: &BasicProperties) -> usize {
+    // Type, channel, size and end; class, weight, size of the body, flags.
+    const AROUND: usize = 7 + 1 + 2 + 2 + 8 + 2;
+    let text = |text: &Option<ShortString>| text.as_ref().map_or(0, short);
+    let p = properties;
+    let texts = [
+        p.content_type(),
+        p.content_encoding(),
+        p.correlation_id(),
+        p.reply_to(),
+        p.expiration(),
+        p.message_id(),
+        p.kind(),
+        p.user_id(),
+        p.app_id(),
+        p.cluster_id(),
+    ];
+    AROUND
+        + texts.into_iter().map(text).sum::<usize>()
+        + p.headers().as_ref().map_or(0, table)
+        + usize::from(p.delivery_mode().is_some())
+        + usize::from(p.priority().is_some())
+        + p.timestamp().map_or(0, |_| 8)
+}
+
+fn short(text: &ShortString) -> usize {
+    1 + text.as_str().len()
+}
+
+fn table(table: &FieldTable) -> usize {
+    4 + table.inner().iter().map(|(name, inner)| short(name) + 1 + value(inner)).sum::<usize>()
+}
+
+/// The size of a value behind the byte of its type.
+fn value(of: &AMQPValue) -> usize {
+    match of {
+        AMQPValue::Void => 0,
+        AMQPValue::Boolean(_) | AMQPValue::ShortShortInt(_) | AMQPValue::ShortShortUInt(_) => 1,
+        AMQPValue::ShortInt(_) | AMQPValue::ShortUInt(_) => 2,
+        AMQPValue::LongInt(_) | AMQPValue::LongUInt(_) | AMQPValue::Float(_) => 4,
+        AMQPValue::DecimalValue(_) => 5,
+        AMQPValue::LongLongInt(_) | AMQPValue::Double(_) | AMQPValue::Timestamp(_) => 8,
+        AMQPValue::ShortString(text) => short(text),
+        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
+        AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
+        AMQPValue::FieldArray(array) => 4 + array.as_slice().iter().map(|inner| 1 + value(inner)).sum::<usize>(),
+        AMQPValue::FieldTable(inner) => table(inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amq_protocol::frame::AMQPContentHeader;
+    use lapin::types::{DecimalValue, FieldArray};
+
+    #[test]
+    fn the_size_of_a_header_is_what_goes_out() {
+        let mut headers = FieldTable::default();
+        let all = [
+            AMQPValue::Void,
+            AMQPValue::Boolean(true),
+            AMQPValue::ShortShortInt(1),
+            AMQPValue::ShortShortUInt(1),
+            AMQPValue::ShortInt(1),
+            AMQPValue::ShortUInt(1),
+            AMQPValue::LongInt(1),
+            AMQPValue::LongUInt(1),
+            AMQPValue::Float(1.0),
+            AMQPValue::DecimalValue(DecimalValue { scale: 1, value: 1 }),
+            AMQPValue::LongLongInt(1),
+            AMQPValue::Double(1.0),
+            AMQPValue::Timestamp(1),
+            AMQPValue::ShortString("short".into()),
+            AMQPValue::LongString("long".into()),
+            AMQPValue::ByteArray(b"bytes"[..].into()),
+        ];
+        for (at, value) in all.iter().enumerate() {
+            headers.insert(at.to_string().into(), value.clone());
+        }
+        headers.insert("array".into(), AMQPValue::FieldArray(FieldArray::from(all.to_vec())));
+        headers.insert("table".into(), AMQPValue::FieldTable(headers.clone()));
+        let plain = BasicProperties::default();
+        let full = BasicProperties::default()
+            .with_headers(headers)
+            .with_content_type("type".into())
+            .with_content_encoding("encoding".into())
+            .with_delivery_mode(2)
+            .with_priority(1)
+            .with_correlation_id("correlation".into())
+            .with_reply_to("reply".into())
+            .with_expiration("1".into())
+            .with_message_id("message".into())
+            .with_timestamp(1)
+            .with_type("kind".into())
+            .with_user_id("user".into())
+            .with_app_id("app".into())
+            .with_cluster_id("cluster".into());
+        for properties in [plain, full] {
+            let size = header_frame(&properties);
+            let header = AMQPContentHeader { class_id: 60, body_size: 0, properties };
+            assert_eq!(size, encode(&AMQPFrame::Header(1, header)).len());
+        }
+    }
 }

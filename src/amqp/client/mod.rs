@@ -1,6 +1,8 @@
 //! The wire: connecting, what goes out and comes in, and what the broker's answers mean.
 
 mod fault;
+mod inlet;
+mod large;
 mod message;
 mod outbox;
 mod pace;
@@ -8,6 +10,7 @@ mod publisher;
 mod runtime;
 mod scan;
 mod transport;
+mod words;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,24 +21,22 @@ use lapin::tcp::AsyncTcpStream;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 
-pub use fault::{Cause, fault};
+pub use fault::fault;
 pub use message::{Outgoing, incoming};
 pub use pace::Pace;
-pub use publisher::{Outcome, Publisher};
+pub use publisher::{Limits, Outcome, Publisher};
 pub use runtime::Meter;
 
 use self::outbox::Outbox;
-use self::runtime::Transport;
+use self::runtime::{Transport, Wire};
+use self::words::Words;
 use super::settings::{Endpoint, Mechanism};
 use crate::connect::{CONNECT_TIMEOUT, Policy};
-use crate::error::Result;
-use crate::shutdown::{Reason, Shutdown};
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
 const CLOSE: Duration = Duration::from_secs(2);
-
-/// The same once `--timeout` is over.
-const CLOSE_LATE: Duration = Duration::from_millis(100);
 
 /// What happens to a connection as a whole.
 pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
@@ -43,28 +44,11 @@ pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
 /// How long lapin may take to tell what closed a channel, once it lets nobody use it any more.
 const TELL: Duration = Duration::from_secs(1);
 
-/// The error behind an error: whoever comes to a channel that is closing is told no more than that.
-pub async fn cause(error: lapin::Error, events: &mut Events) -> lapin::Error {
-    if !matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..)) {
-        return error;
-    }
-    let told = async {
-        while let Some(event) = events.next().await {
-            if let Event::Error(cause) = event {
-                return Some(cause);
-            }
-        }
-        None
-    };
-    tokio::time::timeout(TELL, told).await.ok().flatten().unwrap_or(error)
-}
-
 /// An open connection.
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
-    meter: Arc<Meter>,
-    outbox: Arc<Outbox>,
+    wire: Arc<Wire>,
 }
 
 impl Client {
@@ -79,9 +63,8 @@ impl Client {
             policy.connect_timeout = limit;
         }
         let tls = transport::Tls::prepare(endpoint)?;
-        let meter = Arc::new(Meter::default());
-        let (connection, outbox) = policy
-            .connect(shutdown, |_| open(endpoint, &tls, &meter))
+        policy
+            .connect(shutdown, |_| open(endpoint, &tls))
             .await
             // Whoever was asked to stop knows where.
             .map_err(|e| {
@@ -90,8 +73,7 @@ impl Client {
                 } else {
                     e.context(format!("cannot connect to {}", endpoint.address()))
                 }
-            })?;
-        Ok(Client { connection, meter, outbox })
+            })
     }
 
     /// Opens a channel.
@@ -104,13 +86,63 @@ impl Client {
 
     /// Bounds what is read ahead; the meter must be told what is consumed.
     pub fn meter(&self) -> Arc<Meter> {
-        self.meter.arm();
-        self.meter.clone()
+        self.wire.meter.arm();
+        self.wire.meter.clone()
+    }
+
+    /// Gives a message that was delivered its properties, where they are larger than lapin takes.
+    pub fn restore(&self, properties: &mut lapin::BasicProperties) {
+        match self.wire.large.restore(properties) {
+            0 => {}
+            kept => self.wire.meter.released(kept),
+        }
+    }
+
+    /// The broker's reason in place of "the connection was lost", where it gave one that lapin did not pass on.
+    pub fn explain(&self, error: Error) -> Error {
+        match self.wire.words.reason() {
+            Some(said) if error.kind() == Kind::Connect => fault(&said, error.to_string()),
+            _ => error,
+        }
+    }
+
+    /// The error behind an error: whoever comes to a channel that is closing is told no more than that.
+    pub async fn cause(&self, error: lapin::Error, events: &mut Events) -> lapin::Error {
+        let is_told = matches!(error.kind(), lapin::ErrorKind::ProtocolError(answer) if !fault::is_ours(answer));
+        let is_closing = matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..));
+        match self.wire.words.reason() {
+            Some(reason) if is_told || is_closing => return reason,
+            _ if !is_closing => return error,
+            _ => {}
+        }
+        let told = async {
+            while let Some(event) = events.next().await {
+                if let Event::Error(cause) = event {
+                    return Some(cause);
+                }
+            }
+            None
+        };
+        tokio::time::timeout(TELL, told).await.ok().flatten().unwrap_or(error)
+    }
+
+    /// What the broker says.
+    fn words(&self) -> Arc<Words> {
+        self.wire.words.clone()
     }
 
     /// The way past lapin.
     fn outbox(&self) -> Arc<Outbox> {
-        self.outbox.clone()
+        self.wire.outbox.clone()
+    }
+
+    /// Another channel in place of one that the broker closed for a single message.
+    ///
+    /// # Errors
+    /// As [`Client::channel`].
+    async fn channel_again(&self) -> Result<Channel> {
+        self.wire.words.forget_channels();
+        self.channel().await
     }
 
     /// The largest frame that both sides take, in bytes.
@@ -125,20 +157,16 @@ impl Client {
 
     /// Says goodbye. What is not settled by then goes back to its queue.
     pub async fn close(self, shutdown: &Shutdown) {
-        let limit = if shutdown.reason() == Some(Reason::Timeout) { CLOSE_LATE } else { CLOSE };
         // Whether the answer came or not, the process has nothing more to do with the connection.
-        let _ = tokio::time::timeout(limit, self.connection.close(200, "OK".into())).await;
+        let goodbye = self.connection.close(200, "OK".into());
+        let _ = shutdown.within(CLOSE, |shutdown| shutdown.goodbye(CLOSE), goodbye).await;
     }
 }
 
 /// One attempt.
-async fn open(
-    endpoint: &Endpoint,
-    tls: &Option<transport::Tls>,
-    meter: &Arc<Meter>,
-) -> Result<(Connection, Arc<Outbox>)> {
-    let outbox = Arc::new(Outbox::default());
-    let stream = Transport::new(transport::open(endpoint, tls).await?, meter.clone(), outbox.clone());
+async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>) -> Result<Client> {
+    let wire = Arc::new(Wire::default());
+    let stream = Transport::new(transport::open(endpoint, tls).await?, &wire, endpoint.frame_max);
     let slot = Mutex::new(Some(AsyncTcpStream::Plain(stream)));
     let connect = async move |_, _| {
         let stream = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -150,7 +178,7 @@ async fn open(
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
         .with_connection_name(format!("mscomm {}", std::process::id()).into());
     match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
-        Ok(connection) => Ok((connection, outbox)),
+        Ok(connection) => Ok(Client { connection, wire }),
         Err(error) => Err(fault::handshake(&error, endpoint).await),
     }
 }

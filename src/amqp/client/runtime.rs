@@ -18,11 +18,17 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::inlet::{Inlet, Step};
+use super::large::Large;
 use super::outbox::Outbox;
 use super::scan::{Refusal, Scanner};
+use super::words::Words;
+
+/// How much of a frame that lapin may not see as it is is read at a time.
+const PIECE: usize = 16 * 1024;
 
 /// How much may be read ahead of the one who consumes it.
-const AHEAD: usize = 64 * 1024 * 1024;
+const AHEAD: usize = 48 * 1024 * 1024;
 
 /// Holds the reading back while too much waits to be consumed: lapin queues deliveries without limit, and AMQP's prefetch
 /// counts messages, not bytes.
@@ -30,6 +36,8 @@ const AHEAD: usize = 64 * 1024 * 1024;
 pub struct Meter {
     armed: AtomicBool,
     ahead: AtomicUsize,
+    /// What is kept apart from lapin.
+    kept: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
 }
 
@@ -37,6 +45,17 @@ impl Meter {
     /// Begins to hold back; from now on what is consumed must be told.
     pub fn arm(&self) {
         self.armed.store(true, Ordering::SeqCst);
+    }
+
+    /// So many bytes are kept apart from lapin.
+    pub fn kept(&self, bytes: usize) {
+        self.kept.fetch_add(bytes, Ordering::SeqCst);
+    }
+
+    /// So many of these are no more.
+    pub fn released(&self, bytes: usize) {
+        self.kept.fetch_sub(bytes, Ordering::SeqCst);
+        self.wake();
     }
 
     /// So many bytes were consumed.
@@ -54,7 +73,8 @@ impl Meter {
     }
 
     fn is_full(&self) -> bool {
-        self.armed.load(Ordering::SeqCst) && self.ahead.load(Ordering::SeqCst) >= AHEAD
+        let all = || self.ahead.load(Ordering::SeqCst).saturating_add(self.kept.load(Ordering::SeqCst));
+        self.armed.load(Ordering::SeqCst) && all() >= AHEAD
     }
 
     fn wake(&self) {
@@ -75,6 +95,15 @@ impl Meter {
     }
 }
 
+/// What a transport shares with the one who uses the connection.
+#[derive(Debug, Default)]
+pub struct Wire {
+    pub meter: Arc<Meter>,
+    pub outbox: Arc<Outbox>,
+    pub large: Arc<Large>,
+    pub words: Arc<Words>,
+}
+
 /// A connected socket, how far it may be read, what of it lapin may see, and what goes out past lapin.
 pub struct Transport {
     socket: Socket,
@@ -85,7 +114,7 @@ pub struct Transport {
     sent: usize,
     /// Where lapin stands between its frames.
     own: Scanner,
-    scanner: Scanner,
+    inlet: Inlet,
     refused: Option<Refused>,
 }
 
@@ -98,18 +127,29 @@ enum Refused {
 }
 
 impl Transport {
-    /// A socket whose reading the meter holds back, and which takes the frames of the outbox.
-    pub fn new(socket: Socket, meter: Arc<Meter>, outbox: Arc<Outbox>) -> Transport {
+    /// A socket whose reading the meter holds back, and which takes the frames of the outbox. `frame_max` is what the broker
+    /// will be asked for.
+    pub fn new(socket: Socket, wire: &Wire, frame_max: u32) -> Transport {
+        let scanner = Scanner::new(frame_max, wire.words.clone());
         Transport {
             socket,
-            meter,
-            outbox,
+            meter: wire.meter.clone(),
+            outbox: wire.outbox.clone(),
             sending: Vec::new(),
             sent: 0,
             own: Scanner::default(),
-            scanner: Scanner::default(),
+            inlet: Inlet::new(scanner, wire.large.clone(), wire.meter.clone()),
             refused: None,
         }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(match &mut self.socket {
+            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+        })?;
+        Poll::Ready(Ok(buffer.filled().len()))
     }
 
     fn poll_socket(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
@@ -122,7 +162,7 @@ impl Transport {
     /// Writes what is in the outbox, unless lapin stands in the middle of a frame. What is put in meanwhile has to wait for
     /// its turn behind lapin's reading.
     fn poll_outbox(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.own.is_between() {
+        if self.own.open() > 0 {
             return Poll::Ready(Ok(()));
         }
         if self.sending.is_empty() {
@@ -193,7 +233,7 @@ impl Reactor for Sockets {
         &self,
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        TcpStream::connect(address).map_ok(|s| Transport::new(Socket::Plain(s), Arc::default(), Arc::default()))
+        TcpStream::connect(address).map_ok(|s| Transport::new(Socket::Plain(s), &Wire::default(), 0))
     }
 }
 
@@ -218,30 +258,47 @@ impl AsyncRead for Transport {
         // Of lapin's two wakers only that of its reading makes it look at the outbox for certain: without anything of its
         // own to write, the other one may be for nothing.
         self.outbox.writer(cx);
-        ready!(self.poll_refused(cx))?;
-        ready!(self.meter.poll_room(cx));
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(match &mut self.socket {
-            Socket::Plain(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            Socket::Tls(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        })?;
-        let mut read = buffer.filled().len();
-        if let Err((refusal, before)) = self.scanner.look(buffer.filled()) {
-            self.refused = Some(Refused::Next(refusal));
-            if before == 0 {
-                ready!(self.poll_refused(cx))?;
-            }
-            read = before;
+        if self.inlet.pauses() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
-        self.meter.ahead.fetch_add(read, Ordering::SeqCst);
-        Poll::Ready(Ok(read))
+        loop {
+            ready!(self.poll_refused(cx))?;
+            ready!(self.meter.poll_room(cx));
+            match self.inlet.step(buffer) {
+                Err(refusal) => self.refused = Some(Refused::Next(refusal)),
+                Ok(Step::Gave(count)) => {
+                    self.meter.ahead.fetch_add(count, Ordering::SeqCst);
+                    return Poll::Ready(Ok(count));
+                }
+                Ok(Step::Hold(most)) => {
+                    let mut piece = [0; PIECE];
+                    let piece = &mut piece[..most.min(PIECE)];
+                    let count = ready!(self.poll_receive(cx, piece))?;
+                    self.inlet.hold(piece.get(..count).unwrap_or_default());
+                }
+                Ok(Step::Read) => {
+                    let count = ready!(self.poll_receive(cx, buffer))?;
+                    let visible = self.inlet.came(buffer.get(..count).unwrap_or_default());
+                    if visible > 0 || count == 0 {
+                        self.meter.ahead.fetch_add(visible, Ordering::SeqCst);
+                        return Poll::Ready(Ok(visible));
+                    }
+                }
+            }
+        }
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         ready!(self.poll_outbox(cx))?;
-        let wrote = ready!(self.poll_socket(cx, bytes))?;
+        // What was put into the outbox before lapin's next frame has to go before it.
+        let open = match self.own.open() {
+            0 => bytes,
+            open => bytes.get(..open).unwrap_or(bytes),
+        };
+        let wrote = ready!(self.poll_socket(cx, open))?;
         self.own.follow(bytes.get(..wrote).unwrap_or_default());
         Poll::Ready(Ok(wrote))
     }

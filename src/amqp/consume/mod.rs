@@ -148,6 +148,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         }
     };
     let mut reader = Reader {
+        client: &client,
+        question: None,
         queue: &args.queue,
         channel,
         consumer,
@@ -166,8 +168,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         bytes: 0,
         cx,
     };
-    let ended = reader.read_all().await;
-    let concluded = reader.conclude(ended).await;
+    let ended = reader.read_all().await.map_err(|e| client.explain(e));
+    let concluded = reader.conclude(ended).await.map_err(|e| client.explain(e));
     client.close(&cx.shutdown).await;
     concluded
 }

@@ -1,5 +1,6 @@
 //! The loop of `amqp consume`: read, write, flush, and only then settle.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +11,12 @@ use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep_until};
 
 use super::{Settle, verdict};
-use crate::amqp::client::{Meter, Pace, fault, incoming};
+use crate::amqp::client::{Client, Meter, Pace, fault, incoming};
 use crate::amqp::queue::look_at;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::output::{MessageWriter, Progress};
-use crate::shutdown::Reason;
+use crate::shutdown::{Reason, Shutdown};
 
 /// How many messages are settled together, at most.
 const BATCH: u64 = 256;
@@ -33,9 +34,6 @@ const TICK: Duration = Duration::from_millis(200);
 /// and sends none.
 const DRY: Duration = Duration::from_secs(1);
 
-/// How long settling may take once `--timeout` ran out.
-const AFTER_DEADLINE: Duration = Duration::from_millis(700);
-
 /// Why reading ended.
 #[derive(Debug)]
 pub enum End {
@@ -51,8 +49,12 @@ pub enum End {
     Failed(lapin::Error),
 }
 
+/// A question about the queue.
+type Question<'a> = Pin<Box<dyn Future<Output = Result<u64>> + Send + 'a>>;
+
 /// A consumer and what was done so far. Delivery tags count from 1 on a fresh channel: the n-th message has tag n.
 pub struct Reader<'a> {
+    pub client: &'a Client,
     pub queue: &'a str,
     pub channel: Channel,
     pub consumer: Consumer,
@@ -61,6 +63,8 @@ pub struct Reader<'a> {
     pub pace: Pace,
     /// For questions about the queue.
     pub probe: Option<Channel>,
+    /// The one that is not answered yet: how many messages are ready.
+    pub question: Option<Question<'a>>,
     /// How many messages there were at the start, with `--until-end`.
     pub limit: Option<u64>,
     pub count: Option<u64>,
@@ -109,6 +113,13 @@ impl Reader<'_> {
             let settle_at = last_came + after;
             let unsettled = self.settled < self.read && self.settle != Settle::Requeue;
             let idle_at = self.idle.map(|idle| last_came + idle);
+            let question = &mut self.question;
+            let answer = async {
+                match question {
+                    Some(question) => question.await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 biased;
                 reason = self.cx.shutdown.stopped() => return Ok(End::Stopped(reason)),
@@ -120,9 +131,16 @@ impl Reader<'_> {
                 }
                 () = sleep_until(settle_at), if unsettled => self.settle_up_to(target).await?,
                 () = sleep_until(idle_at.unwrap_or(last_came)), if idle_at.is_some() => return Ok(End::Idle),
+                ready = answer => {
+                    self.question = None;
+                    // Others may have taken what was there at the start.
+                    if ready? == 0 && last_came.elapsed() > TICK {
+                        return Ok(End::Reached);
+                    }
+                }
                 () = sleep_until(next_tick) => {
                     next_tick = Instant::now() + TICK;
-                    if self.tick(last_came).await? {
+                    if self.tick(last_came)? {
                         return Ok(End::Reached);
                     }
                 }
@@ -138,11 +156,12 @@ impl Reader<'_> {
 
     /// One turn of the consumer.
     async fn take(&mut self, next: Option<lapin::Result<Delivery>>) -> Result<Option<End>> {
-        let delivery = match next {
+        let mut delivery = match next {
             Some(Ok(delivery)) => delivery,
             Some(Err(error)) => return Ok(Some(End::Failed(error))),
             None => return Ok(Some(End::Cancelled)),
         };
+        self.client.restore(&mut delivery.properties);
         self.read += 1;
         self.bytes += delivery.data.len() as u64;
         if self.settle == Settle::OnArrival {
@@ -180,19 +199,19 @@ impl Reader<'_> {
         if target <= self.settled {
             return Ok(());
         }
+        // Once: the broker knows a tag that was settled no more, and closes the channel for it.
+        self.settled = target;
         let done = match self.settle {
             Settle::Ack | Settle::OnArrival => self.channel.basic_ack(target, BasicAckOptions { multiple: true }).await,
             Settle::Nack => self.channel.basic_nack(target, BasicNackOptions { multiple: true, requeue: false }).await,
             // They go back with the channel: put back by a nack, a quorum queue would set them at its end.
             Settle::Requeue => Ok(()),
         };
-        done.map_err(|e| fault(&e, format!("cannot settle messages of queue `{}`", self.queue)))?;
-        self.settled = target;
-        Ok(())
+        done.map_err(|e| fault(&e, format!("cannot settle messages of queue `{}`", self.queue)))
     }
 
     /// What a dry reader does now and then. True when `--until-end` is fulfilled.
-    async fn tick(&mut self, last_came: Instant) -> Result<bool> {
+    fn tick(&mut self, last_came: Instant) -> Result<bool> {
         if self.writer.is_closed() {
             return Err(Error::new(Kind::ClosedPipe, "the reader of standard output is gone"));
         }
@@ -200,12 +219,12 @@ impl Reader<'_> {
         if last_came.elapsed() > DRY {
             return Ok(true);
         }
-        if self.limit.is_none() {
-            return Ok(false);
+        if self.limit.is_some() && self.question.is_none() {
+            let (probe, queue) = (probe.clone(), self.queue);
+            let ask = async move { look_at(&probe, queue).await.map(|found| u64::from(found.message_count())) };
+            self.question = Some(Box::pin(ask));
         }
-        // Others may have taken what was there at the start.
-        let ready = look_at(probe, self.queue).await?.message_count();
-        Ok(ready == 0 && last_came.elapsed() > TICK)
+        Ok(false)
     }
 
     /// Stops the deliveries, settles what was written and nothing else, and says how it ended.
@@ -222,33 +241,50 @@ impl Reader<'_> {
             }
             Ok(end) => end,
         };
-        let limit = match end {
-            End::Stopped(Reason::Timeout) => self.cx.shutdown.drain_left().min(AFTER_DEADLINE),
-            _ => self.cx.shutdown.drain_left(),
-        };
-        let settled = tokio::time::timeout(limit, self.finish(&end)).await;
+        let shutdown = &self.cx.shutdown;
+        let settled = shutdown.within(shutdown.drain_left(), Shutdown::drain_left, self.finish(&end)).await;
         self.progress.clear();
-        if let End::Stopped(_) = end {
-            // What was asked for without an answer is not settled for certain.
-            let account = match &settled {
-                Ok(Ok(())) => format!("read {}, settled {}", self.read, self.settled),
-                _ => format!("read {}", self.read),
-            };
-            self.cx.terminal.note(account);
+        let settled = match settled.map(|done| done.map_err(|e| self.client.explain(e))) {
+            // What was not written is not settled either.
+            Some(Err(error)) if matches!(error.kind(), Kind::Io | Kind::ClosedPipe) => return Err(error),
+            settled => settled,
+        };
+        let stopped = match end {
+            End::Stopped(reason) => Some(reason),
+            // It had to stop while the broker was waited for.
+            _ => self.cx.shutdown.reason().filter(|_| settled.is_none()),
+        };
+        if let Some(reason) = stopped {
+            return self.account(reason, settled);
         }
         match settled {
-            Ok(Ok(())) => verdict(end, self.read, self.count, self.queue),
-            Ok(Err(error)) if error.kind() != Kind::Connect => Err(error),
+            Some(Ok(())) => verdict(end, self.read, self.count, self.queue),
+            Some(Err(error)) if error.kind() != Kind::Connect => Err(error),
             unsure => {
-                let read = counted(self.read, "message");
-                let message = format!("written: {read}; it is unknown whether the broker has taken the settlement");
-                let error = Error::new(Kind::Partial, message).hint("they may come again");
+                let error = Error::new(Kind::Partial, self.unsure()).hint("they may come again");
                 Err(match unsure {
-                    Ok(Err(cause)) => error.because(cause),
+                    Some(Err(cause)) => error.because(cause),
                     _ => error.because("the broker did not answer in time"),
                 })
             }
         }
+    }
+
+    /// What was done until it had to stop, which stays the reason of the end.
+    fn account(&self, reason: Reason, settled: Option<Result<()>>) -> Result<()> {
+        let terminal = &self.cx.terminal;
+        match settled {
+            Some(Ok(())) => terminal.note(format!("read {}, settled {}", self.read, self.settled)),
+            _ if self.read == 0 => terminal.note("read 0"),
+            Some(Err(error)) => terminal.warn(format!("{}: {}", self.unsure(), error.chain())),
+            None => terminal.warn(format!("{}: the broker did not answer in time", self.unsure())),
+        }
+        Err(reason.error())
+    }
+
+    /// What was asked for without an answer is not settled for certain.
+    fn unsure(&self) -> String {
+        format!("written: {}; it is unknown whether the broker has taken the settlement", counted(self.read, "message"))
     }
 
     async fn finish(&mut self, end: &End) -> Result<()> {

@@ -49,6 +49,8 @@ pub struct Account {
     /// Failures of the same kind on neighbouring lines, not told yet.
     run: Option<(Outcome, Lines)>,
     untold: Vec<String>,
+    /// Where the first message was to go that no queue of that name wanted.
+    nowhere: Option<String>,
 }
 
 impl Account {
@@ -66,8 +68,13 @@ impl Account {
                 self.unknown += 1;
                 self.unknown_lines.push(line);
             }
-            Outcome::Nacked | Outcome::Returned(_) | Outcome::Failed => {
+            Outcome::Nacked | Outcome::Returned(_) | Outcome::Refused(_) | Outcome::Failed => {
                 self.failed += 1;
+                if let Outcome::Returned(text) = &outcome
+                    && self.nowhere.is_none()
+                {
+                    self.nowhere = Some(text.clone());
+                }
                 match &mut self.run {
                     Some((same, lines))
                         if *same == outcome && lines.0.last().is_some_and(|(_, last)| last + 1 >= line) =>
@@ -88,6 +95,7 @@ impl Account {
         let what = match outcome {
             Outcome::Nacked => "not accepted by the broker (nack)".to_owned(),
             Outcome::Returned(text) => format!("returned by the broker: {text}"),
+            Outcome::Refused(why) => format!("not published: {why}"),
             _ => "not published".to_owned(),
         };
         self.untold.push(format!("{lines}: {what}"));
@@ -135,7 +143,17 @@ impl Account {
             );
         }
         let sent = counted(self.sent, "message");
-        (self.failed > 0).then(|| Error::refused(format!("not taken: {} of {sent}", self.failed)))
+        (self.failed > 0).then(|| {
+            let error = Error::refused(format!("not taken: {} of {sent}", self.failed));
+            // To the default exchange a routing key is the name of a queue.
+            match self.nowhere.as_deref().is_some_and(|text| text.contains("the default exchange")) {
+                true => error.hint(
+                    "no queue has that name: `mscomm amqp queue declare` makes one, and --no-mandatory lets the broker \
+                     drop such messages",
+                ),
+                false => error,
+            }
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use futures_util::StreamExt;
 use lapin::Event;
 
 use self::account::Account;
-use self::overrides::{Overrides, PropertyArgs};
-use super::client::{Client, Events, Publisher, cause, fault};
+use self::overrides::{Mandatory, Overrides, PropertyArgs};
+use super::client::{Client, Events, Limits, Outcome, Outgoing, Publisher, fault};
 use super::settings::{self, Settings};
 use crate::cli::args::RecordArgs;
 use crate::context::Context;
@@ -23,7 +23,7 @@ const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest messa
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Exchange to publish to; the default exchange if not given, where the routing key names a queue
+    /// Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
     /// Routing key; without -e it names a queue, also for an envelope that names an exchange
@@ -38,9 +38,13 @@ pub struct Args {
     /// Properties and headers.
     #[command(flatten)]
     properties: PropertyArgs,
-    /// Fail for messages that no queue wants, instead of dropping them
-    #[arg(long, conflicts_with = "no_confirm")]
+    /// Fail for messages that no queue wants, instead of letting the broker drop them: the default where the message names
+    /// a queue (no exchange, or the default one)
+    #[arg(long)]
     mandatory: bool,
+    /// Let the broker drop what no queue wants, also where the message names a queue
+    #[arg(long, conflicts_with = "mandatory")]
+    no_mandatory: bool,
     /// Do not ask the broker to confirm: faster, and nobody knows what arrived
     #[arg(long)]
     no_confirm: bool,
@@ -58,7 +62,12 @@ pub struct Args {
 /// `Kind::Usage` for bad data, once what stands before it is confirmed; `Kind::Refused` for nacks, returns and an exchange
 /// that is not there; `Kind::Partial` when the fate of a message is unknown; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let overrides = Overrides::new(args.exchange, args.routing_key, args.properties)?;
+    let mandatory = match args {
+        Args { mandatory: true, .. } => Mandatory::Always,
+        Args { no_mandatory: true, .. } => Mandatory::Never,
+        _ => Mandatory::Queues,
+    };
+    let overrides = Overrides::new(args.exchange, args.routing_key, mandatory, args.properties)?;
     let own_keys = args.key_delimiter.is_some() || args.records.input == Some(Mode::Json);
     if overrides.lacks_destination() && !own_keys {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
@@ -69,8 +78,14 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
     let events = client.events();
     let window = usize::try_from(args.window).unwrap_or(usize::MAX);
-    let publisher = cx.shutdown.or_stop(Publisher::open(&client, !args.no_confirm, args.mandatory, window)).await?;
+    let publisher = cx.shutdown.or_stop(Publisher::open(&client, !args.no_confirm, window)).await?;
     let mut work = Work {
+        client: &client,
+        limits: Limits::of(&client),
+        confirm: !args.no_confirm,
+        window,
+        stashed: None,
+        outlived: None,
         decoder: Decoder::of(&input),
         progress: Progress::writer(&cx.terminal, "published", input.size()),
         input,
@@ -88,8 +103,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let Work { account, failure, progress, .. } = work;
     drop(progress);
+    // Before the goodbye, which a broker that is silent does not answer.
+    let concluded = conclude(account, failure, !args.no_confirm, cx);
     client.close(&cx.shutdown).await;
-    conclude(account, failure, !args.no_confirm, cx)
+    concluded
 }
 
 /// Prints the account, and says how it all ended.
@@ -120,6 +137,14 @@ fn conclude(account: Account, failure: Option<Error>, confirm: bool, cx: &Contex
 }
 
 struct Work<'a> {
+    client: &'a Client,
+    limits: Limits,
+    confirm: bool,
+    window: usize,
+    /// A message that has to wait for those before it.
+    stashed: Option<(u64, Outgoing)>,
+    /// The error of a channel that another one took the place of.
+    outlived: Option<String>,
     input: Input,
     decoder: Decoder,
     overrides: Overrides,
@@ -152,7 +177,9 @@ impl Work<'_> {
                     return self.drain().await;
                 }
                 settled = publisher.settled(&mut report) => {
-                    if let Err(error) = settled {
+                    if let Err(error) = settled
+                        && !self.go_on(&error).await
+                    {
                         self.lost(error).await;
                         break;
                     }
@@ -172,9 +199,15 @@ impl Work<'_> {
 
     /// Submits what is there, as far as the window allows. True when no more input is wanted now.
     fn fill(&mut self, ended: &mut bool) -> bool {
-        while self.publisher.has_room() {
+        loop {
+            if let Some((line, message)) = self.stashed.take_if(|(_, message)| self.publisher.has_room_for(message)) {
+                self.publisher.submit(line, message);
+            }
+            if self.stashed.is_some() || !self.publisher.has_room() {
+                return true;
+            }
             match self.next() {
-                Ok(Next::Submitted) => {}
+                Ok(Next::Taken) => {}
                 Ok(Next::NeedMore) => return false,
                 Ok(Next::End) => {
                     *ended = true;
@@ -186,7 +219,6 @@ impl Work<'_> {
                 }
             }
         }
-        true
     }
 
     fn next(&mut self) -> Result<Next> {
@@ -198,8 +230,27 @@ impl Work<'_> {
         let message = self.decoder.message(record)?;
         let outgoing = self.overrides.apply(message).map_err(|e| self.decoder.fault(record, e))?;
         self.account.submitted();
-        self.publisher.submit(record.line, outgoing);
-        Ok(Next::Submitted)
+        if let Some(refused) = self.limits.refusal(&outgoing) {
+            self.account.settle(record.line, refused);
+        } else if self.publisher.has_room_for(&outgoing) {
+            self.publisher.submit(record.line, outgoing);
+        } else {
+            self.stashed = Some((record.line, outgoing));
+        }
+        Ok(Next::Taken)
+    }
+
+    /// After an error of the channel: true when it was about one message, and another channel has taken its place.
+    async fn go_on(&mut self, error: &lapin::Error) -> bool {
+        if !self.publisher.outlives() {
+            return false;
+        }
+        let opened = self.cx.shutdown.or_stop(Publisher::open(self.client, self.confirm, self.window)).await;
+        if let Ok(publisher) = opened {
+            (self.publisher, self.outlived) = (publisher, Some(error.to_string()));
+            return true;
+        }
+        false
     }
 
     /// Something about the whole connection. True when it is over.
@@ -214,6 +265,7 @@ impl Work<'_> {
                 self.blocked = false;
                 self.progress.suspend(|| terminal.note("the broker takes messages again"));
             }
+            Event::Error(error) if self.outlived.take_if(|outlived| *outlived == error.to_string()).is_some() => {}
             Event::Error(error) if !self.publisher.tells_errors() => {
                 self.lost(error).await;
                 return true;
@@ -228,17 +280,25 @@ impl Work<'_> {
     async fn barrier(&mut self) -> Result<()> {
         match self.publisher.barrier().await {
             Ok(()) => Ok(()),
-            Err(error) => Err(fault(&cause(error, &mut self.events).await, "cannot publish")),
+            Err(error) => Err(fault(&self.client.cause(error, &mut self.events).await, "cannot publish")),
         }
     }
 
     async fn lost(&mut self, error: lapin::Error) {
-        let error = cause(error, &mut self.events).await;
+        let error = self.client.cause(error, &mut self.events).await;
         if let Some(earlier) = self.failure.replace(fault(&error, "cannot publish")) {
             self.progress.suspend(|| self.cx.terminal.warn(earlier.chain()));
         }
         let account = &mut self.account;
         self.publisher.abandon(&mut |line, outcome| account.settle(line, outcome));
+        self.drop_stashed();
+    }
+
+    /// Nobody will send it.
+    fn drop_stashed(&mut self) {
+        if let Some((line, _)) = self.stashed.take() {
+            self.account.settle(line, Outcome::Failed);
+        }
     }
 
     /// Waits for the confirms of what is in flight, as long as draining may take.
@@ -250,10 +310,18 @@ impl Work<'_> {
             let mut report = |line, outcome| account.settle(line, outcome);
             match tokio::time::timeout_at(until, self.publisher.settled(&mut report)).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => break,
+                Ok(Err(error)) => {
+                    // The signal stays the reason of the end; what the broker said is told beside it.
+                    let error = self.client.cause(error, &mut self.events).await;
+                    let told = fault(&error, "cannot publish").chain();
+                    self.progress.suspend(|| self.cx.terminal.warn(told));
+                    break;
+                }
+                Err(_) => break,
             }
         }
         self.publisher.abandon(&mut |line, outcome| self.account.settle(line, outcome));
+        self.drop_stashed();
         self.tell(true);
     }
 
@@ -265,7 +333,7 @@ impl Work<'_> {
 }
 
 enum Next {
-    Submitted,
+    Taken,
     NeedMore,
     End,
 }

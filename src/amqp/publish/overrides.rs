@@ -104,10 +104,28 @@ fn timestamp(text: &str) -> Result<u64, String> {
     time.seconds().ok_or_else(|| "AMQP has no time before 1970".to_owned())
 }
 
+/// Which messages come back when no queue wants them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mandatory {
+    /// All.
+    Always,
+    /// Those that name a queue: it is meant to exist.
+    Queues,
+    /// None.
+    Never,
+}
+
+/// RabbitMQ's tools call the default exchange so, and nobody can declare one of that name.
+const DEFAULT_EXCHANGE: &str = "amq.default";
+
+/// What RabbitMQ delivers by itself, and then says that no queue wanted it (rabbit_exchange, `virtual_reply_queue`).
+const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+
 /// What the flags demand of every message, checked once.
 #[derive(Debug)]
 pub struct Overrides {
     exchange: Option<String>,
+    mandatory: Mandatory,
     routing_key: Option<String>,
     properties: Properties,
     timestamp: Option<u64>,
@@ -121,13 +139,25 @@ impl Overrides {
     ///
     /// # Errors
     /// `Kind::Usage` for a text over AMQP's 255 bytes.
-    pub fn new(exchange: Option<String>, routing_key: Option<String>, args: PropertyArgs) -> Result<Overrides> {
+    pub fn new(
+        exchange: Option<String>,
+        routing_key: Option<String>,
+        mandatory: Mandatory,
+        args: PropertyArgs,
+    ) -> Result<Overrides> {
+        let exchange = match exchange.as_deref() {
+            // As if it had not been given.
+            Some("") => None,
+            Some(DEFAULT_EXCHANGE) => Some(String::new()),
+            _ => exchange,
+        };
         let mut headers = args.header_json;
         for (name, value) in args.headers {
             headers.get_or_insert_default().insert(name, AMQPValue::LongString(value.into()));
         }
         let mut overrides = Overrides {
             exchange,
+            mandatory,
             routing_key,
             properties: Properties {
                 content_type: args.content_type,
@@ -175,15 +205,27 @@ impl Overrides {
             (Some(exchange), _) => message.exchange = Some(exchange.as_str().into()),
             // Without an exchange the flag names a queue, also for what came from elsewhere.
             (None, Some(_)) => message.exchange = Some("".into()),
+            (None, None) if message.exchange.as_deref() == Some(DEFAULT_EXCHANGE) => message.exchange = Some("".into()),
             (None, None) => {}
         }
         let says_nothing =
             message.properties.is_none() && message.timestamp.is_none() && matches!(message.headers, Headers::Absent);
         if says_nothing {
-            return Ok(Outgoing { properties: self.plain.clone(), ..Outgoing::new(message)? });
+            return Ok(self.watched(Outgoing { properties: self.plain.clone(), ..Outgoing::new(message)? }));
         }
         self.complete(&mut message);
-        Outgoing::new(message)
+        Outgoing::new(message).map(|outgoing| self.watched(outgoing))
+    }
+
+    fn watched(&self, message: Outgoing) -> Outgoing {
+        let mandatory = match self.mandatory {
+            Mandatory::Always => true,
+            Mandatory::Queues => {
+                message.exchange.as_str().is_empty() && !message.routing_key.as_str().starts_with(DIRECT_REPLY)
+            }
+            Mandatory::Never => false,
+        };
+        Outgoing { mandatory, ..message }
     }
 
     /// Puts properties, timestamp and headers in.

@@ -3,9 +3,12 @@
 mod admin;
 mod connect;
 mod consume;
+mod large;
 mod proxy;
 mod publish;
+mod reasons;
 mod roundtrip;
+mod silent;
 
 use std::io::PipeWriter;
 

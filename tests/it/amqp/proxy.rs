@@ -3,9 +3,9 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
-use crate::support::test_env;
+use crate::support::{eventually, test_env};
 
 /// What a client says in place of [`NOT_UTF8`], which no library of ours would send.
 pub const PLACEHOLDER: &str = "@@@@";
@@ -17,6 +17,10 @@ pub struct Proxy {
     port: u16,
     /// What the broker says is dropped.
     mute: Arc<AtomicBool>,
+    /// A client has agreed to the end of a channel.
+    agreed: Arc<AtomicBool>,
+    /// Nothing is read any more.
+    stopped: Arc<(Mutex<bool>, Condvar)>,
     streams: Arc<Mutex<Vec<(TcpStream, TcpStream)>>>,
 }
 
@@ -28,7 +32,8 @@ impl Proxy {
 
     pub fn on(listener: TcpListener) -> Proxy {
         let port = listener.local_addr().expect("an address").port();
-        let proxy = Proxy { port, mute: Arc::default(), streams: Arc::default() };
+        let (mute, agreed, stopped) = (Arc::default(), Arc::default(), Arc::default());
+        let proxy = Proxy { port, mute, agreed, stopped, streams: Arc::default() };
         let serving = proxy.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -43,8 +48,15 @@ impl Proxy {
         let copies = |s: &TcpStream| s.try_clone().expect("a second handle");
         self.streams.lock().expect("not poisoned").push((copies(&client), copies(&broker)));
         let (from, to) = (copies(&client), copies(&broker));
+        let (stopped, agreed) = (self.stopped.clone(), self.agreed.clone());
         std::thread::spawn(move || {
             pump(from, to, |bytes| {
+                let (stopped, changed) = &*stopped;
+                drop(changed.wait_while(stopped.lock().expect("not poisoned"), |stopped| *stopped));
+                // `channel.close-ok` (class 20, method 41).
+                if bytes.windows(4).any(|id| id == [0, 20, 0, 41]) {
+                    agreed.store(true, Ordering::SeqCst);
+                }
                 for at in 0..bytes.len().saturating_sub(NOT_UTF8.len() - 1) {
                     let here = &mut bytes[at..at + NOT_UTF8.len()];
                     if here == PLACEHOLDER.as_bytes() {
@@ -67,6 +79,17 @@ impl Proxy {
         self.mute.store(true, Ordering::SeqCst);
     }
 
+    /// As a broker whose process is stopped: it says nothing and reads nothing, and the connection stays.
+    pub fn stop(&self) {
+        self.mute();
+        *self.stopped.0.lock().expect("not poisoned") = true;
+    }
+
+    /// Waits until a client has agreed to the end of a channel.
+    pub fn has_agreed(&self) {
+        eventually("the answer to a channel's end", || self.agreed.load(Ordering::SeqCst).then_some(()));
+    }
+
     /// Says something in the broker's name, between two of its frames.
     pub fn say(&self, bytes: &[u8]) {
         for (client, _) in self.streams.lock().expect("not poisoned").iter_mut() {
@@ -76,12 +99,26 @@ impl Proxy {
 
     /// Cuts every connection.
     pub fn cut(&self) {
+        *self.stopped.0.lock().expect("not poisoned") = false;
+        self.stopped.1.notify_all();
         for (client, broker) in self.streams.lock().expect("not poisoned").drain(..) {
             // One of the two may be gone already.
             let _ = client.shutdown(Shutdown::Both);
             let _ = broker.shutdown(Shutdown::Both);
         }
     }
+}
+
+/// A frame in the broker's words: its type, its channel, its payload.
+pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    let size = u32::try_from(payload.len()).expect("fits");
+    [&[kind][..], &channel.to_be_bytes(), &size.to_be_bytes(), payload, &[0xce]].concat()
+}
+
+/// `channel.close` (class 20, method 40).
+pub fn channel_close(channel: u16, code: u16, text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).expect("a short string");
+    frame(1, channel, &[&[0, 20, 0, 40][..], &code.to_be_bytes(), &[length], text.as_bytes(), &[0; 4]].concat())
 }
 
 /// `host:port` of the test broker.

@@ -1,8 +1,8 @@
 //! With confirms: a bounded window of messages that wait for theirs.
 
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use lapin::message::BasicReturnMessage;
@@ -10,8 +10,11 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::Outcome;
-use crate::amqp::client::{Cause, Outgoing, fault};
+use super::returns::{self, digest, digest_of_returned};
+use super::{ALONE, Outcome, refused_alone};
+use crate::amqp::client::fault::Cause;
+use crate::amqp::client::words::Words;
+use crate::amqp::client::{Outgoing, fault};
 use crate::error::Result;
 
 /// The limit of the bodies in flight together. One message may be larger, alone.
@@ -47,12 +50,18 @@ struct Sent {
 /// A channel for publishing with confirms.
 pub struct Confirmed {
     channel: Channel,
+    /// One of the messages was mandatory.
     mandatory: bool,
     window: usize,
     in_flight: VecDeque<InFlight>,
     bytes: usize,
     /// The broker has answered a message.
     proven: bool,
+    /// The channel was closed for a message that was in flight alone, and for nothing else.
+    outlived: bool,
+    /// Knows how many messages came back; so many found theirs.
+    words: Arc<Words>,
+    found: u64,
 }
 
 impl Confirmed {
@@ -60,19 +69,35 @@ impl Confirmed {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn new(channel: Channel, mandatory: bool, window: usize) -> Result<Confirmed> {
+    pub async fn new(channel: Channel, window: usize, words: Arc<Words>) -> Result<Confirmed> {
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await
             .map_err(|e| fault(&e, "cannot ask for publisher confirms"))?;
-        Ok(Confirmed { channel, mandatory, window, in_flight: VecDeque::new(), bytes: 0, proven: false })
+        Ok(Confirmed {
+            channel,
+            mandatory: false,
+            window,
+            in_flight: VecDeque::new(),
+            bytes: 0,
+            proven: false,
+            outlived: false,
+            found: words.returns(),
+            words,
+        })
+    }
+
+    /// See [`super::Publisher::outlives`].
+    pub fn outlives(&self) -> bool {
+        self.outlived
     }
 
     /// True when another message may be submitted. The first one goes alone: refused with others in flight, as for an
     /// exchange that is not there, it could not be told from one that was taken before the exchange went away.
     pub fn has_room(&self) -> bool {
         let window = if self.proven { self.window } else { 1 };
-        self.in_flight.len() < window && self.bytes < WINDOW_BYTES
+        let is_alone = self.in_flight.front().is_some_and(|message| message.bytes >= ALONE);
+        self.in_flight.len() < window && self.bytes < WINDOW_BYTES && !is_alone
     }
 
     /// True when nothing is in flight.
@@ -82,15 +107,14 @@ impl Confirmed {
 
     /// Hands a message to the connection; its fate comes from [`Confirmed::settled`].
     pub fn submit(&mut self, line: u64, message: Outgoing) {
-        let sent = self.mandatory.then(|| Sent {
-            digest: digest(message.exchange.as_str(), message.routing_key.as_str(), &message.body),
-            properties: message.properties.clone(),
-        });
+        let mandatory = message.mandatory;
+        let sent = mandatory.then(|| Sent { digest: digest(&message), properties: message.properties.clone() });
+        self.mandatory |= mandatory;
         let bytes = message.body.len();
         let channel = self.channel.clone();
-        let options = BasicPublishOptions { mandatory: self.mandatory, immediate: false };
+        let options = BasicPublishOptions { mandatory, immediate: false };
         let work = async move {
-            let Outgoing { exchange, routing_key, properties, body } = message;
+            let Outgoing { exchange, routing_key, properties, body, mandatory: _ } = message;
             channel.basic_publish(exchange, routing_key, options, &body, properties).await?.await
         };
         let state = State::Waiting(Box::pin(work));
@@ -162,6 +186,9 @@ impl Confirmed {
     /// handed out in no order; but once the oldest message is confirmed, its return hangs on one that is confirmed too,
     /// as soon as lapin has worked off the frame that confirmed it.
     fn collect_returns(&mut self) {
+        if self.words.returns() == self.found {
+            return;
+        }
         // This takes the lock under which lapin works off such a frame.
         drop(std::pin::pin!(self.channel.wait_for_confirms()).poll(&mut Context::from_waker(Waker::noop())));
         let mut returns = Vec::new();
@@ -171,27 +198,21 @@ impl Confirmed {
             }
         }
         for returned in returns {
+            self.found += 1;
             self.mark_returned(&returned);
         }
     }
 
     /// The oldest message with the same content: returns come in the order in which the messages were published.
     fn mark_returned(&mut self, returned: &BasicReturnMessage) {
-        let digest = digest(returned.exchange.as_str(), returned.routing_key.as_str(), &returned.data);
+        let digest = digest_of_returned(returned);
         let fits = |m: &InFlight| m.returned.is_none() && m.sent.as_ref().is_some_and(|s| s.digest == digest);
         let same = |m: &InFlight| m.sent.as_ref().is_some_and(|s| s.properties == returned.properties);
         // RabbitMQ takes some headers out (`BCC`), so that the properties only decide between equal bodies.
         let at =
             self.in_flight.iter().position(|m| fits(m) && same(m)).or_else(|| self.in_flight.iter().position(fits));
         if let Some(message) = at.and_then(|at| self.in_flight.get_mut(at)) {
-            let exchange = match returned.exchange.as_str() {
-                "" => "the default exchange".to_owned(),
-                name => format!("exchange `{name}`"),
-            };
-            message.returned = Some(format!(
-                "{} {}, {exchange}, routing key `{}`",
-                returned.reply_code, returned.reply_text, returned.routing_key
-            ));
+            message.returned = Some(returns::words(returned));
         }
     }
 
@@ -199,12 +220,14 @@ impl Confirmed {
     /// each may have been taken without its confirm.
     fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
         let alone = self.in_flight.len() == 1 && is_about_a_message(error);
+        let refused = refused_alone(error).filter(|_| alone);
+        self.outlived = refused.is_some();
         let certain = self.last_words();
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
             let outcome = match certain {
                 true => message.outcome(),
-                false if message.unsent || alone => Outcome::Failed,
+                false if message.unsent || alone => refused.clone().unwrap_or(Outcome::Failed),
                 false => Outcome::Unknown,
             };
             report(line, outcome);
@@ -251,12 +274,6 @@ impl InFlight {
 fn is_about_a_message(error: &lapin::Error) -> bool {
     let soft = |answer: &AMQPError| answer.get_id() < 500;
     Cause::of(error) == Cause::Answer && matches!(error.kind(), lapin::ErrorKind::ProtocolError(e) if soft(e))
-}
-
-fn digest(exchange: &str, routing_key: &str, body: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (exchange, routing_key, body).hash(&mut hasher);
-    hasher.finish()
 }
 
 impl std::fmt::Debug for Confirmed {

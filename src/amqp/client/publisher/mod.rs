@@ -1,12 +1,19 @@
 //! Publishing with many messages in flight: bounded, in order, each message's fate known by its input line.
 
 mod confirmed;
+mod returns;
 mod unconfirmed;
 
 use self::confirmed::Confirmed;
 use self::unconfirmed::Unconfirmed;
+use super::fault::{is_ours, said};
+use super::message::header_frame;
 use super::{Client, Outgoing};
 use crate::error::Result;
+
+/// A message of so many bytes is in flight alone, so that it is known which one was too large: what RabbitMQ takes
+/// (`max_message_size`) nobody says before.
+const ALONE: usize = 4 * 1024 * 1024;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,10 +26,24 @@ pub enum Outcome {
     Nacked,
     /// Mandatory, and no queue wanted it: the broker's words.
     Returned(String),
+    /// It was not sent, or the broker closed the channel for it alone: why.
+    Refused(String),
     /// It was refused with the channel, or never left.
     Failed,
     /// It was under way when the connection or the channel ended.
     Unknown,
+}
+
+/// Whether the broker closed a channel for what one message is, its size, its user, its expiration, and not for where it
+/// goes: the next one may be better.
+fn refused_alone(error: &lapin::Error) -> Option<Outcome> {
+    const PRECONDITION_FAILED: u16 = 406;
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(answer) if answer.get_id() == PRECONDITION_FAILED && !is_ours(answer) => {
+            Some(Outcome::Refused(said(answer)))
+        }
+        _ => None,
+    }
 }
 
 /// A channel for publishing.
@@ -34,17 +55,56 @@ pub enum Publisher {
     Unconfirmed(Unconfirmed),
 }
 
+/// What can be said of a message before it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    frame_max: usize,
+}
+
+impl Limits {
+    /// Those of a connection.
+    pub fn of(client: &Client) -> Limits {
+        Limits { frame_max: usize::try_from(client.frame_max()).unwrap_or(usize::MAX) }
+    }
+
+    /// Why a message would end the connection.
+    pub fn refusal(&self, message: &Outgoing) -> Option<Outcome> {
+        // Without headers the rest is smaller than the smallest frame_max.
+        message.properties.headers().as_ref()?;
+        let (size, limit) = (header_frame(&message.properties), self.frame_max);
+        (size > limit).then(|| {
+            Outcome::Refused(format!(
+                "its properties and headers take a frame of {size} bytes, over the {limit} of the broker's frame_max"
+            ))
+        })
+    }
+}
+
 impl Publisher {
     /// Opens a channel. `window` is how many messages may wait for their confirm.
     ///
     /// # Errors
     /// As [`super::fault()`].
-    pub async fn open(client: &Client, confirm: bool, mandatory: bool, window: usize) -> Result<Publisher> {
-        let channel = client.channel().await?;
+    pub async fn open(client: &Client, confirm: bool, window: usize) -> Result<Publisher> {
+        let channel = client.channel_again().await?;
         Ok(match confirm {
-            true => Publisher::Confirmed(Confirmed::new(channel, mandatory, window).await?),
+            true => Publisher::Confirmed(Confirmed::new(channel, window, client.words()).await?),
             false => Publisher::Unconfirmed(Unconfirmed::new(channel, client.outbox(), client.frame_max())),
         })
+    }
+
+    /// True when the error that [`Publisher::settled`] told was about one message only, which is known: another channel
+    /// may take the next.
+    pub fn outlives(&self) -> bool {
+        match self {
+            Publisher::Confirmed(publisher) => publisher.outlives(),
+            Publisher::Unconfirmed(publisher) => publisher.outlives(),
+        }
+    }
+
+    /// True when this message may be submitted now.
+    pub fn has_room_for(&self, message: &Outgoing) -> bool {
+        self.has_room() && (self.is_empty() || message.body.len() < ALONE)
     }
 
     /// True when another message may be submitted.
@@ -66,7 +126,10 @@ impl Publisher {
     /// True when [`Publisher::settled`] tells of an error of channel or connection. Otherwise only the connection's events
     /// do.
     pub fn tells_errors(&self) -> bool {
-        matches!(self, Publisher::Confirmed(publisher) if !publisher.is_empty())
+        match self {
+            Publisher::Confirmed(publisher) => !publisher.is_empty(),
+            Publisher::Unconfirmed(publisher) => publisher.is_asking(),
+        }
     }
 
     /// Takes a message; its fate comes from [`Publisher::settled`].

@@ -1,17 +1,24 @@
 //! Without confirms: messages become frames at once, and go to the socket by the buffer.
+//!
+//! What may come back is known once the broker has answered a question that was asked behind it: it works off a channel in
+//! order. There is one question at a time, and nobody waits for it but for the end.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, WriteContext, gen_frame};
+use amq_protocol::frame::{AMQPContentHeader, AMQPFrame};
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END};
 use amq_protocol::protocol::{AMQPClass, basic};
 use lapin::options::BasicQosOptions;
 use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
-use super::Outcome;
+use super::returns::{digest, digest_of_returned, words};
+use super::{ALONE, Outcome, refused_alone};
 use crate::amqp::client::Outgoing;
+use crate::amqp::client::message::encode;
 use crate::amqp::client::outbox::Outbox;
 
 /// How much is gathered before the writing thread gets it; what is there when the input runs dry goes at once.
@@ -19,6 +26,11 @@ const CHUNK: usize = 64 * 1024;
 
 /// How much may wait to be written. One message may be larger, alone.
 const LIMIT: u64 = 1024 * 1024;
+
+/// How many messages may wait for the answer to a question, and how many bytes: lapin keeps what comes back until it is
+/// asked for.
+const WATCHED: usize = 256 * 1024;
+const WATCHED_BYTES: usize = 32 * 1024 * 1024;
 
 /// The class that messages are of (AMQP 0-9-1, section 1.8).
 const BASIC: u16 = 60;
@@ -37,19 +49,40 @@ struct Chunk {
     lines: Vec<u64>,
 }
 
+/// A message that may come back.
+#[derive(Debug)]
+struct Watched {
+    line: u64,
+    bytes: usize,
+    digest: u64,
+    /// Written once the outbox has written so much; `None` while it is gathered.
+    end: Option<u64>,
+    returned: Option<Box<str>>,
+}
+
+type Question = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
+
+/// What became known.
+enum News {
+    /// The outbox has written so much.
+    Written(u64),
+    /// The broker has looked at what was sent before the question.
+    Answer(lapin::Result<()>),
+}
+
 /// What stands before every body for one destination and one set of properties.
 #[derive(Debug, Default)]
 struct Head {
     exchange: ShortString,
     routing_key: ShortString,
     properties: BasicProperties,
+    mandatory: bool,
     /// The frames of the method and of the header, for a body of no bytes.
     frames: Vec<u8>,
     header_at: usize,
 }
 
 /// A channel for publishing without confirms.
-#[derive(Debug)]
 pub struct Unconfirmed {
     channel: Channel,
     outbox: Arc<Outbox>,
@@ -61,6 +94,11 @@ pub struct Unconfirmed {
     chunks: VecDeque<Chunk>,
     put: u64,
     written: u64,
+    watched: VecDeque<Watched>,
+    watched_bytes: usize,
+    /// The question, and how many of the watched messages stand before it.
+    asked: Option<(Question, usize)>,
+    outlived: bool,
 }
 
 impl Unconfirmed {
@@ -78,7 +116,21 @@ impl Unconfirmed {
             chunks: VecDeque::new(),
             put: written,
             written,
+            watched: VecDeque::new(),
+            watched_bytes: 0,
+            asked: None,
+            outlived: false,
         }
+    }
+
+    /// See [`super::Publisher::outlives`].
+    pub fn outlives(&self) -> bool {
+        self.outlived
+    }
+
+    /// True while the broker is asked: its answer tells of the end of the channel, too.
+    pub fn is_asking(&self) -> bool {
+        self.asked.is_some()
     }
 
     /// See [`super::Publisher::barrier`].
@@ -92,12 +144,14 @@ impl Unconfirmed {
 
     /// True when another message may be submitted.
     pub fn has_room(&self) -> bool {
-        self.put - self.written < LIMIT
+        let is_alone = self.watched.front().is_some_and(|message| message.bytes >= ALONE);
+        let may_watch = self.watched.len() < WATCHED && self.watched_bytes < WATCHED_BYTES;
+        self.put - self.written < LIMIT && may_watch && !is_alone
     }
 
-    /// True when everything was written.
+    /// True when everything was written, and what may come back was looked at.
     pub fn is_empty(&self) -> bool {
-        self.lines.is_empty() && self.chunks.is_empty()
+        self.frames.is_empty() && self.chunks.is_empty() && self.watched.is_empty()
     }
 
     /// Makes frames of a message.
@@ -106,6 +160,7 @@ impl Unconfirmed {
             head.exchange == message.exchange
                 && head.routing_key == message.routing_key
                 && head.properties == message.properties
+                && head.mandatory == message.mandatory
         };
         if !self.head.as_deref().is_some_and(same) {
             self.head = Some(Box::new(Head::of(self.channel.id(), message)));
@@ -120,7 +175,14 @@ impl Unconfirmed {
             self.frames.extend_from_slice(part);
             self.frames.push(FRAME_END);
         }
-        self.lines.push(line);
+        let bytes = message.body.len();
+        if message.mandatory || bytes >= ALONE {
+            let digest = if message.mandatory { digest(message) } else { 0 };
+            self.watched.push_back(Watched { line, bytes, digest, end: None, returned: None });
+            self.watched_bytes += bytes;
+        } else {
+            self.lines.push(line);
+        }
         if self.frames.len() >= CHUNK {
             self.put();
         }
@@ -128,14 +190,38 @@ impl Unconfirmed {
 
     /// Hands over what was gathered.
     fn put(&mut self) {
-        if self.lines.is_empty() {
+        if self.frames.is_empty() {
             return;
         }
         self.put = self.outbox.put(&self.frames);
         self.frames.clear();
         // A large message must not hold its memory for ever.
         self.frames.shrink_to(2 * CHUNK);
+        for message in self.watched.iter_mut().rev().take_while(|message| message.end.is_none()) {
+            message.end = Some(self.put);
+        }
         self.chunks.push_back(Chunk { end: self.put, lines: std::mem::take(&mut self.lines) });
+    }
+
+    /// Asks behind what was put.
+    fn ask(&mut self) {
+        if self.asked.is_none() && !self.watched.is_empty() {
+            let channel = self.channel.clone();
+            let question = async move { channel.basic_qos(0, BasicQosOptions::default()).await };
+            self.asked = Some((Box::pin(question), self.watched.len()));
+        }
+    }
+
+    fn poll_news(&mut self, cx: &mut Context<'_>) -> Poll<News> {
+        if let Some((question, _)) = &mut self.asked
+            && let Poll::Ready(answer) = question.as_mut().poll(cx)
+        {
+            return Poll::Ready(News::Answer(answer));
+        }
+        match self.chunks.is_empty() {
+            true => Poll::Pending,
+            false => self.outbox.poll_written(cx, self.written).map(News::Written),
+        }
     }
 
     /// See [`super::Publisher::settled`].
@@ -144,17 +230,62 @@ impl Unconfirmed {
     /// lapin's: the connection ended.
     pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
         self.put();
-        if self.chunks.is_empty() {
-            return std::future::pending().await;
-        }
-        let known = self.written;
-        self.written = std::future::poll_fn(|cx| self.outbox.poll_written(cx, known)).await;
-        self.report_written(report);
-        if self.outbox.is_closed() {
-            self.abandon(report);
-            return Err(lapin::ErrorKind::InvalidChannelState(ChannelState::Error, "the connection ended").into());
+        self.ask();
+        match std::future::poll_fn(|cx| self.poll_news(cx)).await {
+            News::Written(written) => {
+                self.written = written;
+                self.report_written(report);
+                if self.outbox.is_closed() {
+                    self.abandon(report);
+                    return Err(
+                        lapin::ErrorKind::InvalidChannelState(ChannelState::Error, "the connection ended").into()
+                    );
+                }
+            }
+            News::Answer(answer) => {
+                let asked = self.asked.take().map_or(0, |(_, count)| count);
+                if let Err(error) = answer {
+                    self.refuse(&error, report);
+                    return Err(error);
+                }
+                self.collect_returns();
+                for message in self.watched.drain(..asked) {
+                    self.watched_bytes -= message.bytes;
+                    report(message.line, message.outcome(Outcome::Written));
+                }
+            }
         }
         Ok(())
+    }
+
+    /// The channel is gone, maybe for a message that is in flight alone.
+    fn refuse(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
+        let alone = self.watched.len() == 1 && self.watched.front().is_some_and(|message| message.bytes >= ALONE);
+        if let Some(outcome) = refused_alone(error).filter(|_| alone)
+            && let Some(message) = self.watched.pop_front()
+        {
+            self.outlived = true;
+            report(message.line, outcome);
+        }
+        self.abandon(report);
+    }
+
+    /// Finds the messages of the returns that came: both are in the order in which the messages were published.
+    fn collect_returns(&mut self) {
+        let returns = std::pin::pin!(self.channel.wait_for_confirms()).poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Ok(returns)) = returns else { return };
+        let mut from = 0;
+        for returned in returns {
+            let digest = digest_of_returned(&returned);
+            let fits = |message: &Watched| message.digest == digest && message.returned.is_none();
+            let behind = self.watched.iter().skip(from).position(fits).map(|at| from + at);
+            if let Some(at) = behind.or_else(|| self.watched.iter().position(fits))
+                && let Some(message) = self.watched.get_mut(at)
+            {
+                message.returned = Some(words(&returned).into());
+                from = at + 1;
+            }
+        }
     }
 
     fn report_written(&mut self, report: &mut impl FnMut(u64, Outcome)) {
@@ -172,25 +303,49 @@ impl Unconfirmed {
         for chunk in self.chunks.drain(..) {
             chunk.lines.into_iter().for_each(|line| report(line, Outcome::Unknown));
         }
+        self.collect_returns();
+        self.asked = None;
+        self.watched_bytes = 0;
+        for message in self.watched.drain(..) {
+            let sent = match message.end {
+                Some(end) if end <= self.written => Outcome::Written,
+                Some(_) => Outcome::Unknown,
+                None => Outcome::Failed,
+            };
+            report(message.line, message.outcome(sent));
+        }
         self.lines.drain(..).for_each(|line| report(line, Outcome::Failed));
         self.frames.clear();
     }
 }
 
+impl Watched {
+    fn outcome(self, otherwise: Outcome) -> Outcome {
+        self.returned.map_or(otherwise, |words| Outcome::Returned(words.into()))
+    }
+}
+
+impl std::fmt::Debug for Unconfirmed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unconfirmed").field("put", &self.put).field("written", &self.written).finish_non_exhaustive()
+    }
+}
+
 impl Head {
     fn of(channel: ChannelId, message: &Outgoing) -> Head {
-        let Outgoing { exchange, routing_key, properties, .. } = message.clone();
+        let (exchange, routing_key) = (message.exchange.clone(), message.routing_key.clone());
+        let (properties, mandatory) = (message.properties.clone(), message.mandatory);
         let publish = basic::Publish {
             exchange: exchange.clone(),
             routing_key: routing_key.clone(),
-            mandatory: false,
+            mandatory,
             immediate: false,
         };
         let mut frames = encode(&AMQPFrame::Method(channel, AMQPClass::Basic(basic::AMQPMethod::Publish(publish))));
         let header_at = frames.len();
         let header = AMQPContentHeader { class_id: BASIC, body_size: 0, properties: properties.clone() };
         frames.extend(encode(&AMQPFrame::Header(channel, header)));
-        Head { exchange, routing_key, properties, frames, header_at }
+        Head { exchange, routing_key, properties, mandatory, frames, header_at }
     }
 
     fn write(&self, out: &mut Vec<u8>, body: usize) {
@@ -200,11 +355,6 @@ impl Head {
             size.copy_from_slice(&(body as u64).to_be_bytes());
         }
     }
-}
-
-fn encode(frame: &AMQPFrame) -> Vec<u8> {
-    // Writing to a Vec cannot fail.
-    gen_frame(frame)(WriteContext::from(Vec::new())).map(|written| written.write).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -219,6 +369,7 @@ mod tests {
             routing_key: "key".into(),
             properties: BasicProperties::default().with_delivery_mode(2).with_type("t".into()),
             body: vec![1; 70_000],
+            mandatory: true,
         };
         let mut out = Vec::new();
         Head::of(7, &message).write(&mut out, message.body.len());
@@ -229,6 +380,7 @@ mod tests {
             panic!("{method:?}")
         };
         assert_eq!((publish.exchange, publish.routing_key), (message.exchange, message.routing_key));
+        assert!(publish.mandatory);
         let AMQPFrame::Header(7, header) = header else { panic!("{header:?}") };
         assert_eq!((header.class_id, header.body_size), (60, 70_000));
         assert_eq!(header.properties, message.properties);
