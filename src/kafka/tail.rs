@@ -113,7 +113,7 @@ fn check(args: &Args) -> Result<()> {
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
     }
-    if args.group.as_ref().is_some_and(String::is_empty) {
+    if args.group.as_ref().is_some_and(|group| group.trim().is_empty()) {
         return Err(Error::usage("the name of the group is empty").hint("name one with --group, or leave --group out"));
     }
     Ok(())

@@ -353,7 +353,7 @@ impl Reader {
                 return Ok(Step::Assigned(places.len()));
             }
             What::Rebalance(false, places) => return Ok(Step::Revoke(places)),
-            What::Committed(result) => self.answered(result),
+            What::Committed(result) => self.told_of_commit(result)?,
             What::Log(line) => events.log_line(&line),
             What::Delivery(..) | What::Other => {}
         }

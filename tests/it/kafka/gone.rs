@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{kafka, produce, topic};
+use rdkafka::mocking::MockCluster;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+use super::{kafka, kafka_at, produce, topic};
 use crate::support::{eventually, unique};
 
 /// Within seconds of its end a topic is missed by whoever reads it, however it does.
@@ -30,7 +33,7 @@ fn a_topic_that_is_deleted_ends_its_readers() {
     for one in running {
         one.wait().exits(8).says(&["is not there any more"]);
     }
-    assert!(deleted.elapsed() < Duration::from_secs(12), "after {:?}", deleted.elapsed());
+    assert!(deleted.elapsed() < Duration::from_secs(15), "after {:?}", deleted.elapsed());
 }
 
 /// librdkafka tries for ever to join a group that will never take it.
@@ -46,4 +49,33 @@ fn what_keeps_a_member_out_ends_it() {
     first.wait().exits(130);
     let short = ["-X", "session.timeout.ms=500", "-X", "heartbeat.interval.ms=100"];
     tail(&short).run().fails(8).says(&["cannot be a member of the group", "Invalid session timeout"]);
+}
+
+/// What a broker says instead of records ends the work, with the broker's words; it is never passed over.
+#[test]
+fn what_a_broker_refuses_while_reading_is_told() {
+    use RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED as GROUP, RD_KAFKA_RESP_ERR_INVALID_MSG as CORRUPT,
+        RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE as SIZE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as LEADER,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as TOPIC,
+    };
+    let cases: [(RDKafkaApiKey, RDKafkaRespErr, &[&str], i32, &str); 6] = [
+        (RDKafkaApiKey::Fetch, TOPIC, &[], 6, "authorization failed"),
+        (RDKafkaApiKey::Fetch, CORRUPT, &[], 8, "cannot read t[0]"),
+        (RDKafkaApiKey::Fetch, SIZE, &["--group", "g"], 8, "cannot read t[0]"),
+        (RDKafkaApiKey::OffsetCommit, GROUP, &["--group", "g"], 6, "cannot commit"),
+        (RDKafkaApiKey::FindCoordinator, GROUP, &["--group", "g"], 6, "cannot be a member of the group"),
+        // A leader that moves is found again.
+        (RDKafkaApiKey::Fetch, LEADER, &["-n", "1"], 0, ""),
+    ];
+    for (request, answer, flags, code, words) in cases {
+        let cluster = MockCluster::new(1).expect("a cluster");
+        cluster.create_topic("t", 1, 1).expect("a topic");
+        let servers = cluster.bootstrap_servers();
+        kafka_at(&servers, &["produce", "t"]).stdin("one\n").run().ok();
+        cluster.request_errors(request, &[answer]);
+        let from: &[&str] = if flags.first() == Some(&"--group") { &[] } else { &["--from", "begin"] };
+        let done = kafka_at(&servers, &[&["tail", "t", "-v"], flags, from].concat()).run();
+        done.exits(code).says(&[words]);
+    }
 }

@@ -6,7 +6,7 @@ use super::{kafka, produce, topic};
 use crate::support::{Done, Running, eventually, unique};
 
 /// How often one comes, and what is produced by then: four at first, and eight each time.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 const PRODUCED: usize = 4 + 8 * ROUNDS;
 
 /// One record for each of four partitions, from a number on.

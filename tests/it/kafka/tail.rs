@@ -98,6 +98,7 @@ fn odd_combinations() {
     run(&["t", "t"]).says(&["`t` is named twice"]);
     run(&["t", "u", "t", "--group", "g"]).says(&["`t` is named twice"]);
     run(&["t", "--group", ""]).says(&["name of the group is empty"]);
+    run(&["t", "--group", " "]).says(&["name of the group is empty"]);
     run(&["t", ""]).says(&["a topic has a name"]);
     run(&["t", "--from", "@1969-01-01T00:00:00Z"]).says(&["1970"]);
 }

@@ -26,9 +26,12 @@ pub fn fault(
     match code {
         Code::AutoOffsetReset | Code::OffsetOutOfRange => {
             let offset = place.map(|p| format!(" offset {}", p.offset)).unwrap_or_default();
-            return Err(Error::refused(format!("{of}:{offset} is not there any more"))
-                .because(text)
-                .hint("begin elsewhere with --from, or let it jump with -X auto.offset.reset=earliest or latest"));
+            return Err(Error::refused(format!("{of}:{offset} is not there any more")).because(text).hint(
+                match group {
+                    false => "begin elsewhere with --from, or let it jump with -X auto.offset.reset=earliest or latest",
+                    true => "let it jump with -X auto.offset.reset=earliest or latest",
+                },
+            ));
         }
         Code::PollExceeded => return Ok(Step::Stalled(text)),
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::super::events::Events;
-use super::super::fault::{error_of, topic_error};
+use super::super::fault::{error_of, kind_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
 use super::gaps::{AGAIN, Gaps};
 use super::watch::Watch;
@@ -129,8 +129,22 @@ impl Reader {
         }
     }
 
+    /// The answer to a commit, while there will be others.
+    ///
+    /// # Errors
+    /// No commit will ever be taken.
+    pub(super) fn told_of_commit(&mut self, result: Result<(), Code>) -> Result<()> {
+        self.answered(result);
+        match self.commit_error {
+            Some(code) if kind_of(code) == Kind::Auth => {
+                Err(Error::new(Kind::Auth, "cannot commit the group's offsets").because(words(code)))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The answer to a commit. What was refused is committed again with the next one.
-    pub(super) fn answered(&mut self, result: Result<(), Code>) {
+    fn answered(&mut self, result: Result<(), Code>) {
         self.commits = self.commits.saturating_sub(1);
         // Nothing to commit is no failure.
         self.commit_error = result.err().filter(|code| *code != Code::NoOffset);
