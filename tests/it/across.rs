@@ -185,3 +185,17 @@ fn a_standard_input_that_is_closed_is_no_empty_one() {
     let run = mscomm(&["sandbox", "-q", "--only", "grpc", "--", "sh", "-c", line]).env("PATH", path());
     run.run().fails(10).says(&["cannot read standard input", "closed"]);
 }
+
+/// A peer's words, which have the user's own in them here, are no lines of ours.
+#[test]
+fn what_a_broker_says_stands_on_one_line() {
+    let name = "a\nerror: b\nhint: c\n  Code: d";
+    for verb in [&["amqp", "get"][..], &["amqp", "publish", "-d", "x", "-e"], &["kafka", "topic", "describe"]] {
+        let done = mscomm(&[&["sandbox", "-q", "--", BINARY], verb, &[name]].concat()).run();
+        assert_ne!(done.code, 0);
+        let begins = |label: &str| done.stderr.lines().filter(|line| line.trim_start().starts_with(label)).count();
+        assert_eq!(begins("error:"), 1, "{}", done.stderr);
+        let is_imitated = done.stderr.lines().any(|line| line == "hint: c" || line.trim_start().starts_with("Code:"));
+        assert!(!is_imitated, "{}", done.stderr);
+    }
+}

@@ -66,7 +66,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
     };
     let partial = |text: String| Error::new(Kind::Partial, format!("{done}: {text}"));
     let error = match reason {
-        Some(reason) if is_noticed_here => partial(breach(reason)).status(Code::Internal),
+        Some(reason) if is_noticed_here => partial(breach(reason, is_reset)).status(Code::Internal),
         Some(reason) if is_reset => partial(format!("the server reset it ({reason:?})")).status(code_of(reason)),
         Some(reason) if is_go_away => {
             partial(format!("the server is going away ({reason:?})")).status(Code::Unavailable)
@@ -77,12 +77,13 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
 }
 
 /// What h2 ended a stream or a connection for. It does not say what it met; these are all the things that it can be.
-fn breach(reason: Reason) -> String {
+fn breach(reason: Reason, is_stream: bool) -> String {
     let may_be = match reason {
-        Reason::PROTOCOL_ERROR => {
-            ": its answer has what HTTP/2 forbids, as a header `connection` or one in upper case, or a content-length that \
-             is not the body's, or headers over 16 MiB"
+        Reason::PROTOCOL_ERROR if is_stream => {
+            ": its answer has what HTTP/2 forbids, as a header `connection` or one in upper case, a content-length that is \
+             not the body's, or a head behind the head, or headers over 16 MiB"
         }
+        Reason::PROTOCOL_ERROR => ": it sent a frame that HTTP/2 forbids",
         Reason::ENHANCE_YOUR_CALM => ": it sent an answer in more pieces than is taken",
         _ => "",
     };

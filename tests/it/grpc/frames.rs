@@ -215,6 +215,18 @@ fn an_answer_that_http2_forbids_is_an_unknown_outcome() {
         [frame(HEADERS, 0, id, HEAD), piece.repeat(3000)].concat()
     });
     greet(&flood).exits(9).says(&["the server broke the rules of HTTP/2"]);
+    // Frames that are none of an answer.
+    let push = |id: u32| frame(5, END_HEADERS, id, &[&[0, 0, 0, 2], HEAD].concat());
+    for forbidden in [push, |id| [message(id), head(id)].concat()] {
+        greet(&answering(forbidden)).exits(9).says(&["sent a frame that HTTP/2 forbids"]);
+    }
+    greet(&answering(|id| [head(id), head(id), ending(id, "0")].concat())).exits(9).says(&["a head behind the head"]);
+    // A head of its own before the head is none of it.
+    let early = |id| {
+        let informed = ["100", "103"].map(|status| frame(HEADERS, END_HEADERS, id, &block(&[(":status", status)])));
+        [informed.concat(), head(id), message(id), ending(id, "0")].concat()
+    };
+    greet(&answering(early)).ok();
     // More than is taken for sure: it is this side's limit, whose name is said.
     let value = "x".repeat(120);
     let long = answering(move |id| {
