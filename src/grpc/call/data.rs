@@ -11,6 +11,9 @@ use crate::grpc::requests::{Requests, Shape, empty};
 use crate::message::input::Source;
 use crate::output::Terminal;
 
+/// The largest file with the requests of a stream that is read twice: a fault in it is known before anything is sent.
+const SHORT: u64 = 1 << 20;
+
 /// The requests of a call.
 pub enum Ready {
     /// The one of a method that takes one.
@@ -19,7 +22,8 @@ pub enum Ready {
     Stream(Box<Requests>, Option<Terminal>),
 }
 
-/// Reads the request of a method that takes one, and checks what there is of a stream: all of it when it is an argument.
+/// Reads the request of a method that takes one, and checks what there is of a stream: all of it when it is an argument or
+/// a short file.
 ///
 /// # Errors
 /// As [`Requests::open`], [`Requests::next`] and [`Requests::wait_for_first`].
@@ -39,9 +43,14 @@ pub fn read(
         terminal.note("type the requests, each as JSON; Ctrl-D ends them");
     }
     let source = given.unwrap_or(Source::Stdin);
-    let ahead = match &source {
-        Source::Text(_) if shape.is_stream => Some(Requests::open(source.clone(), shape.clone())?),
-        _ => None,
+    let is_short = match &source {
+        Source::Text(_) => true,
+        Source::File(path) => std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= SHORT),
+        Source::Stdin => false,
+    };
+    let ahead = match shape.is_stream && is_short {
+        true => Some(Requests::open(source.clone(), shape.clone())?),
+        false => None,
     };
     let requests = if is_empty { None } else { Some(Requests::open(source, shape.clone())?) };
     let (of, is_stream) = (shape.of.clone(), shape.is_stream);

@@ -108,6 +108,12 @@ fn what_files_describe_is_checked_before_anybody_is_asked() {
         // One whose type nobody describes: there is nobody to ask.
         call(&[method, "-d", r#"{"any":{"@type":"x/no.Such","a":1}}"#]).run().fails(2).says(&["no.Such"]);
     }
+    let mut file = tempfile::NamedTempFile::new().expect("a file");
+    writeln!(file, "{{\"message\":\"a\"}}\n{{\"mesage\":1}}").expect("writes");
+    let data = format!("@{}", file.path().display());
+    for method in ["ClientStream", "BidiStream"] {
+        call(&[method, "-d", &data]).run().fails(2).says(&["line 2", "did you mean `message`?"]);
+    }
     call(&["Unary"]).stdin(r#"{"mesage":1}"#).run().fails(2).says(&["standard input, line 1"]);
     call(&["Unary", "-d", "{}{}"]).run().fails(2).says(&["second message"]);
     call(&["Unray", "-d", "{}"]).run().fails(8).says(&["Unray"]);
