@@ -1,9 +1,13 @@
 //! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried.
 
+mod certificate;
+
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
+
+pub use certificate::{Asked, CERTIFICATE_HINT};
 
 /// How long one attempt may take when nothing else is said.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

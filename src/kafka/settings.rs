@@ -109,16 +109,11 @@ impl Section for Settings {
 
 /// librdkafka waits for a token for ever, as if somebody were to bring it one.
 fn check_token(resolved: &Resolved<Settings>) -> Result<()> {
-    let extra = || resolved.settings.extra.iter().rev();
-    let mechanism = extra().find(|(name, _)| matches!(name.as_str(), "sasl.mechanism" | "sasl.mechanisms"));
+    let mut extra = resolved.settings.extra.iter().rev();
+    let mechanism = extra.find(|(name, _)| matches!(name.as_str(), "sasl.mechanism" | "sasl.mechanisms"));
     let Some((name, _)) = mechanism.filter(|(_, value)| value.eq_ignore_ascii_case("OAUTHBEARER")) else {
         return Ok(());
     };
-    // What librdkafka can make itself, for tests.
-    let unsecured = extra().find(|(name, _)| name == "enable.sasl.oauthbearer.unsecure.jwt");
-    if unsecured.is_some_and(|(_, value)| matches!(value.to_ascii_lowercase().as_str(), "true" | "t" | "1")) {
-        return Ok(());
-    }
     Err(resolved
         .fault(&[&format!("extra.{name}")], "OAUTHBEARER needs a token, and mscomm has no way to get one yet")
         .hint(format!("log in with --sasl-mechanism {}, or with a client certificate", MECHANISMS.join(", "))))

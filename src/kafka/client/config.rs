@@ -165,6 +165,23 @@ impl Setup {
         self.resolved.settings.extra.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
+    /// The settings from all layers.
+    pub fn settings(&self) -> &Settings {
+        &self.resolved.settings
+    }
+
+    /// The bootstrap list, for messages.
+    pub fn names(&self) -> String {
+        let names: Vec<String> = self.brokers.iter().map(Broker::to_string).collect();
+        names.join(", ")
+    }
+
+    /// True when properties of the user say more of TLS than the settings that all protocols have.
+    pub fn has_tls_properties(&self) -> bool {
+        let mut names = self.resolved.settings.extra.iter().map(|(name, _)| name.as_str());
+        names.any(|name| name.starts_with("ssl.") || name.starts_with("enable.ssl"))
+    }
+
     /// True when the connection is to be TLS.
     pub fn is_tls(&self) -> bool {
         self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().ends_with("ssl"))
@@ -176,7 +193,7 @@ impl Setup {
     }
 
     fn events(&self) -> Events {
-        Events::new(self.trace.clone())
+        Events::new(self.trace.clone(), self.brokers.clone())
     }
 
     /// What the user wrote wins over what a command sets.

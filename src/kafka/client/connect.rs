@@ -10,20 +10,23 @@ use std::time::Duration;
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataBroker};
 use rdkafka::producer::{BaseProducer, Producer};
-use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::config::Setup;
+use super::diagnose::{diagnose, no_kafka, unreachable};
 use super::events::Events;
 use super::fault::{Fault, error_of, kind_of};
 use crate::connect::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
 use crate::shutdown::{self, Shutdown};
-use crate::tls::TlsSettings;
+
+/// How long a broker may say nothing before its port is asked what it speaks: librdkafka would wait for the answer of a web
+/// server as long as that waits for the rest of a request.
+const SUSPICION: Duration = Duration::from_millis(500);
 
 /// How often librdkafka's events are looked at while connecting.
 const TICK: Duration = Duration::from_millis(2);
@@ -101,7 +104,7 @@ pub async fn connect_serving<W: Connected>(
         .connect(shutdown, |limit| {
             let answer = answer.clone();
             async move {
-                let tried = tokio::time::timeout(limit.mul_f32(0.99), attempt(wire, setup, answer, serve)).await;
+                let tried = tokio::time::timeout(limit.mul_f32(0.99), attempt(wire, setup, answer, serve, limit)).await;
                 tried.unwrap_or_else(|_| Err(too_slow(wire, setup, limit)))
             }
         })
@@ -139,6 +142,7 @@ async fn attempt<W: Connected>(
     setup: &Setup,
     mut answer: watch::Receiver<Answer>,
     serve: fn(&W),
+    limit: Duration,
 ) -> Result<Arc<Metadata>> {
     let events = wire.client().context().clone();
     // What an earlier attempt left behind: told with -v, and no matter of this one.
@@ -149,13 +153,22 @@ async fn attempt<W: Connected>(
     let reach = reach(&setup.brokers);
     tokio::pin!(reach);
     let mut reachable = false;
+    let suspicion = async {
+        tokio::time::sleep(SUSPICION).await;
+        no_kafka(setup).await
+    };
+    tokio::pin!(suspicion);
+    let mut suspected = false;
     loop {
         tokio::select! {
             biased;
             answered = answer.wait_for(Option::is_some) => {
                 let answered = answered.ok().and_then(|a| a.clone());
                 return match answered {
-                    Some(Ok(metadata)) => Ok(metadata),
+                    Some(Ok(metadata)) => {
+                        reach_named(setup, &metadata, limit.mul_f32(0.8)).await?;
+                        Ok(metadata)
+                    }
                     Some(Err(e)) => Err(error_of("cannot read the cluster's metadata", &e)),
                     None => Err(Error::new(Kind::Connect, "the connection was given up")),
                 };
@@ -163,6 +176,12 @@ async fn attempt<W: Connected>(
             reached = &mut reach, if !reachable => {
                 reached?;
                 reachable = true;
+            }
+            found = &mut suspicion, if reachable && !suspected => {
+                suspected = true;
+                if let Some(error) = found {
+                    return Err(error);
+                }
             }
             () = tokio::time::sleep(TICK) => {
                 serve(wire);
@@ -186,11 +205,25 @@ fn is_lost(events: &Events, setup: &Setup) -> bool {
 }
 
 fn too_slow<W: Connected>(wire: &Arc<W>, setup: &Setup, limit: Duration) -> Error {
-    let names: Vec<String> = setup.brokers.iter().map(Broker::to_string).collect();
-    let error = crate::connect::timed_out(limit).context(format!("cannot connect to {}", names.join(", ")));
+    let error = crate::connect::timed_out(limit).context(format!("cannot connect to {}", setup.names()));
     match wire.client().context().faults().first() {
         Some(fault) => Error::new(Kind::Deadline, error.chain()).because(fault.text.clone()),
         None => error,
+    }
+}
+
+/// Tries the brokers by TCP under the names that the cluster gives them, where these are none that the user gave: they are
+/// what is connected to from now on, by whatever comes next, and librdkafka would try them for ever.
+async fn reach_named(setup: &Setup, metadata: &Metadata, limit: Duration) -> Result<()> {
+    let port = |broker: &MetadataBroker| u16::try_from(broker.port()).unwrap_or(0);
+    let named = metadata.brokers().iter().map(|b| Broker { host: b.host().to_owned(), port: port(b) });
+    let named: Vec<Broker> = named.collect();
+    if named.is_empty() || named.iter().any(|broker| setup.brokers.contains(broker)) {
+        return Ok(());
+    }
+    match tokio::time::timeout(limit, reach(&named)).await {
+        Ok(reached) => reached.map_err(|error| unreachable(setup, &named, &error.chain())),
+        Err(_) => Err(unreachable(setup, &named, "no answer").with_kind(Kind::Deadline)),
     }
 }
 
@@ -212,60 +245,6 @@ async fn reach(brokers: &[Broker]) -> Result<()> {
         several => Error::new(Kind::Connect, format!("cannot connect to any broker: {}", several.join("; "))),
     };
     Err(error.hint("check --server, or wait for the broker with --wait"))
-}
-
-/// Why brokers that accept connections do not serve us.
-async fn diagnose(faults: &[Fault], setup: &Setup) -> Error {
-    let of_kind = |kind: Kind| faults.iter().find(|f| kind_of(f.code) == kind);
-    let names: Vec<String> = setup.brokers.iter().map(Broker::to_string).collect();
-    let what = format!("cannot connect to {}", names.join(", "));
-    if let Some(fault) = of_kind(Kind::Auth) {
-        return Error::new(Kind::Auth, what)
-            .because(fault.text.clone())
-            .hint("check --sasl-mechanism, --username and --password");
-    }
-    let speaks_tls = speaks_tls(&setup.brokers).await;
-    let all = faults.iter().map(|f| f.text.as_str()).collect::<Vec<_>>().join("; ");
-    match (setup.is_tls(), speaks_tls) {
-        (false, true) => Error::new(Kind::Tls, format!("{what}: the broker speaks TLS"))
-            .hint("add --tls, and --ca FILE when its certificate is of an authority of your own"),
-        (true, false) => Error::new(Kind::Tls, format!("{what}: the broker does not speak TLS"))
-            .because(all)
-            .hint("leave out the TLS flags, or use --plaintext"),
-        (true, true) => {
-            let fault = of_kind(Kind::Tls).map_or(all, |f| f.text.clone());
-            Error::new(Kind::Tls, what)
-                .because(fault)
-                .hint("check --ca, --cert and --key; for a test, --insecure skips the check of the certificate")
-        }
-        (false, false) if setup.is_sasl() => Error::new(Kind::Connect, what).because(all),
-        (false, false) => Error::new(Kind::Connect, what)
-            .because(all)
-            .hint("if this listener wants SASL, add --sasl-mechanism, --username and --password"),
-    }
-}
-
-/// True when a broker answers a TLS handshake.
-async fn speaks_tls(brokers: &[Broker]) -> bool {
-    let settings = TlsSettings { insecure: Some(true), ..TlsSettings::default() };
-    let Ok(config) = settings.client_config(&[]) else { return false };
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let probe = async {
-        for broker in brokers {
-            let Ok(stream) = TcpStream::connect((broker.host.as_str(), broker.port)).await else { continue };
-            let Ok(name) = ServerName::try_from(broker.host.clone()) else { continue };
-            return match connector.connect(name, stream).await {
-                Ok(_) => true,
-                // A TLS server that refuses us answers with an alert; anything else answers with something else.
-                Err(e) => e
-                    .get_ref()
-                    .and_then(|e| e.downcast_ref::<rustls::Error>())
-                    .is_some_and(|e| matches!(e, rustls::Error::AlertReceived(_))),
-            };
-        }
-        false
-    };
-    tokio::time::timeout(Duration::from_secs(3), probe).await.unwrap_or(false)
 }
 
 /// Waits until a topic is there and its partitions have leaders. A topic that the broker is to create needs a moment.

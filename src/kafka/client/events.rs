@@ -13,6 +13,7 @@ use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 
 use super::config::TraceFn;
 use super::fault::Fault;
+use crate::kafka::settings::Broker;
 
 /// How many different faults are remembered: the first ones tell most.
 const FAULTS: usize = 16;
@@ -22,6 +23,8 @@ pub struct Events {
     trace: TraceFn,
     /// The log has an error that is told nowhere else.
     doubt: AtomicBool,
+    /// The brokers that the user named.
+    bootstrap: Vec<Broker>,
     state: Mutex<State>,
 }
 
@@ -31,13 +34,13 @@ struct State {
     trouble: Option<Instant>,
     all_down: bool,
     /// The last line of the log about a connection that failed: for some failures it is all there is.
-    failure: Option<String>,
+    failure: Option<Fault>,
 }
 
 impl Events {
     /// Nothing happened yet; `trace` gets every line of the log.
-    pub fn new(trace: TraceFn) -> Events {
-        Events { trace, doubt: AtomicBool::new(false), state: Mutex::default() }
+    pub fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> Events {
+        Events { trace, bootstrap, doubt: AtomicBool::new(false), state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -53,9 +56,9 @@ impl Events {
             state.all_down = true;
             return;
         }
-        let text = without_times(text);
-        if state.faults.len() < FAULTS && !state.faults.iter().any(|f| f.text == text) {
-            state.faults.push(Fault { code, text });
+        let fault = Fault::read(code, text, &self.bootstrap);
+        if state.faults.len() < FAULTS && !state.faults.iter().any(|f| f.text == fault.text) {
+            state.faults.push(fault);
         }
     }
 
@@ -64,7 +67,7 @@ impl Events {
         (self.trace)(line);
         if let Some(text) = line.strip_prefix("FAIL: ") {
             let text = text.split_once("]: ").map_or(text, |(_, text)| text);
-            self.state().failure = Some(without_times(text));
+            self.state().failure = Some(Fault::read(Code::BrokerTransportFailure, text, &self.bootstrap));
         }
         if line.starts_with("ERROR: ") {
             self.doubt.store(true, Ordering::Relaxed);
@@ -81,7 +84,7 @@ impl Events {
     pub fn faults(&self) -> Vec<Fault> {
         let state = self.state();
         match (state.faults.is_empty(), &state.failure) {
-            (true, Some(text)) => vec![Fault { code: Code::BrokerTransportFailure, text: text.clone() }],
+            (true, Some(fault)) => vec![fault.clone()],
             _ => state.faults.clone(),
         }
     }
@@ -102,14 +105,6 @@ impl Events {
         if state.trouble.is_some() {
             *state = State::default();
         }
-    }
-}
-
-/// librdkafka adds `(after 3ms in state CONNECT)` and `(…, 5 identical error(s) suppressed)`: noise for a user.
-fn without_times(text: &str) -> String {
-    match text.rfind(" (after ") {
-        Some(at) => text[..at].to_owned(),
-        None => text.to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use rdkafka::metadata::Metadata;
 
 use crate::error::{Error, Kind};
 use crate::kafka::ffi::{self, Said};
+use crate::kafka::settings::{Broker, brokers};
 
 /// Something that librdkafka reported while it worked: not yet an error, it may recover.
 #[derive(Debug, Clone)]
@@ -13,6 +14,80 @@ pub struct Fault {
     pub code: Code,
     /// The reason in words, with the broker's name before it.
     pub text: String,
+    /// The reason alone.
+    pub reason: String,
+    /// The broker that it is about.
+    pub broker: Option<Broker>,
+    /// Nobody is reached by the address that the cluster gave that broker.
+    pub is_misnamed: bool,
+}
+
+impl Fault {
+    /// Reads librdkafka's text: `[PROTOCOL://]HOST:PORT/ID: REASON: GUESSES (after TIME in state STATE)`. `bootstrap` are the
+    /// brokers that the user named.
+    pub fn read(code: Code, text: &str, bootstrap: &[Broker]) -> Fault {
+        let (text, state) = match text.rsplit_once(" (after ") {
+            Some((text, rest)) => (text, rest.split_once(" in state ").map(|(_, state)| state)),
+            None => (text, None),
+        };
+        let text = without_guesses(text);
+        // What OpenSSL found is told as a fault of the transport when the socket was to be written to.
+        let code = if text.contains(":SSL routines:") { Code::SSL } else { code };
+        let (broker, numbered) = origin(text);
+        let named = broker.as_ref().filter(|broker| numbered && !bootstrap.contains(broker));
+        let mut reason = text.split_once(": ").map_or(text, |(_, reason)| reason).to_owned();
+        let lost = ["Disconnected", "Receive failed", "Send failed"].iter().any(|word| text.contains(word));
+        if let Some(phase) = state.filter(|_| lost).and_then(phase) {
+            reason = format!("{reason}, {phase}");
+        }
+        let is_misnamed = named.is_some() && !lost && kind_of(code) == Kind::Connect;
+        let text = match (named.filter(|_| is_misnamed), text.split_once(": ")) {
+            (Some(broker), _) => format!("the cluster names its broker {broker} (advertised.listeners): {reason}"),
+            (None, Some((name, _))) => format!("{name}: {reason}"),
+            (None, None) => reason.clone(),
+        };
+        Fault { code, text, reason, broker, is_misnamed }
+    }
+}
+
+/// librdkafka guesses at the cause in the terms of its own properties, and often wrongly.
+fn without_guesses(text: &str) -> &str {
+    const GUESSES: &[&str] = &[
+        ": broker certificate could not be verified",
+        ": client SSL authentication might be required",
+        ": connecting to a PLAINTEXT broker listener",
+        ": broker's supported mechanisms: (n/a)",
+        ": receive 0 after POLLIN",
+        ": requesting ApiVersion",
+        ": verify that security.protocol",
+    ];
+    GUESSES.iter().find_map(|guess| text.find(guess)).map_or(text, |at| &text[..at])
+}
+
+/// The broker that a text begins with, and whether the cluster has given it a number.
+fn origin(text: &str) -> (Option<Broker>, bool) {
+    let Some((name, rest)) = text.split_once(": ") else { return (None, false) };
+    let name = name.split_once("://").map_or(name, |(_, name)| name);
+    let Some((address, id)) = name.rsplit_once('/') else { return (None, false) };
+    let numbered = id.parse::<i32>().is_ok_and(|id| id >= 0);
+    let read = |address: &str| brokers(address).ok().and_then(|mut all| all.pop()).filter(|_| address.contains(':'));
+    match read(address) {
+        Some(broker) => (Some(broker), numbered),
+        // A coordinator has its address behind its name, when it has one.
+        None => (rest.split_once(": ").and_then(|(address, _)| read(address)), numbered),
+    }
+}
+
+/// Where a connection was when it was lost.
+fn phase(state: &str) -> Option<&'static str> {
+    let name = state.split([',', ')']).next()?;
+    Some(match name {
+        "SSL_HANDSHAKE" => "in the TLS handshake",
+        "APIVERSION_QUERY" => "in the Kafka handshake",
+        "AUTH_LEGACY" | "AUTH_HANDSHAKE" | "AUTH_REQ" => "in the SASL handshake",
+        "UP" | "REAUTH" => "behind the handshake",
+        _ => return None,
+    })
 }
 
 /// The kind of a code.
@@ -95,4 +170,73 @@ pub fn fault_of_topic(metadata: &Metadata, topic: &str) -> Option<Error> {
         Some(found) => found.error()?.into(),
     };
     Some(topic_error(topic, code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_librdkafka_says() {
+        let bootstrap = brokers("boot:9092,[::1]:9092").expect("brokers");
+        let read = |text: &str| {
+            let fault = Fault::read(Code::BrokerTransportFailure, text, &bootstrap);
+            (fault.text, fault.broker.map(|b| b.to_string()), fault.is_misnamed)
+        };
+        let boot = Some("boot:9092".to_owned());
+        let refused = "Connect to ipv4#10.0.0.1:9092 failed: Connection refused";
+        for (text, expected) in [
+            (
+                "boot:9092/bootstrap: Disconnected: connection closed by peer: requesting ApiVersion: might be caused by x \
+                 (after 3ms in state APIVERSION_QUERY)",
+                ("boot:9092/bootstrap: Disconnected: connection closed by peer, in the Kafka handshake", &boot, false),
+            ),
+            (
+                "ssl://boot:9092/1: SSL handshake failed: Disconnected: connection closed by peer: connecting to a PLAINTEXT \
+                 broker listener? (after 3ms in state SSL_HANDSHAKE, 2 identical error(s) suppressed)",
+                (
+                    "ssl://boot:9092/1: SSL handshake failed: Disconnected: connection closed by peer, in the TLS handshake",
+                    &boot,
+                    false,
+                ),
+            ),
+            (
+                &format!("inner:9092/1: {refused} (after 0ms in state CONNECT)"),
+                (
+                    &format!("the cluster names its broker inner:9092 (advertised.listeners): {refused}"),
+                    &Some("inner:9092".to_owned()),
+                    true,
+                ),
+            ),
+            (
+                "GroupCoordinator/1: [::2]:9092: Disconnected: receive 0 after POLLIN (after 9ms in state UP)",
+                (
+                    "GroupCoordinator/1: [::2]:9092: Disconnected, behind the handshake",
+                    &Some("[::2]:9092".to_owned()),
+                    false,
+                ),
+            ),
+            ("[::1]:9092/7: x", ("[::1]:9092/7: x", &Some("[::1]:9092".to_owned()), false)),
+            ("1/1 brokers are down", ("1/1 brokers are down", &None, false)),
+        ] {
+            let (words, broker, named) = expected;
+            assert_eq!(read(text), (words.to_owned(), broker.clone(), named));
+        }
+    }
+
+    #[test]
+    fn what_openssl_found_is_of_tls() {
+        let text = "ssl://b:1/bootstrap: error:0A000086:SSL routines::certificate verify failed (after 3ms in state SSL_HANDSHAKE)";
+        assert_eq!(Fault::read(Code::BrokerTransportFailure, text, &[]).code, Code::SSL);
+    }
+
+    #[test]
+    fn names_of_topics() {
+        for good in ["a", "a.b_c-D9", &"x".repeat(249)] {
+            assert!(is_topic_name(good), "{good}");
+        }
+        for bad in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
+            assert!(!is_topic_name(bad), "{bad}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod connect;
+mod diagnose;
 mod events;
 mod fault;
 mod intake;
@@ -11,6 +12,7 @@ mod newest;
 mod offsets;
 mod producer;
 mod reader;
+mod spoken;
 
 pub use admin::administer;
 pub use config::{Setup, TraceFn};

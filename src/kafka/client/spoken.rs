@@ -80,25 +80,25 @@ fn judge(head: &[u8]) -> Option<Spoken> {
     match head {
         [] => None,
         [ALERT, 3, ..] => Some(Spoken::Tls),
-        [b'H', b'T', b'T', b'P', ..] => Some(Spoken::Http),
+        // Some leave the first line out when they cannot read the request.
+        [b'H', b'T', b'T', b'P', ..] | [b'<', ..] => Some(Spoken::Http),
         [b'A', b'M', b'Q', b'P', ..] => Some(Spoken::Amqp),
         [_, _, _, _, number @ ..] if number == NUMBER => Some(Spoken::Kafka),
         _ => Some(Spoken::Other),
     }
 }
 
-/// Why none of the brokers that can be reached is one; `None` when one may be.
-pub async fn strangers(brokers: &[Broker]) -> Option<(&Broker, &'static str)> {
-    let answers = join_all(brokers.iter().map(ask)).await;
-    let mut first = None;
-    for (broker, spoken) in brokers.iter().zip(answers) {
-        match spoken.stranger() {
-            Some(why) => first = first.or(Some((broker, why))),
-            None if spoken == Spoken::Closed => {}
-            None => return None,
-        }
-    }
-    first
+/// Asks all of them at once.
+pub async fn ask_all(brokers: &[Broker]) -> Vec<Spoken> {
+    join_all(brokers.iter().map(ask)).await
+}
+
+/// The first of the brokers that is none, and why, unless one of those that can be reached may be one.
+pub fn stranger<'b>(brokers: &'b [Broker], answers: &[Spoken]) -> Option<(&'b Broker, &'static str)> {
+    let mut strangers = brokers.iter().zip(answers).filter(|(_, spoken)| **spoken != Spoken::Closed);
+    let (broker, spoken) = strangers.next()?;
+    let why = spoken.stranger()?;
+    strangers.all(|(_, spoken)| spoken.stranger().is_some()).then_some((broker, why))
 }
 
 #[cfg(test)]
@@ -120,9 +120,21 @@ mod tests {
             (b"HTTP/1.1", Some(Spoken::Http)),
             (b"AMQP\x00\x00\x09\x01", Some(Spoken::Amqp)),
             (b"SSH-2.0-", Some(Spoken::Other)),
-            (b"<", Some(Spoken::Other)),
+            (b"<!DOCTYP", Some(Spoken::Http)),
         ] {
             assert_eq!(judge(head), spoken, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn one_broker_among_them_is_enough() {
+        let two = crate::kafka::settings::brokers("a:1,b:2").expect("brokers");
+        let named = |answers: [Spoken; 2]| stranger(&two, &answers).map(|(broker, _)| broker.host.as_str());
+        assert_eq!(named([Spoken::Closed, Spoken::Http]), Some("b"));
+        assert_eq!(named([Spoken::Amqp, Spoken::Other]), Some("a"));
+        for answers in [[Spoken::Amqp, Spoken::Kafka], [Spoken::Silent, Spoken::Http], [Spoken::Closed, Spoken::Closed]]
+        {
+            assert_eq!(named(answers), None);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Reaching a cluster, or failing to: fast, with the reason, and with the exit code of the table.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::kafka_at;
@@ -50,7 +53,7 @@ fn tls() {
     list(&server, &["--ca", &ca]).ok();
     list(&server, &["--insecure"]).ok();
     list(&server, &["--ca", &ca, "--cert", &cert, "--key", &key]).ok();
-    list(&server, &["--ca", &test_env("WRONG_CA")]).fails(5).says(&["certificate verify failed", "--ca"]);
+    list(&server, &["--ca", &test_env("WRONG_CA")]).fails(5).says(&["not trusted", "--ca"]);
     list(&server, &["--tls"]).fails(5).says(&["certificate"]);
     list(&server, &[]).fails(5).says(&["the broker speaks TLS", "--tls"]);
     list(&test_env("KAFKA"), &["--ca", &ca]).fails(5).says(&["does not speak TLS", "--plaintext"]);
@@ -58,6 +61,193 @@ fn tls() {
     list(&server, &["--ca", &key]).fails(5).says(&["no certificate"]);
     list(&server, &["--cert", &cert]).fails(2).says(&["--key"]);
     list(&server, &["--ca", &ca, "--server-name", "x"]).fails(2).says(&["does not work with Kafka"]);
+}
+
+/// A server of OpenSSL's own, which takes handshakes and nothing else.
+struct Shaker {
+    child: Child,
+    port: u16,
+}
+
+impl Shaker {
+    fn start(at: &str, flags: &[&str]) -> Shaker {
+        let mut command = Command::new("openssl");
+        command.args(["s_server", "-accept", &format!("{at}:0")]).args(flags).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("openssl");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| line.strip_prefix("ACCEPT ")?.rsplit_once(':')?.1.parse().ok());
+        // It prints what it does.
+        std::thread::spawn(move || lines.for_each(drop));
+        Shaker { child, port: port.expect("a port") }
+    }
+}
+
+impl Drop for Shaker {
+    fn drop(&mut self) {
+        drop((self.child.kill(), self.child.wait()));
+    }
+}
+
+/// The certificate that the brokers have, but one that has expired.
+fn expired(folder: &Path) -> String {
+    let tls = format!("{}/tls", test_env("DIR"));
+    let path = |name: &str| folder.join(name).display().to_string();
+    let config = format!(
+        "[ca]\ndefault_ca=c\n[c]\ndatabase={0}\nnew_certs_dir={1}\nserial={2}\ndefault_md=sha256\npolicy=p\n\
+         x509_extensions=e\n[p]\ncommonName=supplied\n[e]\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n\
+         [req]\ndistinguished_name=d\n[d]\n",
+        path("index"),
+        folder.display(),
+        path("serial"),
+    );
+    for (name, text) in [("index", ""), ("serial", "01\n"), ("cnf", config.as_str())] {
+        std::fs::write(folder.join(name), text).expect("writes");
+    }
+    let openssl = |args: &[&str]| {
+        let done = Command::new("openssl").args(args).output().expect("openssl");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    };
+    let (cnf, csr, pem) = (path("cnf"), path("csr"), path("pem"));
+    let (key, ca, ca_key) = (format!("{tls}/server.key"), format!("{tls}/ca.pem"), format!("{tls}/ca.key"));
+    openssl(&["req", "-new", "-config", &cnf, "-key", &key, "-subj", "/CN=localhost", "-out", &csr]);
+    let dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z", "-batch", "-notext"];
+    let files = ["ca", "-config", &cnf, "-cert", &ca, "-keyfile", &ca_key, "-in", &csr, "-out", &pem];
+    openssl(&[&files[..], &dates].concat());
+    pem
+}
+
+#[test]
+fn what_is_wrong_with_tls_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (tls, ca) = (format!("{}/tls", test_env("DIR")), test_env("CA"));
+    let (pem, key) = (format!("{tls}/server.pem"), format!("{tls}/server.key"));
+    let says = |server: &str, flags: &[&str], says: &[&str]| {
+        let done = list(server, flags).fails(5).says(says);
+        assert!(
+            !done.stderr.contains("ssl.ca.location") && !done.stderr.contains("ca-certificates"),
+            "{}",
+            done.stderr
+        );
+    };
+    let server = test_env("KAFKA_TLS");
+    says(&server, &["--ca", &test_env("WRONG_CA")], &["authority that is not trusted", "--ca FILE"]);
+    says(&server, &["--tls"], &["authority that is not trusted", "--ca FILE"]);
+    let old = Shaker::start("127.0.0.1", &["-cert", &expired(folder.path()), "-key", &key]);
+    says(&format!("localhost:{}", old.port), &["--ca", &ca], &["expired on 2020-02-01"]);
+    let other = Shaker::start("127.0.0.2", &["-cert", &pem, "-key", &key]);
+    says(&format!("127.0.0.2:{}", other.port), &["--ca", &ca], &["not for `127.0.0.2`", "advertised.listeners"]);
+    for version in ["-tls1_2", "-tls1_3"] {
+        let flags = ["-cert", &pem, "-key", &key, "-CAfile", &ca, "-Verify", "1", "-verify_return_error", version];
+        let strict = Shaker::start("127.0.0.1", &flags);
+        says(&format!("localhost:{}", strict.port), &["--ca", &ca], &["client certificate", "--cert and --key"]);
+    }
+    // A property that only librdkafka knows: its own words, without its guesses.
+    let location = format!("ssl.ca.location={}", test_env("WRONG_CA"));
+    says(&server, &["-X", "security.protocol=ssl", "-X", &location], &["certificate verify failed"]);
+}
+
+/// Takes connections, reads something, and does with them what `then` says.
+fn stub(then: impl Fn(TcpStream) + Send + Copy + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let address = listener.local_addr().expect("an address").to_string();
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            std::thread::spawn(move || then(client));
+        }
+    });
+    address
+}
+
+#[test]
+fn the_phase_is_named_in_which_a_connection_is_cut() {
+    let cut = stub(|mut client| drop(client.read(&mut [0; 4096])));
+    list(&cut, &[]).fails(4).says(&["in the Kafka handshake"]);
+    list(&cut, &["--tls"]).fails(4).says(&["closed in the TLS handshake"]);
+    // The broker says what it can do, and hangs up at the login.
+    let login = stub(|mut client| {
+        let mut broker = TcpStream::connect(test_env("KAFKA_SASL")).expect("the broker");
+        let mut bytes = [0; 65536];
+        let mut pass = |from: &mut TcpStream, to: &mut TcpStream| {
+            let count = from.read(&mut bytes).unwrap_or(0);
+            drop(to.write_all(&bytes[..count]));
+        };
+        pass(&mut client, &mut broker);
+        pass(&mut broker, &mut client);
+        drop(client.read(&mut [0; 4096]));
+    });
+    let flags = ["--sasl-mechanism", "PLAIN", "--username", "alice", "--password", "pw"];
+    list(&login, &flags).fails(4).says(&["SASL PLAIN mechanism handshake failed"]);
+}
+
+#[test]
+fn a_port_that_speaks_something_else_is_told_at_once() {
+    let amqp = test_env("AMQP");
+    let amqp = amqp.split('@').next_back().expect("an address").trim_end_matches('/').to_owned();
+    // As a web server does: it waits for a whole line.
+    let http = stub(|client| {
+        let mut reader = BufReader::new(client.try_clone().expect("clones"));
+        if reader.read_until(b'\n', &mut Vec::new()).is_ok_and(|count| count > 0) {
+            drop((&client).write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n"));
+        }
+    });
+    let ssh = stub(|mut client| drop(client.write_all(b"SSH-2.0-OpenSSH_9.2\r\n")));
+    for (server, says) in [(&amqp, "an AMQP server"), (&http, "a web server"), (&ssh, "no answer of a Kafka broker")] {
+        for flags in [&[][..], &["--tls"]] {
+            let started = Instant::now();
+            let done = list(server, flags).fails(4).says(&[&format!("{server} does not speak Kafka"), says]);
+            assert!(!done.stderr.contains("SASL"), "{}", done.stderr);
+            assert!(started.elapsed() < Duration::from_secs(5), "took {:?}", started.elapsed());
+        }
+    }
+    // One of them is enough.
+    list(&format!("{amqp},{}", test_env("KAFKA")), &[]).ok();
+}
+
+/// A broker that is reached by another name than its own, which leads nowhere.
+#[test]
+fn brokers_that_cannot_be_reached_by_their_own_names() {
+    let (listener, nowhere) = (TcpListener::bind("127.0.0.1:0").expect("binds"), 1u32);
+    let server = listener.local_addr().expect("an address").to_string();
+    let port: u32 = test_env("KAFKA").split(':').next_back().expect("a port").parse().expect("a number");
+    let name = |port: u32| [b"127.0.0.1".as_slice(), &port.to_be_bytes()].concat();
+    let (own, other) = (name(port), name(nowhere));
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut broker = TcpStream::connect(test_env("KAFKA")).expect("the broker");
+            let (mut from, mut to) = (client.try_clone().expect("clones"), broker.try_clone().expect("clones"));
+            std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+            let (own, other) = (own.clone(), other.clone());
+            std::thread::spawn(move || {
+                let mut bytes = [0; 65536];
+                while let Ok(count @ 1..) = broker.read(&mut bytes) {
+                    let mut bytes = bytes[..count].to_vec();
+                    while let Some(at) = bytes.windows(own.len()).position(|window| window == own) {
+                        bytes[at..at + own.len()].copy_from_slice(&other);
+                    }
+                    if client.write_all(&bytes).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    let topic = super::topic(&[]);
+    for args in [
+        &["topic", "describe", &topic][..],
+        &["topic", "create", "new"],
+        &["produce", &topic, "-d", "x"],
+        &["tail", &topic, "--until-end"],
+        &["tail", &topic, "--group", "g", "--until-end"],
+    ] {
+        let started = Instant::now();
+        let done = kafka_at(&server, args).run().fails(4).says(&[
+            "the cluster names its brokers 127.0.0.1:1, which cannot be reached",
+            "refused",
+            "advertised.listeners",
+        ]);
+        assert!(!done.stderr.contains("SASL"), "{}", done.stderr);
+        assert!(started.elapsed() < Duration::from_secs(5), "{args:?} took {:?}", started.elapsed());
+    }
 }
 
 #[test]
