@@ -139,7 +139,7 @@ impl Cache {
         for raw in &content.files {
             files.add(raw).ok()?;
         }
-        files.missing().into_iter().for_each(|name| files.give_up(name));
+        files.missing().into_iter().for_each(|name| files.give_up(name, None));
         Some((content.services, files))
     }
 

@@ -4,15 +4,15 @@ use prost_reflect::MessageDescriptor;
 use tonic::Code;
 
 use super::cache::Cache;
-use super::client::Reflection;
+use super::client::{Fetched, Note, Reflection};
 use super::session::{Prepared, Session, ends};
 use super::settings::{ReflectionMode, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, Kind, Result, nearest};
 use crate::output::Terminal;
 use crate::proto::schema::Schema;
-use crate::proto::{Files, disk, find};
+use crate::proto::{Files, Linked, disk, find};
 
 /// The files that the user gave, and whether the server is asked as well.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Given {
         }
         let mut files = disk::load_part(&sources, &paths(&settings.import_path), &sets)?;
         // What needs nothing of a missing import still works.
-        files.missing().into_iter().for_each(|name| files.give_up(name));
+        files.missing().into_iter().for_each(|name| files.give_up(name, None));
         Ok(Given { files, mode })
     }
 
@@ -74,7 +74,7 @@ impl Lookup {
     }
 
     /// What is known.
-    pub fn catalog(&mut self, cx: &Context) -> Catalog<'_> {
+    pub fn catalog<'a>(&'a mut self, cx: &'a Context) -> Catalog<'a> {
         match self {
             Lookup::Online(session) => session.catalog(cx, Files::default()),
             Lookup::Offline(given) => Catalog::new(given, None, cx.terminal),
@@ -83,18 +83,45 @@ impl Lookup {
 }
 
 /// What is known of services. The server's word counts first; the files fill what it does not tell.
+///
+/// Both may define the same, and not in the same way. What the server tells is linked with those files that define nothing
+/// of it, and the files with what the server told that is not in them: a symbol is looked up on the side that defines it.
 pub struct Catalog<'a> {
     given: &'a Files,
     /// `None` when it is not to be asked, or has failed.
     reflection: Option<Reflection<'a>>,
     /// What it told before it failed.
     told: Files,
-    /// Where that is kept, and the services as they were kept.
+    /// The sides as they were linked last, each with the version of what the server had told.
+    linked: [Option<(u64, Linked)>; 2],
+    /// Whether the server was asked for what the files lack.
+    has_filled: bool,
+    /// Where what it told is kept, and the services as they were kept.
     cache: Option<Cache>,
     services: Option<Vec<String>>,
     /// Whether what is known came from the cache alone.
     is_kept: bool,
     terminal: Terminal,
+}
+
+/// Whose definitions count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Server,
+    Files,
+}
+
+/// What looking for a symbol came to.
+#[derive(Debug)]
+pub enum Found {
+    /// It is there, or what it stands in.
+    Yes,
+    /// Nobody knows it.
+    No,
+    /// The server describes it, and not in a way that can be used, and no file does.
+    Unusable(Error),
+    /// No file describes it, and the server does not say whether it knows it.
+    Refused(Error),
 }
 
 impl<'a> Catalog<'a> {
@@ -104,6 +131,8 @@ impl<'a> Catalog<'a> {
             given: &given.files,
             reflection,
             told: Files::default(),
+            linked: [None, None],
+            has_filled: false,
             cache: None,
             services: None,
             is_kept: false,
@@ -120,7 +149,7 @@ impl<'a> Catalog<'a> {
     pub fn forget(&mut self) -> bool {
         let kept = std::mem::take(&mut self.is_kept);
         if kept {
-            self.services = None;
+            (self.services, self.linked) = (None, [None, None]);
             if let Some(reflection) = &mut self.reflection {
                 reflection.forget();
             }
@@ -157,38 +186,58 @@ impl<'a> Catalog<'a> {
         Ok(names)
     }
 
-    /// Fetches what defines a symbol, with all that it needs. False when nobody knows it.
+    /// Fetches what defines a symbol, with all that it needs.
     ///
     /// # Errors
     /// As [`Reflection::fetch`], when there are no files.
-    pub async fn fetch(&mut self, symbol: &str) -> Result<bool> {
+    pub async fn fetch(&mut self, symbol: &str) -> Result<Found> {
+        let mut found = Found::No;
+        if self.is_kept && find(self.side(Side::Server)?.schema.pool(), symbol).is_some() {
+            return Ok(Found::Yes);
+        }
         if let Some(reflection) = &mut self.reflection {
-            if self.is_kept && find(&reflection.files().pool()?, symbol).is_some() {
-                return Ok(true);
-            }
             let asked = reflection.fetch(symbol).await;
-            self.is_kept &= !matches!(asked, Ok(true));
-            if self.or_files(asked)? == Some(true) {
-                return Ok(true);
+            self.is_kept &= !matches!(asked, Ok(Fetched::Known));
+            match self.or_files(asked)? {
+                Some(Fetched::Known) => return Ok(Found::Yes),
+                Some(Fetched::Unusable(error)) => found = Found::Unusable(error),
+                Some(Fetched::Refused(error)) => found = Found::Refused(error),
+                Some(Fetched::Unknown) | None => {}
             }
         }
-        Ok(!self.given.is_empty() && find(&self.given.pool()?, symbol).is_some())
+        if self.given.defines(symbol) {
+            self.fill().await?;
+            return Ok(Found::Yes);
+        }
+        Ok(found)
+    }
+
+    /// Asks the server for what the files import and do not have.
+    async fn fill(&mut self) -> Result<()> {
+        let lacks = !std::mem::replace(&mut self.has_filled, true) && !self.given.lacks().is_empty();
+        let Some(reflection) = self.reflection.as_mut().filter(|_| lacks) else { return Ok(()) };
+        let asked = reflection.fetch_for(self.given).await;
+        self.is_kept = false;
+        self.or_files(asked).map(drop)
     }
 
     /// The service of this name, or the only one whose full name ends like it at a dot.
     ///
     /// # Errors
-    /// As [`Catalog::services`].
+    /// As [`Catalog::services`], and the server's reason not to describe it.
     pub async fn service_named(&mut self, name: &str) -> Result<Option<String>> {
-        if self.fetch(name).await? {
-            return Ok(Some(name.to_owned()));
+        match self.fetch(name).await? {
+            Found::Yes => return Ok(Some(name.to_owned())),
+            Found::Unusable(error) => return Err(error),
+            Found::No | Found::Refused(_) => {}
         }
         let services = self.services().await?;
         let mut found = services.into_iter().filter(|full| ends(full, name));
-        let only = found.next().filter(|_| found.next().is_none());
-        match only {
-            Some(only) => Ok(self.fetch(&only).await?.then_some(only)),
-            None => Ok(None),
+        let Some(only) = found.next().filter(|_| found.next().is_none()) else { return Ok(None) };
+        match self.fetch(&only).await? {
+            Found::Yes => Ok(Some(only)),
+            Found::No => Ok(None),
+            Found::Unusable(error) | Found::Refused(error) => Err(error),
         }
     }
 
@@ -203,20 +252,26 @@ impl<'a> Catalog<'a> {
         Ok(self.or_files(asked)?.unwrap_or_default())
     }
 
-    /// As [`Catalog::schema`], with what options are described by.
+    /// As [`Catalog::schema_of`], with what options are described by.
     ///
     /// # Errors
-    /// As [`Catalog::schema`], and as [`Reflection::fetch_options`], when there are no files.
-    pub async fn schema_with_options(&mut self) -> Result<Schema> {
+    /// As [`Catalog::schema_of`], and as [`Reflection::fetch_options`], when there are no files.
+    pub async fn schema_with_options(&mut self, symbol: &str) -> Result<Schema> {
         if let Some(reflection) = &mut self.reflection {
             let asked = reflection.fetch_options().await;
             self.or_files(asked)?;
         }
-        self.schema()
+        self.schema_of(symbol)
     }
 
     /// A failure to ask the server is none while there are files.
     fn or_files<T>(&mut self, asked: Result<T>) -> Result<Option<T>> {
+        for note in self.reflection.iter_mut().flat_map(Reflection::notes) {
+            match note {
+                Note::Trace(text) => self.terminal.trace(text),
+                Note::Warning(text) => self.terminal.warn(text),
+            }
+        }
         match asked {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if self.given.is_empty() => Err(error),
@@ -228,17 +283,70 @@ impl<'a> Catalog<'a> {
         }
     }
 
-    /// The types of all that was fetched, and of the files.
+    fn told(&self) -> &Files {
+        self.reflection.as_ref().map_or(&self.told, Reflection::files)
+    }
+
+    fn side(&mut self, side: Side) -> Result<&Linked> {
+        let version = self.told().version();
+        let slot = &mut self.linked[side as usize];
+        if slot.as_ref().is_none_or(|(of, _)| *of != version) {
+            let told = self.reflection.as_ref().map_or(&self.told, Reflection::files);
+            let linked = match side {
+                _ if self.given.is_empty() => told.linked(),
+                Side::Server => told.with(self.given).linked(),
+                Side::Files => self.given.with(told).linked(),
+            };
+            *slot = Some((version, linked.map_err(|e| e.context(UNUSABLE))?));
+        }
+        // It was filled just now, or before.
+        slot.as_ref().map(|(_, linked)| linked).ok_or_else(|| Error::refused(UNUSABLE))
+    }
+
+    /// The types on the side that defines a symbol, which need not be among them.
     ///
     /// # Errors
-    /// As [`Files::schema`].
-    pub fn schema(&self) -> Result<Schema> {
-        let told = self.reflection.as_ref().map_or(&self.told, Reflection::files);
-        let schema = if self.given.is_empty() { told.schema() } else { told.with(self.given).schema() };
-        schema.map_err(|error| match self.given.is_empty() {
-            true => error.context("the server's description of itself cannot be used"),
-            false => error.context("the server's description of itself and the given files do not go together"),
-        })
+    /// `Kind::Refused`: the file that defines it is broken on either side.
+    pub fn schema_of(&mut self, symbol: &str) -> Result<Schema> {
+        let sides = match (self.given.is_empty(), self.told().defines(symbol) || !self.given.defines(symbol)) {
+            (true, _) => &[Side::Server][..],
+            (false, true) => &[Side::Server, Side::Files],
+            (false, false) => &[Side::Files, Side::Server],
+        };
+        let is_defined = self.told().defines(symbol) || self.given.defines(symbol);
+        let (mut first, mut fault) = (None, None);
+        for side in sides {
+            let linked = self.side(*side)?;
+            if find(linked.schema.pool(), symbol).is_some() {
+                return Ok(linked.schema.clone());
+            }
+            // What nobody defines may stand in a file that nobody can read.
+            let found = if is_defined { linked.fault(symbol) } else { linked.first_fault() };
+            let found = found.map(|(file, error)| {
+                let copy = Error::new(error.kind(), error.chain());
+                (file.to_owned(), error.fix().map(str::to_owned).into_iter().fold(copy, Error::hint))
+            });
+            let alone = found.as_ref().and_then(|_| linked.alone(symbol));
+            if let Some(schema) = alone.filter(|schema| find(schema.pool(), symbol).is_some()) {
+                return Ok(schema);
+            }
+            first = first.or(Some(linked.schema.clone()));
+            fault = fault.or(found);
+        }
+        match fault {
+            Some((file, error)) if self.told().contains(&file) => Err(error.context(UNUSABLE)),
+            Some((_, error)) => Err(error.context("the given files cannot be used").with_kind(Kind::Usage)),
+            None => first.ok_or_else(|| Error::refused(UNUSABLE)),
+        }
+    }
+
+    /// The types on either side, those that count first.
+    ///
+    /// # Errors
+    /// As [`Files::linked`].
+    pub fn schemas(&mut self) -> Result<Vec<Schema>> {
+        let sides = if self.given.is_empty() { &[Side::Server][..] } else { &[Side::Server, Side::Files] };
+        sides.iter().map(|side| self.side(*side).map(|linked| linked.schema.clone())).collect()
     }
 
     /// What the server told.
@@ -257,8 +365,16 @@ impl<'a> Catalog<'a> {
     }
 }
 
+/// What stands before the fault in a description that a server gave.
+const UNUSABLE: &str = "the server's description of itself cannot be used";
+
 /// The error for a name that nobody knows; `nobody` is as "the server has no".
 pub fn unknown<'a>(nobody: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+    if known.clone().into_iter().any(|known| known == name) {
+        return Error::refused(format!("the server lists the {what} `{name}`, and does not describe it"))
+            .status(Code::Unimplemented)
+            .hint("describe it with --proto FILE or --descriptor-set FILE");
+    }
     let error = Error::refused(format!("{nobody} {what} `{name}`")).status(Code::Unimplemented);
     match nearest(name, known.clone()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),

@@ -1,9 +1,9 @@
 //! `grpc describe`: what the server has, as Protobuf source.
 
-use super::catalog::{Catalog, Lookup};
+use super::catalog::{Catalog, Found, Lookup};
 use super::settings::Settings;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::output::{Sink, escape_text};
 use crate::proto::schema::Schema;
 use crate::proto::{Element, find};
@@ -40,27 +40,92 @@ async fn elements(args: &Args, cx: &Context) -> Result<Vec<(Element, Schema)>> {
     if let Some(symbol) = &args.symbol {
         return element(&mut catalog, symbol).await.map(|element| vec![element]);
     }
-    let mut elements = Vec::new();
+    let mut described = Each::default();
     for service in catalog.services().await? {
-        elements.push(element(&mut catalog, &service).await?);
+        let element = element(&mut catalog, &service).await;
+        described.take(&service, element)?;
     }
-    Ok(elements)
+    described.or_warn(cx)
+}
+
+/// What was found of several things, of which one that cannot be described costs only itself.
+pub struct Each<T> {
+    found: Vec<T>,
+    failed: Vec<(String, Error)>,
+}
+
+impl<T> Default for Each<T> {
+    fn default() -> Each<T> {
+        Each { found: Vec::new(), failed: Vec::new() }
+    }
+}
+
+impl<T> Each<T> {
+    /// Takes the next one.
+    ///
+    /// # Errors
+    /// Those that are about more than this one.
+    pub fn take(&mut self, name: &str, found: Result<T>) -> Result<()> {
+        match found {
+            Ok(found) => self.found.push(found),
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Usage | Kind::GrpcStatus(_)) => {
+                self.failed.push((name.to_owned(), error));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// What was found, and the rest.
+    pub fn split<U>(self) -> (Vec<T>, Each<U>) {
+        (self.found, Each { found: Vec::new(), failed: self.failed })
+    }
+
+    /// What was found; the rest is said.
+    ///
+    /// # Errors
+    /// The first fault, when nothing was found.
+    fn or_warn(self, cx: &Context) -> Result<Vec<T>> {
+        let is_empty = self.found.is_empty();
+        let (found, each) = self.split::<()>();
+        each.failed(is_empty, cx).map(|()| found)
+    }
+
+    /// Says what was not found.
+    ///
+    /// # Errors
+    /// The first fault, when it is `fatal`; the others are said.
+    pub fn failed(self, fatal: bool, cx: &Context) -> Result<()> {
+        let mut failed = self.failed.into_iter();
+        let first = if fatal { failed.next() } else { None };
+        for (name, error) in failed {
+            let fix = error.fix().map(|fix| format!("; {fix}")).unwrap_or_default();
+            cx.terminal.warn(format!("`{name}` is left out: {}{fix}", error.chain()));
+        }
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
 }
 
 /// Servers know different things as symbols: some only services and messages, so the names around it are tried too.
 pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
     let dotted = symbol.trim_start_matches(['.', '/']).replace('/', ".");
     let mut name = dotted.as_str();
+    let mut fault = None;
     loop {
-        if catalog.fetch(name).await? {
-            let schema = catalog.schema_with_options().await?;
-            if let Some(element) = find(schema.pool(), &dotted) {
-                return Ok((element, schema));
+        match catalog.fetch(name).await? {
+            Found::Yes => {
+                let schema = catalog.schema_with_options(name).await?;
+                if let Some(element) = find(schema.pool(), &dotted) {
+                    return Ok((element, schema));
+                }
+                if let Some(service) = schema.pool().get_service_by_name(name) {
+                    let methods: Vec<String> = service.methods().map(|m| m.full_name().to_owned()).collect();
+                    return Err(catalog.unknown("symbol", symbol, methods.iter().map(String::as_str)));
+                }
             }
-            if let Some(service) = schema.pool().get_service_by_name(name) {
-                let methods: Vec<String> = service.methods().map(|m| m.full_name().to_owned()).collect();
-                return Err(catalog.unknown("symbol", symbol, methods.iter().map(String::as_str)));
-            }
+            Found::Unusable(error) => return Err(error),
+            Found::Refused(error) => drop(fault.get_or_insert(error)),
+            Found::No => {}
         }
         match name.rsplit_once('.') {
             // Two steps reach an enum value inside of a message.
@@ -78,11 +143,11 @@ pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element
     };
     if let Some(service) = service {
         let full = method.map_or(service.clone(), |method| format!("{service}.{method}"));
-        let schema = catalog.schema_with_options().await?;
+        let schema = catalog.schema_with_options(&full).await?;
         if let Some(element) = find(schema.pool(), &full) {
             return Ok((element, schema));
         }
     }
     let services = catalog.services().await?;
-    Err(catalog.unknown("symbol", symbol, services.iter().map(String::as_str)))
+    Err(fault.unwrap_or_else(|| catalog.unknown("symbol", symbol, services.iter().map(String::as_str))))
 }

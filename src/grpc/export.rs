@@ -1,20 +1,21 @@
 //! `grpc export`: what describes services, as a descriptor set or as .proto files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
+use bytes::Bytes;
 use prost::Message;
 use prost_reflect::FileDescriptor;
 
-use super::catalog::Lookup;
-use super::describe;
+use super::catalog::{Catalog, Lookup};
+use super::describe::{self, Each};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::output::Sink;
-use crate::proto::file_source;
 use crate::proto::schema::Schema;
+use crate::proto::{file_source, find, is_same_file};
 
 /// Writes what describes services.
 #[derive(Debug, clap::Args)]
@@ -42,9 +43,16 @@ pub struct Args {
 /// As [`Lookup::open`] and reflection; `Kind::Refused` for an unknown symbol and for a file whose name leads elsewhere;
 /// `Kind::Usage` for a file that exists with another content; `Kind::Io`.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let (schema, files) = cx.shutdown.or_stop(files(&args, cx)).await?;
+    let (files, each) = cx.shutdown.or_stop(files(&args, cx)).await?;
+    // Nothing is written when nothing was found.
+    let failed = each.failed(files.is_empty() || !args.symbols.is_empty(), cx);
+    if files.is_empty()
+        && let Err(error) = failed
+    {
+        return Err(error);
+    }
     if let Some(path) = &args.descriptor_set_out {
-        let set = Set { file: files.iter().map(|file| schema.raw(file).to_vec()).collect() };
+        let set = Set { file: files.iter().map(|(file, schema)| schema.raw(file).to_vec()).collect() };
         let bytes = set.encode_to_vec();
         match path.as_os_str() == "-" {
             true => {
@@ -58,15 +66,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     if let Some(folder) = &args.proto_out {
         // Every compiler has these.
-        let own: Vec<_> = files.iter().filter(|file| !file.name().starts_with("google/protobuf/")).collect();
+        let own: Vec<_> = files.iter().filter(|(file, _)| !file.name().starts_with("google/protobuf/")).collect();
         // All names are looked at before anything is written.
-        let paths = own.iter().map(|file| below(folder, file.name())).collect::<Result<Vec<_>>>()?;
-        for (file, path) in own.iter().zip(&paths) {
-            write(path, file_source(&schema, file).as_bytes(), args.force)?;
+        let paths = own.iter().map(|(file, _)| below(folder, file.name())).collect::<Result<Vec<_>>>()?;
+        for ((file, schema), path) in own.iter().zip(&paths) {
+            write(path, file_source(schema, file).as_bytes(), args.force)?;
         }
         cx.terminal.note(format!("{} went below {}", counted(own.len() as u64, "file"), folder.display()));
     }
-    Ok(())
+    failed
 }
 
 /// `google.protobuf.FileDescriptorSet`, each file as it came.
@@ -76,37 +84,90 @@ struct Set {
     file: Vec<Vec<u8>>,
 }
 
-/// The files of the symbols and of all that they import, imports first.
-async fn files(args: &Args, cx: &Context) -> Result<(Schema, Vec<FileDescriptor>)> {
+/// A file, and the schema that it is part of.
+type InSchema = (FileDescriptor, Schema);
+
+/// The files of the symbols and of all that they import, imports first; and what is said of symbols that have none.
+async fn files(args: &Args, cx: &Context) -> Result<(Vec<InSchema>, Each<()>)> {
     let mut lookup = Lookup::open(&args.connection, cx).await?;
     let mut catalog = lookup.catalog(cx);
     let symbols = match args.symbols.is_empty() {
         true => catalog.services().await?,
         false => args.symbols.clone(),
     };
-    let mut names = Vec::new();
+    let mut each = Each::default();
     for symbol in &symbols {
-        let (element, _) = describe::element(&mut catalog, symbol).await?;
-        catalog.fetch_extensions(&element.messages()).await?;
-        names.push(element.file().name().to_owned());
+        let found = found(&mut catalog, symbol).await;
+        each.take(symbol, found.map(|full| (symbol.clone(), full)))?;
     }
-    let schema = catalog.schema()?;
-    let mut sorted = Sorted { schema: schema.clone(), seen: HashSet::new(), files: Vec::new() };
-    names.iter().filter_map(|name| schema.pool().get_file_by_name(name)).for_each(|file| sorted.add(&file));
-    // What extends a message of these files belongs to them, and no file imports it. What it imports may be extended again.
-    loop {
-        let known = sorted.files.len();
-        for extension in schema.pool().all_extensions() {
-            let of = extension.containing_message();
-            // Options are extended where they are used.
-            if of.package_name() != "google.protobuf" && sorted.seen.contains(of.parent_file().name()) {
-                sorted.add(&extension.parent_file());
+    let (found, mut each) = each.split();
+    let mut exported = Exported::default();
+    for (symbol, full) in found {
+        // Extensions that came since are in it.
+        let added = catalog.schema_of(&full).and_then(|schema| match find(schema.pool(), &full) {
+            Some(element) => exported.add(&schema, &element.file()),
+            None => Ok(()),
+        });
+        each.take(&symbol, added)?;
+    }
+    Ok((exported.files, each))
+}
+
+/// Fetches what defines a symbol, and gives its full name.
+async fn found(catalog: &mut Catalog<'_>, symbol: &str) -> Result<String> {
+    let (element, _) = describe::element(catalog, symbol).await?;
+    catalog.fetch_extensions(&element.messages()).await?;
+    Ok(element.full_name())
+}
+
+/// Files that go out together: each behind what it imports, and none beside another one of its name.
+#[derive(Default)]
+struct Exported {
+    files: Vec<InSchema>,
+    known: HashMap<String, Bytes>,
+    /// What the files define, with the file.
+    defined: HashMap<String, String>,
+}
+
+impl Exported {
+    /// Adds a file with what it imports, and with what extends a message of these.
+    fn add(&mut self, schema: &Schema, file: &FileDescriptor) -> Result<()> {
+        let mut sorted = Sorted { schema: schema.clone(), seen: HashSet::new(), files: Vec::new() };
+        sorted.add(file);
+        sorted.add_extensions();
+        let differs = |file: &&FileDescriptor| {
+            let known = self.known.get(file.name());
+            known.is_some_and(|known| !is_same_file(known, &schema.raw(file)))
+        };
+        if let Some(file) = sorted.files.iter().find(differs) {
+            let what = format!("`{}` differs between the server and the given files", file.name());
+            return Err(Error::refused(what).hint("take one of them, with --reflection only or --reflection off"));
+        }
+        let new: Vec<_> = sorted.files.into_iter().filter(|file| !self.known.contains_key(file.name())).collect();
+        for (file, name) in new.iter().flat_map(|file| defined(file).map(move |name| (file, name))) {
+            if let Some(other) = self.defined.get(&name) {
+                let what = format!("`{}` defines `{name}`, and so does `{other}`", file.name());
+                return Err(Error::refused(what).hint("export it by itself, by its name"));
             }
         }
-        if sorted.files.len() == known {
-            return Ok((schema, sorted.files));
+        for file in new {
+            self.defined.extend(defined(&file).map(|name| (name, file.name().to_owned())));
+            self.known.insert(file.name().to_owned(), schema.raw(&file));
+            self.files.push((file, schema.clone()));
         }
+        Ok(())
     }
+}
+
+/// The full names of what a file defines outside of any message, but for extensions.
+fn defined(file: &FileDescriptor) -> impl Iterator<Item = String> {
+    let messages = file.messages().map(|message| message.full_name().to_owned());
+    let enums = file.enums().map(|e| e.full_name().to_owned());
+    messages
+        .chain(enums)
+        .chain(file.services().map(|service| service.full_name().to_owned()))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// Files, each behind what it imports.
@@ -123,6 +184,24 @@ impl Sorted {
             let for_options = self.schema.option_imports(file);
             file.dependencies().chain(for_options).for_each(|import| self.add(&import));
             self.files.push(file.clone());
+        }
+    }
+
+    /// What extends a message of these files belongs to them, and no file imports it. What it imports may be extended again.
+    fn add_extensions(&mut self) {
+        let schema = self.schema.clone();
+        loop {
+            let known = self.files.len();
+            for extension in schema.pool().all_extensions() {
+                let of = extension.containing_message();
+                // Options are extended where they are used.
+                if of.package_name() != "google.protobuf" && self.seen.contains(of.parent_file().name()) {
+                    self.add(&extension.parent_file());
+                }
+            }
+            if self.files.len() == known {
+                return;
+            }
         }
     }
 }

@@ -42,9 +42,11 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         catalog.keep();
         return Ok(table);
     };
-    let full = catalog.service_named(service).await?;
-    let schema = catalog.schema()?;
-    let Some(found) = full.and_then(|full| schema.pool().get_service_by_name(&full)) else {
+    let found = match catalog.service_named(service).await? {
+        Some(full) => catalog.schema_of(&full)?.pool().get_service_by_name(&full),
+        None => None,
+    };
+    let Some(found) = found else {
         let services = catalog.services().await?;
         return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
     };

@@ -24,15 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NOTE: Duration = Duration::from_secs(1);
 
 /// A question for the type of an `Any` that no known schema has, and where the answer goes: the types that are known then.
-pub type Question = (String, oneshot::Sender<Schema>);
+pub type Question = (String, oneshot::Sender<Types>);
+
+/// Where the types inside of `Any` are found: the server may define one otherwise than a given file.
+pub type Types = Vec<Schema>;
 
 /// Request messages in a source.
 pub struct Requests {
     input: Input,
     reading: Reading,
     of: MessageType,
-    /// Where the types inside of `Any` are found; it grows as they are asked for.
-    types: Schema,
+    /// It grows as types are asked for.
+    types: Types,
     ask: mpsc::UnboundedSender<Question>,
     max_send: Option<usize>,
     count: u64,
@@ -69,7 +72,7 @@ impl Requests {
         let options = Options { mode, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
         let input = Input::open(source, options)?;
         let input = if reading.format == Format::Text { input.as_text() } else { input };
-        Ok(Requests { input, reading, types: of.schema(), of, ask, max_send, count: 0 })
+        Ok(Requests { input, reading, types: vec![of.schema()], of, ask, max_send, count: 0 })
     }
 
     /// The next message, encoded, or `None` at the end.

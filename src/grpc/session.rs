@@ -5,8 +5,8 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::cache::Cache;
-use super::catalog::{Catalog, Given, unknown};
-use super::client::{CallOptions, Connection, Dialer, Reflection, Target, Timings, encode_metadata};
+use super::catalog::{Catalog, Found, Given, unknown};
+use super::client::{CallOptions, Connection, Dial, Dialer, Reflection, Target, Timings, encode_metadata};
 use super::settings::{Compression, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
@@ -122,10 +122,10 @@ impl Session {
     }
 
     /// What the server and the user's files say; `known` is what the server has told already.
-    pub fn catalog(&mut self, cx: &Context, known: Files) -> Catalog<'_> {
+    pub fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
         // A small --max-recv is meant for the responses of the call.
         let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
-        let Prepared { given, cache, reflect_metadata, .. } = &self.with;
+        let Prepared { given, cache, reflect_metadata, dialer, .. } = &self.with;
         for (name, value) in reflect_metadata {
             options.metadata.append(name, value.clone());
         }
@@ -136,7 +136,8 @@ impl Session {
             _ => (None, known),
         };
         let asks = given.asks_server();
-        let reflection = asks.then(|| Reflection::new(&mut self.connection, options, known));
+        let dial = Dial { dialer, policy: &cx.policy, shutdown: &cx.shutdown };
+        let reflection = asks.then(|| Reflection::new(&mut self.connection, dial, options, known));
         Catalog::new(given, reflection, cx.terminal).with_cache(cache, services)
     }
 
@@ -207,34 +208,50 @@ pub async fn method(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
 
 async fn method_as_known(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
     let (service, name) = split_method(text)?;
-    let known = !service.is_empty() && catalog.fetch(service).await?;
+    let known = if service.is_empty() { Found::No } else { catalog.fetch(service).await? };
     let full = match known {
-        true => (service.to_owned(), name.to_owned()),
-        false => abbreviated(catalog, service, name).await?,
+        Found::Yes => (service.to_owned(), name.to_owned()),
+        Found::No => abbreviated(catalog, service, name, None).await?,
+        Found::Refused(error) => abbreviated(catalog, service, name, Some(error)).await?,
+        Found::Unusable(error) => return Err(error),
     };
-    let method = method_in(&catalog.schema()?, &full.0, &full.1)?;
+    let method = method_in(&catalog.schema_of(&full.0)?, &full.0, &full.1)?;
     let extended = catalog.fetch_extensions(&[method.descriptor.input(), method.descriptor.output()]).await?;
     if !extended {
         return Ok(method);
     }
     // A descriptor that was taken earlier knows nothing of what came later.
-    method_in(&catalog.schema()?, &full.0, &full.1)
+    method_in(&catalog.schema_of(&full.0)?, &full.0, &full.1)
 }
 
-/// The one method whose full name ends like this.
-async fn abbreviated(catalog: &mut Catalog<'_>, service: &str, name: &str) -> Result<(String, String)> {
+/// The one method whose full name ends like this. One service that cannot be described hides no other; `fault` is the
+/// server's reason not to describe that of this name.
+async fn abbreviated(
+    catalog: &mut Catalog<'_>,
+    service: &str,
+    name: &str,
+    mut fault: Option<Error>,
+) -> Result<(String, String)> {
     let services = catalog.services().await?;
     let mut methods = Vec::new();
     for full in services.iter().filter(|full| ends(full, service)) {
         // One that its server lists and does not describe has no methods to choose from.
-        if catalog.fetch(full).await?
-            && let Some(found) = catalog.schema()?.pool().get_service_by_name(full)
-        {
-            methods.extend(found.methods().map(|m| (full.clone(), m.name().to_owned())));
+        let schema = match catalog.fetch(full).await? {
+            Found::Yes => catalog.schema_of(full),
+            Found::No => continue,
+            Found::Unusable(error) | Found::Refused(error) => Err(error),
+        };
+        match schema {
+            Ok(schema) => {
+                let found = schema.pool().get_service_by_name(full);
+                let names = found.iter().flat_map(|found| found.methods()).map(|m| m.name().to_owned());
+                methods.extend(names.map(|name| (full.clone(), name)));
+            }
+            Err(error) => drop(fault.get_or_insert(error)),
         }
     }
     if methods.is_empty() {
-        return Err(catalog.unknown("service", service, services.iter().map(String::as_str)));
+        return Err(fault.unwrap_or_else(|| catalog.unknown("service", service, services.iter().map(String::as_str))));
     }
     let mut found: Vec<_> = methods.iter().filter(|(_, method)| method == name).cloned().collect();
     match (found.pop(), found.as_slice()) {
@@ -251,6 +268,7 @@ async fn abbreviated(catalog: &mut Catalog<'_>, service: &str, name: &str) -> Re
             let error = catalog.unknown("method", name, std::iter::empty());
             Err(match near.and_then(|near| names.iter().find(|full| full.ends_with(&format!("/{near}")))) {
                 Some(full) => error.hint(format!("did you mean `{full}`?")),
+                None if fault.is_some() => fault.unwrap_or(error),
                 None => error.hint("`mscomm grpc list` names the services"),
             })
         }

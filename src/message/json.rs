@@ -60,11 +60,17 @@ pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
 /// # Errors
 /// A sentence that says so.
 pub fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
-    use base64::alphabet::{STANDARD as STD, URL_SAFE};
+    use base64::alphabet::STANDARD as STD;
     use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STD };
-    GeneralPurpose::new(alphabet, config).decode(text).map_err(|e| format!("bad base64: {e}"))
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&STD, LENIENT);
+    let decoded = match text.contains(['-', '_', '\r', '\n']) {
+        false => ENGINE.decode(text),
+        true => ENGINE.decode(text.replace('-', "+").replace('_', "/").replace(['\r', '\n'], "")),
+    };
+    decoded.map_err(|e| format!("bad base64: {e}"))
 }
 
 /// Characters that move the cursor, colour, or change the direction of the text around them (Unicode TR 36, section 2.5).

@@ -24,6 +24,12 @@ impl<A: Resolver, B: Resolver> Resolver for (A, B) {
     }
 }
 
+impl<T: Resolver> Resolver for Vec<T> {
+    fn message(&self, name: &str) -> Option<MessageType> {
+        self.iter().find_map(|resolver| resolver.message(name))
+    }
+}
+
 impl<T: Resolver + ?Sized> Resolver for &T {
     fn message(&self, name: &str) -> Option<MessageType> {
         (**self).message(name)

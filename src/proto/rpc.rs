@@ -67,6 +67,12 @@ pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> 
         .collect()
 }
 
+/// The full names of types in these details that neither the resolver nor [`Common`] knows.
+pub fn unresolved(status_bytes: &[u8], resolver: &dyn Resolver) -> Vec<String> {
+    let read = if status_bytes.is_empty() { None } else { decode_status(status_bytes) };
+    read.map(|status| super::unresolved(&status, &(Common, resolver))).unwrap_or_default()
+}
+
 fn decode_status(bytes: &[u8]) -> Option<Dynamic> {
     SCHEMA.message("google.rpc.Status").and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(bytes)).ok())
 }

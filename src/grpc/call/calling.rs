@@ -15,15 +15,16 @@ use super::data::{self, Ready};
 use crate::cli::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
+use crate::grpc::catalog::Found;
 use crate::grpc::client::{Broken, Call, CallOptions, Status, start};
 use crate::grpc::events::Events;
-use crate::grpc::requests::{Question, Requests, Shape, once};
+use crate::grpc::requests::{Question, Requests, Shape, Types, once};
 use crate::grpc::session::{Prepared, Session, millis};
 use crate::grpc::settings::Settings;
 use crate::grpc::trace;
 use crate::output::Terminal;
 use crate::proto::dynamic::Message;
-use crate::proto::schema::{Method, Schema};
+use crate::proto::schema::Method;
 use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
 
@@ -62,7 +63,7 @@ pub struct Calling<'a> {
     shape: Shape,
     files: Files,
     /// Where the types inside of `Any` are found; it grows as they turn up.
-    types: Schema,
+    types: Types,
     has_any: bool,
     /// Types that were asked for, whether the server knew them or not.
     asked: Vec<String>,
@@ -104,7 +105,7 @@ impl<'a> Calling<'a> {
                 max_send: with.max_send,
                 ask,
             },
-            types: method.input.schema(),
+            types: vec![method.input.schema()],
             has_any: reaches_any(&method.descriptor.output()),
             asked: Vec::new(),
             method,
@@ -209,16 +210,16 @@ impl<'a> Calling<'a> {
             let _ = answer.send(self.types.clone());
             return;
         }
+        let names = vec![name];
         let side = match self.side.take() {
-            Some(side) => Ok(side),
-            None => self.cx.shutdown.or_stop(Session::open(self.connection, self.cx)).await,
+            None => self.open_side(&names).await,
+            side => side,
         };
-        match side {
-            Ok(mut side) => {
-                self.learn(&mut side, vec![name]).await;
-                self.side = Some(side);
+        if let Some(mut side) = side {
+            if !self.asked.contains(&names[0]) {
+                self.learn_by(&mut side, names).await;
             }
-            Err(error) => self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain())),
+            self.side = Some(side);
         }
         // Who asked may have gone.
         let _ = answer.send(self.types.clone());
@@ -280,7 +281,7 @@ impl<'a> Calling<'a> {
         let Some(status) = call.status() else {
             return Err(Error::new(Kind::Partial, "the call ended without a status"));
         };
-        self.finish(&status, received, trailers).await
+        self.finish(session, &status, received, trailers).await
     }
 
     fn is_enough(&self, received: u64) -> bool {
@@ -350,26 +351,50 @@ impl<'a> Calling<'a> {
     }
 
     /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.
+    ///
+    /// The connection of the call does, unless the server takes one call at a time: it would answer behind its end.
     async fn learn(&mut self, session: &mut Session, mut names: Vec<String>) {
         names.retain(|name| !self.asked.contains(name));
         if names.is_empty() {
             return;
         }
-        let mut catalog = session.catalog(self.cx, self.files.clone());
-        for name in names {
-            let fetched = self.cx.shutdown.or_stop(catalog.fetch(&name)).await;
-            if let Err(error) = fetched {
-                self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain()));
-            }
-            self.asked.push(name);
+        if self.side.is_none() && session.connection.takes_one_call() {
+            self.side = self.open_side(&names).await;
         }
-        if let Ok(schema) = catalog.schema() {
-            self.files = catalog.into_files();
-            self.types = schema;
+        let mut side = self.side.take();
+        self.learn_by(side.as_mut().unwrap_or(session), names).await;
+        self.side = side;
+    }
+
+    /// A connection beside that of the call.
+    async fn open_side(&self, names: &[String]) -> Option<Session> {
+        match self.cx.shutdown.or_stop(Session::open(self.connection, self.cx)).await {
+            Ok(side) => Some(side),
+            Err(error) => {
+                self.cx.terminal.trace(format!("no description of {}: {}", names.join(", "), error.chain()));
+                None
+            }
         }
     }
 
-    async fn finish(&mut self, status: &Status, received: u64, trailers: bool) -> Result<()> {
+    async fn learn_by(&mut self, session: &mut Session, names: Vec<String>) {
+        let mut catalog = session.catalog(self.cx, self.files.clone());
+        for name in names {
+            match self.cx.shutdown.or_stop(catalog.fetch(&name)).await {
+                Ok(Found::Yes | Found::No) => {}
+                Ok(Found::Unusable(error) | Found::Refused(error)) | Err(error) => {
+                    self.cx.terminal.trace(format!("no description of `{name}`: {}", error.chain()));
+                }
+            }
+            self.asked.push(name);
+        }
+        if let Ok(types) = catalog.schemas() {
+            self.files = catalog.into_files();
+            self.types = types;
+        }
+    }
+
+    async fn finish(&mut self, session: &mut Session, status: &Status, received: u64, trailers: bool) -> Result<()> {
         trace::status(&self.cx.terminal, status, trailers);
         if status.is_ok() && received == 0 && !self.method.descriptor.is_server_streaming() {
             let error =
@@ -377,6 +402,8 @@ impl<'a> Calling<'a> {
             self.events.failed(&error, &status.metadata);
             return Err(error);
         }
+        let names = rpc::unresolved(&status.details, &self.types);
+        self.learn(session, names).await;
         self.events.status(status, &self.types);
         self.events.flush().await?;
         if !status.is_ok() {

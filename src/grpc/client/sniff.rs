@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -10,6 +10,9 @@ use tokio::sync::watch;
 
 /// The length of an HTTP/2 frame's head.
 const FRAME_HEAD: usize = 9;
+
+/// As much of the first SETTINGS frame is looked at.
+const MAX_SETTINGS: usize = 20 * 6;
 
 /// What the first bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +34,7 @@ pub enum Sniffed {
 pub struct Seen {
     first: watch::Sender<Option<Sniffed>>,
     failure: Mutex<Option<io::Error>>,
+    max_streams: OnceLock<u32>,
     /// True once nobody reads or writes any more.
     gone: watch::Sender<bool>,
 }
@@ -47,6 +51,11 @@ impl Seen {
                 return Sniffed::Closed;
             }
         }
+    }
+
+    /// How many streams the server's first SETTINGS let be open at a time, when they say so.
+    pub fn max_streams(&self) -> Option<u32> {
+        self.max_streams.get().copied()
     }
 
     /// Waits until the connection is let go of: everything that was to be written is.
@@ -91,8 +100,12 @@ pub struct Sniff<T> {
 impl<T> Sniff<T> {
     /// Wraps a stream nothing was read from.
     pub fn new(io: T) -> (Sniff<T>, Arc<Seen>) {
-        let seen =
-            Arc::new(Seen { first: watch::channel(None).0, failure: Mutex::new(None), gone: watch::channel(false).0 });
+        let seen = Arc::new(Seen {
+            first: watch::channel(None).0,
+            failure: Mutex::new(None),
+            max_streams: OnceLock::new(),
+            gone: watch::channel(false).0,
+        });
         (Sniff { io, head: Vec::with_capacity(FRAME_HEAD), decided: false, seen: seen.clone() }, seen)
     }
 
@@ -102,11 +115,25 @@ impl<T> Sniff<T> {
             self.ended();
             return;
         }
-        let missing = FRAME_HEAD - self.head.len();
+        let missing = FRAME_HEAD + MAX_SETTINGS - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(missing)]);
-        if let Some(sniffed) = judge(&self.head) {
+        let Some(sniffed) = judge(&self.head[..self.head.len().min(FRAME_HEAD)]) else { return };
+        self.seen.decide(sniffed);
+        let Some((frame, settings)) = self.head.split_at_checked(FRAME_HEAD).filter(|_| sniffed == Sniffed::Settings)
+        else {
             self.decided = true;
-            self.seen.decide(sniffed);
+            return;
+        };
+        let length = frame[..3].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        if settings.len() < length.min(MAX_SETTINGS) {
+            return;
+        }
+        self.decided = true;
+        // RFC 9113, section 6.5.1: six bytes each; 3 is SETTINGS_MAX_CONCURRENT_STREAMS, and the last one counts.
+        for setting in settings[..length.min(MAX_SETTINGS)].chunks_exact(6).rev() {
+            if let [0, 3, a, b, c, d] = *setting {
+                self.seen.max_streams.get_or_init(|| u32::from_be_bytes([a, b, c, d]));
+            }
         }
     }
 

@@ -326,10 +326,43 @@ async fn speaks_tls(target: &Target, limit: Duration) -> bool {
     }
 }
 
+/// How a connection is made once more.
+#[derive(Debug, Clone, Copy)]
+pub struct Dial<'a> {
+    /// Where to, and how.
+    pub dialer: &'a Dialer,
+    /// `--connect-timeout` and `--wait`.
+    pub policy: &'a Policy,
+    /// The token that ends the attempts.
+    pub shutdown: &'a Shutdown,
+}
+
+impl Dial<'_> {
+    /// Replaces a connection by a new one.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub async fn again(&self, connection: &mut Connection) -> Result<()> {
+        *connection = self.dialer.connect(self.policy, self.shutdown).await?;
+        Ok(())
+    }
+}
+
 /// How long a connection may take to say goodbye.
 const GOODBYE: Duration = Duration::from_millis(500);
 
 impl Connection {
+    /// Whether it is gone.
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
+    /// Whether the server takes one call at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`): a second one would wait for the end
+    /// of the first.
+    pub fn takes_one_call(&self) -> bool {
+        self.seen.max_streams().is_some_and(|max| max <= 1)
+    }
+
     /// Closes it once everything is written: a call that was cancelled is told to the server as that.
     pub async fn close(self) {
         let Connection { requests, seen, driver: _driver, .. } = self;

@@ -14,6 +14,12 @@ pub fn check(file: &FileDescriptorProto) -> Result<(), String> {
     check_names(file)
 }
 
+/// What Go's library gives out for an import that it could not find: `<unknown:0>` in the place of the syntax, and nothing
+/// else (protobuf-go, `protodesc.ToFileDescriptorProto` of `filedesc.PlaceholderFile`).
+pub fn is_placeholder(file: &FileFeatures) -> bool {
+    file.syntax.starts_with("<unknown:")
+}
+
 pub fn check_language(language: &FileFeatures) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {

@@ -35,6 +35,13 @@ impl Files {
         self.nowhere(imports)
     }
 
+    /// The imports that are nowhere, given up or not.
+    pub fn lacks(&self) -> Vec<String> {
+        let imports = self.files.values().flat_map(|f| &f.parsed.dependency);
+        let lacking: BTreeSet<&String> = imports.filter(|name| self.is_nowhere(name)).collect();
+        lacking.into_iter().cloned().collect()
+    }
+
     /// The same for imports that options alone need, and nothing on the wire.
     pub fn missing_for_options(&self) -> Vec<String> {
         let imports = self.files.values().flat_map(|f| &f.features.option_dependency);
@@ -43,13 +50,14 @@ impl Files {
 
     fn nowhere<'a>(&'a self, imports: impl Iterator<Item = &'a String>) -> Vec<String> {
         let missing: BTreeSet<&String> =
-            imports.filter(|name| !self.absent.contains(*name) && self.is_nowhere(name)).collect();
+            imports.filter(|name| !self.absent.contains_key(*name) && self.is_nowhere(name)).collect();
         missing.into_iter().cloned().collect()
     }
 
-    /// Says that an import cannot be had. What needs nothing of it still works.
-    pub fn give_up(&mut self, name: String) {
-        self.absent.insert(name);
+    /// Says that an import cannot be had, and why if that is known. What needs nothing of it still works.
+    pub fn give_up(&mut self, name: String, why: Option<String>) {
+        self.absent.insert(name, why);
+        self.version += 1;
     }
 
     /// Lets files that import what nobody has import the files that define what they use instead: a file may be registered
@@ -71,7 +79,7 @@ impl Files {
                     .dependency
                     .iter()
                     .map(String::as_str)
-                    .filter(|i| self.absent.contains(*i) && self.is_nowhere(i))
+                    .filter(|i| self.absent.contains_key(*i) && self.is_nowhere(i))
                     .collect();
                 let seen = if lacking.is_empty() { return None } else { self.visible(file) };
                 let used = names.get(&**name)?.used.iter().filter_map(|used| definers.get(&**used).copied());
@@ -80,14 +88,25 @@ impl Files {
             })
             .collect();
         self.files.extend(mended.into_iter().map(|(name, file)| (name, Arc::new(file))));
+        self.version += 1;
     }
 
-    fn is_nowhere(&self, import: &str) -> bool {
+    /// What helps a file whose imports are not there.
+    pub(super) fn lacking(&self, absent: &[&str]) -> String {
+        let why = |name: &&str| match self.absent.get(*name) {
+            Some(Some(why)) => format!("{name} ({why})"),
+            _ => (*name).to_owned(),
+        };
+        let all: Vec<String> = absent.iter().map(why).collect();
+        format!("what it imports is missing: {}; give it with --proto or --descriptor-set", all.join(", "))
+    }
+
+    pub(super) fn is_nowhere(&self, import: &str) -> bool {
         !self.files.contains_key(import) && built_in(import).is_none()
     }
 
     /// The files whose types a file may use: its imports, and what those import publicly.
-    fn visible<'a>(&'a self, file: &'a File) -> HashSet<&'a str> {
+    pub(super) fn visible<'a>(&'a self, file: &'a File) -> HashSet<&'a str> {
         let mut open: Vec<&str> = file.parsed.dependency.iter().map(String::as_str).collect();
         let mut seen = HashSet::new();
         while let Some(name) = open.pop() {
@@ -119,7 +138,7 @@ impl File {
         }
         parsed.dependency.extend(others.into_iter().map(str::to_owned));
         let raw = with_imports(self.raw.clone(), &parsed.dependency).ok()?;
-        Some(File { raw, features: self.features.clone(), parsed })
+        Some(File { raw, features: self.features.clone(), parsed, json_names: self.json_names.clone() })
     }
 }
 
@@ -152,13 +171,13 @@ pub fn top_level(file: &FileDescriptorProto) -> Vec<String> {
 
 /// The types that files define and use.
 #[derive(Default)]
-struct Names {
-    defined: HashSet<String>,
-    used: HashSet<String>,
+pub(super) struct Names {
+    pub defined: HashSet<String>,
+    pub used: HashSet<String>,
 }
 
 impl Names {
-    fn of(file: &FileDescriptorProto) -> Names {
+    pub fn of(file: &FileDescriptorProto) -> Names {
         let mut names = Names::default();
         names.file(file);
         names

@@ -4,7 +4,7 @@ mod check;
 mod imports;
 mod pool;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,18 +12,22 @@ use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
-use self::check::{check, check_language, strip};
+use self::check::{check, check_language, is_placeholder, strip};
 use self::imports::top_level;
+pub use self::pool::Linked;
+use super::names::{self, JsonNames};
 use super::schema::features::FileFeatures;
-use super::schema::{Schema, joined};
+use super::schema::{Original, Schema, joined};
 use crate::error::{Error, Result};
 
 /// Files by name, whatever the order they came in.
 #[derive(Debug, Default, Clone)]
 pub struct Files {
     files: BTreeMap<String, Arc<File>>,
-    /// Imports that nobody could give.
-    absent: BTreeSet<String>,
+    /// Imports that nobody could give, each with the reason where there is one.
+    absent: BTreeMap<String, Option<String>>,
+    /// Grows with each change.
+    version: u64,
 }
 
 #[derive(Debug)]
@@ -32,6 +36,8 @@ struct File {
     features: FileFeatures,
     /// In a language that prost-reflect knows.
     parsed: FileDescriptorProto,
+    /// What its fields are named in JSON, where that is not in `parsed`.
+    json_names: JsonNames,
 }
 
 /// What [`Files::add`] did.
@@ -41,6 +47,8 @@ pub enum Added {
     New,
     /// It was there already.
     Known,
+    /// It only says that an import could not be had.
+    Nothing,
 }
 
 impl Files {
@@ -51,6 +59,9 @@ impl Files {
     pub fn add(&mut self, raw: &[u8]) -> Result<Added> {
         let bad = |e: prost::DecodeError| Error::refused("a file descriptor does not decode").because(e);
         let language = FileFeatures::decode(raw).map_err(bad)?;
+        if is_placeholder(&language) {
+            return Ok(Added::Nothing);
+        }
         check_language(&language)?;
         if self.files.contains_key(&language.name) {
             return Ok(Added::Known);
@@ -62,10 +73,17 @@ impl Files {
         }
         strip(&mut parsed);
         check(&parsed).map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
+        let json_names = names::for_pool(&mut parsed);
         let name = language.name.clone();
-        let file = File { raw: Bytes::copy_from_slice(raw), features: language, parsed };
+        let file = File { raw: Bytes::copy_from_slice(raw), features: language, parsed, json_names };
         self.files.insert(name, Arc::new(file));
+        self.version += 1;
         Ok(Added::New)
+    }
+
+    /// Another number after each change.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// True when there is no file.
@@ -92,9 +110,27 @@ impl Files {
                 all.files.insert(name.clone(), file.clone());
             }
         }
-        all.absent.extend(others.absent.iter().cloned());
+        all.absent.extend(others.absent.iter().map(|(name, why)| (name.clone(), why.clone())));
         all.mend();
         all
+    }
+
+    /// Whether a file defines this, or something that it can stand in.
+    pub fn defines(&self, symbol: &str) -> bool {
+        self.files.values().any(|file| file.defines(symbol))
+    }
+
+    /// Whether there is a file of this name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// A file as a compiler that knows no options can import it, without the imports that nobody has.
+    pub fn importable(&self, name: &str) -> Option<FileDescriptorProto> {
+        let file = self.files.get(name)?;
+        let absent: Vec<&str> =
+            file.parsed.dependency.iter().map(String::as_str).filter(|import| self.is_nowhere(import)).collect();
+        Some(pool::without_imports(&file.parsed, &absent))
     }
 
     /// All files as they came, in the order of their names.
@@ -107,18 +143,39 @@ impl Files {
         self.files.get(name).map(|file| &*file.raw)
     }
 
-    /// The types of all files.
-    ///
-    /// # Errors
-    /// As [`Files::pool`].
-    pub fn schema(&self) -> Result<Schema> {
-        let pool = self.pool()?;
-        Ok(self.schema_of(&pool))
-    }
-
     /// The types of a pool that has these files among others.
     pub fn schema_of(&self, pool: &DescriptorPool) -> Schema {
-        Schema::new(pool, |name| self.files.get(name).map(|file| (file.raw.clone(), &file.features)))
+        Schema::new(pool, |name| {
+            self.files.get(name).map(|file| Original {
+                raw: file.raw.clone(),
+                features: &file.features,
+                json_names: &file.json_names,
+            })
+        })
+    }
+}
+
+impl File {
+    fn defines(&self, symbol: &str) -> bool {
+        let inside = |name: &String| {
+            symbol.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '/']))
+        };
+        top_level(&self.parsed).iter().any(inside)
+    }
+}
+
+/// Whether two encoded descriptors say the same, but for comments and places in a source. Google's own count as the same:
+/// everybody has them.
+pub fn is_same_file(one: &[u8], other: &[u8]) -> bool {
+    let schema = |raw: &[u8]| {
+        let mut file = FileDescriptorProto::decode(raw).ok()?;
+        file.source_code_info = None;
+        Some(file)
+    };
+    match (schema(one), schema(other)) {
+        (Some(one), Some(other)) => one == other || one.name().starts_with("google/protobuf/"),
+        // What does not decode is for somebody else to say.
+        _ => true,
     }
 }
 
@@ -142,7 +199,7 @@ mod tests {
             all.add(&file.encode_to_vec())?;
         }
         for name in all.missing() {
-            all.give_up(name);
+            all.give_up(name, None);
         }
         all.pool()
     }

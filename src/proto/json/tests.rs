@@ -129,3 +129,33 @@ fn faults_have_a_place() {
         assert!(fault.message.contains(what), "{text}: {}", fault.message);
     }
 }
+
+/// Each as protojson of protobuf-go 1.36 reads it (encoding/protojson, `unmarshalBytes` and `parseDuration`).
+#[test]
+fn what_another_reference_takes_is_taken() {
+    let schema = schema();
+    for (text, bytes) in [
+        (r#"{"by":"-_"}"#, &[0xfb][..]),
+        (r#"{"by":"AR=="}"#, &[1]),
+        (r#"{"by":"AAB"}"#, &[0, 0]),
+        ("{\"by\":\"AAEC\\r\\nAw==\\n\"}", &[0, 1, 2, 3]),
+    ] {
+        let read = read(&schema, "t3.M", text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        assert_eq!(read.get_named("by"), Some(&Value::Bytes(bytes.to_vec().into())), "{text}");
+    }
+    for (text, canonical) in [
+        ("315576000000.999999999s", "315576000000.999999999s"),
+        ("-315576000000.999999999s", "-315576000000.999999999s"),
+        ("+1.5s", "1.500s"),
+        ("1.s", "1s"),
+        (".5s", "0.500s"),
+        ("-.000000001s", "-0.000000001s"),
+    ] {
+        let text = format!(r#"{{"du":"{text}"}}"#);
+        let read = read(&schema, "t3.M", &text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
+        assert_eq!(json(&read, Layout::Compact, &schema), format!(r#"{{"du":"{canonical}"}}"#));
+    }
+    for text in ["315576000001s", "-315576000001s", "+-1s", ".s", "s", "-s", "1.0000000000s", " 1s"] {
+        read(&schema, "t3.M", &format!(r#"{{"du":"{text}"}}"#)).expect_err(text);
+    }
+}

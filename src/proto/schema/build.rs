@@ -11,25 +11,27 @@ use super::features::{
     CLOSED, DELIMITED, EnumFeatures, FeatureSet, FieldFeatures, FileFeatures, IMPLICIT, LEGACY_REQUIRED,
     MessageFeatures, OneofFeatures, PACKED, UNVERIFIED,
 };
-use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Schema, Tables, WellKnown, joined};
+use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Original, Schema, Tables, WellKnown, joined};
 use crate::proto::dynamic::Value;
+use crate::proto::names::JsonNames;
 
 impl Schema {
-    /// The types of all files in a pool. `original` gives a file's descriptor as it came, and its edition and features, which
-    /// the pool does not keep; without it the pool's own is taken.
-    pub fn new<'a>(pool: &DescriptorPool, original: impl Fn(&str) -> Option<(Bytes, &'a FileFeatures)>) -> Schema {
+    /// The types of all files in a pool. `original` gives a file's descriptor as it came, and what the pool does not keep of
+    /// it; without it the pool's own is taken.
+    pub fn new<'a>(pool: &DescriptorPool, original: impl Fn(&str) -> Option<Original<'a>>) -> Schema {
         let mut features = Features::default();
         let mut kept = HashMap::new();
         for file in pool.files() {
-            if let Some((raw, known)) = original(file.name()) {
+            if let Some(Original { raw, features: known, json_names }) = original(file.name()) {
                 kept.insert(file.name().into(), raw);
                 features.file(known);
+                features.json_names.extend(json_names.iter().map(|(field, name)| (field.clone(), name.clone())));
             } else {
                 let own = file.file_descriptor_proto().encode_to_vec();
                 features.file(&FileFeatures::decode(own.as_slice()).unwrap_or_default());
             }
         }
-        Schema(Arc::new(tables(pool, kept, &features)))
+        Schema(Arc::new(tables(pool, kept, features)))
     }
 }
 
@@ -40,6 +42,7 @@ struct Features {
     closed: HashSet<String>,
     message_sets: HashSet<String>,
     map_entries: HashSet<String>,
+    json_names: JsonNames,
 }
 
 impl Features {
@@ -82,7 +85,7 @@ struct Places {
     enums: HashMap<Box<str>, u32>,
 }
 
-fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Features) -> Tables {
+fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: Features) -> Tables {
     let number = |names: Vec<Box<str>>| names.into_iter().zip(0..).collect();
     let places = Places {
         messages: number(pool.all_messages().map(|m| m.full_name().into()).collect()),
@@ -92,15 +95,17 @@ fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Featu
         .all_messages()
         .map(|descriptor| {
             let mut fields: Vec<Field> =
-                descriptor.fields().map(|f| field(Described::field(&f), &places, features)).collect();
+                descriptor.fields().map(|f| field(Described::field(&f, &features), &places, &features)).collect();
             fields.sort_by_key(|f| f.number);
             let mut by_name = HashMap::with_capacity(fields.len() * 2);
             for (index, field) in (0u32..).zip(&fields) {
                 by_name.entry(field.name.clone()).or_insert(index);
             }
-            // In a file that lets JSON names clash, the schema's own name wins.
-            for (index, field) in (0u32..).zip(&fields) {
-                by_name.entry(field.json_name.clone()).or_insert(index);
+            // In a file that lets JSON names clash, the schema's own name wins: it is what the other field is called, then.
+            for (index, field) in (0u32..).zip(&mut fields) {
+                if *by_name.entry(field.json_name.clone()).or_insert(index) != index {
+                    field.json_name = field.name.clone();
+                }
             }
             let oneofs = descriptor.oneofs().filter(|o| !o.is_synthetic()).map(|o| o.name().into()).collect();
             MessageInfo {
@@ -122,7 +127,7 @@ fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Featu
         let of = extension.containing_message();
         let Some(&place) = places.messages.get(of.full_name()) else { continue };
         extensions_by_name.insert(extension.full_name().into(), (place, extension.number()));
-        messages[place as usize].extensions.push(field(Described::extension(&extension), &places, features));
+        messages[place as usize].extensions.push(field(Described::extension(&extension), &places, &features));
     }
     messages.iter_mut().for_each(|m| m.extensions.sort_by_key(|f| f.number));
     mark_required(&mut messages);
@@ -130,10 +135,11 @@ fn tables(pool: &DescriptorPool, raw: HashMap<Box<str>, Bytes>, features: &Featu
         pool: pool.clone(),
         raw,
         messages,
-        enums: pool.all_enums().map(|e| enumeration(&e, features)).collect(),
+        enums: pool.all_enums().map(|e| enumeration(&e, &features)).collect(),
         messages_by_name: places.messages,
         enums_by_name: places.enums,
         extensions_by_name,
+        json_names: features.json_names,
     }
 }
 
@@ -151,14 +157,14 @@ struct Described {
 }
 
 impl Described {
-    fn field(field: &FieldDescriptor) -> Described {
+    fn field(field: &FieldDescriptor, features: &Features) -> Described {
         let real =
             |name: &str| field.parent_message().oneofs().filter(|o| !o.is_synthetic()).position(|o| o.name() == name);
         let oneof = field.containing_oneof().filter(|o| !o.is_synthetic()).and_then(|o| real(o.name()));
         Described {
             full_name: field.full_name().to_owned(),
             name: field.name().into(),
-            json_name: field.json_name().into(),
+            json_name: features.json_names.get(field.full_name()).cloned().unwrap_or(field.json_name().into()),
             number: field.number(),
             kind: field.kind(),
             cardinality: field.cardinality(),

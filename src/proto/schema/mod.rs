@@ -17,6 +17,7 @@ use prost_reflect::{
 
 use self::features::FileFeatures;
 use super::dynamic::Value;
+use super::names::JsonNames;
 
 /// A schema. Clones share it.
 #[derive(Clone)]
@@ -33,6 +34,18 @@ pub(super) struct Tables {
     enums_by_name: HashMap<Box<str>, u32>,
     /// Extensions by full name: the message that they extend, and their number.
     extensions_by_name: HashMap<Box<str>, (u32, u32)>,
+    /// What the pool was told otherwise.
+    json_names: JsonNames,
+}
+
+/// A file of a pool as it came.
+pub struct Original<'a> {
+    /// Its encoded descriptor.
+    pub raw: Bytes,
+    /// Its edition and features.
+    pub features: &'a FileFeatures,
+    /// The JSON names that the pool was told others of.
+    pub json_names: &'a JsonNames,
 }
 
 /// A message type.
@@ -63,7 +76,7 @@ pub struct MessageInfo {
 pub struct Field {
     /// Its name in the schema; that of an extension is full.
     pub name: Box<str>,
-    /// Its name in JSON; `[pkg.name]` for an extension.
+    /// Its name in JSON, its own one where another field has that; `[pkg.name]` for an extension.
     pub json_name: Box<str>,
     /// 1 to 536,870,911; larger ones are possible in message sets.
     pub number: u32,
@@ -217,6 +230,11 @@ impl Schema {
     /// The encoded descriptor of a file of the pool, with everything that came with it.
     pub fn raw(&self, file: &FileDescriptor) -> Bytes {
         self.0.raw.get(file.name()).cloned().unwrap_or_else(|| file.encode_to_vec().into())
+    }
+
+    /// The JSON name in a field's descriptor, as it came.
+    pub fn declared_json_name<'a>(&'a self, field: &'a FieldDescriptor) -> &'a str {
+        self.0.json_names.get(field.full_name()).map_or(field.json_name(), |name| name)
     }
 
     /// The imports of a file that its options alone need, as far as they are known: the pool is not told of them.

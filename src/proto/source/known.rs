@@ -20,6 +20,8 @@ pub struct Known {
 
 /// One file.
 pub struct KnownFile {
+    /// What it imports for more than options, each behind `public ` or `weak ` where it says so.
+    pub imports: Vec<(&'static str, String)>,
     descriptor: Option<Message>,
     comments: HashMap<Vec<i32>, Comments>,
     features: FileFeatures,
@@ -51,6 +53,12 @@ impl Known {
         let of = self.types.message("google.protobuf.FileDescriptorProto");
         let features = FileFeatures::decode(raw.as_ref()).unwrap_or_default();
         let parsed = FileDescriptorProto::decode(raw.as_ref()).unwrap_or_default();
+        let import = |(index, name)| match (parsed.public_dependency.contains(&index), &parsed.weak_dependency) {
+            (true, _) => ("public ", name),
+            (false, weak) if weak.contains(&index) => ("weak ", name),
+            (false, _) => ("", name),
+        };
+        let imports = (0i32..).zip(parsed.dependency).map(import).collect();
         let locations = parsed.source_code_info.into_iter().flat_map(|info| info.location);
         let comments = locations.filter(|l| l.leading_comments.is_some() || l.trailing_comments.is_some()).map(|l| {
             let comments = Comments {
@@ -60,6 +68,7 @@ impl Known {
             (l.path, comments)
         });
         KnownFile {
+            imports,
             comments: comments.collect(),
             features,
             descriptor: of.and_then(|of| Message::decode(of, raw).ok()),
@@ -70,6 +79,11 @@ impl Known {
 impl KnownFile {
     pub fn comments(&self, path: &[i32]) -> Comments {
         self.comments.get(path).cloned().unwrap_or_default()
+    }
+
+    /// Whether it is written in proto3.
+    pub fn is_proto3(&self) -> bool {
+        self.features.syntax == "proto3"
     }
 
     /// descriptor.proto, enum `Edition`; `None` for proto2 and proto3.

@@ -4,6 +4,7 @@ use prost_reflect::Kind;
 use prost_types::FieldDescriptorProto;
 
 use super::known::Options;
+use crate::proto::names::json_name;
 use crate::proto::text::quoted_text;
 
 /// A range as `reserved` and `extensions` have it.
@@ -21,8 +22,8 @@ pub fn type_text(kind: &Kind) -> String {
     }
 }
 
-/// The options of a field with those that have a place of their own in its descriptor.
-pub fn with_own(proto: &FieldDescriptorProto, kind: &Kind, options: Options) -> Options {
+/// The options of a field with those that have a place of their own in its descriptor. An extension has no JSON name.
+pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, options: Options) -> Options {
     let mut all = Vec::new();
     if let Some(default) = &proto.default_value {
         let text = match kind {
@@ -33,7 +34,7 @@ pub fn with_own(proto: &FieldDescriptorProto, kind: &Kind, options: Options) -> 
         };
         all.push(("default".to_owned(), text));
     }
-    if let Some(json) = proto.json_name.as_ref().filter(|json| **json != json_name(proto.name())) {
+    if let Some(json) = json.filter(|json| *json != json_name(proto.name())) {
         all.push(("json_name".to_owned(), quoted_text(json)));
     }
     all.extend(options);
@@ -49,21 +50,4 @@ pub fn brackets(options: Options) -> String {
             format!(" [{}]", all.join(", "))
         }
     }
-}
-
-/// The JSON name that protoc gives a field: every letter behind an underscore is large.
-fn json_name(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut up = false;
-    for c in name.chars() {
-        match c {
-            '_' => up = true,
-            c if up => {
-                out.push(c.to_ascii_uppercase());
-                up = false;
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use prost_reflect::{
     Cardinality, EnumDescriptor, EnumValueDescriptor, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind,
-    MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor, Syntax,
+    MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor,
 };
 use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Type;
@@ -35,7 +35,6 @@ pub struct Printer {
     depth: usize,
     schema: Schema,
     file: KnownFile,
-    syntax: Syntax,
     /// The groups that were written.
     groups: HashSet<String>,
 }
@@ -47,7 +46,6 @@ impl Printer {
             depth: 0,
             schema: schema.clone(),
             file: Known::new(schema).file(file),
-            syntax: file.syntax(),
             groups: HashSet::new(),
         }
     }
@@ -93,27 +91,26 @@ impl Printer {
     }
 
     pub fn file(&mut self, file: &FileDescriptor) {
-        let proto = file.file_descriptor_proto().clone();
         match self.file.edition() {
             // descriptor.proto, enum `Edition`: 1000 is 2023, and so on.
             Some(edition) => self.line(format!("edition = \"{}\";", edition + 1023)),
-            None if self.syntax == Syntax::Proto3 => self.line("syntax = \"proto3\";"),
+            None if self.file.is_proto3() => self.line("syntax = \"proto3\";"),
             None => self.line("syntax = \"proto2\";"),
         }
-        if !proto.package().is_empty() {
+        if !file.package_name().is_empty() {
             self.gap();
-            self.line(format!("package {};", proto.package()));
+            self.line(format!("package {};", file.package_name()));
         }
-        // The options of one that is not there are not written, either.
+        // What is not there is not written, either; and the pool has more imports than the file.
+        let pool = self.schema.pool().clone();
+        let imports = std::mem::take(&mut self.file.imports);
+        let imports = imports.into_iter().filter(|(_, name)| pool.get_file_by_name(name).is_some());
+        let imports: Vec<_> = imports.map(|(how, name)| format!("import {how}{};", quoted_text(&name))).collect();
         let for_options = self.schema.option_imports(file);
-        if !proto.dependency.is_empty() || !for_options.is_empty() {
+        if !imports.is_empty() || !for_options.is_empty() {
             self.gap();
         }
-        for (index, import) in (0i32..).zip(&proto.dependency) {
-            let public = if proto.public_dependency.contains(&index) { "public " } else { "" };
-            let weak = if proto.weak_dependency.contains(&index) { "weak " } else { "" };
-            self.line(format!("import {public}{weak}{};", quoted_text(import)));
-        }
+        imports.iter().for_each(|import| self.line(import));
         // protoc takes them at the end alone.
         for import in for_options {
             self.line(format!("import option {};", quoted_text(import.name())));
@@ -254,7 +251,8 @@ impl Printer {
             && self.schema.is_map_entry(entry.full_name())
         {
             let of = |number| entry.get_field(number).map(|f| type_text(&f.kind())).unwrap_or_default();
-            let options = brackets(with_own(field.field_descriptor_proto(), &kind, options));
+            let json = self.schema.declared_json_name(field);
+            let options = brackets(with_own(field.field_descriptor_proto(), Some(json), &kind, options));
             return self.line(format!("map<{}, {}> {} = {}{options};", of(1), of(2), field.name(), field.number()));
         }
         let in_oneof = field.containing_oneof().is_some_and(|o| !o.is_synthetic());
@@ -262,7 +260,9 @@ impl Printer {
             true => "",
             false => self.label(field.cardinality(), field.field_descriptor_proto()),
         };
-        self.member(label, field.name(), field.number(), &kind, field.field_descriptor_proto(), options);
+        let proto = field.field_descriptor_proto();
+        let options = with_own(proto, Some(self.schema.declared_json_name(field)), &kind, options);
+        self.member(label, field.name(), field.number(), &kind, proto, options);
     }
 
     fn label(&self, cardinality: Cardinality, proto: &FieldDescriptorProto) -> &'static str {
@@ -270,7 +270,7 @@ impl Printer {
             Cardinality::Repeated => "repeated ",
             _ if self.file.edition().is_some() => "",
             Cardinality::Required => "required ",
-            Cardinality::Optional if self.syntax == Syntax::Proto3 && !proto.proto3_optional() => "",
+            Cardinality::Optional if self.file.is_proto3() && !proto.proto3_optional() => "",
             Cardinality::Optional => "optional ",
         }
     }
@@ -285,7 +285,7 @@ impl Printer {
         options: Options,
     ) {
         let is_group = proto.r#type() == Type::Group;
-        let options = brackets(with_own(proto, kind, options));
+        let options = brackets(options);
         match kind {
             // A group is written where it is used, which is one place; a server may say that it holds itself.
             Kind::Message(group) if is_group && self.groups.insert(group.full_name().to_owned()) => {
@@ -340,6 +340,7 @@ impl Printer {
         let proto = extension.field_descriptor_proto();
         let label = self.label(extension.cardinality(), proto);
         let options = self.file.options(extension.path(), number::FIELD);
+        let options = with_own(proto, None, &extension.kind(), options);
         self.member(label, extension.name(), extension.number(), &extension.kind(), proto, options);
         self.close();
     }

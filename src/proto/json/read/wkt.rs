@@ -236,23 +236,21 @@ fn timestamp(text: &str) -> Option<(i64, i32)> {
     (-62_135_596_800..=253_402_300_799).contains(&seconds).then_some((seconds, nanos))
 }
 
-/// `-1.5s`, within ±10,000 years.
+/// `-1.5s`, within ±10,000 years and the last second's fraction. As in Go, a part before or behind the point is enough, and
+/// a plus sign is one.
 fn duration(text: &str) -> Option<(i64, i32)> {
     let number = text.strip_suffix('s')?;
-    let (negative, number) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
-    let (whole, fraction) = match number.split_once('.') {
-        Some((whole, fraction)) => (whole, nanos(fraction)?),
-        None => (number, 0),
+    let (negative, number) = match number.strip_prefix(['+', '-']) {
+        Some(rest) => (number.starts_with('-'), rest),
+        None => (false, number),
     };
-    if whole.is_empty() || !whole.bytes().all(|b| b.is_ascii_digit()) {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let nanos = if fraction.is_empty() { 0 } else { nanos(fraction)? };
+    if whole.is_empty() && fraction.is_empty() || !whole.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let seconds = whole.parse::<i64>().ok().filter(|s| *s <= 315_576_000_000)?;
-    // The last second has no fraction.
-    if seconds == 315_576_000_000 && fraction > 0 {
-        return None;
-    }
-    Some(if negative { (-seconds, -fraction) } else { (seconds, fraction) })
+    let seconds = if whole.is_empty() { 0 } else { whole.parse::<i64>().ok()? };
+    (seconds <= 315_576_000_000).then_some(if negative { (-seconds, -nanos) } else { (seconds, nanos) })
 }
 
 /// Paths in camel case into those of the schema.

@@ -1,5 +1,7 @@
 //! Schemas in files: .proto sources, and the descriptor sets that protoc and buf write.
 
+mod opener;
+
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
@@ -8,11 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use protox::Compiler;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
-use super::Files;
-use super::edition::{self, Edition};
-use super::google::{self, Embedded};
+use self::opener::{Opener, Untold};
+use super::{Files, is_same_file};
 use crate::closed::check_stdin;
 use crate::error::{Error, Kind, Result};
 use crate::secret::read_within;
@@ -73,14 +73,16 @@ pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]
     }
     if !sources.is_empty() {
         check_readable(sources, import_paths)?;
-        let compiled = compile(sources, import_paths)?;
+        let compiled = compile(sources, import_paths, &Arc::new(files.clone()))?;
         let mut set = Set::decode(compiled.compiler.encode_file_descriptor_set().as_slice())
             .map_err(|e| Error::usage("the compiled sources do not decode").because(e))?;
-        let editions = compiled.editions();
-        for raw in &mut set.file {
+        let untold = compiled.untold();
+        for raw in std::mem::take(&mut set.file) {
             let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned());
-            if let Some(edition) = name.ok().and_then(|name| editions.get(&name)) {
-                *raw = edition.raw(std::mem::take(raw));
+            match name.ok().and_then(|name| untold.get(&name)) {
+                Some(Untold { is_given: true, .. }) => {}
+                Some(untold) => set.file.push(untold.raw(raw)),
+                None => set.file.push(raw),
             }
         }
         add(&mut files, set, Path::new("--proto"))?;
@@ -90,19 +92,9 @@ pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]
 
 fn add(files: &mut Files, set: Set, from: &Path) -> Result<()> {
     for raw in set.file {
-        // Where in the source something stood is no part of the schema.
-        let schema = |raw: &[u8]| {
-            let mut file = FileDescriptorProto::decode(raw).ok()?;
-            file.source_code_info = None;
-            Some(file)
-        };
-        let new = schema(&raw);
-        let known = new.as_ref().and_then(|file| files.raw(file.name())).and_then(schema);
-        if let (Some(new), Some(known)) = (&new, &known)
-            && new != known
-            && !new.name().starts_with("google/protobuf/")
-        {
-            return Err(Error::usage(format!("{}: `{}` was given before, and differs", from.display(), new.name()))
+        let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned()).unwrap_or_default();
+        if files.raw(&name).is_some_and(|known| !is_same_file(known, &raw)) {
+            return Err(Error::usage(format!("{}: `{name}` was given before, and differs", from.display()))
                 .hint("leave one of the two out"));
         }
         files.add(&raw).map_err(|e| {
@@ -133,9 +125,10 @@ fn check_readable(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiled> {
+/// Compiles sources, which may import what stands in descriptor sets.
+fn compile(sources: &[PathBuf], import_paths: &[PathBuf], sets: &Arc<Files>) -> Result<Compiled> {
     if !import_paths.is_empty() {
-        return compile_in(import_paths, sources).map_err(|e| {
+        return compile_in(import_paths, sources, sets).map_err(|e| {
             let error = fault(&e);
             match e.is_file_not_found() {
                 true => error.hint("name the folder that it is looked up in with -I"),
@@ -144,40 +137,44 @@ fn compile(sources: &[PathBuf], import_paths: &[PathBuf]) -> Result<Compiled> {
         });
     }
     let sources: Vec<PathBuf> = sources.iter().map(|path| absolute(path)).collect::<Result<_>>()?;
-    match root_of(&sources)? {
+    match root_of(&sources, sets)? {
         Ok((_, compiled)) => Ok(compiled),
-        Err(_) if sources.len() > 1 => compile_apart(&sources),
+        Err(_) if sources.len() > 1 => compile_apart(&sources, sets),
         Err(error) => Err(error),
     }
 }
 
 /// Sources of several trees: each has a folder of its own that its imports start from.
-fn compile_apart(sources: &[PathBuf]) -> Result<Compiled> {
+fn compile_apart(sources: &[PathBuf], sets: &Arc<Files>) -> Result<Compiled> {
     let mut found = Vec::new();
     for source in sources {
-        found.push(root_of(std::slice::from_ref(source))??.0);
+        found.push(root_of(std::slice::from_ref(source), sets)??.0);
     }
     let depth = |root: &PathBuf| root.components().count();
     found.sort_by_key(depth);
     // A source without imports is content with any folder: it goes with one that others need.
     let fits = |root: &&PathBuf, source: &PathBuf| {
-        source.starts_with(root) && compile_in(std::slice::from_ref(root), std::slice::from_ref(source)).is_ok()
+        source.starts_with(root) && compile_in(std::slice::from_ref(root), std::slice::from_ref(source), sets).is_ok()
     };
     let mut roots: Vec<PathBuf> =
         sources.iter().filter_map(|source| found.iter().find(|root| fits(root, source)).cloned()).collect();
     // The innermost first, so that a source has the name that imports know it by.
     roots.sort_by_key(|root| std::cmp::Reverse(depth(root)));
     roots.dedup();
-    compile_in(&roots, sources).map_err(|e| fault(&e).hint("name the folders that imports start from with -I"))
+    compile_in(&roots, sources, sets).map_err(|e| fault(&e).hint("name the folders that imports start from with -I"))
 }
 
 /// The first folder that the imports of these sources can start from, and the sources compiled. The inner error says
 /// that there is none.
-fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiled)>> {
+fn root_of(sources: &[PathBuf], sets: &Arc<Files>) -> Result<Result<(PathBuf, Compiled)>> {
     let mut first = None;
-    for root in roots(sources)? {
-        match compile_in(std::slice::from_ref(&root), sources) {
-            Ok(compiled) => return Ok(Ok((root, compiled))),
+    let roots = roots(sources)?;
+    // Descriptor sets help when no folder has all: with them any folder might seem to be right.
+    let without = Arc::<Files>::default();
+    let tries = [Some(&without), Some(sets).filter(|sets| !sets.is_empty())];
+    for (sets, root) in tries.into_iter().flatten().flat_map(|sets| roots.iter().map(move |root| (sets, root))) {
+        match compile_in(std::slice::from_ref(root), sources, sets) {
+            Ok(compiled) => return Ok(Ok((root.clone(), compiled))),
             // Another folder may have it; what is wrong inside of a file is wrong everywhere.
             Err(e) if e.is_file_not_found() => {
                 first.get_or_insert(e);
@@ -189,63 +186,23 @@ fn root_of(sources: &[PathBuf]) -> Result<Result<(PathBuf, Compiled)>> {
     Ok(Err(error.hint("name the folder that imports start from with -I")))
 }
 
-fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf]) -> Result<Compiled, protox::Error> {
-    let editions = Arc::<Editions>::default();
-    let mut resolver = ChainFileResolver::new();
-    for path in import_paths {
-        let plain = IncludeFileResolver::new(path.clone());
-        resolver.add(Sources { folder: path.clone(), plain, editions: editions.clone() });
-    }
-    resolver.add(GoogleFileResolver::new());
-    resolver.add(Embedded(google::SOURCES));
-    let mut compiler = Compiler::with_file_resolver(resolver);
+fn compile_in(import_paths: &[PathBuf], sources: &[PathBuf], sets: &Arc<Files>) -> Result<Compiled, protox::Error> {
+    let untold = Arc::default();
+    let mut compiler = Compiler::with_file_resolver(Opener::new(import_paths, sets, &untold));
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(sources)?;
-    Ok(Compiled { compiler, editions })
+    Ok(Compiled { compiler, untold })
 }
-
-/// The edition of each file that is in one.
-type Editions = Mutex<BTreeMap<String, Edition>>;
 
 /// Sources that were compiled.
 struct Compiled {
     compiler: Compiler,
-    editions: Arc<Editions>,
+    untold: Arc<Mutex<BTreeMap<String, Untold>>>,
 }
 
 impl Compiled {
-    fn editions(&self) -> BTreeMap<String, Edition> {
-        self.editions.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// Sources below a folder, those in an edition read by ourselves.
-struct Sources {
-    folder: PathBuf,
-    plain: IncludeFileResolver,
-    editions: Arc<Editions>,
-}
-
-impl FileResolver for Sources {
-    fn resolve_path(&self, path: &Path) -> Option<String> {
-        self.plain.resolve_path(path)
-    }
-
-    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        // What is wrong with reading it, the other reader says.
-        let Ok(source) = std::fs::read_to_string(self.folder.join(name)) else { return self.plain.open_file(name) };
-        // A byte order mark, which protox does not know.
-        let text = source.strip_prefix('\u{feff}').unwrap_or(&source);
-        let number = edition::edition_of(text).map_err(|what| edition::fault(format!("{name}:{what}")))?;
-        let Some(number) = number else {
-            return match text.len() == source.len() {
-                true => self.plain.open_file(name),
-                false => File::from_source(name, text),
-            };
-        };
-        let (file, edition) = edition::parse(name, text, number)?;
-        self.editions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), edition);
-        Ok(file.into())
+    fn untold(&self) -> BTreeMap<String, Untold> {
+        self.untold.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -310,7 +267,8 @@ mod tests {
     fn a_set_and_a_source_may_overlap_but_not_differ() {
         let all = folder(&[("a/b/m.proto", COMMON), ("a/s.proto", USER)]);
         let set = all.path().join("set");
-        let compiled = compile_in(&[all.path().to_owned()], &[all.path().join("a/s.proto")]).expect("compiles");
+        let compiled =
+            compile_in(&[all.path().to_owned()], &[all.path().join("a/s.proto")], &Arc::default()).expect("compiles");
         std::fs::write(&set, compiled.compiler.encode_file_descriptor_set()).expect("writes");
         let source = all.path().join("a/b/m.proto");
         let paths = [all.path().to_owned()];
