@@ -94,11 +94,14 @@ fn follows_secret_flag(typed: &str, argv: &[OsString]) -> bool {
     })
 }
 
+/// What stands in a text that is more than a value: `name=value`, JSON.
+const NAMES_A_VALUE: [char; 3] = ['=', '{', '"'];
+
 /// Whether a value that a flag does not take may be a secret: one with a password in it, or with a name before it.
 fn may_be_secret_value(typed: &str) -> bool {
     let spread = typed.contains(char::is_whitespace);
     spread
-        || typed.contains(['=', '{', '"'])
+        || typed.contains(NAMES_A_VALUE)
         || url_password(typed).is_some()
         || typed.contains("://") && typed.contains('@')
 }
@@ -110,8 +113,14 @@ fn without_value(error: clap::Error, typed: &str) -> clap::Error {
         _ => "an argument".to_owned(),
     };
     let reason = std::error::Error::source(&error).map(ToString::to_string);
-    let pieces = || typed.split(|c: char| !c.is_alphanumeric()).filter(|piece| piece.len() > 2);
-    let reason = reason.filter(|reason| !pieces().any(|piece| reason.contains(piece)));
+    let between = |c: char| match typed.contains(NAMES_A_VALUE) || typed.contains('@') {
+        true => !c.is_alphanumeric(),
+        // Several words and no more.
+        false => c.is_whitespace(),
+    };
+    let mut pieces = typed.split(between).filter(|piece| piece.len() > 2);
+    // What is wrong with a format string is a token of two characters.
+    let reason = reason.filter(|reason| flag.ends_with("<FORMAT>'") || !pieces.any(|piece| reason.contains(piece)));
     let allowed = match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(values)) if !values.is_empty() => {
             Some(format!("possible values: {}", values.join(", ")))

@@ -44,6 +44,7 @@ const SECRET: &[&str] = &["password", "header", "header-json", "reflect-header",
 #[test]
 fn clap_says_nothing_of_what_may_be_a_secret() {
     let mut said = 0;
+    let mut seen = std::collections::BTreeSet::new();
     for command in leaves() {
         let mut check = |args: Vec<String>| {
             if let Some(text) = refusal(&args) {
@@ -66,12 +67,10 @@ fn clap_says_nothing_of_what_may_be_a_secret() {
             "amqp://u:CAN ARY@CANARY",
         ];
         // In any position.
-        for count in 0..4 {
+        for count in 0..3 {
             for text in disguised {
                 let mut args = line(&vec!["x"; count]);
-                args.push(text.to_owned());
-                check(args.clone());
-                args.push("--nosuch".to_owned());
+                args.extend([text.to_owned(), "--nosuch".to_owned()]);
                 check(args);
             }
         }
@@ -81,6 +80,11 @@ fn clap_says_nothing_of_what_may_be_a_secret() {
         for arg in command.get_arguments().filter(|arg| !arg.is_positional()) {
             let Some(long) = arg.get_long() else { continue };
             let name = format!("--{long}");
+            // A flag that several verbs share is tried once a protocol, a global one once.
+            let place = if arg.is_global_set() { String::new() } else { words(&command)[0].clone() };
+            if !seen.insert((place, long.to_owned())) {
+                continue;
+            }
             for text in disguised {
                 check(line(&[&name, text]));
                 check(line(&[&format!("{name}={text}")]));
@@ -102,7 +106,7 @@ fn clap_says_nothing_of_what_may_be_a_secret() {
             }
         }
     }
-    assert!(said > 3000, "only {said}");
+    assert!(said > 1000, "only {said}");
 }
 
 /// What clap takes goes on to the configuration, to servers that are not there, and into errors.

@@ -72,11 +72,16 @@ impl Server {
         let address = format!("localhost:{port}");
         let run =
             |args: &[&str]| mscomm(&[args, flags, &["--connect-timeout", "2s", "--timeout", "4s"]].concat()).run();
-        [
-            run(&["grpc", "list", "--tls", "-s", &address]),
-            run(&["amqp", "queue", "info", "q", "-s", &amqps]),
-            run(&["kafka", "topic", "list", "--tls", "-s", &address]),
-        ]
+        // Side by side: behind TLS nobody answers, and they wait.
+        let lines = [
+            vec!["grpc", "list", "--tls", "-s", &address],
+            vec!["amqp", "queue", "info", "q", "-s", &amqps],
+            vec!["kafka", "topic", "list", "--tls", "-s", &address],
+        ];
+        std::thread::scope(|scope| {
+            let running = lines.each_ref().map(|line| scope.spawn(|| run(line)));
+            running.map(|done| done.join().expect("runs"))
+        })
     }
 }
 
