@@ -184,7 +184,10 @@ fn parse(text: &str) -> Result<Parsed, String> {
     };
     let prefix = path.trim_end_matches('/');
     if !prefix.is_empty() && (prefix.contains(['?', '#']) || prefix.parse::<PathAndQuery>().is_err()) {
-        return Err(format!("`{path}` is no path"));
+        // What stands in a query may be a token.
+        let end = path.find(['?', '#']).map_or(path.len(), |at| at + 1);
+        let more = if end < path.len() { "…" } else { "" };
+        return Err(format!("`{}{more}` is no path", &path[..end]));
     }
     let address = Address::Tcp(vec![host_port(authority, port)?]);
     Ok(Parsed { address, tls, prefix: prefix.to_owned() })
