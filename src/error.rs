@@ -40,19 +40,33 @@ pub enum Kind {
 /// An error with its [`Kind`], its cause and, where there is one, the fix.
 ///
 /// The message is a lowercase fragment; the chain of causes is printed after it, each behind a colon.
-#[derive(Debug, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
+#[derive(Debug)]
+pub struct Error(Box<Parts>);
+
+/// In a box of their own: a `Result` is moved through every layer, and hardly ever is it an error.
+#[derive(Debug)]
+struct Parts {
     kind: Kind,
     message: String,
     /// What stands below it, in lines.
     below: Option<String>,
     hint: Option<String>,
     status: Option<tonic::Code>,
-    #[source]
     source: Option<Box<dyn StdError + Send + Sync>>,
     /// What failed beside it, each by itself.
     others: Vec<Error>,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
 }
 
 /// `Result` with the crate's [`Error`].
@@ -61,7 +75,16 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error without a cause.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), below: None, hint: None, status: None, source: None, others: Vec::new() }
+        let message = message.into();
+        Error(Box::new(Parts {
+            kind,
+            message,
+            below: None,
+            hint: None,
+            status: None,
+            source: None,
+            others: Vec::new(),
+        }))
     }
 
     /// [`Kind::Usage`].
@@ -91,14 +114,14 @@ impl Error {
     /// Adds the cause.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
-        self.source = Some(source.into());
+        self.0.source = Some(source.into());
         self
     }
 
     /// Adds the fix: a whole sentence without a full stop, printed on a line of its own.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
@@ -106,23 +129,26 @@ impl Error {
     /// ours; in the message itself and in its causes no line ends.
     #[must_use]
     pub fn below(mut self, lines: impl Into<String>) -> Error {
-        self.below = Some(lines.into());
+        self.0.below = Some(lines.into());
         self
     }
 
     /// Says which gRPC status the libraries give to this, where the kind alone does not tell.
     #[must_use]
     pub fn status(mut self, code: tonic::Code) -> Error {
-        self.status = Some(code);
+        self.0.status = Some(code);
         self
     }
 
     /// Wraps this error in a message that says where it happened; kind, status, hint and the lines below stay.
     #[must_use]
     pub fn context(mut self, message: impl Into<String>) -> Error {
-        let (below, hint) = (self.below.take(), self.hint.take());
-        let (kind, status, others) = (self.kind, self.status, std::mem::take(&mut self.others));
-        Error { kind, message: message.into(), below, hint, status, source: Some(Box::new(self)), others }
+        let mut outer = Error::new(self.0.kind, message);
+        outer.0.status = self.0.status;
+        outer.0.below = self.0.below.take();
+        outer.0.hint = self.0.hint.take();
+        outer.0.others = std::mem::take(&mut self.0.others);
+        outer.because(self)
     }
 
     /// The error of several things that failed, each by itself and each told on a line of its own: the first decides the
@@ -135,7 +161,7 @@ impl Error {
         match errors.next() {
             None => Ok(()),
             Some(mut first) => {
-                first.others.extend(errors);
+                first.0.others.extend(errors);
                 Err(first)
             }
         }
@@ -143,39 +169,39 @@ impl Error {
 
     /// This error, and those that stand beside it.
     pub fn all(&self) -> impl Iterator<Item = &Error> {
-        std::iter::once(self).chain(&self.others)
+        std::iter::once(self).chain(&self.0.others)
     }
 
     /// The kind, which decides the exit code.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.0.kind
     }
 
     /// The same error under another kind.
     #[must_use]
     pub fn with_kind(mut self, kind: Kind) -> Error {
-        self.kind = kind;
+        self.0.kind = kind;
         self
     }
 
     /// The fix, when there is one.
     pub fn fix(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.0.hint.as_deref()
     }
 
     /// The gRPC status that the libraries give to this, where that was said.
     pub fn code(&self) -> Option<tonic::Code> {
-        self.status
+        self.0.status
     }
 
     /// The lines below the message.
     pub fn lines(&self) -> Option<&str> {
-        self.below.as_deref()
+        self.0.below.as_deref()
     }
 
     /// All of it but the fix, on one line.
     pub fn chain(&self) -> String {
-        match &self.below {
+        match &self.0.below {
             None => self.head(),
             Some(lines) => {
                 let lines: Vec<&str> = lines.lines().map(str::trim).collect();
@@ -188,7 +214,7 @@ impl Error {
     pub fn head(&self) -> String {
         // Many of these are a peer's words, which must not look like lines of ours.
         let line = |text: &str| text.replace('\r', "\\r").replace('\n', "\\n");
-        let mut text = line(&self.message);
+        let mut text = line(&self.0.message);
         let mut next = self.source();
         while let Some(cause) = next {
             // rustls's own words are names for developers.

@@ -138,12 +138,9 @@ impl Shutdown {
                 let reason = if signal == SIGTERM { Reason::Terminate } else { Reason::Interrupt };
                 match requests.came(Instant::now()) {
                     None => {}
-                    Some(1) => {
-                        if token.stop(reason) {
-                            token.arm_hard_stop(reason);
-                        }
-                        // Else --timeout was first: its drain ends within a second by itself.
-                    }
+                    Some(1) if token.stop(reason) => token.arm_hard_stop(reason),
+                    // --timeout was first: its drain ends within a second by itself.
+                    Some(1) => {}
                     Some(_) => std::process::exit(i32::from(crate::exit::code(reason.error().kind()))),
                 }
             }

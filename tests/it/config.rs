@@ -430,6 +430,7 @@ fn two_writers_lose_nothing() {
     assert_eq!(profile(&file, &["list"]).ok().lines().len(), 8 + 1);
 }
 
+#[cfg(feature = "sandbox")]
 #[test]
 fn a_server_with_credentials_gets_no_others_of_a_weaker_layer() {
     use mscomm::sandbox::amqp::{Broker, Options};
