@@ -40,7 +40,8 @@ pub struct Args {
     /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
     ///
     /// A partition without an offset is read from its begin, or as -X auto.offset.reset says. An offset that is not there (any
-    /// more) is exit 8, unless -X auto.offset.reset=earliest or latest says where to go on.
+    /// more) is exit 8, unless -X auto.offset.reset=earliest or latest says where to go on. -X group.protocol=consumer joins by
+    /// the newer protocol (KIP-848).
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
     group: Option<String>,
     /// Stop after so many records; fewer before the end or the idle timeout is exit 1

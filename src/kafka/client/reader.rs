@@ -195,10 +195,12 @@ impl Reader {
     /// That offset for each partition that has it. Behind an open transaction's first record there are offsets too, which
     /// `ends` does not know of.
     fn in_range(&self, of: &[Partition], bounds: &[(i64, i64)], offset: i64) -> Result<Vec<i64>> {
-        for (partition, (low, high)) in of.iter().zip(bounds) {
-            let Partition { topic, number } = partition;
-            let high = if offset > *high { self.whole_end(partition)? } else { *high };
-            if offset < *low || offset > high {
+        let beyond = bounds.iter().any(|(_, high)| offset > *high);
+        let whole = if beyond { self.whole_ends(of)? } else { Vec::new() };
+        for (index, (partition, (low, high))) in of.iter().zip(bounds).enumerate() {
+            let high = whole.get(index).unwrap_or(high);
+            if offset < *low || offset > *high {
+                let Partition { topic, number } = partition;
                 return Err(Error::refused(format!(
                     "{topic}[{number}] has no offset {offset}: it has {low} to {high}"
                 ))
@@ -208,11 +210,11 @@ impl Reader {
         Ok(vec![offset; of.len()])
     }
 
-    /// The high watermark, whatever transaction is open. An isolation level is a consumer's as a whole, so this asks with
+    /// The high watermarks, whatever transactions are open. An isolation level is a consumer's as a whole, so this asks with
     /// another one.
-    fn whole_end(&self, of: &Partition) -> Result<i64> {
+    fn whole_ends(&self, of: &[Partition]) -> Result<Vec<i64>> {
         let consumer = self.with.consumer(&[("isolation.level", "read_uncommitted")])?;
-        Ok(ends(&consumer, std::slice::from_ref(of), self.limit)?.first().copied().unwrap_or(0))
+        ends(&consumer, of, self.limit)
     }
 
     /// The offsets to begin at for the newest records; those that are known already are handed over first.

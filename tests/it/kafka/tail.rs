@@ -54,6 +54,30 @@ fn the_newest_over_all_partitions_together() {
     assert_eq!(one.text(), "100\n");
 }
 
+/// More than is kept of them is read twice, and is the same.
+#[test]
+fn the_newest_of_very_many() {
+    let topic = topic(&["--partitions", "7"]);
+    let padding = "x".repeat(100);
+    // Each partition is in order, and some of them are at the same time.
+    let line = |n: u32| {
+        format!(
+            "{{\"partition\":{},\"timestamp\":{{\"$millis\":{}}},\"value\":\"{n} {padding}\"}}\n",
+            (n % 7).pow(2) % 7,
+            1000 + n / 3
+        )
+    };
+    let count = 90_000;
+    let data: String = (1..=count).map(line).collect();
+    produce(&topic, data, &["--input", "json", "--keep-partition"]).ok();
+    for newest in [60_001, 30_001] {
+        let done = kafka(&["tail", &topic, "--from", &format!("-{newest}"), "--until-end"]).run().ok();
+        let mut got: Vec<u32> = done.lines().iter().filter_map(|l| l.split(' ').next()?.parse().ok()).collect();
+        got.sort_unstable();
+        assert_eq!(got, (count + 1 - newest..=count).collect::<Vec<_>>(), "the newest {newest}");
+    }
+}
+
 #[test]
 fn offsets_times_and_partitions() {
     let topic = topic(&["--partitions", "2"]);

@@ -8,8 +8,9 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::super::events::Events;
-use super::super::fault::{error_of, kind_of, topic_error};
+use super::super::fault::{Fault, error_of, kind_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
+use super::fault::fault;
 use super::gaps::{AGAIN, Gaps};
 use super::watch::Watch;
 use super::{COMMIT_EVERY, GLANCE, Part, Plan, Reader, no_memory};
@@ -68,6 +69,10 @@ impl Reader {
         topics: &[&str],
         member: Member,
     ) -> Result<Reader> {
+        // What came while it connected is not told again.
+        for Fault { code, text, .. } in consumer.client().context().faults() {
+            fault(consumer.client().context(), code, text, None, false, true)?;
+        }
         consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
         let feed = Feed::of_group(consumer).ok_or_else(no_memory)?;
         Ok(Reader::new(plan, feed, Some(member), Watch::of_topics(topics)))
@@ -210,13 +215,16 @@ impl Reader {
             places.iter().map(|p| Partition { topic: p.topic.clone(), number: p.partition }).collect();
         let lows = begins(&consumer, &of, self.limit)?;
         let highs = ends(&consumer, &of, self.limit)?;
+        let committed = |of: &Partition| {
+            let element = found.find_partition(&of.topic, of.number)?;
+            element.offset().to_raw().filter(|offset| *offset >= 0)
+        };
+        let beyond = of.iter().zip(&highs).any(|(of, high)| committed(of).is_some_and(|offset| offset > *high));
+        let whole = if beyond { self.whole_ends(&of)? } else { highs.clone() };
         let mut list = TopicPartitionList::with_capacity(places.len());
-        for ((of, low), high) in of.into_iter().zip(lows).zip(highs) {
-            let committed = found
-                .find_partition(&of.topic, of.number)
-                .and_then(|element| element.offset().to_raw())
-                .filter(|offset| *offset >= 0);
-            let from = self.stands_at(&of, committed, low, high)?;
+        for (((of, low), high), whole) in of.into_iter().zip(lows).zip(highs).zip(whole) {
+            let committed = committed(&of);
+            let from = self.stands_at(&of, committed, (low, high), whole)?;
             list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
             self.feed.claim(&of.topic, of.number).map_err(|code| topic_error(&of.topic, code))?;
             let mut part = Part::new(of, from, self.until_end.then_some(high));
@@ -234,22 +242,22 @@ impl Reader {
         given.map_err(failed)
     }
 
-    /// Where the group goes on in a partition: at its offset, or as the policy says where that is not there.
-    fn stands_at(&self, of: &Partition, committed: Option<i64>, low: i64, high: i64) -> Result<i64> {
+    /// Where the group goes on in a partition: at its offset, or as the policy says where that is not there. `end` is where
+    /// reading may end, `whole` where the partition does.
+    fn stands_at(&self, of: &Partition, offset: Option<i64>, (low, end): (i64, i64), whole: i64) -> Result<i64> {
         let Some(member) = &self.group else { return Ok(low) };
         let at = |reset| match reset {
             Reset::Begin => low,
-            Reset::End => high,
+            Reset::End => end,
         };
-        let Some(offset) = committed else { return Ok(at(member.fresh)) };
-        let high = if offset > high { self.whole_end(of)? } else { high };
-        if (low..=high).contains(&offset) {
+        let Some(offset) = offset else { return Ok(at(member.fresh)) };
+        if (low..=whole).contains(&offset) {
             return Ok(offset);
         }
         member.lost.map(at).ok_or_else(|| {
             let (Partition { topic, number }, group) = (of, &member.group);
             Error::refused(format!(
-                "the group `{group}` stands at offset {offset} of {topic}[{number}], which has {low} to {high}"
+                "the group `{group}` stands at offset {offset} of {topic}[{number}], which has {low} to {whole}"
             ))
             .hint("go on at the begin or the end with -X auto.offset.reset=earliest or latest, or use another group")
         })

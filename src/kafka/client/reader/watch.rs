@@ -29,7 +29,12 @@ pub struct Watch {
     topics: Vec<String>,
     /// Those that were named one by one.
     partitions: Vec<Partition>,
+    /// The one of the topics that is looked at next.
+    next: usize,
+    /// Something is wrong with one of them.
+    doubt: bool,
     due: Instant,
+    looked: Instant,
     gone_since: Option<Instant>,
 }
 
@@ -37,7 +42,9 @@ impl Watch {
     /// Looks at topics as a whole.
     pub fn of_topics(topics: &[&str]) -> Watch {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
-        Watch { topics, partitions: Vec::new(), due: Instant::now() + EVERY, gone_since: None }
+        let now = Instant::now();
+        let (partitions, due, looked) = (Vec::new(), now + EVERY, now);
+        Watch { topics, partitions, next: 0, doubt: false, due, looked, gone_since: None }
     }
 
     /// Looks at partitions.
@@ -52,30 +59,37 @@ impl Watch {
     /// # Errors
     /// A topic or a partition is not there any more, or may not be read any more.
     pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
-        let doubt = consumer.client().context().take_doubt();
-        let due = (lull || self.gone_since.is_some()) && Instant::now() >= self.due;
-        if !doubt && !due {
+        self.doubt |= consumer.client().context().take_doubt();
+        let doubt = self.doubt && self.looked.elapsed() >= AGAIN;
+        if !doubt && !((lull || self.gone_since.is_some()) && Instant::now() >= self.due) {
             return Ok(());
         }
-        let gone = self.gone(consumer)?;
-        self.due = Instant::now() + if gone.is_some() { AGAIN } else { EVERY };
-        let Some(error) = gone else {
+        // A lull may last: each time one topic, so that many of them take no more time than one. In doubt it is any of them.
+        let next = self.topics.get(self.next..=self.next).unwrap_or_default();
+        let gone = self.gone(consumer, if doubt { &self.topics } else { next })?;
+        self.doubt &= !doubt;
+        self.looked = Instant::now();
+        self.due = self.looked + if gone.is_some() { AGAIN } else { EVERY };
+        let Some((topic, error)) = gone else {
+            self.next = (self.next + 1) % self.topics.len().max(1);
             self.gone_since = None;
             return Ok(());
         };
+        self.next = topic;
         let since = *self.gone_since.get_or_insert_with(Instant::now);
         if since.elapsed() >= SURE { Err(error) } else { Ok(()) }
     }
 
-    /// What seems to be gone, as far as the cluster answers.
-    fn gone(&self, consumer: &BaseConsumer<Events>) -> Result<Option<Error>> {
-        for topic in &self.topics {
+    /// Which of these topics seems to be gone or to lack a partition, as far as the cluster answers.
+    fn gone(&self, consumer: &BaseConsumer<Events>, topics: &[String]) -> Result<Option<(usize, Error)>> {
+        for topic in topics {
+            let index = self.topics.iter().position(|t| t == topic).unwrap_or(0);
             let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
             let found = metadata.topics().iter().find(|t| t.name() == topic);
             let code = found.map_or(Some(Code::UnknownTopicOrPartition), |t| t.error().map(Code::from));
             match code {
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-                    return Ok(Some(gone(format!("the topic `{topic}`"))));
+                    return Ok(Some((index, gone(format!("the topic `{topic}`")))));
                 }
                 Some(code) if kind_of(code) == Kind::Auth => return Err(topic_error(topic, code)),
                 Some(_) => continue,
@@ -84,7 +98,7 @@ impl Watch {
             let is_there = |n: i32| found.is_some_and(|t| t.partitions().iter().any(|p| p.id() == n));
             let missing = |p: &&Partition| p.topic == *topic && !is_there(p.number);
             if let Some(Partition { topic, number }) = self.partitions.iter().find(missing) {
-                return Ok(Some(gone(format!("{topic}[{number}]"))));
+                return Ok(Some((index, gone(format!("{topic}[{number}]")))));
             }
         }
         Ok(None)
