@@ -28,6 +28,12 @@ fn grpc(args: &[&str]) -> Done {
     mscomm(&[&["grpc"], args].concat()).run()
 }
 
+/// What a server says in the place of an answer.
+type Refuse = fn() -> Reply;
+
+/// The same, with what it says beside it.
+type Answer = Box<dyn Fn() -> Reply + Send + Sync>;
+
 /// Calls `t.S/M`, which gives back what it gets, in no more time than a server that is awake needs.
 fn calls(server: &str, what: &str) {
     let started = Instant::now();
@@ -38,7 +44,7 @@ fn calls(server: &str, what: &str) {
 
 #[test]
 fn the_version_before_is_asked_however_the_new_one_is_refused() {
-    let refusals: [(&str, fn() -> Reply); 7] = [
+    let refusals: [(&str, Refuse); 7] = [
         ("REFUSED_STREAM", || Reply::Reset(Reason::REFUSED_STREAM)),
         ("INTERNAL_ERROR", || Reply::Reset(Reason::INTERNAL_ERROR)),
         ("401", || Reply::Http(401)),
@@ -93,7 +99,7 @@ fn questions_for_extensions_cost_the_extensions_alone() {
          message Q { optional string s = 1; optional D d = 2; extensions 100 to max; } service S { rpc M(Q) returns (Q); }",
     )];
     let extendable = compiled(&extendable).expect("protoc takes it");
-    let refusals: [(&str, fn() -> Reply); 8] = [
+    let refusals: [(&str, Refuse); 8] = [
         ("UNIMPLEMENTED", || Reply::Status(12)),
         ("INTERNAL", || Reply::Status(13)),
         ("OK without an answer", || Reply::Status(0)),
@@ -114,7 +120,7 @@ fn questions_for_extensions_cost_the_extensions_alone() {
 
 #[test]
 fn one_broken_service_costs_only_itself() {
-    let replies: [(&str, fn() -> Reply); 5] = [
+    let replies: [(&str, Refuse); 5] = [
         ("NOT_FOUND", || Reply::Answer(error(5))),
         ("INTERNAL", || Reply::Answer(error(13))),
         ("a status", || Reply::Status(2)),
@@ -199,7 +205,7 @@ fn an_import_that_cannot_be_used_is_a_missing_one() {
         syntax: Some("<unknown:0>".to_owned()),
         ..FileDescriptorProto::default()
     };
-    let replies: [(&str, Box<dyn Fn() -> Reply + Send + Sync>); 4] = [
+    let replies: [(&str, Answer); 4] = [
         ("a placeholder", Box::new(move || Reply::Answer(files([placeholder.encode_to_vec()])))),
         ("INTERNAL", Box::new(|| Reply::Answer(error(13)))),
         ("a status", Box::new(|| Reply::Status(13))),
