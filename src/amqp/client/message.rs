@@ -66,7 +66,8 @@ impl Outgoing {
     /// Makes one of a message that [`crate::message::convert::to_amqp`] shaped.
     ///
     /// # Errors
-    /// A sentence: a text is over AMQP's 255 bytes, a timestamp lies before 1970, exchange and routing key are both empty.
+    /// A sentence: a text is over AMQP's 255 bytes, a timestamp lies before 1970, exchange and routing key are both empty, or
+    /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration` or a `CC` that it cannot read.
     pub fn new(message: Message<'_>) -> Result<Outgoing, String> {
         let named = |name: &str, text: &str| short_string(text).map_err(|e| format!("{name} {e}"));
         let mut properties = own_wire(message.properties.as_deref())?;
@@ -74,6 +75,7 @@ impl Outgoing {
             properties = properties.with_timestamp(time.seconds().ok_or("the timestamp lies before 1970")?);
         }
         if let Headers::Amqp(table) = message.headers {
+            check_copies(&table)?;
             properties = properties.with_headers(table);
         }
         let exchange = named("exchange", message.exchange.as_deref().unwrap_or_default())?;
@@ -89,9 +91,29 @@ impl Outgoing {
     }
 }
 
+/// RabbitMQ's headers with more routing keys (rabbit_basic, `header_routes`).
+fn check_copies(table: &FieldTable) -> Result<(), String> {
+    let is_list = |name: &str| table.inner().get(name).is_none_or(|value| matches!(value, AMQPValue::FieldArray(_)));
+    match ["CC", "BCC"].into_iter().find(|name| !is_list(name)) {
+        Some(name) => Err(format!("the header {name} is for RabbitMQ a list of routing keys, as [\"a\",\"b\"]")),
+        None => Ok(()),
+    }
+}
+
+/// RabbitMQ takes whole milliseconds (rabbit_basic, `parse_expiration`).
+fn check_expiration(own: &Properties) -> Result<(), String> {
+    match &own.expiration {
+        Some(text) if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) => {
+            Err(format!("expiration {text:?} is no number of milliseconds, as \"30000\""))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn own_wire(own: Option<&Properties>) -> Result<BasicProperties, String> {
     let mut wire = BasicProperties::default();
     let Some(own) = own else { return Ok(wire) };
+    check_expiration(own)?;
     type Setter = fn(BasicProperties, ShortString) -> BasicProperties;
     let texts: [(&str, &Option<String>, Setter); 10] = [
         ("content_type", &own.content_type, BasicProperties::with_content_type),

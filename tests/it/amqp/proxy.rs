@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::support::{eventually, test_env};
+use crate::support::{DEADLINE, eventually, test_env};
 
 /// What a client says in place of [`NOT_UTF8`], which no library of ours would send.
 pub const PLACEHOLDER: &str = "@@@@";
@@ -21,7 +21,50 @@ pub struct Proxy {
     agreed: Arc<AtomicBool>,
     /// Nothing is read any more.
     stopped: Arc<(Mutex<bool>, Condvar)>,
-    streams: Arc<Mutex<Vec<(TcpStream, TcpStream)>>>,
+    streams: Arc<Mutex<Vec<Streams>>>,
+}
+
+/// A connection: the client's side and the broker's, and how far the broker's frames have passed.
+struct Streams {
+    client: TcpStream,
+    broker: TcpStream,
+    frames: Arc<(Mutex<Frames>, Condvar)>,
+}
+
+/// Where a stream of frames stands.
+#[derive(Default)]
+struct Frames {
+    head: Vec<u8>,
+    left: usize,
+}
+
+impl Frames {
+    fn is_between(&self) -> bool {
+        self.left == 0 && self.head.is_empty()
+    }
+
+    /// Goes on, and says how much may pass: no further than to the next frame when the broker is to be silent.
+    fn pass(&mut self, bytes: &[u8], mute: bool) -> usize {
+        let mut at = 0;
+        while at < bytes.len() && !(mute && self.is_between()) {
+            if self.left > 0 {
+                let part = self.left.min(bytes.len() - at);
+                self.left -= part;
+                at += part;
+                continue;
+            }
+            self.head.push(bytes[at]);
+            at += 1;
+            // Type, channel and size; behind the payload comes one byte.
+            if let [_, _, _, size @ ..] = self.head.as_slice()
+                && let Ok(size) = <[u8; 4]>::try_from(size)
+            {
+                self.left = usize::try_from(u32::from_be_bytes(size)).expect("fits") + 1;
+                self.head.clear();
+            }
+        }
+        at
+    }
 }
 
 impl Proxy {
@@ -46,11 +89,13 @@ impl Proxy {
     fn serve(&self, client: TcpStream) {
         let broker = TcpStream::connect(address()).expect("connects to the broker");
         let copies = |s: &TcpStream| s.try_clone().expect("a second handle");
-        self.streams.lock().expect("not poisoned").push((copies(&client), copies(&broker)));
+        let frames = Arc::<(Mutex<Frames>, Condvar)>::default();
+        let streams = Streams { client: copies(&client), broker: copies(&broker), frames: frames.clone() };
+        self.streams.lock().expect("not poisoned").push(streams);
         let (from, to) = (copies(&client), copies(&broker));
         let (stopped, agreed) = (self.stopped.clone(), self.agreed.clone());
         std::thread::spawn(move || {
-            pump(from, to, |bytes| {
+            pump(from, to, |bytes, to| {
                 let (stopped, changed) = &*stopped;
                 drop(changed.wait_while(stopped.lock().expect("not poisoned"), |stopped| *stopped));
                 // `channel.close-ok` (class 20, method 41).
@@ -63,11 +108,20 @@ impl Proxy {
                         here.copy_from_slice(&NOT_UTF8);
                     }
                 }
-                true
+                to.write_all(bytes)
             });
         });
         let mute = self.mute.clone();
-        std::thread::spawn(move || pump(broker, client, |_| !mute.load(Ordering::SeqCst)));
+        std::thread::spawn(move || {
+            pump(broker, client, |bytes, to| {
+                let (now, changed) = &*frames;
+                let mut now = now.lock().expect("not poisoned");
+                let passes = now.pass(bytes, mute.load(Ordering::SeqCst));
+                let wrote = to.write_all(&bytes[..passes]);
+                changed.notify_all();
+                wrote
+            });
+        });
     }
 
     pub fn uri(&self) -> String {
@@ -92,7 +146,12 @@ impl Proxy {
 
     /// Says something in the broker's name, between two of its frames.
     pub fn say(&self, bytes: &[u8]) {
-        for (client, _) in self.streams.lock().expect("not poisoned").iter_mut() {
+        for Streams { client, frames, .. } in self.streams.lock().expect("not poisoned").iter_mut() {
+            let (now, changed) = &**frames;
+            let now = now.lock().expect("not poisoned");
+            let (_now, late) =
+                changed.wait_timeout_while(now, DEADLINE, |now| !now.is_between()).expect("not poisoned");
+            assert!(!late.timed_out(), "the broker is in the middle of a frame");
             client.write_all(bytes).expect("writes");
         }
     }
@@ -101,7 +160,7 @@ impl Proxy {
     pub fn cut(&self) {
         *self.stopped.0.lock().expect("not poisoned") = false;
         self.stopped.1.notify_all();
-        for (client, broker) in self.streams.lock().expect("not poisoned").drain(..) {
+        for Streams { client, broker, .. } in self.streams.lock().expect("not poisoned").drain(..) {
             // One of the two may be gone already.
             let _ = client.shutdown(Shutdown::Both);
             let _ = broker.shutdown(Shutdown::Both);
@@ -127,13 +186,17 @@ pub fn address() -> String {
     uri.rsplit('@').next().expect("an address").trim_end_matches('/').to_owned()
 }
 
-/// Copies; `look` may change what passes, or drop it.
-fn pump(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&mut [u8]) -> bool) {
+/// Reads on one side; `pass` writes on the other what passes.
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    mut pass: impl FnMut(&mut [u8], &mut TcpStream) -> std::io::Result<()>,
+) {
     let mut buffer = [0; 16 * 1024];
     loop {
         match from.read(&mut buffer) {
             Ok(n) if n > 0 => {
-                if look(&mut buffer[..n]) && to.write_all(&buffer[..n]).is_err() {
+                if pass(&mut buffer[..n], &mut to).is_err() {
                     return;
                 }
             }

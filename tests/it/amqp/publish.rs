@@ -211,12 +211,14 @@ fn what_stood_before_a_bad_envelope_is_confirmed() {
         ("{\"vlaue\":\"x\"}\n", "did you mean `value`"),
         ("{\"value\":\"x\"}\n", "routing key"),
         ("{\"routing_key\":\"q\",\"timestamp\":\"1969-12-31T00:00:00Z\"}\n", "1970"),
+        ("{\"routing_key\":\"q\",\"properties\":{\"expiration\":\"soon\"}}\n", "milliseconds"),
+        ("{\"routing_key\":\"q\",\"headers\":{\"CC\":\"a\"}}\n", "list of routing keys"),
         ("{\"routing_key\":\"q\"", "EOF"),
     ] {
         let done = amqp(&["publish", "--input", "json"]).stdin(format!("{good}{good}{bad}")).run().fails(2);
         done.says(&["line 3", says, "sent 2, confirmed 2"]);
     }
-    assert_eq!(info(&queue).0, 8);
+    assert_eq!(info(&queue).0, 12);
 }
 
 #[test]
