@@ -49,7 +49,10 @@ fn what_the_broker_said_to_a_publisher_is_told_after_a_signal_too() {
     holds(&queue, 2);
     running.signal("INT");
     proxy.say(&channel_close(1, 541, "INTERNAL_ERROR - too bad"));
-    running.wait().fails(130).says(&["541 INTERNAL_ERROR - too bad", "confirmed 1, failed 0, unknown 1"]);
+    let done = running.wait();
+    // Which of the two is heard first is the system's choice.
+    assert!([130, 9].contains(&done.code), "{} {}", done.code, done.stderr);
+    done.says(&["541 INTERNAL_ERROR - too bad", "confirmed 1, failed 0, unknown 1"]);
 }
 
 #[test]
