@@ -166,7 +166,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     super::on_thread(move || {
         let (limit, shutdown) = (cx.policy.connect_timeout, &cx.shutdown);
         let patient = setup.creates_topics();
-        let mut partitions = Vec::new();
+        let (mut partitions, mut failed) = (Vec::new(), Vec::new());
         for (index, topic) in args.topics.iter().enumerate() {
             let metadata = match index {
                 0 => first.clone(),
@@ -176,9 +176,16 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
                         .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
                 ),
             };
-            let metadata = settled_topic(&consumer, topic, metadata, patient, shutdown)?;
-            partitions.extend(partitions_of(&metadata, topic, &args.partitions)?);
+            let settled = settled_topic(&consumer, topic, metadata, patient, shutdown);
+            match settled.and_then(|metadata| partitions_of(&metadata, topic, &args.partitions)) {
+                Ok(found) => partitions.extend(found),
+                Err(error) => {
+                    shutdown.check()?;
+                    failed.push(error);
+                }
+            }
         }
+        Error::each(failed)?;
         let plan = Plan { with: setup.clone(), isolation, until_end: args.until_end, limit };
         let reader = if let Some(group) = &args.group {
             let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();

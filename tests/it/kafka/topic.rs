@@ -91,6 +91,8 @@ fn each_of_several_topics_is_told_by_itself() {
     assert_eq!(described.lines(), [format!("{there}\t0\t1\t1\t1\t0\t0")]);
     let missing = |name: &str| format!("error: there is no topic `{name}`");
     assert_eq!(told(&described.stderr).0, [missing(&gone), missing(&lost)]);
+    let tailed = kafka(&["tail", &gone, &there, &lost, "--until-end"]).run().fails(8);
+    assert_eq!(told(&tailed.stderr).0, [missing(&gone), missing(&lost)]);
     let deleted = kafka(&["topic", "delete", &gone, &there, &lost, &there]).run().fails(8);
     let (errors, others) = told(&deleted.stderr);
     assert_eq!(errors, [missing(&gone), missing(&lost)]);
