@@ -258,3 +258,18 @@ fn publishing_in_parts_over_two_channels() {
         1 basic.get queue=$q no_ack",
     );
 }
+
+#[test]
+fn numbers_that_erlang_does_not_have() {
+    for table in ["{a=d:NaN}", "{a=d:inf}", "{a=f:-inf}", "{a=S:x b=F:{c=A:[I:1 d:NaN]}}"] {
+        same(&format!(
+            "1 queue.declare queue=$q exclusive
+            1 basic.publish routing_key=$q | headers={table} | one
+            0 end"
+        ));
+        // Whoever has no exchange hears of that.
+        same(&format!("1 basic.publish exchange=$none routing_key=$q | headers={table} | one\n 1 sync"));
+        same(&format!("send 1 queue.declare queue=$q exclusive arguments={table}\n 0 end"));
+    }
+    same("1 basic.publish routing_key=$none mandatory | headers={a=d:1e308 b=f:-0.0} | one\n 1 next\n 1 sync");
+}

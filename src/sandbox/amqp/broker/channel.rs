@@ -9,7 +9,7 @@ use amq_protocol::protocol::{AMQPClass, access, basic, channel as wire_channel, 
 use super::fault::{Code, Fault, MethodId};
 use super::message::Properties;
 use super::method::{self, Method};
-use super::queue::Entry;
+use super::queue::{Back, Entry};
 use super::wire::{self, Cursor, Frame};
 use super::{Broker, ConnectionId, LARGEST_BODY, QueueId};
 
@@ -316,7 +316,7 @@ impl Broker {
             self.due.push(consumer.queue);
         }
         let held = std::mem::take(&mut channel.held);
-        self.requeue(held.into_values());
+        self.requeue(held, Back::Left);
     }
 }
 

@@ -266,6 +266,7 @@ impl Broker {
         self.end_channels(id);
         let Some(connection) = self.connections.get_mut(&id) else { return };
         match connection.phase {
+            _ if fault.code == Code::Unreadable => connection.phase = Phase::Ended,
             Phase::Running | Phase::Closing => {
                 connection.close(fault, method);
                 connection.phase = Phase::Closing;

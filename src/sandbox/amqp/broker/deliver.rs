@@ -58,7 +58,7 @@ impl Broker {
         channel.last_tag += 1;
         let tag = channel.last_tag;
         let delivery = Delivery { consumer: &consumer.tag, tag, redelivered: entry.redelivered };
-        let properties = told_properties(&entry, counts_returns);
+        let properties = told_properties(&entry, counts_returns && entry.returns > 0);
         let frame_max = connection.frame_max;
         put_deliver(&mut connection.out, consumer.channel, frame_max, delivery, &entry.message, &properties);
         if !state.no_ack {
@@ -158,10 +158,11 @@ fn put_deliver(
     });
 }
 
-/// The properties that a consumer sees: a quorum queue tells how often a message came back.
-pub fn told_properties(entry: &Entry, counts_returns: bool) -> Cow<'_, Properties> {
+/// The properties that are told, with how often the message came back where a quorum queue tells that: to `basic.get`
+/// always, to a consumer once it is more than never.
+pub fn told_properties(entry: &Entry, with_count: bool) -> Cow<'_, Properties> {
     let properties = &entry.message.properties;
-    if !counts_returns || entry.returns == 0 {
+    if !with_count {
         return Cow::Borrowed(properties);
     }
     let mut headers = properties.headers();

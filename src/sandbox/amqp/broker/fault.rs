@@ -31,6 +31,10 @@ pub enum Code {
     NotAllowed,
     /// 540
     NotImplemented,
+    /// 541
+    InternalError,
+    /// What RabbitMQ's reader dies of, and the connection with it, without a word.
+    Unreadable,
 }
 
 impl Code {
@@ -52,6 +56,7 @@ impl Code {
             Code::UnexpectedFrame => (505, "UNEXPECTED_FRAME"),
             Code::NotAllowed => (530, "NOT_ALLOWED"),
             Code::NotImplemented => (540, "NOT_IMPLEMENTED"),
+            Code::InternalError | Code::Unreadable => (541, "INTERNAL_ERROR"),
         }
     }
 
@@ -86,6 +91,9 @@ impl Fault {
     /// The reply text, cut as RabbitMQ cuts it.
     pub fn reply_text(&self) -> String {
         let (_, word) = self.code.parts();
+        if self.text.is_empty() {
+            return word.to_owned();
+        }
         let text = format!("{word} - {}", self.text);
         if text.len() <= TEXT {
             return text;

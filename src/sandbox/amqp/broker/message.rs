@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::table::Table;
+use super::table::{Table, is_finite};
 use super::wire::{Cursor, put_long, put_short};
 
 /// The properties of class basic, in the order of their flags (bit 15 downwards).
@@ -28,12 +28,16 @@ const COUNT: u32 = 14;
 
 /// Flags and values as they stand in a content header. Only what the broker looks at is read, where it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Properties(Box<[u8]>);
+pub struct Properties {
+    bytes: Box<[u8]>,
+    finite: bool,
+}
 
 impl Properties {
     /// Takes the properties of a content header; `None` when they are malformed.
     pub fn parse(bytes: &[u8]) -> Option<Properties> {
         let mut cursor = Cursor(bytes);
+        let mut finite = true;
         let flags = cursor.u16()?;
         // The last two bits name no property: one is unused, the other would announce more flags.
         if flags & 0b11 != 0 {
@@ -43,21 +47,26 @@ impl Properties {
             if flags & (1 << (15 - index)) != 0 {
                 let value = take(&mut cursor, index)?;
                 if index == Property::Headers as u32 {
-                    Table::parse(value)?;
+                    finite = is_finite(b'F', value)?;
                 }
             }
         }
-        cursor.0.is_empty().then(|| Properties(bytes.into()))
+        cursor.0.is_empty().then(|| Properties { bytes: bytes.into(), finite })
+    }
+
+    /// Whether all the numbers in the headers are finite.
+    pub fn is_finite(&self) -> bool {
+        self.finite
     }
 
     /// As they stand in a content header.
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 
     /// The bytes of one, without the length before them.
     pub fn get(&self, property: Property) -> Option<&[u8]> {
-        let mut cursor = Cursor(&self.0);
+        let mut cursor = Cursor(&self.bytes);
         let flags = cursor.u16()?;
         if flags & (1 << (15 - property as u32)) == 0 {
             return None;
@@ -77,7 +86,7 @@ impl Properties {
 
     /// The same with one set, or taken away.
     pub fn with(&self, property: Property, value: Option<&[u8]>) -> Properties {
-        let mut cursor = Cursor(&self.0);
+        let mut cursor = Cursor(&self.bytes);
         let mut flags = cursor.u16().unwrap_or_default();
         let had = flags;
         let bit = 1 << (15 - property as u32);
@@ -90,7 +99,7 @@ impl Properties {
                 put(&mut out, index, new);
             }
         }
-        Properties(out.into())
+        Properties { bytes: out.into(), finite: self.finite }
     }
 
     /// The same with these headers.

@@ -1,7 +1,7 @@
 //! The methods that clients send.
 
 use super::fault::{Code, Fault, MethodId};
-use super::table::Table;
+use super::table::{Table, is_finite};
 use super::wire::{Cursor, Frame, unknown_frame};
 
 /// A method with its arguments, as AMQP 0-9-1 and RabbitMQ's extensions name and describe them; `ticket`s are left out.
@@ -175,8 +175,9 @@ pub fn parse(frame: Frame<'_>) -> Result<Method<'_>, Fault> {
     let payload = frame.payload;
     let id = id(payload);
     let fields = payload.get(4..).unwrap_or_default();
-    let mut reader = Reader { cursor: Cursor(fields), bits: 0, left: 0, malformed: false };
+    let mut reader = Reader { cursor: Cursor(fields), bits: 0, left: 0, malformed: false, finite: true };
     match known(id, &mut reader) {
+        Some(_) if !reader.finite => Err(Fault::new(Code::Unreadable, "")),
         Some(method) if reader.cursor.0.is_empty() => Ok(method),
         None if payload.len() < 4 => Err(unknown_frame(frame)),
         None if reader.malformed => Err(Fault::of_frame(Code::FrameError, "Malformed UTF-8 in shortstr")),
@@ -310,6 +311,8 @@ struct Reader<'a> {
     left: u8,
     /// A short string was no UTF-8.
     malformed: bool,
+    /// All numbers in tables are finite.
+    finite: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -356,7 +359,9 @@ impl<'a> Reader<'a> {
     }
 
     fn table(&mut self) -> Option<Table> {
-        Table::parse(self.plain().long()?)
+        let bytes = self.plain().long()?;
+        self.finite &= is_finite(b'F', bytes)?;
+        Table::parse(bytes)
     }
 
     /// Code, text, class and method of a close: there is nothing to do about them.

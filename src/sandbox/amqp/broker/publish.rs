@@ -42,6 +42,9 @@ impl Broker {
             return Err(Fault::new(Code::NotImplemented, "immediate=true"));
         }
         self.check_exchange(id, &exchange)?;
+        if !properties.is_finite() {
+            return Err(Fault::of_frame(Code::InternalError, ""));
+        }
         let ttl = self.check_properties(id, &properties)?;
         let properties = self.with_reply_name(id, number, properties)?;
         let (properties, copies) = copies(properties)?;

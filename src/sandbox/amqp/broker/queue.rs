@@ -27,6 +27,15 @@ pub struct Entry {
     pub _place: Weight,
 }
 
+/// Why a message comes back to its queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Back {
+    /// Whoever held it does not want it.
+    Refused,
+    /// Whoever held it is gone.
+    Left,
+}
+
 /// A consumer of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsumerId {
@@ -67,6 +76,8 @@ pub struct Queue {
     pub wake: Option<Instant>,
     /// Ready messages by priority, lowest first; each level by place.
     levels: Vec<VecDeque<Entry>>,
+    /// What a quorum queue was given back: it goes out before all that is ready, in the order of its coming.
+    returns: VecDeque<Entry>,
     next_place: u64,
     ready: usize,
     bytes: usize,
@@ -91,6 +102,7 @@ impl Queue {
             unused_since: now,
             wake: None,
             levels,
+            returns: VecDeque::new(),
             next_place: 0,
             ready: 0,
             bytes: 0,
@@ -136,13 +148,27 @@ impl Queue {
         level.insert(at, entry);
     }
 
+    /// Takes back what a quorum queue gave, as RabbitMQ 3.10 does (rabbit_fifo): in front of what is ready and behind what came
+    /// back earlier; but at the end, as if it came now, what a consumer refused where deliveries have no limit.
+    pub fn take_back(&mut self, entry: Entry, back: Back) {
+        if back == Back::Refused && self.settings.delivery_limit.is_none() {
+            let place = self.next_place;
+            self.next_place += 1;
+            return self.put(Entry { place, ..entry });
+        }
+        self.ready += 1;
+        self.bytes += entry.message.body.len();
+        self.returns.push_back(entry);
+    }
+
     /// Takes the message whose turn it is.
     pub fn pop(&mut self) -> Option<Entry> {
         self.pop_if(|_| true)
     }
 
     fn pop_if(&mut self, is_meant: impl Fn(&Entry) -> bool) -> Option<Entry> {
-        let level = self.levels.iter_mut().rev().find(|level| !level.is_empty())?;
+        let levels = self.levels.iter_mut().rev();
+        let level = std::iter::once(&mut self.returns).chain(levels).find(|level| !level.is_empty())?;
         let entry = level.front().is_some_and(is_meant).then(|| level.pop_front())??;
         self.ready -= 1;
         self.bytes -= entry.message.body.len();
@@ -157,7 +183,7 @@ impl Queue {
 
     /// When the message whose turn it is expires.
     pub fn next_expiry(&self) -> Option<Instant> {
-        self.levels.iter().rev().find_map(VecDeque::front)?.expires
+        std::iter::once(&self.returns).chain(self.levels.iter().rev()).find_map(VecDeque::front)?.expires
     }
 
     /// True when there is more than the limits allow, and the oldest is to go for that.
@@ -182,6 +208,7 @@ impl Queue {
     /// Drops all that is ready, and says how many that were.
     pub fn purge(&mut self) -> usize {
         self.levels.iter_mut().for_each(VecDeque::clear);
+        self.returns.clear();
         self.bytes = 0;
         std::mem::take(&mut self.ready)
     }

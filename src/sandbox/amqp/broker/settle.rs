@@ -7,7 +7,7 @@ use amq_protocol::protocol::{AMQPClass, basic};
 use super::channel::{Channel, Held, flush_confirms};
 use super::deadletter::Reason;
 use super::fault::{Code, Fault};
-use super::queue::Entry;
+use super::queue::{Back, Entry};
 use super::wire;
 use super::{Broker, ConnectionId, QueueId};
 
@@ -36,6 +36,21 @@ impl Channel {
     }
 }
 
+/// A message that came back once more.
+fn returned(entry: Entry) -> Entry {
+    Entry { redelivered: true, returns: entry.returns.saturating_add(1), ..entry }
+}
+
+/// By what a quorum queue orders who gives back: RabbitMQ keeps consumers by their tags, and each `basic.get` is a consumer
+/// of its own, named by its delivery tag; a channel that refuses counts those as numbers, which stand before all texts.
+fn holder(tag: u64, held: &Held, back: Back) -> (bool, String) {
+    match (&held.consumer, back) {
+        (Some(consumer), _) => (true, consumer.to_string()),
+        (None, Back::Refused) => (false, String::new()),
+        (None, Back::Left) => (true, tag.to_string()),
+    }
+}
+
 impl Broker {
     /// `basic.ack`
     pub(super) fn ack(&mut self, id: ConnectionId, number: u16, tag: u64, multiple: bool) -> Result<(), Fault> {
@@ -58,7 +73,7 @@ impl Broker {
         let taken = channel.take_held(tag, multiple)?;
         self.deliver_more(id, number, taken.values().map(|held| held.queue));
         if requeue {
-            self.requeue(taken.into_values());
+            self.requeue(taken, Back::Refused);
         } else {
             for held in taken.into_values() {
                 self.dead_letter(held.queue, vec![held.entry], Reason::Rejected);
@@ -72,23 +87,35 @@ impl Broker {
         let Some(channel) = self.channel(id, number) else { return };
         let Ok(taken) = channel.take_held(0, true) else { return };
         self.deliver_more(id, number, taken.values().map(|held| held.queue));
-        self.requeue(taken.into_values());
+        self.requeue(taken, Back::Refused);
     }
 
-    /// Puts messages back to where they stood. From the last to the first, so that each finds its place at the front.
-    pub(super) fn requeue(&mut self, held: impl DoubleEndedIterator<Item = Held>) {
-        let (mut queues, mut spent) = (Vec::new(), Vec::new());
-        for Held { queue: id, entry, .. } in held.rev() {
+    /// Puts messages back to where they stood, those of a quorum queue to where it takes them back.
+    pub(super) fn requeue(&mut self, held: BTreeMap<u64, Held>, back: Back) {
+        let (mut queues, mut counting) = (Vec::new(), Vec::new());
+        // From the last to the first, so that each finds its place at the front.
+        for (tag, held) in held.into_iter().rev() {
+            let Some(queue) = self.queues.get_mut(&held.queue) else { continue };
+            if queue.settings.quorum {
+                counting.push((tag, held));
+                continue;
+            }
+            queue.put(returned(held.entry));
+            queues.push(held.queue);
+        }
+        counting.sort_by_cached_key(|(tag, held)| (holder(*tag, held, back), *tag));
+        let mut spent = Vec::new();
+        for (_, Held { queue: id, entry, .. }) in counting {
             let Some(queue) = self.queues.get_mut(&id) else { continue };
-            let entry = Entry { redelivered: true, returns: entry.returns.saturating_add(1), ..entry };
-            if queue.settings.delivery_limit.is_some_and(|limit| queue.settings.quorum && entry.returns > limit) {
+            let entry = returned(entry);
+            if queue.settings.delivery_limit.is_some_and(|limit| entry.returns > limit) {
                 spent.push((id, entry));
                 continue;
             }
-            queue.put(entry);
+            queue.take_back(entry, back);
             queues.push(id);
         }
-        for (id, entry) in spent.into_iter().rev() {
+        for (id, entry) in spent {
             self.dead_letter(id, vec![entry], Reason::DeliveryLimit);
         }
         queues.sort_unstable();

@@ -65,7 +65,7 @@ impl Value {
             b'S' | b'x' => cursor.long()?,
             b'A' | b'F' => {
                 let inner = cursor.long()?;
-                is_well_formed(kind, inner).then_some(inner)?
+                is_finite(kind, inner).map(|_| inner)?
             }
             _ => return None,
         };
@@ -214,8 +214,10 @@ impl Value {
     }
 }
 
-/// Whether tables and arrays fit into each other to any depth.
-fn is_well_formed(kind: u8, bytes: &[u8]) -> bool {
+/// Whether the numbers of a table (`F`) or an array (`A`) are all finite, to any depth: Erlang has no others, and RabbitMQ
+/// cannot read them. `None` for what is malformed.
+pub fn is_finite(kind: u8, bytes: &[u8]) -> Option<bool> {
+    let mut finite = true;
     let mut open = vec![(Cursor(bytes), kind == b'F')];
     while let Some((cursor, is_table)) = open.last_mut() {
         if cursor.0.is_empty() {
@@ -223,30 +225,31 @@ fn is_well_formed(kind: u8, bytes: &[u8]) -> bool {
             continue;
         }
         if *is_table && cursor.short().is_none() {
-            return false;
+            return None;
         }
         let taken = match cursor.u8() {
             Some(b'V') => Some(()),
             Some(b't' | b'b' | b'B') => cursor.take(1).map(drop),
             Some(b's' | b'u') => cursor.take(2).map(drop),
-            Some(b'i' | b'I' | b'f') => cursor.take(4).map(drop),
+            Some(kind @ (b'i' | b'I' | b'f')) => cursor.take(4).map(|n| finite &= kind != b'f' || is_number(n)),
             Some(b'D') => cursor.take(5).map(drop),
-            Some(b'l' | b'L' | b'd' | b'T') => cursor.take(8).map(drop),
+            Some(kind @ (b'l' | b'L' | b'd' | b'T')) => cursor.take(8).map(|n| finite &= kind != b'd' || is_number(n)),
             Some(b'S' | b'x') => cursor.long().map(drop),
-            Some(kind @ (b'A' | b'F')) => match cursor.long() {
-                Some(inner) => {
-                    open.push((Cursor(inner), kind == b'F'));
-                    Some(())
-                }
-                None => None,
-            },
+            Some(kind @ (b'A' | b'F')) => cursor.long().map(|inner| open.push((Cursor(inner), kind == b'F'))),
             _ => None,
         };
-        if taken.is_none() {
-            return false;
-        }
+        taken?;
     }
-    true
+    Some(finite)
+}
+
+/// Whether the four or eight bytes of a floating-point number are a finite one.
+fn is_number(bytes: &[u8]) -> bool {
+    match (bytes.try_into(), bytes.try_into()) {
+        (Ok(single), _) => f32::from_be_bytes(single).is_finite(),
+        (_, Ok(double)) => f64::from_be_bytes(double).is_finite(),
+        _ => true,
+    }
 }
 
 /// A field table: names and values in their order. Names may repeat; the first counts, as for RabbitMQ.
