@@ -1,6 +1,7 @@
-//! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried.
+//! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried. And TCP.
 
 mod certificate;
+mod dial;
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 
 pub use certificate::{Asked, CERTIFICATE_HINT};
+pub use dial::{dial, resolve};
 
 /// How long one attempt may take when nothing else is said.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

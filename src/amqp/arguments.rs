@@ -53,6 +53,31 @@ impl ArgumentArgs {
     }
 }
 
+impl ArgumentArgs {
+    /// Adds the fix when the broker refused an argument for its type.
+    pub fn typed(&self, error: Error, answer: &lapin::Error) -> Error {
+        let lapin::ErrorKind::ProtocolError(answer) = answer.kind() else { return error };
+        let text = answer.get_message().as_str();
+        if !["expected integer", "unacceptable_type", "invalid type", "of type '"]
+            .iter()
+            .any(|says| text.contains(says))
+        {
+            return error;
+        }
+        let refused = |(name, _): &&(ShortString, AMQPValue)| text.contains(&format!("arg '{name}'"));
+        match self.arguments.iter().find(refused) {
+            Some((name, AMQPValue::LongString(_))) => error.hint(format!(
+                "`{name}` was sent as a text; what is JSON is sent as that: {name}=10 is a number and {name}=true a boolean \
+                 (sizes and times have flags of their own, as --max-length-bytes 64M and --ttl 30s)"
+            )),
+            Some((name, AMQPValue::LongLongInt(_) | AMQPValue::Boolean(_) | AMQPValue::Double(_))) => {
+                error.hint(format!("`{name}` was not sent as a text; write {name}='\"10\"', in quotes of JSON, for one"))
+            }
+            _ => error,
+        }
+    }
+}
+
 /// A text as an AMQP argument.
 pub fn text(value: &Option<String>) -> Option<AMQPValue> {
     value.as_ref().map(|v| AMQPValue::LongString(v.as_str().into()))
@@ -84,6 +109,18 @@ pub fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
 /// `Kind::Usage` when it is over AMQP's 255 bytes.
 pub fn name(text: &str) -> Result<ShortString> {
     amqp_json::short_string(text).map_err(Error::usage)
+}
+
+/// As [`name`], for what has to have one: an empty name is a queue that was declared on the same channel before, or the
+/// default exchange, and no verb means either.
+///
+/// # Errors
+/// `Kind::Usage` when it is empty; as [`name`].
+pub fn full_name(what: &str, text: &str) -> Result<ShortString> {
+    match text {
+        "" => Err(Error::usage(format!("the name of the {what} is empty"))),
+        _ => name(text),
+    }
 }
 
 /// How long a question may take to hear that the connection or the channel failed.

@@ -4,7 +4,7 @@ use lapin::Channel;
 use lapin::options::{ExchangeBindOptions, ExchangeUnbindOptions, QueueBindOptions};
 use lapin::types::{FieldTable, ShortString};
 
-use super::arguments::{ArgumentArgs, name, on_channel};
+use super::arguments::{ArgumentArgs, full_name, name, on_channel};
 use super::client::fault;
 use super::settings::Settings;
 use crate::context::Context;
@@ -48,8 +48,8 @@ impl Args {
         keys.iter()
             .map(|key| {
                 Ok(Binding {
-                    source: name(&self.source)?,
-                    destination: name(&self.destination)?,
+                    source: full_name("exchange", &self.source)?,
+                    destination: full_name(if self.to_exchange { "exchange" } else { "queue" }, &self.destination)?,
                     key: name(key)?,
                     arguments: arguments.clone(),
                 })

@@ -3,7 +3,7 @@
 use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions};
 use lapin::{Channel, ExchangeKind};
 
-use super::arguments::{ArgumentArgs, name, on_channel, text};
+use super::arguments::{ArgumentArgs, full_name, name, on_channel, text};
 use super::client::fault;
 use super::settings::Settings;
 use crate::context::Context;
@@ -95,7 +95,8 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
     let arguments = args.arguments.table(vec![("alternate-exchange", text(&args.alternate_exchange))])?;
     on_channel(&args.settings, cx, async |channel: &Channel| {
         let declared = channel.exchange_declare(exchange, kind, options, arguments).await;
-        declared.map_err(|e| fault(&e, format!("cannot declare exchange `{}`", args.exchange)))
+        declared
+            .map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare exchange `{}`", args.exchange)), &e))
     })
     .await?;
     cx.terminal.trace(format!("exchange `{}` is declared", args.exchange));
@@ -103,7 +104,7 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
 }
 
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    let exchange = name(&args.exchange)?;
+    let exchange = full_name("exchange", &args.exchange)?;
     let options = ExchangeDeleteOptions { if_unused: args.if_unused, ..ExchangeDeleteOptions::default() };
     on_channel(&args.settings, cx, async |channel: &Channel| {
         let deleted = channel.exchange_delete(exchange, options).await;

@@ -1,10 +1,12 @@
-//! `amqp get`: a look at a queue that leaves it as it was.
+//! `amqp get`: a look at a queue that takes nothing out of it.
 
 use lapin::Channel;
+use lapin::message::Delivery;
 use lapin::options::BasicGetOptions;
 
-use super::arguments::{name, on_connection};
+use super::arguments::{full_name, on_connection};
 use super::client::{Client, fault, incoming};
+use super::kind::counts_looks;
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
@@ -27,26 +29,42 @@ pub struct Args {
     settings: Settings,
 }
 
-/// Prints the first messages of a queue and puts them back; the broker marks them as redelivered, and a quorum queue sets
-/// them behind those that went back earlier.
+/// To RabbitMQ each `basic.get` of a quorum queue is a consumer named after its delivery tag, and what they hold goes back in
+/// the order of these names: up to 9 that is the order of the messages.
+const IN_ORDER: u64 = 9;
+
+/// Prints the first messages of a queue and puts them back; the broker marks them as redelivered, and a quorum queue counts
+/// that and sets them behind those that went back earlier.
 ///
 /// # Errors
 /// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_connection`], [`fault`] and the writer's.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let queue = name(&args.queue)?;
+    let queue = full_name("queue", &args.queue)?;
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let found = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
-        let mut found = 0;
+        let (mut found, mut is_counted) = (0, false);
+        let mut channels = vec![channel.clone()];
         // None is put back before all are fetched, or the first would come again and again.
-        while found < args.count {
+        while let Some(channel) = channels.last().filter(|_| found < args.count) {
             let got = channel.basic_get(queue.clone(), BasicGetOptions::default()).await;
             let Some(mut message) = got.map_err(|e| refusal(&e, &args.queue))? else { break };
             found += 1;
+            is_counted |= counts(&message.delivery);
             client.restore(&mut message.delivery.properties);
             writer.write(&incoming(&message.delivery, &args.queue))?;
+            if is_counted && found % IN_ORDER == 0 {
+                channels.push(client.channel().await?);
+            }
         }
         writer.flush()?;
-        // They go back with the channel: put back by a nack, a quorum queue would set them at its end.
+        // They go back with their channel: put back by a nack, a quorum queue would set them at its end.
+        if is_counted {
+            for channel in channels {
+                // If it cannot be closed, the connection is gone, and they go back with that.
+                let _ = channel.close(200, "OK".into()).await;
+            }
+            cx.terminal.warn(counts_looks(&args.queue));
+        }
         Ok(found)
     })
     .await?;
@@ -59,6 +77,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether the queue says how often this message came back, be it never.
+fn counts(delivery: &Delivery) -> bool {
+    delivery.properties.headers().as_ref().is_some_and(|headers| headers.contains_key("x-delivery-count"))
 }
 
 fn refusal(error: &lapin::Error, queue: &str) -> Error {

@@ -6,6 +6,7 @@ mod client;
 mod consume;
 mod exchange;
 mod get;
+mod kind;
 mod publish;
 mod queue;
 pub mod settings;
@@ -21,7 +22,10 @@ pub enum Command {
     Publish(Box<publish::Args>),
     /// Read messages from a queue, settling each once it was written
     Consume(Box<consume::Args>),
-    /// Look at the first messages of a queue without taking them
+    /// Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery
+    ///
+    /// A quorum queue with a delivery limit drops or dead-letters a message that came back more often than that, and so after as
+    /// many looks. RabbitMQ 4 has a limit of 20 where nothing else is set.
     Get(Box<get::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]

@@ -7,11 +7,11 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Queue};
 use serde_json::Value;
 
-use super::arguments::{ArgumentArgs, millis, name, number, on_channel, text};
-use super::client::fault;
+use super::arguments::{ArgumentArgs, full_name, millis, name, number, on_channel, on_connection, text};
+use super::client::{Client, fault};
 use super::settings::Settings;
 use crate::context::Context;
-use crate::error::{Result, counted};
+use crate::error::{Error, Kind, Result, counted};
 use crate::output::{Layout, Sink, Table};
 use crate::values;
 
@@ -24,7 +24,7 @@ pub enum Command {
     Delete(Box<DeleteArgs>),
     /// Drop the messages of a queue that nobody is working on, and print how many they were
     Purge(Box<PurgeArgs>),
-    /// Print how many messages are ready and how many consumers there are
+    /// Print how many messages are ready and how many consumers there are, of those queues that there are
     Info(Box<InfoArgs>),
 }
 
@@ -167,7 +167,7 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
     };
     let declared = on_channel(&args.settings, cx, async |channel: &Channel| {
         let declared = channel.queue_declare(queue, options, arguments).await;
-        declared.map_err(|e| fault(&e, format!("cannot declare queue `{}`", args.queue)))
+        declared.map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare queue `{}`", args.queue)), &e))
     })
     .await?;
     cx.terminal.trace(format!("queue `{}` is declared", declared.name()));
@@ -178,7 +178,7 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
 }
 
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    let queue = name(&args.queue)?;
+    let queue = full_name("queue", &args.queue)?;
     let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
     let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
         let deleted = channel.queue_delete(queue, options).await;
@@ -190,7 +190,7 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
 }
 
 async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
-    let queue = name(&args.queue)?;
+    let queue = full_name("queue", &args.queue)?;
     let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
         let purged = channel.queue_purge(queue, QueuePurgeOptions::default()).await;
         purged.map_err(|e| fault(&e, format!("cannot purge queue `{}`", args.queue)))
@@ -200,20 +200,32 @@ async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
 }
 
 async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
+    args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
     let mut table = Table::new(&["queue", "messages", "consumers"]);
-    on_channel(&args.settings, cx, async |channel: &Channel| {
+    let mut failed = Vec::new();
+    on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
         for queue in &args.queues {
-            let found = look_at(channel, queue).await?;
-            table.row([
-                Value::from(queue.as_str()),
-                Value::from(found.message_count()),
-                Value::from(found.consumer_count()),
-            ]);
+            // A question that is refused closes its channel.
+            match look_at(&client.channel().await?, queue).await {
+                Ok(found) => table.row([
+                    Value::from(queue.as_str()),
+                    Value::from(found.message_count()),
+                    Value::from(found.consumer_count()),
+                ]),
+                Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => {
+                    failed.push(error);
+                    client.forget_refusals();
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     })
     .await?;
-    table.print(args.output, &cx.terminal)
+    if failed.len() < args.queues.len() {
+        table.print(args.output, &cx.terminal)?;
+    }
+    Error::each(failed)
 }
 
 /// Asks about a queue without declaring it.

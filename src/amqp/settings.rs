@@ -31,7 +31,7 @@ pub struct Settings {
     /// How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)
     #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION)]
     pub mechanism: Option<Mechanism>,
-    /// How often to ask for a sign of life, as 30s; the broker's own interval when that is shorter
+    /// How often to ask for a sign of life, as 30s, or 0 for never; the broker's own interval when that is shorter
     #[arg(long, value_name = "DURATION", help_heading = CONNECTION)]
     pub heartbeat: Option<String>,
     /// TLS.
@@ -99,8 +99,8 @@ pub struct Endpoint {
     pub vhost: String,
     /// How to log in.
     pub mechanism: Mechanism,
-    /// Heartbeat interval in seconds; 0 takes the broker's.
-    pub heartbeat: u16,
+    /// Heartbeat interval in seconds, 0 for none; `None` takes the broker's.
+    pub heartbeat: Option<u16>,
     /// Limit of channels; 0 takes the broker's.
     pub channel_max: u16,
     /// Limit of a frame in bytes.
@@ -151,6 +151,12 @@ impl Section for Settings {
         })
     }
 
+    fn in_the_clear(resolved: &Resolved<Self>) -> Option<&'static str> {
+        let asks_for_tls = resolved.settings.server.as_deref().is_some_and(|s| uri::parse(s).is_ok_and(|uri| uri.tls));
+        let endpoint = endpoint(resolved).ok().filter(|_| asks_for_tls)?;
+        (endpoint.tls.is_none() && endpoint.mechanism != Mechanism::External).then_some("the password goes")
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;
         match resolved.settings.server {
@@ -183,8 +189,7 @@ pub fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
         mechanism,
         heartbeat: heartbeat(resolved)?
             .filter(|_| counts(resolved, "heartbeat", uri.heartbeat.is_some()))
-            .or(uri.heartbeat)
-            .unwrap_or(0),
+            .or(uri.heartbeat),
         channel_max: uri.channel_max.unwrap_or(0),
         frame_max: uri.frame_max.filter(|m| *m > 0).unwrap_or(FRAME_MAX),
         connect_timeout: uri.connection_timeout.filter(|t| !t.is_zero()),
@@ -224,10 +229,13 @@ fn heartbeat(resolved: &Resolved<Settings>) -> Result<Option<u16>> {
 }
 
 fn heartbeat_seconds(text: &str) -> Result<u16, String> {
+    if text == "0" {
+        return Ok(0);
+    }
     let duration = values::duration(text)?;
     match u16::try_from(duration.as_secs()) {
-        Ok(seconds) if seconds > 0 && duration.subsec_nanos() == 0 => Ok(seconds),
-        _ => Err("write whole seconds, from 1s to 65535s".to_owned()),
+        Ok(seconds) if duration.subsec_nanos() == 0 => Ok(seconds),
+        _ => Err("write whole seconds, from 1s to 65535s, or 0 for none".to_owned()),
     }
 }
 
@@ -308,7 +316,7 @@ mod tests {
                     );
                     let found = (endpoint.username.as_str(), endpoint.password.expose(), endpoint.vhost.as_str());
                     assert_eq!(found, expected, "{uri} of {server}, keys of {keys}");
-                    assert_eq!(endpoint.heartbeat, 7);
+                    assert_eq!(endpoint.heartbeat, Some(7));
                 }
             }
         }

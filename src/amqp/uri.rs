@@ -135,9 +135,8 @@ fn host_and_port(address: &str) -> Result<(String, Option<u16>), Problem> {
         }
         None => address.split_once(':').map_or((address, None), |(h, p)| (h, Some(p))),
     };
-    if host.is_empty() {
-        return problem("the URI names no host", EXAMPLE);
-    }
+    // The host may be left out (<https://www.rabbitmq.com/docs/uri-spec>).
+    let host = if host.is_empty() { "localhost" } else { host };
     let port = match port {
         None => None,
         Some(text) => match text.parse::<u16>() {
@@ -235,7 +234,7 @@ impl Uri {
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Problem> {
     let unit = match name {
-        "heartbeat" => " of seconds, up to 65535",
+        "heartbeat" => " of seconds, up to 65535; 0 turns them off",
         "connection_timeout" => " of milliseconds",
         "channel_max" => " up to 65535",
         _ => " of bytes",
@@ -262,6 +261,10 @@ mod tests {
             ("amqp://u:p@[fe80::1]:5673/v", "fe80::1", Some(5673), Some("v")),
             ("amqp://127.0.0.1:65535", "127.0.0.1", Some(65535), None),
             ("AMQP://my_host/v?heartbeat=5", "my_host", None, Some("v")),
+            ("amqp://", "localhost", None, None),
+            ("amqp:///v", "localhost", None, Some("v")),
+            ("amqp://:5673", "localhost", Some(5673), None),
+            ("amqp://u:p@/v", "localhost", None, Some("v")),
         ] {
             let uri = good(text);
             assert_eq!(
@@ -308,9 +311,6 @@ mod tests {
             ("localhost", "no scheme"),
             ("localhost:5672", "no scheme"),
             ("htp://h", "htp"),
-            ("amqp://", "no host"),
-            ("amqp:///v", "no host"),
-            ("amqp://u:p@/v", "no host"),
             ("amqp://h:0", "no port"),
             ("amqp://h:70000", "no port"),
             ("amqp://h:+1", "no port"),

@@ -196,8 +196,16 @@ pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>
     }
     let settings =
         serde_json::from_value(merged).map_err(|e| Error::config(format!("{} settings", info.name)).because(e))?;
-    let resolved = Resolved { settings, profile: chosen.name.clone(), origins, warnings };
+    let mut resolved = Resolved { settings, profile: chosen.name.clone(), origins, warnings };
     T::check(&resolved)?;
+    if let Some(secret) = T::in_the_clear(&resolved) {
+        let by = match resolved.origin("plaintext") {
+            None => String::new(),
+            Some(Origin::Flag) => " (--plaintext)".to_owned(),
+            Some(origin) => format!(" ({origin})"),
+        };
+        resolved.warnings.push(format!("without TLS{by} {secret} over the network in the clear"));
+    }
     Ok(resolved)
 }
 

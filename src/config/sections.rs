@@ -40,6 +40,12 @@ pub trait Section: Serialize + DeserializeOwned + Default {
         false
     }
 
+    /// What secret goes over the wire in the clear although the address asks for TLS, or somebody said so in so many words:
+    /// for a warning. `--plaintext` may be meant, in a test or behind a proxy that speaks TLS itself.
+    fn in_the_clear(_resolved: &Resolved<Self>) -> Option<&'static str> {
+        None
+    }
+
     /// Checks what no single key can tell.
     ///
     /// # Errors

@@ -306,6 +306,14 @@ impl Section for Settings {
         }
     }
 
+    fn in_the_clear(resolved: &Resolved<Self>) -> Option<&'static str> {
+        let settings = &resolved.settings;
+        let has_headers = !settings.headers.is_empty() || !settings.reflect_headers.is_empty();
+        let asks_for_tls = settings.server.as_deref().is_some_and(Target::asks_for_tls);
+        let is_plain = || Target::of(resolved).is_ok_and(|target| !target.tls);
+        (has_headers && asks_for_tls && is_plain()).then_some("the metadata of -H goes")
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         resolved.check_tls(&resolved.settings.tls)?;
         let settings = &resolved.settings;

@@ -87,6 +87,12 @@ impl Section for Settings {
         }
     }
 
+    fn in_the_clear(resolved: &Resolved<Self>) -> Option<&'static str> {
+        let Settings { tls, sasl, .. } = &resolved.settings;
+        let is_plain = sasl.mechanism.as_deref() == Some("PLAIN");
+        (tls.plaintext == Some(true) && is_plain).then_some("the password goes")
+    }
+
     fn check(resolved: &Resolved<Self>) -> Result<()> {
         let settings = &resolved.settings;
         resolved.check_tls(&settings.tls)?;

@@ -33,6 +33,12 @@ impl Time {
         }
     }
 
+    /// What the clock says, or what it said so long ago; not before 1970.
+    pub fn ago(duration: std::time::Duration) -> Time {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Time::Millis(i64::try_from(now.saturating_sub(duration).as_millis()).unwrap_or(i64::MAX))
+    }
+
     fn timestamp(self) -> Option<Timestamp> {
         match self {
             Time::Seconds(s) => Timestamp::from_second(i64::try_from(s).ok()?).ok(),

@@ -99,7 +99,7 @@ impl Format {
                     data(out, topic.unwrap_or_default().as_bytes());
                 }
                 Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
-                Part::Offset => number(out, message.offset.unwrap_or(-1)),
+                Part::Offset => number(out, message.offset.or_else(|| stream_offset(&message.headers)).unwrap_or(-1)),
                 Part::Timestamp => number(out, message.timestamp.and_then(crate::message::Time::millis).unwrap_or(-1)),
                 Part::Headers => headers(out, &message.headers, escape),
             }
@@ -111,6 +111,15 @@ fn text(out: &mut Vec<u8>, bytes: &[u8], escape: bool) {
     match escape {
         true => push_bytes(out, bytes, false),
         false => out.extend_from_slice(bytes),
+    }
+}
+
+/// Where a message stands in a stream of RabbitMQ's.
+fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
+    let Headers::Amqp(table) = headers else { return None };
+    match table.inner().get("x-stream-offset")? {
+        lapin::types::AMQPValue::LongLongInt(offset) => Some(*offset),
+        _ => None,
     }
 }
 

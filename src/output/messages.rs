@@ -36,7 +36,7 @@ pub struct OutputArgs {
     /// The default is pretty on a terminal and raw in a pipe.
     ///
     /// Tokens: %s value, %S its length, %R its length as 4 bytes, %k key or routing key, %K its length, %t topic or
-    /// exchange, %p partition, %o offset, %T timestamp in ms, %h headers, %% percent; escapes \n \r \t \0 \xNN. What a
+    /// exchange, %p partition, %o offset (of a stream too), %T timestamp in ms, %h headers, %% percent; escapes \n \r \t \0 \xNN. What a
     /// system does not have is -1 or nothing.
     #[arg(short, long, value_name = "FORMAT", value_parser = output)]
     output: Option<Output>,

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::{BINARY, mscomm, test_env, unique};
+use crate::support::{BINARY, BlackHole, mscomm, test_env, unique};
 
 /// A path that has the binary first.
 fn path() -> String {
@@ -195,5 +195,47 @@ fn what_a_broker_says_stands_on_one_line() {
         assert_eq!(begins("error:"), 1, "{}", done.stderr);
         let is_imitated = done.stderr.lines().any(|line| line == "hint: c" || line.trim_start().starts_with("Code:"));
         assert!(!is_imitated, "{}", done.stderr);
+    }
+}
+
+#[test]
+fn a_host_that_drops_packets_is_left_in_time() {
+    let hole = BlackHole::dig();
+    let address = hole.address.to_string();
+    for (args, limit) in [
+        (&["grpc", "list", "-s", &address, "--plaintext", "--connect-timeout", "300ms"][..], "300ms"),
+        (&["grpc", "list", "-s", &address, "--tls", "--insecure", "--connect-timeout", "300ms"], "300ms"),
+        (&["amqp", "get", "q", "-s", &format!("amqp://{address}"), "--connect-timeout", "300ms"], "300ms"),
+        (&["amqp", "get", "q", "-s", &format!("amqps://{address}?connection_timeout=300"), "--insecure"], "300ms"),
+        (&["kafka", "topic", "list", "-s", &address, "--connect-timeout", "300ms"], "300ms"),
+        (&["amqp", "get", "q", "-s", &format!("amqp://{address}"), "--wait=300ms"], "--wait=300ms"),
+        (&["grpc", "list", "-s", &address, "--plaintext", "--wait=300ms"], "--wait=300ms"),
+    ] {
+        mscomm(args).run().fails(7).says(&[limit]);
+    }
+}
+
+#[test]
+fn secrets_that_go_in_the_clear_are_warned_of() {
+    const SAYS: &str = "over the network in the clear";
+    let amqps =
+        |args: &[&str]| mscomm(&[&["amqp", "get", "q", "-s", "amqps://u:p@127.0.0.1:1"], args].concat()).run().exits(4);
+    amqps(&["--plaintext"]).says(&["warning: without TLS (--plaintext) the password goes", SAYS]);
+    let grpc = |args: &[&str]| mscomm(&[&["grpc", "list", "-s", "https://127.0.0.1:1"], args].concat()).run().exits(4);
+    grpc(&["--plaintext", "-H", "authorization: x"]).says(&["the metadata of -H goes", SAYS]);
+    let sasl = ["--sasl-mechanism", "PLAIN", "--username", "u", "--password", "p"];
+    let kafka = |args: &[&str]| {
+        let list = ["kafka", "topic", "list", "-s", "127.0.0.1:1", "--connect-timeout", "2s"];
+        mscomm(&[&list, &sasl[..], args].concat()).run().exits(4)
+    };
+    kafka(&["--plaintext"]).says(&["the password goes", SAYS]);
+    let scram = ["kafka", "topic", "list", "-s", "127.0.0.1:1", "--sasl-mechanism", "SCRAM-SHA-256"];
+    let scram = mscomm(&[&scram[..], &sasl[2..], &["--plaintext"]].concat()).run().exits(4);
+    // What was asked for, what is not sent, and what nobody could read.
+    let plain = mscomm(&["amqp", "get", "q", "-s", "amqp://u:p@127.0.0.1:1", "--plaintext"]).run().exits(4);
+    for done in
+        [amqps(&[]), amqps(&["--plaintext", "--sasl-mechanism", "external"]), grpc(&["--plaintext"]), scram, plain]
+    {
+        assert!(!done.stderr.contains(SAYS), "{}", done.stderr);
     }
 }

@@ -307,3 +307,30 @@ pub fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
 }
+
+/// An address that takes packets and answers nothing: its queue of connections is full.
+pub struct BlackHole {
+    pub address: std::net::SocketAddr,
+    _open: (tokio::net::TcpListener, Vec<tokio::net::TcpStream>, tokio::runtime::Runtime),
+}
+
+impl BlackHole {
+    pub fn dig() -> BlackHole {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let (listener, filling) = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+            socket.bind(([127, 0, 0, 1], 0).into()).expect("binds");
+            let listener = socket.listen(1).expect("listens");
+            let address = listener.local_addr().expect("an address");
+            let mut filling = Vec::new();
+            let connect = || tokio::net::TcpStream::connect(address);
+            while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), connect()).await {
+                filling.push(stream.expect("connects"));
+                assert!(filling.len() < 1000, "never full");
+            }
+            (listener, filling)
+        });
+        let address = listener.local_addr().expect("an address");
+        BlackHole { address, _open: (listener, filling, runtime) }
+    }
+}

@@ -4,8 +4,10 @@ use lapin::ErrorKind as Lapin;
 use lapin::protocol::AMQPError;
 
 use super::scan::Refusal;
-use super::transport;
+use super::transport::{self, Tls};
+use super::words::Words;
 use crate::amqp::settings::{Endpoint, Mechanism};
+use crate::connect::{Asked, CERTIFICATE_HINT};
 use crate::error::{Error, Kind};
 use crate::tls;
 
@@ -64,6 +66,9 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
                 Error::new(Kind::Connect, doing).because(format!("the connection was lost: {why}"))
             }
         },
+        Lapin::ChannelsLimitReached => Error::new(Kind::Refused, doing)
+            .because("the connection may have no more channels")
+            .hint("raise channel_max, in the URI or at the broker"),
         Lapin::InvalidConnectionState(_) | Lapin::InvalidChannelState(..) | Lapin::InvalidChannel(_) => {
             Error::new(Kind::Connect, doing).because("the connection was lost")
         }
@@ -108,6 +113,19 @@ fn refusal(error: &std::io::Error) -> Option<Refusal> {
     error.get_ref().and_then(|e| e.downcast_ref()).copied()
 }
 
+/// Whether TLS is at fault behind its handshake: with TLS 1.3 a server says only there that it wants another certificate, or
+/// one at all.
+fn behind_tls(error: &std::io::Error, asked: &Asked) -> Option<Error> {
+    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
+        Some(cause) => Some(transport::tls_fault(std::io::Error::new(error.kind(), cause.clone()), asked)),
+        None if asked.in_vain() => {
+            let closed = Error::new(Kind::Tls, "the connection was closed behind the TLS handshake");
+            Some(closed.because(error.to_string()).hint(CERTIFICATE_HINT))
+        }
+        None => None,
+    }
+}
+
 /// `the broker answered 404 NOT_FOUND - no queue 'x' in vhost '/'`.
 pub fn said(answer: &AMQPError) -> String {
     let text = answer.get_message().as_str();
@@ -115,7 +133,15 @@ pub fn said(answer: &AMQPError) -> String {
 }
 
 /// An error between the open socket and the open connection.
-pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint) -> Error {
+pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<Tls>, words: &Words) -> Error {
+    if let Some(fault) = words.offered().and_then(|offered| not_offered(offered, endpoint.mechanism)) {
+        return fault;
+    }
+    if let (Lapin::IOError(e), Some(tls), None) = (error.kind(), tls, words.offered())
+        && let Some(fault) = behind_tls(e, &tls.asked)
+    {
+        return fault;
+    }
     match error.kind() {
         Lapin::ProtocolError(answer) => refused(answer, endpoint),
         Lapin::IOError(_) | Lapin::ParsingError(_) | Lapin::InvalidConnectionState(_)
@@ -136,6 +162,22 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint) -> Error {
         }
         _ => Error::new(Kind::Connect, "the AMQP handshake failed").because(error.clone()),
     }
+}
+
+/// Whether nobody can log in so here.
+fn not_offered(offered: &str, mechanism: Mechanism) -> Option<Error> {
+    let wanted: &str = mechanism.into();
+    if offered.split_whitespace().any(|name| name == wanted) {
+        return None;
+    }
+    let offered = offered.split_whitespace().collect::<Vec<_>>().join(", ");
+    let error = Error::new(Kind::Auth, format!("the broker does not offer {wanted} here, but {offered}"));
+    Some(error.hint(match mechanism {
+        Mechanism::External => {
+            "EXTERNAL needs TLS with a client certificate (amqps://, --cert and --key), and a broker that takes users from it"
+        }
+        _ => "name one of them with --sasl-mechanism",
+    }))
 }
 
 fn refused(answer: &AMQPError, endpoint: &Endpoint) -> Error {

@@ -76,6 +76,12 @@ impl Outgoing {
         }
         if let Headers::Amqp(table) = message.headers {
             check_copies(&table)?;
+            if let Some(name) = table.inner().iter().find_map(|(name, value)| (!is_finite(value)).then_some(name)) {
+                return Err(format!(
+                    "header `{name}` holds a number that is none (NaN, or an infinity): RabbitMQ cannot read it, and would end \
+                     the connection"
+                ));
+            }
             properties = properties.with_headers(table);
         }
         let exchange = named("exchange", message.exchange.as_deref().unwrap_or_default())?;
@@ -107,6 +113,17 @@ fn check_expiration(own: &Properties) -> Result<(), String> {
             Err(format!("expiration {text:?} is no number of milliseconds, as \"30000\""))
         }
         _ => Ok(()),
+    }
+}
+
+/// Erlang has no other numbers.
+fn is_finite(value: &AMQPValue) -> bool {
+    match value {
+        AMQPValue::Float(number) => number.is_finite(),
+        AMQPValue::Double(number) => number.is_finite(),
+        AMQPValue::FieldArray(array) => array.as_slice().iter().all(is_finite),
+        AMQPValue::FieldTable(table) => table.inner().values().all(is_finite),
+        _ => true,
     }
 }
 

@@ -7,6 +7,7 @@ mod message;
 mod outbox;
 mod pace;
 mod publisher;
+mod quiet;
 mod runtime;
 mod scan;
 mod transport;
@@ -64,7 +65,7 @@ impl Client {
         }
         let tls = transport::Tls::prepare(endpoint)?;
         policy
-            .connect(shutdown, |_| open(endpoint, &tls))
+            .connect(shutdown, |limit| open(endpoint, &tls, limit))
             .await
             // Whoever was asked to stop knows where.
             .map_err(|e| {
@@ -131,6 +132,11 @@ impl Client {
         self.wire.words.clone()
     }
 
+    /// Forgets what the broker refused: it was asked to find something out, and nothing ended by it.
+    pub fn forget_refusals(&self) {
+        self.wire.words.forget_channels();
+    }
+
     /// The way past lapin.
     fn outbox(&self) -> Arc<Outbox> {
         self.wire.outbox.clone()
@@ -164,9 +170,12 @@ impl Client {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>) -> Result<Client> {
+async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>, limit: Duration) -> Result<Client> {
     let wire = Arc::new(Wire::default());
-    let stream = Transport::new(transport::open(endpoint, tls).await?, &wire, endpoint.frame_max);
+    let mut stream = Transport::new(transport::open(endpoint, tls, limit).await?, &wire, endpoint.frame_max);
+    if endpoint.heartbeat == Some(0) {
+        stream.quiet();
+    }
     let slot = Mutex::new(Some(AsyncTcpStream::Plain(stream)));
     let connect = async move |_, _| {
         let stream = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -179,7 +188,7 @@ async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>) -> Result<Clien
         .with_connection_name(format!("mscomm {}", std::process::id()).into());
     match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
         Ok(connection) => Ok(Client { connection, wire }),
-        Err(error) => Err(fault::handshake(&error, endpoint).await),
+        Err(error) => Err(fault::handshake(&error, endpoint, tls, &wire.words).await),
     }
 }
 
@@ -199,7 +208,7 @@ fn uri(endpoint: &Endpoint) -> AMQPUri {
         query: AMQPQueryString {
             frame_max: Some(endpoint.frame_max),
             channel_max: Some(endpoint.channel_max),
-            heartbeat: Some(endpoint.heartbeat),
+            heartbeat: endpoint.heartbeat,
             connection_timeout: None,
             auth_mechanism: Some(match endpoint.mechanism {
                 Mechanism::Plain => SASLMechanism::Plain,

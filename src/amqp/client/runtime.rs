@@ -21,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::inlet::{Inlet, Step};
 use super::large::Large;
 use super::outbox::Outbox;
+use super::quiet::Quiet;
 use super::scan::{Refusal, Scanner};
 use super::words::Words;
 
@@ -116,6 +117,8 @@ pub struct Transport {
     own: Scanner,
     inlet: Inlet,
     refused: Option<Refused>,
+    /// There are to be no heartbeats.
+    quiet: Option<Quiet>,
 }
 
 /// There is a frame that lapin may not see.
@@ -140,7 +143,13 @@ impl Transport {
             own: Scanner::default(),
             inlet: Inlet::new(scanner, wire.large.clone(), wire.meter.clone()),
             refused: None,
+            quiet: None,
         }
+    }
+
+    /// There are to be no heartbeats; asked for before anything was read.
+    pub fn quiet(&mut self) {
+        self.quiet = Some(Quiet::default());
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -279,6 +288,9 @@ impl AsyncRead for Transport {
                 }
                 Ok(Step::Read) => {
                     let count = ready!(self.poll_receive(cx, buffer))?;
+                    if let Some(quiet) = &mut self.quiet {
+                        quiet.pass(buffer.get_mut(..count).unwrap_or_default());
+                    }
                     let visible = self.inlet.came(buffer.get(..count).unwrap_or_default());
                     if visible > 0 || count == 0 {
                         self.meter.ahead.fetch_add(visible, Ordering::SeqCst);

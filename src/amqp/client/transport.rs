@@ -11,6 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
+use crate::connect::{Asked, CERTIFICATE_HINT, dial, resolve};
 use crate::error::{Error, Kind, Result};
 use crate::tls;
 
@@ -19,6 +20,8 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// TLS, its files read.
 pub struct Tls {
+    /// Whether the server wants a client certificate.
+    pub asked: Arc<Asked>,
     connector: TlsConnector,
     server_name: ServerName<'static>,
 }
@@ -30,64 +33,51 @@ impl Tls {
     /// `Kind::Tls`, see [`crate::tls::TlsSettings::client_config`].
     pub fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
         let Some(settings) = &endpoint.tls else { return Ok(None) };
-        let config = settings.client_config(&[])?;
+        let mut config = settings.client_config(&[])?;
+        let asked = Asked::watch(&mut config);
         let name = settings.server_name.clone().unwrap_or_else(|| endpoint.host.clone());
         let server_name = ServerName::try_from(name)
             .map_err(|e| Error::new(Kind::Tls, format!("no certificate can be for `{}`", endpoint.host)).because(e))?;
-        Ok(Some(Tls { connector: TlsConnector::from(Arc::new(config)), server_name }))
+        Ok(Some(Tls { asked, connector: TlsConnector::from(Arc::new(config)), server_name }))
     }
 }
 
 /// Opens the TCP connection, and TLS on it.
 ///
 /// # Errors
-/// `Kind::Connect` or `Kind::Tls`.
-pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>) -> Result<Socket> {
-    let stream = dial(endpoint).await?;
+/// `Kind::Connect`, `Kind::Deadline` or `Kind::Tls`.
+pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Socket> {
+    let stream = reach(endpoint, limit).await?;
     let Some(tls) = tls else { return Ok(Socket::Plain(stream)) };
     let connected = tls.connector.connect(tls.server_name.clone(), stream).await;
-    connected.map(|stream| Socket::Tls(Box::new(stream))).map_err(handshake)
+    connected.map(|stream| Socket::Tls(Box::new(stream))).map_err(|e| tls_fault(e, &tls.asked))
 }
 
-async fn dial(endpoint: &Endpoint) -> Result<TcpStream> {
-    let host = endpoint.host.as_str();
-    let unresolved = || Error::new(Kind::Connect, format!("the name `{host}` does not resolve"));
-    let addresses = tokio::net::lookup_host((host, endpoint.port)).await.map_err(|e| unresolved().because(e))?;
-    let mut last = unresolved();
-    for address in addresses {
-        match TcpStream::connect(address).await {
-            Ok(stream) => {
-                stream
-                    .set_nodelay(true)
-                    .map_err(|e| Error::new(Kind::Connect, "cannot set up the socket").because(e))?;
-                return Ok(stream);
-            }
-            Err(e) => last = Error::new(Kind::Connect, format!("{address}")).because(e),
-        }
-    }
-    Err(last)
+async fn reach(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream> {
+    dial(&resolve(&endpoint.host, endpoint.port).await?, limit).await
 }
 
-fn handshake(error: std::io::Error) -> Error {
+/// An error in the TLS handshake, or one that TLS found later.
+pub fn tls_fault(error: std::io::Error, asked: &Asked) -> Error {
     let failed = Error::new(Kind::Tls, "the TLS handshake failed");
-    // The kind of every fault that rustls found; all others are the network's.
-    if error.kind() != ErrorKind::InvalidData {
+    let Some(cause) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
+        // The network's, and no word of TLS.
         return match error.kind() {
+            _ if asked.in_vain() => failed.because(error).hint(CERTIFICATE_HINT),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                 let message = "the connection was closed in the TLS handshake";
-                Error::new(Kind::Tls, message)
+                Error::new(Kind::Connect, message)
                     .because(error)
                     .hint("is TLS spoken on this port? amqp:// or --plaintext goes without")
             }
             _ => Error::new(Kind::Connect, "the connection was lost in the TLS handshake").because(error),
         };
-    }
-    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-        Some(rustls::Error::InvalidMessage(_)) => failed
+    };
+    match cause {
+        rustls::Error::InvalidMessage(_) => failed
             .because("the server answered with something that is not TLS")
             .hint("if it speaks plain AMQP, write amqp:// instead of amqps://, or add --plaintext"),
-        Some(cause) => tls::explained(failed, cause),
-        None => failed.because(error),
+        cause => tls::explained(failed, cause),
     }
 }
 
@@ -95,7 +85,7 @@ fn handshake(error: std::io::Error) -> Error {
 pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     const ALERT: u8 = 0x15;
     let ask = async {
-        let mut stream = dial(endpoint).await.ok()?;
+        let mut stream = reach(endpoint, PROBE).await.ok()?;
         stream.write_all(b"AMQP\x00\x00\x09\x01").await.ok()?;
         stream.read_u8().await.ok()
     };

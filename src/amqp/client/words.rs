@@ -2,7 +2,7 @@
 //! those hear who wait for an answer at that moment; and that a message came back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lapin::protocol::AMQPError;
 
@@ -10,6 +10,9 @@ use super::scan::Cursor;
 
 /// `connection.close` and `channel.close` (AMQP 0-9-1, section 1).
 const CLOSE: [[u8; 4]; 2] = [[0, 10, 0, 50], [0, 20, 0, 40]];
+
+/// `connection.start`.
+const START: [u8; 4] = [0, 10, 0, 10];
 
 /// `basic.return`.
 const RETURN: [u8; 4] = [0, 60, 0, 50];
@@ -21,6 +24,8 @@ pub struct Words {
     /// channel that was closed may well be about frames that were still sent on it.
     closed: Mutex<Option<(u16, u16, String)>>,
     returns: AtomicU64,
+    /// The mechanisms by which one may log in; unset until the broker has said anything.
+    offered: OnceLock<String>,
 }
 
 impl Words {
@@ -41,12 +46,25 @@ impl Words {
                 self.returns.fetch_add(1, Ordering::SeqCst);
                 return;
             }
+            Some(START) => {
+                // Two bytes of version, and the server's properties.
+                let properties = cursor.array::<2>().and_then(|_| cursor.long());
+                if let Some(offered) = properties.and_then(|_| cursor.long()) {
+                    self.offered.get_or_init(|| String::from_utf8_lossy(offered).into_owned());
+                }
+                return;
+            }
             Some(id) if CLOSE.contains(&id) => {}
             _ => return,
         }
         if let (Some(code), Some(text)) = (cursor.array().map(u16::from_be_bytes), cursor.short()) {
             self.said().get_or_insert_with(|| (channel, code, String::from_utf8_lossy(text).into_owned()));
         }
+    }
+
+    /// The mechanisms that the broker offers, separated by spaces.
+    pub fn offered(&self) -> Option<&str> {
+        self.offered.get().map(String::as_str)
     }
 
     /// Why the connection or a channel was closed.

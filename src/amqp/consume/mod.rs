@@ -9,8 +9,9 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 
 use self::reader::{End, Reader};
-use super::arguments::{ArgumentArgs, name};
+use super::arguments::{ArgumentArgs, full_name, name};
 use super::client::{Client, Pace, fault};
+use super::kind::{QueueKind, counts_looks};
 use super::queue::look_at;
 use super::settings::{self, Settings};
 use crate::context::Context;
@@ -31,12 +32,17 @@ pub struct Args {
     /// Stop when no message came for so long, as 5s
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     idle_timeout: Option<Duration>,
-    /// Stop when the messages that were there at the start are read
+    /// Stop when the messages that were there at the start are read, which of a stream are all, unless --offset says where to
+    /// begin
     #[arg(long)]
     until_end: bool,
-    /// How many messages the broker may send ahead of their acknowledgement
-    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..))]
-    prefetch: u16,
+    /// How many messages the broker may send ahead of their acknowledgement, 1 to 65535
+    ///
+    /// The default is 1000, and 20 for a quorum queue: it counts how often a message came back, and what was sent ahead and
+    /// not read when the command ends comes back. What kind of queue it is, is found out by a declaration that can never
+    /// create one; where the user may not declare the queue, the default is 20 as well. With this flag nothing is found out.
+    #[arg(long, value_name = "COUNT", value_parser = prefetch_count)]
+    prefetch: Option<u16>,
     /// What happens to a message that was written.
     #[command(flatten)]
     settle: SettleArgs,
@@ -46,7 +52,7 @@ pub struct Args {
     /// Name of this consumer at the broker
     #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true)]
     consumer_tag: String,
-    /// Where to begin in a stream: first, last, next, an offset, or a time in RFC 3339
+    /// Where to begin in a stream: first, last, next, an offset, 5m for so long ago, or a time in RFC 3339
     #[arg(long, value_name = "OFFSET", value_parser = offset)]
     offset: Option<AMQPValue>,
     /// Arguments of the consumer, as x-priority=10.
@@ -60,6 +66,14 @@ pub struct Args {
     settings: Settings,
 }
 
+impl Args {
+    /// Whether it matters what kind of queue it is.
+    fn asks_for_kind(&self) -> bool {
+        let ahead = self.prefetch.is_none() && self.count.is_none_or(|count| count > u64::from(PREFETCH_COUNTED));
+        ahead || self.until_end || self.settle.mode() == Settle::Requeue
+    }
+}
+
 /// Exactly one way to settle.
 #[derive(Debug, Clone, Copy, clap::Args)]
 #[group(multiple = false)]
@@ -70,7 +84,7 @@ struct SettleArgs {
     /// Reject each message once it was written: it is dropped, or goes to the dead-letter exchange
     #[arg(long)]
     nack: bool,
-    /// Put all messages back at the end: each is read once, up to 65535
+    /// Put all messages back at the end: each is read once, up to 65535; a quorum queue counts it as a delivery
     #[arg(long)]
     requeue: bool,
     /// Take each message out as it arrives, before it is written: it is lost when writing fails
@@ -107,11 +121,31 @@ fn offset(text: &str) -> Result<AMQPValue, String> {
             AMQPValue::LongLongInt(text.parse().map_err(|_| format!("{text} is too large an offset"))?)
         }
         _ => {
-            let time = Time::parse(text).map_err(|e| format!("{e}; or one of first, last, next, or a number"))?;
+            let time = match values::duration(text) {
+                Ok(ago) => Time::ago(ago),
+                Err(_) => Time::parse(text.strip_prefix('@').unwrap_or(text))
+                    .map_err(|e| format!("{e}; or one of first, last, next, a number, or 5m for so long ago"))?,
+            };
             AMQPValue::Timestamp(time.seconds().ok_or("there is no offset before 1970")?)
         }
     })
 }
+
+fn prefetch_count(text: &str) -> Result<u16, String> {
+    match text.parse() {
+        Ok(0) => {
+            Err("0 is no limit to the broker, which would send all that there is at once; write 1 to 65535".to_owned())
+        }
+        Ok(count) => Ok(count),
+        Err(_) => Err("write a number from 1 to 65535".to_owned()),
+    }
+}
+
+/// How many messages are sent ahead of their acknowledgement when nothing is said.
+const PREFETCH: u16 = 1000;
+
+/// The same of a queue that counts what comes back. RabbitMQ 4 gives a message up after 20 deliveries.
+const PREFETCH_COUNTED: u16 = 20;
 
 /// Reads a queue.
 ///
@@ -119,28 +153,44 @@ fn offset(text: &str) -> Result<AMQPValue, String> {
 /// `Kind::Unmet` for fewer messages than `--count`; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let queue = name(&args.queue)?;
+    let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
-    let arguments = args.arguments.table(vec![("x-stream-offset", args.offset.clone())])?;
+    args.arguments.table(vec![("x-stream-offset", args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
     let settle = args.settle.mode();
-    let prefetch = prefetch(&args, settle);
     let opened = cx.shutdown.or_stop(async {
         let channel = client.channel().await?;
+        let kind = match &args.offset {
+            Some(_) => QueueKind::Stream,
+            // A question that was refused may hold its channel for a moment, and there is to be no other.
+            None if args.asks_for_kind() && endpoint.channel_max != 1 => QueueKind::of(&client, &queue).await,
+            None => QueueKind::Unknown,
+        };
+        // All that is there begins with the first.
+        let offset = match (&args.offset, kind) {
+            (None, QueueKind::Stream) if args.until_end => Some(AMQPValue::LongString("first".into())),
+            (offset, _) => offset.clone(),
+        };
+        if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
+            cx.terminal.warn(counts_looks(&args.queue));
+        }
+        let prefetch = prefetch(&args, settle, kind);
         // A channel of its own, because a refused question closes it.
         let probe = if args.until_end { Some(client.channel().await?) } else { None };
         let limit = match &probe {
             // What a stream says of itself lags behind.
-            Some(probe) if args.offset.is_none() => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
+            Some(probe) if offset.is_none() => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
             _ => None,
         };
+        let arguments = args.arguments.table(vec![("x-stream-offset", offset)])?;
         let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
-        let consumer = consume(&channel, prefetch, queue, tag, options, arguments).await?;
-        Ok((channel, probe, limit, consumer))
+        let consumer = consume(&channel, prefetch, queue, tag, options, arguments).await;
+        let consumer = consumer.map_err(|e| refusal(&e, &args))?;
+        Ok((channel, probe, limit, prefetch, consumer))
     });
-    let (channel, probe, limit, consumer) = match opened.await {
+    let (channel, probe, limit, prefetch, consumer) = match opened.await {
         Ok(opened) => opened,
         Err(error) => {
             client.close(&cx.shutdown).await;
@@ -175,8 +225,13 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 /// The broker need not send more than will be read; what is put back at the end has to be held until then.
-fn prefetch(args: &Args, settle: Settle) -> u16 {
-    let most = if settle == Settle::Requeue { u16::MAX } else { args.prefetch };
+fn prefetch(args: &Args, settle: Settle, kind: QueueKind) -> u16 {
+    let most = match (settle, args.prefetch, kind) {
+        (Settle::Requeue, ..) => u16::MAX,
+        (_, Some(prefetch), _) => prefetch,
+        (_, None, QueueKind::Classic | QueueKind::Stream) => PREFETCH,
+        (_, None, QueueKind::Quorum | QueueKind::Unknown) => PREFETCH_COUNTED,
+    };
     args.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
 }
 
@@ -187,10 +242,18 @@ async fn consume(
     tag: lapin::types::ShortString,
     options: BasicConsumeOptions,
     arguments: FieldTable,
-) -> Result<Consumer> {
-    let doing = format!("cannot consume from queue `{queue}`");
-    channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(|e| fault(&e, doing.as_str()))?;
-    channel.basic_consume(queue, tag, options, arguments).await.map_err(|e| fault(&e, doing))
+) -> lapin::Result<Consumer> {
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    channel.basic_consume(queue, tag, options, arguments).await
+}
+
+fn refusal(error: &lapin::Error, args: &Args) -> Error {
+    let fault = fault(error, format!("cannot consume from queue `{}`", args.queue));
+    let text = fault.chain();
+    if args.offset.is_some() && text.contains("invalid arg 'x-stream-offset'") && text.contains("of queue type") {
+        return fault.hint("only a stream is read from an offset; of this queue leave --offset out");
+    }
+    args.arguments.typed(fault, error)
 }
 
 /// What a reader that stopped by itself ends with.

@@ -10,10 +10,11 @@ use self::account::Account;
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, Events, Limits, Outcome, Outgoing, Publisher, fault};
 use super::settings::{self, Settings};
-use crate::cli::args::RecordArgs;
+use crate::cli::args::{RecordArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::message::input::{Decoder, Input, Mode, Step};
+use crate::message::Field;
+use crate::message::input::{Decoder, Input, Mode, Source, Step};
 use crate::output::Progress;
 use crate::values::{Delimiter, delimiter};
 
@@ -73,6 +74,12 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
             .hint("add -k QUEUE to publish to a queue, or -e EXCHANGE"));
     }
+    if let (Some(delimiter), Some(text)) = (&args.key_delimiter, &args.records.data.data)
+        && let Source::Text(text) = source(text)
+        && memchr::memmem::find(&text, &delimiter.0).is_none()
+    {
+        return Err(Error::usage(format!("--data: {}", no_key(delimiter))));
+    }
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let input = args.records.open(args.key_delimiter.as_ref(), MAX_MESSAGE)?;
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
@@ -90,6 +97,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         progress: Progress::writer(&cx.terminal, "published", input.size()),
         input,
         overrides,
+        key_delimiter: args.key_delimiter,
         publisher,
         account: Account::default(),
         failure: None,
@@ -148,6 +156,7 @@ struct Work<'a> {
     input: Input,
     decoder: Decoder,
     overrides: Overrides,
+    key_delimiter: Option<Delimiter>,
     publisher: Publisher,
     account: Account,
     progress: Progress,
@@ -228,6 +237,9 @@ impl Work<'_> {
             Step::End => return Ok(Next::End),
         };
         let message = self.decoder.message(record)?;
+        if let (Some(delimiter), Field::Absent) = (&self.key_delimiter, &message.key) {
+            return Err(self.decoder.fault(record, no_key(delimiter)));
+        }
         let outgoing = self.overrides.apply(message).map_err(|e| self.decoder.fault(record, e))?;
         self.account.submitted();
         if let Some(refused) = self.limits.refusal(&outgoing) {
@@ -330,6 +342,12 @@ impl Work<'_> {
             self.progress.suspend(|| self.cx.terminal.warn(line));
         }
     }
+}
+
+/// What is wrong with a message that does not begin with its routing key.
+fn no_key(delimiter: &Delimiter) -> String {
+    let shown = String::from_utf8_lossy(&delimiter.0);
+    format!("no `{}` separates a routing key from the body", shown.escape_debug())
 }
 
 enum Next {

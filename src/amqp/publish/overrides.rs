@@ -56,7 +56,7 @@ pub struct PropertyArgs {
     /// The application that publishes
     #[arg(long, value_name = "NAME")]
     app_id: Option<String>,
-    /// When the message was made: RFC 3339, or `now`
+    /// When the message was made: RFC 3339, seconds since 1970, or `now`
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     timestamp: Option<u64>,
 }
@@ -89,17 +89,20 @@ fn expiration(text: &str) -> Result<String, String> {
     values::duration(text).map(|d: Duration| d.as_millis().to_string())
 }
 
+/// The last second of the year 9999: whoever writes more has milliseconds.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 fn timestamp(text: &str) -> Result<u64, String> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+        return match text.parse() {
+            Ok(seconds) if seconds <= LAST_SECOND => Ok(seconds),
+            Ok(millis) => Err(format!("AMQP has seconds since 1970; did you mean {}?", millis / 1000)),
+            Err(_) => Err("write the seconds since 1970".to_owned()),
+        };
+    }
     let time = match text {
-        "now" => Time::Millis(
-            std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_err(|_| "the clock stands before 1970")?
-                .as_millis()
-                .try_into()
-                .map_err(|_| "the clock stands too far in the future")?,
-        ),
-        _ => Time::parse(text)?,
+        "now" => Time::ago(Duration::ZERO),
+        _ => Time::parse(text).map_err(|e| format!("{e}; or the seconds since 1970, or now"))?,
     };
     time.seconds().ok_or_else(|| "AMQP has no time before 1970".to_owned())
 }

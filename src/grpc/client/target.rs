@@ -120,6 +120,11 @@ impl Target {
         parse(text).map(drop).map_err(|e| (e, FORMS.to_owned()))
     }
 
+    /// Whether an address asks for TLS itself.
+    pub fn asks_for_tls(text: &str) -> bool {
+        parse(text).is_ok_and(|parsed| parsed.tls == Some(true))
+    }
+
     /// Takes the settings apart.
     ///
     /// # Errors

@@ -3,16 +3,13 @@
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::client::ResolvesClientCert;
 use rustls::pki_types::ServerName;
-use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{UnixStream, lookup_host};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tonic::body::Body;
@@ -20,7 +17,7 @@ use tonic::body::Body;
 use super::sniff::{Seen, Sniff, Sniffed};
 use super::target::{Address, HostPort, PLAINTEXT_HINT, TLS_HINT, Target};
 use super::trace::{Timings, timed};
-use crate::connect::Policy;
+use crate::connect::{Asked, CERTIFICATE_HINT, Policy, dial};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::tls::{self, TlsSettings};
@@ -31,8 +28,6 @@ const STREAM_WINDOW: u32 = 1 << 20;
 /// unread once each byte that they lack to 256 adds up to half of this (h2, `record_data_frame`): a stream window full of
 /// empty messages, of 5 bytes each, has to fit.
 const CONNECTION_WINDOW: u32 = 128 << 20;
-
-const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --cert and --key";
 
 /// A byte stream of any kind.
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -97,16 +92,13 @@ impl Dialer {
     /// # Errors
     /// As [`TlsSettings::client_config`].
     pub fn new(target: Target, tls: &TlsSettings, http2: Http2) -> Result<Dialer> {
-        let asked = Arc::new(Asked::default());
-        let tls = match target.tls {
+        let (tls, asked) = match target.tls {
             true => {
                 let mut config = tls.client_config(&[b"h2"])?;
-                if tls.cert.is_none() {
-                    config.client_auth_cert_resolver = asked.clone();
-                }
-                Some(Arc::new(config))
+                let asked = Asked::watch(&mut config);
+                (Some(Arc::new(config)), asked)
             }
-            false => None,
+            false => Default::default(),
         };
         Ok(Dialer { target, tls, http2, asked })
     }
@@ -118,22 +110,6 @@ impl Dialer {
     pub async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
         let Dialer { target, tls, http2, asked } = self;
         policy.connect(shutdown, |limit| attempt(target, tls.clone(), *http2, asked, limit)).await
-    }
-}
-
-/// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after
-/// the handshake, and the reset of the connection may overtake that.
-#[derive(Debug, Default)]
-struct Asked(AtomicBool);
-
-impl ResolvesClientCert for Asked {
-    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.0.store(true, Ordering::Relaxed);
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
     }
 }
 
@@ -151,7 +127,7 @@ async fn attempt(
             let (encrypted, time) = timed(encrypt(target, config, io)).await;
             timings.tls = Some(time);
             match http2(encrypted?, target, settings, timings).await {
-                Err(error) if error.kind() == Kind::Connect && asked.0.load(Ordering::Relaxed) => {
+                Err(error) if error.kind() == Kind::Connect && asked.in_vain() => {
                     Err(error.with_kind(Kind::Tls).hint(CERTIFICATE_HINT))
                 }
                 done => done,
@@ -169,7 +145,6 @@ async fn attempt(
 }
 
 async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Result<Box<dyn Io>> {
-    let failed = |e: std::io::Error| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
     let (all, path) = match address {
         Address::Tcp(all) => (all.as_slice(), None),
         Address::Unix(path) => (&[][..], Some(path.clone())),
@@ -179,28 +154,15 @@ async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Resu
     if let Some(path) = path {
         let (stream, time) = timed(UnixStream::connect(path)).await;
         timings.connect = time;
+        let failed = |e| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
         return Ok(Box::new(stream.map_err(failed)?));
     }
     let (found, time) = timed(find(all)).await;
     timings.name = Some(time);
-    let started = Instant::now();
     let found = found?;
-    let mut last = std::io::Error::from(std::io::ErrorKind::AddrNotAvailable);
-    let count = u32::try_from(found.len()).unwrap_or(u32::MAX).max(1);
-    for (i, address) in found.iter().enumerate() {
-        // One address that swallows packets must not eat the time of the others; the last one has what is left.
-        let share = if i + 1 < found.len() { limit / count } else { limit };
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true).map_err(failed)?;
-                timings.connect = started.elapsed();
-                return Ok(Box::new(stream));
-            }
-            Ok(Err(e)) => last = e,
-            Err(_) => last = std::io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(failed(last))
+    let (stream, time) = timed(dial(&found, limit)).await;
+    timings.connect = time;
+    Ok(Box::new(stream.map_err(|e| e.context(format!("cannot connect to {address}")))?))
 }
 
 /// The addresses of all hosts.

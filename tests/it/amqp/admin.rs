@@ -83,6 +83,57 @@ fn info_in_every_layout() {
 }
 
 #[test]
+fn info_of_some_that_are_missing() {
+    let (a, b) = (super::filled(2), queue(&[]));
+    let done = amqp(&["queue", "info", "no-1", &a, "no-2", &b]).run().exits(8);
+    assert_eq!(done.text(), format!("{a}\t2\t0\n{b}\t0\t0\n"));
+    let errors: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert!(matches!(errors[..], [one, two] if one.contains("'no-1'") && two.contains("'no-2'")), "{}", done.stderr);
+    for layout in ["table", "json", "tsv"] {
+        amqp(&["queue", "info", "no-1", "no-2", "-o", layout]).run().fails(8).says(&["no-1", "no-2"]);
+    }
+}
+
+#[test]
+fn the_type_of_an_argument() {
+    let name = unique("typed");
+    let declare = |argument: &str| amqp(&["queue", "declare", &name, "-A", argument]).run().fails(8);
+    for argument in ["x-max-length=10k", "x-max-length=\"10\"", "x-message-ttl=30s", "x-expires=1h"] {
+        declare(argument).says(&["expected integer", "hint: ", "was sent as a text", "=10 is a number"]);
+    }
+    declare("x-single-active-consumer=yes").says(&["unacceptable_type", "=true a boolean"]);
+    for argument in ["x-dead-letter-exchange=10", "x-overflow=true", "x-queue-mode=1"] {
+        declare(argument).says(&["was not sent as a text", "='\"10\"'"]);
+    }
+    let other = declare("x-overflow=drop");
+    assert!(!other.stderr.contains("hint"), "{}", other.stderr);
+    let exchange = unique("typed");
+    let done = amqp(&["exchange", "declare", &exchange, "-A", "alternate-exchange=5"]).run();
+    done.fails(8).says(&["was not sent as a text"]);
+}
+
+#[test]
+fn an_empty_name_is_refused_before_the_network() {
+    let nowhere = |args: &[&str]| super::at("amqp://127.0.0.1:1", args).run().fails(2);
+    for args in [
+        &["get", ""][..],
+        &["consume", ""],
+        &["queue", "info", "q", ""],
+        &["queue", "delete", ""],
+        &["queue", "purge", ""],
+        &["bind", "e", ""],
+        &["unbind", "e", ""],
+    ] {
+        nowhere(args).says(&["the name of the queue is empty"]);
+    }
+    for args in
+        [&["exchange", "delete", ""][..], &["bind", "", "q"], &["unbind", "", "q"], &["bind", "e", "", "--to-exchange"]]
+    {
+        nowhere(args).says(&["the name of the exchange is empty"]);
+    }
+}
+
+#[test]
 fn bindings_route_until_they_are_removed() {
     let (exchange, queue) = (unique("exchange"), queue(&[]));
     amqp(&["exchange", "declare", &exchange, "-t", "topic"]).run().ok();

@@ -105,6 +105,40 @@ fn bad_addresses_are_errors_before_the_network() {
 }
 
 #[test]
+fn a_uri_without_a_host_is_localhost() {
+    let port = address().rsplit(':').next().expect("a port").to_owned();
+    for server in [format!("amqp://:{port}"), format!("amqp://:{port}/%2f"), format!("amqp://guest:guest@:{port}")] {
+        at(&server, &["queue", "declare", "host"]).run().ok();
+    }
+    at("amqp://", &["get", "q", "--connect-timeout", "5s"]).run().fails(4).says(&["localhost:5672"]);
+    at("amqp:///v", &["get", "q"]).run().fails(4).says(&["localhost:5672"]);
+}
+
+#[test]
+fn heartbeats_can_be_turned_off() {
+    let queue = queue(&[]);
+    for (server, flags) in
+        [("?heartbeat=0", &[][..]), ("", &["--heartbeat", "0"]), ("?heartbeat=1", &["--heartbeat", "0s"])]
+    {
+        let proxy = Proxy::start();
+        let flags = [&["consume", &queue][..], flags].concat();
+        let running = at(&format!("{}{server}", proxy.uri()), &flags).start();
+        super::has_consumer(&queue);
+        assert_eq!(proxy.heartbeat(), Some(0), "{server} {flags:?}");
+        running.signal("INT");
+        running.wait().exits(130);
+    }
+}
+
+#[test]
+fn a_mechanism_that_is_not_offered() {
+    let login = |server: &str, mechanism: &str| {
+        at(server, &["get", "q", "--sasl-mechanism", mechanism]).run().fails(6).says(&["EXTERNAL", "PLAIN", "AMQPLAIN"])
+    };
+    login(&test_env("AMQP"), "EXTERNAL").says(&["does not offer EXTERNAL here, but", "--cert"]);
+}
+
+#[test]
 fn nobody_there() {
     at("amqp://127.0.0.1:1", &["get", "q"]).run().fails(4).says(&["127.0.0.1:1", "refused"]);
     at("amqp://[::1]:1", &["get", "q"]).run().fails(4).says(&["[::1]:1"]);

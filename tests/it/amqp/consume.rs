@@ -242,6 +242,49 @@ fn streams_are_read_from_an_offset() {
 }
 
 #[test]
+fn streams_from_their_first_message_to_their_end() {
+    let queue = queue(&["--stream", "--max-length-bytes", "1G"]);
+    amqp(&["publish", "-k", &queue]).stdin("0\n1\n2\n").run().ok();
+    let all = amqp(&["consume", &queue, "--until-end", "-o", "%o %s\n"]).run().ok();
+    assert_eq!(all.text(), "0 0\n1 1\n2 2\n");
+    // So long ago: the broker begins with the chunk that the time falls into.
+    for offset in ["5m", "1h30m", "@2026-01-01T00:00:00Z"] {
+        let text = amqp(&["consume", &queue, "--offset", offset, "--until-end"]).run().ok().text();
+        assert_eq!(text, "0\n1\n2\n", "{offset}");
+    }
+    assert_eq!(amqp(&["consume", &queue, "--offset", "next", "--until-end"]).run().ok().text(), "");
+    amqp(&["consume", &queue, "--offset", "5x"]).run().fails(2).says(&["first, last, next", "5m"]);
+}
+
+#[test]
+fn what_a_queue_is_not_read_with() {
+    let queue = filled(1);
+    amqp(&["consume", &queue, "--offset", "first"]).run().fails(8).says(&[
+        "406",
+        "only a stream",
+        "leave --offset out",
+    ]);
+    amqp(&["consume", &queue, "-A", "x-priority=high"]).run().fails(8).says(&["406", "was sent as a text"]);
+}
+
+#[test]
+fn one_channel_is_enough_to_read() {
+    let queue = filled(2);
+    let server = format!("{}?channel_max=1", crate::support::test_env("AMQP"));
+    let text = at(&server, &["consume", &queue, "--idle-timeout", "300ms"]).run().ok().text();
+    assert_eq!(text, "1\n2\n");
+    at(&server, &["consume", &queue, "--until-end"]).run().fails(8).says(&["no more channels", "channel_max"]);
+}
+
+#[test]
+fn a_prefetch_is_a_number_that_bounds() {
+    amqp(&["consume", "q", "--prefetch", "0"]).run().fails(2).says(&["--prefetch", "no limit", "1 to 65535"]);
+    for bad in ["70000", "x", "1.5", ""] {
+        amqp(&["consume", "q", "--prefetch", bad]).run().fails(2).says(&["--prefetch", "1 to 65535"]);
+    }
+}
+
+#[test]
 fn a_name_that_is_not_utf8_is_told_and_stays_in_the_queue() {
     let (queue, exchange) = (queue(&[]), crate::support::unique("fanout"));
     amqp(&["exchange", "declare", &exchange, "-t", "fanout", "--auto-delete"]).run().ok();

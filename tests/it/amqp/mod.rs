@@ -6,13 +6,16 @@ mod consume;
 mod large;
 mod proxy;
 mod publish;
+mod quorum;
 mod reasons;
 mod roundtrip;
 mod silent;
+mod tls;
 
 use std::io::PipeWriter;
 
-use crate::support::{Run, Running, eventually, mscomm, test_env, unique};
+pub use crate::support::Run;
+use crate::support::{Running, eventually, mscomm, test_env, unique};
 
 /// A command against the test broker.
 pub fn amqp(args: &[&str]) -> Run {

@@ -19,6 +19,8 @@ pub struct Proxy {
     mute: Arc<AtomicBool>,
     /// A client has agreed to the end of a channel.
     agreed: Arc<AtomicBool>,
+    /// The interval of heartbeats that a client agreed to.
+    heartbeat: Arc<Mutex<Option<u16>>>,
     /// Nothing is read any more.
     stopped: Arc<(Mutex<bool>, Condvar)>,
     streams: Arc<Mutex<Vec<Streams>>>,
@@ -76,7 +78,7 @@ impl Proxy {
     pub fn on(listener: TcpListener) -> Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (mute, agreed, stopped) = (Arc::default(), Arc::default(), Arc::default());
-        let proxy = Proxy { port, mute, agreed, stopped, streams: Arc::default() };
+        let proxy = Proxy { port, mute, agreed, heartbeat: Arc::default(), stopped, streams: Arc::default() };
         let serving = proxy.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -93,7 +95,7 @@ impl Proxy {
         let streams = Streams { client: copies(&client), broker: copies(&broker), frames: frames.clone() };
         self.streams.lock().expect("not poisoned").push(streams);
         let (from, to) = (copies(&client), copies(&broker));
-        let (stopped, agreed) = (self.stopped.clone(), self.agreed.clone());
+        let (stopped, agreed, heartbeat) = (self.stopped.clone(), self.agreed.clone(), self.heartbeat.clone());
         std::thread::spawn(move || {
             pump(from, to, |bytes, to| {
                 let (stopped, changed) = &*stopped;
@@ -101,6 +103,10 @@ impl Proxy {
                 // `channel.close-ok` (class 20, method 41).
                 if bytes.windows(4).any(|id| id == [0, 20, 0, 41]) {
                     agreed.store(true, Ordering::SeqCst);
+                }
+                // `connection.tune-ok` (class 10, method 31): the interval stands behind two limits.
+                if let Some(tuned) = bytes.windows(12).find(|id| id[..4] == [0, 10, 0, 31]) {
+                    *heartbeat.lock().expect("not poisoned") = Some(u16::from_be_bytes([tuned[10], tuned[11]]));
                 }
                 for at in 0..bytes.len().saturating_sub(NOT_UTF8.len() - 1) {
                     let here = &mut bytes[at..at + NOT_UTF8.len()];
@@ -126,6 +132,11 @@ impl Proxy {
 
     pub fn uri(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/", self.port)
+    }
+
+    /// The interval of heartbeats that a client agreed to.
+    pub fn heartbeat(&self) -> Option<u16> {
+        *self.heartbeat.lock().expect("not poisoned")
     }
 
     /// Drops what the broker says from now on.

@@ -20,6 +20,52 @@ fn told(stderr: &str) -> BTreeSet<u64> {
 }
 
 #[test]
+fn a_message_without_its_key() {
+    let queue = queue(&[]);
+    let done = amqp(&["publish", "-K", ":"]).stdin(format!("{queue}:a\nno key\n{queue}:b\n")).run().exits(2);
+    done.says(&["record 2", "no `:` separates a routing key", "sent 1, confirmed 1"]);
+    amqp(&["publish", "-K", "\\t", "-e", "amq.topic"]).stdin("x\n").run().fails(2).says(&["record 1", "no `\\t`"]);
+    // Known before anything connects.
+    at("amqp://127.0.0.1:1", &["publish", "-K", ":", "-d", "no key"]).run().fails(2).says(&["--data", "no `:`"]);
+    at("amqp://127.0.0.1:1", &["publish", "-K", ":", "-d", "a:b"]).run().fails(4);
+}
+
+#[test]
+fn timestamps_in_every_form() {
+    let queue = queue(&[]);
+    for (given, shown) in [
+        ("1700000000", "2023-11-14T22:13:20Z"),
+        ("0", "1970-01-01T00:00:00Z"),
+        ("2023-11-14T22:13:20Z", "2023-11-14T22:13:20Z"),
+    ] {
+        amqp(&["publish", "-k", &queue, "-d", "x", "--timestamp", given]).run().ok();
+        let text = amqp(&["consume", &queue, "-n", "1", "-o", "json"]).run().ok().text();
+        assert!(text.contains(&format!("\"timestamp\":\"{shown}\"")), "{given}: {text}");
+    }
+    let bad = |given: &str| amqp(&["publish", "-k", &queue, "-d", "x", "--timestamp", given]).run().fails(2);
+    bad("1700000000123").says(&["seconds", "did you mean 1700000000?"]);
+    bad("yesterday").says(&["RFC 3339", "seconds since 1970", "now"]);
+    bad("").says(&["--timestamp"]);
+}
+
+#[test]
+fn a_number_that_the_broker_cannot_read_ends_nothing() {
+    let queue = queue(&[]);
+    for number in [r#"{"$f64":"NaN"}"#, r#"{"$f32":"inf"}"#, r#"[{"deep":{"$f64":"-inf"}}]"#] {
+        let lines = format!(
+            "{{\"routing_key\":\"{queue}\",\"value\":\"a\"}}\n{{\"routing_key\":\"{queue}\",\"headers\":{{\"n\":{number}}}}}\n"
+        );
+        let done = amqp(&["publish", "--input", "json"]).stdin(lines).run().exits(2);
+        done.says(&["line 2", "header `n`", "NaN", "sent 1, confirmed 1"]);
+        let flag = format!("{{\"n\":{number}}}");
+        at("amqp://127.0.0.1:1", &["publish", "-k", "q", "-d", "x", "--header-json", &flag])
+            .run()
+            .fails(2)
+            .says(&["NaN"]);
+    }
+}
+
+#[test]
 fn lines_are_messages_and_the_account_adds_up() {
     let queue = queue(&[]);
     let done =

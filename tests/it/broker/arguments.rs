@@ -147,3 +147,26 @@ fn quorum_queues() {
         1 queue.delete queue=$q",
     );
 }
+
+#[test]
+fn arguments_of_consumers_that_are_for_other_queues() {
+    for arguments in [
+        "{x-stream-offset=S:first}",
+        "{x-stream-offset=V:}",
+        "{x-cancel-on-ha-failover=t:1}",
+        "{x-cancel-on-ha-failover=S:x}",
+        "{x-stream-offset=I:5 x-priority=S:a}",
+        "{x-stream-offset=I:5 x-cancel-on-ha-failover=t:1}",
+        "{x-foo=I:1}",
+    ] {
+        for kind in ["", "x-queue-type=S:quorum"] {
+            same(&format!(
+                "1 queue.declare queue=$q durable arguments={{{kind}}}
+                1 basic.qos prefetch_count=1
+                1 basic.consume queue=$q consumer_tag=c arguments={arguments}
+                1 sync
+                1 queue.delete queue=$q"
+            ));
+        }
+    }
+}

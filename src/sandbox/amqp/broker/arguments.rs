@@ -122,18 +122,29 @@ const NOT_CLASSIC: &[&str] = &[
 ///
 /// # Errors
 /// RabbitMQ's refusals.
-pub fn check_consumer(shown: &str, arguments: &Table) -> Result<(), Fault> {
+pub fn check_consumer(shown: &str, quorum: bool, arguments: &Table) -> Result<(), Fault> {
     let refused = |name: &str, why: String| {
         Err(Fault::new(Code::PreconditionFailed, format!("invalid arg '{name}' for {shown}: {why}")))
     };
-    match (arguments.get("x-priority"), arguments.get("x-cancel-on-ha-failover")) {
+    let (kind, unfit) = match quorum {
+        true => ("rabbit_quorum_queue", &["x-cancel-on-ha-failover", "x-stream-offset"][..]),
+        false => ("rabbit_classic_queue", &["x-stream-offset"][..]),
+    };
+    match (arguments.get("x-priority"), arguments.get("x-cancel-on-ha-failover").filter(|_| !quorum)) {
         (Some(value), _) if value.as_int().is_none() => {
-            refused("x-priority", format!("\"expected integer, got {}\"", value.type_name()))
+            return refused("x-priority", format!("\"expected integer, got {}\"", value.type_name()));
         }
         (_, Some(value)) if value.as_bool().is_none() => {
-            refused("x-cancel-on-ha-failover", format!("{{unacceptable_type,{}}}", value.type_name()))
+            return refused("x-cancel-on-ha-failover", format!("{{unacceptable_type,{}}}", value.type_name()));
         }
-        _ => Ok(()),
+        _ => {}
+    }
+    match arguments.iter().find_map(|(name, _)| unfit.iter().find(|unfit| unfit.as_bytes() == name)) {
+        Some(name) => {
+            let text = format!("invalid arg '{name}' for {shown} of queue type {kind}");
+            Err(Fault::new(Code::PreconditionFailed, text))
+        }
+        None => Ok(()),
     }
 }
 

@@ -61,7 +61,7 @@ impl Broker {
         let Some(queue) = self.queues.get_mut(&queue_id) else { return Ok(()) };
         let prefetch_all =
             self.connections.get(&id).and_then(|c| c.channels.get(&number)).map_or(0, |c| c.prefetch_all);
-        check_consumer(&queue.shown(), &wish.arguments)?;
+        check_consumer(&queue.shown(), queue.settings.quorum, &wish.arguments)?;
         if queue.settings.quorum && prefetch_all > 0 {
             return Err(Fault::new(Code::NotImplemented, format!("{} does not support global qos", queue.shown())));
         }

@@ -1,0 +1,111 @@
+//! What goes wrong around the TLS handshake.
+
+use std::io::Read;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version};
+
+use super::at;
+use crate::support::{mscomm, test_env};
+
+/// Serves every connection on a thread of its own; the port.
+fn serve(each: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
+    let port = listener.local_addr().expect("an address").port();
+    let each = Arc::new(each);
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let each = each.clone();
+            thread::spawn(move || each(stream));
+        }
+    });
+    port
+}
+
+/// How a server ends a connection whose client has no certificate.
+#[derive(Clone, Copy)]
+enum End {
+    Alert,
+    /// The alert is lost: the client's own bytes were not read.
+    Reset,
+}
+
+/// A server that wants a client certificate.
+fn strict(version: &'static SupportedProtocolVersion, end: End) -> u16 {
+    let folder = test_env("DIR");
+    let pem = |name: &str| format!("{folder}/tls/{name}");
+    let certificate = |path: String| CertificateDer::from_pem_file(path).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(test_env("CA"))).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .expect("a version")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(
+            vec![certificate(pem("server.pem"))],
+            PrivateKeyDer::from_pem_file(pem("server.key")).expect("a key"),
+        )
+        .expect("a key of the certificate");
+    let config = Arc::new(config);
+    serve(move |mut stream| {
+        let mut tls = ServerConnection::new(config.clone()).expect("a connection");
+        while tls.is_handshaking() {
+            if tls.complete_io(&mut stream).is_err() {
+                break;
+            }
+        }
+        if let End::Alert = end {
+            // What the client sent is read to its end, so that it gets the alert.
+            let _ = stream.shutdown(Shutdown::Write);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    })
+}
+
+/// A server that only takes connections and closes them, once it has read this much.
+fn closing(after: usize) -> u16 {
+    serve(move |mut stream| {
+        let _ = stream.read_exact(&mut vec![0; after]);
+        let _ = stream.shutdown(Shutdown::Both);
+    })
+}
+
+#[test]
+fn a_missing_client_certificate_is_named() {
+    let ca = test_env("CA");
+    for (version, end) in [(&version::TLS13, End::Alert), (&version::TLS13, End::Reset), (&version::TLS12, End::Alert)]
+    {
+        let port = strict(version, end);
+        for args in [
+            &["amqp", "get", "q", "-s", &format!("amqps://localhost:{port}"), "--ca", &ca][..],
+            &["grpc", "list", "-s", &format!("https://localhost:{port}"), "--ca", &ca],
+        ] {
+            mscomm(args).run().fails(5).says(&["--cert and --key"]);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_closes_in_the_tls_handshake() {
+    for after in [0, 5, 50] {
+        let port = closing(after);
+        at(&format!("amqps://localhost:{port}"), &["get", "q", "--insecure"])
+            .run()
+            .fails(4)
+            .says(&["closed in the TLS handshake", "--plaintext"]);
+        mscomm(&["grpc", "list", "-s", &format!("https://localhost:{port}"), "--insecure"])
+            .run()
+            .fails(4)
+            .says(&["the TLS handshake"]);
+    }
+    // It may be there a moment later.
+    let done = at(&format!("amqps://localhost:{}", closing(5)), &["get", "q", "--insecure", "--wait=300ms"]).run();
+    done.fails(7).says(&["TLS handshake"]);
+}
