@@ -20,6 +20,13 @@ pub fn is_placeholder(file: &FileFeatures) -> bool {
     file.syntax.starts_with("<unknown:")
 }
 
+/// What newer versions of that library give out in its place, which may as well be a file without anything in it.
+pub fn is_hollow(file: &FileDescriptorProto) -> bool {
+    let FileDescriptorProto { message_type, enum_type, service, extension, dependency, .. } = file;
+    let is_empty = message_type.is_empty() && enum_type.is_empty() && service.is_empty() && extension.is_empty();
+    is_empty && dependency.is_empty() && file.package().is_empty()
+}
+
 pub fn check_language(language: &FileFeatures) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {

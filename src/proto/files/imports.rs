@@ -19,7 +19,7 @@ const DEPENDENCY: u32 = 3;
 impl Files {
     /// The types that fields and methods refer to and no file defines, while an import is missing; without a dot before.
     pub fn undefined(&self) -> Vec<String> {
-        if self.absent.is_empty() {
+        if self.absent.is_empty() && self.hollow.is_empty() {
             return Vec::new();
         }
         let mut names = Names::default();
@@ -63,7 +63,7 @@ impl Files {
     /// Lets files that import what nobody has import the files that define what they use instead: a file may be registered
     /// by another name than the one that it is imported by (grpcurl#451).
     pub fn mend(&mut self) {
-        if self.absent.is_empty() {
+        if self.absent.is_empty() && self.hollow.is_empty() {
             return;
         }
         let names: BTreeMap<&str, Names> =
@@ -79,7 +79,7 @@ impl Files {
                     .dependency
                     .iter()
                     .map(String::as_str)
-                    .filter(|i| self.absent.contains_key(*i) && self.is_nowhere(i))
+                    .filter(|i| self.hollow.contains(*i) || self.absent.contains_key(*i) && self.is_nowhere(i))
                     .collect();
                 let seen = if lacking.is_empty() { return None } else { self.visible(file) };
                 let used = names.get(&**name)?.used.iter().filter_map(|used| definers.get(&**used).copied());

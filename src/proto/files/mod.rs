@@ -4,7 +4,7 @@ mod check;
 mod imports;
 mod pool;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use prost::Message;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
-use self::check::{check, check_language, is_placeholder, strip};
+use self::check::{check, check_language, is_hollow, is_placeholder, strip};
 use self::imports::top_level;
 pub use self::pool::Linked;
 use super::names::{self, JsonNames};
@@ -26,6 +26,8 @@ pub struct Files {
     files: BTreeMap<String, Arc<File>>,
     /// Imports that nobody could give, each with the reason where there is one.
     absent: BTreeMap<String, Option<String>>,
+    /// Files that may stand for an import that could not be had: they have nothing but a name.
+    hollow: BTreeSet<String>,
     /// Grows with each change.
     version: u64,
 }
@@ -75,6 +77,9 @@ impl Files {
         check(&parsed).map_err(|e| Error::refused(format!("the descriptor of `{}` is broken: {e}", language.name)))?;
         let json_names = names::for_pool(&mut parsed);
         let name = language.name.clone();
+        if is_hollow(&parsed) {
+            self.hollow.insert(name.clone());
+        }
         let file = File { raw: Bytes::copy_from_slice(raw), features: language, parsed, json_names };
         self.files.insert(name, Arc::new(file));
         self.version += 1;
@@ -108,6 +113,7 @@ impl Files {
         for (name, file) in &others.files {
             if !all.files.contains_key(name) && !top_level(&file.parsed).iter().any(|name| known.contains(name)) {
                 all.files.insert(name.clone(), file.clone());
+                all.hollow.extend(others.hollow.get(name).cloned());
             }
         }
         all.absent.extend(others.absent.iter().map(|(name, why)| (name.clone(), why.clone())));

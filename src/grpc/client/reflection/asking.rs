@@ -121,8 +121,8 @@ impl<'a> Asking<'a> {
             return self.said(failed);
         }
         (self.has_tried_older, self.service) = (true, V1ALPHA);
-        self.revive().await?;
-        let older = match self.exchange(request, limit).await {
+        // What refused the one may have left with it.
+        let older = match self.ask_again(request, limit).await {
             Err(_) if !failed.is(Code::Unimplemented) => {
                 self.service = V1;
                 return self.said(failed);
