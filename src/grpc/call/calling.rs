@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::Code;
 
 use super::Args;
-use super::data::{self, Ready};
+use super::data::{self, Ready, Sent};
 use crate::cli::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
@@ -30,31 +30,6 @@ use crate::shutdown::Reason;
 
 /// How often a silent call looks whether somebody still reads its output.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// The end of the requests, while it has not come.
-struct Sent(Option<oneshot::Receiver<Result<u64>>>);
-
-impl Sent {
-    /// What was wrong with the data; pending for ever when nothing is.
-    async fn fault(&mut self) -> Error {
-        if let Some(receiver) = &mut self.0 {
-            let ended = receiver.await;
-            self.0 = None;
-            if let Ok(Err(error)) = ended {
-                return error;
-            }
-        }
-        std::future::pending().await
-    }
-
-    /// Fails when something was wrong with the data.
-    fn check(&mut self) -> Result<()> {
-        let Some(Ok(ended)) = self.0.as_mut().map(oneshot::Receiver::try_recv) else { return Ok(()) };
-        // A receiver that has given its value must not be asked again.
-        self.0 = None;
-        ended.map(drop)
-    }
-}
 
 /// A call, from its first request to its status.
 pub struct Calling<'a> {
@@ -121,6 +96,11 @@ impl<'a> Calling<'a> {
             odd: 0,
             cx,
         }
+    }
+
+    /// Adds types that may stand inside of an `Any`.
+    pub fn know(&mut self, types: Types) {
+        self.types.extend(types);
     }
 
     /// Writes what is left of the output.

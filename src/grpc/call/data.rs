@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 
 use bytes::Bytes;
 use prost_reflect::MessageDescriptor;
+use tokio::sync::oneshot;
 
 use crate::cli::args::{DataArgs, source};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grpc::requests::{Requests, Shape, empty};
 use crate::message::input::Source;
 use crate::output::Terminal;
@@ -20,6 +21,31 @@ pub enum Ready {
     One(Bytes),
     /// Those of a stream, and where somebody types them.
     Stream(Box<Requests>, Option<Terminal>),
+}
+
+/// The end of the requests, while it has not come.
+pub struct Sent(pub Option<oneshot::Receiver<Result<u64>>>);
+
+impl Sent {
+    /// What was wrong with the data; pending for ever when nothing is.
+    pub async fn fault(&mut self) -> Error {
+        if let Some(receiver) = &mut self.0 {
+            let ended = receiver.await;
+            self.0 = None;
+            if let Ok(Err(error)) = ended {
+                return error;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Fails when something was wrong with the data.
+    pub fn check(&mut self) -> Result<()> {
+        let Some(Ok(ended)) = self.0.as_mut().map(oneshot::Receiver::try_recv) else { return Ok(()) };
+        // A receiver that has given its value must not be asked again.
+        self.0 = None;
+        ended.map(drop)
+    }
 }
 
 /// Reads the request of a method that takes one, and checks what there is of a stream: all of it when it is an argument or

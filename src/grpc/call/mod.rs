@@ -79,6 +79,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         // All is known: the data is checked by it before anything is sent.
         let method = cx.shutdown.or_stop(session::method(&mut catalog, &args.method)).await?;
         let mut calling = Calling::new(&args, (method, Files::default()), events, &prepared, cx);
+        // A file that is broken costs no more than what stands in it.
+        calling.know(catalog.schemas().unwrap_or_default());
         let requests = calling.prepare(&args.data).await?;
         let ended = match cx.shutdown.or_stop(prepared.connect(cx)).await {
             Ok(session) => calling.run(session, requests).await,

@@ -122,7 +122,11 @@ fn what_files_describe_is_checked_before_anybody_is_asked() {
     // By reflection, too, a file that is not there is known before.
     mscomm(&["grpc", "call", UNARY, "-d", "@/nonexistent", "-s", &address]).run().fails(10);
     assert_eq!(connections.load(Ordering::SeqCst), 0);
-    // Good data is sent.
+    // Good data is sent, one with a type that another file has as well.
+    let mut other = tempfile::Builder::new().suffix(".proto").tempfile().expect("a file");
+    writeln!(other, r#"syntax = "proto3"; package other; message X {{ string s = 1; }}"#).expect("writes");
+    let other = other.path().display().to_string();
+    call(&["Unary", "-d", r#"{"any":{"@type":"x/other.X","s":"a"}}"#, "--proto", &other]).run().fails(4);
     call(&["Unary", "-d", "{}"]).run().fails(4);
     assert_ne!(connections.load(Ordering::SeqCst), 0);
 }
