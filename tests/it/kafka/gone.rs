@@ -73,7 +73,9 @@ fn what_a_broker_refuses_while_reading_is_told() {
         cluster.create_topic("t", 1, 1).expect("a topic");
         let servers = cluster.bootstrap_servers();
         kafka_at(&servers, &["produce", "t"]).stdin("one\n").run().ok();
-        cluster.request_errors(request, &[answer]);
+        // A real broker says so each time; librdkafka drops the answer to a fetch that it has started anew meanwhile.
+        let times = if answer == LEADER { 1 } else { 40 };
+        cluster.request_errors(request, &vec![answer; times]);
         let from: &[&str] = if flags.first() == Some(&"--group") { &[] } else { &["--from", "begin"] };
         let done = kafka_at(&servers, &[&["tail", "t", "-v"], flags, from].concat()).run();
         done.exits(code).says(&[words]);
