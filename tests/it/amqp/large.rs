@@ -86,14 +86,14 @@ fn a_header_over_a_mebibyte_is_named_and_refused() {
     assert!(!done.stderr.contains("the broker answered"), "{}", done.stderr);
 }
 
-/// A file with a line that RabbitMQ's `max_message_size`, 32 MiB in the tests, does not allow, between two others.
+/// A file with a line that RabbitMQ's `max_message_size`, 128 MiB, does not allow, between two others.
 #[test]
 fn a_message_over_the_brokers_limit_is_refused_and_the_others_go_on() {
     for (flags, confirmed) in [(&[][..], "confirmed 2"), (&["--no-confirm"], "none confirmed (--no-confirm)")] {
         let queue = queue(&[]);
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         file.write_all(b"a\n").expect("writes");
-        file.seek(SeekFrom::Current((32 << 20) + 1)).expect("seeks");
+        file.seek(SeekFrom::Current((128 << 20) + 1)).expect("seeks");
         file.write_all(b"\nb\n").expect("writes");
         let data = format!("@{}", file.path().display());
         let done = amqp(&[&["publish", "-k", &queue, "-d", &data, "--input", "lines"], flags].concat()).run().fails(8);
