@@ -11,7 +11,7 @@ use super::text;
 use super::trace::Trace;
 
 /// How long one answer may take.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = crate::support::DEADLINE;
 
 /// What is taken down when it takes longer.
 pub const NO_ANSWER: &str = "NO ANSWER";
