@@ -7,9 +7,11 @@ use std::time::Duration;
 /// Reads a duration: a number and a unit, as `500ms`, `30s`, `2m`, `1h30m`.
 ///
 /// # Errors
-/// A sentence that names what is allowed: a bare number, a sign and a fraction are refused, for they read differently
+/// A sentence that names what is allowed: more than a hundred years, a bare number, a sign and a fraction are refused, for they read differently
 /// in every tool.
 pub fn duration(text: &str) -> Result<Duration, String> {
+    // A century: what is added to the clock must not leave its range.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
     const FIX: &str = "write a whole number and its unit, as 500ms, 30s, 2m or 1h30m";
     if text.starts_with('-') {
         return Err(format!("a duration cannot be negative; {FIX}"));
@@ -17,7 +19,10 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
         return Err(format!("a duration needs a unit; did you mean `{text}s`? {FIX}"));
     }
-    humantime::parse_duration(text).map_err(|e| format!("{e}; {FIX}"))
+    match humantime::parse_duration(text) {
+        Ok(duration) if duration > LONGEST => Err(format!("a duration is at most 36500d (a hundred years); {FIX}")),
+        read => read.map_err(|e| format!("{e}; {FIX}")),
+    }
 }
 
 /// True for what can stand before `://`: a word, so that a password with these characters in it is not taken for one.
@@ -250,6 +255,10 @@ mod tests {
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
         for bad in ["5", "-1s", "1.5x", "", "s"] {
             assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(duration("36500d"), Ok(Duration::from_secs(3_153_600_000)));
+        for long in ["36500d1ms", "36501d", "500000000000y", "18446744073709551615s"] {
+            assert!(duration(long).is_err_and(|e| e.contains("36500d")), "{long}");
         }
     }
 

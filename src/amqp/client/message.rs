@@ -67,7 +67,8 @@ impl Outgoing {
     ///
     /// # Errors
     /// A sentence: a text is over AMQP's 255 bytes, a timestamp lies before 1970, exchange and routing key are both empty, or
-    /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration` or a `CC` that it cannot read.
+    /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration`, a
+    /// `delivery_mode` or a `CC` that it cannot read.
     pub fn new(message: Message<'_>) -> Result<Outgoing, String> {
         let named = |name: &str, text: &str| short_string(text).map_err(|e| format!("{name} {e}"));
         let mut properties = own_wire(message.properties.as_deref())?;
@@ -106,13 +107,26 @@ fn check_copies(table: &FieldTable) -> Result<(), String> {
     }
 }
 
+/// The longest time that RabbitMQ takes, in milliseconds: ten years (rabbit_misc, `check_expiry`).
+const LONGEST: u64 = 10 * 365 * 86_400_000;
+
 /// RabbitMQ takes whole milliseconds (rabbit_basic, `parse_expiration`).
-fn check_expiration(own: &Properties) -> Result<(), String> {
-    match &own.expiration {
-        Some(text) if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) => {
-            Err(format!("expiration {text:?} is no number of milliseconds, as \"30000\""))
-        }
-        _ => Ok(()),
+fn check_expiration(text: &str) -> Result<(), String> {
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(format!("expiration {text:?} is no number of milliseconds, as \"30000\""));
+    }
+    // What does not even fit is too long as well.
+    match text.parse::<u64>() {
+        Ok(millis) if millis <= LONGEST => Ok(()),
+        _ => Err(format!("expiration {text:?} is too long: RabbitMQ takes at most {LONGEST} milliseconds, ten years")),
+    }
+}
+
+/// RabbitMQ knows two (rabbit_basic, `is_message_persistent`).
+fn check_delivery_mode(mode: u8) -> Result<(), String> {
+    match mode {
+        1 | 2 => Ok(()),
+        other => Err(format!("delivery_mode {other} is none that RabbitMQ knows: 1 is transient, 2 is persistent")),
     }
 }
 
@@ -130,7 +144,8 @@ fn is_finite(value: &AMQPValue) -> bool {
 fn own_wire(own: Option<&Properties>) -> Result<BasicProperties, String> {
     let mut wire = BasicProperties::default();
     let Some(own) = own else { return Ok(wire) };
-    check_expiration(own)?;
+    own.expiration.as_deref().map_or(Ok(()), check_expiration)?;
+    own.delivery_mode.map_or(Ok(()), check_delivery_mode)?;
     type Setter = fn(BasicProperties, ShortString) -> BasicProperties;
     let texts: [(&str, &Option<String>, Setter); 10] = [
         ("content_type", &own.content_type, BasicProperties::with_content_type),

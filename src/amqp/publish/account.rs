@@ -6,31 +6,46 @@ use crate::error::{Error, Kind, counted};
 /// How many ranges of lines an error names.
 const NAMED: usize = 50;
 
-/// Lines in ascending order, as ranges.
+/// Lines as ranges; they come in ascending order but for those that were under way at the end.
 #[derive(Debug, Default)]
 pub struct Lines(Vec<(u64, u64)>);
 
 impl Lines {
     fn push(&mut self, line: u64) {
         match self.0.last_mut() {
-            Some((_, last)) if *last + 1 >= line => *last = line,
+            Some((_, last)) if *last + 1 == line => *last = line,
             _ => self.0.push((line, line)),
         }
+    }
+
+    /// In ascending order, with neighbours in one range.
+    fn merged(&self) -> Vec<(u64, u64)> {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let mut merged: Vec<(u64, u64)> = Vec::new();
+        for (from, to) in sorted {
+            match merged.last_mut() {
+                Some((_, last)) if *last + 1 == from => *last = to,
+                _ => merged.push((from, to)),
+            }
+        }
+        merged
     }
 }
 
 impl std::fmt::Display for Lines {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let one = matches!(self.0.as_slice(), [(first, last)] if first == last);
+        let ranges = self.merged();
+        let one = matches!(ranges.as_slice(), [(first, last)] if first == last);
         f.write_str(if one { "input line " } else { "input lines " })?;
-        for (i, (first, last)) in self.0.iter().take(NAMED).enumerate() {
+        for (i, (first, last)) in ranges.iter().take(NAMED).enumerate() {
             let comma = if i > 0 { ", " } else { "" };
             match first == last {
                 true => write!(f, "{comma}{first}")?,
                 false => write!(f, "{comma}{first}-{last}")?,
             }
         }
-        match self.0.len().saturating_sub(NAMED) {
+        match ranges.len().saturating_sub(NAMED) {
             0 => Ok(()),
             more => write!(f, " and {more} more ranges"),
         }
@@ -77,7 +92,7 @@ impl Account {
                 }
                 match &mut self.run {
                     Some((same, lines))
-                        if *same == outcome && lines.0.last().is_some_and(|(_, last)| last + 1 >= line) =>
+                        if *same == outcome && lines.0.last().is_some_and(|(_, last)| last + 1 == line) =>
                     {
                         lines.push(line);
                     }
@@ -183,5 +198,21 @@ mod tests {
         assert_eq!(account.summary(true), "sent 8, confirmed 1, failed 4, unknown 3");
         let error = account.error().expect("an error");
         assert_eq!((error.kind(), error.chain().as_str()), (Kind::Partial, "outcome unknown: 3 (input lines 6-7, 9)"));
+    }
+
+    #[test]
+    fn lines_that_do_not_ascend_are_all_named() {
+        let mut account = Account::default();
+        for line in [2, 4, 8, 9, 1, 3, 6] {
+            account.submitted();
+            account.settle(line, Outcome::Unknown);
+        }
+        let error = account.error().expect("an error");
+        assert_eq!(error.chain(), "outcome unknown: 7 (input lines 1-4, 6, 8-9)");
+        for line in [8, 7] {
+            account.settle(line, Outcome::Nacked);
+        }
+        let news = account.news(true);
+        assert!(news[0].starts_with("input line 8:") && news[1].starts_with("input line 7:"), "{news:?}");
     }
 }

@@ -300,21 +300,19 @@ impl Unconfirmed {
         self.outbox.clear();
         self.written = self.outbox.written();
         self.report_written(report);
-        for chunk in self.chunks.drain(..) {
-            chunk.lines.into_iter().for_each(|line| report(line, Outcome::Unknown));
-        }
+        let mut left: Vec<(u64, Outcome)> = Vec::new();
+        left.extend(self.chunks.drain(..).flat_map(|chunk| chunk.lines).map(|line| (line, Outcome::Unknown)));
         self.collect_returns();
         self.asked = None;
         self.watched_bytes = 0;
         for message in self.watched.drain(..) {
-            let sent = match message.end {
-                Some(end) if end <= self.written => Outcome::Written,
-                Some(_) => Outcome::Unknown,
-                None => Outcome::Failed,
-            };
-            report(message.line, message.outcome(sent));
+            // Written or not: the broker has not said that it got so far.
+            let sent = if message.end.is_some() { Outcome::Unknown } else { Outcome::Failed };
+            left.push((message.line, message.outcome(sent)));
         }
-        self.lines.drain(..).for_each(|line| report(line, Outcome::Failed));
+        left.extend(self.lines.drain(..).map(|line| (line, Outcome::Failed)));
+        left.sort_by_key(|(line, _)| *line);
+        left.into_iter().for_each(|(line, outcome)| report(line, outcome));
         self.frames.clear();
     }
 }
