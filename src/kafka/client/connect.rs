@@ -198,9 +198,7 @@ fn is_lost(events: &Events, setup: &Setup) -> bool {
     if events.all_down() {
         return true;
     }
-    // What a group's coordinator refuses is no matter of the connection: the group's reader tells it.
-    let refused =
-        |f: &Fault| matches!(kind_of(f.code), Kind::Tls | Kind::Auth) && f.code != Code::GroupAuthorizationFailed;
+    let refused = |f: &Fault| matches!(kind_of(f.code), Kind::Tls | Kind::Auth);
     let refusals = events.faults().iter().filter(|f| refused(f)).count();
     let waited = events.trouble().is_some_and(|since| since.elapsed() > GRACE);
     refusals > 0 && (refusals >= setup.brokers.len() || waited)

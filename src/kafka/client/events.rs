@@ -26,6 +26,9 @@ pub struct Events {
     /// The brokers that the user named.
     bootstrap: Vec<Broker>,
     state: Mutex<State>,
+    /// What the group's coordinator refused: librdkafka asks for it by itself as soon as there is a connection, tells a
+    /// refusal once only, and goes on asking, so that nothing that goes well makes it void.
+    kept_out: Mutex<Option<String>>,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +43,7 @@ struct State {
 impl Events {
     /// Nothing happened yet; `trace` gets every line of the log.
     pub fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> Events {
-        Events { trace, bootstrap, doubt: AtomicBool::new(false), state: Mutex::default() }
+        Events { trace, bootstrap, doubt: AtomicBool::new(false), state: Mutex::default(), kept_out: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -50,6 +53,11 @@ impl Events {
     /// Takes up a fault that an event carried.
     pub fn note(&self, code: Code, text: &str) {
         (self.trace)(text);
+        if code == Code::GroupAuthorizationFailed {
+            // No matter of the connection: the group's reader tells it.
+            *self.kept_out.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+            return;
+        }
         let mut state = self.state();
         state.trouble.get_or_insert_with(Instant::now);
         if code == Code::AllBrokersDown {
@@ -87,6 +95,11 @@ impl Events {
             (true, Some(fault)) => vec![fault.clone()],
             _ => state.faults.clone(),
         }
+    }
+
+    /// The words with which the group's coordinator refused this client, whenever that was.
+    pub fn kept_out(&self) -> Option<String> {
+        self.kept_out.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Since when something has been wrong, without any progress.
@@ -128,4 +141,20 @@ impl ProducerContext<NoCustomPartitioner> for Events {
 
     /// Only for what is given up when a producer is dropped: `Producer` takes up all others itself.
     fn delivery(&self, _: &DeliveryResult<'_>, _: usize) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coordinators_refusal_outlasts_the_attempt_to_connect() {
+        let events = Events::new(std::sync::Arc::new(|_: &str| ()), Vec::new());
+        events.note(Code::BrokerTransportFailure, "127.0.0.1:1/1: refused");
+        events.note(Code::GroupAuthorizationFailed, "FindCoordinator response error");
+        assert_eq!(events.faults().len(), 1);
+        events.recovered();
+        assert!(events.faults().is_empty());
+        assert_eq!(events.kept_out().as_deref(), Some("FindCoordinator response error"));
+    }
 }

@@ -59,10 +59,11 @@ fn what_a_broker_refuses_while_reading_is_told() {
         RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE as SIZE, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION as LEADER,
         RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as TOPIC,
     };
-    let cases: [(RDKafkaApiKey, RDKafkaRespErr, &[&str], i32, &str); 5] = [
+    let cases: [(RDKafkaApiKey, RDKafkaRespErr, &[&str], i32, &str); 6] = [
         (RDKafkaApiKey::Fetch, TOPIC, &[], 6, "authorization failed"),
         (RDKafkaApiKey::Fetch, CORRUPT, &[], 8, "cannot read t[0]"),
         (RDKafkaApiKey::Fetch, SIZE, &["--group", "g"], 8, "cannot read t[0]"),
+        (RDKafkaApiKey::OffsetCommit, GROUP, &["--group", "g"], 6, "cannot commit"),
         (RDKafkaApiKey::FindCoordinator, GROUP, &["--group", "g"], 6, "cannot be a member of the group"),
         // A leader that moves is found again.
         (RDKafkaApiKey::Fetch, LEADER, &["-n", "1"], 0, ""),

@@ -70,8 +70,12 @@ impl Reader {
         member: Member,
     ) -> Result<Reader> {
         // What came while it connected is not told again.
-        for Fault { code, text, .. } in consumer.client().context().faults() {
-            fault(consumer.client().context(), code, text, None, false, true)?;
+        let events = consumer.client().context();
+        if let Some(text) = events.kept_out() {
+            fault(events, Code::GroupAuthorizationFailed, text, None, false, true)?;
+        }
+        for Fault { code, text, .. } in events.faults() {
+            fault(events, code, text, None, false, true)?;
         }
         consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
         let feed = Feed::of_group(consumer).ok_or_else(no_memory)?;
