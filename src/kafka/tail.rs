@@ -1,6 +1,7 @@
 //! `kafka tail`: records of topics, from anywhere, to an end or for ever.
 
 mod job;
+mod link;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -187,6 +188,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         }
         Error::each(failed)?;
         let plan = Plan { with: setup.clone(), isolation, until_end: args.until_end, limit };
+        let link = link::Link { setup: setup.clone(), cx: cx.clone(), runtime, topic: args.topics.first().cloned() };
         let reader = if let Some(group) = &args.group {
             let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
             let member = Member::new(group, setup.extra("auto.offset.reset"));
@@ -194,9 +196,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         } else {
             partitions.sort();
             partitions.dedup();
-            Reader::of_partitions(plan, consumer, partitions, begin(&args), shutdown)?
+            let mut recover = |consumer: &_| link.recover(consumer, &|text| cx.terminal.warn(text));
+            Reader::of_partitions(plan, consumer, partitions, begin(&args), shutdown, &mut recover)?
         };
-        job::Job::new(&args, reader, writer, setup, cx, runtime).run()
+        job::Job::new(&args, reader, writer, link).run()
     })
     .await
 }

@@ -15,7 +15,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use self::pick::{Blocks, Pick, pick};
 use super::events::Events;
 use super::offsets::Partition;
-use super::reader::{Watch, message_of};
+use super::reader::{Recover, Step, Watch, message_of};
 use crate::error::Result;
 use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
 use crate::message::Message;
@@ -61,6 +61,8 @@ pub struct Scan<'s, F> {
     pub watch: &'s mut Watch,
     /// Decides about faults.
     pub fault: F,
+    /// What is done when no broker is reachable: nobody else looks while this reads.
+    pub recover: &'s mut Recover<'s>,
 }
 
 /// The newest records of one partition, with their times.
@@ -69,10 +71,10 @@ type Kept = VecDeque<(i64, Message<'static>)>;
 /// Finds the newest `count` records between `bounds`.
 ///
 /// # Errors
-/// librdkafka's; the shutdown token's.
+/// librdkafka's; the shutdown token's; why lost brokers did not come back.
 pub fn newest<F>(scan: &mut Scan<'_, F>, bounds: &[(i64, i64)], count: usize) -> Result<Newest>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<()>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
 {
     let wanted = u64::try_from(count).unwrap_or(u64::MAX);
     let mut blocks = Blocks::new(bounds.len(), BLOCKS);
@@ -124,7 +126,7 @@ where
 /// Where the newest of each partition begin: what the blocks leave open is read again.
 fn begins<F>(scan: &mut Scan<'_, F>, blocks: Blocks, bounds: &[(i64, i64)], wanted: u64) -> Result<Vec<Option<i64>>>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<()>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
 {
     let mut of = blocks.of;
     let room = (BLOCKS / of.len().max(1)).max(1) as u64;
@@ -156,7 +158,7 @@ where
 
 impl<F> Scan<'_, F>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<()>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
 {
     /// Reads a range of each partition, or nothing of it, and hands over the records, oldest first in each.
     fn read(&mut self, ranges: &[Option<Range>], each: &mut dyn FnMut(usize, &Record<'_>)) -> Result<()> {
@@ -174,7 +176,7 @@ where
         while reading > 0 {
             self.shutdown.check()?;
             self.watch.look(&self.feed.consumer().clone(), lull)?;
-            self.events()?;
+            let mut down = self.events()?;
             let mut ended = Vec::new();
             lull = true;
             for fetched in self.feed.fetch(BATCH, POLL).iter() {
@@ -200,7 +202,7 @@ where
                         (at, true)
                     }
                     Fetched::Fault(code, text, place) => {
-                        (self.fault)(code, text, Some(place), false)?;
+                        down |= matches!((self.fault)(code, text, Some(place), false)?, Step::Down);
                         continue;
                     }
                 };
@@ -213,19 +215,27 @@ where
                 // The next round, and the reading itself, start it anew.
                 let _ = self.feed.stop(&partition.topic, partition.number);
             }
+            if down {
+                (self.recover)(self.feed.consumer())?;
+                self.watch.lost();
+            }
         }
         Ok(())
     }
 
-    fn events(&mut self) -> Result<()> {
+    /// True when one said that no broker is reachable.
+    fn events(&mut self) -> Result<bool> {
+        let mut down = false;
         while let Some(what) = self.feed.event(Duration::ZERO) {
             match what {
-                What::Fault { code, text, place, fatal } => (self.fault)(code, text, place, fatal)?,
+                What::Fault { code, text, place, fatal } => {
+                    down |= matches!((self.fault)(code, text, place, fatal)?, Step::Down);
+                }
                 What::Log(line) => self.feed.consumer().client().context().log_line(&line),
                 _ => {}
             }
         }
-        Ok(())
+        Ok(down)
     }
 }
 

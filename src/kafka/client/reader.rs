@@ -63,6 +63,9 @@ pub struct Plan {
     pub limit: Duration,
 }
 
+/// What makes a connection anew that was lost while it was found out where to begin.
+pub type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<Events>>) -> Result<()> + 'r;
+
 /// What a [`Reader::step`] brought.
 #[derive(Debug)]
 pub enum Step {
@@ -136,13 +139,14 @@ impl Reader {
     /// Reads named partitions from where `start` says.
     ///
     /// # Errors
-    /// `Kind::Refused` for an offset that a partition does not have; librdkafka's.
+    /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
     pub fn of_partitions(
         plan: Plan,
         consumer: Arc<BaseConsumer<Events>>,
         of: Vec<Partition>,
         start: Start,
         shutdown: &Shutdown,
+        recover: &mut Recover<'_>,
     ) -> Result<Reader> {
         let limit = plan.limit;
         let lows = begins(&consumer, &of, limit)?;
@@ -155,7 +159,7 @@ impl Reader {
             Start::End => bounds.iter().map(|b| b.1).collect(),
             Start::Offset(offset) => reader.in_range(&of, &bounds, offset)?,
             Start::Time(millis) => at_time(&consumer, &of, millis, limit)?,
-            Start::Last(count) => reader.newest(&of, &bounds, count, shutdown)?,
+            Start::Last(count) => reader.newest(&of, &bounds, count, shutdown, recover)?,
         };
         for ((of, (_, end)), from) in of.into_iter().zip(bounds).zip(starts) {
             let part = Part::new(of, from, reader.until_end.then_some(end));
@@ -224,13 +228,14 @@ impl Reader {
         bounds: &[(i64, i64)],
         count: usize,
         shutdown: &Shutdown,
+        recover: &mut Recover<'_>,
     ) -> Result<Vec<i64>> {
         let events = self.feed.consumer().client().context().clone();
         let fault = |code, text, place, fatal| match place {
-            Some(place) => unread(&events, code, text, place, false).map(drop),
-            None => fault(&events, code, text, None, fatal, false).map(drop),
+            Some(place) => unread(&events, code, text, place, false),
+            None => fault(&events, code, text, None, fatal, false),
         };
-        let mut scan = Scan { feed: &mut self.feed, of, shutdown, watch: &mut self.watch, fault };
+        let mut scan = Scan { feed: &mut self.feed, of, shutdown, watch: &mut self.watch, fault, recover };
         match newest(&mut scan, bounds, count)? {
             Newest::From(starts) => Ok(starts),
             Newest::Messages(messages) => {
@@ -263,6 +268,9 @@ impl Reader {
         // The other consumer is waited for as well.
         let timeout = if self.gaps.is_some() { timeout.min(GLANCE) } else { timeout };
         let step = self.advance(timeout, most, take)?;
+        if matches!(step, Step::Down) {
+            self.watch.lost();
+        }
         let lull = matches!(step, Step::Dry) && !timeout.is_zero();
         self.watch.look(self.feed.consumer(), lull)?;
         if lull && self.until_end && self.group.is_some() {

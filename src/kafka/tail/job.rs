@@ -1,15 +1,11 @@
 //! The loop of `kafka tail`, on a thread of its own: poll, write, flush, and only then commit.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
-
 use super::Args;
-use crate::connect::Policy;
-use crate::context::Context;
+use super::link::Link;
 use crate::error::{Error, Kind, Result};
-use crate::kafka::client::{Reader, Setup, Step, connect_serving, drop_within};
+use crate::kafka::client::{Reader, Step, drop_within};
 use crate::message::Message;
 use crate::output::{MessageWriter, Progress};
 
@@ -20,17 +16,11 @@ const LOOK: Duration = Duration::from_millis(100);
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 const FLUSH_RECORDS: u64 = 4096;
 
-/// The pause between two attempts to reach brokers that went away.
-const RETRY: Duration = Duration::from_millis(200);
-
 /// The work.
 pub struct Job {
     reader: Reader,
     writer: MessageWriter,
-    setup: Arc<Setup>,
-    cx: Context,
-    runtime: Handle,
-    topic: Option<String>,
+    link: Link,
     count: Option<u64>,
     idle_timeout: Option<Duration>,
     progress: Progress,
@@ -52,23 +42,13 @@ enum Ended {
 
 impl Job {
     /// Ready to run.
-    pub fn new(
-        args: &Args,
-        reader: Reader,
-        writer: MessageWriter,
-        setup: Arc<Setup>,
-        cx: Context,
-        runtime: Handle,
-    ) -> Job {
+    pub fn new(args: &Args, reader: Reader, writer: MessageWriter, link: Link) -> Job {
         let assigned = reader.is_assigned();
-        let progress = Progress::reader(&cx.terminal, "records");
+        let progress = Progress::reader(&link.cx.terminal, "records");
         Job {
             reader,
             writer,
-            setup,
-            cx,
-            runtime,
-            topic: args.topics.first().cloned(),
+            link,
             count: args.count,
             idle_timeout: args.idle_timeout,
             progress,
@@ -92,15 +72,15 @@ impl Job {
             _ => self.flush(),
         };
         self.progress.clear();
-        if self.cx.shutdown.reason().is_some() {
-            self.cx.terminal.note(format!("read {}", self.records));
+        if self.link.cx.shutdown.reason().is_some() {
+            self.link.cx.terminal.note(format!("read {}", self.records));
         }
-        let committed = self.reader.finish(self.cx.shutdown.drain_left());
-        if let (Some(_), Err(error)) = (self.cx.shutdown.reason(), &committed) {
+        let committed = self.reader.finish(self.link.cx.shutdown.drain_left());
+        if let (Some(_), Err(error)) = (self.link.cx.shutdown.reason(), &committed) {
             // Why it was asked to stop stays the reason of its end.
-            self.cx.terminal.warn(error.chain());
+            self.link.cx.terminal.warn(error.chain());
         }
-        drop_within(self.reader, self.cx.shutdown.goodbye(crate::kafka::CLOSE));
+        drop_within(self.reader, self.link.cx.shutdown.goodbye(crate::kafka::CLOSE));
         let end = match (ended, flushed) {
             (Err(e), _) | (Ok(_), Err(e)) => return Err(e),
             (Ok(end), Ok(())) => end,
@@ -124,7 +104,7 @@ impl Job {
             if self.reader.is_done() {
                 return Ok(Ended::AtEnd);
             }
-            self.cx.shutdown.check()?;
+            self.link.cx.shutdown.check()?;
             let timeout = if self.pending > 0 { Duration::ZERO } else { self.wait_for()? };
             let writer = &mut self.writer;
             let most = self.count.map_or(u64::MAX, |count| count - self.records);
@@ -185,7 +165,7 @@ impl Job {
 
     /// What seldom happens.
     fn react(&mut self, step: Step) -> Result<()> {
-        let terminal = self.cx.terminal;
+        let terminal = self.link.cx.terminal;
         match step {
             Step::Assigned(count) => {
                 terminal.trace(format!("the group gave {count} partitions"));
@@ -211,38 +191,11 @@ impl Job {
         Ok(())
     }
 
-    /// No broker is reachable: tries for as long as a connection may take, or as `--wait` says.
+    /// No broker is reachable: what came before is out when it waits for them.
     fn recover(&mut self) -> Result<()> {
         self.flush()?;
-        let started = Instant::now();
-        let patience = match self.cx.policy.wait {
-            None => Some(self.cx.policy.connect_timeout),
-            Some(limit) => limit,
-        };
-        let policy = Policy { wait: None, ..self.cx.policy };
-        let mut told = false;
-        loop {
-            let consumer = self.reader.consumer();
-            let topic = self.topic.as_deref();
-            let shutdown = &self.cx.shutdown;
-            let connected =
-                self.runtime.block_on(connect_serving(consumer, &self.setup, topic, &policy, shutdown, |_| ()));
-            let error = match connected {
-                Ok(_) => return Ok(()),
-                Err(e) => e,
-            };
-            let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
-            shutdown.check()?;
-            if !transient || patience.is_some_and(|p| started.elapsed() >= p) {
-                return Err(error.context("the connection was lost"));
-            }
-            if !told {
-                told = true;
-                let text = format!("the connection was lost, trying again: {}", error.chain());
-                self.progress.suspend(|| self.cx.terminal.warn(text));
-            }
-            std::thread::sleep(RETRY);
-        }
+        let Job { link, reader, progress, .. } = self;
+        link.recover(reader.consumer(), &|text| progress.suspend(|| link.cx.terminal.warn(text)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod connect;
 mod gone;
 mod group;
+mod lost;
 mod produce;
 mod rebalance;
 mod silent;

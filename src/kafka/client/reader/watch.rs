@@ -20,9 +20,12 @@ const EVERY: Duration = Duration::from_secs(2);
 /// How long an answer is waited for: a broker that is away is another's matter.
 const ASK: Duration = Duration::from_millis(400);
 
-/// A broker that was just started may not know a topic yet: so long none of them has to know it.
-const SURE: Duration = Duration::from_millis(600);
+/// A broker that was just started, or that has a new controller, may not know a topic yet: so long none of them has to know it.
+const SURE: Duration = Duration::from_secs(2);
 const AGAIN: Duration = Duration::from_millis(200);
+
+/// Brokers that were away are not asked for so long: they may still be starting.
+const START: Duration = Duration::from_secs(5);
 
 /// The topics, and when they are looked at next.
 pub struct Watch {
@@ -36,6 +39,8 @@ pub struct Watch {
     due: Instant,
     looked: Instant,
     gone_since: Option<Instant>,
+    /// Until then what the brokers say of a topic is not to be relied on.
+    unsure_until: Instant,
 }
 
 impl Watch {
@@ -44,7 +49,7 @@ impl Watch {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let now = Instant::now();
         let (partitions, due, looked) = (Vec::new(), now + EVERY, now);
-        Watch { topics, partitions, next: 0, doubt: false, due, looked, gone_since: None }
+        Watch { topics, partitions, next: 0, doubt: false, due, looked, gone_since: None, unsure_until: now }
     }
 
     /// Looks at partitions.
@@ -54,12 +59,21 @@ impl Watch {
         Watch { partitions: of.to_vec(), ..Watch::of_topics(&topics) }
     }
 
+    /// No broker was reachable: what they say at first counts for nothing.
+    pub fn lost(&mut self) {
+        self.gone_since = None;
+        self.unsure_until = Instant::now() + START;
+    }
+
     /// Looks when it is time to: `lull` when nothing comes.
     ///
     /// # Errors
     /// A topic or a partition is not there any more, or may not be read any more.
     pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
         self.doubt |= consumer.client().context().take_doubt();
+        if Instant::now() < self.unsure_until {
+            return Ok(());
+        }
         let doubt = self.doubt && self.looked.elapsed() >= AGAIN;
         if !doubt && !((lull || self.gone_since.is_some()) && Instant::now() >= self.due) {
             return Ok(());
