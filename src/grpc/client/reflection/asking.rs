@@ -142,7 +142,7 @@ impl<'a> Asking<'a> {
 
     /// Asks once more on a new stream, and if need be on a new connection: one that is old may go away at any time.
     async fn ask_again(&mut self, request: Bytes, limit: Duration) -> Result<Outcome> {
-        self.revive().await?;
+        self.revive(false).await?;
         match self.exchange(request.clone(), limit).await? {
             Outcome::Broken(_) => {
                 self.dial.again(self.connection).await.map_err(|e| e.context(CANNOT_ASK))?;
@@ -152,10 +152,10 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Connects anew when the connection is gone.
-    pub async fn revive(&mut self) -> Result<()> {
+    /// Connects anew when the connection is gone, or lost and does not know it yet.
+    pub async fn revive(&mut self, is_lost: bool) -> Result<()> {
         self.stream = None;
-        match self.connection.is_closed() {
+        match is_lost || self.connection.is_closed() {
             true => self.dial.again(self.connection).await.map_err(|e| e.context(CANNOT_ASK)),
             false => Ok(()),
         }

@@ -142,7 +142,7 @@ impl<'a> Reflection<'a> {
             let silent = error.kind() == Kind::Deadline;
             let text = format!("no extensions are known: {}", error.chain());
             self.notes.push(if silent { Note::Warning(text) } else { Note::Trace(text) });
-            self.asking.revive().await?;
+            self.asking.revive(error.kind() == Kind::Connect).await?;
         }
         Ok(self.files.version() != before)
     }
