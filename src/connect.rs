@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 
-pub use certificate::{Asked, CERTIFICATE_HINT};
+pub use certificate::{Asked, suspect};
 pub use dial::{dial, resolve};
 
 /// How long one attempt may take when nothing else is said.
@@ -48,7 +48,7 @@ impl Policy {
         F: Future<Output = Result<T>>,
     {
         let started = Instant::now();
-        let mut told = false;
+        let mut last = None;
         loop {
             let limit = self.attempt_limit(started);
             let once =
@@ -60,17 +60,26 @@ impl Policy {
             shutdown.check()?;
             let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
             let Some(wait) = self.wait.filter(|_| transient) else {
-                return Err(error);
+                return Err(certificate::given_up(error));
             };
             if let Some(wait) = wait
                 && started.elapsed() + RETRY >= wait
             {
                 let message = format!("no connection within --wait={}", humantime::format_duration(wait));
-                return Err(Error::new(Kind::Deadline, message).because(error));
+                // An attempt that the end of the wait cut short tells less than the one before it.
+                let is_cut = error.kind() == Kind::Deadline && limit < self.connect_timeout;
+                let error = last.filter(|_| is_cut).unwrap_or(error);
+                let fix = error.fix().filter(|_| error.kind() == Kind::Connect).map(str::to_owned);
+                let over = Error::new(Kind::Deadline, message).because(error);
+                return Err(match fix {
+                    Some(fix) => over.hint(fix),
+                    None => over,
+                });
             }
-            if !std::mem::replace(&mut told, true) {
+            if last.is_none() {
                 (self.on_wait)(&error);
             }
+            last = Some(error);
             shutdown
                 .or_stop(async {
                     tokio::time::sleep(RETRY).await;

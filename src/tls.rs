@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
 use self::verify::{Anything, Trusted};
-pub use self::words::{Words, explained, of_error, of_itself, words};
+pub use self::words::{Words, explained, of_error, of_itself, plain, words};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CONVERT, TextStart, text_start};
 

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::ClientConfig;
 use rustls::SignatureScheme;
-use rustls::client::ResolvesClientCert;
+use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::sign::CertifiedKey;
+
+use crate::error::{Error, Kind};
 
 /// The fix.
 pub const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --cert and --key";
@@ -22,13 +24,36 @@ impl Asked {
         let asked = Arc::new(Asked::default());
         if !config.client_auth_cert_resolver.has_certs() {
             config.client_auth_cert_resolver = asked.clone();
+            // Whoever resumes a session is not asked again (RFC 8446, section 4.3.2), and each attempt has to tell.
+            config.resumption = Resumption::disabled();
         }
         asked
+    }
+
+    /// Forgets it: another attempt begins.
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 
     /// Whether the server asked for what was not there.
     pub fn in_vain(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The error of an attempt that the server ended without a word after it had [`Asked`] in vain. It may have asked for what it
+/// can do without (RabbitMQ's verify_peer without fail_if_no_peer_cert) and not serve yet, so another attempt may work.
+#[must_use]
+pub fn suspect(error: Error) -> Error {
+    error.with_kind(Kind::Connect).hint(CERTIFICATE_HINT)
+}
+
+/// The error of the last attempt: with nothing to come, what was suspected is the likely reason.
+#[must_use]
+pub fn given_up(error: Error) -> Error {
+    match error.kind() == Kind::Connect && error.fix() == Some(CERTIFICATE_HINT) {
+        true => error.with_kind(Kind::Tls),
+        false => error,
     }
 }
 

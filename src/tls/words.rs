@@ -1,6 +1,7 @@
 //! rustls's errors in words: what is wrong, and the fix. Its own are names of variants, which are for developers.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::UnixTime;
@@ -53,9 +54,19 @@ pub fn of_error(error: &(dyn StdError + 'static)) -> Option<Words> {
     None
 }
 
+/// The words of a rustls error in the chain of causes, else what the error itself says.
+pub fn plain(error: &(dyn StdError + 'static)) -> String {
+    of_error(error).map_or_else(|| error.to_string(), |words| words.what)
+}
+
 /// The words of an error that is rustls's, or the input or output error around one.
 pub fn of_itself(error: &(dyn StdError + 'static)) -> Option<Words> {
-    let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    let io = error.downcast_ref::<std::io::Error>();
+    // This one rustls makes without an error of its own inside, and with the address of its manual in the text.
+    if io.is_some_and(|io| io.kind() == ErrorKind::UnexpectedEof && io.to_string().contains("close_notify")) {
+        return Some(Words::new("the peer closed the connection"));
+    }
+    let inner = io.and_then(std::io::Error::get_ref);
     let found = error.downcast_ref::<Error>().or_else(|| inner.and_then(|inner| inner.downcast_ref()));
     found.map(words)
 }

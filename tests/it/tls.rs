@@ -3,8 +3,17 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use crate::support::{Done, mscomm};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion, version};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use crate::support::{Done, mscomm, test_env};
 
 /// Runs `openssl`.
 fn openssl(folder: &Path, line: &str) {
@@ -90,6 +99,60 @@ impl Drop for Server {
         self.child.kill().expect("is killed");
         self.child.wait().expect("ends");
     }
+}
+
+/// The tests' server certificate, and a client certificate that is needed, or only asked for.
+pub fn asking(version: &'static SupportedProtocolVersion, needed: bool) -> ServerConfig {
+    let folder = test_env("DIR");
+    let certificate = |path: String| CertificateDer::from_pem_file(path).expect("a certificate");
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate(test_env("CA"))).expect("an authority");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
+    let verifier = if needed { verifier } else { verifier.allow_unauthenticated() };
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[version])
+        .expect("a version")
+        .with_client_cert_verifier(verifier.build().expect("a verifier"))
+        .with_single_cert(
+            vec![certificate(format!("{folder}/tls/server.pem"))],
+            PrivateKeyDer::from_pem_file(format!("{folder}/tls/server.key")).expect("a key"),
+        )
+        .expect("a key of the certificate")
+}
+
+/// A server that asks for a client certificate, can do without one, and hangs up on so many connections behind the handshake
+/// before it serves what is behind it; its port.
+pub fn late(hang_ups: usize, upstream: &str) -> u16 {
+    let upstream = upstream.to_owned();
+    let mut config = asking(&version::TLS13, false);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    listener.set_nonblocking(true).expect("non-blocking");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let listener = TcpListener::from_std(listener).expect("a listener");
+            for n in 0.. {
+                let (stream, _) = listener.accept().await.expect("a connection");
+                let (acceptor, upstream) = (acceptor.clone(), upstream.clone());
+                tokio::spawn(async move {
+                    let mut stream = acceptor.accept(stream).await?;
+                    if n < hang_ups {
+                        // What the client sent is read to its end, so that it sees an end and no reset.
+                        let (mut socket, _) = stream.into_inner();
+                        socket.shutdown().await?;
+                        return socket.read_to_end(&mut Vec::new()).await.map(drop);
+                    }
+                    let mut behind = TcpStream::connect(upstream).await?;
+                    tokio::io::copy_bidirectional(&mut stream, &mut behind).await.map(drop)
+                });
+            }
+        });
+    });
+    port
 }
 
 /// It came past TLS: what is behind it answers nothing.

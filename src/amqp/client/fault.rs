@@ -7,7 +7,7 @@ use super::scan::Refusal;
 use super::transport::{self, Tls};
 use super::words::Words;
 use crate::amqp::settings::{Endpoint, Mechanism};
-use crate::connect::{Asked, CERTIFICATE_HINT};
+use crate::connect::{Asked, suspect};
 use crate::error::{Error, Kind};
 use crate::tls;
 
@@ -62,8 +62,7 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
             Some(Refusal::Unreadable) => unreadable(doing),
             Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
             None => {
-                let why = tls::of_error(e.as_ref()).map_or_else(|| e.to_string(), |words| words.what);
-                Error::new(Kind::Connect, doing).because(format!("the connection was lost: {why}"))
+                Error::new(Kind::Connect, doing).because(format!("the connection was lost: {}", tls::plain(e.as_ref())))
             }
         },
         Lapin::ChannelsLimitReached => Error::new(Kind::Refused, doing)
@@ -119,8 +118,8 @@ fn behind_tls(error: &std::io::Error, asked: &Asked) -> Option<Error> {
     match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
         Some(cause) => Some(transport::tls_fault(std::io::Error::new(error.kind(), cause.clone()), asked)),
         None if asked.in_vain() => {
-            let closed = Error::new(Kind::Tls, "the connection was closed behind the TLS handshake");
-            Some(closed.because(error.to_string()).hint(CERTIFICATE_HINT))
+            let closed = Error::new(Kind::Connect, "the connection was closed behind the TLS handshake");
+            Some(suspect(closed.because(tls::plain(error))))
         }
         None => None,
     }
@@ -158,7 +157,7 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<T
                 .hint("check the port; RabbitMQ's is 5672, with TLS 5671")
         }
         Lapin::IOError(e) => {
-            Error::new(Kind::Connect, "the connection was closed in the AMQP handshake").because(e.to_string())
+            Error::new(Kind::Connect, "the connection was closed in the AMQP handshake").because(tls::plain(e.as_ref()))
         }
         _ => Error::new(Kind::Connect, "the AMQP handshake failed").because(error.clone()),
     }

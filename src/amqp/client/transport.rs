@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
-use crate::connect::{Asked, CERTIFICATE_HINT, dial, resolve};
+use crate::connect::{Asked, dial, resolve, suspect};
 use crate::error::{Error, Kind, Result};
 use crate::tls;
 
@@ -49,6 +49,7 @@ impl Tls {
 pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Socket> {
     let stream = reach(endpoint, limit).await?;
     let Some(tls) = tls else { return Ok(Socket::Plain(stream)) };
+    tls.asked.reset();
     let connected = tls.connector.connect(tls.server_name.clone(), stream).await;
     connected.map(|stream| Socket::Tls(Box::new(stream))).map_err(|e| tls_fault(e, &tls.asked))
 }
@@ -63,7 +64,7 @@ pub fn tls_fault(error: std::io::Error, asked: &Asked) -> Error {
     let Some(cause) = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) else {
         // The network's, and no word of TLS.
         return match error.kind() {
-            _ if asked.in_vain() => failed.because(error).hint(CERTIFICATE_HINT),
+            _ if asked.in_vain() => suspect(failed.because(error)),
             ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                 let message = "the connection was closed in the TLS handshake";
                 Error::new(Kind::Connect, message)

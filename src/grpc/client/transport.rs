@@ -17,7 +17,7 @@ use tonic::body::Body;
 use super::sniff::{Seen, Sniff, Sniffed};
 use super::target::{Address, HostPort, PLAINTEXT_HINT, TLS_HINT, Target};
 use super::trace::{Timings, timed};
-use crate::connect::{Asked, CERTIFICATE_HINT, Policy, dial};
+use crate::connect::{Asked, Policy, dial, suspect};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 use crate::tls::{self, TlsSettings};
@@ -124,14 +124,17 @@ async fn attempt(
     let io = open(&target.address, limit, &mut timings).await?;
     match tls {
         Some(config) => {
+            asked.reset();
             let (encrypted, time) = timed(encrypt(target, config, io)).await;
             timings.tls = Some(time);
-            match http2(encrypted?, target, settings, timings).await {
-                Err(error) if error.kind() == Kind::Connect && asked.in_vain() => {
-                    Err(error.with_kind(Kind::Tls).hint(CERTIFICATE_HINT))
-                }
-                done => done,
-            }
+            let done = match encrypted {
+                Ok(encrypted) => http2(encrypted, target, settings, timings).await,
+                Err(error) => Err(error),
+            };
+            done.map_err(|error| match error.kind() {
+                Kind::Connect if asked.in_vain() => suspect(error),
+                _ => error,
+            })
         }
         None => match http2(io, target, settings, timings).await {
             // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.

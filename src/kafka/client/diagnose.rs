@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::config::Setup;
 use super::fault::{Fault, kind_of};
 use super::spoken::{Spoken, ask, ask_all, ask_on, stranger};
-use crate::connect::{Asked, CERTIFICATE_HINT};
+use crate::connect::{Asked, suspect};
 use crate::error::{Error, Kind};
 use crate::kafka::settings::Broker;
 use crate::tls::TlsSettings;
@@ -117,7 +117,7 @@ async fn behind_tls(faults: &[Fault], setup: &Setup, what: String) -> Error {
     match came {
         // With TLS 1.3 it hangs up behind the handshake, and may or may not say why.
         Handshake::Done(Spoken::Closed) if in_vain => {
-            failed.because("the broker closed the connection behind the TLS handshake").hint(CERTIFICATE_HINT)
+            suspect(failed.because("the broker closed the connection behind the TLS handshake"))
         }
         Handshake::Failed(error) => ended_by_tls(failed, &error),
         Handshake::Done(_) if told.is_some() => failed

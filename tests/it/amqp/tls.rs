@@ -5,13 +5,11 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion, version};
+use rustls::{ServerConnection, SupportedProtocolVersion, version};
 
-use super::at;
+use super::{at, queue};
 use crate::support::{mscomm, test_env};
+use crate::tls::{asking, late};
 
 /// Serves every connection on a thread of its own; the port.
 fn serve(each: impl Fn(TcpStream) + Send + Sync + 'static) -> u16 {
@@ -37,23 +35,7 @@ enum End {
 
 /// A server that wants a client certificate.
 fn strict(version: &'static SupportedProtocolVersion, end: End) -> u16 {
-    let folder = test_env("DIR");
-    let pem = |name: &str| format!("{folder}/tls/{name}");
-    let certificate = |path: String| CertificateDer::from_pem_file(path).expect("a certificate");
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate(test_env("CA"))).expect("an authority");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .expect("a version")
-        .with_client_cert_verifier(verifier.build().expect("a verifier"))
-        .with_single_cert(
-            vec![certificate(pem("server.pem"))],
-            PrivateKeyDer::from_pem_file(pem("server.key")).expect("a key"),
-        )
-        .expect("a key of the certificate");
-    let config = Arc::new(config);
+    let config = Arc::new(asking(version, true));
     serve(move |mut stream| {
         let mut tls = ServerConnection::new(config.clone()).expect("a connection");
         while tls.is_handshaking() {
@@ -88,8 +70,28 @@ fn a_missing_client_certificate_is_named() {
             &["grpc", "list", "-s", &format!("https://localhost:{port}"), "--ca", &ca],
         ] {
             mscomm(args).run().fails(5).says(&["--cert and --key"]);
+            if let End::Alert = end {
+                // It is said, and no second attempt changes it.
+                let done = mscomm(&[args, &["--wait=1m"]].concat()).run().fails(5).says(&["--cert and --key"]);
+                assert!(!done.stderr.contains("trying again"), "{}", done.stderr);
+            }
         }
     }
+}
+
+/// RabbitMQ's verify_peer without fail_if_no_peer_cert: a certificate is asked for, and none is needed.
+#[test]
+fn a_server_that_only_asks_for_a_certificate_is_waited_for() {
+    let (server, ca, name) = (test_env("AMQP"), test_env("CA"), queue(&[]));
+    let upstream = server.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
+    let info = |hang_ups, args: &[&str]| {
+        let server = format!("amqps://guest:guest@localhost:{}", late(hang_ups, upstream));
+        at(&server, &[&["queue", "info", &name, "--ca", &ca], args].concat()).run()
+    };
+    info(2, &["--wait=30s"]).ok().says(&["trying again"]);
+    info(usize::MAX, &["--wait=1s"]).fails(7).says(&["--wait=1s", "--cert and --key"]);
+    let done = info(usize::MAX, &[]).fails(5).says(&["the peer closed the connection", "--cert and --key"]);
+    assert!(!done.stderr.contains("docs.rs"), "{}", done.stderr);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::servers::{Interop, sandbox};
 use crate::support::{Done, mscomm, test_env};
+use crate::tls::late;
 
 fn list(server: &str, args: &[&str]) -> Done {
     mscomm(&[&["grpc", "list", "-s", server], args].concat()).run()
@@ -60,4 +61,17 @@ fn tls_over_a_unix_socket() {
     let path = folder.path().join("s").display().to_string();
     let _interop = server(&["--unix", &path]);
     list(&format!("unix:{path}"), &["--ca", &test_env("CA")]).ok();
+}
+
+#[test]
+fn a_server_that_only_asks_for_a_certificate_is_waited_for() {
+    let ca = test_env("CA");
+    let asked = |hang_ups, args: &[&str]| {
+        let server = format!("https://localhost:{}", late(hang_ups, sandbox()));
+        list(&server, &[&["--ca", &ca], args].concat())
+    };
+    asked(2, &["--wait=30s"]).ok().says(&["trying again"]);
+    asked(usize::MAX, &["--wait=1s"]).fails(7).says(&["--wait=1s", "--cert and --key"]);
+    let done = asked(usize::MAX, &[]).fails(5).says(&["the peer closed the connection", "--cert and --key"]);
+    assert!(!done.stderr.contains("docs.rs"), "{}", done.stderr);
 }
