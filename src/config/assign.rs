@@ -59,6 +59,12 @@ pub fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: 
             profile.remove("extends");
             continue;
         }
+        if let Some((cut, _)) = key.split_once('=')
+            && (cut == "extends" || known_key(&infos, cut).is_ok())
+        {
+            return Err(Error::usage(format!("`--unset` takes a key alone, and `{cut}` has a value behind it"))
+                .hint(format!("write --unset {cut}")));
+        }
         let (info, path, _) = known_key(&infos, key)?;
         let removed = match path {
             "" => profile.remove(info.name),

@@ -86,6 +86,8 @@ pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
 pub enum Inherited {
     /// A user or a secret that was written for another server, and goes to this one.
     Credential,
+    /// `insecure`, written for another server: this one's certificate is not checked either.
+    Unchecked,
     /// The server's address says itself what the key says.
     Unused,
 }
@@ -98,6 +100,7 @@ pub fn inherited(info: &SectionInfo, entry: &Entry, server: &Entry) -> Option<In
     match &server.value {
         Value::String(text) if (info.said_by_server)(&entry.key, text) => Some(Inherited::Unused),
         _ if info.is_credential(&entry.key) => Some(Inherited::Credential),
+        _ if entry.key == "insecure" && entry.value == Value::Bool(true) => Some(Inherited::Unchecked),
         _ => None,
     }
 }

@@ -88,7 +88,7 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
                 Ok(name.clone())
             })?;
             terminal.note(format!("added profile `{name}` to {}", path.display()));
-            warn_of_inherited(source, &name, terminal)
+            warn_of_inherited(source, Some(&name), terminal)
         }
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
             change(source, |path, document, existing| {
@@ -96,9 +96,9 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
                 assign(document, &name, &values, &unset)?;
                 Ok(name.clone())
             })?;
-            warn_of_inherited(source, &name, terminal)
+            warn_of_inherited(source, Some(&name), terminal)
         }
-        Command::Edit { .. } => edit(source),
+        Command::Edit { .. } => edit(source, terminal),
         Command::Remove { name } => remove(source, &name, terminal),
         Command::Use { name } => {
             change(source, |path, document, existing| {
@@ -163,6 +163,9 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
                 Some((Inherited::Credential, server)) => {
                     format!("{}; sent to the server of {}", entry.origin, server.origin.layer())
                 }
+                Some((Inherited::Unchecked, server)) => {
+                    format!("{}; the server of {} is not checked", entry.origin, server.origin.layer())
+                }
                 Some((Inherited::Unused, server)) => {
                     format!("{}; not used, the server of {} has its own", entry.origin, server.origin.layer())
                 }
@@ -174,28 +177,34 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
     table.print(output, terminal)
 }
 
-/// Warns of users and secrets that a changed profile, or one that extends it, inherits and sends to another server than
-/// that of the profile which they stand in. It is what `extends` is for, and may be meant.
-fn warn_of_inherited(source: &Source, changed: &str, terminal: &Terminal) -> Result<()> {
+/// Warns of users, secrets and an `insecure` that a changed profile (`None`: any may be), or one that extends it, inherits
+/// for another server than that of the profile which they stand in. It is what `extends` is for, and may be meant.
+fn warn_of_inherited(source: &Source, changed: Option<&str>, terminal: &Terminal) -> Result<()> {
     let (path, _) = source.path()?;
     let file = File::load(&path, false, source.deadline)?;
     for name in file.as_ref().map(profile_names).unwrap_or_default() {
         // What is wrong with another profile is no matter of this one.
         let Ok(chosen) = Chosen::of(&path, file.clone(), name) else { continue };
-        if !chosen.extends(changed) {
+        if changed.is_some_and(|changed| !chosen.extends(changed)) {
             continue;
         }
         for info in section_infos() {
             let Ok(entries) = chosen.entries(&info) else { continue };
             let Some(server) = entries.iter().find(|entry| entry.key == "server") else { continue };
-            let sent = entries.iter().filter(|e| inherited(&info, e, server) == Some(Inherited::Credential));
-            let sent: Vec<String> = sent.map(|e| format!("{}.{} of {}", info.name, e.key, e.origin.layer())).collect();
-            if !sent.is_empty() {
-                let (sent, to) = (sent.join(", "), server.origin.layer());
-                terminal.warn(format!(
-                    "profile `{name}` inherits {sent}, and sends it to the server of {to}; give `{name}` its own where \
-                     that is not meant"
-                ));
+            let to = server.origin.layer();
+            for (what, done) in [
+                (Inherited::Credential, format!("sends it to the server of {to}")),
+                (Inherited::Unchecked, format!("does not check the certificate of the server of {to}")),
+            ] {
+                let found = entries.iter().filter(|e| inherited(&info, e, server) == Some(what));
+                let found: Vec<String> =
+                    found.map(|e| format!("{}.{} of {}", info.name, e.key, e.origin.layer())).collect();
+                if !found.is_empty() {
+                    terminal.warn(format!(
+                        "profile `{name}` inherits {}, and {done}; give `{name}` its own where that is not meant",
+                        found.join(", ")
+                    ));
+                }
             }
         }
     }
@@ -258,7 +267,7 @@ fn check_text(path: &Path, text: &str, profile: Option<&str>) -> Result<()> {
 }
 
 /// Opens a copy of the file in the user's editor and puts it in place once it is a good one.
-fn edit(source: &Source) -> Result<()> {
+fn edit(source: &Source, terminal: &Terminal) -> Result<()> {
     use std::io::IsTerminal;
     if !std::io::stdin().is_terminal() {
         return Err(Error::usage("there is no terminal to edit on")
@@ -301,7 +310,8 @@ fn edit(source: &Source) -> Result<()> {
     let text = new.strip_prefix('\u{feff}').unwrap_or(&new);
     let document =
         text.parse::<DocumentMut>().map_err(|e| Error::config("bad TOML").because(e.message().to_owned()))?;
-    file::write(&path, &document)
+    file::write(&path, &document)?;
+    warn_of_inherited(source, None, terminal)
 }
 
 /// What a new file is edited from: the example, with nothing switched on.

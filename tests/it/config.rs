@@ -495,6 +495,34 @@ fn credentials_for_another_server_are_told_when_a_profile_is_written() {
     }
 }
 
+/// What skips the check of one server's certificate skips that of another's, too.
+#[test]
+fn an_inherited_insecure_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    profile(&file, &["add", "base", "grpc.server=https://a", "grpc.insecure=true"]).ok();
+    let says = ["profile `child` inherits grpc.insecure of profile base", "check the certificate of the server of"];
+    profile(&file, &["add", "child", "extends=base", "grpc.server=https://b"]).ok().says(&says);
+    profile(&file, &["edit", "base", "grpc.max_recv=1M"]).ok().says(&says);
+    let shown = profile(&file, &["show", "child"]).ok().text();
+    assert!(shown.contains("; the server of profile child is not checked"), "{shown}");
+    let done = profile(&file, &["edit", "base", "grpc.insecure=false"]).ok();
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+}
+
+#[test]
+fn unset_takes_a_key_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("config.toml");
+    profile(&file, &["add", "y", "amqp.password=env:P"]).ok();
+    for key in ["amqp.password", "grpc.headers.x", "amqp", "extends"] {
+        let done = profile(&file, &["edit", "y", "--unset", &format!("{key}=hunter2")]);
+        let done = done.fails(2).says(&["takes a key alone", &format!("write --unset {key}")]);
+        assert!(!done.stderr.contains("hunter2") && !done.stderr.contains("did you mean"), "{}", done.stderr);
+    }
+    profile(&file, &["edit", "y", "--unset", "amqp.pasword=hunter2"]).fails(2).says(&["did you mean `amqp.password`?"]);
+}
+
 #[test]
 fn tables_and_lists_are_values_too() {
     let folder = tempfile::tempdir().expect("a folder");

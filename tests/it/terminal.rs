@@ -104,3 +104,18 @@ fn no_data_at_a_terminal_is_an_error_and_not_a_wait() {
     let screen = on_terminal("mscomm kafka produce t; echo code $?", &[("NO_COLOR", "1")]);
     assert!(screen.contains("standard input is a terminal") && screen.contains("code 2"), "{screen}");
 }
+
+/// As `profile add` does.
+#[test]
+fn the_editor_is_warned_of_what_goes_to_another_server() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let text = "[profiles.base.amqp]\nserver=\"amqp://a\"\npassword=\"env:P\"\n\
+                [profiles.child]\nextends=\"base\"\n[profiles.child.amqp]\nserver=\"amqp://b\"\n";
+    std::fs::write(path("new.toml"), text).expect("writes");
+    let editor = format!("cp {}", path("new.toml"));
+    let environment = [("MSCOMM_CONFIG", &*path("config.toml")), ("VISUAL", &editor)];
+    let screen = on_terminal("mscomm --color never profile edit", &environment);
+    assert!(screen.contains("warning: profile `child` inherits amqp.password of profile base"), "{screen}");
+    assert_eq!(std::fs::read_to_string(path("config.toml")).expect("reads"), text);
+}
