@@ -80,7 +80,9 @@ pub async fn start(
     if is_over(&head.headers, connection.max_headers) {
         return Err(Broken { error: over(connection, "response headers"), unprocessed: false });
     }
-    let grpc = head.headers.get("content-type").is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    let content_type = head.headers.get("content-type");
+    let grpc = content_type.is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
+    let is_foreign = content_type.is_some() && !grpc;
     let mut call =
         Call { headers: HeaderMap::new(), ended: None, messages: None, max_recv: options.max_recv, received: 0 };
     // The status stands in the head only where nothing follows it (gRPC over HTTP2, "Trailers-Only"): what has a body or
@@ -88,8 +90,8 @@ pub async fn start(
     let alone = if body.is_end_stream() { Status::take(head.headers.clone()) } else { None };
     let is_http_ok = head.status == StatusCode::OK;
     match alone {
-        // No answer that HTTP calls a failure is a success.
-        Some(status) if is_http_ok || !status.is_ok() => call.ended = Some(status),
+        // No answer that HTTP calls a failure is a success, and no page for people.
+        Some(status) if !status.is_ok() || is_http_ok && !is_foreign => call.ended = Some(status),
         _ if !is_http_ok || !grpc => call.ended = Some(Status::of_http(head.status, head.headers, body).await),
         _ => {
             let encoding = Encoding::of(&head.headers);

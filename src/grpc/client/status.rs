@@ -65,15 +65,13 @@ impl Status {
         if let Some(status) = trailers.and_then(Status::take).filter(|status| !status.is_ok()) {
             return status;
         }
-        let mut message = format!("the answer is no gRPC, but HTTP {http}");
-        let is_text = match &content_type {
-            Some(content_type) => {
-                message.push_str(&format!(", {content_type}"));
-                !content_type.starts_with("application/grpc")
-            }
-            None => true,
+        let is_grpc = content_type.as_ref().is_some_and(|t| t.starts_with("application/grpc"));
+        let mut message = match &content_type {
+            Some(_) if is_grpc => format!("the server answered HTTP {http}"),
+            Some(content_type) => format!("the answer is no gRPC, but HTTP {http}, {content_type}"),
+            None => format!("the answer is no gRPC, but HTTP {http}"),
         };
-        if is_text && !said.is_empty() && !headers.contains_key("content-encoding") {
+        if !is_grpc && !said.is_empty() && !headers.contains_key("content-encoding") {
             message.push_str(&format!(": {said}"));
         }
         Status { code: code as i32, message, details: Bytes::new(), metadata: headers, is_local: true }

@@ -277,7 +277,9 @@ fn a_failure_of_http_is_no_success() {
         let said = format!("HTTP {status}");
         greet(&answering(http(status, END_STREAM, ok))).fails(exit).says(&[&said]);
         let streamed = echo("ServerStream", &answering(http(status, END_STREAM, ok)), &["-d", "{}"]).run();
-        streamed.fails(exit).says(&[&said]);
+        // By its content-type it is gRPC.
+        let streamed = streamed.fails(exit).says(&[&format!("the server answered {said}")]);
+        assert!(!streamed.stderr.contains("no gRPC"), "{}", streamed.stderr);
     }
     // What gRPC itself says of a failure counts, at either end.
     greet(&answering(http("503", END_STREAM, &[("grpc-status", "5")]))).fails(69);
@@ -285,6 +287,24 @@ fn a_failure_of_http_is_no_success() {
     greet(&answering(move |id| [late(id), message(id), ending(id, "5")].concat())).fails(69);
     let late = http("503", 0, ok);
     greet(&answering(move |id| [late(id), message(id), ending(id, "0")].concat())).fails(78).says(&["HTTP 503"]);
+}
+
+/// A page for people is no answer, whatever status stands beside it.
+#[test]
+fn a_status_beside_another_content_type_is_no_success() {
+    let page = |status: &'static str, content_type: Option<&'static str>| {
+        move |id| {
+            let mut headers = vec![(":status", "200"), ("grpc-status", status)];
+            headers.extend(content_type.map(|value| ("content-type", value)));
+            frame(HEADERS, END_HEADERS | END_STREAM, id, &block(&headers))
+        }
+    };
+    let call = |page| echo("ServerStream", &answering(page), &["-d", "{}"]).run();
+    call(page("0", Some("text/html"))).fails(66).says(&["the answer is no gRPC, but HTTP 200 OK, text/html"]);
+    call(page("5", Some("text/html"))).fails(69);
+    for content_type in [None, Some("application/grpc"), Some("application/grpc+proto")] {
+        call(page("0", content_type)).ok();
+    }
 }
 
 /// A message may come in any pieces, and several in one.
