@@ -48,9 +48,10 @@ impl Trusted {
     }
 }
 
-/// Whether nothing is wrong with a certificate but that it says CA:TRUE.
+/// Whether nothing that was looked at is wrong with a certificate but that it says CA:TRUE.
 ///
-/// webpki looks at that behind the dates (verify_cert.rs, check_issuer_independent_properties) and before the issuer.
+/// webpki looks at that behind the dates (verify_cert.rs, check_issuer_independent_properties), and before the usages and
+/// the issuer: whoever names the certificate itself vouches for these.
 fn is_authority(error: &Error) -> bool {
     match error {
         Error::InvalidCertificate(CertificateError::Other(other)) => {
