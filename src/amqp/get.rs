@@ -41,20 +41,25 @@ const IN_ORDER: u64 = 9;
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let found = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
-        let (mut found, mut is_counted) = (0, false);
-        let mut channels = vec![channel.clone()];
+    let (mut found, mut is_counted) = (0, false);
+    let done = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
+        let (mut channels, mut may_open) = (vec![channel.clone()], true);
         // None is put back before all are fetched, or the first would come again and again.
-        while let Some(channel) = channels.last().filter(|_| found < args.count) {
+        while found < args.count {
+            if is_counted && may_open && found % IN_ORDER == 0 {
+                match client.another_channel().await? {
+                    Some(next) => channels.push(next),
+                    // The order in which they go back suffers, and nothing else.
+                    None => may_open = false,
+                }
+            }
+            let channel = channels.last().unwrap_or(channel);
             let got = channel.basic_get(queue.clone(), BasicGetOptions::default()).await;
             let Some(mut message) = got.map_err(|e| refusal(&e, &args.queue))? else { break };
             found += 1;
             is_counted |= counts(&message.delivery);
             client.restore(&mut message.delivery.properties);
             writer.write(&incoming(&message.delivery, &args.queue))?;
-            if is_counted && found % IN_ORDER == 0 {
-                channels.push(client.channel().await?);
-            }
         }
         writer.flush()?;
         // They go back with their channel: put back by a nack, a quorum queue would set them at its end.
@@ -63,11 +68,17 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
                 // If it cannot be closed, the connection is gone, and they go back with that.
                 let _ = channel.close(200, "OK".into()).await;
             }
-            cx.terminal.warn(counts_looks(&args.queue));
         }
-        Ok(found)
+        Ok(())
     })
-    .await?;
+    .await;
+    // However it ended: what was looked at was delivered.
+    let flushed = writer.flush();
+    if is_counted {
+        cx.terminal.warn(counts_looks(&args.queue));
+    }
+    done?;
+    flushed?;
     match found {
         0 => Err(Error::new(Kind::Unmet, format!("queue `{}` is empty", args.queue))),
         _ if found < args.count => {

@@ -85,6 +85,17 @@ impl Client {
         self.connection.create_channel().await.map_err(|e| fault(&e, "cannot open a channel"))
     }
 
+    /// Opens another channel; `None` where the connection may have no more.
+    ///
+    /// # Errors
+    /// As [`fault`].
+    pub async fn another_channel(&self) -> Result<Option<Channel>> {
+        match self.connection.create_channel().await {
+            Err(error) if matches!(error.kind(), lapin::ErrorKind::ChannelsLimitReached) => Ok(None),
+            opened => opened.map(Some).map_err(|e| fault(&e, "cannot open a channel")),
+        }
+    }
+
     /// Bounds what is read ahead; the meter must be told what is consumed.
     pub fn meter(&self) -> Arc<Meter> {
         self.wire.meter.arm();
@@ -142,11 +153,11 @@ impl Client {
         self.wire.outbox.clone()
     }
 
-    /// Another channel in place of one that the broker closed for a single message.
+    /// Another channel in place of one that the broker closed for what was refused on it.
     ///
     /// # Errors
     /// As [`Client::channel`].
-    async fn channel_again(&self) -> Result<Channel> {
+    pub async fn channel_again(&self) -> Result<Channel> {
         self.wire.words.forget_channels();
         self.channel().await
     }

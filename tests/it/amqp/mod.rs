@@ -65,3 +65,30 @@ pub fn start_open(mut run: Run) -> (Running, PipeWriter) {
     run.command.stdin(reader);
     (run.start(), writer)
 }
+
+/// A user who may read, and nothing else; it goes with this.
+pub struct Reader {
+    name: String,
+    pub server: String,
+}
+
+impl Reader {
+    pub fn add() -> Reader {
+        let name = unique("reader");
+        control(&["add_user", &name, "pw"]);
+        control(&["set_permissions", &name, "", "", ".*"]);
+        let server = format!("amqp://{name}:pw@{}/", proxy::address());
+        Reader { name, server }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        control(&["delete_user", &self.name]);
+    }
+}
+
+fn control(args: &[&str]) {
+    let done = std::process::Command::new(test_env("RABBITMQCTL")).args(args).output().expect("runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}

@@ -1,6 +1,6 @@
 //! Quorum queues count what comes back: looking is delivering.
 
-use super::{amqp, at, holds, queue};
+use super::{Reader, amqp, at, holds, queue};
 use crate::support::{Done, eventually, test_env, unique};
 
 fn lines(n: usize) -> String {
@@ -47,6 +47,30 @@ fn many_looks_leave_the_order() {
     assert_eq!(amqp(&["get", &queue, "-n", "25"]).run().ok().text(), lines(25));
 }
 
+#[test]
+fn a_look_takes_the_channels_that_there_are() {
+    let queue = quorum(25, &[]);
+    for (channels, n, is_ordered) in [(1, 9, true), (2, 18, true), (1, 20, false), (2, 25, false)] {
+        let server = format!("{}?channel_max={channels}", test_env("AMQP"));
+        let done = at(&server, &["get", &queue, "-n", &n.to_string()]).run().ok().says(&["counts each look"]);
+        assert_eq!(done.lines().len(), n);
+        assert!(!is_ordered || done.text() == lines(n), "{channels} {n}: {}", done.text());
+        holds(&queue, 25);
+    }
+}
+
+#[test]
+fn what_was_looked_at_before_an_error_is_shown() {
+    let queue = quorum(1, &[]);
+    let exchange = unique("fanout");
+    amqp(&["exchange", "declare", &exchange, "-t", "fanout", "--auto-delete"]).run().ok();
+    amqp(&["bind", &exchange, &queue]).run().ok();
+    let bad = ["publish", "-e", &exchange, "-k", super::proxy::PLACEHOLDER, "-d", "bad"];
+    at(&super::proxy::Proxy::start().uri(), &bad).run().ok();
+    let done = amqp(&["get", &queue, "-n", "2"]).run().exits(8).says(&["cannot be read", "counts each look"]);
+    assert_eq!(done.text(), "1\n");
+}
+
 /// How many of 40 messages came back when a reader was killed that had read none of them.
 fn came_back(queue: &str, done: impl FnOnce(&str) -> super::Run) -> usize {
     // More than a pipe holds, which nobody reads.
@@ -77,19 +101,12 @@ fn little_is_sent_ahead_of_a_reader_where_it_counts() {
 
 #[test]
 fn who_may_not_declare_gets_little_ahead() {
-    let user = unique("reader");
-    let control = |args: &[&str]| {
-        let done = std::process::Command::new(test_env("RABBITMQCTL")).args(args).output().expect("runs");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    };
-    control(&["add_user", &user, "pw"]);
-    control(&["set_permissions", &user, "", "", ".*"]);
-    let server = format!("amqp://{user}:pw@{}/", super::proxy::address());
+    let user = Reader::add();
+    let server = &user.server;
     let plain = queue(&[]);
-    assert_eq!(came_back(&plain, |queue| at(&server, &["consume", queue])), 20);
-    let done: Done = at(&server, &["consume", &plain, "-n", "40", "-o", "%S\\n"]).run().ok();
+    assert_eq!(came_back(&plain, |queue| at(server, &["consume", queue])), 20);
+    let done: Done = at(server, &["consume", &plain, "-n", "40", "-o", "%S\\n"]).run().ok();
     assert_eq!(done.lines().len(), 40);
-    control(&["delete_user", &user]);
 }
 
 #[test]
