@@ -32,6 +32,11 @@ fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
 }
 
 impl ArgumentArgs {
+    /// Whether this one is given.
+    pub fn has(&self, name: &str) -> bool {
+        self.arguments.iter().any(|(given, _)| given.as_str() == name)
+    }
+
     /// The table: the named ones first, each of which the free ones may not contradict.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::large::Large;
 use super::runtime::Meter;
-use super::scan::{AROUND, HEAD, LARGEST_HEADER, Refusal, Scanner};
+use super::scan::{AROUND, Content, HEAD, LARGEST_HEADER, Refusal, Scanner};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Inlet {
     scanner: Scanner,
     large: Arc<Large>,
     meter: Arc<Meter>,
+    /// How far messages had come when the meter was told.
+    told: Content,
     /// A frame that is put together, as far as it is here, and its size as far as that is known; 0 when there is none.
     held: Vec<u8>,
     want: usize,
@@ -41,7 +43,8 @@ impl Inlet {
     /// A way in that keeps large headers apart, and tells the meter of them.
     pub fn new(scanner: Scanner, large: Arc<Large>, meter: Arc<Meter>) -> Inlet {
         let (rest, out) = (BytesMut::new(), BytesMut::new());
-        Inlet { scanner, large, meter, held: Vec::new(), want: 0, rest, out, refusal: None, pause: false }
+        let told = Content::default();
+        Inlet { scanner, large, meter, told, held: Vec::new(), want: 0, rest, out, refusal: None, pause: false }
     }
 
     /// True once behind a frame that was kept: lapin reads on while there is room in its buffer, which these frames do not
@@ -83,7 +86,9 @@ impl Inlet {
 
     /// Looks at what was read into lapin's buffer, and says how much of it is for lapin.
     pub fn came(&mut self, bytes: &[u8]) -> usize {
-        match self.scanner.look(bytes) {
+        let looked = self.scanner.look(bytes);
+        self.tell();
+        match looked {
             Ok(visible) => {
                 if visible < bytes.len() {
                     let mut rest = BytesMut::from(bytes.get(visible..).unwrap_or_default());
@@ -109,6 +114,16 @@ impl Inlet {
         {
             self.refusal = Some(refusal);
         }
+        self.tell();
+    }
+
+    /// Tells the meter of parts of messages. What the broker says besides, as its answers, is none.
+    fn tell(&mut self) {
+        let content = self.scanner.content();
+        if content != self.told || !self.held.is_empty() {
+            self.meter.heard(content.is_amid());
+        }
+        self.told = content;
     }
 
     /// What is held goes to lapin as it is.
@@ -135,6 +150,7 @@ impl Inlet {
         self.want = 0;
         let frame = std::mem::take(&mut self.held);
         let size = frame.len();
+        self.scanner.header(frame.get(HEAD..).unwrap_or_default());
         self.out.extend_from_slice(&self.large.keep(frame)?);
         self.meter.kept(size);
         self.pause = true;

@@ -40,6 +40,16 @@ pub struct Meter {
     /// What is kept apart from lapin.
     kept: AtomicUsize,
     waiting: Mutex<Option<Waker>>,
+    part: Mutex<Part>,
+}
+
+/// The last part of a message that came in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Part {
+    /// When that was.
+    pub came: Option<Instant>,
+    /// More of its message has to come.
+    pub is_amid: bool,
 }
 
 impl Meter {
@@ -71,6 +81,16 @@ impl Meter {
     pub fn drained(&self) {
         self.ahead.store(0, Ordering::SeqCst);
         self.wake();
+    }
+
+    /// A part of a message came in.
+    pub fn heard(&self, is_amid: bool) {
+        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = Part { came: Some(Instant::now()), is_amid };
+    }
+
+    /// The last part of a message that came in, whether or not it is consumed.
+    pub fn part(&self) -> Part {
+        *self.part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_full(&self) -> bool {

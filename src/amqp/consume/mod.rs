@@ -5,7 +5,7 @@ mod reader;
 use std::time::Duration;
 
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 
 use self::reader::{End, Reader};
@@ -141,6 +141,9 @@ fn prefetch_count(text: &str) -> Result<u16, String> {
     }
 }
 
+/// Where to begin in a stream; in the headers of a message, where it stands there.
+const OFFSET: &str = "x-stream-offset";
+
 /// How many messages are sent ahead of their acknowledgement when nothing is said.
 const PREFETCH: u16 = 1000;
 
@@ -150,47 +153,17 @@ const PREFETCH_COUNTED: u16 = 20;
 /// Reads a queue.
 ///
 /// # Errors
-/// `Kind::Unmet` for fewer messages than `--count`; `Kind::Refused` when the queue is not there or is deleted meanwhile;
+/// `Kind::Unmet` for fewer messages than `--count`, or than a queue still holds of those that `--until-end` asks for; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
-    args.arguments.table(vec![("x-stream-offset", args.offset.clone())])?;
+    args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
-    let settle = args.settle.mode();
-    let opened = cx.shutdown.or_stop(async {
-        let channel = client.channel().await?;
-        let kind = match &args.offset {
-            Some(_) => QueueKind::Stream,
-            // A question that was refused may hold its channel for a moment, and there is to be no other.
-            None if args.asks_for_kind() && endpoint.channel_max != 1 => QueueKind::of(&client, &queue).await,
-            None => QueueKind::Unknown,
-        };
-        // All that is there begins with the first.
-        let offset = match (&args.offset, kind) {
-            (None, QueueKind::Stream) if args.until_end => Some(AMQPValue::LongString("first".into())),
-            (offset, _) => offset.clone(),
-        };
-        if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
-            cx.terminal.warn(counts_looks(&args.queue));
-        }
-        let prefetch = prefetch(&args, settle, kind);
-        // A channel of its own, because a refused question closes it.
-        let probe = if args.until_end { Some(client.channel().await?) } else { None };
-        let limit = match &probe {
-            // What a stream says of itself lags behind.
-            Some(probe) if offset.is_none() => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
-            _ => None,
-        };
-        let arguments = args.arguments.table(vec![("x-stream-offset", offset)])?;
-        let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
-        let consumer = consume(&channel, prefetch, queue, tag, options, arguments).await;
-        let consumer = consumer.map_err(|e| refusal(&e, &args))?;
-        Ok((channel, probe, limit, prefetch, consumer))
-    });
-    let (channel, probe, limit, prefetch, consumer) = match opened.await {
+    let opened = cx.shutdown.or_stop(open(&args, cx, &client, &queue, &tag, endpoint.channel_max != 1));
+    let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
         Ok(opened) => opened,
         Err(error) => {
             client.close(&cx.shutdown).await;
@@ -207,10 +180,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         pace: Pace::default(),
         probe,
         limit,
+        unless_stream,
         count: args.count,
         idle: args.idle_timeout,
         prefetch: u64::from(prefetch),
-        settle,
+        settle: args.settle.mode(),
         writer,
         progress: Progress::reader(&cx.terminal, "read"),
         read: 0,
@@ -222,6 +196,77 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let concluded = reader.conclude(ended).await.map_err(|e| client.explain(e));
     client.close(&cx.shutdown).await;
     concluded
+}
+
+/// A consumer, and what is known of its queue. The fields are those of [`Reader`].
+struct Opened {
+    channel: Channel,
+    consumer: Consumer,
+    probe: Option<Channel>,
+    limit: Option<u64>,
+    unless_stream: Option<u64>,
+    prefetch: u16,
+}
+
+async fn open(
+    args: &Args,
+    cx: &Context,
+    client: &Client,
+    queue: &ShortString,
+    tag: &ShortString,
+    has_channels: bool,
+) -> Result<Opened> {
+    let mut channel = client.channel().await?;
+    let is_placed = args.offset.is_some() || args.arguments.has(OFFSET);
+    let kind = match is_placed {
+        true => QueueKind::Stream,
+        // A question that was refused may hold its channel for a moment, and there is to be no other.
+        false if args.asks_for_kind() && has_channels => QueueKind::of(client, queue).await,
+        false => QueueKind::Unknown,
+    };
+    let settle = args.settle.mode();
+    if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
+        cx.terminal.warn(counts_looks(&args.queue));
+    }
+    let prefetch = prefetch(args, settle, kind);
+    // A channel of its own, because a refused question closes it.
+    let probe = if args.until_end { Some(client.channel().await?) } else { None };
+    let mut limit = match &probe {
+        // What a stream says of itself lags behind.
+        Some(probe) if kind != QueueKind::Stream => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
+        _ => None,
+    };
+    let mut unless_stream = None;
+    let begin = async |channel: &Channel, offset: Option<AMQPValue>| -> Result<lapin::Result<Consumer>> {
+        let arguments = args.arguments.table(vec![(OFFSET, offset)])?;
+        let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
+        Ok(consume(channel, prefetch, queue.clone(), tag.clone(), options, arguments).await)
+    };
+    // All that is there begins with the first.
+    let first = Some(AMQPValue::LongString("first".into()));
+    let consumer = match kind {
+        QueueKind::Stream if args.until_end && !is_placed => begin(&channel, first).await?,
+        // Whether it is a stream, the answer to this tells.
+        QueueKind::Unknown if args.until_end => match begin(&channel, first).await? {
+            Err(error) if is_no_stream(&error) => {
+                channel = client.channel_again().await?;
+                begin(&channel, None).await?
+            }
+            begun => {
+                unless_stream = limit.take();
+                begun
+            }
+        },
+        _ => begin(&channel, args.offset.clone()).await?,
+    };
+    let consumer = consumer.map_err(|e| refusal(&e, args))?;
+    Ok(Opened { channel, consumer, probe, limit, unless_stream, prefetch })
+}
+
+/// Whether the broker refused to begin at an offset that every stream has. With a long name the answer is cut behind that.
+fn is_no_stream(error: &lapin::Error) -> bool {
+    let text = "invalid arg 'x-stream-offset'";
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(answer) if answer.get_message().as_str().contains(text))
 }
 
 /// The broker need not send more than will be read; what is put back at the end has to be held until then.
@@ -238,8 +283,8 @@ fn prefetch(args: &Args, settle: Settle, kind: QueueKind) -> u16 {
 async fn consume(
     channel: &Channel,
     prefetch: u16,
-    queue: lapin::types::ShortString,
-    tag: lapin::types::ShortString,
+    queue: ShortString,
+    tag: ShortString,
     options: BasicConsumeOptions,
     arguments: FieldTable,
 ) -> lapin::Result<Consumer> {
@@ -267,6 +312,13 @@ fn verdict(end: End, read: u64, count: Option<u64>, queue: &str) -> Result<()> {
         (End::Failed(error), _) => {
             let next = read + 1;
             Err(fault(&error, format!("cannot consume from queue `{queue}`, at message {next} of this reading")))
+        }
+        (End::Silent(held), _) => {
+            let (held, came) = (counted(held, "message"), counted(read, "message"));
+            let message = format!("queue `{queue}` held {held} at the start, and {came} came before it sent no more");
+            Err(Error::new(Kind::Unmet, message).hint(
+                "it sends to another consumer as long as that one is its single active one, or has a higher priority",
+            ))
         }
         (_, None) => Ok(()),
         (_, Some(count)) => {

@@ -10,7 +10,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions};
 use lapin::{Channel, Consumer};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Settle, verdict};
+use super::{OFFSET, Settle, verdict};
 use crate::amqp::client::{Client, Meter, Pace, fault, incoming};
 use crate::amqp::queue::look_at;
 use crate::context::Context;
@@ -41,6 +41,8 @@ pub enum End {
     Reached,
     /// `--idle-timeout`.
     Idle,
+    /// The queue sent no more, although it still holds messages of those that there were at the start: how many that were.
+    Silent(u64),
     /// A signal or `--timeout`.
     Stopped(Reason),
     /// The broker ended the consumer.
@@ -67,6 +69,8 @@ pub struct Reader<'a> {
     pub question: Option<Question<'a>>,
     /// How many messages there were at the start, with `--until-end`.
     pub limit: Option<u64>,
+    /// The same where the queue was taken for a stream, which not every broker refuses to what is none.
+    pub unless_stream: Option<u64>,
     pub count: Option<u64>,
     pub idle: Option<Duration>,
     pub prefetch: u64,
@@ -112,7 +116,8 @@ impl Reader<'_> {
             let (target, after) = if free > self.settled { (free, SETTLE_AFTER) } else { (self.read, HOLD) };
             let settle_at = last_came + after;
             let unsettled = self.settled < self.read && self.settle != Settle::Requeue;
-            let idle_at = self.idle.map(|idle| last_came + idle);
+            let heard = self.heard(last_came);
+            let idle_at = self.idle.map(|idle| heard + idle);
             let question = &mut self.question;
             let answer = async {
                 match question {
@@ -130,23 +135,38 @@ impl Reader<'_> {
                     came = true;
                 }
                 () = sleep_until(settle_at), if unsettled => self.settle_up_to(target).await?,
-                () = sleep_until(idle_at.unwrap_or(last_came)), if idle_at.is_some() => return Ok(End::Idle),
+                () = sleep_until(idle_at.unwrap_or(last_came)), if idle_at.is_some() => {
+                    // A part of a message may have come meanwhile.
+                    if self.heard(last_came) <= heard {
+                        return Ok(End::Idle);
+                    }
+                }
                 ready = answer => {
                     self.question = None;
                     // Others may have taken what was there at the start.
-                    if ready? == 0 && last_came.elapsed() > TICK {
+                    if ready? == 0 && self.limit.is_some() && self.is_silent(last_came, TICK) {
                         return Ok(End::Reached);
                     }
                 }
                 () = sleep_until(next_tick) => {
                     next_tick = Instant::now() + TICK;
-                    if self.tick(last_came)? {
-                        return Ok(End::Reached);
+                    if let Some(end) = self.tick(last_came)? {
+                        return Ok(end);
                     }
                 }
             }
         }
         Ok(End::Reached)
+    }
+
+    /// When the last part of a message came. A large one may be under way for longer than any limit here.
+    fn heard(&self, last_came: Instant) -> Instant {
+        self.meter.part().came.map_or(last_came, |came| last_came.max(Instant::from_std(came)))
+    }
+
+    /// Whether for so long nothing of a message came, and nothing has to come.
+    fn is_silent(&self, last_came: Instant, time: Duration) -> bool {
+        !self.meter.part().is_amid && self.heard(last_came).elapsed() > time
     }
 
     fn is_done(&self) -> bool {
@@ -162,6 +182,11 @@ impl Reader<'_> {
             None => return Ok(Some(End::Cancelled)),
         };
         self.client.restore(&mut delivery.properties);
+        if let Some(limit) = self.unless_stream.take()
+            && !is_of_stream(&delivery)
+        {
+            self.limit = Some(limit);
+        }
         self.read += 1;
         self.bytes += delivery.data.len() as u64;
         if self.settle == Settle::OnArrival {
@@ -210,21 +235,20 @@ impl Reader<'_> {
         done.map_err(|e| fault(&e, format!("cannot settle messages of queue `{}`", self.queue)))
     }
 
-    /// What a dry reader does now and then. True when `--until-end` is fulfilled.
-    fn tick(&mut self, last_came: Instant) -> Result<bool> {
+    /// What a dry reader does now and then, and whether nothing more is to be waited for with `--until-end`.
+    fn tick(&mut self, last_came: Instant) -> Result<Option<End>> {
         if self.writer.is_closed() {
             return Err(Error::new(Kind::ClosedPipe, "the reader of standard output is gone"));
         }
-        let Some(probe) = &self.probe else { return Ok(false) };
-        if last_came.elapsed() > DRY {
-            return Ok(true);
+        // What was sent before an answer is here before it: with none, the connection is slow, and not the queue silent.
+        let (Some(probe), None) = (&self.probe, &self.question) else { return Ok(None) };
+        if self.is_silent(last_came, DRY) {
+            return Ok(Some(self.limit.map_or(End::Reached, End::Silent)));
         }
-        if self.limit.is_some() && self.question.is_none() {
-            let (probe, queue) = (probe.clone(), self.queue);
-            let ask = async move { look_at(&probe, queue).await.map(|found| u64::from(found.message_count())) };
-            self.question = Some(Box::pin(ask));
-        }
-        Ok(false)
+        let (probe, queue) = (probe.clone(), self.queue);
+        let ask = async move { look_at(&probe, queue).await.map(|found| u64::from(found.message_count())) };
+        self.question = Some(Box::pin(ask));
+        Ok(None)
     }
 
     /// Stops the deliveries, settles what was written and nothing else, and says how it ended.
@@ -298,4 +322,9 @@ impl Reader<'_> {
         // The broker works in order: its answer to this means that it has settled.
         self.channel.close(200, "OK".into()).await.map_err(|e| lost(&e))
     }
+}
+
+/// Whether it says where in a stream it stands.
+fn is_of_stream(delivery: &Delivery) -> bool {
+    delivery.properties.headers().as_ref().is_some_and(|headers| headers.contains_key(OFFSET))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::proxy::{PLACEHOLDER, Proxy};
-use super::{amqp, at, filled, has_consumer, holds, info, queue};
+use super::{Reader, amqp, at, filled, has_consumer, holds, info, queue};
 
 fn numbers(text: &str) -> BTreeSet<u64> {
     text.lines().map(|l| l.parse().expect("a number")).collect()
@@ -46,6 +46,39 @@ fn the_end_and_idleness() {
     amqp(&["publish", "-k", &queue, "-d", "x"]).run().ok();
     amqp(&["consume", &queue, "--idle-timeout", "300ms", "-n", "2"]).run().exits(1).says(&["fewer than 2"]);
     assert_eq!(info(&queue), (0, 0), "what was written is settled all the same");
+}
+
+/// A message that is under way for longer than a queue may be silent: what is coming is neither the end nor idleness.
+#[test]
+fn a_slow_network_is_no_end() {
+    let cases =
+        [(&[][..], &["--until-end"][..]), (&["--stream"], &["--until-end"]), (&[], &["--idle-timeout", "500ms"])];
+    let large = "x".repeat(1_500_000);
+    let runs = cases.map(|(kind, end)| {
+        let (queue, proxy) = (queue(kind), Proxy::start().slow(1_000_000));
+        amqp(&["publish", "-k", &queue]).stdin(format!("{large}\nsmall\n")).run().ok();
+        at(&proxy.uri(), &[&["consume", &queue], end].concat()).start()
+    });
+    for (running, case) in runs.into_iter().zip(cases) {
+        assert!(running.wait().ok().text() == format!("{large}\nsmall\n"), "{case:?}");
+    }
+}
+
+#[test]
+fn a_queue_that_sends_nothing_is_not_read() {
+    let (queue, proxy) = (queue(&["-A", "x-single-active-consumer=true"]), Proxy::start());
+    let active = at(&proxy.uri(), &["consume", &queue, "--prefetch", "1"]).start();
+    has_consumer(&queue);
+    proxy.stop();
+    amqp(&["publish", "-k", &queue]).stdin("1\n2\n3\n").run().ok();
+    holds(&queue, 2);
+    amqp(&["consume", &queue, "--until-end"]).run().fails(1).says(&[
+        "held 2 messages",
+        "0 messages came",
+        "single active",
+    ]);
+    active.signal("KILL");
+    active.wait().exits(137);
 }
 
 #[test]
@@ -254,6 +287,28 @@ fn streams_from_their_first_message_to_their_end() {
     }
     assert_eq!(amqp(&["consume", &queue, "--offset", "next", "--until-end"]).run().ok().text(), "");
     amqp(&["consume", &queue, "--offset", "5x"]).run().fails(2).says(&["first, last, next", "5m"]);
+}
+
+/// Of a user who may not declare it, and of a name that leaves no room for the broker's answer, nobody says what it is.
+#[test]
+fn a_stream_is_read_where_nobody_says_that_it_is_one() {
+    let user = Reader::add();
+    let long = |kind: &[&str]| {
+        let name = format!("{:x<200}", crate::support::unique("long"));
+        amqp(&[&["queue", "declare", &name], kind].concat()).run().ok();
+        name
+    };
+    for kind in [&["--stream"][..], &[], &["--quorum"]] {
+        for (server, queue) in [(&user.server, queue(kind)), (&crate::support::test_env("AMQP"), long(kind))] {
+            amqp(&["publish", "-k", &queue]).stdin("1\n2\n3\n").run().ok();
+            let run = |flags: &[&str]| at(server, &[&["consume", &queue, "--until-end"], flags].concat()).run();
+            if kind == ["--stream"] {
+                assert_eq!(run(&["-A", "x-stream-offset=1"]).ok().text(), "2\n3\n");
+            }
+            let done = run(&[]).ok();
+            assert_eq!((done.text().as_str(), done.stderr.as_str()), ("1\n2\n3\n", ""), "{kind:?}");
+        }
+    }
 }
 
 #[test]

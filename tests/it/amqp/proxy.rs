@@ -2,8 +2,9 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::support::{DEADLINE, eventually, test_env};
 
@@ -17,6 +18,8 @@ pub struct Proxy {
     port: u16,
     /// What the broker says is dropped.
     mute: Arc<AtomicBool>,
+    /// How many bytes of the broker pass in a second; 0 is no limit.
+    rate: Arc<AtomicU64>,
     /// A client has agreed to the end of a channel.
     agreed: Arc<AtomicBool>,
     /// The interval of heartbeats that a client agreed to.
@@ -78,7 +81,8 @@ impl Proxy {
     pub fn on(listener: TcpListener) -> Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (mute, agreed, stopped) = (Arc::default(), Arc::default(), Arc::default());
-        let proxy = Proxy { port, mute, agreed, heartbeat: Arc::default(), stopped, streams: Arc::default() };
+        let rate = Arc::default();
+        let proxy = Proxy { port, mute, rate, agreed, heartbeat: Arc::default(), stopped, streams: Arc::default() };
         let serving = proxy.clone();
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -117,7 +121,7 @@ impl Proxy {
                 to.write_all(bytes)
             });
         });
-        let mute = self.mute.clone();
+        let (mute, rate) = (self.mute.clone(), self.rate.clone());
         std::thread::spawn(move || {
             pump(broker, client, |bytes, to| {
                 let (now, changed) = &*frames;
@@ -125,6 +129,12 @@ impl Proxy {
                 let passes = now.pass(bytes, mute.load(Ordering::SeqCst));
                 let wrote = to.write_all(&bytes[..passes]);
                 changed.notify_all();
+                drop(now);
+                if let Some(micros) =
+                    (u64::try_from(passes).expect("fits") * 1_000_000).checked_div(rate.load(Ordering::SeqCst))
+                {
+                    std::thread::sleep(Duration::from_micros(micros));
+                }
                 wrote
             });
         });
@@ -137,6 +147,12 @@ impl Proxy {
     /// The interval of heartbeats that a client agreed to.
     pub fn heartbeat(&self) -> Option<u16> {
         *self.heartbeat.lock().expect("not poisoned")
+    }
+
+    /// As a slow network: so many bytes of what the broker says pass in a second.
+    pub fn slow(self, rate: u64) -> Proxy {
+        self.rate.store(rate, Ordering::SeqCst);
+        self
     }
 
     /// Drops what the broker says from now on.

@@ -1,6 +1,7 @@
 //! Looks at what comes in before lapin does: it reads nested tables by recursion, which deep ones make overflow its stack,
 //! holds a body as large as its header says, and refuses every frame above the negotiated maximum.
 
+mod content;
 mod judge;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+pub use content::Content;
 pub use judge::{Cursor, judge};
 
 use super::words::Words;
@@ -92,6 +94,7 @@ pub struct Scanner {
     /// The largest frame in bytes; 0 is no limit.
     frame_max: usize,
     words: Arc<Words>,
+    content: Content,
 }
 
 impl Scanner {
@@ -131,6 +134,16 @@ impl Scanner {
             at += part.len();
         }
         Ok(bytes.len())
+    }
+
+    /// How far the messages have come.
+    pub fn content(&self) -> Content {
+        self.content
+    }
+
+    /// The payload of a header frame that was put together elsewhere.
+    pub fn header(&mut self, payload: &[u8]) {
+        self.content.header(payload);
     }
 
     /// The whole size of the frame with this head, when it is a header that has to be put together.
@@ -199,6 +212,10 @@ impl Scanner {
     /// Takes a part of a payload with the byte that ends it, and judges it once it is whole.
     fn payload(&mut self, part: &[u8]) -> Result<(), Refusal> {
         let kind = self.head[0];
+        if kind == BODY_PART {
+            // The byte that ends the frame is none of the body.
+            self.content.body(part.len() - usize::from(part.len() == self.left));
+        }
         if !matches!(kind, METHOD | HEADER) {
             return Ok(());
         }
@@ -225,6 +242,9 @@ impl Scanner {
                 let ours = if self.frame_max == 0 { usize::MAX } else { self.frame_max };
                 self.frame_max = ours.min(theirs).max(FRAME_MIN);
             }
+            self.content.method(payload);
+        } else {
+            self.content.header(payload);
         }
         judge(kind, payload)
     }
