@@ -46,13 +46,16 @@ fn expired(folder: &Path) {
 const RSA: &str = "-newkey rsa:2048";
 const NAMES: &str = "-addext subjectAltName=DNS:localhost,IP:127.0.0.1";
 
-struct Server {
+/// One for each client: a server of openssl's takes one connection at a time.
+struct Server([Listener; 3]);
+
+struct Listener {
     child: Child,
     port: String,
 }
 
-impl Server {
-    fn start(folder: &Path, more: &str) -> Server {
+impl Listener {
+    fn start(folder: &Path, more: &str) -> Listener {
         let line = format!("s_server -accept 127.0.0.1:0 -cert c.pem -key k.pem {more}");
         let mut child = Command::new("openssl")
             .args(shlex::split(&line).expect("words"))
@@ -71,21 +74,26 @@ impl Server {
             }
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, port }
+        Listener { child, port }
+    }
+}
+
+impl Server {
+    fn start(folder: &Path, more: &str) -> Server {
+        Server(std::array::from_fn(|_| Listener::start(folder, more)))
     }
 
     /// What a gRPC, an AMQP and a Kafka client says to it.
     fn asked(&self, flags: &[&str]) -> [Done; 3] {
-        let port = &self.port;
-        let amqps = format!("amqps://localhost:{port}");
-        let address = format!("localhost:{port}");
+        let [grpc, amqp, kafka] = self.0.each_ref().map(|listener| format!("localhost:{}", listener.port));
+        let amqp = format!("amqps://{amqp}");
         let run =
             |args: &[&str]| mscomm(&[args, flags, &["--connect-timeout", "2s", "--timeout", "4s"]].concat()).run();
         // Side by side: behind TLS nobody answers, and they wait.
         let lines = [
-            vec!["grpc", "list", "--tls", "-s", &address],
-            vec!["amqp", "queue", "info", "q", "-s", &amqps],
-            vec!["kafka", "topic", "list", "--tls", "-s", &address],
+            vec!["grpc", "list", "--tls", "-s", &grpc],
+            vec!["amqp", "queue", "info", "q", "-s", &amqp],
+            vec!["kafka", "topic", "list", "--tls", "-s", &kafka],
         ];
         std::thread::scope(|scope| {
             let running = lines.each_ref().map(|line| scope.spawn(|| run(line)));
@@ -94,7 +102,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Listener {
     fn drop(&mut self) {
         self.child.kill().expect("is killed");
         self.child.wait().expect("ends");
