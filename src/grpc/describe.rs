@@ -40,12 +40,37 @@ async fn elements(args: &Args, cx: &Context) -> Result<Vec<(Element, Schema)>> {
     if let Some(symbol) = &args.symbol {
         return element(&mut catalog, symbol).await.map(|element| vec![element]);
     }
-    let mut described = Each::default();
-    for service in catalog.services().await? {
-        let element = element(&mut catalog, &service).await;
-        described.take(&service, element)?;
+    let services = catalog.services().await?;
+    each(&mut catalog, &services).await?.or_warn(cx)
+}
+
+/// The elements of several names. All are fetched before the first is linked: the types are linked anew, as a whole, after
+/// whatever came.
+///
+/// # Errors
+/// Those that are about more than one of them.
+pub async fn each(catalog: &mut Catalog<'_>, symbols: &[String]) -> Result<Each<(Element, Schema)>> {
+    let mut fetched = Vec::with_capacity(symbols.len());
+    for symbol in symbols {
+        match catalog.fetch(&dotted(symbol)).await {
+            Err(error) if !is_of_one(&error) => return Err(error),
+            found => fetched.push((symbol, found)),
+        }
     }
-    described.or_warn(cx)
+    let mut each = Each::default();
+    for (symbol, found) in fetched {
+        let element = match found {
+            Ok(found) => element_of(catalog, symbol, found).await,
+            Err(error) => Err(error),
+        };
+        each.take(symbol, element)?;
+    }
+    Ok(each)
+}
+
+/// Whether an error costs only the thing that it is about.
+fn is_of_one(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Refused | Kind::Usage | Kind::GrpcStatus(_))
 }
 
 /// What was found of several things, of which one that cannot be described costs only itself.
@@ -68,9 +93,7 @@ impl<T> Each<T> {
     pub fn take(&mut self, name: &str, found: Result<T>) -> Result<()> {
         match found {
             Ok(found) => self.found.push(found),
-            Err(error) if matches!(error.kind(), Kind::Refused | Kind::Usage | Kind::GrpcStatus(_)) => {
-                self.failed.push((name.to_owned(), error));
-            }
+            Err(error) if is_of_one(&error) => self.failed.push((name.to_owned(), error)),
             Err(error) => return Err(error),
         }
         Ok(())
@@ -106,13 +129,24 @@ impl<T> Each<T> {
     }
 }
 
-/// Servers know different things as symbols: some only services and messages, so the names around it are tried too.
-pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
-    let dotted = symbol.trim_start_matches(['.', '/']).replace('/', ".");
+/// A symbol's full name.
+fn dotted(symbol: &str) -> String {
+    symbol.trim_start_matches(['.', '/']).replace('/', ".")
+}
+
+async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
+    let found = catalog.fetch(&dotted(symbol)).await?;
+    element_of(catalog, symbol, found).await
+}
+
+/// Servers know different things as symbols: some only services and messages, so the names around it are tried too. `found`
+/// is what looking for the symbol itself came to.
+async fn element_of(catalog: &mut Catalog<'_>, symbol: &str, mut found: Found) -> Result<(Element, Schema)> {
+    let dotted = dotted(symbol);
     let mut name = dotted.as_str();
     let mut fault = None;
     loop {
-        match catalog.fetch(name).await? {
+        match found {
             Found::Yes => {
                 let schema = catalog.schema_with_options(name).await?;
                 if let Some(element) = find(schema.pool(), &dotted) {
@@ -129,7 +163,10 @@ pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element
         }
         match name.rsplit_once('.') {
             // Two steps reach an enum value inside of a message.
-            Some((parent, _)) if dotted[parent.len()..].matches('.').count() <= 2 => name = parent,
+            Some((parent, _)) if dotted[parent.len()..].matches('.').count() <= 2 => {
+                name = parent;
+                found = catalog.fetch(name).await?;
+            }
             _ => break,
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 use prost_reflect::FileDescriptor;
 
-use super::catalog::{Catalog, Lookup};
+use super::catalog::Lookup;
 use super::describe::{self, Each};
 use super::settings::Settings;
 use crate::context::Context;
@@ -95,29 +95,20 @@ async fn files(args: &Args, cx: &Context) -> Result<(Vec<InSchema>, Each<()>)> {
         true => catalog.services().await?,
         false => args.symbols.clone(),
     };
-    let mut each = Each::default();
-    for symbol in &symbols {
-        let found = found(&mut catalog, symbol).await;
-        each.take(symbol, found.map(|full| (symbol.clone(), full)))?;
+    let (found, mut each) = describe::each(&mut catalog, &symbols).await?.split();
+    for (element, _) in &found {
+        catalog.fetch_extensions(&element.messages()).await?;
     }
-    let (found, mut each) = each.split();
     let mut exported = Exported::default();
-    for (symbol, full) in found {
+    for full in found.iter().map(|(element, _)| element.full_name()) {
         // Extensions that came since are in it.
         let added = catalog.schema_of(&full).and_then(|schema| match find(schema.pool(), &full) {
             Some(element) => exported.add(&schema, &element.file()),
             None => Ok(()),
         });
-        each.take(&symbol, added)?;
+        each.take(&full, added)?;
     }
     Ok((exported.files, each))
-}
-
-/// Fetches what defines a symbol, and gives its full name.
-async fn found(catalog: &mut Catalog<'_>, symbol: &str) -> Result<String> {
-    let (element, _) = describe::element(catalog, symbol).await?;
-    catalog.fetch_extensions(&element.messages()).await?;
-    Ok(element.full_name())
 }
 
 /// Files that go out together: each behind what it imports, and none beside another one of its name.

@@ -234,9 +234,14 @@ async fn abbreviated(
 ) -> Result<(String, String)> {
     let services = catalog.services().await?;
     let mut methods = Vec::new();
+    // All are fetched before the first is linked, for the types are linked as a whole.
+    let mut fetched = Vec::new();
     for full in services.iter().filter(|full| ends(full, service)) {
+        fetched.push((full, catalog.fetch(full).await?));
+    }
+    for (full, found) in fetched {
         // One that its server lists and does not describe has no methods to choose from.
-        let schema = match catalog.fetch(full).await? {
+        let schema = match found {
             Found::Yes => catalog.schema_of(full),
             Found::No => continue,
             Found::Unusable(error) | Found::Refused(error) => Err(error),

@@ -117,18 +117,23 @@ impl Run {
 
     /// As [`Run::run`], without a standard output, as a shell's `>&-` leaves it.
     pub fn run_without_stdout(self) -> Done {
-        self.redirected(">&-").start_piped(false).wait()
+        self.through_shell("exec \"$0\" \"$@\" >&-").start_piped(false).wait()
     }
 
     /// As [`Run::run`], without a standard input, as a shell's `<&-` leaves it.
     pub fn run_without_stdin(self) -> Done {
-        self.redirected("<&-").run()
+        self.through_shell("exec \"$0\" \"$@\" <&-").run()
     }
 
-    fn redirected(mut self, how: &str) -> Run {
+    /// As [`Run::run`], with no more memory than so many KiB, all mappings counted.
+    pub fn run_in_memory(self, kib: u32) -> Done {
+        self.through_shell(&format!("ulimit -v {kib} && exec \"$0\" \"$@\"")).run()
+    }
+
+    fn through_shell(mut self, line: &str) -> Run {
         let mut shell = Command::new("/bin/sh");
         shell.stdin(Stdio::null());
-        shell.arg("-c").arg(format!("exec \"$0\" \"$@\" {how}"));
+        shell.arg("-c").arg(line);
         shell.arg(self.command.get_program()).args(self.command.get_args());
         shell.env_clear().envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         self.command = shell;

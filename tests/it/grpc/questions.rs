@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use h2::Reason;
 use mscomm::proto::rpc::encode_status;
 use prost::Message;
-use prost_types::{Any, FileDescriptorProto};
+use prost_types::{Any, DescriptorProto, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
 
 use super::quirks::{Called, Compiled, Reply, Server, compiled, error, files, in_set};
@@ -299,4 +299,43 @@ fn a_type_is_asked_for_beside_a_call_that_takes_the_only_stream() {
     let server = server.start();
     assert_eq!(grpc(&["call", "t.S/Watch", "-s", &server, "-d", "{}"]).ok().lines(), [line, line]);
     assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+}
+
+/// Each service that came linked all that came before it, and what was described kept it: 900 MB for these.
+#[test]
+fn services_are_linked_together_however_many_there_are() {
+    let file = |number: usize| {
+        let name = Some(format!("f{number:03}.proto"));
+        let message = DescriptorProto { name: Some("M".to_owned()), ..DescriptorProto::default() };
+        let typed = Some(format!(".p{number:03}.M"));
+        let method = MethodDescriptorProto {
+            name: Some(format!("Do{number:03}")),
+            input_type: typed.clone(),
+            output_type: typed,
+            ..MethodDescriptorProto::default()
+        };
+        let service = ServiceDescriptorProto {
+            name: Some("S".to_owned()),
+            method: vec![method],
+            ..ServiceDescriptorProto::default()
+        };
+        Compiled::from(FileDescriptorProto {
+            name,
+            package: Some(format!("p{number:03}")),
+            message_type: vec![message],
+            service: vec![service],
+            ..FileDescriptorProto::default()
+        })
+    };
+    let server = Server::of(&(0..500).map(file).collect::<Vec<_>>()).lists(&["t.Nowhere"]).start();
+    let run = |args: &[&str]| mscomm(&[&["grpc"], args, &["-s", &server]].concat()).run_in_memory(250_000);
+    let described = run(&["describe"]).ok().says(&["`t.Nowhere` is left out"]).text();
+    let services: Vec<&str> = described.lines().filter(|line| line.ends_with(" is a service:")).collect();
+    let expected: Vec<String> = (0..500).map(|number| format!("p{number:03}.S is a service:")).collect();
+    assert_eq!(services, expected);
+    let folder = tempfile::tempdir().expect("a folder");
+    run(&["export", "--proto-out", &folder.path().to_string_lossy()]).ok().says(&["500 files"]);
+    assert!(folder.path().join("f499.proto").exists());
+    // The method is looked for in each of them.
+    assert_eq!(run(&["call", "Do077", "-d", "{}"]).ok().text(), "{}\n");
 }
