@@ -159,13 +159,17 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
 
 async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
     let (queue, arguments) = (name(&args.queue)?, args.table()?);
+    let is_stream = arguments.inner().get("x-queue-type") == Some(&AMQPValue::LongString("stream".into()));
     let options = QueueDeclareOptions {
         durable: args.durable,
         exclusive: args.exclusive,
         auto_delete: args.auto_delete,
         ..QueueDeclareOptions::default()
     };
-    let declared = on_channel(&args.settings, cx, async |channel: &Channel| {
+    let declared = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
+        if is_stream {
+            name_of_stream(&client.vhost(), &args.queue)?;
+        }
         let declared = channel.queue_declare(queue, options, arguments).await;
         declared.map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare queue `{}`", args.queue)), &e))
     })
@@ -174,6 +178,22 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
     match args.queue.is_empty() {
         true => print(declared.name().as_str()),
         false => Ok(()),
+    }
+}
+
+/// How long a stream's name and its virtual host's may be, in bytes: RabbitMQ makes a folder's name of them, with two
+/// underscores and a time of 19 digits, and file systems take 255. It does not look before it tries, and tries for ever.
+const STREAM_NAME: usize = 255 - 2 - 19;
+
+/// # Errors
+/// `Kind::Usage` when the name is too long for a stream.
+fn name_of_stream(vhost: &str, queue: &str) -> Result<()> {
+    match vhost.len() + queue.len() {
+        0..=STREAM_NAME => Ok(()),
+        long => Err(Error::usage(format!(
+            "the name is too long for a stream: with that of the virtual host it has {long} bytes, and the broker can \
+             store no more than {STREAM_NAME}"
+        ))),
     }
 }
 

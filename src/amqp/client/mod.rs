@@ -162,6 +162,11 @@ impl Client {
         self.channel().await
     }
 
+    /// The virtual host.
+    pub fn vhost(&self) -> String {
+        self.connection.status().vhost().to_string()
+    }
+
     /// The largest frame that both sides take, in bytes.
     fn frame_max(&self) -> lapin::types::FrameSize {
         self.connection.configuration().frame_max()

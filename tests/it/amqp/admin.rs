@@ -55,6 +55,25 @@ fn every_flag_arrives() {
     amqp(&["queue", "declare", "x", "--quorum", "--stream"]).run().fails(2);
 }
 
+/// RabbitMQ tries to make a folder of such a name for ever, thousands of times a second.
+#[test]
+fn a_name_that_is_too_long_for_a_stream() {
+    let long = |bytes: usize| format!("{:s<bytes$}", unique("stream"));
+    for args in [&["--stream"][..], &["-A", "x-queue-type=stream"]] {
+        let declare = |name: &str| amqp(&[&["queue", "declare", name], args].concat()).run();
+        declare(&long(234)).fails(2).says(&["too long for a stream", "235 bytes", "234"]);
+        declare(&long(255)).fails(2).says(&["256 bytes"]);
+        declare(&long(256)).fails(2).says(&["255"]);
+        let longest = long(233);
+        declare(&longest).ok();
+        amqp(&["publish", "-k", &longest, "-d", "x"]).run().ok();
+        amqp(&["queue", "delete", &longest]).run().ok();
+    }
+    let queue = long(255);
+    amqp(&["queue", "declare", &queue, "--quorum"]).run().ok();
+    amqp(&["queue", "delete", &queue]).run().ok();
+}
+
 #[test]
 fn the_broker_makes_a_name_up() {
     let name = amqp(&["queue", "declare", ""]).run().ok().text();
