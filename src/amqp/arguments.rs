@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Event};
 
-use super::client::{Client, Events, fault};
+use super::client::{Client, Events, fault, short_string, wire_value};
 use super::settings::{self, Settings};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -25,10 +25,10 @@ fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
     let (name, value) =
         text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write KEY=VALUE, as x-max-length=10")?;
     let value = match serde_json::from_str(value) {
-        Ok(json) => amqp_json::read_value(&json)?,
+        Ok(json) => wire_value(amqp_json::read_value(&json)?)?,
         Err(_) => AMQPValue::LongString(value.into()),
     };
-    Ok((amqp_json::short_string(name)?, value))
+    Ok((short_string(name)?, value))
 }
 
 impl ArgumentArgs {
@@ -113,7 +113,7 @@ pub fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
 /// # Errors
 /// `Kind::Usage` when it is over AMQP's 255 bytes.
 pub fn name(text: &str) -> Result<ShortString> {
-    amqp_json::short_string(text).map_err(Error::usage)
+    short_string(text).map_err(Error::usage)
 }
 
 /// As [`name`], for what has to have one: an empty name is a queue that was declared on the same channel before, or the

@@ -12,6 +12,8 @@ mod queue;
 pub mod settings;
 mod uri;
 
+pub use client::incoming;
+
 use crate::context::Context;
 use crate::error::Result;
 

@@ -14,8 +14,7 @@
 
 use std::borrow::Cow;
 
-use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString};
-
+use super::table::{Table, Value, check_short};
 use super::{Field, Headers, KafkaHeader, Message, Protocol, amqp_json, envelope};
 
 /// The header that holds the envelope of a message from the other system, without its value.
@@ -37,16 +36,16 @@ pub fn to_kafka(mut message: Message<'_>) -> Message<'_> {
         }
     };
     if let Some(table) = &table
-        && let Some(AMQPValue::LongString(text)) = table.inner().get(ORIGIN_HEADER)
-        && let Some(original) = original(text.as_bytes(), Protocol::Kafka)
+        && let Some(Value::Text(text)) = table.get(ORIGIN_HEADER)
+        && let Some(original) = original(text, Protocol::Kafka)
     {
         return back_to_kafka(message, table, original);
     }
-    let no_table = FieldTable::default();
+    let no_table = Table::default();
     let entries = table.as_ref().unwrap_or(&no_table);
     let mut headers = headers_of(entries);
     // What a broker delivered has a routing key, which may not be the one that it is published with on the way back.
-    let plain = entries.inner().values().all(|v| matches!(v, AMQPValue::LongString(_)));
+    let plain = entries.iter().all(|(_, value)| matches!(value, Value::Text(_)));
     let carries = message.protocol == Some(Protocol::Amqp) || !plain || message.properties.is_some();
     let present = table.is_some();
     if carries {
@@ -64,7 +63,7 @@ pub fn to_kafka(mut message: Message<'_>) -> Message<'_> {
 }
 
 /// The record that an AMQP message once was, with what was changed since.
-fn back_to_kafka<'a>(mut message: Message<'a>, table: &FieldTable, original: Message<'static>) -> Message<'a> {
+fn back_to_kafka<'a>(mut message: Message<'a>, table: &Table<'a>, original: Message<'static>) -> Message<'a> {
     let was = match &original.headers {
         Headers::Kafka(headers) => headers.as_slice(),
         Headers::Absent | Headers::Amqp(_) => &[],
@@ -72,8 +71,8 @@ fn back_to_kafka<'a>(mut message: Message<'a>, table: &FieldTable, original: Mes
     let visible: Vec<_> = headers_of(table).into_iter().filter(|(name, _)| name != ORIGIN_HEADER).collect();
     let broker_made = |name: &str| BROKER_MADE.iter().any(|made| name.starts_with(made));
     let unchanged = table_of(was).is_ok_and(|was| {
-        let added = |name: &str| !was.inner().contains_key(name) && !broker_made(name);
-        was.inner().iter().all(|(name, value)| name.as_str() == ORIGIN_HEADER || table.inner().get(name) == Some(value))
+        let added = |name: &str| was.get(name).is_none() && !broker_made(name);
+        was.iter().all(|(name, value)| name == ORIGIN_HEADER || table.get(name) == Some(value))
             && !visible.iter().any(|(name, _)| added(name))
     });
     message.headers = if unchanged { original.headers } else { Headers::Kafka(visible) };
@@ -116,17 +115,17 @@ fn take_key(message: &mut Message<'_>) {
 }
 
 /// A table as Kafka headers: long strings as they are, every other type as JSON.
-fn headers_of(table: &FieldTable) -> Vec<KafkaHeader<'static>> {
-    let value = |value: &AMQPValue| match value {
-        AMQPValue::Void => None,
-        AMQPValue::LongString(text) => Some(Cow::Owned(text.as_bytes().to_vec())),
+fn headers_of<'a>(table: &Table<'a>) -> Vec<KafkaHeader<'a>> {
+    let value = |value: &Value<'a>| match value {
+        Value::Void => None,
+        Value::Text(text) => Some(text.clone()),
         other => {
             let mut out = Vec::new();
             amqp_json::write_value(&mut out, other);
             Some(Cow::Owned(out))
         }
     };
-    table.inner().iter().map(|(name, v)| (Cow::Owned(name.as_str().to_owned()), value(v))).collect()
+    table.iter().map(|(name, v)| (name.clone(), value(v))).collect()
 }
 
 /// Gives a message the shape of an AMQP one: a table of headers, a routing key.
@@ -177,7 +176,7 @@ fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result
         carried.key = message.key.clone();
         carried.headers = Headers::Kafka(headers);
         carried.value = if message.value == Field::Null { Field::Null } else { Field::Absent };
-        table.insert(ORIGIN_HEADER.into(), AMQPValue::LongString(LongString::from(written(&carried))));
+        table.insert(ORIGIN_HEADER, Value::Text(written(&carried).into()));
     }
     message.headers = Headers::Amqp(table);
     route_by_key(&mut message);
@@ -225,25 +224,19 @@ fn route_by_key(message: &mut Message<'_>) {
 }
 
 /// Repeated names become one array.
-fn table_of(headers: &[KafkaHeader<'_>]) -> Result<FieldTable, String> {
-    let mut table = FieldTable::default();
-    for (i, (name, _)) in headers.iter().enumerate() {
-        if headers[..i].iter().any(|(earlier, _)| earlier == name) {
-            continue;
-        }
-        let mut values: Vec<AMQPValue> =
-            headers.iter().filter(|(n, _)| n == name).map(|(_, v)| amqp_value(v.as_deref())).collect();
-        let value = match values.len() {
-            1 => values.remove(0),
-            _ => AMQPValue::FieldArray(FieldArray::from(values)),
-        };
-        table.insert(amqp_json::short_string(name)?, value);
-    }
-    Ok(table)
-}
-
-fn amqp_value(value: Option<&[u8]>) -> AMQPValue {
-    value.map_or(AMQPValue::Void, |bytes| AMQPValue::LongString(LongString::from(bytes.to_vec())))
+fn table_of<'a>(headers: &[KafkaHeader<'a>]) -> Result<Table<'a>, String> {
+    let mut sorted: Vec<_> = headers.iter().collect();
+    sorted.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let value = |(_, value): &&KafkaHeader<'a>| value.clone().map_or(Value::Void, Value::Text);
+    let entry = |same: &[&KafkaHeader<'a>]| {
+        let name = same.first().map(|(name, _)| name.clone()).unwrap_or_default();
+        check_short(&name)?;
+        Ok(match same {
+            [only] => (name, value(only)),
+            _ => (name, Value::Array(same.iter().map(value).collect())),
+        })
+    };
+    sorted.chunk_by(|(a, _), (b, _)| a == b).map(entry).collect()
 }
 
 /// What the origin header keeps of every message: where it was, and when.
@@ -294,7 +287,7 @@ impl Message<'_> {
             key: field(self.key),
             headers: match self.headers {
                 Headers::Absent => Headers::Absent,
-                Headers::Amqp(table) => Headers::Amqp(table),
+                Headers::Amqp(table) => Headers::Amqp(table.into_owned()),
                 Headers::Kafka(headers) => Headers::Kafka(
                     headers
                         .into_iter()
@@ -303,7 +296,7 @@ impl Message<'_> {
                 ),
             },
             value: field(self.value),
-            properties: self.properties,
+            properties: self.properties.map(|own| Box::new(own.into_owned())),
         }
     }
 }
@@ -317,13 +310,17 @@ mod tests {
         Message { protocol: Some(Protocol::Kafka), headers: Headers::Kafka(headers), key, value, ..Message::default() }
     }
 
+    fn text(text: &'static str) -> Value<'static> {
+        Value::Text(text.as_bytes().into())
+    }
+
     #[test]
     fn plain_messages_carry_nothing_extra() {
         let message =
             kafka(vec![("a".into(), Some(b"1".as_slice().into()))], Field::borrowed(b"k"), Field::borrowed(b"v"));
         let amqp = to_amqp(message.clone(), None).expect("converts");
         let Headers::Amqp(table) = &amqp.headers else { panic!("{amqp:?}") };
-        assert_eq!(table.inner().len(), 1);
+        assert_eq!(table.iter().len(), 1);
         assert_eq!(amqp.routing_key.as_deref(), Some("k"));
         let back = to_kafka(Message { key: Field::Absent, ..amqp });
         assert_eq!((back.key, back.headers), (message.key, message.headers));
@@ -352,9 +349,7 @@ mod tests {
 
     #[test]
     fn amqp_there_and_back() {
-        let mut table = FieldTable::default();
-        table.insert("n".into(), AMQPValue::LongUInt(7));
-        table.insert("s".into(), AMQPValue::LongString("x".into()));
+        let table = Table::from_iter([("n".into(), Value::U32(7)), ("s".into(), text("x"))]);
         let message = Message {
             protocol: Some(Protocol::Amqp),
             routing_key: Some("rk".into()),
@@ -385,12 +380,12 @@ mod tests {
         assert_eq!(edited.value, Field::borrowed(b"new"));
 
         let Headers::Amqp(mut table) = amqp.headers.clone() else { panic!("{amqp:?}") };
-        table.insert("x-delivery-count".into(), AMQPValue::LongLongInt(1));
+        table.insert("x-delivery-count", Value::I64(1));
         let delivered = to_kafka(Message { headers: Headers::Amqp(table.clone()), ..amqp.clone() });
         let Headers::Kafka(headers) = &delivered.headers else { panic!("{delivered:?}") };
         assert_eq!(headers.len(), 2, "what the broker added is not ours");
 
-        table.insert("z".into(), AMQPValue::LongString("2".into()));
+        table.insert("z", text("2"));
         let edited = to_kafka(Message { headers: Headers::Amqp(table), key: Field::borrowed(b"k"), ..amqp });
         let Headers::Kafka(headers) = &edited.headers else { panic!("{edited:?}") };
         assert!(headers.contains(&("z".into(), Some(b"2".as_slice().into()))), "{headers:?}");
@@ -399,8 +394,7 @@ mod tests {
 
     #[test]
     fn typed_headers_that_were_changed_stay_changed() {
-        let mut table = FieldTable::default();
-        table.insert("n".into(), AMQPValue::LongUInt(7));
+        let table = Table::from_iter([("n".into(), Value::U32(7))]);
         let message = Message {
             protocol: Some(Protocol::Amqp),
             routing_key: Some("rk".into()),
@@ -415,7 +409,7 @@ mod tests {
         record.key = Field::borrowed(b"other");
         let back = to_amqp(record, None).expect("converts");
         let Headers::Amqp(table) = &back.headers else { panic!("{back:?}") };
-        assert_eq!(table.inner().get("n"), Some(&AMQPValue::LongString("8".into())));
+        assert_eq!(table.get("n"), Some(&text("8")));
         assert_eq!(back.routing_key.as_deref(), Some("other"));
     }
 

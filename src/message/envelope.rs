@@ -135,26 +135,34 @@ impl<'de> Visitor<'de> for MessageVisitor {
             seen |= 1 << index;
             match &*name {
                 "protocol" => message.protocol = Some(protocol(&map.next_value::<Text<'de>>()?.0)?),
-                "topic" => message.topic = text(&mut map)?,
+                "topic" => message.topic = member(&mut map)?,
                 "partition" => message.partition = map.next_value()?,
                 "offset" => message.offset = map.next_value()?,
-                "exchange" => message.exchange = text(&mut map)?,
-                "routing_key" => message.routing_key = text(&mut map)?,
-                "queue" => message.queue = text(&mut map)?,
+                "exchange" => message.exchange = member(&mut map)?,
+                "routing_key" => message.routing_key = member(&mut map)?,
+                "queue" => message.queue = member(&mut map)?,
                 "redelivered" => message.redelivered = map.next_value()?,
                 "timestamp" => message.timestamp = map.next_value::<Option<Time>>()?,
                 "key" => message.key = map.next_value_seed(FieldSeed("key"))?,
                 "headers" => message.headers = map.next_value()?,
                 "value" => message.value = map.next_value_seed(FieldSeed("value"))?,
-                _ => message.properties = map.next_value::<Option<Box<Properties>>>()?,
+                _ => message.properties = map.next_value::<Option<Box<Properties<'de>>>>()?,
             }
         }
         Ok(message)
     }
 }
 
-fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
+fn member<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
     Ok(map.next_value::<Option<Text<'de>>>()?.map(|t| t.0))
+}
+
+/// Reads a text that may be null, and borrows it where it can.
+///
+/// # Errors
+/// The deserializer's.
+pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|text| text.0))
 }
 
 fn protocol<E: de::Error>(name: &str) -> Result<Protocol, E> {
@@ -331,8 +339,8 @@ impl<'de> Deserialize<'de> for Time {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Table, Value};
     use super::*;
-    use lapin::types::{AMQPValue, FieldTable};
 
     fn there_and_back(message: &Message<'_>) -> String {
         let mut line = Vec::new();
@@ -367,8 +375,7 @@ mod tests {
 
     #[test]
     fn amqp_is_lossless() {
-        let mut headers = FieldTable::default();
-        headers.insert("n".into(), AMQPValue::LongUInt(7));
+        let headers = Table::from_iter([("n".into(), Value::U32(7))]);
         there_and_back(&Message {
             protocol: Some(Protocol::Amqp),
             exchange: Some("".into()),

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::sanitize::{escape_json, push_bytes};
-use crate::message::{Headers, Message, amqp_json};
+use crate::message::{Headers, Message, Value, amqp_json};
 use crate::values::escaped;
 
 /// The tokens, for errors and help.
@@ -117,8 +117,8 @@ fn text(out: &mut Vec<u8>, bytes: &[u8], escape: bool) {
 /// Where a message stands in a stream of RabbitMQ's.
 fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
     let Headers::Amqp(table) = headers else { return None };
-    match table.inner().get("x-stream-offset")? {
-        lapin::types::AMQPValue::LongLongInt(offset) => Some(*offset),
+    match table.get("x-stream-offset")? {
+        Value::I64(offset) => Some(*offset),
         _ => None,
     }
 }
@@ -157,11 +157,11 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
             }
         }
         Headers::Amqp(table) => {
-            for (key, value) in table.inner() {
-                name(out, key.as_str());
+            for (key, value) in table.iter() {
+                name(out, key);
                 match value {
-                    lapin::types::AMQPValue::LongString(text) => data(out, text.as_bytes()),
-                    lapin::types::AMQPValue::Void => out.extend_from_slice(b"NULL"),
+                    Value::Text(text) => data(out, text),
+                    Value::Void => out.extend_from_slice(b"NULL"),
                     other => {
                         let from = out.len();
                         amqp_json::write_value(out, other);

@@ -6,7 +6,7 @@ use super::format::{Format, TOKENS};
 use super::sanitize::{escape_json, push_bytes, push_json};
 use super::{Sink, Terminal};
 use crate::error::Result;
-use crate::message::{Field, Headers, Message, amqp_json, envelope};
+use crate::message::{Field, Headers, Message, Value, amqp_json, envelope};
 use crate::values::{Delimiter, delimiter};
 
 /// `-o/--output` of the commands that read messages.
@@ -194,13 +194,13 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
             }
         }
         Headers::Amqp(table) => {
-            for (name, value) in table.inner() {
+            for (name, value) in table.iter() {
                 match value {
-                    lapin::types::AMQPValue::LongString(s) => line(name.as_str(), s.as_bytes(), false),
+                    Value::Text(text) => line(name, text, false),
                     other => {
                         let mut json = Vec::new();
                         amqp_json::write_value(&mut json, other);
-                        line(name.as_str(), &json, true);
+                        line(name, &json, true);
                     }
                 }
             }

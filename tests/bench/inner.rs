@@ -25,6 +25,16 @@ fn read_envelope(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn read_delivery(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(works::read_delivery());
+}
+
+#[divan::bench]
+fn read_delivery_as_json(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(works::read_delivery_as_json());
+}
+
+#[divan::bench]
 fn write_format(bencher: Bencher<'_, '_>) {
     bencher.bench_local(works::write_format());
 }

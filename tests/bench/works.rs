@@ -1,6 +1,9 @@
 //! The inner loops that every message goes through, each as a closure that does it once to the same message. The benchmark
 //! `inner` measures them, and a test counts what they allocate.
 
+use lapin::BasicProperties;
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, FieldTable};
 use mscomm::message::envelope;
 use mscomm::message::input::{Decoder, Input, Mode, Options, Source, Step};
 use mscomm::message::{Field, Headers, Message, Protocol, Time};
@@ -50,6 +53,42 @@ pub fn write_envelope() -> impl FnMut() {
     move || {
         out.clear();
         envelope::write(&mut out, &message);
+    }
+}
+
+/// A delivery of RabbitMQ's with three headers and four properties.
+fn delivery() -> Delivery {
+    let mut headers = FieldTable::default();
+    headers.insert("trace".into(), AMQPValue::LongString("0123456789abcdef".into()));
+    headers.insert("retries".into(), AMQPValue::LongInt(3));
+    headers.insert("source".into(), AMQPValue::LongString("bench".into()));
+    let mut delivery = Delivery::mock(1, "orders".into(), "order.paid".into(), false, BODY.into());
+    delivery.properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_delivery_mode(2)
+        .with_correlation_id("00004711".into())
+        .with_type("order".into())
+        .with_timestamp(1_795_341_600)
+        .with_headers(headers);
+    delivery
+}
+
+/// Reads a delivery and writes its body.
+pub fn read_delivery() -> impl FnMut() {
+    let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
+    move || {
+        out.clear();
+        let message = mscomm::amqp::incoming(&delivery, "orders");
+        out.extend_from_slice(message.value.bytes().expect("a body"));
+    }
+}
+
+/// Reads a delivery and writes its envelope.
+pub fn read_delivery_as_json() -> impl FnMut() {
+    let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
+    move || {
+        out.clear();
+        envelope::write(&mut out, &mscomm::amqp::incoming(&delivery, "orders"));
     }
 }
 

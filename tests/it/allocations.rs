@@ -24,6 +24,12 @@ fn reading_an_envelope_allocates_its_list_of_headers_alone() {
     assert_eq!(allocations(works::read_envelope()), 1);
 }
 
+#[test]
+fn reading_a_delivery_allocates_its_list_of_headers_and_its_properties_alone() {
+    let found = [allocations(works::read_delivery()), allocations(works::read_delivery_as_json())];
+    assert_eq!(found, [2, 2]);
+}
+
 /// prost-reflect hands out strings and messages by value: what it takes is not ours to save.
 #[test]
 fn a_response_is_written_with_what_its_reflection_takes() {

@@ -1,16 +1,17 @@
-//! Between AMQP deliveries and [`Message`]s.
+//! Between AMQP deliveries and [`Message`]s: the only place that knows both lapin's types and those of messages.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame};
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString, ShortString};
 
-use crate::message::amqp_json::short_string;
-use crate::message::{Field, Headers, Message, Properties, Protocol, Time};
+use crate::message::table::check_short;
+use crate::message::{Field, Headers, Message, Properties, Protocol, Table, Time, Value};
 
-/// The message in a delivery; it borrows the body and the names.
+/// The message in a delivery, from which it borrows all texts and bytes.
 pub fn incoming<'a>(delivery: &'a Delivery, queue: &'a str) -> Message<'a> {
     let properties = &delivery.properties;
     Message {
@@ -20,7 +21,7 @@ pub fn incoming<'a>(delivery: &'a Delivery, queue: &'a str) -> Message<'a> {
         queue: Some(Cow::Borrowed(queue)),
         redelivered: Some(delivery.redelivered),
         timestamp: properties.timestamp().map(Time::Seconds),
-        headers: properties.headers().clone().map_or(Headers::Absent, Headers::Amqp),
+        headers: properties.headers().as_ref().map_or(Headers::Absent, |table| Headers::Amqp(own_table(table))),
         value: Field::borrowed(&delivery.data),
         properties: own_properties(properties),
         ..Message::default()
@@ -28,8 +29,10 @@ pub fn incoming<'a>(delivery: &'a Delivery, queue: &'a str) -> Message<'a> {
 }
 
 /// The properties that are neither headers nor timestamp; `None` when there are none.
-fn own_properties(p: &BasicProperties) -> Option<Box<Properties>> {
-    let text = |s: &Option<ShortString>| s.as_ref().map(|s| s.as_str().to_owned());
+fn own_properties(p: &BasicProperties) -> Option<Box<Properties<'_>>> {
+    fn text(text: &Option<ShortString>) -> Option<Cow<'_, str>> {
+        text.as_ref().map(|text| Cow::Borrowed(text.as_str()))
+    }
     let own = Properties {
         content_type: text(p.content_type()),
         content_encoding: text(p.content_encoding()),
@@ -45,6 +48,81 @@ fn own_properties(p: &BasicProperties) -> Option<Box<Properties>> {
         cluster_id: text(p.cluster_id()),
     };
     (own != Properties::default()).then(|| Box::new(own))
+}
+
+fn own_table(table: &FieldTable) -> Table<'_> {
+    table.inner().iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), own_value(value))).collect()
+}
+
+fn own_value(value: &AMQPValue) -> Value<'_> {
+    match value {
+        AMQPValue::Void => Value::Void,
+        AMQPValue::Boolean(b) => Value::Bool(*b),
+        AMQPValue::ShortShortInt(n) => Value::I8(*n),
+        AMQPValue::ShortShortUInt(n) => Value::U8(*n),
+        AMQPValue::ShortInt(n) => Value::I16(*n),
+        AMQPValue::ShortUInt(n) => Value::U16(*n),
+        AMQPValue::LongInt(n) => Value::I32(*n),
+        AMQPValue::LongUInt(n) => Value::U32(*n),
+        AMQPValue::LongLongInt(n) => Value::I64(*n),
+        AMQPValue::Float(f) => Value::F32(*f),
+        AMQPValue::Double(f) => Value::F64(*f),
+        AMQPValue::DecimalValue(d) => Value::Decimal { scale: d.scale, value: d.value },
+        AMQPValue::Timestamp(t) => Value::Timestamp(*t),
+        // amq-protocol never reads this type from the wire, where RabbitMQ's `s` is a 16-bit integer.
+        AMQPValue::ShortString(text) => Value::Text(text.as_str().as_bytes().into()),
+        AMQPValue::LongString(text) => Value::Text(text.as_bytes().into()),
+        AMQPValue::ByteArray(bytes) => Value::Bytes(bytes.as_slice().into()),
+        AMQPValue::FieldArray(items) => Value::Array(items.as_slice().iter().map(own_value).collect()),
+        AMQPValue::FieldTable(table) => Value::Table(own_table(table)),
+    }
+}
+
+/// A table for lapin.
+///
+/// # Errors
+/// A sentence about a name over 255 bytes.
+fn wire_table(table: Table<'_>) -> Result<FieldTable, String> {
+    let entry = |(name, value)| Ok((short_string(name)?, wire_value(value)?));
+    table.into_iter().map(entry).collect::<Result<BTreeMap<_, _>, String>>().map(FieldTable::from)
+}
+
+/// A value for lapin.
+///
+/// # Errors
+/// A sentence about a name over 255 bytes, in a table.
+pub fn wire_value(value: Value<'_>) -> Result<AMQPValue, String> {
+    Ok(match value {
+        Value::Void => AMQPValue::Void,
+        Value::Bool(b) => AMQPValue::Boolean(b),
+        Value::I8(n) => AMQPValue::ShortShortInt(n),
+        Value::U8(n) => AMQPValue::ShortShortUInt(n),
+        Value::I16(n) => AMQPValue::ShortInt(n),
+        Value::U16(n) => AMQPValue::ShortUInt(n),
+        Value::I32(n) => AMQPValue::LongInt(n),
+        Value::U32(n) => AMQPValue::LongUInt(n),
+        Value::I64(n) => AMQPValue::LongLongInt(n),
+        Value::F32(f) => AMQPValue::Float(f),
+        Value::F64(f) => AMQPValue::Double(f),
+        Value::Decimal { scale, value } => AMQPValue::DecimalValue(DecimalValue { scale, value }),
+        Value::Timestamp(t) => AMQPValue::Timestamp(t),
+        Value::Text(text) => AMQPValue::LongString(LongString::from(text.into_owned())),
+        Value::Bytes(bytes) => AMQPValue::ByteArray(ByteArray::from(bytes.into_owned())),
+        Value::Array(items) => {
+            AMQPValue::FieldArray(FieldArray::from(items.into_iter().map(wire_value).collect::<Result<Vec<_>, _>>()?))
+        }
+        Value::Table(table) => AMQPValue::FieldTable(wire_table(table)?),
+    })
+}
+
+/// A short string for lapin.
+///
+/// # Errors
+/// A sentence that names the limit.
+pub fn short_string<'a>(text: impl Into<Cow<'a, str>>) -> Result<ShortString, String> {
+    let text = text.into();
+    check_short(&text)?;
+    ShortString::try_new(text).map_err(|e| e.to_string())
 }
 
 /// A message in the shape of `basic.publish`.
@@ -70,23 +148,25 @@ impl Outgoing {
     /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration`, a
     /// `delivery_mode` or a `CC` that it cannot read.
     pub fn new(message: Message<'_>) -> Result<Outgoing, String> {
-        let named = |name: &str, text: &str| short_string(text).map_err(|e| format!("{name} {e}"));
-        let mut properties = own_wire(message.properties.as_deref())?;
+        let named = |name: &str, text: Option<Cow<'_, str>>| {
+            short_string(text.unwrap_or_default()).map_err(|e| format!("{name} {e}"))
+        };
+        let mut properties = wire_properties(message.properties)?;
         if let Some(time) = message.timestamp {
             properties = properties.with_timestamp(time.seconds().ok_or("the timestamp lies before 1970")?);
         }
         if let Headers::Amqp(table) = message.headers {
             check_copies(&table)?;
-            if let Some(name) = table.inner().iter().find_map(|(name, value)| (!is_finite(value)).then_some(name)) {
+            if let Some(name) = table.iter().find_map(|(name, value)| (!is_finite(value)).then_some(name)) {
                 return Err(format!(
                     "header `{name}` holds a number that is none (NaN, or an infinity): RabbitMQ cannot read it, and would end \
                      the connection"
                 ));
             }
-            properties = properties.with_headers(table);
+            properties = properties.with_headers(wire_table(table)?);
         }
-        let exchange = named("exchange", message.exchange.as_deref().unwrap_or_default())?;
-        let routing_key = named("routing key", message.routing_key.as_deref().unwrap_or_default())?;
+        let exchange = named("exchange", message.exchange)?;
+        let routing_key = named("routing key", message.routing_key)?;
         if exchange.as_str().is_empty() && routing_key.as_str().is_empty() {
             return Err("neither an exchange nor a routing key: nothing says where to publish to".to_owned());
         }
@@ -99,8 +179,8 @@ impl Outgoing {
 }
 
 /// RabbitMQ's headers with more routing keys (rabbit_basic, `header_routes`).
-fn check_copies(table: &FieldTable) -> Result<(), String> {
-    let is_list = |name: &str| table.inner().get(name).is_none_or(|value| matches!(value, AMQPValue::FieldArray(_)));
+fn check_copies(table: &Table<'_>) -> Result<(), String> {
+    let is_list = |name: &str| table.get(name).is_none_or(|value| matches!(value, Value::Array(_)));
     match ["CC", "BCC"].into_iter().find(|name| !is_list(name)) {
         Some(name) => Err(format!("the header {name} is for RabbitMQ a list of routing keys, as [\"a\",\"b\"]")),
         None => Ok(()),
@@ -131,33 +211,33 @@ fn check_delivery_mode(mode: u8) -> Result<(), String> {
 }
 
 /// Erlang has no other numbers.
-fn is_finite(value: &AMQPValue) -> bool {
+fn is_finite(value: &Value<'_>) -> bool {
     match value {
-        AMQPValue::Float(number) => number.is_finite(),
-        AMQPValue::Double(number) => number.is_finite(),
-        AMQPValue::FieldArray(array) => array.as_slice().iter().all(is_finite),
-        AMQPValue::FieldTable(table) => table.inner().values().all(is_finite),
+        Value::F32(number) => number.is_finite(),
+        Value::F64(number) => number.is_finite(),
+        Value::Array(items) => items.iter().all(is_finite),
+        Value::Table(table) => table.iter().all(|(_, value)| is_finite(value)),
         _ => true,
     }
 }
 
-fn own_wire(own: Option<&Properties>) -> Result<BasicProperties, String> {
+fn wire_properties(own: Option<Box<Properties<'_>>>) -> Result<BasicProperties, String> {
     let mut wire = BasicProperties::default();
     let Some(own) = own else { return Ok(wire) };
     own.expiration.as_deref().map_or(Ok(()), check_expiration)?;
     own.delivery_mode.map_or(Ok(()), check_delivery_mode)?;
     type Setter = fn(BasicProperties, ShortString) -> BasicProperties;
-    let texts: [(&str, &Option<String>, Setter); 10] = [
-        ("content_type", &own.content_type, BasicProperties::with_content_type),
-        ("content_encoding", &own.content_encoding, BasicProperties::with_content_encoding),
-        ("correlation_id", &own.correlation_id, BasicProperties::with_correlation_id),
-        ("reply_to", &own.reply_to, BasicProperties::with_reply_to),
-        ("expiration", &own.expiration, BasicProperties::with_expiration),
-        ("message_id", &own.message_id, BasicProperties::with_message_id),
-        ("type", &own.kind, BasicProperties::with_type),
-        ("user_id", &own.user_id, BasicProperties::with_user_id),
-        ("app_id", &own.app_id, BasicProperties::with_app_id),
-        ("cluster_id", &own.cluster_id, BasicProperties::with_cluster_id),
+    let texts: [(&str, Option<Cow<'_, str>>, Setter); 10] = [
+        ("content_type", own.content_type, BasicProperties::with_content_type),
+        ("content_encoding", own.content_encoding, BasicProperties::with_content_encoding),
+        ("correlation_id", own.correlation_id, BasicProperties::with_correlation_id),
+        ("reply_to", own.reply_to, BasicProperties::with_reply_to),
+        ("expiration", own.expiration, BasicProperties::with_expiration),
+        ("message_id", own.message_id, BasicProperties::with_message_id),
+        ("type", own.kind, BasicProperties::with_type),
+        ("user_id", own.user_id, BasicProperties::with_user_id),
+        ("app_id", own.app_id, BasicProperties::with_app_id),
+        ("cluster_id", own.cluster_id, BasicProperties::with_cluster_id),
     ];
     for (name, text, set) in texts {
         if let Some(text) = text {
@@ -234,12 +314,10 @@ fn value(of: &AMQPValue) -> usize {
 mod tests {
     use super::*;
     use amq_protocol::frame::AMQPContentHeader;
-    use lapin::types::{DecimalValue, FieldArray};
 
-    #[test]
-    fn the_size_of_a_header_is_what_goes_out() {
-        let mut headers = FieldTable::default();
-        let all = [
+    /// A value of every type.
+    fn all() -> [AMQPValue; 16] {
+        [
             AMQPValue::Void,
             AMQPValue::Boolean(true),
             AMQPValue::ShortShortInt(1),
@@ -256,7 +334,27 @@ mod tests {
             AMQPValue::ShortString("short".into()),
             AMQPValue::LongString("long".into()),
             AMQPValue::ByteArray(b"bytes"[..].into()),
-        ];
+        ]
+    }
+
+    #[test]
+    fn every_type_there_and_back() {
+        // It has no letter of its own on the wire.
+        let is_read = |value: &AMQPValue| !matches!(value, AMQPValue::ShortString(_));
+        let mut all: Vec<_> = all().into_iter().filter(is_read).collect();
+        all.push(AMQPValue::FieldArray(FieldArray::from(all.clone())));
+        let named: BTreeMap<_, _> =
+            all.iter().zip(0..).map(|(value, n)| (n.to_string().into(), value.clone())).collect();
+        all.push(AMQPValue::FieldTable(named.into()));
+        for value in all {
+            assert_eq!(wire_value(own_value(&value).into_owned()), Ok(value));
+        }
+    }
+
+    #[test]
+    fn the_size_of_a_header_is_what_goes_out() {
+        let mut headers = FieldTable::default();
+        let all = all();
         for (at, value) in all.iter().enumerate() {
             headers.insert(at.to_string().into(), value.clone());
         }

@@ -23,7 +23,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Connection, ConnectionProperties, Event};
 
 pub use fault::fault;
-pub use message::{Outgoing, incoming};
+pub use message::{Outgoing, incoming, short_string, wire_value};
 pub use pace::Pace;
 pub use publisher::{Limits, Outcome, Publisher};
 pub use runtime::Meter;

@@ -1,13 +1,14 @@
 //! Flags that say more about a message than its input does: they win over the envelope.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::amqp::client::Outgoing;
 use crate::error::{Error, Result};
-use crate::message::{Headers, Message, Properties, Time, amqp_json, convert};
+use crate::message::table::check_short;
+use crate::message::{Headers, Message, Properties, Table, Time, Value, amqp_json, convert};
 use crate::values;
 
 /// Properties and headers as flags.
@@ -16,10 +17,10 @@ use crate::values;
 pub struct PropertyArgs {
     /// Header with a string, as 'trace: 42' or trace=42. May be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header))]
-    headers: Vec<(ShortString, String)>,
+    headers: Vec<(String, String)>,
     /// Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope
     #[arg(long, value_name = "JSON", value_parser = values::Unechoed(header_table))]
-    header_json: Option<FieldTable>,
+    header_json: Option<Table<'static>>,
     /// MIME type of the body
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
@@ -61,19 +62,17 @@ pub struct PropertyArgs {
     timestamp: Option<u64>,
 }
 
-fn header(text: &str) -> Result<(ShortString, String), String> {
+fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = values::header(text, false)?;
     if name.is_empty() {
         return Err("the header has no name; write NAME: VALUE, as 'retries: 3'".to_owned());
     }
     // A name that long may be a value whose colon was forgotten.
-    let short = amqp_json::short_string(name);
-    short
-        .map(|name| (name, value.to_owned()))
-        .map_err(|_| format!("its name has {} bytes; AMQP allows 255", name.len()))
+    check_short(name).map_err(|_| format!("its name has {} bytes; AMQP allows 255", name.len()))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
-fn header_table(text: &str) -> Result<FieldTable, String> {
+fn header_table(text: &str) -> Result<Table<'static>, String> {
     const FORM: &str = r#"write a JSON object, as {"n":{"$u8":1}}"#;
     // What it is not is told by serde with the value in it.
     match serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| format!("{e}; {FORM}"))? {
@@ -130,9 +129,9 @@ pub struct Overrides {
     exchange: Option<String>,
     mandatory: Mandatory,
     routing_key: Option<String>,
-    properties: Properties,
+    properties: Properties<'static>,
     timestamp: Option<u64>,
-    headers: Option<FieldTable>,
+    headers: Option<Table<'static>>,
     /// What a message has that says nothing itself.
     plain: BasicProperties,
 }
@@ -156,24 +155,24 @@ impl Overrides {
         };
         let mut headers = args.header_json;
         for (name, value) in args.headers {
-            headers.get_or_insert_default().insert(name, AMQPValue::LongString(value.into()));
+            headers.get_or_insert_default().insert(name, Value::Text(value.into_bytes().into()));
         }
         let mut overrides = Overrides {
             exchange,
             mandatory,
             routing_key,
             properties: Properties {
-                content_type: args.content_type,
-                content_encoding: args.content_encoding,
+                content_type: args.content_type.map(Cow::Owned),
+                content_encoding: args.content_encoding.map(Cow::Owned),
                 delivery_mode: if args.persistent { Some(2) } else { args.transient.then_some(1) },
                 priority: args.priority,
-                correlation_id: args.correlation_id,
-                reply_to: args.reply_to,
-                expiration: args.expiration,
-                message_id: args.message_id,
-                kind: args.kind,
-                user_id: args.user_id,
-                app_id: args.app_id,
+                correlation_id: args.correlation_id.map(Cow::Owned),
+                reply_to: args.reply_to.map(Cow::Owned),
+                expiration: args.expiration.map(Cow::Owned),
+                message_id: args.message_id.map(Cow::Owned),
+                kind: args.kind.map(Cow::Owned),
+                user_id: args.user_id.map(Cow::Owned),
+                app_id: args.app_id.map(Cow::Owned),
                 cluster_id: None,
             },
             timestamp: args.timestamp,
@@ -245,9 +244,9 @@ impl Overrides {
         if let Some(extra) = &self.headers {
             let mut table = match std::mem::take(&mut message.headers) {
                 Headers::Amqp(table) => table,
-                Headers::Absent | Headers::Kafka(_) => FieldTable::default(),
+                Headers::Absent | Headers::Kafka(_) => Table::default(),
             };
-            for (name, value) in extra.inner() {
+            for (name, value) in extra.iter() {
                 table.insert(name.clone(), value.clone());
             }
             message.headers = Headers::Amqp(table);
@@ -259,7 +258,7 @@ impl Overrides {
 }
 
 /// Named one by one, so that a new property cannot be forgotten.
-fn override_properties(own: &mut Properties, flags: &Properties) {
+fn override_properties(own: &mut Properties<'_>, flags: &Properties<'static>) {
     fn put<T: Clone>(own: &mut Option<T>, flag: &Option<T>) {
         if flag.is_some() {
             own.clone_from(flag);
