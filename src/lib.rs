@@ -9,7 +9,8 @@
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers. [`sandbox`]: servers inside the process.
 //! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`connect`],
-//!   [`secret`], [`tls`], [`values`], `closed` (streams that were not there); [`context`] is what a verb is given.
+//!   [`secret`], [`tls`], [`values`], `closed` (streams that were not there), `cursor` (reading frames of AMQP);
+//!   [`context`] is what a verb is given.
 //!
 //! # The way of a message
 //! Reading: client (wire) → [`message::Message`] → [`output::Sink`] (write, flush) → settle (ack, commit). It never turns
@@ -34,6 +35,7 @@ mod closed;
 pub mod config;
 pub mod connect;
 pub mod context;
+mod cursor;
 pub mod error;
 pub mod exit;
 pub mod grpc;

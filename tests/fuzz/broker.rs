@@ -7,6 +7,8 @@
 
 #[path = "../../src/sandbox/amqp/broker/mod.rs"]
 mod broker;
+#[path = "../../src/cursor.rs"]
+mod cursor;
 
 use std::time::{Duration, Instant};
 

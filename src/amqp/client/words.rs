@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lapin::protocol::AMQPError;
 
-use super::scan::Cursor;
+use crate::cursor::Cursor;
 
 /// `connection.close` and `channel.close` (AMQP 0-9-1, section 1).
 const CLOSE: [[u8; 4]; 2] = [[0, 10, 0, 50], [0, 20, 0, 40]];
@@ -57,7 +57,7 @@ impl Words {
             Some(id) if CLOSE.contains(&id) => {}
             _ => return,
         }
-        if let (Some(code), Some(text)) = (cursor.array().map(u16::from_be_bytes), cursor.short()) {
+        if let (Some(code), Some(text)) = (cursor.u16(), cursor.short()) {
             self.said().get_or_insert_with(|| (channel, code, String::from_utf8_lossy(text).into_owned()));
         }
     }

@@ -1,6 +1,7 @@
 //! Judges whole payloads.
 
 use super::{BODY, DEPTH, METHOD, Refusal};
+use crate::cursor::Cursor;
 
 /// `connection.start`, the only method with a table that a server sends.
 const START: [u8; 4] = [0, 10, 0, 10];
@@ -53,11 +54,11 @@ fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Refusal> {
     const CONTENT_ENCODING: u16 = 1 << 14;
     const HEADERS: u16 = 1 << 13;
     // Class and weight.
-    let (_, size, flags) = (cursor.array::<4>(), cursor.array().map(u64::from_be_bytes), cursor.array());
+    let (_, size, flags) = (cursor.array::<4>(), cursor.u64(), cursor.u16());
     if size.is_some_and(|size| size > BODY) {
         return Err(Refusal::Huge);
     }
-    let flags = flags.map_or(0, u16::from_be_bytes);
+    let flags = flags.unwrap_or_default();
     for text in [CONTENT_TYPE, CONTENT_ENCODING] {
         if flags & text != 0 && cursor.short().is_none() {
             return Ok(None);
@@ -78,22 +79,9 @@ fn is_deep(table: &[u8]) -> bool {
         if *is_table && cursor.short().is_none() {
             return false;
         }
-        let Some([kind]) = cursor.array() else { return false };
-        let size = match kind {
-            b'V' => Some(0),
-            b't' | b'b' | b'B' => Some(1),
-            b's' | b'u' | b'U' => Some(2),
-            b'i' | b'I' | b'f' => Some(4),
-            b'D' => Some(5),
-            b'l' | b'L' | b'd' | b'T' => Some(8),
-            b'S' | b'x' | b'A' | b'F' => None,
-            _ => return false,
-        };
-        let inner = match size {
-            Some(size) => cursor.take(size),
-            None => cursor.long(),
-        };
-        let Some(inner) = inner else { return false };
+        let Some(kind) = cursor.u8() else { return false };
+        // A letter that lapin knows besides RabbitMQ's.
+        let Some(inner) = cursor.value(if kind == b'U' { b's' } else { kind }) else { return false };
         if matches!(kind, b'A' | b'F') {
             if open.len() == DEPTH {
                 return true;
@@ -109,37 +97,6 @@ pub fn tuned(payload: &[u8]) -> Option<usize> {
     let mut cursor = Cursor(payload);
     // The limit of channels stands before it.
     let is_tune = cursor.array::<4>() == Some(TUNE) && cursor.array::<2>().is_some();
-    let frame_max = cursor.array().map(u32::from_be_bytes).filter(|_| is_tune)?;
+    let frame_max = cursor.u32().filter(|_| is_tune)?;
     usize::try_from(frame_max).ok()
-}
-
-/// What is left to read; every reading is `None` where there is too little.
-pub struct Cursor<'a>(pub &'a [u8]);
-
-impl<'a> Cursor<'a> {
-    /// So many bytes.
-    pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    /// As many bytes as are asked for.
-    pub fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    /// What has its length in one byte before it.
-    pub fn short(&mut self) -> Option<&'a [u8]> {
-        let [length] = self.array()?;
-        self.take(usize::from(length))
-    }
-
-    /// What has its length in four bytes before it.
-    pub fn long(&mut self) -> Option<&'a [u8]> {
-        let length = u32::from_be_bytes(self.array()?);
-        self.take(usize::try_from(length).ok()?)
-    }
 }

@@ -10,7 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use content::Content;
-pub use judge::{Cursor, judge};
+pub use judge::judge;
 
 use super::words::Words;
 

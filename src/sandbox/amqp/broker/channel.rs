@@ -10,8 +10,9 @@ use super::fault::{Code, Fault, MethodId};
 use super::message::Properties;
 use super::method::{self, Method};
 use super::queue::{Back, Entry};
-use super::wire::{self, Cursor, Frame};
+use super::wire::{self, Frame};
 use super::{Broker, ConnectionId, LARGEST_BODY, QueueId};
+use crate::cursor::Cursor;
 
 /// `basic.publish`, which content belongs to.
 pub const PUBLISH: MethodId = (60, 40);

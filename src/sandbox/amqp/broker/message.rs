@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::table::{Table, is_finite};
-use super::wire::{Cursor, put_long, put_short};
+use super::wire::{put_long, put_short};
+use crate::cursor::Cursor;
 
 /// The properties of class basic, in the order of their flags (bit 15 downwards).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

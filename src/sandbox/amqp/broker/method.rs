@@ -2,7 +2,8 @@
 
 use super::fault::{Code, Fault, MethodId};
 use super::table::{Table, is_finite};
-use super::wire::{Cursor, Frame, unknown_frame};
+use super::wire::{Frame, unknown_frame};
+use crate::cursor::Cursor;
 
 /// A method with its arguments, as AMQP 0-9-1 and RabbitMQ's extensions name and describe them; `ticket`s are left out.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The broker without its sockets: bytes and the time come in, bytes go out. All of its state lives here, on one thread,
 //! so that whatever it is sent it answers in one order, and can be tried without a network.
 //!
-//! Nothing outside of this folder is used but amq-protocol: the fuzz target compiles it alone.
+//! Nothing outside of this folder is used but amq-protocol and `cursor`: the fuzz target compiles it alone.
 
 mod arguments;
 mod bind;

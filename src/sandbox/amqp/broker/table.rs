@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use super::wire::{Cursor, put_long, put_short};
+use super::wire::{put_long, put_short};
+use crate::cursor::Cursor;
 
 /// A value: its type's letter, as RabbitMQ reads them, and its bytes (without the length that stands before long ones).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -55,20 +56,10 @@ impl Value {
 
     fn read(cursor: &mut Cursor<'_>) -> Option<Value> {
         let kind = cursor.u8()?;
-        let bytes = match kind {
-            b'V' => cursor.take(0)?,
-            b't' | b'b' | b'B' => cursor.take(1)?,
-            b's' | b'u' => cursor.take(2)?,
-            b'i' | b'I' | b'f' => cursor.take(4)?,
-            b'D' => cursor.take(5)?,
-            b'l' | b'L' | b'd' | b'T' => cursor.take(8)?,
-            b'S' | b'x' => cursor.long()?,
-            b'A' | b'F' => {
-                let inner = cursor.long()?;
-                is_finite(kind, inner).map(|_| inner)?
-            }
-            _ => return None,
-        };
+        let bytes = cursor.value(kind)?;
+        if matches!(kind, b'A' | b'F') {
+            is_finite(kind, bytes)?;
+        }
         Some(Value { kind, bytes: bytes.to_vec() })
     }
 
@@ -227,18 +218,13 @@ pub fn is_finite(kind: u8, bytes: &[u8]) -> Option<bool> {
         if *is_table && cursor.short().is_none() {
             return None;
         }
-        let taken = match cursor.u8() {
-            Some(b'V') => Some(()),
-            Some(b't' | b'b' | b'B') => cursor.take(1).map(drop),
-            Some(b's' | b'u') => cursor.take(2).map(drop),
-            Some(kind @ (b'i' | b'I' | b'f')) => cursor.take(4).map(|n| finite &= kind != b'f' || is_number(n)),
-            Some(b'D') => cursor.take(5).map(drop),
-            Some(kind @ (b'l' | b'L' | b'd' | b'T')) => cursor.take(8).map(|n| finite &= kind != b'd' || is_number(n)),
-            Some(b'S' | b'x') => cursor.long().map(drop),
-            Some(kind @ (b'A' | b'F')) => cursor.long().map(|inner| open.push((Cursor(inner), kind == b'F'))),
-            _ => None,
-        };
-        taken?;
+        let kind = cursor.u8()?;
+        let inner = cursor.value(kind)?;
+        match kind {
+            b'f' | b'd' => finite &= is_number(inner),
+            b'A' | b'F' => open.push((Cursor(inner), kind == b'F')),
+            _ => {}
+        }
     }
     Some(finite)
 }

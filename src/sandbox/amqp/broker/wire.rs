@@ -1,65 +1,15 @@
-//! Reading and writing what frames are made of. Reading is our own: amq-protocol follows nested tables by recursion, which
-//! a hostile client makes overflow the stack, and has no room for routing keys and headers that are not UTF-8.
+//! Reading and writing frames. Reading is our own ([`Cursor`]): amq-protocol follows nested tables by recursion, which a
+//! hostile client makes overflow the stack, and has no room for routing keys and headers that are not UTF-8.
 
 use amq_protocol::frame::{AMQPFrame, WriteContext, gen_frame};
 use amq_protocol::protocol::AMQPClass;
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_METHOD};
 
 use super::fault::{Code, Fault};
+use crate::cursor::Cursor;
 
 /// Bytes of a frame around its payload: type, channel, size, and the byte at its end.
 pub const AROUND: usize = 8;
-
-/// What is left to read; every reading fails where there is too little.
-#[derive(Debug, Clone, Copy)]
-pub struct Cursor<'a>(pub &'a [u8]);
-
-impl<'a> Cursor<'a> {
-    /// So many bytes.
-    pub fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (taken, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*taken)
-    }
-
-    /// An octet.
-    pub fn u8(&mut self) -> Option<u8> {
-        self.array::<1>().map(|[b]| b)
-    }
-
-    /// A short integer.
-    pub fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_be_bytes)
-    }
-
-    /// A long integer.
-    pub fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
-    /// A long long integer.
-    pub fn u64(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    /// What has its length in one byte before it.
-    pub fn short(&mut self) -> Option<&'a [u8]> {
-        let length = self.u8()?;
-        self.take(usize::from(length))
-    }
-
-    /// What has its length in four bytes before it.
-    pub fn long(&mut self) -> Option<&'a [u8]> {
-        let length = self.u32()?;
-        self.take(usize::try_from(length).ok()?)
-    }
-}
 
 /// A frame that came, without what is around its payload.
 #[derive(Debug, Clone, Copy)]
