@@ -9,9 +9,9 @@ use tokio::runtime::Builder;
 use crate::cli::args::Deferred;
 use crate::cli::{self, Cli, Command, Global};
 use crate::config::Source;
-use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::net::{CONNECT_TIMEOUT, Policy};
 use crate::output::{ColorWhen, Sink, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;

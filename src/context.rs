@@ -1,8 +1,8 @@
 //! What every verb is given: when to stop, how to connect, what the terminal can show, where the settings are.
 
 use crate::config::{Resolved, Section, Source};
-use crate::connect::Policy;
 use crate::error::Result;
+use crate::net::Policy;
 use crate::output::Terminal;
 use crate::shutdown::{Reason, Shutdown};
 

@@ -8,8 +8,9 @@
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers. [`sandbox`]: servers inside the process.
-//! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`connect`],
-//!   [`secret`], [`tls`], [`values`], `closed` (streams that were not there), `cursor` (reading frames of AMQP);
+//! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what
+//!   is below every protocol: names, TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there),
+//!   `cursor` (reading frames of AMQP);
 //!   [`context`] is what a verb is given.
 //!
 //! # The way of a message
@@ -33,7 +34,6 @@ pub mod cli;
 #[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
 mod closed;
 pub mod config;
-pub mod connect;
 pub mod context;
 mod cursor;
 pub mod error;
@@ -41,13 +41,13 @@ pub mod exit;
 pub mod grpc;
 pub mod kafka;
 pub mod message;
+pub mod net;
 pub mod output;
 pub mod proto;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
-pub mod tls;
 pub mod values;
 
 pub use app::run;

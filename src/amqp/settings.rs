@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::uri::{self, Uri};
 use crate::config::{Resolved, Section};
 use crate::error::Result;
+use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
-use crate::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
 
 /// Settings of an AMQP connection.

@@ -145,7 +145,7 @@ impl<T: Section> Resolved<T> {
     ///
     /// A layer below the server's that switches TLS off is about its own, other server: it must not send a password
     /// over the wire in the clear that the address asks TLS for.
-    pub fn tls_choice(&self, tls: &crate::tls::TlsSettings, scheme_says_tls: bool) -> Option<bool> {
+    pub fn tls_choice(&self, tls: &crate::net::tls::TlsSettings, scheme_says_tls: bool) -> Option<bool> {
         let key = if tls.tls.is_some() { "tls" } else { "plaintext" };
         tls.choice().filter(|on| *on || !scheme_says_tls || self.counts_beside_server(key))
     }
@@ -154,7 +154,7 @@ impl<T: Section> Resolved<T> {
     ///
     /// # Errors
     /// As [`Resolved::fault`].
-    pub fn check_tls(&self, tls: &crate::tls::TlsSettings) -> Result<()> {
+    pub fn check_tls(&self, tls: &crate::net::tls::TlsSettings) -> Result<()> {
         match tls.fault() {
             None => Ok(()),
             Some(fault) => Err(self.fault(fault.keys, fault.message).hint(fault.hint)),

@@ -20,7 +20,7 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// The keys that hold a secret and may be references to one.
     const SECRETS: &'static [&'static str];
     /// The keys that name a file: in the configuration file, relative to its folder.
-    const PATHS: &'static [&'static str] = crate::tls::PATHS;
+    const PATHS: &'static [&'static str] = crate::net::tls::PATHS;
     /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
     const EXCLUSIVE: &'static [(&'static str, &'static str)];
     /// The server of the built-in profile `local`.

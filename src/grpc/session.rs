@@ -78,6 +78,10 @@ impl Prepared {
         self.given.asks_server()
     }
 
+    fn dial<'a>(&'a self, cx: &'a Context) -> Dial<'a> {
+        Dial { dialer: &self.dialer, policy: &cx.policy, shutdown: &cx.shutdown }
+    }
+
     /// Connects.
     ///
     /// # Errors
@@ -125,7 +129,7 @@ impl Session {
     pub fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
         // A small --max-recv is meant for the responses of the call.
         let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
-        let Prepared { given, cache, reflect_metadata, dialer, .. } = &self.with;
+        let Prepared { given, cache, reflect_metadata, .. } = &self.with;
         for (name, value) in reflect_metadata {
             options.metadata.append(name, value.clone());
         }
@@ -136,8 +140,7 @@ impl Session {
             _ => (None, known),
         };
         let asks = given.asks_server();
-        let dial = Dial { dialer, policy: &cx.policy, shutdown: &cx.shutdown };
-        let reflection = asks.then(|| Reflection::new(&mut self.connection, dial, options, known));
+        let reflection = asks.then(|| Reflection::new(&mut self.connection, self.with.dial(cx), options, known));
         Catalog::new(given, reflection, cx.terminal).with_cache(cache, services)
     }
 
@@ -146,8 +149,7 @@ impl Session {
     /// # Errors
     /// As [`Dialer::connect`].
     pub async fn reconnect(&mut self, cx: &Context) -> Result<()> {
-        self.connection = self.with.dialer.connect(&cx.policy, &cx.shutdown).await?;
-        Ok(())
+        self.with.dial(cx).again(&mut self.connection).await
     }
 }
 

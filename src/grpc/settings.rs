@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::client::{Http2, Target, encode_metadata};
 use crate::config::{Resolved, Section};
 use crate::error::Result;
-use crate::tls::{self, CONNECTION, TlsSettings};
+use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
 
 /// Settings of a gRPC connection.

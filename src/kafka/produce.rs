@@ -2,8 +2,6 @@
 
 mod job;
 
-use std::time::Duration;
-
 use super::client::{Intake, Producer, connect, settled_topic};
 use super::settings::Settings;
 use crate::cli::args::RecordArgs;
@@ -122,18 +120,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
                 capped
             }
         };
-        let producer = Producer::new(wire, &args.topic, setup.max_record(), patience(&cx))?;
+        let producer = Producer::new(wire, &args.topic, setup.max_record(), cx.policy.patience())?;
         job::Job::new(plan.for_topic(intake), producer, input, cx, runtime).run()
     })
     .await
-}
-
-/// How long brokers may be away in the middle: one connection timeout, or as long as `--wait` says.
-fn patience(cx: &Context) -> Option<Duration> {
-    match cx.policy.wait {
-        None => Some(cx.policy.connect_timeout),
-        Some(limit) => limit,
-    }
 }
 
 fn properties(args: &Args) -> Vec<(&'static str, &str)> {

@@ -7,8 +7,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{Resolved, Section};
 use crate::error::{Result, nearest};
+use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
-use crate::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
 
 /// Settings of a Kafka connection.

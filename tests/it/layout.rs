@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const LEAVES: &[&str] = &["closed", "cursor", "error", "exit", "shutdown", "connect", "secret", "tls", "values"];
+const LEAVES: &[&str] = &["closed", "cursor", "error", "exit", "shutdown", "net", "secret", "values"];
 const PROTOCOLS: &[&str] = &["grpc", "amqp", "kafka"];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

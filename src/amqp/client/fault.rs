@@ -4,12 +4,11 @@ use lapin::ErrorKind as Lapin;
 use lapin::protocol::AMQPError;
 
 use super::scan::Refusal;
-use super::transport::{self, Tls};
+use super::transport::{WAYS, speaks_tls};
 use super::words::Words;
 use crate::amqp::settings::{Endpoint, Mechanism};
-use crate::connect::{Asked, suspect};
 use crate::error::{Error, Kind};
-use crate::tls;
+use crate::net::{Tls, asked_without, tls};
 
 /// Reply codes (AMQP 0-9-1, section 1.2, and RabbitMQ's amqp-0-9-1-errata).
 const CONNECTION_FORCED: u16 = 320;
@@ -112,19 +111,6 @@ fn refusal(error: &std::io::Error) -> Option<Refusal> {
     error.get_ref().and_then(|e| e.downcast_ref()).copied()
 }
 
-/// Whether TLS is at fault behind its handshake: with TLS 1.3 a server says only there that it wants another certificate, or
-/// one at all.
-fn behind_tls(error: &std::io::Error, asked: &Asked) -> Option<Error> {
-    match error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-        Some(cause) => Some(transport::tls_fault(std::io::Error::new(error.kind(), cause.clone()), asked)),
-        None if asked.in_vain() => {
-            let closed = Error::new(Kind::Connect, "the connection was closed behind the TLS handshake");
-            Some(suspect(closed.because(tls::plain(error))))
-        }
-        None => None,
-    }
-}
-
 /// `the broker answered 404 NOT_FOUND - no queue 'x' in vhost '/'`.
 pub fn said(answer: &AMQPError) -> String {
     let text = answer.get_message().as_str();
@@ -137,17 +123,16 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<T
         return fault;
     }
     if let (Lapin::IOError(e), Some(tls), None) = (error.kind(), tls, words.offered())
-        && let Some(fault) = behind_tls(e, &tls.asked)
+        && let Some(fault) = tls.behind(e)
     {
         return fault;
     }
     match error.kind() {
         Lapin::ProtocolError(answer) => refused(answer, endpoint),
         Lapin::IOError(_) | Lapin::ParsingError(_) | Lapin::InvalidConnectionState(_)
-            if endpoint.tls.is_none() && transport::speaks_tls(endpoint).await =>
+            if endpoint.tls.is_none() && speaks_tls(endpoint).await =>
         {
-            Error::new(Kind::Tls, "the server speaks TLS on this port")
-                .hint("write amqps:// instead of amqp://, add --tls, or drop --plaintext")
+            asked_without(&WAYS)
         }
         Lapin::IOError(e) if refusal(e).is_some() => {
             Error::new(Kind::Refused, "the server's greeting cannot be read").because(e.to_string())

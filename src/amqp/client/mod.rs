@@ -32,8 +32,8 @@ use self::outbox::Outbox;
 use self::runtime::{Transport, Wire};
 use self::words::Words;
 use super::settings::{Endpoint, Mechanism};
-use crate::connect::{CONNECT_TIMEOUT, Policy};
 use crate::error::{Error, Kind, Result};
+use crate::net::{CONNECT_TIMEOUT, Policy, Tls};
 use crate::shutdown::Shutdown;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
@@ -63,18 +63,8 @@ impl Client {
         if let (Some(limit), CONNECT_TIMEOUT) = (endpoint.connect_timeout, policy.connect_timeout) {
             policy.connect_timeout = limit;
         }
-        let tls = transport::Tls::prepare(endpoint)?;
-        policy
-            .connect(shutdown, |limit| open(endpoint, &tls, limit))
-            .await
-            // Whoever was asked to stop knows where.
-            .map_err(|e| {
-                if shutdown.reason().is_some() {
-                    e
-                } else {
-                    e.context(format!("cannot connect to {}", endpoint.address()))
-                }
-            })
+        let tls = transport::prepare(endpoint)?;
+        policy.connect_to(endpoint.address(), shutdown, |limit| open(endpoint, &tls, limit)).await
     }
 
     /// Opens a channel.
@@ -186,7 +176,7 @@ impl Client {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<transport::Tls>, limit: Duration) -> Result<Client> {
+async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Client> {
     let wire = Arc::new(Wire::default());
     let mut stream = Transport::new(transport::open(endpoint, tls, limit).await?, &wire, endpoint.frame_max);
     if endpoint.heartbeat == Some(0) {

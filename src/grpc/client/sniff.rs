@@ -8,6 +8,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 
+use crate::net::tls::is_record;
+
 /// The length of an HTTP/2 frame's head.
 const FRAME_HEAD: usize = 9;
 
@@ -152,8 +154,7 @@ impl<T> Drop for Sniff<T> {
 
 fn judge(head: &[u8]) -> Option<Sniffed> {
     match head {
-        // An alert or a handshake of TLS 1.x.
-        [0x15 | 0x16, 0x03, _, ..] => Some(Sniffed::Tls),
+        _ if is_record(head) => Some(Sniffed::Tls),
         [b'H', b'T', b'T', b'P', b'/', ..] => Some(Sniffed::Http1),
         [_, _, _, kind, ..] if *kind != 4 => Some(Sniffed::Other),
         _ if head.len() < FRAME_HEAD => None,

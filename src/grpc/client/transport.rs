@@ -1,26 +1,30 @@
 //! The connection: resolve, connect, TLS, HTTP/2, each with an error of its own. All that is known of the wire is here.
 
-use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{UnixStream, lookup_host};
+use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
 use tonic::body::Body;
 
 use super::sniff::{Seen, Sniff, Sniffed};
-use super::target::{Address, HostPort, PLAINTEXT_HINT, TLS_HINT, Target};
+use super::target::{Address, HostPort, Target};
 use super::trace::{Timings, timed};
-use crate::connect::{Asked, Policy, dial, suspect};
 use crate::error::{Error, Kind, Result};
+use crate::net::tls::{Schemes, behind};
+use crate::net::{Policy, Tls, TlsSettings, Ways, asked_without, dial, resolve, speaks_tls};
 use crate::shutdown::Shutdown;
-use crate::tls::{self, TlsSettings};
+
+/// What is said of TLS.
+const WAYS: Ways = Ways {
+    schemes: Some(Schemes { tls: "https://", plain: "http://" }),
+    misnamed: None,
+    alpn: Some("the server offers no HTTP/2, which gRPC needs"),
+};
 
 /// The flow-control window of a stream: what a fast server may send ahead of a slow reader.
 const STREAM_WINDOW: u32 = 1 << 20;
@@ -81,26 +85,21 @@ impl Drop for Driver {
 pub struct Dialer {
     /// The server.
     pub target: Target,
-    tls: Option<Arc<rustls::ClientConfig>>,
+    tls: Option<Tls>,
     http2: Http2,
-    asked: Arc<Asked>,
 }
 
 impl Dialer {
     /// Reads what TLS needs.
     ///
     /// # Errors
-    /// As [`TlsSettings::client_config`].
+    /// As [`Tls::new`].
     pub fn new(target: Target, tls: &TlsSettings, http2: Http2) -> Result<Dialer> {
-        let (tls, asked) = match target.tls {
-            true => {
-                let mut config = tls.client_config(&[b"h2"])?;
-                let asked = Asked::watch(&mut config);
-                (Some(Arc::new(config)), asked)
-            }
-            false => Default::default(),
+        let tls = match target.tls {
+            true => Some(Tls::new(tls, &target.server_name, &[b"h2"], &WAYS)?),
+            false => None,
         };
-        Ok(Dialer { target, tls, http2, asked })
+        Ok(Dialer { target, tls, http2 })
     }
 
     /// Connects as `--connect-timeout` and `--wait` say.
@@ -108,42 +107,28 @@ impl Dialer {
     /// # Errors
     /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
     pub async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
-        let Dialer { target, tls, http2, asked } = self;
-        policy.connect(shutdown, |limit| attempt(target, tls.clone(), *http2, asked, limit)).await
+        policy.connect_to(&self.target.address, shutdown, |limit| self.attempt(limit)).await
     }
-}
 
-async fn attempt(
-    target: &Target,
-    tls: Option<Arc<rustls::ClientConfig>>,
-    settings: Http2,
-    asked: &Asked,
-    limit: Duration,
-) -> Result<Connection> {
-    let mut timings = Timings::default();
-    let io = open(&target.address, limit, &mut timings).await?;
-    match tls {
-        Some(config) => {
-            asked.reset();
-            let (encrypted, time) = timed(encrypt(target, config, io)).await;
-            timings.tls = Some(time);
-            let done = match encrypted {
-                Ok(encrypted) => http2(encrypted, target, settings, timings).await,
-                Err(error) => Err(error),
+    async fn attempt(&self, limit: Duration) -> Result<Connection> {
+        let Dialer { target, tls, http2: settings } = self;
+        let mut timings = Timings::default();
+        let io = open(&target.address, limit, &mut timings).await?;
+        let Some(tls) = tls else {
+            return match http2(io, target, *settings, timings).await {
+                // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
+                Err(error) if error.kind() == Kind::Connect && self.speaks_tls().await => Err(asked_without(&WAYS)),
+                done => done,
             };
-            done.map_err(|error| match error.kind() {
-                Kind::Connect if asked.in_vain() => suspect(error),
-                _ => error,
-            })
-        }
-        None => match http2(io, target, settings, timings).await {
-            // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
-            Err(error) if error.kind() == Kind::Connect && speaks_tls(target, limit).await => {
-                Err(Error::new(Kind::Tls, format!("{} speaks TLS, and was asked without", target.address))
-                    .hint("pass --tls or write https://"))
-            }
-            done => done,
-        },
+        };
+        let (encrypted, time) = timed(tls.encrypt(io)).await;
+        timings.tls = Some(time);
+        http2(Box::new(encrypted?), target, *settings, timings).await.map_err(|error| tls.suspect(error))
+    }
+
+    async fn speaks_tls(&self) -> bool {
+        let Target { server_name, address, .. } = &self.target;
+        speaks_tls(server_name, async |limit| open(address, limit, &mut Timings::default()).await).await
     }
 }
 
@@ -157,76 +142,21 @@ async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Resu
     if let Some(path) = path {
         let (stream, time) = timed(UnixStream::connect(path)).await;
         timings.connect = time;
-        let failed = |e| Error::new(Kind::Connect, format!("cannot connect to {address}")).because(e);
-        return Ok(Box::new(stream.map_err(failed)?));
+        return Ok(Box::new(stream.map_err(|e| Error::new(Kind::Connect, address.to_string()).because(e))?));
     }
-    let (found, time) = timed(find(all)).await;
+    let find = async {
+        let mut found = Vec::new();
+        for HostPort { host, port } in all {
+            found.extend(resolve(host, *port).await?);
+        }
+        Ok::<_, Error>(found)
+    };
+    let (found, time) = timed(find).await;
     timings.name = Some(time);
     let found = found?;
     let (stream, time) = timed(dial(&found, limit)).await;
     timings.connect = time;
-    Ok(Box::new(stream.map_err(|e| e.context(format!("cannot connect to {address}")))?))
-}
-
-/// The addresses of all hosts.
-async fn find(all: &[HostPort]) -> Result<Vec<SocketAddr>> {
-    let mut found = Vec::new();
-    for HostPort { host, port } in all {
-        let zoned = host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone)));
-        // The resolver knows a zone by its name for addresses of a link alone.
-        let name = zoned.map_or_else(|| host.clone(), |(_, zone): (Ipv6Addr, _)| format!("fe80::1%{zone}"));
-        let addresses = lookup_host((name, *port)).await.map_err(|e| {
-            let error = Error::new(Kind::Connect, format!("cannot resolve `{host}`")).because(e);
-            if zoned.is_some() { error.hint("what follows the `%` is the name of a network interface") } else { error }
-        })?;
-        found.extend(addresses.map(|mut address| {
-            if let Some((ip, _)) = zoned {
-                address.set_ip(ip.into());
-            }
-            address
-        }));
-    }
-    Ok(found)
-}
-
-async fn encrypt(target: &Target, config: Arc<rustls::ClientConfig>, io: Box<dyn Io>) -> Result<Box<dyn Io>> {
-    let address = &target.address;
-    let name = ServerName::try_from(target.server_name.clone()).map_err(|e| {
-        Error::new(Kind::Tls, format!("`{}` cannot be the name in a certificate", target.server_name))
-            .because(e)
-            .hint("name the server with --server-name")
-    })?;
-    let failed = |e: std::io::Error| {
-        let cause = e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match cause {
-            Some(rustls::Error::InvalidMessage(_)) => {
-                Error::new(Kind::Tls, format!("{address} does not speak TLS")).because(e).hint(PLAINTEXT_HINT)
-            }
-            Some(_) => tls_failed(address, e),
-            None => Error::new(Kind::Connect, format!("{address} broke off the TLS handshake"))
-                .because(e)
-                .hint(PLAINTEXT_HINT),
-        }
-    };
-    let stream = TlsConnector::from(config).connect(name, io).await.map_err(failed)?;
-    Ok(Box::new(stream))
-}
-
-fn tls_failed(address: &Address, cause: std::io::Error) -> Error {
-    let words = tls::of_error(&cause);
-    let no_http2 = matches!(
-        cause.get_ref().and_then(|inner| inner.downcast_ref()),
-        Some(rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol))
-    );
-    let hint = match no_http2 {
-        true => Some("the server offers no HTTP/2, which gRPC needs"),
-        false => words.and_then(|words| words.fix),
-    };
-    let error = Error::new(Kind::Tls, format!("TLS with {address} failed")).because(cause);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    Ok(Box::new(stream?))
 }
 
 /// The largest header list, in bytes, that HTTP/2 itself takes. It cuts longer trailers short without a word (h2,
@@ -236,7 +166,6 @@ const WIRE_HEADERS: u32 = 16 << 20;
 /// Starts HTTP/2, and waits for the server's first frame: only then is somebody there (a port forwarder accepts
 /// connections for a server that does not run yet), and with TLS 1.3 only then has the server taken our certificate.
 async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: Timings) -> Result<Connection> {
-    let address = &target.address;
     let (io, seen) = Sniff::new(io);
     let started = Instant::now();
     let handshake = http2::Builder::new(TokioExecutor::new())
@@ -249,8 +178,7 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
         .keep_alive_while_idle(true)
         .handshake(TokioIo::new(io))
         .await;
-    let (requests, driver) =
-        handshake.map_err(|e| Error::new(Kind::Connect, format!("no HTTP/2 with {address}")).because(e))?;
+    let (requests, driver) = handshake.map_err(|e| Error::new(Kind::Connect, "no HTTP/2").because(e))?;
     let driver = Driver(tokio::spawn(async move { driver.await.err() }));
     let mut connection = Connection {
         timings,
@@ -266,29 +194,12 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
             connection.timings = timings;
             return Ok(connection);
         }
-        Sniffed::Tls => Error::new(Kind::Tls, format!("{address} speaks TLS, and was asked without")).hint(TLS_HINT),
-        Sniffed::Http1 => Error::new(Kind::Connect, format!("{address} speaks HTTP/1.1, and gRPC needs HTTP/2")),
-        Sniffed::Other => Error::new(Kind::Connect, format!("{address} does not speak HTTP/2")),
-        Sniffed::Closed => connection.lost().await.context(format!("{address} broke off the HTTP/2 handshake")),
+        Sniffed::Tls => asked_without(&WAYS),
+        Sniffed::Http1 => Error::new(Kind::Connect, "the server speaks HTTP/1.1, and gRPC needs HTTP/2"),
+        Sniffed::Other => Error::new(Kind::Connect, "the server does not speak HTTP/2"),
+        Sniffed::Closed => connection.lost().await.context("the server broke off the HTTP/2 handshake"),
     };
     Err(error)
-}
-
-/// Whether the server answers a TLS handshake, in whatever way.
-async fn speaks_tls(target: &Target, limit: Duration) -> bool {
-    let settings = TlsSettings { insecure: Some(true), ..TlsSettings::default() };
-    let (Ok(config), Ok(name)) = (settings.client_config(&[b"h2"]), ServerName::try_from(target.server_name.clone()))
-    else {
-        return false;
-    };
-    let Ok(io) = open(&target.address, limit, &mut Timings::default()).await else { return false };
-    match TlsConnector::from(Arc::new(config)).connect(name, io).await {
-        Ok(_) => true,
-        Err(e) => matches!(
-            e.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
-            Some(cause) if !matches!(cause, rustls::Error::InvalidMessage(_))
-        ),
-    }
 }
 
 /// How a connection is made once more.
@@ -341,11 +252,8 @@ impl Connection {
     /// `Kind::Connect`.
     pub async fn lost(&mut self) -> Error {
         if let Some(error) = self.seen.failure() {
-            let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
-            return match is_tls {
-                true => tls_failed(&self.target.address, error),
-                false => Error::new(Kind::Connect, "the connection was lost").because(error),
-            };
+            return behind(&error, &WAYS)
+                .unwrap_or_else(|| Error::new(Kind::Connect, "the connection was lost").because(error));
         }
         let lost = Error::new(Kind::Connect, "the server closed the connection");
         // The driver ends at once when the connection has; a connection that still lives has nothing to tell.

@@ -12,16 +12,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::{Metadata, MetadataBroker};
 use rdkafka::producer::{BaseProducer, Producer};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::config::Setup;
 use super::diagnose::{diagnose, no_kafka, unreachable};
 use super::events::Events;
 use super::fault::{Fault, error_of, kind_of};
-use crate::connect::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
+use crate::net::{self, Policy};
 use crate::shutdown::{self, Shutdown};
 
 /// How long a broker may say nothing before its port is asked what it speaks: librdkafka would wait for the answer of a web
@@ -150,7 +149,7 @@ async fn attempt<W: Connected>(
         serve(wire);
     }
     events.recovered();
-    let reach = reach(&setup.brokers);
+    let reach = reach(&setup.brokers, limit);
     tokio::pin!(reach);
     let mut reachable = false;
     let suspicion = async {
@@ -205,7 +204,7 @@ fn is_lost(events: &Events, setup: &Setup) -> bool {
 }
 
 fn too_slow<W: Connected>(wire: &Arc<W>, setup: &Setup, limit: Duration) -> Error {
-    let error = crate::connect::timed_out(limit).context(format!("cannot connect to {}", setup.names()));
+    let error = net::timed_out(limit).context(format!("cannot connect to {}", setup.names()));
     match wire.client().context().faults().first() {
         Some(fault) => Error::new(Kind::Deadline, error.chain()).because(fault.text.clone()),
         None => error,
@@ -221,30 +220,35 @@ async fn reach_named(setup: &Setup, metadata: &Metadata, limit: Duration) -> Res
     if named.is_empty() || named.iter().any(|broker| setup.brokers.contains(broker)) {
         return Ok(());
     }
-    match tokio::time::timeout(limit, reach(&named)).await {
-        Ok(reached) => reached.map_err(|error| unreachable(setup, &named, &error.chain())),
-        Err(_) => Err(unreachable(setup, &named, "no answer").with_kind(Kind::Deadline)),
-    }
+    reach(&named, limit).await.map_err(|error| unreachable(setup, &named, &error.head()).with_kind(error.kind()))
 }
 
-/// Tries all brokers by TCP; ends as soon as one answers.
-async fn reach(brokers: &[Broker]) -> Result<()> {
+/// Tries all brokers by TCP; ends as soon as one answers. One of several addresses that swallows packets leaves time for the
+/// others, as [`net::dial`] has it; how librdkafka tries them is its own matter.
+async fn reach(brokers: &[Broker], limit: Duration) -> Result<()> {
     use futures_util::stream::{FuturesUnordered, StreamExt};
-    let mut tries: FuturesUnordered<_> =
-        brokers.iter().map(|b| async move { (b, TcpStream::connect((b.host.as_str(), b.port)).await) }).collect();
+    let mut tries: FuturesUnordered<_> = brokers.iter().map(|broker| one(broker, limit)).collect();
     let mut failed = Vec::new();
-    while let Some((broker, tried)) = tries.next().await {
+    while let Some(tried) = tries.next().await {
         match tried {
-            Ok(_) => return Ok(()),
-            Err(e) => failed.push(format!("{broker}: {e}")),
+            Ok(()) => return Ok(()),
+            Err(error) => failed.push(error),
         }
     }
-    failed.sort();
-    let error = match failed.as_slice() {
-        [one] => Error::new(Kind::Connect, format!("cannot connect to {one}")),
-        several => Error::new(Kind::Connect, format!("cannot connect to any broker: {}", several.join("; "))),
+    let is_late = failed.iter().any(|error| error.kind() == Kind::Deadline);
+    let kind = if is_late { Kind::Deadline } else { Kind::Connect };
+    let mut reasons: Vec<String> = failed.iter().map(Error::head).collect();
+    reasons.sort();
+    let error = match reasons.as_slice() {
+        [one] => Error::new(kind, format!("cannot connect to {one}")),
+        several => Error::new(kind, format!("cannot connect to any broker: {}", several.join("; "))),
     };
     Err(error.hint("check --server, or wait for the broker with --wait"))
+}
+
+async fn one(broker: &Broker, limit: Duration) -> Result<()> {
+    let reached = net::reach(&broker.host, broker.port, limit).await;
+    reached.map(drop).map_err(|error| error.context(broker.to_string()))
 }
 
 /// Waits until a topic is there and its partitions have leaders. A topic that the broker is to create needs a moment.

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::kafka::settings::Broker;
+use crate::net::reach;
+use crate::net::tls::is_record;
 
 /// How long an answer is waited for: a broker gives it at once.
 const ANSWER: Duration = Duration::from_millis(1500);
@@ -52,7 +53,7 @@ impl Spoken {
 
 /// Asks one port.
 pub async fn ask(broker: &Broker) -> Spoken {
-    match TcpStream::connect((broker.host.as_str(), broker.port)).await {
+    match reach(&broker.host, broker.port, ANSWER).await {
         Ok(stream) => ask_on(stream).await,
         Err(_) => Spoken::Closed,
     }
@@ -75,11 +76,9 @@ pub async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Spoken {
 }
 
 fn judge(head: &[u8]) -> Option<Spoken> {
-    /// The first byte of a TLS alert.
-    const ALERT: u8 = 0x15;
     match head {
         [] => None,
-        [ALERT, 3, ..] => Some(Spoken::Tls),
+        head if is_record(head) => Some(Spoken::Tls),
         // Some leave the first line out when they cannot read the request.
         [b'H', b'T', b'T', b'P', ..] | [b'<', ..] => Some(Spoken::Http),
         [b'A', b'M', b'Q', b'P', ..] => Some(Spoken::Amqp),

@@ -1,18 +1,14 @@
 //! The way back to brokers that went away.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use rdkafka::consumer::BaseConsumer;
 use tokio::runtime::Handle;
 
-use crate::connect::Policy;
 use crate::context::Context;
-use crate::error::{Kind, Result};
+use crate::error::{Error, Result};
 use crate::kafka::client::{Events, Setup, connect_serving};
-
-/// The pause between two attempts to reach brokers that went away.
-const RETRY: Duration = Duration::from_millis(200);
+use crate::net::Policy;
 
 /// What a lost connection is made anew with.
 pub struct Link {
@@ -33,31 +29,11 @@ impl Link {
     /// # Errors
     /// Why no broker is reachable any more; the reason to stop.
     pub fn recover(&self, consumer: &Arc<BaseConsumer<Events>>, warn: &dyn Fn(String)) -> Result<()> {
-        let started = Instant::now();
-        let patience = match self.cx.policy.wait {
-            None => Some(self.cx.policy.connect_timeout),
-            Some(limit) => limit,
+        let Context { policy, shutdown, .. } = &self.cx;
+        let warn = |error: &Error| warn(format!("the connection was lost, trying again: {}", error.chain()));
+        let connect = async |once: Policy| {
+            connect_serving(consumer, &self.setup, self.topic.as_deref(), &once, shutdown, |_| ()).await.map(drop)
         };
-        let policy = Policy { wait: None, ..self.cx.policy };
-        let mut told = false;
-        loop {
-            let topic = self.topic.as_deref();
-            let shutdown = &self.cx.shutdown;
-            let connected =
-                self.runtime.block_on(connect_serving(consumer, &self.setup, topic, &policy, shutdown, |_| ()));
-            let error = match connected {
-                Ok(_) => return Ok(()),
-                Err(e) => e,
-            };
-            let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
-            shutdown.check()?;
-            if !transient || patience.is_some_and(|p| started.elapsed() >= p) {
-                return Err(error.context("the connection was lost"));
-            }
-            if !std::mem::replace(&mut told, true) {
-                warn(format!("the connection was lost, trying again: {}", error.chain()));
-            }
-            std::thread::sleep(RETRY);
-        }
+        self.runtime.block_on(policy.reconnect(shutdown, warn, connect))
     }
 }

@@ -49,9 +49,9 @@ fn client_certificates() {
 
 #[test]
 fn tls_where_there_is_none_and_none_where_there_is() {
-    list(sandbox(), &["--tls", "--insecure"]).fails(5).says(&["does not speak TLS", "--plaintext"]);
+    list(sandbox(), &["--tls", "--insecure"]).fails(5).says(&["the server does not speak TLS", "--plaintext"]);
     let interop = server(&[]);
-    list(&interop.address, &[]).fails(5).says(&["speaks TLS", "--tls"]);
+    list(&interop.address, &[]).fails(5).says(&["the server speaks TLS", "--tls"]);
     list(&format!("http://{}", interop.address), &[]).fails(5).says(&["https://"]);
 }
 

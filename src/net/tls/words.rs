@@ -32,18 +32,8 @@ const OTHER_KEYS: &str = "use a certificate whose key, and its authority's, is R
 const CLOCK: &str = "renew the server's certificate; or is the clock of this machine wrong?";
 const NO_TLS: &str = "is it TLS that is spoken on this port, and nothing between that changes it?";
 
-/// An error because of one of rustls's: in words, with the fix.
-pub fn explained(error: crate::error::Error, cause: &Error) -> crate::error::Error {
-    let Words { what, fix } = words(cause);
-    let error = error.because(what);
-    match fix {
-        Some(fix) => error.hint(fix),
-        None => error,
-    }
-}
-
 /// The words of a rustls error anywhere in the chain of causes.
-pub fn of_error(error: &(dyn StdError + 'static)) -> Option<Words> {
+fn of_error(error: &(dyn StdError + 'static)) -> Option<Words> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(words) = of_itself(error) {

@@ -1,20 +1,16 @@
-//! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried. And TCP.
+//! `--connect-timeout` and `--wait`, the same for every protocol: how often and how long a connection is tried.
 
-mod certificate;
-mod dial;
-
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use super::tls::given_up;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
-
-pub use certificate::{Asked, suspect};
-pub use dial::{dial, resolve};
 
 /// How long one attempt may take when nothing else is said.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The pause between two attempts under `--wait`.
+/// The pause between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// How a connection is tried.
@@ -36,6 +32,32 @@ impl std::fmt::Debug for Policy {
 }
 
 impl Policy {
+    /// How long a peer that was there may be away: as long as an attempt to connect may take, or as `--wait` says. `None` is
+    /// for ever.
+    pub fn patience(&self) -> Option<Duration> {
+        self.wait.unwrap_or(Some(self.connect_timeout))
+    }
+
+    /// As [`Policy::connect`]; the error names the address.
+    ///
+    /// # Errors
+    /// As [`Policy::connect`].
+    pub async fn connect_to<T, F>(
+        &self,
+        address: impl Display,
+        shutdown: &Shutdown,
+        attempt: impl FnMut(Duration) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.connect(shutdown, attempt).await.map_err(|error| match shutdown.reason() {
+            // Whoever was asked to stop knows where.
+            Some(_) => error,
+            None => error.context(format!("cannot connect to {address}")),
+        })
+    }
+
     /// Tries `attempt` until it works, its error is final, the wait is over, or the shutdown token triggers.
     ///
     /// `attempt` gets the time it may take. Only [`Kind::Connect`] and [`Kind::Deadline`] are tried again: a peer that
@@ -58,9 +80,8 @@ impl Policy {
                 Err(error) => error,
             };
             shutdown.check()?;
-            let transient = matches!(error.kind(), Kind::Connect | Kind::Deadline);
-            let Some(wait) = self.wait.filter(|_| transient) else {
-                return Err(certificate::given_up(error));
+            let Some(wait) = self.wait.filter(|_| is_passing(&error)) else {
+                return Err(given_up(error));
             };
             if let Some(wait) = wait
                 && started.elapsed() + RETRY >= wait
@@ -80,12 +101,37 @@ impl Policy {
                 (self.on_wait)(&error);
             }
             last = Some(error);
-            shutdown
-                .or_stop(async {
-                    tokio::time::sleep(RETRY).await;
-                    Ok(())
-                })
-                .await?;
+            pause(shutdown).await?;
+        }
+    }
+
+    /// Tries `attempt` for a connection that was lost, until it works, its error is final, the [`Policy::patience`] is over,
+    /// or the shutdown token triggers. `attempt` gets a policy that tries once; `on_lost` is told the first error, when it is
+    /// tried again.
+    ///
+    /// # Errors
+    /// The last attempt's error.
+    pub async fn reconnect<T>(
+        &self,
+        shutdown: &Shutdown,
+        on_lost: impl Fn(&Error),
+        mut attempt: impl AsyncFnMut(Policy) -> Result<T>,
+    ) -> Result<T> {
+        let started = Instant::now();
+        let mut is_told = false;
+        loop {
+            let error = match attempt(Policy { wait: None, ..*self }).await {
+                Ok(connection) => return Ok(connection),
+                Err(error) => error,
+            };
+            shutdown.check()?;
+            if !is_passing(&error) || self.patience().is_some_and(|patience| started.elapsed() >= patience) {
+                return Err(error.context("the connection was lost"));
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                on_lost(&error);
+            }
+            pause(shutdown).await?;
         }
     }
 
@@ -96,6 +142,19 @@ impl Policy {
             _ => self.connect_timeout,
         }
     }
+}
+
+/// Whether another attempt may fare better.
+fn is_passing(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Connect | Kind::Deadline)
+}
+
+async fn pause(shutdown: &Shutdown) -> Result<()> {
+    let slept = async {
+        tokio::time::sleep(RETRY).await;
+        Ok(())
+    };
+    shutdown.or_stop(slept).await
 }
 
 /// The error of an attempt that took too long.
@@ -136,5 +195,23 @@ mod tests {
         assert_eq!((tries, ended.map_err(|e| e.kind())), (1, Err(Kind::Auth)));
         let (_, ended) = run(Some(Some(Duration::from_millis(100))), Kind::Connect, 9).await;
         assert_eq!(ended.map_err(|e| e.kind()), Err(Kind::Deadline));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_was_lost_is_tried_for_as_long_as_a_connection_may_take() {
+        let run = async |wait, kind, works_at: u32| {
+            let (mut tries, told) = (0, std::cell::Cell::new(0));
+            let policy = Policy { connect_timeout: Duration::ZERO, ..policy(wait) };
+            let shutdown = Shutdown::new(None);
+            let attempt = async |once: Policy| {
+                tries += 1;
+                assert!(once.wait.is_none());
+                if tries >= works_at { Ok(()) } else { Err(Error::new(kind, "no")) }
+            };
+            let ended = policy.reconnect(&shutdown, |_| told.set(told.get() + 1), attempt).await.map_err(|e| e.kind());
+            (tries, told.get(), ended)
+        };
+        assert_eq!(run(Some(None), Kind::Connect, 3).await, (3, 1, Ok(())));
+        assert_eq!(run(Some(None), Kind::Auth, 3).await, (1, 0, Err(Kind::Auth)));
+        assert_eq!(run(None, Kind::Connect, 3).await, (1, 0, Err(Kind::Connect)));
     }
 }

@@ -1,7 +1,7 @@
 //! TCP, to a name that may have several addresses.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpStream, lookup_host};
@@ -12,14 +12,32 @@ use crate::error::{Error, Kind, Result};
 /// How much of an attempt's time is used here: what ran out is told with the addresses, before the attempt itself ends.
 const SHARE: f32 = 0.98;
 
-/// The addresses of a name.
+/// The addresses of a name, or of an IP address; one of IPv6 may have its zone behind a `%`.
 ///
 /// # Errors
 /// `Kind::Connect`.
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-    let failed = || Error::new(Kind::Connect, format!("the name `{host}` does not resolve"));
-    let found: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(|e| failed().because(e))?.collect();
+    let zoned = host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone)));
+    // The resolver knows a zone by its name for addresses of a link alone.
+    let name = zoned.map_or_else(|| host.to_owned(), |(_, zone): (Ipv6Addr, _)| format!("fe80::1%{zone}"));
+    let failed = || {
+        let error = Error::new(Kind::Connect, format!("cannot resolve `{host}`"));
+        if zoned.is_some() { error.hint("what follows the `%` is the name of a network interface") } else { error }
+    };
+    let mut found: Vec<SocketAddr> = lookup_host((name, port)).await.map_err(|e| failed().because(e))?.collect();
+    if let Some((ip, _)) = zoned {
+        found.iter_mut().for_each(|address| address.set_ip(ip.into()));
+    }
     if found.is_empty() { Err(failed()) } else { Ok(found) }
+}
+
+/// Finds a host, and connects to the first of its addresses that takes it, all within the limit.
+///
+/// # Errors
+/// As [`resolve`] and [`dial`].
+pub async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+    let reached = async { dial(&resolve(host, port).await?, limit).await };
+    tokio::time::timeout(limit, reached).await.unwrap_or_else(|_| Err(timed_out(limit)))
 }
 
 /// Connects to the first of these addresses that takes it. One that swallows packets must not eat the time of the others: the
@@ -112,6 +130,6 @@ mod tests {
     async fn names() {
         assert!(resolve("127.0.0.1", 1).await.is_ok_and(|found| found == [([127, 0, 0, 1], 1).into()]));
         let error = resolve("nosuch.invalid", 1).await.expect_err("no such name");
-        assert!(error.kind() == Kind::Connect && error.chain().contains("`nosuch.invalid` does not resolve"));
+        assert!(error.kind() == Kind::Connect && error.chain().contains("cannot resolve `nosuch.invalid`"));
     }
 }

@@ -1,5 +1,9 @@
-//! TLS for all protocols: the settings they share, the rustls configuration made from them, and rustls's errors in words.
+//! TLS for all protocols: the settings they share, the rustls configuration made from them, the handshake, and what it ends
+//! with in words.
 
+mod certificate;
+mod ended;
+mod handshake;
 mod verify;
 mod words;
 
@@ -12,8 +16,12 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
+pub use self::certificate::given_up;
+pub use self::ended::{Ended, Schemes, Ways, asked_without, behind};
+pub use self::handshake::{Tls, is_record, speaks_tls};
 use self::verify::{Anything, Trusted};
-pub use self::words::{Words, explained, of_error, of_itself, plain, words};
+use self::words::words;
+pub use self::words::{of_itself, plain};
 use crate::error::{Error, Kind, Result};
 use crate::values::{CONVERT, TextStart, text_start};
 
