@@ -265,42 +265,6 @@ fn original(text: &[u8], protocol: Protocol) -> Option<Message<'static>> {
     (message.protocol == Some(protocol)).then(|| message.into_owned())
 }
 
-impl Message<'_> {
-    /// The same message, borrowing nothing.
-    pub fn into_owned(self) -> Message<'static> {
-        let text = |v: Option<Cow<'_, str>>| v.map(|v| Cow::Owned(v.into_owned()));
-        let field = |f: Field<'_>| match f {
-            Field::Absent => Field::Absent,
-            Field::Null => Field::Null,
-            Field::Bytes(bytes) => Field::Bytes(Cow::Owned(bytes.into_owned())),
-        };
-        Message {
-            protocol: self.protocol,
-            topic: text(self.topic),
-            partition: self.partition,
-            offset: self.offset,
-            exchange: text(self.exchange),
-            routing_key: text(self.routing_key),
-            queue: text(self.queue),
-            redelivered: self.redelivered,
-            timestamp: self.timestamp,
-            key: field(self.key),
-            headers: match self.headers {
-                Headers::Absent => Headers::Absent,
-                Headers::Amqp(table) => Headers::Amqp(table.into_owned()),
-                Headers::Kafka(headers) => Headers::Kafka(
-                    headers
-                        .into_iter()
-                        .map(|(n, v)| (Cow::Owned(n.into_owned()), v.map(|v| Cow::Owned(v.into_owned()))))
-                        .collect(),
-                ),
-            },
-            value: field(self.value),
-            properties: self.properties.map(|own| Box::new(own.into_owned())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Properties, Time};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Field, Headers, KafkaHeader, Message, Properties, Protocol, Time, amqp_json, json};
+use super::{Field, Headers, Message, Properties, Protocol, Time, amqp_json, json, kafka};
 
 /// Appends the envelope of a message, without a line end.
 pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
@@ -41,7 +41,7 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
     field(&mut object, "key", &message.key);
     match &message.headers {
         Headers::Absent => {}
-        Headers::Kafka(headers) => kafka_headers(object.member("headers"), headers),
+        Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers),
         Headers::Amqp(table) => amqp_json::write_table(object.member("headers"), table),
     }
     field(&mut object, "value", &message.value);
@@ -58,21 +58,6 @@ fn field(object: &mut json::Object<'_>, name: &str, value: &Field<'_>) {
         Field::Null => object.member(name).extend_from_slice(b"null"),
         Field::Bytes(bytes) => json::bytes(object.member(name), bytes),
     }
-}
-
-fn kafka_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {
-    out.push(b'[');
-    for (i, (name, value)) in headers.iter().enumerate() {
-        out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
-        json::string(out, name);
-        out.push(b',');
-        match value {
-            Some(value) => json::bytes(out, value),
-            None => out.extend_from_slice(b"null"),
-        }
-        out.push(b']');
-    }
-    out.push(b']');
 }
 
 /// Reads one envelope. Strings without escapes are borrowed from `line`.
@@ -174,7 +159,7 @@ fn protocol<E: de::Error>(name: &str) -> Result<Protocol, E> {
 }
 
 /// A string that borrows where it can; serde's own `Cow` never does.
-struct Text<'a>(Cow<'a, str>);
+pub(super) struct Text<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Text<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -196,7 +181,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
 }
 
 /// Reads a key, value or header value: a string, `{"$base64": …}` or null.
-struct FieldSeed(&'static str);
+pub(super) struct FieldSeed(pub &'static str);
 
 impl<'de> DeserializeSeed<'de> for FieldSeed {
     type Value = Field<'de>;
@@ -261,12 +246,8 @@ impl<'de> Visitor<'de> for HeadersVisitor {
         Ok(Headers::Absent)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut headers = Vec::new();
-        while let Some(HeaderPair(header)) = seq.next_element()? {
-            headers.push(header);
-        }
-        Ok(Headers::Kafka(headers))
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        kafka::read_headers(seq).map(Headers::Kafka)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -278,35 +259,6 @@ impl<'de> Visitor<'de> for HeadersVisitor {
             object.insert(name, value);
         }
         amqp_json::read_table(&object).map(Headers::Amqp).map_err(de::Error::custom)
-    }
-}
-
-struct HeaderPair<'a>(KafkaHeader<'a>);
-
-impl<'de> Deserialize<'de> for HeaderPair<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PairVisitor;
-        impl<'de> Visitor<'de> for PairVisitor {
-            type Value = HeaderPair<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a header as [\"name\",\"value\"]")
-            }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let name = seq.next_element::<Text<'de>>()?.ok_or_else(|| de::Error::invalid_length(0, &self))?;
-                let value = seq
-                    .next_element_seed(FieldSeed("header value"))?
-                    .ok_or_else(|| de::Error::invalid_length(1, &self))?;
-                if seq.next_element::<IgnoredAny>()?.is_some() {
-                    return Err(de::Error::invalid_length(3, &self));
-                }
-                let value = match value {
-                    Field::Bytes(bytes) => Some(bytes),
-                    Field::Null | Field::Absent => None,
-                };
-                Ok(HeaderPair((name.0, value)))
-            }
-        }
-        deserializer.deserialize_seq(PairVisitor)
     }
 }
 

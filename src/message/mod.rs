@@ -1,16 +1,20 @@
 //! The one [`Message`] of all brokers, its JSON Lines envelope, and the ways data comes in.
 
+mod amqp;
 pub mod amqp_json;
 pub mod convert;
 pub mod envelope;
 pub mod grpc;
 pub mod input;
 pub mod json;
+mod kafka;
 pub mod table;
 pub mod time;
 
 use std::borrow::Cow;
 
+pub use amqp::Properties;
+pub use kafka::KafkaHeader;
 pub use table::{Table, Value};
 pub use time::Time;
 
@@ -70,9 +74,6 @@ impl<'a> Field<'a> {
     }
 }
 
-/// One Kafka header: its name, and its value, which may be null.
-pub type KafkaHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
-
 /// Headers in the shape of the system that they belong to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Headers<'a> {
@@ -83,6 +84,41 @@ pub enum Headers<'a> {
     Kafka(Vec<KafkaHeader<'a>>),
     /// Typed values by name.
     Amqp(Table<'a>),
+}
+
+/// What a header says, for a person to read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Shown<'m> {
+    /// That it has no value.
+    Null,
+    /// A text, which stands for itself.
+    Text(&'m [u8]),
+    /// A value of another type, whose form is JSON ([`amqp_json::write_value`]).
+    Typed(&'m Value<'m>),
+}
+
+impl Headers<'_> {
+    /// Names and what they say, in their order.
+    pub fn for_each<'m>(&'m self, mut each: impl FnMut(&'m str, Shown<'m>)) {
+        match self {
+            Headers::Absent => {}
+            Headers::Kafka(headers) => {
+                for (name, value) in headers {
+                    each(name, value.as_deref().map_or(Shown::Null, Shown::Text));
+                }
+            }
+            Headers::Amqp(table) => {
+                for (name, value) in table.iter() {
+                    let shown = match value {
+                        Value::Void => Shown::Null,
+                        Value::Text(text) => Shown::Text(text),
+                        other => Shown::Typed(other),
+                    };
+                    each(name, shown);
+                }
+            }
+        }
+    }
 }
 
 /// A message of either system, with what it says about itself. What a system does not have is `None` or absent.
@@ -118,65 +154,38 @@ pub struct Message<'a> {
     pub properties: Option<Box<Properties<'a>>>,
 }
 
-/// The AMQP basic properties that are neither headers nor timestamp (AMQP 0-9-1, class basic).
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Properties<'a> {
-    /// MIME type of the body.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<Cow<'a, str>>,
-    /// MIME encoding of the body.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub content_encoding: Option<Cow<'a, str>>,
-    /// 1 transient, 2 persistent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub delivery_mode: Option<u8>,
-    /// 0 to 255; queues take it up to their `x-max-priority`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<u8>,
-    /// Which request this answers.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub correlation_id: Option<Cow<'a, str>>,
-    /// Queue for the answer.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<Cow<'a, str>>,
-    /// Time to live in milliseconds, as a string of digits.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub expiration: Option<Cow<'a, str>>,
-    /// The application's id of the message.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<Cow<'a, str>>,
-    /// The application's name of the kind of message.
-    #[serde(rename = "type", borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<Cow<'a, str>>,
-    /// The user who published; the broker checks it.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<Cow<'a, str>>,
-    /// The application that published.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub app_id: Option<Cow<'a, str>>,
-    /// Deprecated by the specification, but on the wire.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
-    pub cluster_id: Option<Cow<'a, str>>,
-}
-
-impl Properties<'_> {
-    /// The same properties, borrowing nothing.
-    pub fn into_owned(self) -> Properties<'static> {
-        let text = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
-        Properties {
-            content_type: text(self.content_type),
-            content_encoding: text(self.content_encoding),
-            delivery_mode: self.delivery_mode,
-            priority: self.priority,
-            correlation_id: text(self.correlation_id),
-            reply_to: text(self.reply_to),
-            expiration: text(self.expiration),
-            message_id: text(self.message_id),
-            kind: text(self.kind),
-            user_id: text(self.user_id),
-            app_id: text(self.app_id),
-            cluster_id: text(self.cluster_id),
+impl Message<'_> {
+    /// The same message, borrowing nothing.
+    pub fn into_owned(self) -> Message<'static> {
+        let text = |v: Option<Cow<'_, str>>| v.map(|v| Cow::Owned(v.into_owned()));
+        let field = |f: Field<'_>| match f {
+            Field::Absent => Field::Absent,
+            Field::Null => Field::Null,
+            Field::Bytes(bytes) => Field::Bytes(Cow::Owned(bytes.into_owned())),
+        };
+        Message {
+            protocol: self.protocol,
+            topic: text(self.topic),
+            partition: self.partition,
+            offset: self.offset,
+            exchange: text(self.exchange),
+            routing_key: text(self.routing_key),
+            queue: text(self.queue),
+            redelivered: self.redelivered,
+            timestamp: self.timestamp,
+            key: field(self.key),
+            headers: match self.headers {
+                Headers::Absent => Headers::Absent,
+                Headers::Amqp(table) => Headers::Amqp(table.into_owned()),
+                Headers::Kafka(headers) => Headers::Kafka(
+                    headers
+                        .into_iter()
+                        .map(|(n, v)| (Cow::Owned(n.into_owned()), v.map(|v| Cow::Owned(v.into_owned()))))
+                        .collect(),
+                ),
+            },
+            value: field(self.value),
+            properties: self.properties.map(|own| Box::new(own.into_owned())),
         }
     }
 }

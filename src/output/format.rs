@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::sanitize::{escape_json, push_bytes};
-use crate::message::{Headers, Message, Value, amqp_json};
+use crate::message::{Headers, Message, Shown, Value, amqp_json};
 use crate::values::escaped;
 
 /// The tokens, for errors and help.
@@ -135,44 +135,26 @@ fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 
 /// `a=1,b=NULL`, as kcat; AMQP values that are no strings are JSON.
 fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
-    let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
     let mut first = true;
-    let mut name = |out: &mut Vec<u8>, name: &str| {
+    headers.for_each(|name, value| {
         if !first {
             out.push(b',');
         }
         first = false;
-        data(out, name.as_bytes());
+        text(out, name.as_bytes(), escape);
         out.push(b'=');
-    };
-    match headers {
-        Headers::Absent => {}
-        Headers::Kafka(headers) => {
-            for (key, value) in headers {
-                name(out, key);
-                match value {
-                    Some(value) => data(out, value),
-                    None => out.extend_from_slice(b"NULL"),
+        match value {
+            Shown::Null => out.extend_from_slice(b"NULL"),
+            Shown::Text(value) => text(out, value, escape),
+            Shown::Typed(value) => {
+                let from = out.len();
+                amqp_json::write_value(out, value);
+                if escape {
+                    escape_json(out, from);
                 }
             }
         }
-        Headers::Amqp(table) => {
-            for (key, value) in table.iter() {
-                name(out, key);
-                match value {
-                    Value::Text(text) => data(out, text),
-                    Value::Void => out.extend_from_slice(b"NULL"),
-                    other => {
-                        let from = out.len();
-                        amqp_json::write_value(out, other);
-                        if escape {
-                            escape_json(out, from);
-                        }
-                    }
-                }
-            }
-        }
-    }
+    });
 }
 
 #[cfg(test)]
@@ -201,6 +183,15 @@ mod tests {
         assert_eq!(formatted(r"%t %p %o %T %K:%k %S:%s %h %%\n\x41", &message), "t 1 42 5 -1: 4:body a=1,b=NULL %\nA");
         assert_eq!(formatted("%R", &message), "\0\0\0\u{4}");
         assert_eq!(formatted("%t|%p|%T", &Message::default()), "|-1|-1");
+    }
+
+    #[test]
+    fn headers_of_any_type() {
+        let text = |text: &'static str| Value::Text(text.as_bytes().into());
+        let entries = [("a", text("1")), ("b", Value::Void), ("x-stream-offset", Value::I64(7)), ("z", Value::U8(3))];
+        let headers = Headers::Amqp(entries.map(|(name, value)| (name.into(), value)).into_iter().collect());
+        let message = Message { headers, ..Message::default() };
+        assert_eq!(formatted("%o %h", &message), r#"7 a=1,b=NULL,x-stream-offset=7,z={"$u8":3}"#);
     }
 
     #[test]

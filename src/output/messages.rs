@@ -6,7 +6,7 @@ use super::format::{Format, TOKENS};
 use super::sanitize::{escape_json, push_bytes, push_json};
 use super::{Sink, Terminal};
 use crate::error::Result;
-use crate::message::{Field, Headers, Message, Value, amqp_json, envelope};
+use crate::message::{Field, Message, Shown, amqp_json, envelope};
 use crate::values::{Delimiter, delimiter};
 
 /// `-o/--output` of the commands that read messages.
@@ -186,24 +186,13 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
             }
         }
     }
-    match &message.headers {
-        Headers::Absent => {}
-        Headers::Kafka(headers) => {
-            for (name, value) in headers {
-                line(name, value.as_deref().unwrap_or(b"null"), false);
-            }
+    message.headers.for_each(|name, value| match value {
+        Shown::Null => line(name, b"null", false),
+        Shown::Text(text) => line(name, text, false),
+        Shown::Typed(value) => {
+            let mut json = Vec::new();
+            amqp_json::write_value(&mut json, value);
+            line(name, &json, true);
         }
-        Headers::Amqp(table) => {
-            for (name, value) in table.iter() {
-                match value {
-                    Value::Text(text) => line(name, text, false),
-                    other => {
-                        let mut json = Vec::new();
-                        amqp_json::write_value(&mut json, other);
-                        line(name, &json, true);
-                    }
-                }
-            }
-        }
-    }
+    });
 }
