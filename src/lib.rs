@@ -38,6 +38,7 @@ pub mod context;
 mod cursor;
 pub mod error;
 pub mod exit;
+pub mod flow;
 pub mod grpc;
 pub mod kafka;
 pub mod message;

@@ -8,7 +8,7 @@ mod source;
 mod split;
 
 use std::io::Read;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::mpsc;
 
@@ -91,6 +91,13 @@ pub struct Mark {
     column: usize,
     start: usize,
     end: usize,
+}
+
+impl Mark {
+    /// The line that the record begins on, from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
 }
 
 /// A chunk of the source: its bytes stand behind [`HEADROOM`].
@@ -292,11 +299,20 @@ impl Input {
     ///
     /// # Errors
     /// As [`Input::more`].
-    pub fn more_within(&mut self, runtime: &tokio::runtime::Handle, time: Duration) -> Result<bool> {
+    pub fn more_within(&mut self, runtime: &tokio::runtime::Handle, time: std::time::Duration) -> Result<bool> {
         match runtime.block_on(async { tokio::time::timeout(time, self.chunks.recv()).await }) {
             Ok(chunk) => self.take(chunk).map(|()| true),
             Err(_) => Ok(false),
         }
+    }
+
+    /// As [`Input::more`].
+    ///
+    /// # Errors
+    /// As [`Input::more`].
+    pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let chunk = ready!(self.chunks.poll_recv(cx));
+        Poll::Ready(self.take(chunk))
     }
 
     fn take(&mut self, chunk: Option<Chunk>) -> Result<()> {

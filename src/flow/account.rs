@@ -1,0 +1,293 @@
+//! What became of the messages: counted, and told by where they stand in their source.
+
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+use super::ranges::Ranges;
+use super::sink::{Outcome, Refusal};
+use super::source::Origin;
+use crate::error::{Error, Kind};
+
+/// How the last line of an account counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// A reader whose source cannot be settled.
+    Read,
+    /// A reader that settles.
+    Settled,
+    /// A writer whose peer confirms each message.
+    Confirmed,
+    /// A writer that nobody confirms anything to, because of this flag.
+    Unconfirmed(&'static str),
+    /// From one peer to another.
+    Carried,
+}
+
+/// Messages by their place, source by source.
+#[derive(Debug, Default)]
+struct Named(Vec<(Origin, Ranges)>);
+
+impl Named {
+    fn push(&mut self, origin: &Origin, mark: u64) {
+        match self.0.iter_mut().rev().find(|(of, _)| of == origin) {
+            Some((_, ranges)) => ranges.push(mark),
+            None => {
+                let mut ranges = Ranges::default();
+                ranges.push(mark);
+                self.0.push((origin.clone(), ranges));
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.0.iter().map(|(_, ranges)| ranges.count()).sum()
+    }
+
+    fn json(&self) -> Value {
+        let of = |(origin, ranges): &(Origin, Ranges)| {
+            let mut named = json!({ "of": origin.one, "ranges": ranges.merged() });
+            if let (Value::Object(named), more @ 1..) = (&mut named, ranges.more()) {
+                named.insert("more".to_owned(), more.into());
+            }
+            named
+        };
+        Value::Array(self.0.iter().map(of).collect())
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (i, (origin, ranges)) in self.0.iter().enumerate() {
+            let (between, name) = (if i > 0 { "; " } else { "" }, name(origin, ranges));
+            write!(f, "{between}{name} {ranges}")?;
+        }
+        Ok(())
+    }
+}
+
+fn name<'o>(origin: &'o Origin, ranges: &Ranges) -> &'o str {
+    if ranges.count() == 1 { &origin.one } else { &origin.many }
+}
+
+/// Messages with the same bad outcome that stand beside one another, not told yet.
+#[derive(Debug)]
+struct Run {
+    outcome: Outcome,
+    origin: Origin,
+    marks: Ranges,
+}
+
+/// How many reasons are kept for the report, each with the messages that it is about.
+const REASONS: usize = 64;
+
+/// The account of one flow.
+#[derive(Debug)]
+pub struct Account {
+    started: Instant,
+    read: u64,
+    sent: u64,
+    confirmed: u64,
+    written: u64,
+    filtered: u64,
+    refused: Vec<(String, Named)>,
+    refusals: u64,
+    unsent: Named,
+    unknown: Named,
+    /// The first refusal: its fix and its kind stand for all.
+    first: Option<Refusal>,
+    run: Option<Run>,
+    untold: Vec<String>,
+}
+
+impl Default for Account {
+    fn default() -> Account {
+        Account {
+            started: Instant::now(),
+            read: 0,
+            sent: 0,
+            confirmed: 0,
+            written: 0,
+            filtered: 0,
+            refused: Vec::new(),
+            refusals: 0,
+            unsent: Named::default(),
+            unknown: Named::default(),
+            first: None,
+            run: None,
+            untold: Vec::new(),
+        }
+    }
+}
+
+impl Account {
+    /// A message was taken from the source, and goes on in so many parts.
+    pub(super) fn took(&mut self, parts: u32) {
+        self.read += 1;
+        match parts {
+            0 => self.filtered += 1,
+            parts => self.sent += u64::from(parts),
+        }
+    }
+
+    /// Everything that was ever sent is written.
+    pub(super) fn all_written(&mut self) {
+        self.written = self.sent - self.confirmed - self.failed() - self.unknown();
+    }
+
+    /// Enters what became of a message: where it stands is asked for only when it has to be named.
+    pub(super) fn enter(&mut self, outcome: Outcome, place: impl FnOnce() -> (Origin, u64)) {
+        match &outcome {
+            Outcome::Confirmed => return self.confirmed += 1,
+            Outcome::Written => return self.written += 1,
+            Outcome::Refused(_) | Outcome::Unsent | Outcome::Unknown => {}
+        }
+        let (origin, mark) = place();
+        self.lost(&origin, mark, outcome);
+    }
+
+    fn lost(&mut self, origin: &Origin, mark: u64, outcome: Outcome) {
+        match &outcome {
+            Outcome::Confirmed | Outcome::Written => return,
+            Outcome::Unknown => return self.unknown.push(origin, mark),
+            Outcome::Unsent => self.unsent.push(origin, mark),
+            Outcome::Refused(refusal) => {
+                self.refusals += 1;
+                self.first.get_or_insert_with(|| Refusal::clone(refusal));
+                self.refused_for(&refusal.why).push(origin, mark);
+            }
+        }
+        match &mut self.run {
+            Some(run) if run.outcome == outcome && run.origin == *origin && run.marks.goes_on_with(mark) => {
+                run.marks.push(mark);
+            }
+            _ => {
+                self.end_run();
+                let mut marks = Ranges::default();
+                marks.push(mark);
+                self.run = Some(Run { outcome, origin: origin.clone(), marks });
+            }
+        }
+    }
+
+    fn refused_for(&mut self, why: &str) -> &mut Named {
+        const OTHERS: &str = "for other reasons";
+        let full = self.refused.len() >= REASONS;
+        let at = self.refused.iter().position(|(of, _)| of == why);
+        let at = at.or_else(|| self.refused.iter().position(|(of, _)| full && of == OTHERS)).unwrap_or_else(|| {
+            let why = if full { OTHERS } else { why };
+            self.refused.push((why.to_owned(), Named::default()));
+            self.refused.len() - 1
+        });
+        &mut self.refused[at].1
+    }
+
+    fn end_run(&mut self) {
+        let Some(Run { outcome, origin, marks }) = self.run.take() else { return };
+        let what = match outcome {
+            Outcome::Refused(refusal) => refusal.why,
+            _ => "not sent".to_owned(),
+        };
+        self.untold.push(format!("{} {marks}: {what}", name(&origin, &marks)));
+    }
+
+    /// The failures that were not told yet; all of them with `all`, else the run that may still grow is kept.
+    pub(super) fn news(&mut self, all: bool) -> Vec<String> {
+        if all {
+            self.end_run();
+        }
+        std::mem::take(&mut self.untold)
+    }
+
+    /// How many messages were taken from the source.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// How many went on to the sink.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// How many have an outcome that is good.
+    pub fn done(&self) -> u64 {
+        self.confirmed + self.written
+    }
+
+    /// How many were certainly not taken.
+    pub fn failed(&self) -> u64 {
+        self.refusals + self.unsent.count()
+    }
+
+    /// How many nobody knows of.
+    pub fn unknown(&self) -> u64 {
+        self.unknown.count()
+    }
+
+    /// How many were not asked for.
+    pub fn filtered(&self) -> u64 {
+        self.filtered
+    }
+
+    /// True when the peer has confirmed something.
+    pub fn has_confirmed(&self) -> bool {
+        self.confirmed > 0
+    }
+
+    /// The first refusal.
+    pub(super) fn first_refusal(&self) -> Option<&Refusal> {
+        self.first.as_ref()
+    }
+
+    /// True when nothing failed and everything is known.
+    pub fn is_well(&self) -> bool {
+        self.failed() == 0 && self.unknown() == 0
+    }
+
+    /// The account in a line. `settled` is how many the source has taken as done.
+    pub fn sentence(&self, manner: Manner, settled: u64) -> String {
+        let (read, sent, confirmed, failed, unknown) =
+            (self.read, self.sent, self.confirmed, self.failed(), self.unknown());
+        match manner {
+            Manner::Read => format!("read {read}"),
+            Manner::Settled => format!("read {read}, settled {settled}"),
+            Manner::Confirmed => format!("sent {sent}, confirmed {confirmed}, failed {failed}, unknown {unknown}"),
+            Manner::Unconfirmed(flag) => {
+                format!("sent {sent}, none confirmed ({flag}), failed {failed}, unknown {unknown}")
+            }
+            Manner::Carried => {
+                let done = self.done();
+                format!("read {read}, sent {sent}, confirmed {done}, failed {failed}, unknown {unknown}")
+            }
+        }
+    }
+
+    /// The error about what nobody knows of, if there is any.
+    pub(super) fn unknown_error(&self) -> Option<Error> {
+        (self.unknown() > 0).then(|| {
+            Error::new(Kind::Partial, format!("outcome unknown: {} ({})", self.unknown(), self.unknown))
+                .hint("these messages may or may not have been taken; nothing was sent twice")
+        })
+    }
+
+    /// The account as an object: counts, and what was refused, not sent or is unknown, by where it stands in its source.
+    pub fn json(&self) -> Map<String, Value> {
+        let refused =
+            |(why, named): &(String, Named)| json!({ "why": why, "count": named.count(), "messages": named.json() });
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+        put("read", self.read.into());
+        put("sent", self.sent.into());
+        put("confirmed", self.confirmed.into());
+        put("written", self.written.into());
+        put("filtered", self.filtered.into());
+        put("refused", self.refusals.into());
+        put("unsent", self.unsent.count().into());
+        put("unknown", self.unknown().into());
+        put("refusals", self.refused.iter().map(refused).collect());
+        put("unsent_messages", self.unsent.json());
+        put("unknown_messages", self.unknown.json());
+        put("seconds", json!(self.started.elapsed().as_secs_f64()));
+        object
+    }
+}

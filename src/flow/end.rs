@@ -1,0 +1,93 @@
+//! How a flow ended, and the one verdict on it.
+
+use super::account::{Account, Manner};
+use super::run::Reporter;
+use crate::error::{Error, Kind, Result};
+use crate::exit;
+
+/// How a flow ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What became of the messages.
+    pub account: Account,
+    /// How the account counts.
+    pub manner: Manner,
+    /// How many messages the source has taken as done.
+    pub settled: u64,
+    /// It had to stop, for this reason.
+    pub stopped: Option<Error>,
+    /// What ended the work as a whole.
+    pub failure: Option<Error>,
+    /// What of the settling is not known.
+    pub unsure: Option<Error>,
+    /// Messages were refused: the error for that alone.
+    pub refused: Option<Error>,
+    /// Less came than was asked for.
+    pub unmet: Option<Error>,
+    /// Where a source stands because of what was refused, and that the rest comes again.
+    pub holes: Vec<String>,
+}
+
+/// Tells the account, and gives the verdict: a stop, then what ended the work as a whole, then what is unknown, then what
+/// was refused, then what did not come.
+///
+/// # Errors
+/// The verdict.
+pub fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
+    let sentence = ended.account.sentence(ended.manner, ended.settled);
+    let mut report = ended.account.json();
+    let verdict = verdict(ended, reporter, sentence);
+    if let Err(error) = &verdict {
+        report.insert("error".to_owned(), error.chain().into());
+    }
+    report.insert("exit".to_owned(), verdict.as_ref().err().map_or(0, |e| exit::code(e.kind())).into());
+    reporter.report(report);
+    verdict
+}
+
+fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Result<()> {
+    let Ended { account, manner, settled: _, stopped, failure, unsure, refused, unmet, holes } = ended;
+    let reads = matches!(manner, Manner::Read | Manner::Settled);
+    let well = account.is_well() && failure.is_none() && unsure.is_none();
+    match (well, reads) {
+        // What was read is there to be seen.
+        (true, true) if stopped.is_none() => {}
+        (true, _) => reporter.note(sentence),
+        (false, true) if stopped.is_none() => {}
+        (false, _) => reporter.warn(sentence),
+    }
+    holes.into_iter().for_each(|hole| reporter.warn(hole));
+    let unknown = account.unknown_error();
+    if let Some(stopped) = stopped {
+        // The reason to stop stays the reason of the end; the rest is told beside it.
+        for beside in [failure, unknown, unsure].into_iter().flatten() {
+            if beside.kind() != stopped.kind() {
+                reporter.warn(beside.chain());
+            }
+        }
+        return Err(stopped);
+    }
+    let failure = failure.map(|failure| match failure.kind() {
+        Kind::Connect if account.has_confirmed() => failure.with_kind(Kind::Partial),
+        _ => failure,
+    });
+    match (failure, unknown) {
+        (None, None) => {}
+        (None, Some(unknown)) => return Err(unknown),
+        (Some(failure), None) => return Err(failure),
+        // What ended the work is the lesser news.
+        (Some(failure), Some(unknown))
+            if matches!(failure.kind(), Kind::Connect | Kind::Partial | Kind::Refused | Kind::Auth) =>
+        {
+            return Err(unknown.because(failure));
+        }
+        (Some(failure), Some(unknown)) => {
+            reporter.warn(unknown.chain());
+            return Err(failure);
+        }
+    }
+    match unsure.or(refused).or(unmet) {
+        Some(error) => Err(error),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,262 @@
+//! From outcomes in any order to settlements in the order of the source.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::Ticket;
+use super::source::{Done, Lane, Place, Settling};
+
+/// How many bits of a ticket are the number within its lane. It wraps: only what is under way is told apart by it.
+const NUMBER: u32 = 40;
+const NUMBERS: u64 = (1 << NUMBER) - 1;
+
+/// What became of a message, as far as its source is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It may be settled.
+    Done,
+    /// It must not be.
+    Held,
+}
+
+/// A message under way.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    mark: u64,
+    /// How many of its parts have no outcome yet.
+    left: u32,
+    held: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The number of the first slot.
+    base: u64,
+    /// What is under way, and what is done behind the first that is.
+    slots: VecDeque<Slot>,
+    /// With a bulk sink: the last that was entered.
+    entered: Option<u64>,
+    /// Through here all is done that was not held, and told or not.
+    done: Option<u64>,
+    told: Option<u64>,
+    /// Something before this is held.
+    hole: bool,
+    dirty: bool,
+}
+
+/// What is under way, lane by lane.
+#[derive(Debug)]
+pub struct Ledger {
+    settling: Settling,
+    /// The sink reports everything together: two numbers a lane are enough.
+    bulk: bool,
+    lanes: HashMap<Lane, usize>,
+    states: Vec<State>,
+    free: Vec<usize>,
+    /// The lane of the last message: the next one is most often of the same.
+    last: (Lane, usize),
+    dirty: Vec<(Lane, usize)>,
+    /// Done behind a hole, one by one.
+    singles: Vec<Place>,
+    under_way: usize,
+    held: u64,
+}
+
+impl Ledger {
+    /// Of nothing yet.
+    pub fn new(settling: Settling, bulk: bool) -> Ledger {
+        Ledger {
+            settling,
+            bulk,
+            lanes: HashMap::new(),
+            states: Vec::new(),
+            free: Vec::new(),
+            last: (0, usize::MAX),
+            dirty: Vec::new(),
+            singles: Vec::new(),
+            under_way: 0,
+            held: 0,
+        }
+    }
+
+    /// Takes a message up that is submitted now in `parts` parts; none is done at once. Its ticket.
+    pub fn enter(&mut self, place: Place, parts: u32) -> Ticket {
+        let at = self.state(place.lane);
+        let Some(state) = self.states.get_mut(at) else { return Ticket(0) };
+        if self.bulk {
+            match (state.hole, self.settling) {
+                (false, _) => state.entered = Some(place.mark),
+                (true, Settling::Each) => state.slots.push_back(Slot { mark: place.mark, left: parts, held: false }),
+                (true, _) => {}
+            }
+            if !state.dirty {
+                state.dirty = true;
+                self.dirty.push((place.lane, at));
+            }
+            return Ticket(u64::from(place.lane) << NUMBER);
+        }
+        let number = state.base.wrapping_add(state.slots.len() as u64) & NUMBERS;
+        state.slots.push_back(Slot { mark: place.mark, left: parts, held: false });
+        self.under_way += 1;
+        if parts == 0 {
+            self.advance(place.lane, at);
+        }
+        Ticket((u64::from(place.lane) << NUMBER) | number)
+    }
+
+    /// Takes a message up that goes nowhere and is not done.
+    pub fn hold(&mut self, place: Place) {
+        if !self.bulk {
+            let ticket = self.enter(place, 1);
+            self.outcome(ticket, Fate::Held);
+            return;
+        }
+        let at = self.state(place.lane);
+        if let Some(state) = self.states.get_mut(at) {
+            state.hole = true;
+            self.held += 1;
+        }
+    }
+
+    fn state(&mut self, lane: Lane) -> usize {
+        if self.last.0 == lane && self.last.1 != usize::MAX {
+            return self.last.1;
+        }
+        let at = *self.lanes.entry(lane).or_insert_with(|| {
+            self.free.pop().unwrap_or_else(|| {
+                self.states.push(State::default());
+                self.states.len() - 1
+            })
+        });
+        self.last = (lane, at);
+        at
+    }
+
+    /// A part of a message has its outcome. Where the message stands, and whether that was the last of its parts; `None` for
+    /// a ticket that is not under way.
+    pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, bool)> {
+        let lane = Lane::try_from(ticket.0 >> NUMBER).ok()?;
+        let at = *self.lanes.get(&lane)?;
+        let state = self.states.get_mut(at)?;
+        let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;
+        let slot = state.slots.get_mut(index).filter(|slot| slot.left > 0)?;
+        slot.left -= 1;
+        slot.held |= fate == Fate::Held;
+        let (mark, last) = (slot.mark, slot.left == 0);
+        if index == 0 && last {
+            self.advance(lane, at);
+        }
+        Some((Place { lane, mark }, last))
+    }
+
+    /// Takes from the front of a lane what has all its outcomes.
+    fn advance(&mut self, lane: Lane, at: usize) {
+        let Some(state) = self.states.get_mut(at) else { return };
+        while let Some(slot) = state.slots.front().copied().filter(|slot| slot.left == 0) {
+            state.slots.pop_front();
+            state.base = state.base.wrapping_add(1) & NUMBERS;
+            self.under_way -= 1;
+            match (slot.held, state.hole) {
+                (true, _) => {
+                    state.hole = true;
+                    self.held += 1;
+                }
+                (false, false) => state.done = Some(slot.mark),
+                (false, true) if self.settling == Settling::Each => {
+                    self.singles.push(Place { lane, mark: slot.mark });
+                }
+                (false, true) => {}
+            }
+        }
+        if state.done != state.told && !state.dirty {
+            state.dirty = true;
+            self.dirty.push((lane, at));
+        }
+    }
+
+    /// Everything that was entered is done (a bulk sink).
+    pub fn all(&mut self) {
+        for (lane, at) in &self.dirty {
+            if let Some(state) = self.states.get_mut(*at) {
+                state.done = state.entered.or(state.done);
+                self.singles.extend(state.slots.drain(..).map(|slot| Place { lane: *lane, mark: slot.mark }));
+            }
+        }
+    }
+
+    /// Gives what may be settled and was not told yet: first what is done up to a place, then what is done by itself.
+    ///
+    /// # Errors
+    /// Those of `settle`; what it was given is told all the same.
+    pub fn settle<E>(&mut self, mut settle: impl FnMut(Lane, Done) -> Result<(), E>) -> Result<(), E> {
+        let mut ended = Ok(());
+        // What a bulk sink has not written yet stays in the list.
+        let mut kept = 0;
+        for index in 0..self.dirty.len() {
+            let Some((lane, at)) = self.dirty.get(index).copied() else { break };
+            let Some(state) = self.states.get_mut(at) else { continue };
+            if self.settling != Settling::Never
+                && ended.is_ok()
+                && state.done != state.told
+                && let Some(mark) = state.done
+            {
+                ended = settle(lane, Done::Through(mark));
+            }
+            state.told = state.done;
+            state.dirty = self.bulk && (state.entered != state.done || !state.slots.is_empty());
+            if state.dirty
+                && let Some(slot) = self.dirty.get_mut(kept)
+            {
+                *slot = (lane, at);
+                kept += 1;
+            }
+        }
+        self.dirty.truncate(kept);
+        for Place { lane, mark } in self.singles.drain(..) {
+            if ended.is_ok() {
+                ended = settle(lane, Done::One(mark));
+            }
+        }
+        ended
+    }
+
+    /// Messages that were entered and have not all their outcomes; not those of a bulk sink.
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// How many messages are held.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// The lanes in which something is held, and the mark up to which all before it was done.
+    pub fn holes(&self) -> Vec<(Lane, Option<u64>)> {
+        let is_hole = |(lane, at): (&Lane, &usize)| {
+            self.states.get(*at).filter(|state| state.hole).map(|state| (*lane, state.done))
+        };
+        let mut holes: Vec<_> = self.lanes.iter().filter_map(is_hole).collect();
+        holes.sort_unstable();
+        holes
+    }
+
+    /// True when nothing of this lane is under way.
+    pub fn is_clear(&self, lane: Lane) -> bool {
+        let state = self.lanes.get(&lane).and_then(|at| self.states.get(*at));
+        state.is_none_or(|state| state.slots.is_empty() && (!self.bulk || state.entered == state.done))
+    }
+
+    /// Forgets a lane. What of it is still under way has no place any more: its outcome is `None`.
+    pub fn release(&mut self, lane: Lane) {
+        let Some(at) = self.lanes.remove(&lane) else { return };
+        if let Some(state) = self.states.get_mut(at) {
+            if !self.bulk {
+                self.under_way -= state.slots.len();
+            }
+            *state = State::default();
+        }
+        self.dirty.retain(|(of, _)| *of != lane);
+        self.singles.retain(|place| place.lane != lane);
+        self.last = (0, usize::MAX);
+        self.free.push(at);
+    }
+}

@@ -1,0 +1,39 @@
+//! The middle of every verb that moves messages: source → stages → sink → settle, in one loop.
+//!
+//! - A [`Source`] brings messages by the batch and settles what is done: an AMQP queue, Kafka partitions, the records of an
+//!   input. A [`Sink`] takes them and tells what became of each, in any order: standard output, a publisher, a producer.
+//!   Between them, a [`Stage`] makes of one message none, one or several.
+//! - The [`Ledger`](ledger::Ledger) turns outcomes in any order into settlements in the order of the source; the
+//!   [`Account`] counts them, and names what was refused and what is unknown.
+//! - [`run`] is the loop, on one thread: it is woken by the source, the sink, a signal or a limit, and by nothing else.
+//!
+//! Nothing is settled before its outcome, nothing twice. What was refused stays where it was, unless [`OnRefusal`] says
+//! otherwise; what is unknown or was not sent does so always.
+//!
+//! It knows [`message`](crate::message), [`error`](crate::error) and [`shutdown`](crate::shutdown), and nothing of a
+//! protocol: the wire clients implement its traits beside the wire.
+
+mod account;
+mod end;
+mod ledger;
+mod limits;
+mod ranges;
+mod records;
+mod run;
+mod sink;
+mod source;
+mod stage;
+
+pub use account::{Account, Manner};
+pub use end::conclude;
+pub use limits::{Limits, OnRefusal};
+pub use records::Records;
+pub use run::{Flow, Reporter, run};
+pub use sink::{Heard, Outcome, Refusal, Sink, Told};
+pub use source::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+pub use stage::{Passed, Stage};
+
+/// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits
+/// where a wire client has room for one word (Kafka's opaque of a record).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);

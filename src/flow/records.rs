@@ -1,0 +1,117 @@
+//! The records of an input as a source.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::source::{Filled, Lane, Origin, Place, Settling, Source, Unfit};
+use crate::error::{Error, Result};
+use crate::message::Message;
+use crate::message::input::{Decoder, Input, Mark, Step};
+
+/// How many records are taken together: what is wrong behind good ones is told once these are sent.
+const BATCH: usize = 256;
+
+/// The records of an input.
+pub struct Records {
+    input: Input,
+    decoder: Decoder,
+    marks: Vec<Mark>,
+    /// What came behind the records of the batch.
+    behind: Option<Result<Filled>>,
+    since: Instant,
+}
+
+impl Records {
+    /// Those of this input.
+    pub fn new(input: Input) -> Records {
+        let decoder = Decoder::of(&input);
+        Records { input, decoder, marks: Vec::with_capacity(BATCH), behind: None, since: Instant::now() }
+    }
+}
+
+impl Source for Records {
+    fn settling(&self) -> Settling {
+        Settling::Never
+    }
+
+    fn fill(&mut self, most: usize) -> Result<Filled> {
+        self.marks.clear();
+        if let Some(behind) = self.behind.take() {
+            return behind;
+        }
+        while self.marks.len() < most.min(BATCH) {
+            let behind = match self.input.mark() {
+                Ok(Step::Record(mark)) => {
+                    self.marks.push(mark);
+                    continue;
+                }
+                // The place of the records changes with the next chunk.
+                Ok(Step::NeedMore) => Ok(Filled::Dry),
+                Ok(Step::End) => Ok(Filled::End),
+                Err(error) => Err(error),
+            };
+            if self.marks.is_empty() {
+                return behind;
+            }
+            self.behind = Some(behind);
+            break;
+        }
+        self.since = Instant::now();
+        Ok(Filled::Batch(self.marks.len()))
+    }
+
+    fn place(&self, at: usize) -> Place {
+        Place { lane: 0, mark: self.marks.get(at).map_or(0, Mark::line) }
+    }
+
+    fn get(&self, at: usize) -> Result<Message<'_>> {
+        match self.marks.get(at) {
+            Some(mark) => self.decoder.message(self.input.record(*mark)),
+            None => Ok(Message::default()),
+        }
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
+        if !wanted {
+            return Poll::Pending;
+        }
+        match self.input.poll_more(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            // Asked for the next record, it is told again.
+            Poll::Ready(Err(error)) => {
+                self.behind = Some(Err(error));
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        Some(self.since)
+    }
+
+    fn window(&self) -> usize {
+        BATCH
+    }
+
+    fn origin(&self, _lane: Lane) -> Origin {
+        Origin::named("input line")
+    }
+
+    fn fault(&self, at: usize, unfit: Unfit) -> Error {
+        let Some(mark) = self.marks.get(at) else { return Error::usage(unfit.why) };
+        let record = self.input.record(*mark);
+        match unfit.member {
+            Some(member) => self.decoder.member_fault(record, member, unfit.why),
+            None => self.decoder.fault(record, unfit.why),
+        }
+    }
+
+    fn is_input(&self) -> bool {
+        true
+    }
+
+    fn bytes(&self) -> u64 {
+        self.input.consumed()
+    }
+}

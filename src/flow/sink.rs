@@ -1,0 +1,154 @@
+//! Where messages go.
+
+use std::task::{Context, Poll};
+
+use super::Ticket;
+use super::source::Work;
+use crate::error::{Error, Kind, Result};
+use crate::message::Message;
+
+/// Why a message was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A sentence without a subject: `not accepted by the broker (nack)`.
+    pub why: String,
+    /// The fix.
+    pub hint: Option<String>,
+    /// The kind of the error, when nothing else went wrong: mostly [`Kind::Refused`].
+    pub kind: Kind,
+}
+
+impl Refusal {
+    /// A refusal without a fix.
+    pub fn new(why: impl Into<String>) -> Refusal {
+        Refusal { why: why.into(), hint: None, kind: Kind::Refused }
+    }
+
+    /// Adds the fix.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Refusal {
+        Refusal { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The peer has taken responsibility for it.
+    Confirmed,
+    /// It was written, and nobody can know more.
+    Written,
+    /// It was not taken, and the next one may be.
+    Refused(Box<Refusal>),
+    /// It certainly never left, or certainly was not taken, because the work ended.
+    Unsent,
+    /// It was under way when the connection ended, or when nobody waited any longer.
+    Unknown,
+}
+
+/// What a sink has to tell to the user.
+#[derive(Debug)]
+pub enum Told {
+    /// Something is wrong that does not end the work.
+    Warn(String),
+    /// It is well again.
+    Note(String),
+}
+
+/// What a sink reports.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// What became of single messages, in any order.
+    pub outcomes: Vec<(Ticket, Outcome)>,
+    /// Everything that was ever submitted is written.
+    pub all: bool,
+    /// For the user.
+    pub told: Vec<Told>,
+}
+
+impl Heard {
+    /// What became of a message.
+    pub fn outcome(&mut self, ticket: Ticket, outcome: Outcome) {
+        self.outcomes.push((ticket, outcome));
+    }
+
+    /// True when there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.outcomes.is_empty() && !self.all && self.told.is_empty()
+    }
+}
+
+/// Gives the next message of a batch.
+pub type Next<'n, 'b> = dyn FnMut() -> Option<(Ticket, Message<'b>)> + 'n;
+
+/// Where messages go.
+pub trait Sink {
+    /// True when it reports by [`Heard::all`]: then nobody keeps a note of each message for it.
+    fn is_bulk(&self) -> bool {
+        false
+    }
+
+    /// How many messages it takes now; 0 while it is full.
+    fn room(&self) -> usize;
+
+    /// True when nothing is under way.
+    fn is_empty(&self) -> bool;
+
+    /// Takes messages as long as it has room: all that it asks `next` for are taken, and it keeps a copy of what it needs
+    /// of them.
+    ///
+    /// # Errors
+    /// It is of no use any more; the outcome of what was taken is reported all the same.
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<()>;
+
+    /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes at all.
+    ///
+    /// # Errors
+    /// It is of no use any more.
+    fn flush(&mut self, last: bool) -> Result<()>;
+
+    /// Reports what became known. Ready when something did, or when there is room again.
+    ///
+    /// # Errors
+    /// It is of no use any more; what became of everything under way is reported with it.
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>>;
+
+    /// Waits for what can be known only at the end (without confirms: whether the peer refused something).
+    ///
+    /// # Errors
+    /// What the peer refused as a whole.
+    fn finish(&mut self) -> Work<'_> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Gives up waiting: reports everything that is under way as what is known of it.
+    fn abandon(&mut self, heard: &mut Heard);
+
+    /// True when waiting for it is of no use for now, since the peer takes nothing (RabbitMQ's connection.blocked).
+    fn is_blocked(&self) -> bool {
+        false
+    }
+
+    /// Looks now and then, when nothing comes, whether anybody still wants messages.
+    ///
+    /// # Errors
+    /// [`Kind::ClosedPipe`]: nobody does.
+    fn check(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// The goodbye, once the account was given. It sees itself to it that it does not take for ever.
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// The error that ends the work because of what was refused: so many of so many messages.
+    fn refused(&self, count: u64, sent: u64, first: &Refusal) -> Error {
+        let sent = crate::error::counted(sent, "message");
+        let error = Error::new(first.kind, format!("not taken: {count} of {sent}"));
+        match &first.hint {
+            Some(hint) => error.hint(hint.clone()),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! What happens to a message between source and sink.
+
+use super::source::Unfit;
+use crate::message::Message;
+
+/// What a stage makes of a message.
+#[derive(Debug)]
+pub enum Passed<'b> {
+    /// It goes on.
+    One(Message<'b>),
+    /// It was not asked for.
+    None,
+    /// Several go on in its place, in this order; the message is done when all of them are.
+    Many(Vec<Message<'b>>),
+}
+
+/// One message in, none to many out.
+pub trait Stage {
+    /// Makes what goes on of a message; it may borrow from the message and from the stage.
+    ///
+    /// # Errors
+    /// The message is not fit for this.
+    fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit>;
+}
+
+/// Sends a message through stages.
+///
+/// # Errors
+/// Those of the stages.
+pub fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+    let Some((first, rest)) = stages.split_first() else { return Ok(Passed::One(message)) };
+    match first.apply(message)? {
+        Passed::One(message) => through(rest, message),
+        Passed::None => Ok(Passed::None),
+        Passed::Many(messages) => {
+            let mut passed = Vec::new();
+            for message in messages {
+                match through(rest, message)? {
+                    Passed::One(message) => passed.push(message),
+                    Passed::None => {}
+                    Passed::Many(more) => passed.extend(more),
+                }
+            }
+            Ok(Passed::Many(passed))
+        }
+    }
+}
