@@ -1,14 +1,17 @@
 //! Arguments that verbs of several protocols share.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::Resettable;
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 
 use crate::error::{Error, Result};
+use crate::flow::{Limits, OnRefusal};
 use crate::message::Message;
 use crate::message::input::{Decoder, Input, Mode, Options, Record, Source, Step};
-use crate::values::{Delimiter, delimiter};
+use crate::output::ReportTo;
+use crate::values::{Delimiter, delimiter, duration};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
@@ -99,6 +102,63 @@ impl RecordArgs {
             }
         }
         Input::open(source, options)
+    }
+}
+
+/// When a reader stops.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LimitArgs {
+    /// Stop after so many messages; fewer before the end or the idle timeout is exit 1
+    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub count: Option<u64>,
+    /// Stop when nothing came for so long, as 5s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
+    /// Stop at what is the end now, instead of following
+    #[arg(long)]
+    pub until_end: bool,
+}
+
+impl LimitArgs {
+    /// The limits of a flow; the end is its source's.
+    pub fn limits(&self) -> Limits {
+        Limits { count: self.count, idle: self.idle_timeout }
+    }
+}
+
+/// What is told of messages at the end.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ReportArgs {
+    /// Give the account as JSON too: a line on standard error, or a file
+    #[arg(long, value_name = "json[=FILE]")]
+    pub report: Option<ReportTo>,
+}
+
+/// What a writer does with a message that was refused.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct RefusalArgs {
+    /// What happens when a message is refused for what it is (too large, nacked, returned by the broker)
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    pub on_refusal: RefusalArg,
+}
+
+/// `--on-refusal`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum RefusalArg {
+    /// The others go on
+    #[default]
+    Continue,
+    /// Send nothing more
+    Stop,
+}
+
+impl RefusalArgs {
+    /// The same in a flow's terms.
+    pub fn policy(self) -> OnRefusal {
+        match self.on_refusal {
+            RefusalArg::Continue => OnRefusal::Continue,
+            RefusalArg::Stop => OnRefusal::Stop,
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub struct Ended {
 /// # Errors
 /// The verdict.
 pub fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
+    reporter.end();
     let sentence = ended.account.sentence(ended.manner, ended.settled);
     let mut report = ended.account.json();
     let verdict = verdict(ended, reporter, sentence);
@@ -41,8 +42,8 @@ pub fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
         report.insert("error".to_owned(), error.chain().into());
     }
     report.insert("exit".to_owned(), verdict.as_ref().err().map_or(0, |e| exit::code(e.kind())).into());
-    reporter.report(report);
-    verdict
+    let reported = reporter.report(report);
+    verdict.and(reported)
 }
 
 fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Result<()> {

@@ -42,8 +42,13 @@ pub trait Reporter {
     fn note(&mut self, text: String);
     /// For who wants to know more.
     fn trace(&mut self, text: String);
-    /// The whole account, at the end.
-    fn report(&mut self, account: Map<String, Value>);
+    /// There will be no more progress.
+    fn end(&mut self);
+    /// The whole account, for who asked for it.
+    ///
+    /// # Errors
+    /// [`Kind::Io`]: it could not be written.
+    fn report(&mut self, account: Map<String, Value>) -> Result<()>;
 }
 
 /// A source, what happens on the way, and a sink.

@@ -72,21 +72,27 @@ impl MessageWriter {
         })
     }
 
-    /// Appends one message.
+    /// Appends one message. Writes when enough is gathered.
     ///
     /// # Errors
     /// As [`Sink::flush`].
     pub fn write(&mut self, message: &Message<'_>) -> Result<()> {
+        self.gather(message);
+        if self.sink.is_full() { self.sink.flush() } else { Ok(()) }
+    }
+
+    /// Appends one message, for who writes by [`MessageWriter::sink`].
+    pub fn gather(&mut self, message: &Message<'_>) {
         let (escape, color) = (self.escape, self.color);
         match &self.output {
-            Output::Raw => self.sink.record(|out| {
+            Output::Raw => self.sink.gather(|out| {
                 match (escape, message.value.bytes().unwrap_or_default()) {
                     (true, value) => push_bytes(out, value, false),
                     (false, value) => out.extend_from_slice(value),
                 }
                 out.extend_from_slice(&self.delimiter);
             }),
-            Output::Json => self.sink.record(|out| {
+            Output::Json => self.sink.gather(|out| {
                 let from = out.len();
                 envelope::write(out, message);
                 if escape {
@@ -94,9 +100,14 @@ impl MessageWriter {
                 }
                 out.push(b'\n');
             }),
-            Output::Format(format) => self.sink.record(|out| format.write(out, message, escape)),
-            Output::Pretty => self.sink.record(|out| pretty(out, message, color)),
+            Output::Format(format) => self.sink.gather(|out| format.write(out, message, escape)),
+            Output::Pretty => self.sink.gather(|out| pretty(out, message, color)),
         }
+    }
+
+    /// Where it goes.
+    pub fn sink(&mut self) -> &mut Sink {
+        &mut self.sink
     }
 
     /// Writes everything: only after this may the messages be settled.
@@ -105,6 +116,11 @@ impl MessageWriter {
     /// As [`Sink::flush`].
     pub fn flush(&mut self) -> Result<()> {
         self.sink.flush()
+    }
+
+    /// See [`Sink::is_stuck`].
+    pub fn is_stuck(&self) -> bool {
+        self.sink.is_stuck()
     }
 
     /// See [`Sink::is_closed`].

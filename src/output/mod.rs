@@ -3,15 +3,19 @@
 mod format;
 mod messages;
 mod progress;
+mod report;
 mod sanitize;
 mod sink;
+mod stdout;
 mod table;
 mod terminal;
 
 pub use format::Format;
 pub use messages::{MessageWriter, OutputArgs};
 pub use progress::Progress;
+pub use report::{Report, ReportTo, Shows};
 pub use sanitize::{escape_json, escape_line, escape_text};
 pub use sink::Sink;
+pub use stdout::Stdout;
 pub use table::{Layout, Table};
 pub use terminal::{ColorWhen, Terminal};

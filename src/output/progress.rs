@@ -69,6 +69,18 @@ impl Progress {
         }
     }
 
+    /// Sets how far what goes from one peer to another has come. As cheap as [`Progress::set`].
+    pub fn set_both(&mut self, read: u64, confirmed: u64, under_way: usize, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(bytes);
+            if read / 128 != self.messages / 128 || read < 128 {
+                let [read, confirmed] = [read, confirmed].map(indicatif::HumanCount);
+                bar.set_message(format!("{read} read, {confirmed} confirmed, {under_way} in flight"));
+            }
+            self.messages = read;
+        }
+    }
+
     /// Removes it from the screen, so that a line can be printed where it was.
     pub fn clear(&self) {
         if let Some(bar) = &self.bar {

@@ -1,12 +1,16 @@
 //! The only writer to standard output: write, flush, and only then may the caller settle.
 
 use std::fs::File;
-use std::io::{ErrorKind, Write};
-use std::os::fd::AsFd;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::pipe::PIPE_BUF;
+use rustix::fs::OFlags;
+use tokio::task::JoinHandle;
 
 use crate::closed::stdout_was_closed;
 use crate::error::{Error, Result};
@@ -19,9 +23,24 @@ const LIMIT: usize = 64 * 1024;
 /// A record counts as written only after [`Sink::flush`] returned: whoever settles before that can lose messages.
 #[derive(Debug)]
 pub struct Sink {
-    out: Arc<File>,
-    is_file: bool,
+    out: File,
+    /// The same pipe or terminal, opened once more so that writing to it never waits. To change the one that was given would
+    /// change it for whoever else has it.
+    aside: Option<Arc<File>>,
+    /// Waits for its readiness, on a thread of its own.
+    waiting: Option<JoinHandle<()>>,
     buffer: Vec<u8>,
+    /// How much of the buffer is written.
+    written: usize,
+}
+
+/// A pipe or a terminal opened once more, where the system has a way.
+fn aside(out: &File) -> Option<Arc<File>> {
+    let waits = out.metadata().is_ok_and(|m| m.file_type().is_fifo()) || out.is_terminal();
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
+    let path = format!("/proc/self/fd/{}", out.as_raw_fd());
+    let opened = File::options().write(true).custom_flags(flags.cast_signed()).open(path);
+    opened.ok().filter(|_| waits).map(Arc::new)
 }
 
 impl Sink {
@@ -38,8 +57,7 @@ impl Sink {
             .try_clone_to_owned()
             .map_err(|e| Error::io("cannot write to standard output", e))?;
         let out = File::from(out);
-        let is_file = out.metadata().is_ok_and(|metadata| metadata.is_file());
-        Ok(Sink { out: Arc::new(out), is_file, buffer: Vec::with_capacity(LIMIT + 4096) })
+        Ok(Sink { aside: aside(&out), waiting: None, out, buffer: Vec::with_capacity(LIMIT + 4096), written: 0 })
     }
 
     /// Appends one record. Writes when enough is gathered.
@@ -71,37 +89,67 @@ impl Sink {
     /// # Errors
     /// `Kind::ClosedPipe` when the reader is gone, `Kind::Io` for everything else, a full disk for example.
     pub fn flush(&mut self) -> Result<()> {
-        let written = write_all(&self.out, &self.buffer);
-        self.written(written)
+        let written = write_all(&self.out, self.buffer.get(self.written..).unwrap_or_default());
+        self.forget(written)
     }
 
-    /// As [`Sink::flush`], for who shares its thread with others: a reader that takes its time does not hold them up. What
-    /// was gathered is gone when this is dropped before its end.
+    /// Writes what the reader takes now; true when that was everything. A reader that takes its time does not hold up what
+    /// shares this thread.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    pub fn try_flush(&mut self) -> Result<bool> {
+        let Some(mut out) = self.aside.as_deref() else { return self.flush().map(|()| true) };
+        while let Some(rest) = self.buffer.get(self.written..).filter(|rest| !rest.is_empty()) {
+            match out.write(rest) {
+                Ok(0) => return self.forget(Err(ErrorKind::WriteZero.into())).map(|()| true),
+                Ok(count) => self.written += count,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return self.forget(Err(e)).map(|()| true),
+            }
+        }
+        self.forget(Ok(())).map(|()| true)
+    }
+
+    /// As [`Sink::try_flush`], and wakes the task when there is room again.
+    ///
+    /// # Errors
+    /// As [`Sink::flush`].
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        loop {
+            if let Some(waiting) = &mut self.waiting {
+                // Whatever came of waiting: writing tells.
+                let _ = ready!(Pin::new(waiting).poll(cx));
+                self.waiting = None;
+            }
+            if self.try_flush()? {
+                return Poll::Ready(Ok(()));
+            }
+            let Some(out) = self.aside.clone() else { return Poll::Ready(Ok(())) };
+            self.waiting = Some(tokio::task::spawn_blocking(move || {
+                let _ = poll(&mut [PollFd::new(&*out, PollFlags::OUT)], None);
+            }));
+        }
+    }
+
+    /// As [`Sink::flush`], for who shares its thread with others.
     ///
     /// # Errors
     /// As [`Sink::flush`].
     pub async fn drain(&mut self) -> Result<()> {
-        if self.takes_at_once() {
-            return self.flush();
-        }
-        let (out, buffer) = (self.out.clone(), std::mem::take(&mut self.buffer));
-        let writing = tokio::task::spawn_blocking(move || {
-            let written = write_all(&out, &buffer);
-            (buffer, written)
-        });
-        let (buffer, written) = writing.await.map_err(|e| Error::io("cannot write to standard output", e.into()))?;
-        self.buffer = buffer;
-        self.written(written)
+        std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// True when writing what was gathered cannot block: pipe(7) has room for `PIPE_BUF` bytes when it has any.
-    fn takes_at_once(&self) -> bool {
-        self.is_file || self.buffer.len() <= PIPE_BUF && self.ready(PollFlags::OUT).contains(PollFlags::OUT)
+    /// True when a part of what was gathered was written, and the rest waits for room.
+    pub fn is_stuck(&self) -> bool {
+        self.written > 0
     }
 
     /// Forgets what was gathered, since it went out or is lost.
-    fn written(&mut self, written: std::io::Result<()>) -> Result<()> {
+    fn forget(&mut self, written: std::io::Result<()>) -> Result<()> {
         self.buffer.clear();
+        self.written = 0;
         // One large message must not hold its memory for ever.
         if self.buffer.capacity() > 16 * LIMIT {
             self.buffer.shrink_to(LIMIT);
@@ -116,7 +164,7 @@ impl Sink {
 
     /// What standard output is ready for now.
     fn ready(&self, wanted: PollFlags) -> PollFlags {
-        let mut fds = [PollFd::new(&*self.out, wanted)];
+        let mut fds = [PollFd::new(&self.out, wanted)];
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         match poll(&mut fds, Some(&now)) {
             Ok(1..) => fds[0].revents(),

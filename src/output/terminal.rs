@@ -93,6 +93,11 @@ impl Terminal {
         }
     }
 
+    /// A line for a script on standard error, as it is.
+    pub fn json(&self, line: &str) {
+        put(format!("{line}\n"));
+    }
+
     /// Whether `-v` was given.
     pub fn is_verbose(&self) -> bool {
         self.verbose

@@ -1,0 +1,109 @@
+//! What a flow tells, on standard error, and its account for scripts.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::{Map, Value};
+
+use super::{Progress, Terminal};
+use crate::error::{Error, Result};
+use crate::flow::{Account, Reporter};
+
+/// Where the account goes as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReportTo {
+    /// A line on standard error.
+    Stderr,
+    /// A file, which is made anew.
+    File(PathBuf),
+}
+
+impl std::str::FromStr for ReportTo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ReportTo, String> {
+        match text.split_once('=') {
+            None if text == "json" => Ok(ReportTo::Stderr),
+            Some(("json", path)) if !path.is_empty() => Ok(ReportTo::File(path.into())),
+            _ => Err("write json, or json=FILE".to_owned()),
+        }
+    }
+}
+
+/// Which numbers progress shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shows {
+    /// What was read.
+    Read,
+    /// What was settled of what was sent.
+    Sent,
+    /// Both, and what is under way.
+    Carried,
+}
+
+/// Tells what a flow has to tell.
+pub struct Report {
+    terminal: Terminal,
+    progress: Progress,
+    shows: Shows,
+    file: Option<(PathBuf, File)>,
+    to_stderr: bool,
+}
+
+impl Report {
+    /// Opens the file, where the account goes to one.
+    ///
+    /// # Errors
+    /// [`Kind::Io`](crate::error::Kind::Io).
+    pub fn new(terminal: Terminal, progress: Progress, shows: Shows, to: Option<&ReportTo>) -> Result<Report> {
+        let file = match to {
+            Some(ReportTo::File(path)) => {
+                let file = File::create(path).map_err(|e| Error::io(format!("cannot write {}", path.display()), e))?;
+                Some((path.clone(), file))
+            }
+            _ => None,
+        };
+        Ok(Report { terminal, progress, shows, file, to_stderr: to == Some(&ReportTo::Stderr) })
+    }
+}
+
+impl Reporter for Report {
+    fn progress(&mut self, account: &Account, under_way: usize, bytes: u64) {
+        let settled = account.done() + account.failed() + account.unknown();
+        match self.shows {
+            Shows::Read => self.progress.set(account.read(), bytes),
+            Shows::Sent => self.progress.set(settled, bytes),
+            Shows::Carried => self.progress.set_both(account.read(), account.done(), under_way, bytes),
+        }
+    }
+
+    fn warn(&mut self, text: String) {
+        self.progress.suspend(|| self.terminal.warn(text));
+    }
+
+    fn note(&mut self, text: String) {
+        self.progress.suspend(|| self.terminal.note(text));
+    }
+
+    fn trace(&mut self, text: String) {
+        self.progress.suspend(|| self.terminal.trace(text));
+    }
+
+    fn end(&mut self) {
+        self.progress.clear();
+    }
+
+    fn report(&mut self, account: Map<String, Value>) -> Result<()> {
+        let mut line = Value::Object(account).to_string();
+        if self.to_stderr {
+            self.terminal.json(&line);
+        }
+        if let Some((path, file)) = &mut self.file {
+            line.push('\n');
+            let written = file.write_all(line.as_bytes());
+            written.map_err(|e| Error::io(format!("cannot write {}", path.display()), e))?;
+        }
+        Ok(())
+    }
+}

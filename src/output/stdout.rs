@@ -1,0 +1,70 @@
+//! Standard output as the sink of a flow.
+
+use std::task::{Context, Poll, ready};
+
+use super::MessageWriter;
+use crate::error::{Error, Kind, Result};
+use crate::flow::{self, Heard, Next};
+
+/// Standard output: what was flushed is written.
+pub struct Stdout {
+    writer: MessageWriter,
+    /// Something was written that is not reported.
+    owes: bool,
+}
+
+impl Stdout {
+    /// Messages go out in this form.
+    pub fn new(writer: MessageWriter) -> Stdout {
+        Stdout { writer, owes: false }
+    }
+}
+
+impl flow::Sink for Stdout {
+    fn is_bulk(&self) -> bool {
+        true
+    }
+
+    fn room(&self) -> usize {
+        if self.writer.is_stuck() { 0 } else { usize::MAX }
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.owes
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<()> {
+        while let Some((_, message)) = next() {
+            self.owes = true;
+            self.writer.gather(&message);
+            if self.writer.sink().is_full() && !self.writer.sink().try_flush()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, _last: bool) -> Result<()> {
+        self.writer.sink().try_flush().map(drop)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        if self.writer.is_stuck() {
+            ready!(self.writer.sink().poll_flush(cx))?;
+        }
+        if self.owes && !self.writer.sink().is_dirty() {
+            (self.owes, heard.all) = (false, true);
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
+    }
+
+    fn abandon(&mut self, _heard: &mut Heard) {}
+
+    fn check(&mut self) -> Result<()> {
+        match self.writer.is_closed() {
+            true => Err(Error::new(Kind::ClosedPipe, "nobody reads standard output any more")),
+            false => Ok(()),
+        }
+    }
+}
