@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, Queue};
 use serde_json::Value;
 
 use super::arguments::{ArgumentArgs, full_name, millis, name, number, on_channel, on_connection, text};
-use super::client::{Client, fault};
+use super::client::{Client, fault, look_at};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::output::{Layout, Sink, Table};
 use crate::values;
+use lapin::Channel;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -246,16 +246,6 @@ async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
         table.print(args.output, &cx.terminal)?;
     }
     Error::each(failed)
-}
-
-/// Asks about a queue without declaring it.
-///
-/// # Errors
-/// As [`fault`]: `Kind::Refused` when it is not there.
-pub async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let found = channel.queue_declare(name(queue)?, options, FieldTable::default()).await;
-    found.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
 }
 
 fn print(line: &str) -> Result<()> {

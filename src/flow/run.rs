@@ -559,17 +559,18 @@ impl<'r> Runner<'r> {
     /// Lets the source finish; what is not known of its settling.
     async fn finish(&mut self, shutdown: &Shutdown, late: &mut bool) -> Option<Error> {
         let limit = shutdown.drain_left();
-        match shutdown.within(limit, Shutdown::drain_left, self.source.finish()).await {
-            Some(Ok(())) => None,
-            Some(Err(error)) => Some(error),
-            None => {
-                *late = true;
-                (self.source.settling() != Settling::Never && self.account.done() > 0).then(|| {
-                    let done = counted(self.account.done(), "message");
-                    let message = format!("done: {done}; it is unknown whether the settlement was taken");
-                    Error::new(Kind::Partial, message).hint("they may come again").because("no answer in time")
-                })
-            }
-        }
+        let finished = shutdown.within(limit, Shutdown::drain_left, self.source.finish()).await;
+        *late |= finished.is_none();
+        let cause = match finished {
+            Some(Ok(())) => return None,
+            Some(Err(error)) if error.kind() != Kind::Connect => return Some(error),
+            Some(Err(error)) => error.chain(),
+            None => "the broker did not answer in time".to_owned(),
+        };
+        (self.source.settling() != Settling::Never && self.account.done() > 0).then(|| {
+            let done = counted(self.account.done(), "message");
+            let message = format!("written: {done}; it is unknown whether the broker has taken the settlement");
+            Error::new(Kind::Partial, message).hint("they may come again").because(cause)
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! The wire: connecting, what goes out and comes in, and what the broker's answers mean.
 
+mod deliveries;
 mod fault;
 mod inlet;
 mod large;
@@ -18,10 +19,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
+use lapin::options::QueueDeclareOptions;
 use lapin::tcp::AsyncTcpStream;
+use lapin::types::FieldTable;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
-use lapin::{Channel, Connection, ConnectionProperties, Event};
+use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
+pub use deliveries::{Deliveries, OFFSET, Reading, Settle};
 pub use fault::fault;
 pub use message::{Outgoing, incoming, short_string, wire_value};
 pub use pace::Pace;
@@ -34,6 +38,7 @@ use self::words::Words;
 use super::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy, Tls};
+use crate::message::amqp_json::short_string;
 use crate::shutdown::Shutdown;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
@@ -168,11 +173,22 @@ impl Client {
     }
 
     /// Says goodbye. What is not settled by then goes back to its queue.
-    pub async fn close(self, shutdown: &Shutdown) {
+    pub async fn close(&self, shutdown: &Shutdown) {
         // Whether the answer came or not, the process has nothing more to do with the connection.
         let goodbye = self.connection.close(200, "OK".into());
         let _ = shutdown.within(CLOSE, |shutdown| shutdown.goodbye(CLOSE), goodbye).await;
     }
+}
+
+/// Asks about a queue without declaring it.
+///
+/// # Errors
+/// As [`fault`]: `Kind::Refused` when it is not there.
+pub async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
+    let name = short_string(queue).map_err(Error::usage)?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let found = channel.queue_declare(name, options, FieldTable::default()).await;
+    found.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
 }
 
 /// One attempt.

@@ -1,41 +1,34 @@
 //! `amqp consume`.
 
-mod reader;
-
-use std::time::Duration;
+use std::sync::Arc;
 
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 
-use self::reader::{End, Reader};
 use super::arguments::{ArgumentArgs, full_name, name};
-use super::client::{Client, Pace, fault};
+use super::client::{Client, Deliveries, OFFSET, Reading, Settle, fault, look_at};
 use super::kind::{QueueKind, counts_looks};
-use super::queue::look_at;
 use super::settings::{self, Settings};
+use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result, counted};
+use crate::error::{Error, Result};
+use crate::flow::{self, Flow, Manner, OnRefusal};
 use crate::message::Time;
-use crate::output::{MessageWriter, OutputArgs, Progress};
+use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::values;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(mut_arg("count", |arg| arg.help("Stop after so many messages; only these are taken")))]
+#[command(mut_arg("until_end", |arg| arg.help(UNTIL_END)))]
 pub struct Args {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
-    /// Stop after so many messages; only these are taken
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-    /// Stop when no message came for so long, as 5s
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
-    idle_timeout: Option<Duration>,
-    /// Stop when the messages that were there at the start are read, which of a stream are all, unless --offset says where to
-    /// begin
-    #[arg(long)]
-    until_end: bool,
+    /// When to stop.
+    #[command(flatten)]
+    limits: LimitArgs,
     /// How many messages the broker may send ahead of their acknowledgement, 1 to 65535
     ///
     /// The default is 1000, and 20 for a quorum queue: it counts how often a message came back, and what was sent ahead and
@@ -61,6 +54,9 @@ pub struct Args {
     /// How messages are written.
     #[command(flatten)]
     output: OutputArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -69,8 +65,9 @@ pub struct Args {
 impl Args {
     /// Whether it matters what kind of queue it is.
     fn asks_for_kind(&self) -> bool {
-        let ahead = self.prefetch.is_none() && self.count.is_none_or(|count| count > u64::from(PREFETCH_COUNTED));
-        ahead || self.until_end || self.settle.mode() == Settle::Requeue
+        let ahead =
+            self.prefetch.is_none() && self.limits.count.is_none_or(|count| count > u64::from(PREFETCH_COUNTED));
+        ahead || self.limits.until_end || self.settle.mode() == Settle::Requeue
     }
 }
 
@@ -90,17 +87,6 @@ struct SettleArgs {
     /// Take each message out as it arrives, before it is written: it is lost when writing fails
     #[arg(long)]
     no_ack: bool,
-}
-
-/// What happens to a message, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Settle {
-    Ack,
-    Nack,
-    Requeue,
-    /// Not the protocol's `no_ack`, under which the broker sends without limit, more than was asked for and more than
-    /// there is memory for.
-    OnArrival,
 }
 
 impl SettleArgs {
@@ -141,8 +127,8 @@ fn prefetch_count(text: &str) -> Result<u16, String> {
     }
 }
 
-/// Where to begin in a stream; in the headers of a message, where it stands there.
-const OFFSET: &str = "x-stream-offset";
+const UNTIL_END: &str = "Stop when the messages that were there at the start are read, which of a stream are all, unless \
+                         --offset says where to begin";
 
 /// How many messages are sent ahead of their acknowledgement when nothing is said.
 const PREFETCH: u16 = 1000;
@@ -161,7 +147,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+    let settle = args.settle.mode();
+    let progress = Progress::reader(&cx.terminal, "read");
+    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
+    let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
     let opened = cx.shutdown.or_stop(open(&args, cx, &client, &queue, &tag, endpoint.channel_max != 1));
     let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
         Ok(opened) => opened,
@@ -170,35 +159,33 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             return Err(error);
         }
     };
-    let mut reader = Reader {
-        client: &client,
-        question: None,
-        queue: &args.queue,
+    let limits = args.limits.limits();
+    let source = Deliveries::new(Reading {
+        client,
+        shutdown: cx.shutdown.clone(),
+        queue: args.queue,
         channel,
         consumer,
-        meter: client.meter(),
-        pace: Pace::default(),
         probe,
         limit,
         unless_stream,
-        count: args.count,
-        idle: args.idle_timeout,
-        prefetch: u64::from(prefetch),
-        settle: args.settle.mode(),
-        writer,
-        progress: Progress::reader(&cx.terminal, "read"),
-        read: 0,
-        settled: 0,
-        bytes: 0,
-        cx,
+        count: limits.count,
+        prefetch,
+        settle,
+    });
+    let flow = Flow {
+        source: Box::new(source),
+        stages: Vec::new(),
+        sink: Box::new(Stdout::new(writer)),
+        limits,
+        on_refusal: OnRefusal::Continue,
+        manner: if settle == Settle::Requeue { Manner::Read } else { Manner::Settled },
+        shutdown: cx.shutdown.clone(),
     };
-    let ended = reader.read_all().await.map_err(|e| client.explain(e));
-    let concluded = reader.conclude(ended).await.map_err(|e| client.explain(e));
-    client.close(&cx.shutdown).await;
-    concluded
+    flow::run(flow, &mut report).await
 }
 
-/// A consumer, and what is known of its queue. The fields are those of [`Reader`].
+/// A consumer, and what is known of its queue. The fields are those of [`Reading`].
 struct Opened {
     channel: Channel,
     consumer: Consumer,
@@ -230,7 +217,7 @@ async fn open(
     }
     let prefetch = prefetch(args, settle, kind);
     // A channel of its own, because a refused question closes it.
-    let probe = if args.until_end { Some(client.channel().await?) } else { None };
+    let probe = if args.limits.until_end { Some(client.channel().await?) } else { None };
     let mut limit = match &probe {
         // What a stream says of itself lags behind.
         Some(probe) if kind != QueueKind::Stream => Some(u64::from(look_at(probe, &args.queue).await?.message_count())),
@@ -245,9 +232,9 @@ async fn open(
     // All that is there begins with the first.
     let first = Some(AMQPValue::LongString("first".into()));
     let consumer = match kind {
-        QueueKind::Stream if args.until_end && !is_placed => begin(&channel, first).await?,
+        QueueKind::Stream if args.limits.until_end && !is_placed => begin(&channel, first).await?,
         // Whether it is a stream, the answer to this tells.
-        QueueKind::Unknown if args.until_end => match begin(&channel, first).await? {
+        QueueKind::Unknown if args.limits.until_end => match begin(&channel, first).await? {
             Err(error) if is_no_stream(&error) => {
                 channel = client.channel_again().await?;
                 begin(&channel, None).await?
@@ -277,7 +264,7 @@ fn prefetch(args: &Args, settle: Settle, kind: QueueKind) -> u16 {
         (_, None, QueueKind::Classic | QueueKind::Stream) => PREFETCH,
         (_, None, QueueKind::Quorum | QueueKind::Unknown) => PREFETCH_COUNTED,
     };
-    args.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
+    args.limits.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
 }
 
 async fn consume(
@@ -299,31 +286,4 @@ fn refusal(error: &lapin::Error, args: &Args) -> Error {
         return fault.hint("only a stream is read from an offset; of this queue leave --offset out");
     }
     args.arguments.typed(fault, error)
-}
-
-/// What a reader that stopped by itself ends with.
-fn verdict(end: End, read: u64, count: Option<u64>, queue: &str) -> Result<()> {
-    let missing = count.filter(|n| read < *n);
-    match (end, missing) {
-        (End::Stopped(reason), _) => Err(reason.error()),
-        (End::Cancelled, _) => {
-            Err(Error::refused(format!("queue `{queue}` was deleted, or the broker cancelled its consumer")))
-        }
-        (End::Failed(error), _) => {
-            let next = read + 1;
-            Err(fault(&error, format!("cannot consume from queue `{queue}`, at message {next} of this reading")))
-        }
-        (End::Silent(held), _) => {
-            let (held, came) = (counted(held, "message"), counted(read, "message"));
-            let message = format!("queue `{queue}` held {held} at the start, and {came} came before it sent no more");
-            Err(Error::new(Kind::Unmet, message).hint(
-                "it sends to another consumer as long as that one is its single active one, or has a higher priority",
-            ))
-        }
-        (_, None) => Ok(()),
-        (_, Some(count)) => {
-            let read = counted(read, "message");
-            Err(Error::new(Kind::Unmet, format!("{read} came from queue `{queue}`, fewer than {count}")))
-        }
-    }
 }

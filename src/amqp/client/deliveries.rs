@@ -1,0 +1,510 @@
+//! The messages of a queue as the source of a flow.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicNackOptions};
+use lapin::{Channel, Consumer};
+use tokio::time::Sleep;
+
+use super::{Client, Meter, Pace, fault, incoming, look_at};
+use crate::error::{Error, Kind, Result, counted};
+use crate::flow::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::message::Message;
+use crate::shutdown::Shutdown;
+
+/// Where to begin in a stream; in the headers of a message, where it stands there.
+pub const OFFSET: &str = "x-stream-offset";
+
+/// How many messages are taken, and settled, together at most; and how many bytes of bodies.
+const BATCH: usize = 256;
+const BATCH_BYTES: usize = 1 << 20;
+
+/// How long a message that is done waits for others to be settled with.
+const SETTLE_AFTER: Duration = Duration::from_millis(5);
+
+/// The same where settling would let the broker send more than will be read.
+const HOLD: Duration = Duration::from_secs(1);
+
+/// How often a dry reader looks whether there is more to come.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How long a stream may send nothing before `--until-end` takes it for read; likewise a queue that says it holds messages
+/// and sends none.
+const DRY: Duration = Duration::from_secs(1);
+
+/// What happens to a message, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settle {
+    /// It leaves the queue once it is done.
+    Ack,
+    /// It is dropped, or goes to the dead-letter exchange, once it is done.
+    Nack,
+    /// It goes back at the end.
+    Requeue,
+    /// It leaves the queue as it arrives. Not the protocol's `no_ack`, under which the broker sends without limit, more than
+    /// was asked for and more than there is memory for.
+    OnArrival,
+}
+
+/// How a queue is read.
+pub struct Reading {
+    /// The connection.
+    pub client: Arc<Client>,
+    /// Bounds the goodbye.
+    pub shutdown: Shutdown,
+    /// The queue.
+    pub queue: String,
+    /// The channel of the consumer, on which it is the only one: the n-th message has delivery tag n.
+    pub channel: Channel,
+    /// The consumer.
+    pub consumer: Consumer,
+    /// For questions about the queue, with `--until-end`.
+    pub probe: Option<Channel>,
+    /// How many messages there were at the start, with `--until-end`.
+    pub limit: Option<u64>,
+    /// The same where the queue was taken for a stream, which not every broker refuses to what is none.
+    pub unless_stream: Option<u64>,
+    /// How many messages are wanted: no more are to be taken from the queue.
+    pub count: Option<u64>,
+    /// How many messages the broker sends ahead.
+    pub prefetch: u16,
+    /// What happens to a message.
+    pub settle: Settle,
+}
+
+/// A question about the queue: how many messages are ready.
+type Question = Pin<Box<dyn Future<Output = Result<u64>> + Send>>;
+
+type Answer = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
+
+/// The messages of a queue.
+pub struct Deliveries {
+    with: Reading,
+    /// Told what is consumed, so that memory stays bounded.
+    meter: Arc<Meter>,
+    pace: Pace,
+    /// A stream is waited for a moment, so that more than one message comes.
+    pause: Option<Pin<Box<Sleep>>>,
+    batch: Vec<Delivery>,
+    /// Came while it was waited for.
+    next: Option<Option<lapin::Result<Delivery>>>,
+    question: Option<Question>,
+    read: u64,
+    bytes: u64,
+    /// Through here all is done; through here it was settled.
+    done: u64,
+    settled: u64,
+    answers: VecDeque<Answer>,
+    last_came: Instant,
+    came: bool,
+    next_tick: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Why nothing more comes.
+    over: Option<Over>,
+}
+
+/// Why nothing more comes.
+enum Over {
+    Reached,
+    /// The queue sent no more, although it still holds messages of those that there were at the start: how many that were.
+    Silent(u64),
+    /// The broker ended the consumer.
+    Cancelled,
+    /// The channel or the connection failed.
+    Failed(lapin::Error),
+    /// A question failed, or a settlement.
+    Error(Option<Error>),
+}
+
+impl Deliveries {
+    /// Reads a queue.
+    pub fn new(with: Reading) -> Deliveries {
+        let now = Instant::now();
+        Deliveries {
+            meter: with.client.meter(),
+            with,
+            pace: Pace::default(),
+            pause: None,
+            batch: Vec::new(),
+            next: None,
+            question: None,
+            read: 0,
+            bytes: 0,
+            done: 0,
+            settled: 0,
+            answers: VecDeque::new(),
+            last_came: now,
+            came: false,
+            next_tick: now + TICK,
+            timer: Box::pin(tokio::time::sleep(TICK)),
+            over: None,
+        }
+    }
+
+    /// When the last part of a message came. A large one may be under way for longer than any limit here.
+    fn heard(&self) -> Instant {
+        self.meter.part().came.map_or(self.last_came, |came| self.last_came.max(came))
+    }
+
+    /// Whether for so long nothing of a message came, and nothing has to come.
+    fn is_silent(&self, time: Duration) -> bool {
+        !self.meter.part().is_amid && self.heard().elapsed() > time
+    }
+
+    fn is_reached(&self) -> bool {
+        let held = self.with.settle == Settle::Requeue && self.read >= u64::from(self.with.prefetch);
+        held || self.with.limit.is_some_and(|limit| self.read >= limit)
+    }
+
+    /// Takes a turn of the consumer; false when it has ended.
+    fn take(&mut self, turn: Option<lapin::Result<Delivery>>) -> bool {
+        let mut delivery = match turn {
+            Some(Ok(delivery)) => delivery,
+            Some(Err(error)) => {
+                self.over = Some(Over::Failed(error));
+                return false;
+            }
+            None => {
+                self.over = Some(Over::Cancelled);
+                return false;
+            }
+        };
+        self.with.client.restore(&mut delivery.properties);
+        if let Some(limit) = self.with.unless_stream.take()
+            && !is_of_stream(&delivery)
+        {
+            self.with.limit = Some(limit);
+        }
+        self.read += 1;
+        self.bytes += delivery.data.len() as u64;
+        self.batch.push(delivery);
+        true
+    }
+
+    fn ended(&mut self) -> Result<Filled> {
+        let queue = &self.with.queue;
+        let error = match &mut self.over {
+            None => return Ok(Filled::Dry),
+            Some(Over::Reached) => return Ok(Filled::End),
+            Some(Over::Silent(held)) => {
+                let (held, came) = (counted(*held, "message"), counted(self.read, "message"));
+                let message =
+                    format!("queue `{queue}` held {held} at the start, and {came} came before it sent no more");
+                Error::new(Kind::Unmet, message).hint(
+                    "it sends to another consumer as long as that one is its single active one, or has a higher priority",
+                )
+            }
+            Some(Over::Cancelled) => {
+                Error::refused(format!("queue `{queue}` was deleted, or the broker cancelled its consumer"))
+            }
+            Some(Over::Failed(error)) => {
+                let next = self.read + 1;
+                fault(error, format!("cannot consume from queue `{queue}`, at message {next} of this reading"))
+            }
+            Some(Over::Error(error)) => {
+                error.take().unwrap_or_else(|| Error::new(Kind::Connect, "the connection ended"))
+            }
+        };
+        Err(self.with.client.explain(error))
+    }
+
+    /// How many messages may be settled without the broker sending more than are wanted.
+    fn may_settle(&self) -> u64 {
+        match (self.with.settle, self.with.count) {
+            (Settle::Requeue, _) => 0,
+            (_, Some(count)) => self.done.min(count.saturating_sub(u64::from(self.with.prefetch))),
+            (_, None) => self.done,
+        }
+    }
+
+    fn settle_in_batches(&mut self) {
+        let target = self.may_settle();
+        if target >= self.settled + self.together() as u64 {
+            self.settle_up_to(target);
+        }
+    }
+
+    fn together(&self) -> usize {
+        BATCH.min(usize::from(self.with.prefetch).div_ceil(2)).max(1)
+    }
+
+    /// Settles the first `target` messages. Once: the broker knows a tag that was settled no more, and closes the channel for
+    /// it.
+    fn settle_up_to(&mut self, target: u64) {
+        if target > self.settled {
+            self.settled = target;
+            self.tell(target, true);
+        }
+    }
+
+    fn tell(&mut self, tag: u64, multiple: bool) {
+        let (channel, settle) = (self.with.channel.clone(), self.with.settle);
+        let mut answer: Answer = Box::pin(async move {
+            match settle {
+                Settle::Ack | Settle::OnArrival => channel.basic_ack(tag, BasicAckOptions { multiple }).await,
+                Settle::Nack => channel.basic_nack(tag, BasicNackOptions { multiple, requeue: false }).await,
+                // They go back with the channel: put back by a nack, a quorum queue would set them at its end.
+                Settle::Requeue => Ok(()),
+            }
+        });
+        // The first poll hands it to the connection, in this order.
+        if answer.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.answers.push_back(answer);
+        }
+    }
+
+    /// Takes up whether settlements went out.
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<lapin::Result<()>> {
+        while let Some(answer) = self.answers.front_mut() {
+            let answered = std::task::ready!(answer.poll_unpin(cx));
+            self.answers.pop_front();
+            answered?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn cannot_settle(&self, error: &lapin::Error) -> Error {
+        fault(error, format!("cannot settle messages of queue `{}`", self.with.queue))
+    }
+
+    /// What a dry reader does now and then.
+    fn tick(&mut self) {
+        // What was sent before an answer is here before it: with none, the connection is slow, and not the queue silent.
+        let (Some(probe), None) = (&self.with.probe, &self.question) else { return };
+        if self.is_silent(DRY) {
+            self.over = Some(self.with.limit.map_or(Over::Reached, Over::Silent));
+            return;
+        }
+        let (probe, queue) = (probe.clone(), self.with.queue.clone());
+        self.question =
+            Some(Box::pin(async move { look_at(&probe, &queue).await.map(|found| u64::from(found.message_count())) }));
+    }
+
+    /// When something is to be done by the clock.
+    fn due(&self, wanted: bool) -> Option<Instant> {
+        [wanted.then_some(self.next_tick), self.settle_due().map(|(at, _)| at)].into_iter().flatten().min()
+    }
+
+    /// When what is done is settled although nothing more comes, and up to where.
+    fn settle_due(&self) -> Option<(Instant, u64)> {
+        if self.settled >= self.done || self.with.settle == Settle::Requeue {
+            return None;
+        }
+        let free = self.may_settle();
+        let (target, after) = if free > self.settled { (free, SETTLE_AFTER) } else { (self.done, HOLD) };
+        Some((self.last_came + after, target))
+    }
+}
+
+impl Source for Deliveries {
+    fn settling(&self) -> Settling {
+        match self.with.settle {
+            Settle::Ack | Settle::Nack => Settling::Each,
+            Settle::Requeue | Settle::OnArrival => Settling::Never,
+        }
+    }
+
+    fn serve(&mut self) -> Result<Option<Event>> {
+        Ok(None)
+    }
+
+    fn fill(&mut self, most: usize) -> Result<Filled> {
+        for delivery in self.batch.drain(..) {
+            self.meter.consumed(delivery.data.len());
+        }
+        let before = self.bytes;
+        while self.over.is_none() {
+            if self.is_reached() {
+                self.over = Some(Over::Reached);
+                break;
+            }
+            let bytes = usize::try_from(self.bytes - before).unwrap_or(usize::MAX);
+            if self.batch.len() >= most.min(BATCH) || bytes >= BATCH_BYTES {
+                break;
+            }
+            let turn = match self.next.take() {
+                Some(turn) => turn,
+                None => match self.with.consumer.next().now_or_never() {
+                    Some(turn) => turn,
+                    None => break,
+                },
+            };
+            if !self.take(turn) {
+                break;
+            }
+        }
+        if self.batch.is_empty() {
+            self.meter.drained();
+            return self.ended();
+        }
+        self.came = true;
+        if self.with.settle == Settle::OnArrival {
+            self.done = self.read;
+            self.settle_in_batches();
+        }
+        Ok(Filled::Batch(self.batch.len()))
+    }
+
+    fn place(&self, at: usize) -> Place {
+        Place { lane: 0, mark: self.batch.get(at).map_or(0, |delivery| delivery.delivery_tag) }
+    }
+
+    fn get(&self, at: usize) -> Result<Message<'_>> {
+        Ok(self.batch.get(at).map_or_else(Message::default, |delivery| incoming(delivery, &self.with.queue)))
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
+        if let Poll::Ready(Err(error)) = self.poll_answers(cx) {
+            self.over = Some(Over::Error(Some(self.cannot_settle(&error))));
+        }
+        if let Some((at, target)) = self.settle_due()
+            && Instant::now() >= at
+        {
+            self.settle_up_to(target);
+        }
+        if self.over.is_some() {
+            return if wanted { Poll::Ready(()) } else { Poll::Pending };
+        }
+        if wanted {
+            if std::mem::take(&mut self.came) {
+                self.last_came = Instant::now();
+                self.pause = self.pace.dry();
+            }
+            if let Some(pause) = &mut self.pause {
+                if pause.poll_unpin(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.pause = None;
+                self.pace.rested();
+            }
+            if self.next.is_none()
+                && let Poll::Ready(turn) = Pin::new(&mut self.with.consumer).poll_next(cx)
+            {
+                self.next = Some(turn);
+            }
+            if self.next.is_some() {
+                return Poll::Ready(());
+            }
+            if let Some(question) = &mut self.question
+                && let Poll::Ready(answer) = question.poll_unpin(cx)
+            {
+                self.question = None;
+                match answer {
+                    // Others may have taken what was there at the start.
+                    Ok(0) if self.with.limit.is_some() && self.is_silent(TICK) => self.over = Some(Over::Reached),
+                    Ok(_) => {}
+                    Err(error) => self.over = Some(Over::Error(Some(error))),
+                }
+            }
+            if Instant::now() >= self.next_tick {
+                self.next_tick = Instant::now() + TICK;
+                self.tick();
+                if let Some(question) = &mut self.question {
+                    // Asked at once; the answer wakes this task.
+                    let _ = question.poll_unpin(cx);
+                }
+            }
+            if self.over.is_some() {
+                return Poll::Ready(());
+            }
+        }
+        let Some(due) = self.due(wanted) else { return Poll::Pending };
+        let due = tokio::time::Instant::from_std(due);
+        if self.timer.deadline() != due {
+            self.timer.as_mut().reset(due);
+        }
+        if self.timer.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        Some(self.heard())
+    }
+
+    fn window(&self) -> usize {
+        self.together()
+    }
+
+    fn ahead(&self) -> Option<usize> {
+        (self.settling() == Settling::Each).then(|| usize::from(self.with.prefetch))
+    }
+
+    fn settle(&mut self, _lane: Lane, done: Done) -> Result<()> {
+        match done {
+            Done::Through(tag) => {
+                self.done = tag;
+                self.settle_in_batches();
+            }
+            Done::One(tag) => {
+                self.settle_up_to(self.done);
+                self.tell(tag, false);
+            }
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, place: Place) -> Result<bool> {
+        let channel = self.with.channel.clone();
+        let options = BasicNackOptions { multiple: false, requeue: false };
+        let mut answer: Answer = Box::pin(async move { channel.basic_nack(place.mark, options).await });
+        if answer.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.answers.push_back(answer);
+        }
+        Ok(true)
+    }
+
+    fn finish(&mut self) -> Work<'_> {
+        Box::pin(async move {
+            let lost = |e: &lapin::Error| fault(e, "the connection ended");
+            let finished = async {
+                match self.over {
+                    // There is nobody left to tell anything to.
+                    Some(Over::Failed(_) | Over::Error(_)) => return Ok(()),
+                    Some(Over::Cancelled) => {}
+                    _ => {
+                        let (channel, tag) = (self.with.channel.clone(), self.with.consumer.tag());
+                        channel.basic_cancel(tag, BasicCancelOptions::default()).await.map_err(|e| lost(&e))?;
+                    }
+                }
+                self.settle_up_to(self.done);
+                std::future::poll_fn(|cx| self.poll_answers(cx)).await.map_err(|e| self.cannot_settle(&e))?;
+                // The broker works in order: its answer to this means that it has settled.
+                self.with.channel.close(200, "OK".into()).await.map_err(|e| lost(&e))
+            };
+            finished.await.map_err(|error: Error| self.with.client.explain(error))
+        })
+    }
+
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        Box::pin(async move { self.with.client.close(&self.with.shutdown).await })
+    }
+
+    fn origin(&self, _lane: Lane) -> Origin {
+        Origin::named(format!("queue `{}`, message", self.with.queue))
+    }
+
+    fn fault(&self, at: usize, unfit: Unfit) -> Error {
+        let number = self.place(at).mark;
+        Error::usage(format!("message {number} of queue `{}`: {}", self.with.queue, unfit.why))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn unmet(&self, came: u64, count: u64, _why: &str) -> Error {
+        let came = counted(came, "message");
+        Error::new(Kind::Unmet, format!("{came} came from queue `{}`, fewer than {count}", self.with.queue))
+    }
+}
+
+/// Whether it says where in a stream it stands.
+fn is_of_stream(delivery: &Delivery) -> bool {
+    delivery.properties.headers().as_ref().is_some_and(|headers| headers.contains_key(OFFSET))
+}
