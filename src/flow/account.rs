@@ -130,6 +130,12 @@ impl Account {
         }
     }
 
+    /// The last message was not fit to be sent.
+    pub(super) fn untake(&mut self) {
+        self.read -= 1;
+        self.sent -= 1;
+    }
+
     /// Everything that was ever sent is written.
     pub(super) fn all_written(&mut self) {
         self.written = self.sent - self.confirmed - self.failed() - self.unknown();

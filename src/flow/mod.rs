@@ -29,7 +29,7 @@ pub use end::conclude;
 pub use limits::{Limits, OnRefusal};
 pub use records::Records;
 pub use run::{Flow, Reporter, run};
-pub use sink::{Heard, Next, Outcome, Refusal, Sink, Told};
+pub use sink::{Declined, Heard, Next, Outcome, Refusal, Sink, Told};
 pub use source::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 pub use stage::{Passed, Stage};
 

@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::message::input::{Decoder, Input, Mark, Step};
 
 /// How many records are taken together: what is wrong behind good ones is told once these are sent.
-const BATCH: usize = 256;
+const BATCH: usize = 1024;
 
 /// The records of an input.
 pub struct Records {

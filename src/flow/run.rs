@@ -13,8 +13,8 @@ use super::account::{Account, Manner};
 use super::end::{Ended, conclude};
 use super::ledger::{Fate, Ledger};
 use super::limits::{Limits, OnRefusal};
-use super::sink::{Heard, Outcome, Refusal, Sink, Told};
-use super::source::{Event, Filled, Lane, Origin, Place, Settling, Source};
+use super::sink::{Declined, Heard, Outcome, Refusal, Sink, Told};
+use super::source::{Event, Filled, Lane, Origin, Place, Settling, Source, Unfit};
 use super::stage::{Passed, Stage, through};
 use crate::error::{Error, Kind, Result, counted};
 use crate::message::Message;
@@ -278,6 +278,7 @@ impl<'r> Runner<'r> {
         let before = account.sent();
         let mut parts: VecDeque<(Ticket, Message<'_>)> = leftover.drain(..).collect();
         let is_bulk = sink.is_bulk();
+        let mut last = None;
         let mut give = || {
             if let Some(part) = parts.pop_front() {
                 return Some(part);
@@ -299,7 +300,9 @@ impl<'r> Runner<'r> {
                 match through(stages, message) {
                     Ok(Passed::One(message)) => {
                         account.took(1);
-                        return Some((ledger.enter(place, 1), message));
+                        let ticket = ledger.enter(place, 1);
+                        last = Some((ticket, at));
+                        return Some((ticket, message));
                     }
                     Ok(Passed::None) => {
                         account.took(0);
@@ -310,6 +313,7 @@ impl<'r> Runner<'r> {
                         account.took(count);
                         let ticket = ledger.enter(place, count);
                         parts.extend(messages.into_iter().map(|message| (ticket, message)));
+                        last = Some((ticket, at));
                         if let Some(part) = parts.pop_front() {
                             return Some(part);
                         }
@@ -337,7 +341,11 @@ impl<'r> Runner<'r> {
         let submitted = sink.submit(&mut give);
         let left: Vec<_> = parts.into_iter().map(|(ticket, message)| (ticket, message.into_owned())).collect();
         self.leftover.extend(left);
-        submitted.map_err(End::Sink)?;
+        match submitted {
+            Ok(()) => {}
+            Err(Declined::Unfit(unfit)) => self.decline(last, unfit),
+            Err(Declined::Over(error)) => return Err(End::Sink(error)),
+        }
         if is_bulk {
             let (now, sent) = (Instant::now(), self.account.sent());
             if self.unflushed == 0 {
@@ -352,6 +360,22 @@ impl<'r> Runner<'r> {
         }
         self.progress();
         Ok(())
+    }
+
+    /// The sink does not want the message that it was given last.
+    fn decline(&mut self, last: Option<(Ticket, usize)>, unfit: Unfit) {
+        let Some((ticket, at)) = last else {
+            self.unreadable = Some(Error::usage(unfit.why));
+            return;
+        };
+        let error = self.source.fault(at, unfit);
+        if self.source.is_input() {
+            self.account.untake();
+            self.ledger.outcome(ticket, Fate::Held);
+            (self.unreadable, self.next) = (Some(error), self.length);
+        } else {
+            self.heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(error.chain()))));
+        }
     }
 
     fn flush(&mut self, last: bool) -> Result<(), End> {

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::Ticket;
-use super::source::Work;
+use super::source::{Unfit, Work};
 use crate::error::{Error, Kind, Result};
 use crate::message::Message;
 
@@ -44,6 +44,28 @@ pub enum Outcome {
     Unsent,
     /// It was under way when the connection ended, or when nobody waited any longer.
     Unknown,
+}
+
+/// Why a sink takes no more.
+#[derive(Debug)]
+pub enum Declined {
+    /// The message that it was given last is not fit for it; the next one may be.
+    Unfit(Unfit),
+    /// It is of no use any more.
+    Over(Error),
+}
+
+impl Declined {
+    /// The message that it was given last is not fit for it.
+    pub fn unfit(why: String) -> Declined {
+        Declined::Unfit(why.into())
+    }
+}
+
+impl From<Error> for Declined {
+    fn from(error: Error) -> Declined {
+        Declined::Over(error)
+    }
 }
 
 /// What a sink has to tell to the user.
@@ -98,8 +120,8 @@ pub trait Sink {
     /// of them.
     ///
     /// # Errors
-    /// It is of no use any more; the outcome of what was taken is reported all the same.
-    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<()>;
+    /// See [`Declined`]; the outcome of what was taken before is reported all the same.
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined>;
 
     /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes at all.
     ///

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use super::MessageWriter;
 use crate::error::{Error, Kind, Result};
-use crate::flow::{self, Heard, Next};
+use crate::flow::{self, Declined, Heard, Next};
 
 /// Standard output: what was flushed is written.
 pub struct Stdout {
@@ -33,7 +33,7 @@ impl flow::Sink for Stdout {
         !self.owes
     }
 
-    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<()> {
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
         while let Some((_, message)) = next() {
             self.owes = true;
             self.writer.gather(&message);

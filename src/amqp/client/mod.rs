@@ -8,6 +8,7 @@ mod message;
 mod outbox;
 mod pace;
 mod publisher;
+mod publishing;
 mod quiet;
 mod runtime;
 mod scan;
@@ -29,16 +30,16 @@ pub use deliveries::{Deliveries, OFFSET, Reading, Settle};
 pub use fault::fault;
 pub use message::{Outgoing, incoming, short_string, wire_value};
 pub use pace::Pace;
-pub use publisher::{Limits, Outcome, Publisher};
+pub use publishing::{Publishing, Target};
 pub use runtime::Meter;
 
 use self::outbox::Outbox;
+use self::publisher::{Limits, Outcome, Publisher};
 use self::runtime::{Transport, Wire};
 use self::words::Words;
 use super::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy, Tls};
-use crate::message::amqp_json::short_string;
 use crate::shutdown::Shutdown;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.

@@ -1,0 +1,252 @@
+//! Publishing as the sink of a flow.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::Event;
+
+use super::{Client, Events, Limits, Outcome as Fate, Outgoing, Publisher, fault};
+use crate::error::{Error, Kind, Result, counted};
+use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
+use crate::message::Message;
+use crate::shutdown::Shutdown;
+
+/// Makes what goes out of a message, or says why it cannot.
+pub type Form = Box<dyn Fn(Message<'_>) -> Result<Outgoing, String> + Send>;
+
+/// How messages are published.
+pub struct Target {
+    /// The connection.
+    pub client: Arc<Client>,
+    /// Bounds the goodbye.
+    pub shutdown: Shutdown,
+    /// Whether the broker is asked to confirm each message.
+    pub confirm: bool,
+    /// How many messages may wait for their confirm.
+    pub window: usize,
+    /// What goes out of a message.
+    pub form: Form,
+}
+
+/// Another channel in place of one that is gone, and what is waited for in the meantime.
+type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What the sink waits for beside confirms.
+enum Waiting {
+    /// Another channel, after this error of the one before.
+    Channel(Doing<Result<Publisher>>, lapin::Error),
+    /// The reason behind an error, and whether it ends the work.
+    Cause(Doing<lapin::Error>),
+}
+
+/// Publishes messages.
+pub struct Publishing {
+    with: Target,
+    limits: Limits,
+    publisher: Publisher,
+    /// A message that has to wait for those before it.
+    stashed: Option<(Ticket, Outgoing)>,
+    /// What was refused before it was sent.
+    refused: Vec<(Ticket, Fate)>,
+    waiting: Option<Waiting>,
+    /// The error of a channel that another one took the place of.
+    outlived: Option<String>,
+    events: Events,
+    blocked: bool,
+    /// Nothing goes out any more.
+    over: bool,
+}
+
+impl Publishing {
+    /// Opens a channel.
+    ///
+    /// # Errors
+    /// As [`fault`].
+    pub async fn open(with: Target) -> Result<Publishing> {
+        let events = with.client.events();
+        let publisher = Publisher::open(&with.client, with.confirm, with.window).await?;
+        Ok(Publishing {
+            limits: Limits::of(&with.client),
+            publisher,
+            stashed: None,
+            refused: Vec::new(),
+            waiting: None,
+            outlived: None,
+            events,
+            blocked: false,
+            over: false,
+            with,
+        })
+    }
+
+    /// Looks for the reason behind an error that ends the work.
+    fn lose(&mut self, error: lapin::Error) {
+        let client = self.with.client.clone();
+        let mut events = std::mem::replace(&mut self.events, client.events());
+        self.over = true;
+        self.waiting = Some(Waiting::Cause(Box::pin(async move { client.cause(error, &mut events).await })));
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match &mut self.waiting {
+            None => Poll::Ready(Ok(())),
+            Some(Waiting::Channel(opening, _)) => {
+                let opened = std::task::ready!(opening.poll_unpin(cx));
+                let before = self.waiting.take();
+                match (opened, before) {
+                    (Ok(publisher), Some(Waiting::Channel(_, error))) => {
+                        (self.publisher, self.outlived) = (publisher, Some(error.to_string()));
+                        Poll::Ready(Ok(()))
+                    }
+                    (_, Some(Waiting::Channel(_, error))) => {
+                        self.lose(error);
+                        self.poll_waiting(cx)
+                    }
+                    (Err(error), _) => Poll::Ready(Err(error)),
+                    (Ok(_), _) => Poll::Ready(Ok(())),
+                }
+            }
+            Some(Waiting::Cause(cause)) => {
+                let cause = std::task::ready!(cause.poll_unpin(cx));
+                self.waiting = None;
+                Poll::Ready(Err(fault(&cause, "cannot publish")))
+            }
+        }
+    }
+
+    /// What happens to the connection as a whole.
+    fn poll_events(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<()> {
+        match std::task::ready!(self.events.poll_next_unpin(cx)) {
+            Some(Event::ConnectionBlocked(reason)) => {
+                self.blocked = true;
+                heard.told.push(Told::Warn(format!("the broker takes no messages for now: {reason}")));
+            }
+            Some(Event::ConnectionUnblocked) => {
+                self.blocked = false;
+                heard.told.push(Told::Note("the broker takes messages again".to_owned()));
+            }
+            Some(Event::Error(error)) if self.outlived.take_if(|outlived| *outlived == error.to_string()).is_some() => {
+            }
+            // With messages in flight, each of them gets the error, too.
+            Some(Event::Error(error)) if !self.publisher.tells_errors() => self.lose(error),
+            _ => {}
+        }
+        Poll::Ready(())
+    }
+}
+
+impl Sink for Publishing {
+    fn room(&self) -> usize {
+        let has_room = !self.over && self.stashed.is_none() && self.waiting.is_none() && self.publisher.has_room();
+        if has_room { usize::MAX } else { 0 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.stashed.is_none() && self.refused.is_empty() && self.waiting.is_none() && self.publisher.is_empty()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        while self.room() > 0 {
+            let Some((ticket, message)) = next() else { return Ok(()) };
+            let outgoing = (self.with.form)(message).map_err(Declined::unfit)?;
+            if let Some(refused) = self.limits.refusal(&outgoing) {
+                self.refused.push((ticket, refused));
+            } else if self.publisher.has_room_for(&outgoing) {
+                self.publisher.submit(ticket.0, outgoing);
+            } else {
+                self.stashed = Some((ticket, outgoing));
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, _last: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate))));
+        if !heard.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.waiting.is_some() {
+            return self.poll_waiting(cx);
+        }
+        let settled = {
+            let mut report = |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate));
+            let settled = std::pin::pin!(self.publisher.settled(&mut report));
+            settled.poll(cx)
+        };
+        match settled {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) if self.publisher.outlives() => {
+                let (client, confirm, window) = (self.with.client.clone(), self.with.confirm, self.with.window);
+                let opening = Box::pin(async move { Publisher::open(&client, confirm, window).await });
+                self.waiting = Some(Waiting::Channel(opening, error));
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(error)) => {
+                self.lose(error);
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending => return self.poll_events(cx, heard).map(Ok),
+        }
+        if let Some((ticket, message)) = self.stashed.take_if(|(_, message)| self.publisher.has_room_for(message)) {
+            self.publisher.submit(ticket.0, message);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn finish(&mut self) -> Work<'_> {
+        Box::pin(async move {
+            match self.publisher.barrier().await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(fault(&self.with.client.cause(error, &mut self.events).await, "cannot publish")),
+            }
+        })
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate))));
+        self.publisher.abandon(&mut |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate)));
+        if let Some((ticket, _)) = self.stashed.take() {
+            heard.outcome(ticket, Outcome::Unsent);
+        }
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        Box::pin(async move { self.with.client.close(&self.with.shutdown).await })
+    }
+
+    fn refused(&self, count: u64, sent: u64, first: &Refusal) -> Error {
+        let error = Error::new(Kind::Refused, format!("not taken: {count} of {}", counted(sent, "message")));
+        // To the default exchange a routing key is the name of a queue.
+        match first.why.contains("the default exchange") {
+            true => error.hint(
+                "no queue has that name: `mscomm amqp queue declare` makes one, and --no-mandatory lets the broker drop such \
+                 messages",
+            ),
+            false => error,
+        }
+    }
+}
+
+fn outcome(fate: Fate) -> Outcome {
+    let refused = |why: String| Outcome::Refused(Box::new(Refusal::new(why)));
+    match fate {
+        Fate::Confirmed => Outcome::Confirmed,
+        Fate::Written => Outcome::Written,
+        Fate::Nacked => refused("not accepted by the broker (nack)".to_owned()),
+        Fate::Returned(text) => refused(format!("returned by the broker: {text}")),
+        Fate::Refused(why) => refused(format!("not published: {why}")),
+        Fate::Failed => Outcome::Unsent,
+        Fate::Unknown => Outcome::Unknown,
+    }
+}
