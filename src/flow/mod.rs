@@ -23,6 +23,8 @@ mod run;
 mod sink;
 mod source;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 pub use account::{Account, Manner};
 pub use end::conclude;
