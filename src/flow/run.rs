@@ -69,6 +69,28 @@ pub struct Flow {
     pub shutdown: Shutdown,
 }
 
+/// The half of a flow that reads, as a verb opens it.
+pub struct Reader {
+    /// Where messages come from.
+    pub source: Box<dyn Source>,
+    /// When it ends by itself.
+    pub limits: Limits,
+    /// How it counts by itself.
+    pub manner: Manner,
+}
+
+/// The half of a flow that writes, as a verb opens it.
+pub struct Writer {
+    /// What happens to a message before.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// Where messages go.
+    pub sink: Box<dyn Sink>,
+    /// What happens to a message that was refused.
+    pub on_refusal: OnRefusal,
+    /// How it counts by itself.
+    pub manner: Manner,
+}
+
 /// Why the loop ended.
 #[derive(Debug)]
 enum End {

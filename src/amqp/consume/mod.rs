@@ -9,20 +9,34 @@ use lapin::{Channel, Consumer};
 use super::arguments::{ArgumentArgs, full_name, name};
 use super::client::{Client, Deliveries, OFFSET, Reading, Settle, fault, look_at};
 use super::kind::{QueueKind, counts_looks};
-use super::settings::{self, Settings};
+use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Manner, OnRefusal};
+use crate::flow::{self, Flow, Manner, OnRefusal, Reader};
 use crate::message::Time;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::values;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What is read.
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// How messages are written.
+    #[command(flatten)]
+    output: OutputArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// What is read, wherever it goes.
+#[derive(Debug, clap::Args)]
 #[command(mut_arg("count", |arg| arg.help("Stop after so many messages; only these are taken")))]
 #[command(mut_arg("until_end", |arg| arg.help(UNTIL_END)))]
-pub struct Args {
+pub struct ReadingArgs {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -51,18 +65,12 @@ pub struct Args {
     /// Arguments of the consumer, as x-priority=10.
     #[command(flatten)]
     arguments: ArgumentArgs,
-    /// How messages are written.
-    #[command(flatten)]
-    output: OutputArgs,
-    /// What is told at the end.
-    #[command(flatten)]
-    report: ReportArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
 }
 
-impl Args {
+impl ReadingArgs {
     /// Whether it matters what kind of queue it is.
     fn asks_for_kind(&self) -> bool {
         let ahead =
@@ -142,47 +150,70 @@ const PREFETCH_COUNTED: u16 = 20;
 /// `Kind::Unmet` for fewer messages than `--count`, or than a queue still holds of those that `--until-end` asks for; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let prepared = prepare(args.reading, cx)?;
+    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
+    let progress = Progress::reader(&cx.terminal, "read");
+    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
+    let Reader { source, limits, manner } = prepared.open(cx).await?;
+    let sink = Box::new(Stdout::new(writer));
+    let (on_refusal, shutdown) = (OnRefusal::Continue, cx.shutdown.clone());
+    flow::run(Flow { source, stages: Vec::new(), sink, limits, on_refusal, manner, shutdown }, &mut report).await
+}
+
+/// What was typed is good, and nothing was sent yet.
+pub struct Prepared {
+    args: ReadingArgs,
+    queue: ShortString,
+    tag: ShortString,
+    endpoint: Endpoint,
+}
+
+/// Checks what was typed.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Config`.
+pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
-    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let settle = args.settle.mode();
-    let progress = Progress::reader(&cx.terminal, "read");
-    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
-    let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-    let opened = cx.shutdown.or_stop(open(&args, cx, &client, &queue, &tag, endpoint.channel_max != 1));
-    let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
-        Ok(opened) => opened,
-        Err(error) => {
-            client.close(&cx.shutdown).await;
-            return Err(error);
-        }
-    };
-    let limits = args.limits.limits();
-    let source = Deliveries::new(Reading {
-        client,
-        shutdown: cx.shutdown.clone(),
-        queue: args.queue,
-        channel,
-        consumer,
-        probe,
-        limit,
-        unless_stream,
-        count: limits.count,
-        prefetch,
-        settle,
-    });
-    let flow = Flow {
-        source: Box::new(source),
-        stages: Vec::new(),
-        sink: Box::new(Stdout::new(writer)),
-        limits,
-        on_refusal: OnRefusal::Continue,
-        manner: if settle == Settle::Requeue { Manner::Read } else { Manner::Settled },
-        shutdown: cx.shutdown.clone(),
-    };
-    flow::run(flow, &mut report).await
+    Ok(Prepared { args, queue, tag, endpoint })
+}
+
+impl Prepared {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
+    pub async fn open(self, cx: &Context) -> Result<Reader> {
+        let Prepared { args, queue, tag, endpoint } = self;
+        let settle = args.settle.mode();
+        let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
+        let opened = cx.shutdown.or_stop(open(&args, cx, &client, &queue, &tag, endpoint.channel_max != 1));
+        let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
+            Ok(opened) => opened,
+            Err(error) => {
+                client.close(&cx.shutdown).await;
+                return Err(error);
+            }
+        };
+        let limits = args.limits.limits();
+        let source = Deliveries::new(Reading {
+            client,
+            shutdown: cx.shutdown.clone(),
+            queue: args.queue,
+            channel,
+            consumer,
+            probe,
+            limit,
+            unless_stream,
+            count: limits.count,
+            prefetch,
+            settle,
+        });
+        let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
+        Ok(Reader { source: Box::new(source), limits, manner })
+    }
 }
 
 /// A consumer, and what is known of its queue. The fields are those of [`Reading`].
@@ -196,7 +227,7 @@ struct Opened {
 }
 
 async fn open(
-    args: &Args,
+    args: &ReadingArgs,
     cx: &Context,
     client: &Client,
     queue: &ShortString,
@@ -257,7 +288,7 @@ fn is_no_stream(error: &lapin::Error) -> bool {
 }
 
 /// The broker need not send more than will be read; what is put back at the end has to be held until then.
-fn prefetch(args: &Args, settle: Settle, kind: QueueKind) -> u16 {
+fn prefetch(args: &ReadingArgs, settle: Settle, kind: QueueKind) -> u16 {
     let most = match (settle, args.prefetch, kind) {
         (Settle::Requeue, ..) => u16::MAX,
         (_, Some(prefetch), _) => prefetch,
@@ -279,7 +310,7 @@ async fn consume(
     channel.basic_consume(queue, tag, options, arguments).await
 }
 
-fn refusal(error: &lapin::Error, args: &Args) -> Error {
+fn refusal(error: &lapin::Error, args: &ReadingArgs) -> Error {
     let fault = fault(error, format!("cannot consume from queue `{}`", args.queue));
     let text = fault.chain();
     if args.offset.is_some() && text.contains("invalid arg 'x-stream-offset'") && text.contains("of queue type") {

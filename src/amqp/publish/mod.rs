@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, Publishing, Target};
-use super::settings::{self, Settings};
+use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Limits, Manner, Records};
+use crate::flow::{self, Flow, Limits, Manner, Records, Writer};
 use crate::message::input::{Mode, Source};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
@@ -22,18 +22,29 @@ const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest messa
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue
-    #[arg(short, long, value_name = "EXCHANGE")]
-    exchange: Option<String>,
-    /// Routing key; without -e it names a queue, also for an envelope that names an exchange
-    #[arg(short = 'k', long, value_name = "KEY")]
-    routing_key: Option<String>,
+    /// Where to, and how.
+    #[command(flatten)]
+    publishing: PublishingArgs,
     /// What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN
     #[arg(short = 'K', long, value_name = "TEXT", value_parser = delimiter, conflicts_with = "routing_key")]
     key_delimiter: Option<Delimiter>,
     /// The data.
     #[command(flatten)]
     records: RecordArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Where to and how, wherever messages come from.
+#[derive(Debug, clap::Args)]
+pub struct PublishingArgs {
+    /// Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue
+    #[arg(short, long, value_name = "EXCHANGE")]
+    exchange: Option<String>,
+    /// Routing key; without -e it names a queue, also for an envelope that names an exchange
+    #[arg(short = 'k', long, value_name = "KEY")]
+    routing_key: Option<String>,
     /// Properties and headers.
     #[command(flatten)]
     properties: PropertyArgs,
@@ -53,9 +64,6 @@ pub struct Args {
     /// What becomes of a message that is refused.
     #[command(flatten)]
     refusal: RefusalArgs,
-    /// What is told at the end.
-    #[command(flatten)]
-    report: ReportArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -67,50 +75,82 @@ pub struct Args {
 /// `Kind::Usage` for bad data, once what stands before it is confirmed; `Kind::Refused` for nacks, returns and an exchange
 /// that is not there; `Kind::Partial` when the fate of a message is unknown; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let mandatory = match args {
-        Args { mandatory: true, .. } => Mandatory::Always,
-        Args { no_mandatory: true, .. } => Mandatory::Never,
-        _ => Mandatory::Queues,
-    };
-    let overrides = Overrides::new(args.exchange, args.routing_key, mandatory, args.properties)?;
-    let own_keys = args.key_delimiter.is_some() || args.records.input == Some(Mode::Json);
-    if overrides.lacks_destination() && !own_keys {
-        return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
-            .hint("add -k QUEUE to publish to a queue, or -e EXCHANGE"));
-    }
-    if let (Some(delimiter), Some(text)) = (&args.key_delimiter, &args.records.data.data)
+    let Args { publishing, key_delimiter, records, report } = args;
+    if let (Some(delimiter), Some(text)) = (&key_delimiter, &records.data.data)
         && let Source::Text(text) = source(text)
         && memchr::memmem::find(&text, &delimiter.0).is_none()
     {
         return Err(Error::usage(format!("--data: {}", no_key(delimiter))));
     }
-    let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
-    let input = args.records.open(args.key_delimiter.as_ref(), MAX_MESSAGE)?;
+    let own_keys = key_delimiter.is_some() || records.input == Some(Mode::Json);
+    let prepared = prepare(publishing, own_keys, key_delimiter.clone(), cx)?;
+    let input = records.open(key_delimiter.as_ref(), MAX_MESSAGE)?;
     let progress = Progress::writer(&cx.terminal, "published", input.size());
-    let mut report = Report::new(cx.terminal, progress, Shows::Sent, args.report.report.as_ref())?;
-    let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-    let key_delimiter = args.key_delimiter;
-    let form = move |message: Message<'_>| match (&key_delimiter, &message.key) {
-        (Some(delimiter), Field::Absent) => Err(no_key(delimiter)),
-        _ => overrides.apply(message),
+    let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
+    let Writer { sink, stages, on_refusal, manner } = prepared.open(cx).await?;
+    let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
+    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, shutdown }, &mut report).await
+}
+
+/// What was typed is good, and nothing was sent yet.
+pub struct Prepared {
+    overrides: Overrides,
+    key_delimiter: Option<Delimiter>,
+    endpoint: Endpoint,
+    confirm: bool,
+    window: u32,
+    refusal: RefusalArgs,
+}
+
+/// Checks what was typed. `own_keys` says that messages come with their own destination; with a `key_delimiter` each must have
+/// begun with its routing key.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Config`.
+pub fn prepare(
+    args: PublishingArgs,
+    own_keys: bool,
+    key_delimiter: Option<Delimiter>,
+    cx: &Context,
+) -> Result<Prepared> {
+    let mandatory = match args {
+        PublishingArgs { mandatory: true, .. } => Mandatory::Always,
+        PublishingArgs { no_mandatory: true, .. } => Mandatory::Never,
+        _ => Mandatory::Queues,
     };
-    let target = Target {
-        client,
-        shutdown: cx.shutdown.clone(),
-        confirm: !args.no_confirm,
-        window: usize::try_from(args.window).unwrap_or(usize::MAX),
-        form: Box::new(form),
-    };
-    let flow = Flow {
-        source: Box::new(Records::new(input)),
-        stages: Vec::new(),
-        sink: Box::new(cx.shutdown.or_stop(Publishing::open(target)).await?),
-        limits: Limits::default(),
-        on_refusal: args.refusal.policy(),
-        manner: if args.no_confirm { Manner::Unconfirmed("--no-confirm") } else { Manner::Confirmed },
-        shutdown: cx.shutdown.clone(),
-    };
-    flow::run(flow, &mut report).await
+    let overrides = Overrides::new(args.exchange, args.routing_key, mandatory, args.properties)?;
+    if overrides.lacks_destination() && !own_keys {
+        return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
+            .hint("add -k QUEUE to publish to a queue, or -e EXCHANGE"));
+    }
+    let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let (confirm, window, refusal) = (!args.no_confirm, args.window, args.refusal);
+    Ok(Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal })
+}
+
+impl Prepared {
+    /// Connects, and is ready to publish.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn open(self, cx: &Context) -> Result<Writer> {
+        let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal } = self;
+        let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
+        let form = move |message: Message<'_>| match (&key_delimiter, &message.key) {
+            (Some(delimiter), Field::Absent) => Err(no_key(delimiter)),
+            _ => overrides.apply(message),
+        };
+        let target = Target {
+            client,
+            shutdown: cx.shutdown.clone(),
+            confirm,
+            window: usize::try_from(window).unwrap_or(usize::MAX),
+            form: Box::new(form),
+        };
+        let sink = Box::new(cx.shutdown.or_stop(Publishing::open(target)).await?);
+        let manner = if confirm { Manner::Confirmed } else { Manner::Unconfirmed("--no-confirm") };
+        Ok(Writer { sink, stages: Vec::new(), on_refusal: refusal.policy(), manner })
+    }
 }
 
 /// What is wrong with a message that does not begin with its routing key.
