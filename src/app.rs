@@ -16,7 +16,7 @@ use crate::output::{ColorWhen, Sink, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 use crate::shutdown::Shutdown;
-use crate::{amqp, config, exit, grpc, kafka, values};
+use crate::{across, amqp, config, exit, grpc, kafka, values};
 
 /// Runs one command line and gives its exit code.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
@@ -109,6 +109,9 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         }
         Command::Kafka(Deferred(args)) => {
             with_runtime(two_threads(), global, terminal, async |cx| kafka::run(*args, cx).await)
+        }
+        Command::Bridge(args) => {
+            with_runtime(two_threads(), global, terminal, async |cx| across::bridge::run(*args, cx).await)
         }
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => {

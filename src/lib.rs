@@ -28,6 +28,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod across;
 pub mod amqp;
 pub mod app;
 pub mod cli;

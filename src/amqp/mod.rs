@@ -14,6 +14,8 @@ mod uri;
 
 pub use client::incoming;
 
+pub use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 use crate::context::Context;
 use crate::error::Result;
 

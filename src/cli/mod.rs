@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use self::args::Deferred;
+use crate::across::bridge;
 use crate::output::ColorWhen;
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
@@ -69,6 +70,8 @@ pub enum Command {
     /// Produce to and tail Kafka topics
     #[command(subcommand)]
     Kafka(Deferred<kafka::Command>),
+    /// Carry messages from one system to another, each settled once the other side has confirmed it
+    Bridge(Box<bridge::Args>),
     /// List, show and change connection profiles
     #[command(subcommand)]
     Profile(Deferred<config::verbs::Command>),

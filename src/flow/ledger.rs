@@ -308,7 +308,6 @@ mod tests {
 
     struct Play {
         ledger: Ledger,
-        settling: Settling,
         models: BTreeMap<Lane, Model>,
         under_way: Vec<(Ticket, Place)>,
         /// Messages of which a part is held already.

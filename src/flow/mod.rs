@@ -30,7 +30,7 @@ pub use account::{Account, Manner};
 pub use end::conclude;
 pub use limits::{Limits, OnRefusal};
 pub use records::Records;
-pub use run::{Flow, Reader, Reporter, Writer, run};
+pub use run::{Flow, Names, Reader, Reporter, Writer, run};
 pub use sink::{Declined, Heard, Next, Outcome, Refusal, Sink, Told};
 pub use source::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 pub use stage::{Passed, Stage};

@@ -65,8 +65,31 @@ pub struct Flow {
     pub on_refusal: OnRefusal,
     /// How the account counts.
     pub manner: Manner,
+    /// How its sides are called in errors, where there are two that could fail.
+    pub names: Option<Names>,
     /// What ends it early.
     pub shutdown: Shutdown,
+}
+
+/// How the sides of a flow are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// The source, as `kafka tail`.
+    pub source: &'static str,
+    /// The sink, as `amqp publish`.
+    pub sink: &'static str,
+}
+
+impl Names {
+    /// The error with the side that it is about.
+    pub fn of_source(self, error: Error) -> Error {
+        error.context(format!("from {}", self.source))
+    }
+
+    /// As [`Names::of_source`].
+    pub fn of_sink(self, error: Error) -> Error {
+        error.context(format!("to {}", self.sink))
+    }
 }
 
 /// The half of a flow that reads, as a verb opens it.
@@ -146,6 +169,7 @@ struct Runner<'r> {
     limits: Limits,
     on_refusal: OnRefusal,
     manner: Manner,
+    names: Option<Names>,
     drain: Duration,
     reporter: &'r mut dyn Reporter,
     ledger: Ledger,
@@ -171,7 +195,7 @@ struct Runner<'r> {
 
 impl<'r> Runner<'r> {
     fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
-        let Flow { source, stages, sink, limits, on_refusal, manner, shutdown } = flow;
+        let Flow { source, stages, sink, limits, on_refusal, manner, names, shutdown } = flow;
         Runner {
             ledger: Ledger::new(source.settling(), sink.is_bulk()),
             drain: shutdown.drain_left(),
@@ -181,6 +205,7 @@ impl<'r> Runner<'r> {
             limits,
             on_refusal,
             manner,
+            names,
             reporter,
             account: Account::default(),
             heard: Heard::default(),
@@ -503,7 +528,8 @@ impl<'r> Runner<'r> {
         let mut stopped = None;
         match end {
             End::Stopped(reason) => stopped = Some(reason),
-            End::Source(error) | End::Sink(error) => failure = Some(error),
+            End::Source(error) => failure = Some(self.of_source(error)),
+            End::Sink(error) => failure = Some(self.of_sink(error)),
             End::AtEnd if passed < count => unmet = Some(self.source.unmet(passed, count, "then came the end")),
             End::Idle(limit) if passed < count => {
                 let limit = humantime::format_duration(limit);
@@ -522,6 +548,7 @@ impl<'r> Runner<'r> {
             match shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
+                    let error = self.of_sink(error);
                     sunk = true;
                     match (&stopped, &failure) {
                         (None, None) => failure = Some(error),
@@ -541,7 +568,7 @@ impl<'r> Runner<'r> {
         }
         self.tell(true);
         if !sunk && stopped.is_none() && failure.is_none() && !late {
-            failure = shutdown.or_stop(self.sink.finish()).await.err();
+            failure = shutdown.or_stop(self.sink.finish()).await.err().map(|error| self.of_sink(error));
         }
         if let Err(error) = self.settle() {
             failure.get_or_insert(error);
@@ -559,6 +586,20 @@ impl<'r> Runner<'r> {
         let account = std::mem::take(&mut self.account);
         let settled = if unsure.is_none() { account.done() } else { 0 };
         Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, holes }
+    }
+
+    fn of_source(&self, error: Error) -> Error {
+        match self.names {
+            Some(names) => names.of_source(error),
+            None => error,
+        }
+    }
+
+    fn of_sink(&self, error: Error) -> Error {
+        match self.names {
+            Some(names) => names.of_sink(error),
+            None => error,
+        }
     }
 
     /// Waits until the sink has told of everything. The source is served meanwhile.
@@ -609,7 +650,7 @@ impl<'r> Runner<'r> {
         *late |= finished.is_none();
         let cause = match finished {
             Some(Ok(())) => return None,
-            Some(Err(error)) if error.kind() != Kind::Connect => return Some(error),
+            Some(Err(error)) if error.kind() != Kind::Connect => return Some(self.of_source(error)),
             Some(Err(error)) => error.chain(),
             None => "the broker did not answer in time".to_owned(),
         };

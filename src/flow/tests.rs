@@ -125,7 +125,11 @@ impl Source for Fake {
         for lane in lanes {
             assert!(self.world.borrow_mut().released.insert(*lane));
             // What was not given comes again, in another lane.
-            if let Some(marks) = self.lanes.remove(lane) {
+            if let Some(mut marks) = self.lanes.remove(lane) {
+                let world = self.world.borrow();
+                let of_lane = self.batch.iter().map(|(id, _)| *id).filter(|(of, _)| of == lane);
+                of_lane.filter(|id| !world.given.contains(id)).for_each(|(_, mark)| marks.push_back(mark));
+                marks.make_contiguous().sort_unstable();
                 self.lanes.insert(self.next_lane, marks);
                 self.next_lane += 1;
             }
@@ -283,6 +287,7 @@ impl Case {
             limits,
             on_refusal: self.on_refusal,
             manner: Manner::Carried,
+            names: None,
             shutdown,
         };
         let mut reporter = Silent::default();

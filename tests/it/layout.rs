@@ -77,17 +77,19 @@ fn allowed(file: &str) -> Vec<&'static str> {
     let mut allowed: Vec<&'static str> = LEAVES.to_vec();
     let more: &[&str] = match folder {
         "app.rs" | "main.rs" | "lib.rs" => {
-            return ["app", "cli", "config", "context", "message", "output", "proto", "sandbox"]
+            return ["app", "cli", "config", "context", "flow", "message", "output", "proto", "sandbox", "across"]
                 .into_iter()
                 .chain(PROTOCOLS.iter().copied())
                 .chain(LEAVES.iter().copied())
                 .collect();
         }
-        "cli" => &["grpc", "amqp", "kafka", "sandbox", "config", "output", "message"],
+        "cli" => &["grpc", "amqp", "kafka", "across", "sandbox", "config", "flow", "output", "message"],
+        "across" => &["grpc", "amqp", "kafka", "cli", "config", "context", "flow", "message", "output"],
+        "flow" => &["message"],
         "context.rs" => &["config", "output"],
         "config" => &["output", "grpc", "amqp", "kafka"],
         "message" => &[],
-        "output" => &["message"],
+        "output" => &["flow", "message"],
         "proto" => &["message"],
         "sandbox" => &["config", "context", "message", "output", "proto", "cli"],
         protocol if PROTOCOLS.contains(&protocol) => {
@@ -95,8 +97,8 @@ fn allowed(file: &str) -> Vec<&'static str> {
             let in_client = stem.starts_with("client") || file.contains("/client/");
             match stem {
                 "settings.rs" => &["config"],
-                _ if in_client => &["config", "message", "proto"],
-                _ => &["cli", "config", "context", "message", "output", "proto"],
+                _ if in_client => &["config", "flow", "message", "proto"],
+                _ => &["cli", "config", "context", "flow", "message", "output", "proto"],
             }
         }
         _ => &[],

@@ -89,7 +89,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
     let Writer { sink, stages, on_refusal, manner } = prepared.open(cx).await?;
     let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
-    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, shutdown }, &mut report).await
+    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, names: None, shutdown }, &mut report).await
 }
 
 /// What was typed is good, and nothing was sent yet.

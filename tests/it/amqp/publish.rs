@@ -247,7 +247,7 @@ fn nacks_are_named_by_line() {
 fn a_missing_exchange_is_one_clear_line() {
     let exchange = unique("nosuch");
     let done = amqp(&["publish", "-e", &exchange, "-k", "x"]).stdin("1\n2\n3\n").run().fails(8);
-    let done = done.says(&["input line 1: not published", "sent 1, confirmed 0, failed 1, unknown 0"]);
+    let done = done.says(&["input line 1: not sent", "sent 1, confirmed 0, failed 1, unknown 0"]);
     let error: Vec<&str> = done.stderr.lines().filter(|l| l.starts_with("error:")).collect();
     assert_eq!(error.len(), 1);
     assert!(error[0].contains("404 NOT_FOUND - no exchange") && error[0].contains(&exchange), "{error:?}");

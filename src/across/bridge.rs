@@ -1,0 +1,257 @@
+//! `bridge`: any reading verb into any writing verb, settled when the writer confirmed.
+
+use std::ffi::OsString;
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
+
+use crate::amqp;
+use crate::cli::args::{LimitArgs, RecordArgs, ReportArgs};
+use crate::config::Source;
+use crate::context::Context;
+use crate::error::Result;
+use crate::flow::{self, Flow, Manner, Names, OnRefusal, Reader, Records, Writer};
+use crate::message::input::Mode;
+use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
+
+/// What stands between the reader and the writer.
+const TO: &str = "--to";
+
+/// A record of standard input may have so many bytes.
+const LARGEST: (usize, &str) = (512 * 1024 * 1024, "a message that is carried");
+
+/// What bridge itself is told, and both sides.
+#[derive(Debug)]
+pub struct Args {
+    own: OwnArgs,
+    from: From,
+    to: To,
+}
+
+/// What stands before the reader.
+#[derive(Debug, clap::Args)]
+struct OwnArgs {
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
+    /// The reading verb with its arguments, --to, and the writing verb with its own
+    ///
+    /// Readers: amqp consume, kafka tail, grpc call (a method that streams its responses), stdin. Writers: amqp publish, kafka
+    /// produce, grpc call (one call a message), stdout. Each side may begin with its own -p PROFILE. `mscomm bridge kafka tail
+    /// --help` and `mscomm bridge --to amqp publish --help` tell what each takes.
+    #[arg(value_name = "READER… --to WRITER…", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    sides: Vec<OsString>,
+}
+
+/// The reading side.
+#[derive(Debug, Parser)]
+#[command(name = "mscomm bridge", disable_help_subcommand = true, max_term_width = 100)]
+struct From {
+    /// Connection profile of this side
+    #[arg(short, long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(subcommand)]
+    verb: Reading,
+}
+
+/// The verbs that read.
+#[derive(Debug, clap::Subcommand)]
+enum Reading {
+    /// RabbitMQ (AMQP 0-9-1)
+    #[command(subcommand)]
+    Amqp(AmqpReading),
+    /// The records of standard input
+    Stdin(StdinArgs),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum AmqpReading {
+    /// Read messages from a queue, settling each once the writer has confirmed it
+    Consume(Box<amqp::ReadingArgs>),
+}
+
+/// How standard input is cut.
+#[derive(Debug, clap::Args)]
+struct StdinArgs {
+    #[command(flatten)]
+    records: RecordArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// The writing side.
+#[derive(Debug, Parser)]
+#[command(name = "mscomm bridge … --to", disable_help_subcommand = true, max_term_width = 100)]
+struct To {
+    /// Connection profile of this side
+    #[arg(short, long, value_name = "NAME")]
+    profile: Option<String>,
+    #[command(subcommand)]
+    verb: Writing,
+}
+
+/// The verbs that write.
+#[derive(Debug, clap::Subcommand)]
+enum Writing {
+    /// RabbitMQ (AMQP 0-9-1)
+    #[command(subcommand)]
+    Amqp(AmqpWriting),
+    /// Standard output
+    Stdout(OutputArgs),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum AmqpWriting {
+    /// Publish each message
+    Publish(Box<amqp::PublishingArgs>),
+}
+
+impl FromArgMatches for Args {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Args, clap::Error> {
+        let mut own = OwnArgs::from_arg_matches(matches)?;
+        let sides = std::mem::take(&mut own.sides);
+        let mut sides = sides.splitn(2, |word| word == TO);
+        let (from, to) = (sides.next().unwrap_or_default(), sides.next());
+        let from = From::try_parse_from(named("mscomm bridge", from))?;
+        let Some(to) = to else {
+            let text = "there is no --to between the reader and the writer";
+            return Err(From::command().error(clap::error::ErrorKind::MissingRequiredArgument, text));
+        };
+        let to = To::try_parse_from(named("mscomm bridge … --to", to))?;
+        Ok(Args { own, from, to })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Args::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Args {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        OwnArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        OwnArgs::augment_args_for_update(command)
+    }
+}
+
+fn named<'w>(name: &str, words: &'w [OsString]) -> impl Iterator<Item = OsString> + use<'w> {
+    std::iter::once(OsString::from(name)).chain(words.iter().cloned())
+}
+
+/// The surroundings of one side.
+fn side(cx: &Context, profile: Option<String>) -> Context {
+    match profile {
+        Some(profile) => Context { source: Source { profile: Some(profile), ..cx.source.clone() }, ..cx.clone() },
+        None => cx.clone(),
+    }
+}
+
+/// Carries messages from a reader to a writer.
+///
+/// # Errors
+/// Those of both verbs, with the side that they are about; see [`flow::conclude`].
+pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let Args { own, from, to } = args;
+    let (from_cx, to_cx) = (side(cx, from.profile), side(cx, to.profile));
+    let names = Names { source: from.verb.name(), sink: to.verb.name() };
+    let shows_messages = matches!(to.verb, Writing::Stdout(_));
+    let own_keys = matches!(&from.verb, Reading::Stdin(args) if args.records.input == Some(Mode::Json));
+    // What was typed is checked on both sides before anything connects.
+    let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
+    let writer = to.verb.prepare(own_keys, &to_cx).map_err(|error| names.of_sink(error))?;
+    let progress = match shows_messages {
+        true => Progress::reader(&cx.terminal, "carried"),
+        false => Progress::writer(&cx.terminal, "carried", None),
+    };
+    let mut report = Report::new(cx.terminal, progress, Shows::Carried, own.report.report.as_ref())?;
+    // Nothing is taken before there is somewhere to put it.
+    let writer = writer.open(&to_cx).await.map_err(|error| names.of_sink(error))?;
+    let Writer { sink, stages, on_refusal, manner: _ } = writer;
+    let Reader { source, limits, manner: _ } = match reader.open(&from_cx).await {
+        Ok(reader) => reader,
+        Err(error) => {
+            sink.close().await;
+            return Err(names.of_source(error));
+        }
+    };
+    let (manner, shutdown) = (Manner::Carried, cx.shutdown.clone());
+    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, names: Some(names), shutdown }, &mut report)
+        .await
+}
+
+/// A reader that was checked.
+enum PreparedReader {
+    Amqp(Box<amqp::PreparedReader>),
+    Stdin(StdinArgs),
+}
+
+/// A writer that was checked.
+enum PreparedWriter {
+    Amqp(Box<amqp::PreparedWriter>),
+    Stdout(MessageWriter),
+}
+
+impl Reading {
+    fn name(&self) -> &'static str {
+        match self {
+            Reading::Amqp(AmqpReading::Consume(_)) => "amqp consume",
+            Reading::Stdin(_) => "stdin",
+        }
+    }
+
+    fn prepare(self, cx: &Context) -> Result<PreparedReader> {
+        Ok(match self {
+            Reading::Amqp(AmqpReading::Consume(args)) => {
+                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, cx)?))
+            }
+            Reading::Stdin(args) => PreparedReader::Stdin(args),
+        })
+    }
+}
+
+impl Writing {
+    fn name(&self) -> &'static str {
+        match self {
+            Writing::Amqp(AmqpWriting::Publish(_)) => "amqp publish",
+            Writing::Stdout(_) => "stdout",
+        }
+    }
+
+    /// `own_keys` says that messages may come with their own destination.
+    fn prepare(self, own_keys: bool, cx: &Context) -> Result<PreparedWriter> {
+        Ok(match self {
+            Writing::Amqp(AmqpWriting::Publish(args)) => {
+                PreparedWriter::Amqp(Box::new(amqp::prepare_writer(*args, own_keys, None, cx)?))
+            }
+            Writing::Stdout(args) => PreparedWriter::Stdout(MessageWriter::new(&args, &cx.terminal)?),
+        })
+    }
+}
+
+impl PreparedReader {
+    async fn open(self, cx: &Context) -> Result<Reader> {
+        match self {
+            PreparedReader::Amqp(prepared) => prepared.open(cx).await,
+            PreparedReader::Stdin(StdinArgs { records, limits }) => {
+                let source = Box::new(Records::new(records.open(None, LARGEST)?));
+                Ok(Reader { source, limits: limits.limits(), manner: Manner::Read })
+            }
+        }
+    }
+}
+
+impl PreparedWriter {
+    async fn open(self, cx: &Context) -> Result<Writer> {
+        match self {
+            PreparedWriter::Amqp(prepared) => prepared.open(cx).await,
+            PreparedWriter::Stdout(writer) => Ok(Writer {
+                stages: Vec::new(),
+                sink: Box::new(Stdout::new(writer)),
+                on_refusal: OnRefusal::Continue,
+                manner: Manner::Read,
+            }),
+        }
+    }
+}
