@@ -159,6 +159,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let shows_messages = matches!(to.verb, Writing::Stdout(_));
     let own_keys = matches!(&from.verb, Reading::Stdin(args) if args.records.input == Some(Mode::Json));
     // What was typed is checked on both sides before anything connects.
+    if let Writing::Amqp(AmqpWriting::Publish(args)) = &to.verb {
+        args.refusal.check(matches!(from.verb, Reading::Amqp(_)))?;
+    }
     let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(own_keys, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
@@ -168,7 +171,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, own.report.report.as_ref())?;
     // Nothing is taken before there is somewhere to put it.
     let writer = writer.open(&to_cx).await.map_err(|error| names.of_sink(error))?;
-    let Writer { sink, stages, on_refusal, manner: _ } = writer;
+    let Writer { sink, stages, on_refusal, dead, manner: _ } = writer;
     let Reader { source, limits, manner: _ } = match reader.open(&from_cx).await {
         Ok(reader) => reader,
         Err(error) => {
@@ -177,8 +180,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         }
     };
     let (manner, shutdown) = (Manner::Carried, cx.shutdown.clone());
-    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, names: Some(names), shutdown }, &mut report)
-        .await
+    flow::run(
+        Flow { source, stages, sink, limits, on_refusal, dead, manner, names: Some(names), shutdown },
+        &mut report,
+    )
+    .await
 }
 
 /// A reader that was checked.
@@ -250,6 +256,7 @@ impl PreparedWriter {
                 stages: Vec::new(),
                 sink: Box::new(Stdout::new(writer)),
                 on_refusal: OnRefusal::Continue,
+                dead: None,
                 manner: Manner::Read,
             }),
         }

@@ -135,29 +135,71 @@ pub struct ReportArgs {
 }
 
 /// What a writer does with a message that was refused.
-#[derive(Debug, Clone, Copy, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct RefusalArgs {
-    /// What happens when a message is refused for what it is (too large, nacked, returned by the broker)
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    /// What happens when a message is refused for what it is (too large, nacked, returned by the broker): continue (the others
+    /// go on, and it stays where it came from), stop, skip (it counts as done), reject (its queue is told, which drops it or
+    /// dead-letters it), or dead:TARGET (it goes to that queue or topic, and counts as done once it is there)
+    #[arg(long, value_name = "WHAT", default_value = "continue")]
     pub on_refusal: RefusalArg,
 }
 
 /// `--on-refusal`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefusalArg {
-    /// The others go on
-    #[default]
-    Continue,
-    /// Send nothing more
-    Stop,
+    /// In the terms of a flow.
+    Policy(OnRefusal),
+    /// It goes to this queue or topic.
+    Dead(String),
+}
+
+impl std::str::FromStr for RefusalArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RefusalArg, String> {
+        Ok(RefusalArg::Policy(match text {
+            "continue" => OnRefusal::Continue,
+            "stop" => OnRefusal::Stop,
+            "skip" => OnRefusal::Skip,
+            "reject" => OnRefusal::Reject,
+            _ => {
+                return match text.strip_prefix("dead:") {
+                    Some(target) if !target.is_empty() => Ok(RefusalArg::Dead(target.to_owned())),
+                    _ => Err("write continue, stop, skip, reject, or dead:TARGET".to_owned()),
+                };
+            }
+        }))
+    }
 }
 
 impl RefusalArgs {
     /// The same in a flow's terms.
-    pub fn policy(self) -> OnRefusal {
+    pub fn policy(&self) -> OnRefusal {
         match self.on_refusal {
-            RefusalArg::Continue => OnRefusal::Continue,
-            RefusalArg::Stop => OnRefusal::Stop,
+            RefusalArg::Policy(policy) => policy,
+            RefusalArg::Dead(_) => OnRefusal::Continue,
+        }
+    }
+
+    /// Where what was refused goes, if anywhere.
+    pub fn target(&self) -> Option<&str> {
+        match &self.on_refusal {
+            RefusalArg::Policy(_) => None,
+            RefusalArg::Dead(target) => Some(target),
+        }
+    }
+
+    /// Checks that the source knows what is asked for.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: only a queue can be told that a message was rejected.
+    pub fn check(&self, from_queue: bool) -> Result<()> {
+        match (&self.on_refusal, from_queue) {
+            (RefusalArg::Policy(OnRefusal::Reject), false) => Err(Error::usage(
+                "--on-refusal reject is for messages of a queue, which is told of it",
+            )
+            .hint("choose continue, stop, skip or dead:TARGET; a queue is read by `mscomm bridge amqp consume`")),
+            _ => Ok(()),
         }
     }
 }

@@ -262,8 +262,8 @@ impl Account {
                 format!("sent {sent}, none confirmed ({flag}), failed {failed}, unknown {unknown}")
             }
             Manner::Carried => {
-                let done = self.done();
-                format!("read {read}, sent {sent}, confirmed {done}, failed {failed}, unknown {unknown}")
+                let done = if self.written > 0 { "written" } else { "confirmed" };
+                format!("read {read}, sent {sent}, {done} {}, failed {failed}, unknown {unknown}", self.done())
             }
         }
     }

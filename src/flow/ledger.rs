@@ -148,6 +148,14 @@ impl Ledger {
         Some((Place { lane, mark }, last))
     }
 
+    /// Where a message stands that is under way.
+    pub fn place(&self, ticket: Ticket) -> Option<Place> {
+        let lane = Lane::try_from(ticket.0 >> NUMBER).ok()?;
+        let state = self.states.get(*self.lanes.get(&lane)?)?;
+        let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;
+        state.slots.get(index).map(|slot| Place { lane, mark: slot.mark })
+    }
+
     /// Takes from the front of a lane what has all its outcomes.
     fn advance(&mut self, lane: Lane, at: usize) {
         let Some(state) = self.states.get_mut(at) else { return };

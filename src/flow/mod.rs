@@ -14,6 +14,7 @@
 //! protocol: the wire clients implement its traits beside the wire.
 
 mod account;
+mod dead;
 mod end;
 mod ledger;
 mod limits;

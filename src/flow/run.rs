@@ -10,6 +10,7 @@ use tokio::time::Sleep;
 
 use super::Ticket;
 use super::account::{Account, Manner};
+use super::dead::Dead;
 use super::end::{Ended, conclude};
 use super::ledger::{Fate, Ledger};
 use super::limits::{Limits, OnRefusal};
@@ -63,6 +64,8 @@ pub struct Flow {
     pub limits: Limits,
     /// What happens to a message that was refused.
     pub on_refusal: OnRefusal,
+    /// Where it goes then, if anywhere: it counts as done once it is there.
+    pub dead: Option<Box<dyn Sink>>,
     /// How the account counts.
     pub manner: Manner,
     /// How its sides are called in errors, where there are two that could fail.
@@ -110,6 +113,8 @@ pub struct Writer {
     pub sink: Box<dyn Sink>,
     /// What happens to a message that was refused.
     pub on_refusal: OnRefusal,
+    /// Where it goes then, if anywhere.
+    pub dead: Option<Box<dyn Sink>>,
     /// How it counts by itself.
     pub manner: Manner,
 }
@@ -148,9 +153,12 @@ pub async fn run(flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
         end = std::future::poll_fn(|cx| runner.turn(cx)) => end,
     };
     let ended = runner.wind_up(end, &shutdown).await;
-    let Runner { source, sink, reporter, .. } = runner;
+    let Runner { source, sink, dead, reporter, .. } = runner;
     // Before the goodbyes, which a peer that is silent does not answer.
     let verdict = conclude(ended, reporter);
+    if let Some(dead) = dead {
+        dead.close().await;
+    }
     sink.close().await;
     source.close().await;
     verdict
@@ -168,6 +176,7 @@ struct Runner<'r> {
     sink: Box<dyn Sink>,
     limits: Limits,
     on_refusal: OnRefusal,
+    dead: Option<Dead>,
     manner: Manner,
     names: Option<Names>,
     drain: Duration,
@@ -195,7 +204,7 @@ struct Runner<'r> {
 
 impl<'r> Runner<'r> {
     fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
-        let Flow { source, stages, sink, limits, on_refusal, manner, names, shutdown } = flow;
+        let Flow { source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
         Runner {
             ledger: Ledger::new(source.settling(), sink.is_bulk()),
             drain: shutdown.drain_left(),
@@ -204,6 +213,7 @@ impl<'r> Runner<'r> {
             sink,
             limits,
             on_refusal,
+            dead: dead.map(Dead::new),
             manner,
             names,
             reporter,
@@ -240,6 +250,7 @@ impl<'r> Runner<'r> {
         while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
             self.take_up(heard)?;
         }
+        self.bury(cx)?;
         if let Some(event) = self.source.serve().map_err(End::Source)? {
             self.happened(event)?;
             return Ok(true);
@@ -319,8 +330,9 @@ impl<'r> Runner<'r> {
 
     /// Hands on what the sink has room for.
     fn submit(&mut self) -> Result<(), End> {
-        let Runner { source, stages, sink, ledger, account, gone, next, length, unreadable, heard, leftover, .. } =
-            self;
+        let Runner {
+            source, stages, sink, ledger, account, gone, next, length, unreadable, heard, leftover, dead, ..
+        } = self;
         let (source, stages): (&dyn Source, &[Box<dyn Stage>]) = (&**source, stages);
         let before = account.sent();
         let mut parts: VecDeque<(Ticket, Message<'_>)> = leftover.drain(..).collect();
@@ -344,11 +356,18 @@ impl<'r> Runner<'r> {
                         return None;
                     }
                 };
+                let copy = dead.as_ref().map(|_| message.clone());
+                let mut remember = |ticket| {
+                    if let (Some(dead), Some(copy)) = (dead.as_mut(), &copy) {
+                        dead.remember(ticket, copy);
+                    }
+                };
                 match through(stages, message) {
                     Ok(Passed::One(message)) => {
                         account.took(1);
                         let ticket = ledger.enter(place, 1);
                         last = Some((ticket, at));
+                        remember(ticket);
                         return Some((ticket, message));
                     }
                     Ok(Passed::None) => {
@@ -361,6 +380,9 @@ impl<'r> Runner<'r> {
                         let ticket = ledger.enter(place, count);
                         parts.extend(messages.into_iter().map(|message| (ticket, message)));
                         last = Some((ticket, at));
+                        if count > 0 {
+                            remember(ticket);
+                        }
                         if let Some(part) = parts.pop_front() {
                             return Some(part);
                         }
@@ -378,7 +400,11 @@ impl<'r> Runner<'r> {
                                 ledger.hold(place);
                                 account.enter(outcome, || (source.origin(place.lane), place.mark));
                             }
-                            false => heard.outcome(ledger.enter(place, 1), outcome),
+                            false => {
+                                let ticket = ledger.enter(place, 1);
+                                remember(ticket);
+                                heard.outcome(ticket, outcome);
+                            }
                         }
                     }
                 }
@@ -455,7 +481,12 @@ impl<'r> Runner<'r> {
                 (Outcome::Confirmed | Outcome::Written, _) | (Outcome::Refused(_), OnRefusal::Skip) => Fate::Done,
                 _ => Fate::Held,
             };
-            let place = self.ledger.outcome(ticket, fate);
+            let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
+            // It is settled when it is where it goes now.
+            let place = match is_dead {
+                true => self.ledger.place(ticket).map(|place| (place, false)),
+                false => self.ledger.outcome(ticket, fate),
+            };
             if let (true, OnRefusal::Reject, Some((place, true))) = (is_refused, self.on_refusal, place) {
                 self.source.reject(place).map_err(End::Source)?;
             }
@@ -474,6 +505,32 @@ impl<'r> Runner<'r> {
         polled.map_err(End::Sink)?;
         self.settle().map_err(End::Source)?;
         if refused && self.on_refusal == OnRefusal::Stop { Err(End::Refused) } else { Ok(()) }
+    }
+
+    /// Takes up what became of messages that were refused and go elsewhere.
+    fn bury(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        while let Some(dead) = &mut self.dead {
+            let mut heard = Heard::default();
+            let Poll::Ready(polled) = dead.poll(cx, &mut heard) else { break };
+            self.buried(heard);
+            self.settle().map_err(End::Source)?;
+            polled.map_err(End::Sink)?;
+        }
+        Ok(())
+    }
+
+    fn buried(&mut self, heard: Heard) {
+        for (ticket, outcome) in heard.outcomes {
+            let fate = match outcome {
+                Outcome::Confirmed | Outcome::Written => Fate::Done,
+                _ => Fate::Held,
+            };
+            self.ledger.outcome(ticket, fate);
+            if let Outcome::Refused(refusal) = outcome {
+                self.reporter
+                    .warn(format!("what was refused was refused by its --on-refusal target too: {}", refusal.why));
+            }
+        }
     }
 
     fn settle(&mut self) -> Result<()> {
@@ -566,6 +623,11 @@ impl<'r> Runner<'r> {
         if let Err(End::Source(error)) = self.take_up(Ok(())) {
             failure.get_or_insert(error);
         }
+        if let Some(dead) = &mut self.dead {
+            let mut heard = Heard::default();
+            dead.abandon(&mut heard);
+            self.buried(heard);
+        }
         self.tell(true);
         if !sunk && stopped.is_none() && failure.is_none() && !late {
             failure = shutdown.or_stop(self.sink.finish()).await.err().map(|error| self.of_sink(error));
@@ -616,7 +678,11 @@ impl<'r> Runner<'r> {
                     }
                 }
                 // Nobody else will send what a blocked peer does not take.
-                if self.sink.is_empty() || (shutdown.reason().is_some() && self.sink.is_blocked()) {
+                if let Err(End::Sink(error)) = self.bury(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                let buried = self.dead.as_ref().is_none_or(Dead::is_empty);
+                if (buried && self.sink.is_empty()) || (shutdown.reason().is_some() && self.sink.is_blocked()) {
                     return Poll::Ready(Ok(()));
                 }
                 match self.source.serve() {

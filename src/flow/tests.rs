@@ -286,6 +286,7 @@ impl Case {
             sink: Box::new(sink),
             limits,
             on_refusal: self.on_refusal,
+            dead: None,
             manner: Manner::Carried,
             names: None,
             shutdown,

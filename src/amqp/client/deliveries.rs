@@ -489,6 +489,10 @@ impl Source for Deliveries {
         Origin::named(format!("queue `{}`, message", self.with.queue))
     }
 
+    fn hole(&self, _lane: Lane, _done: Option<u64>) -> Option<String> {
+        Some(format!("what was not taken goes back to queue `{}`", self.with.queue))
+    }
+
     fn fault(&self, at: usize, unfit: Unfit) -> Error {
         let number = self.place(at).mark;
         Error::usage(format!("message {number} of queue `{}`: {}", self.with.queue, unfit.why))

@@ -30,7 +30,7 @@ pub use deliveries::{Deliveries, OFFSET, Reading, Settle};
 pub use fault::fault;
 pub use message::{Outgoing, incoming, short_string, wire_value};
 pub use pace::Pace;
-pub use publishing::{Publishing, Target};
+pub use publishing::{Form, Publishing, Target};
 pub use runtime::Meter;
 
 use self::outbox::Outbox;

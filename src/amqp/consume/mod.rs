@@ -157,8 +157,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let Reader { source, limits, manner } = prepared.open(cx).await?;
     let sink = Box::new(Stdout::new(writer));
     let (on_refusal, shutdown) = (OnRefusal::Continue, cx.shutdown.clone());
-    flow::run(Flow { source, stages: Vec::new(), sink, limits, on_refusal, manner, names: None, shutdown }, &mut report)
-        .await
+    flow::run(
+        Flow { source, stages: Vec::new(), sink, limits, on_refusal, dead: None, manner, names: None, shutdown },
+        &mut report,
+    )
+    .await
 }
 
 /// What was typed is good, and nothing was sent yet.

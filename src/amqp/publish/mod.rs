@@ -5,12 +5,12 @@ mod overrides;
 use std::sync::Arc;
 
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
-use super::client::{Client, Publishing, Target};
+use super::client::{Client, Form, Publishing, Target};
 use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Limits, Manner, Records, Writer};
+use crate::flow::{self, Flow, Limits, Manner, Records, Sink, Writer};
 use crate::message::input::{Mode, Source};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
@@ -63,7 +63,7 @@ pub struct PublishingArgs {
     window: u32,
     /// What becomes of a message that is refused.
     #[command(flatten)]
-    refusal: RefusalArgs,
+    pub(crate) refusal: RefusalArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -76,6 +76,7 @@ pub struct PublishingArgs {
 /// that is not there; `Kind::Partial` when the fate of a message is unknown; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { publishing, key_delimiter, records, report } = args;
+    publishing.refusal.check(false)?;
     if let (Some(delimiter), Some(text)) = (&key_delimiter, &records.data.data)
         && let Source::Text(text) = source(text)
         && memchr::memmem::find(&text, &delimiter.0).is_none()
@@ -87,9 +88,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let input = records.open(key_delimiter.as_ref(), MAX_MESSAGE)?;
     let progress = Progress::writer(&cx.terminal, "published", input.size());
     let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
-    let Writer { sink, stages, on_refusal, manner } = prepared.open(cx).await?;
+    let Writer { sink, stages, on_refusal, dead, manner } = prepared.open(cx).await?;
     let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
-    flow::run(Flow { source, stages, sink, limits, on_refusal, manner, names: None, shutdown }, &mut report).await
+    flow::run(Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown }, &mut report).await
 }
 
 /// What was typed is good, and nothing was sent yet.
@@ -136,20 +137,26 @@ impl Prepared {
     pub async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal } = self;
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
+        let open = async |form: Form, confirm| {
+            let (client, shutdown) = (client.clone(), cx.shutdown.clone());
+            let window = usize::try_from(window).unwrap_or(usize::MAX);
+            cx.shutdown.or_stop(Publishing::open(Target { client, shutdown, confirm, window, form })).await
+        };
         let form = move |message: Message<'_>| match (&key_delimiter, &message.key) {
             (Some(delimiter), Field::Absent) => Err(no_key(delimiter)),
             _ => overrides.apply(message),
         };
-        let target = Target {
-            client,
-            shutdown: cx.shutdown.clone(),
-            confirm,
-            window: usize::try_from(window).unwrap_or(usize::MAX),
-            form: Box::new(form),
+        let sink: Box<dyn Sink> = Box::new(open(Box::new(form), confirm).await?);
+        let dead: Option<Box<dyn Sink>> = match refusal.target() {
+            None => None,
+            Some(queue) => {
+                // Confirmed, whatever the others are: it is settled by it.
+                let to = Overrides::new(None, Some(queue.to_owned()), Mandatory::Queues, PropertyArgs::default())?;
+                Some(Box::new(open(Box::new(move |message| to.apply(message)), true).await?))
+            }
         };
-        let sink = Box::new(cx.shutdown.or_stop(Publishing::open(target)).await?);
         let manner = if confirm { Manner::Confirmed } else { Manner::Unconfirmed("--no-confirm") };
-        Ok(Writer { sink, stages: Vec::new(), on_refusal: refusal.policy(), manner })
+        Ok(Writer { sink, stages: Vec::new(), on_refusal: refusal.policy(), dead, manner })
     }
 }
 
