@@ -19,6 +19,9 @@ _mscomm() {
             mscomm,amqp)
                 cmd="mscomm__subcmd__amqp"
                 ;;
+            mscomm,bridge)
+                cmd="mscomm__subcmd__bridge"
+                ;;
             mscomm,completions)
                 cmd="mscomm__subcmd__completions"
                 ;;
@@ -149,7 +152,7 @@ _mscomm() {
 
     case "${cmd}" in
         mscomm)
-            opts="-p -v -q -h -V --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help --version grpc amqp kafka profile sandbox run-in-sandbox completions man generate"
+            opts="-p -v -q -h -V --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help --version grpc amqp kafka bridge profile sandbox run-in-sandbox completions man generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -351,20 +354,12 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__consume)
-            opts="-n -A -o -s -p -v -q -h --count --idle-timeout --until-end --prefetch --ack --nack --requeue --no-ack --exclusive --consumer-tag --offset --argument --output --delimiter --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-A -s -n -o -p -v -q -h --idle-timeout --prefetch --ack --nack --requeue --no-ack --exclusive --consumer-tag --offset --argument --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --count --until-end --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --count)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -n)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --idle-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -386,18 +381,6 @@ _mscomm() {
                     return 0
                     ;;
                 -A)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --delimiter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -459,6 +442,30 @@ _mscomm() {
                     ;;
                 --insecure)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -889,7 +896,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__publish)
-            opts="-e -k -K -d -H -s -p -v -q -h --exchange --routing-key --key-delimiter --data --input --delimiter --header --header-json --content-type --content-encoding --persistent --transient --priority --correlation-id --reply-to --expiration --message-id --type --user-id --app-id --timestamp --mandatory --no-mandatory --no-confirm --window --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-e -k -H -s -K -d -p -v -q -h --exchange --routing-key --header --header-json --content-type --content-encoding --persistent --transient --priority --correlation-id --reply-to --expiration --message-id --type --user-id --app-id --timestamp --mandatory --no-mandatory --no-confirm --window --on-refusal --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --key-delimiter --data --input --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -908,30 +915,6 @@ _mscomm() {
                     return 0
                     ;;
                 -k)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --key-delimiter)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -K)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --data)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --input)
-                    COMPREPLY=($(compgen -W "lines raw json" -- "${cur}"))
-                    return 0
-                    ;;
-                --delimiter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -995,6 +978,10 @@ _mscomm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --on-refusal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1053,6 +1040,34 @@ _mscomm() {
                     ;;
                 --insecure)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --key-delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -K)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --input)
+                    COMPREPLY=($(compgen -W "lines raw json" -- "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --profile)
@@ -1673,6 +1688,52 @@ _mscomm() {
                     ;;
                 --insecure)
                     COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mscomm__subcmd__bridge)
+            opts="-p -v -q -h --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --report)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --profile)

@@ -29,6 +29,7 @@ pub struct Args {
 
 /// What stands before the reader.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "mscomm bridge [OPTIONS] READER… --to WRITER…")]
 struct OwnArgs {
     /// What is told at the end.
     #[command(flatten)]
@@ -38,7 +39,7 @@ struct OwnArgs {
     /// Readers: amqp consume, kafka tail, grpc call (a method that streams its responses), stdin. Writers: amqp publish, kafka
     /// produce, grpc call (one call a message), stdout. Each side may begin with its own -p PROFILE. `mscomm bridge kafka tail
     /// --help` and `mscomm bridge --to amqp publish --help` tell what each takes.
-    #[arg(value_name = "READER… --to WRITER…", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "SIDES", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
     sides: Vec<OsString>,
 }
 

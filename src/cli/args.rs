@@ -129,8 +129,8 @@ impl LimitArgs {
 /// What is told of messages at the end.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ReportArgs {
-    /// Give the account as JSON too: a line on standard error, or a file
-    #[arg(long, value_name = "json[=FILE]")]
+    /// Give the account as JSON too: json (a line on standard error), or json=FILE
+    #[arg(long, value_name = "FORM")]
     pub report: Option<ReportTo>,
 }
 

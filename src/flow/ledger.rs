@@ -328,15 +328,7 @@ mod tests {
         fn new(settling: Settling, seed: u64) -> Play {
             let random = fastrand::Rng::with_seed(seed);
             let ledger = Ledger::new(settling, false);
-            Play {
-                ledger,
-                settling,
-                models: BTreeMap::new(),
-                under_way: Vec::new(),
-                held: BTreeSet::new(),
-                next_lane: 0,
-                random,
-            }
+            Play { ledger, models: BTreeMap::new(), under_way: Vec::new(), held: BTreeSet::new(), next_lane: 0, random }
         }
 
         fn enter(&mut self) {

@@ -5,7 +5,7 @@
 mod across;
 mod allocations;
 mod amqp;
-#[cfg(feature = "sandbox")]
+mod bridge;
 #[cfg(feature = "sandbox")]
 mod broker;
 mod config;

@@ -392,6 +392,10 @@ impl Source for Deliveries {
             if self.next.is_some() {
                 return Poll::Ready(());
             }
+            if Instant::now() >= self.next_tick {
+                self.next_tick = Instant::now() + TICK;
+                self.tick();
+            }
             if let Some(question) = &mut self.question
                 && let Poll::Ready(answer) = question.poll_unpin(cx)
             {
@@ -401,14 +405,6 @@ impl Source for Deliveries {
                     Ok(0) if self.with.limit.is_some() && self.is_silent(TICK) => self.over = Some(Over::Reached),
                     Ok(_) => {}
                     Err(error) => self.over = Some(Over::Error(Some(error))),
-                }
-            }
-            if Instant::now() >= self.next_tick {
-                self.next_tick = Instant::now() + TICK;
-                self.tick();
-                if let Some(question) = &mut self.question {
-                    // Asked at once; the answer wakes this task.
-                    let _ = question.poll_unpin(cx);
                 }
             }
             if self.over.is_some() {

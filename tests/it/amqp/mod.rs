@@ -4,7 +4,7 @@ mod admin;
 mod connect;
 mod consume;
 mod large;
-mod proxy;
+pub mod proxy;
 mod publish;
 mod quorum;
 mod reasons;
