@@ -158,10 +158,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let (from_cx, to_cx) = (side(cx, from.profile), side(cx, to.profile));
     let names = Names { source: from.verb.name(), sink: to.verb.name() };
     let shows_messages = matches!(to.verb, Writing::Stdout(_));
-    let own_keys = matches!(&from.verb, Reading::Stdin(args) if args.records.input == Some(Mode::Json));
+    // Where a message came from is no place to send it to, unless somebody says so.
+    let own_keys = match (&from.verb, &to.verb) {
+        (Reading::Stdin(args), _) => args.records.input == Some(Mode::Json),
+        (Reading::Amqp(_), Writing::Amqp(AmqpWriting::Publish(args))) => args.names_exchange(),
+        _ => false,
+    };
     // What was typed is checked on both sides before anything connects.
     if let Writing::Amqp(AmqpWriting::Publish(args)) = &to.verb {
-        args.refusal.check(matches!(from.verb, Reading::Amqp(_)))?;
+        args.refusal().check(matches!(from.verb, Reading::Amqp(_)))?;
     }
     let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(own_keys, &to_cx).map_err(|error| names.of_sink(error))?;

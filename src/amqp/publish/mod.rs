@@ -63,10 +63,22 @@ pub struct PublishingArgs {
     window: u32,
     /// What becomes of a message that is refused.
     #[command(flatten)]
-    pub(crate) refusal: RefusalArgs,
+    refusal: RefusalArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
+}
+
+impl PublishingArgs {
+    /// True when it says to which exchange: then a message's own routing key is enough.
+    pub fn names_exchange(&self) -> bool {
+        self.exchange.is_some()
+    }
+
+    /// What becomes of a message that is refused.
+    pub fn refusal(&self) -> &RefusalArgs {
+        &self.refusal
+    }
 }
 
 /// Publishes.
