@@ -14,6 +14,15 @@ pub struct Broken {
     pub error: Error,
     /// True when the server surely did not see the call: it may be made again.
     pub unprocessed: bool,
+    /// True when the connection is gone, or going: the next call needs another one.
+    pub is_last: bool,
+}
+
+impl Broken {
+    /// A call that failed by itself: the server may have seen it, and the connection goes on.
+    pub fn alone(error: Error) -> Broken {
+        Broken { error, unprocessed: false, is_last: false }
+    }
 }
 
 impl From<Broken> for Error {
@@ -42,7 +51,7 @@ pub enum Progress {
 /// | a message over the limit (see [`super::Call::message`]) | `Refused` |
 /// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
 /// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
-pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: Progress) -> Broken {
+pub async fn broken(connection: &Connection, cause: hyper::Error, progress: Progress) -> Broken {
     let h2 = find::<h2::Error>(&cause);
     let reason = h2.and_then(h2::Error::reason);
     let is_remote = h2.is_some_and(h2::Error::is_remote);
@@ -57,7 +66,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
             }
             None => connection.lost().await.context("the call was not sent"),
         };
-        return Broken { error, unprocessed: true };
+        return Broken { error, unprocessed: true, is_last: true };
     }
     let is_noticed_here = !is_remote && (is_reset || is_go_away);
     let done = match progress {
@@ -73,7 +82,7 @@ pub async fn broken(connection: &mut Connection, cause: hyper::Error, progress: 
         }
         _ => connection.lost().await.context(done).with_kind(Kind::Partial).status(Code::Unavailable),
     };
-    Broken { error, unprocessed: false }
+    Broken { error, unprocessed: false, is_last: !is_reset }
 }
 
 /// What h2 ended a stream or a connection for. It does not say what it met; these are all the things that it can be.

@@ -65,7 +65,7 @@ pub async fn start(
     requests: impl Stream<Item = Bytes> + Send + 'static,
     options: &CallOptions,
 ) -> Result<Call, Broken> {
-    let request = request(connection, path, requests, options).map_err(|error| Broken { error, unprocessed: true })?;
+    let request = request(connection, path, requests, options).map_err(Broken::alone)?;
     if let Err(cause) = connection.requests.ready().await {
         return Err(broken(connection, cause, Progress::Asked).await);
     }
@@ -78,7 +78,7 @@ pub async fn start(
         observer(Event::Response(head.status, &head.headers));
     }
     if is_over(&head.headers, connection.max_headers) {
-        return Err(Broken { error: over(connection, "response headers"), unprocessed: false });
+        return Err(Broken::alone(over(connection, "response headers")));
     }
     let content_type = head.headers.get("content-type");
     let grpc = content_type.is_some_and(|t| t.as_bytes().starts_with(b"application/grpc"));
@@ -179,7 +179,7 @@ impl Call {
     ///
     /// # Errors
     /// The connection or the stream broke before a status came, or a message was over the limit.
-    pub async fn message(&mut self, connection: &mut Connection) -> Result<Option<Bytes>, Broken> {
+    pub async fn message(&mut self, connection: &Connection) -> Result<Option<Bytes>, Broken> {
         let Some(messages) = &mut self.messages else { return Ok(None) };
         let (trailers, cut) = match messages.next().await {
             Next::Message(message) => {
@@ -204,7 +204,7 @@ impl Call {
                 Some(status) => error.context(format!("the call ended with {status}, without its message")),
                 None => error,
             };
-            return Err(Broken { error, unprocessed: false });
+            return Err(Broken::alone(error));
         }
         let status = trailers.and_then(Status::take);
         if let Some(bad) = cut
@@ -218,7 +218,7 @@ impl Call {
                 text.push_str(" (a grpc-status in its head counts only where nothing follows the head)");
             }
             let error = Error::new(Kind::Partial, text).status(Code::Internal);
-            return Err(Broken { error, unprocessed: false });
+            return Err(Broken::alone(error));
         }
         self.ended = status;
         Ok(None)
@@ -253,7 +253,7 @@ impl Call {
                 Error::new(Kind::Partial, format!("message {number} is no gRPC: {what}")).status(Code::Internal)
             }
         };
-        Broken { error, unprocessed: false }
+        Broken::alone(error)
     }
 }
 

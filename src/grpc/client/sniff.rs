@@ -66,18 +66,13 @@ impl Seen {
         let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
-    /// The error that reading or writing ended with, once.
+    /// The error that reading or writing ended with.
     pub fn failure(&self) -> Option<io::Error> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(copy)
     }
 
     fn fail(&self, error: &io::Error) {
-        // `io::Error` cannot be cloned; what is looked at later is only whether it came from rustls, and its text.
-        let copy = match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            Some(tls) => io::Error::new(error.kind(), tls.clone()),
-            None => io::Error::new(error.kind(), error.to_string()),
-        };
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(copy);
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| copy(error));
         self.decide(Sniffed::Closed);
     }
 
@@ -87,6 +82,14 @@ impl Seen {
             first.get_or_insert(sniffed);
             new
         });
+    }
+}
+
+/// `io::Error` cannot be cloned; what is looked at later is only whether it came from rustls, and its text.
+fn copy(error: &io::Error) -> io::Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(tls) => io::Error::new(error.kind(), tls.clone()),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -8,6 +8,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::body::Body;
 
@@ -55,8 +56,8 @@ impl Default for Http2 {
     }
 }
 
-/// An open HTTP/2 connection. It ends when this is dropped.
-#[derive(Debug)]
+/// An open HTTP/2 connection. It ends when this and all its clones are dropped; calls by each of them go on side by side.
+#[derive(Debug, Clone)]
 pub struct Connection {
     /// How long it took to open.
     pub timings: Timings,
@@ -67,16 +68,33 @@ pub struct Connection {
     /// The largest header list taken, in bytes.
     pub max_headers: u32,
     seen: Arc<Seen>,
-    driver: Driver,
+    driver: Arc<Driver>,
 }
 
 /// What moves the bytes. It ends when this is dropped.
 #[derive(Debug)]
-struct Driver(JoinHandle<Option<hyper::Error>>);
+struct Driver {
+    task: JoinHandle<()>,
+    /// Once it has ended: with what.
+    ended: watch::Receiver<Option<End>>,
+}
+
+/// With what a connection ended.
+type End = Result<(), Arc<hyper::Error>>;
+
+impl Driver {
+    fn spawn(driver: impl Future<Output = hyper::Result<()>> + Send + 'static) -> Arc<Driver> {
+        let (tell, ended) = watch::channel(None);
+        let task = tokio::spawn(async move {
+            tell.send_replace(Some(driver.await.map_err(Arc::new)));
+        });
+        Arc::new(Driver { task, ended })
+    }
+}
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -179,20 +197,18 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
         .handshake(TokioIo::new(io))
         .await;
     let (requests, driver) = handshake.map_err(|e| Error::new(Kind::Connect, "no HTTP/2").because(e))?;
-    let driver = Driver(tokio::spawn(async move { driver.await.err() }));
-    let mut connection = Connection {
+    let connection = Connection {
         timings,
         requests,
         target: target.clone(),
         max_headers: settings.max_headers,
         seen: seen.clone(),
-        driver,
+        driver: Driver::spawn(driver),
     };
     let error = match seen.first().await {
         Sniffed::Settings => {
             timings.http2 = started.elapsed();
-            connection.timings = timings;
-            return Ok(connection);
+            return Ok(Connection { timings, ..connection });
         }
         Sniffed::Tls => asked_without(&WAYS),
         Sniffed::Http1 => Error::new(Kind::Connect, "the server speaks HTTP/1.1, and gRPC needs HTTP/2"),
@@ -250,15 +266,19 @@ impl Connection {
 
     /// Why the connection ended, for the error of a call that it took with it. `Kind::Tls` for a TLS alert, else
     /// `Kind::Connect`.
-    pub async fn lost(&mut self) -> Error {
+    pub async fn lost(&self) -> Error {
         if let Some(error) = self.seen.failure() {
             return behind(&error, &WAYS)
                 .unwrap_or_else(|| Error::new(Kind::Connect, "the connection was lost").because(error));
         }
         let lost = Error::new(Kind::Connect, "the server closed the connection");
         // The driver ends at once when the connection has; a connection that still lives has nothing to tell.
-        match tokio::time::timeout(Duration::from_millis(100), &mut self.driver.0).await {
-            Ok(Ok(Some(cause))) => lost.because(cause),
+        let mut ended = self.driver.ended.clone();
+        match tokio::time::timeout(Duration::from_millis(100), ended.wait_for(Option::is_some)).await {
+            Ok(Ok(end)) => match &*end {
+                Some(Err(cause)) => lost.because(cause.clone()),
+                _ => lost,
+            },
             _ => lost,
         }
     }
