@@ -1,5 +1,7 @@
 //! What happens in a call, as it is written to standard output.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::HeaderMap;
 use tonic::Code;
@@ -14,6 +16,9 @@ use crate::proto::dynamic::Message;
 use crate::proto::dynamic::wire::put_varint;
 use crate::proto::schema::Method;
 use crate::proto::{JsonStyle, Layout, Resolver, rpc, write_json, write_text};
+
+/// How often a silent call looks whether somebody still reads its output.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// `-o` of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -198,9 +203,14 @@ impl Events {
         if self.sink.is_dirty() { self.sink.drain().await } else { Ok(()) }
     }
 
-    /// See [`Sink::is_closed`].
-    pub fn is_closed(&self) -> bool {
-        self.sink.is_closed()
+    /// Waits until nobody reads standard output any more.
+    pub async fn unread(&self) -> Error {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            if self.sink.is_closed() {
+                return Error::new(Kind::ClosedPipe, "nobody reads standard output");
+            }
+        }
     }
 
     fn event(&mut self, name: &str, members: impl FnOnce(&mut Object<'_>)) {

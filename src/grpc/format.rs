@@ -52,15 +52,12 @@ pub struct FormatArgs {
     /// Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
-    /// Form of the requests, when it is another one
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    request_format: Option<Format>,
+    /// The requests.
+    #[command(flatten)]
+    requests: RequestArgs,
     /// Write fields without presence even when they have their default, and empty lists and maps
     #[arg(long)]
     emit_defaults: bool,
-    /// Skip fields in the request that the schema does not have
-    #[arg(long)]
-    allow_unknown_fields: bool,
     /// Names of fields in responses: json or proto
     #[arg(long, value_name = "KIND", value_enum)]
     field_names: Option<FieldNames>,
@@ -80,8 +77,7 @@ impl FormatArgs {
 
     /// How the requests are read.
     pub fn reading(&self) -> Reading {
-        let format = self.request_format.unwrap_or(self.responses());
-        Reading { format, options: ReadOptions { allow_unknown_fields: self.allow_unknown_fields } }
+        self.requests.reading(self.responses())
     }
 
     /// How responses are written as JSON.
@@ -111,11 +107,39 @@ impl FormatArgs {
             return Err(Error::usage(format!("{flag} is for responses in JSON"))
                 .hint("leave it out, or use --format json, with --request-format for the requests"));
         }
-        if self.allow_unknown_fields && self.reading().format == Format::Binary {
-            return Err(Error::usage("--allow-unknown-fields is for requests in JSON or text")
-                .hint("leave it out: binary requests may have unknown fields"));
+        self.requests.check(self.responses())
+    }
+}
+
+/// The flags for the form of requests.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Messages")]
+pub struct RequestArgs {
+    /// Form of the requests, when it is another one
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    request_format: Option<Format>,
+    /// Skip fields in the request that the schema does not have
+    #[arg(long)]
+    allow_unknown_fields: bool,
+}
+
+impl RequestArgs {
+    /// How requests are read that have this form where nothing else is said.
+    pub fn reading(&self, default: Format) -> Reading {
+        let options = ReadOptions { allow_unknown_fields: self.allow_unknown_fields };
+        Reading { format: self.request_format.unwrap_or(default), options }
+    }
+
+    /// Refuses flags that would do nothing.
+    ///
+    /// # Errors
+    /// `Kind::Usage`.
+    pub fn check(&self, default: Format) -> Result<()> {
+        match self.allow_unknown_fields && self.reading(default).format == Format::Binary {
+            false => Ok(()),
+            true => Err(Error::usage("--allow-unknown-fields is for requests in JSON or text")
+                .hint("leave it out: binary requests may have unknown fields")),
         }
-        Ok(())
     }
 }
 

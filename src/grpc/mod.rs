@@ -2,7 +2,7 @@
 
 mod blank;
 mod cache;
-mod call;
+pub mod call;
 mod catalog;
 pub mod client;
 mod describe;
