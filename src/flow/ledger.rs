@@ -9,6 +9,13 @@ use super::source::{Done, Lane, Place, Settling};
 const NUMBER: u32 = 40;
 const NUMBERS: u64 = (1 << NUMBER) - 1;
 
+impl Ticket {
+    /// The lane of the message.
+    pub fn lane(self) -> Lane {
+        Lane::try_from(self.0 >> NUMBER).unwrap_or(Lane::MAX)
+    }
+}
+
 /// What became of a message, as far as its source is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -134,7 +141,7 @@ impl Ledger {
     /// A part of a message has its outcome. Where the message stands, and whether that was the last of its parts; `None` for
     /// a ticket that is not under way.
     pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, bool)> {
-        let lane = Lane::try_from(ticket.0 >> NUMBER).ok()?;
+        let lane = ticket.lane();
         let at = *self.lanes.get(&lane)?;
         let state = self.states.get_mut(at)?;
         let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;

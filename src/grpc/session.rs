@@ -125,6 +125,11 @@ impl Session {
         }
     }
 
+    /// How another connection is opened.
+    pub fn dialer(&self) -> Dialer {
+        self.with.dialer.clone()
+    }
+
     /// What the server and the user's files say; `known` is what the server has told already.
     pub fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
         // A small --max-recv is meant for the responses of the call.

@@ -4,7 +4,9 @@ mod calling;
 mod data;
 mod known;
 mod line;
+mod metadata;
 pub mod reader;
+pub mod writer;
 
 use self::calling::Calling;
 use self::line::Line;

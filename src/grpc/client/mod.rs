@@ -12,6 +12,7 @@ mod status;
 mod target;
 mod trace;
 mod transport;
+mod unary;
 
 pub use broken::Broken;
 pub use call::{Call, CallOptions, start};
@@ -22,3 +23,4 @@ pub use status::Status;
 pub use target::{Address, HostPort, Target};
 pub use trace::{Event, Observer, Size, Timings};
 pub use transport::{Connection, Dial, Dialer, Http2};
+pub use unary::{Class, Job, Unary, Way};

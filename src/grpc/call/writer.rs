@@ -1,0 +1,263 @@
+//! A call for each message as the sink of a flow: what of `grpc call` writes, wherever messages come from.
+
+use std::pin::Pin;
+use std::task::{Context as Waking, Poll};
+
+use futures_util::FutureExt;
+
+use super::known::Known;
+use super::line::Line;
+use super::metadata::Metadata;
+use crate::cli::args::RefusalArgs;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::flow::{Declined, Heard, Manner, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
+use crate::grpc::client::{Class, Job, Unary, Way};
+use crate::grpc::format::{Format, Reading, RequestArgs};
+use crate::grpc::requests::Types;
+use crate::grpc::session::{self, Prepared as Connecting};
+use crate::grpc::settings::Settings;
+use crate::message::{Field, Message};
+use crate::proto::rpc;
+use crate::proto::schema::MessageType;
+
+/// What is called for each message, wherever they come from.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("request_format", |arg| arg.help("Form of the bodies: json (the default), text or binary")))]
+#[command(mut_arg("allow_unknown_fields", |arg| arg.help("Skip fields in the bodies that the schema does not have")))]
+pub struct WritingArgs {
+    /// The method, which takes one message and has one response; its end is enough while it is the only one
+    #[arg(value_name = "METHOD")]
+    method: String,
+    /// How many calls may be under way at a time; messages of one Kafka key (without a key, of one partition) stay in order
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+    /// What becomes of a message that is refused.
+    #[command(flatten)]
+    refusal: RefusalArgs,
+    /// The form of the requests.
+    #[command(flatten)]
+    requests: RequestArgs,
+    /// Connection.
+    #[command(flatten)]
+    connection: Settings,
+}
+
+/// What was typed is good, and nothing was sent yet.
+pub struct Prepared {
+    args: WritingArgs,
+    connecting: Connecting,
+}
+
+/// Checks what was typed.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Config`; as [`Connecting::of`].
+pub fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
+    session::typed_method(&args.method)?;
+    args.requests.check(Format::Json)?;
+    let connecting = Connecting::of(&args.connection, cx)?;
+    Ok(Prepared { args, connecting })
+}
+
+impl Prepared {
+    /// Connects, and is ready to call.
+    ///
+    /// # Errors
+    /// `Kind::Usage` for a method that streams; as [`Connecting::connect`] and reflection.
+    pub async fn open(self, cx: &Context) -> Result<Writer> {
+        let Prepared { args, connecting } = self;
+        let max_send = connecting.max_send;
+        let (known, line) = Line::find(connecting, &args.method, &args.connection, cx).await?;
+        let descriptor = &known.method.descriptor;
+        if descriptor.is_client_streaming() || descriptor.is_server_streaming() {
+            return Err(Error::usage(format!("{} streams", known.method.full_name()))
+                .hint("to be called for each message, a method takes one request and has one response"));
+        }
+        let session = line.connect(cx).await?;
+        let options = known.options(&session);
+        let metadata = Metadata::beside(&options.metadata);
+        let way = Way {
+            dialer: session.dialer(),
+            connection: session.connection,
+            policy: cx.policy,
+            shutdown: cx.shutdown.clone(),
+            path: known.path().into(),
+            options,
+            jobs: usize::from(args.jobs),
+        };
+        let sink = Calls {
+            unary: Unary::new(way),
+            of: known.method.input.clone(),
+            reading: args.requests.reading(Format::Json),
+            max_send,
+            types: known.types.clone(),
+            known: Some(known),
+            asking: None,
+            refused: Vec::new(),
+            metadata,
+            is_last: false,
+        };
+        let on_refusal: OnRefusal = args.refusal.policy();
+        Ok(Writer { stages: Vec::new(), sink: Box::new(sink), on_refusal, manner: Manner::Confirmed })
+    }
+}
+
+/// Calls for messages.
+struct Calls {
+    unary: Unary,
+    of: MessageType,
+    reading: Reading,
+    max_send: Option<usize>,
+    types: Types,
+    /// Away while the server is asked.
+    known: Option<Known>,
+    asking: Option<Asking>,
+    /// Refused before they were sent.
+    refused: Vec<(Ticket, Outcome)>,
+    metadata: Metadata,
+    /// Nothing more comes.
+    is_last: bool,
+}
+
+/// The server is asked for a type inside of an `Any`, and all waits for it.
+struct Asking {
+    answer: Pin<Box<dyn Future<Output = Known>>>,
+    asked: Vec<String>,
+    /// What becomes a call then.
+    body: Vec<u8>,
+    job: Job,
+}
+
+/// Why a body is no request.
+enum Unread {
+    /// A sentence.
+    Bad(String),
+    /// The type of an `Any` is not known.
+    Unknown(String, String),
+}
+
+impl Calls {
+    /// A request in the place of a body.
+    fn read(&self, body: &[u8], job: &mut Job) -> Result<(), Unread> {
+        let request = self.reading.request(&self.of, body, &(&self.types, rpc::Common)).map_err(|fault| {
+            let place = match self.reading.format {
+                Format::Binary => String::new(),
+                Format::Json | Format::Text => format!("line {}, column {}: ", fault.line, fault.column),
+            };
+            let why = format!("{place}{}", fault.message);
+            match fault.unresolved {
+                Some(name) => Unread::Unknown(name, why),
+                None => Unread::Bad(why),
+            }
+        })?;
+        if let Some(limit) = self.max_send.filter(|limit| request.len() > *limit) {
+            let size = request.len();
+            return Err(Unread::Bad(format!("the request has {size} bytes, over the limit of --max-send, {limit}")));
+        }
+        job.request = request;
+        Ok(())
+    }
+
+    /// Takes a message whose types are known, as far as they can be; what is wrong with it otherwise.
+    fn take(&mut self, body: &[u8], mut job: Job, asked: Vec<String>) -> Result<(), (Ticket, String)> {
+        match self.read(body, &mut job) {
+            Ok(()) => self.unary.submit(job),
+            Err(Unread::Bad(why)) => return Err((job.ticket, why)),
+            Err(Unread::Unknown(name, why)) if asked.contains(&name) => return Err((job.ticket, why)),
+            Err(Unread::Unknown(name, why)) => match self.known.take() {
+                None => return Err((job.ticket, why)),
+                Some(mut known) => {
+                    let mut asked = asked;
+                    asked.push(name.clone());
+                    let answer = Box::pin(async move {
+                        known.ask(name).await;
+                        known
+                    });
+                    self.asking = Some(Asking { answer, asked, body: body.to_vec(), job });
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// Takes up the answer to a question.
+    fn poll_asking(&mut self, cx: &mut Waking<'_>) {
+        while let Some(asking) = &mut self.asking {
+            let Poll::Ready(known) = asking.answer.poll_unpin(cx) else { return };
+            self.types.clone_from(&known.types);
+            self.known = Some(known);
+            let Some(Asking { asked, body, job, .. }) = self.asking.take() else { return };
+            if let Err((ticket, why)) = self.take(&body, job, asked) {
+                let refusal = Refusal::new(format!("no {}: {why}", self.of.full_name()));
+                self.refused.push((ticket, Outcome::Refused(Box::new(refusal))));
+            }
+        }
+    }
+
+    fn tell_left_out(&mut self, heard: &mut Heard) {
+        if let Some(text) = self.metadata.left_out() {
+            heard.told.push(Told::Warn(text));
+        }
+    }
+}
+
+/// What a message has to wait for: those of its key; without a key, those of its partition.
+fn class(ticket: Ticket, message: &Message<'_>) -> Option<Class> {
+    let key = message.key.bytes().map(Box::from);
+    (key.is_some() || message.partition.is_some()).then(|| Class { lane: ticket.lane(), key })
+}
+
+impl Sink for Calls {
+    fn room(&self) -> usize {
+        if self.asking.is_some() { 0 } else { self.unary.room() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.asking.is_none() && self.refused.is_empty() && self.unary.is_empty()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        while self.room() > 0 {
+            let Some((ticket, message)) = next() else { return Ok(()) };
+            let Field::Bytes(body) = &message.value else {
+                return Err(Declined::unfit("it has no body, and a request is made of one".to_owned()));
+            };
+            let (class, metadata) = (class(ticket, &message), self.metadata.of(&message.headers));
+            let job = Job { ticket, class, request: bytes::Bytes::new(), metadata };
+            self.take(body, job, Vec::new())
+                .map_err(|(_, why)| Declined::unfit(format!("no {}: {why}", self.of.full_name())))?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, last: bool) -> Result<()> {
+        self.is_last |= last;
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Waking<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        self.poll_asking(cx);
+        heard.outcomes.append(&mut self.refused);
+        if self.is_last && self.is_empty() {
+            self.tell_left_out(heard);
+        }
+        match self.unary.poll(cx, heard) {
+            Poll::Pending if !heard.is_empty() => Poll::Ready(Ok(())),
+            polled => polled,
+        }
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        heard.outcomes.append(&mut self.refused);
+        if let Some(asking) = self.asking.take() {
+            heard.outcome(asking.job.ticket, Outcome::Unsent);
+        }
+        self.unary.abandon(heard);
+        self.tell_left_out(heard);
+    }
+
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        Box::pin(self.unary.close())
+    }
+}

@@ -1,0 +1,310 @@
+//! A call for each message: several at a time over one connection, and what became of each.
+
+use std::collections::{HashSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::stream::{self, FuturesUnordered};
+use futures_util::{FutureExt, StreamExt};
+use http::HeaderMap;
+use tonic::Code;
+
+use super::broken::Broken;
+use super::call::{CallOptions, start};
+use super::status::Status;
+use super::transport::{Connection, Dialer};
+use crate::connect::Policy;
+use crate::error::{Error, Result};
+use crate::flow::{Heard, Lane, Outcome, Refusal, Ticket, Told};
+use crate::shutdown::Shutdown;
+
+/// How many messages wait for each call that may be under way: where keys repeat, others are to be found among them.
+const WAITING: usize = 4;
+
+/// Messages that go one after the other: those of one key in a lane, or all without a key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Class {
+    /// The lane.
+    pub lane: Lane,
+    /// The key.
+    pub key: Option<Box<[u8]>>,
+}
+
+/// A call to make.
+#[derive(Debug)]
+pub struct Job {
+    /// The message.
+    pub ticket: Ticket,
+    /// What it has to wait for; nothing without.
+    pub class: Option<Class>,
+    /// The request.
+    pub request: Bytes,
+    /// Its own metadata.
+    pub metadata: HeaderMap,
+}
+
+/// The way to the server, and what is sent with each call.
+pub struct Way {
+    /// An open connection.
+    pub connection: Connection,
+    /// How another one is opened.
+    pub dialer: Dialer,
+    /// As `--connect-timeout` and `--wait` say.
+    pub policy: Policy,
+    /// What bounds all.
+    pub shutdown: Shutdown,
+    /// The path of the method.
+    pub path: Arc<str>,
+    /// Sent with each call; the time that is left counts from its start.
+    pub options: CallOptions,
+    /// How many calls may be under way at a time.
+    pub jobs: usize,
+}
+
+/// A call that has ended.
+struct Called {
+    connection: Connection,
+    of: Attempt,
+    end: Result<(u64, Option<Status>), Broken>,
+    /// What became of the connection, when this call was the last on it.
+    lost: Option<Error>,
+}
+
+/// A job under way.
+struct Attempt {
+    job: Job,
+    /// Whether it was made before.
+    is_second: bool,
+    /// By which of the connections.
+    by: usize,
+}
+
+/// Makes calls.
+pub struct Unary {
+    way: Way,
+    /// Clones of the connection that no call uses.
+    idle: Vec<Connection>,
+    /// How many connections there were before this one.
+    by: usize,
+    waiting: VecDeque<Job>,
+    /// To be made once more, before all that waits.
+    again: Vec<Attempt>,
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = Called>>>>,
+    busy: HashSet<Class>,
+    under_way: Vec<Ticket>,
+    dialing: Option<Pin<Box<dyn Future<Output = Result<Connection>>>>>,
+    /// Why nothing more is called.
+    over: Option<Error>,
+    is_over: bool,
+    /// The last reason that was told.
+    told: String,
+}
+
+impl Unary {
+    /// Nothing is called yet.
+    pub fn new(way: Way) -> Unary {
+        Unary {
+            way,
+            idle: Vec::new(),
+            by: 0,
+            waiting: VecDeque::new(),
+            again: Vec::new(),
+            calls: FuturesUnordered::new(),
+            busy: HashSet::new(),
+            under_way: Vec::new(),
+            dialing: None,
+            over: None,
+            is_over: false,
+            told: String::new(),
+        }
+    }
+
+    /// How many more messages are taken.
+    pub fn room(&self) -> usize {
+        let most = self.way.jobs.saturating_mul(1 + WAITING);
+        let here = self.calls.len() + self.again.len() + self.waiting.len();
+        if self.is_over { 0 } else { most.saturating_sub(here) }
+    }
+
+    /// True when nothing is under way.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.again.is_empty() && self.waiting.is_empty() && self.over.is_none()
+    }
+
+    /// Takes a message; its call begins with the next poll at the earliest.
+    pub fn submit(&mut self, job: Job) {
+        self.waiting.push_back(job);
+    }
+
+    /// Makes calls, and reports those that ended.
+    ///
+    /// # Errors
+    /// The connection is gone, or could not be made again; what became of everything is reported with it.
+    pub fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        loop {
+            if let Some(dialing) = &mut self.dialing
+                && let Poll::Ready(dialed) = dialing.poll_unpin(cx)
+            {
+                self.dialing = None;
+                match dialed {
+                    Ok(connection) => {
+                        self.way.connection = connection;
+                        self.idle.clear();
+                        self.by += 1;
+                    }
+                    Err(error) => self.end(error),
+                }
+            }
+            self.start();
+            match self.calls.poll_next_unpin(cx) {
+                Poll::Ready(Some(called)) => self.take_up(called, heard),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if self.calls.is_empty()
+            && let Some(error) = self.over.take()
+        {
+            self.abandon(heard);
+            return Poll::Ready(Err(error));
+        }
+        if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    /// Reports everything as what is known of it.
+    pub fn abandon(&mut self, heard: &mut Heard) {
+        self.calls.clear();
+        for ticket in self.under_way.drain(..) {
+            heard.outcome(ticket, Outcome::Unknown);
+        }
+        let unsent = self.again.drain(..).map(|attempt| attempt.job.ticket);
+        for ticket in unsent.chain(self.waiting.drain(..).map(|job| job.ticket)) {
+            heard.outcome(ticket, Outcome::Unsent);
+        }
+        self.busy.clear();
+    }
+
+    /// Says goodbye.
+    pub async fn close(self) {
+        let Unary { way, idle, calls, dialing, .. } = self;
+        drop((idle, calls, dialing));
+        way.connection.close().await;
+    }
+
+    fn end(&mut self, error: Error) {
+        self.is_over = true;
+        self.dialing = None;
+        self.over.get_or_insert(error);
+    }
+
+    /// Begins what may begin.
+    fn start(&mut self) {
+        while !self.is_over && self.dialing.is_none() && self.calls.len() < self.way.jobs {
+            let attempt = match self.again.pop() {
+                Some(attempt) => attempt,
+                None => {
+                    let busy = &self.busy;
+                    let is_free = |job: &Job| job.class.as_ref().is_none_or(|class| !busy.contains(class));
+                    let Some(at) = self.waiting.iter().position(is_free) else { return };
+                    let Some(job) = self.waiting.remove(at) else { return };
+                    self.busy.extend(job.class.clone());
+                    Attempt { job, is_second: false, by: self.by }
+                }
+            };
+            self.under_way.push(attempt.job.ticket);
+            let connection = self.idle.pop().unwrap_or_else(|| self.way.connection.clone());
+            let mut options = CallOptions { timeout: self.way.shutdown.remaining(), ..self.way.options.clone() };
+            for (name, value) in &attempt.job.metadata {
+                options.metadata.append(name, value.clone());
+            }
+            let path = self.way.path.clone();
+            self.calls.push(Box::pin(call(connection, path, Attempt { by: self.by, ..attempt }, options)));
+        }
+    }
+
+    fn take_up(&mut self, called: Called, heard: &mut Heard) {
+        let Called { connection, of, end, lost } = called;
+        let ticket = of.job.ticket;
+        if let Some(at) = self.under_way.iter().position(|other| *other == ticket) {
+            self.under_way.swap_remove(at);
+        }
+        if of.by == self.by {
+            self.idle.push(connection);
+        }
+        let outcome = match end {
+            Err(Broken { unprocessed: true, error, .. }) if of.is_second => {
+                self.end(error);
+                Outcome::Unsent
+            }
+            Err(Broken { unprocessed: true, .. }) if self.is_over => Outcome::Unsent,
+            // It stays in its place before the others of its class.
+            Err(Broken { unprocessed: true, .. }) => {
+                if of.by == self.by && self.dialing.is_none() {
+                    self.dial();
+                }
+                self.again.push(Attempt { is_second: true, ..of });
+                return;
+            }
+            Err(broken) => {
+                if let Some(lost) = lost {
+                    self.end(lost);
+                }
+                self.unknown(broken.error.chain(), heard)
+            }
+            Ok((received, Some(status))) => self.ended(received, &status, heard),
+            Ok((_, None)) => self.unknown("the call ended without a status".to_owned(), heard),
+        };
+        if let Some(class) = &of.job.class {
+            self.busy.remove(class);
+        }
+        heard.outcome(ticket, outcome);
+    }
+
+    /// The outcome of a call that the server has ended.
+    fn ended(&mut self, received: u64, status: &Status, heard: &mut Heard) -> Outcome {
+        let said = || {
+            let message = if status.message.is_empty() { String::new() } else { format!(": {}", status.message) };
+            // A message of the server's may have several lines.
+            Error::refused(format!("the server answered {}{message}", status.name())).head()
+        };
+        const UNSURE: [Code; 3] = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
+        match (status.is_ok(), received) {
+            (true, 1) => Outcome::Confirmed,
+            (true, _) => self.unknown(format!("the server said OK, with {received} responses in place of one"), heard),
+            (false, _) if UNSURE.iter().any(|code| *code as i32 == status.code) => self.unknown(said(), heard),
+            (false, _) => Outcome::Refused(Box::new(Refusal::new(said()))),
+        }
+    }
+
+    /// Tells a reason, unless it was the last that was told.
+    fn unknown(&mut self, why: String, heard: &mut Heard) -> Outcome {
+        if self.told != why {
+            heard.told.push(Told::Warn(format!("the outcome of a call is unknown: {why}")));
+            self.told = why;
+        }
+        Outcome::Unknown
+    }
+
+    fn dial(&mut self) {
+        let Way { dialer, policy, shutdown, .. } = &self.way;
+        let (dialer, policy, shutdown) = (dialer.clone(), *policy, shutdown.clone());
+        self.dialing = Some(Box::pin(async move { dialer.connect(&policy, &shutdown).await }));
+    }
+}
+
+async fn call(mut connection: Connection, path: Arc<str>, of: Attempt, options: CallOptions) -> Called {
+    let request = stream::once(std::future::ready(of.job.request.clone()));
+    let work = async {
+        let mut call = start(&mut connection, &path, request, &options).await?;
+        while call.message(&connection).await?.is_some() {}
+        Ok((call.received(), call.status()))
+    };
+    let end = work.await;
+    let lost = match &end {
+        Err(Broken { unprocessed: false, is_last: true, .. }) => Some(connection.lost().await),
+        _ => None,
+    };
+    Called { connection, of, end, lost }
+}
