@@ -4,14 +4,14 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::amqp;
-use crate::cli::args::{LimitArgs, RecordArgs, ReportArgs};
+use crate::cli::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::Source;
 use crate::context::Context;
 use crate::error::Result;
 use crate::flow::{self, Flow, Manner, Names, OnRefusal, Reader, Records, Writer};
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
+use crate::{amqp, grpc};
 
 /// What stands between the reader and the writer.
 const TO: &str = "--to";
@@ -60,6 +60,9 @@ enum Reading {
     /// RabbitMQ (AMQP 0-9-1)
     #[command(subcommand)]
     Amqp(AmqpReading),
+    /// gRPC
+    #[command(subcommand)]
+    Grpc(GrpcReading),
     /// The records of standard input
     Stdin(StdinArgs),
 }
@@ -68,6 +71,12 @@ enum Reading {
 enum AmqpReading {
     /// Read messages from a queue, settling each once the writer has confirmed it
     Consume(Box<amqp::ReadingArgs>),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum GrpcReading {
+    /// Call a method that takes one request and streams its responses
+    Call(Box<grpc::ReadingArgs>),
 }
 
 /// How standard input is cut.
@@ -96,6 +105,9 @@ enum Writing {
     /// RabbitMQ (AMQP 0-9-1)
     #[command(subcommand)]
     Amqp(AmqpWriting),
+    /// gRPC
+    #[command(subcommand)]
+    Grpc(GrpcWriting),
     /// Standard output
     Stdout(OutputArgs),
 }
@@ -104,6 +116,12 @@ enum Writing {
 enum AmqpWriting {
     /// Publish each message
     Publish(Box<amqp::PublishingArgs>),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum GrpcWriting {
+    /// Call a method for each message, which is its request
+    Call(Box<grpc::WritingArgs>),
 }
 
 impl FromArgMatches for Args {
@@ -165,8 +183,8 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         _ => false,
     };
     // What was typed is checked on both sides before anything connects.
-    if let Writing::Amqp(AmqpWriting::Publish(args)) = &to.verb {
-        args.refusal().check(matches!(from.verb, Reading::Amqp(_)))?;
+    if let Some(refusal) = to.verb.refusal() {
+        refusal.check(matches!(from.verb, Reading::Amqp(_)))?;
     }
     let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(own_keys, &to_cx).map_err(|error| names.of_sink(error))?;
@@ -196,12 +214,14 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 /// A reader that was checked.
 enum PreparedReader {
     Amqp(Box<amqp::PreparedReader>),
+    Grpc(Box<grpc::PreparedReader>),
     Stdin(StdinArgs),
 }
 
 /// A writer that was checked.
 enum PreparedWriter {
     Amqp(Box<amqp::PreparedWriter>),
+    Grpc(Box<grpc::PreparedWriter>),
     Stdout(MessageWriter),
 }
 
@@ -209,6 +229,7 @@ impl Reading {
     fn name(&self) -> &'static str {
         match self {
             Reading::Amqp(AmqpReading::Consume(_)) => "amqp consume",
+            Reading::Grpc(GrpcReading::Call(_)) => "grpc call",
             Reading::Stdin(_) => "stdin",
         }
     }
@@ -218,6 +239,7 @@ impl Reading {
             Reading::Amqp(AmqpReading::Consume(args)) => {
                 PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, cx)?))
             }
+            Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
             Reading::Stdin(args) => PreparedReader::Stdin(args),
         })
     }
@@ -227,7 +249,17 @@ impl Writing {
     fn name(&self) -> &'static str {
         match self {
             Writing::Amqp(AmqpWriting::Publish(_)) => "amqp publish",
+            Writing::Grpc(GrpcWriting::Call(_)) => "grpc call",
             Writing::Stdout(_) => "stdout",
+        }
+    }
+
+    /// What becomes of a message that is refused, where any can be.
+    fn refusal(&self) -> Option<&RefusalArgs> {
+        match self {
+            Writing::Amqp(AmqpWriting::Publish(args)) => Some(args.refusal()),
+            Writing::Grpc(GrpcWriting::Call(args)) => Some(args.refusal()),
+            Writing::Stdout(_) => None,
         }
     }
 
@@ -237,6 +269,7 @@ impl Writing {
             Writing::Amqp(AmqpWriting::Publish(args)) => {
                 PreparedWriter::Amqp(Box::new(amqp::prepare_writer(*args, own_keys, None, cx)?))
             }
+            Writing::Grpc(GrpcWriting::Call(args)) => PreparedWriter::Grpc(Box::new(grpc::prepare_writer(*args, cx)?)),
             Writing::Stdout(args) => PreparedWriter::Stdout(MessageWriter::new(&args, &cx.terminal)?),
         })
     }
@@ -246,6 +279,7 @@ impl PreparedReader {
     async fn open(self, cx: &Context) -> Result<Reader> {
         match self {
             PreparedReader::Amqp(prepared) => prepared.open(cx).await,
+            PreparedReader::Grpc(prepared) => prepared.open(cx).await,
             PreparedReader::Stdin(StdinArgs { records, limits }) => {
                 let source = Box::new(Records::new(records.open(None, LARGEST)?));
                 Ok(Reader { source, limits: limits.limits(), manner: Manner::Read })
@@ -258,6 +292,7 @@ impl PreparedWriter {
     async fn open(self, cx: &Context) -> Result<Writer> {
         match self {
             PreparedWriter::Amqp(prepared) => prepared.open(cx).await,
+            PreparedWriter::Grpc(prepared) => prepared.open(cx).await,
             PreparedWriter::Stdout(writer) => Ok(Writer {
                 stages: Vec::new(),
                 sink: Box::new(Stdout::new(writer)),

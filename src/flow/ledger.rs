@@ -157,7 +157,7 @@ impl Ledger {
 
     /// Where a message stands that is under way.
     pub fn place(&self, ticket: Ticket) -> Option<Place> {
-        let lane = Lane::try_from(ticket.0 >> NUMBER).ok()?;
+        let lane = ticket.lane();
         let state = self.states.get(*self.lanes.get(&lane)?)?;
         let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;
         state.slots.get(index).map(|slot| Place { lane, mark: slot.mark })

@@ -2,7 +2,7 @@
 
 mod blank;
 mod cache;
-pub mod call;
+mod call;
 mod catalog;
 pub mod client;
 mod describe;
@@ -15,6 +15,7 @@ mod session;
 pub mod settings;
 mod trace;
 
+pub use self::call::{PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_reader, prepare_writer};
 use crate::context::Context;
 use crate::error::Result;
 

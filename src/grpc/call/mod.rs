@@ -5,12 +5,13 @@ mod data;
 mod known;
 mod line;
 mod metadata;
-pub mod reader;
-pub mod writer;
+mod reader;
+mod writer;
 
 use self::calling::Calling;
 use self::line::Line;
-use self::reader::ReadingArgs;
+pub use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
 use super::blank::Blank;
 use super::events::{Events, Form};
 use super::session::Prepared;

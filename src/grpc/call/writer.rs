@@ -11,7 +11,7 @@ use super::metadata::Metadata;
 use crate::cli::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{Declined, Heard, Manner, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
+use crate::flow::{Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
 use crate::grpc::client::{Class, Job, Unary, Way};
 use crate::grpc::format::{Format, Reading, RequestArgs};
 use crate::grpc::requests::Types;
@@ -21,9 +21,15 @@ use crate::message::{Field, Message};
 use crate::proto::rpc;
 use crate::proto::schema::MessageType;
 
+const ON_REFUSAL: &str = "What happens when a message is refused for what it is (the server answers that with its status): \
+                          continue (the others go on, and it stays where it came from), stop, skip (it counts as done), \
+                          reject (its queue is told, which drops it or dead-letters it), or dead:METHOD (that method is \
+                          called with it, and it counts as done once that answered OK)";
+
 /// What is called for each message, wherever they come from.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("request_format", |arg| arg.help("Form of the bodies: json (the default), text or binary")))]
+#[command(mut_arg("on_refusal", |arg| arg.help(ON_REFUSAL)))]
 #[command(mut_arg("allow_unknown_fields", |arg| arg.help("Skip fields in the bodies that the schema does not have")))]
 pub struct WritingArgs {
     /// The method, which takes one message and has one response; its end is enough while it is the only one
@@ -47,6 +53,8 @@ pub struct WritingArgs {
 pub struct Prepared {
     args: WritingArgs,
     connecting: Connecting,
+    /// For the method that what was refused goes to.
+    dead: Option<Connecting>,
 }
 
 /// Checks what was typed.
@@ -56,8 +64,10 @@ pub struct Prepared {
 pub fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     session::typed_method(&args.method)?;
     args.requests.check(Format::Json)?;
+    args.refusal.target().map(session::typed_method).transpose()?;
     let connecting = Connecting::of(&args.connection, cx)?;
-    Ok(Prepared { args, connecting })
+    let dead = args.refusal.target().map(|_| Connecting::of(&args.connection, cx)).transpose()?;
+    Ok(Prepared { args, connecting, dead })
 }
 
 impl Prepared {
@@ -66,9 +76,26 @@ impl Prepared {
     /// # Errors
     /// `Kind::Usage` for a method that streams; as [`Connecting::connect`] and reflection.
     pub async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { args, connecting } = self;
+        let Prepared { args, connecting, dead } = self;
+        let sink = args.sink(&args.method, connecting, cx).await?;
+        let dead: Option<Box<dyn Sink>> = match (dead, args.refusal.target()) {
+            (Some(connecting), Some(method)) => Some(Box::new(args.sink(method, connecting, cx).await?)),
+            _ => None,
+        };
+        let on_refusal = args.refusal.policy();
+        Ok(Writer { stages: Vec::new(), sink: Box::new(sink), on_refusal, dead, manner: Manner::Confirmed })
+    }
+}
+
+impl WritingArgs {
+    /// What becomes of a message that is refused.
+    pub fn refusal(&self) -> &RefusalArgs {
+        &self.refusal
+    }
+
+    async fn sink(&self, method: &str, connecting: Connecting, cx: &Context) -> Result<Calls> {
         let max_send = connecting.max_send;
-        let (known, line) = Line::find(connecting, &args.method, &args.connection, cx).await?;
+        let (known, line) = Line::find(connecting, method, &self.connection, cx).await?;
         let descriptor = &known.method.descriptor;
         if descriptor.is_client_streaming() || descriptor.is_server_streaming() {
             return Err(Error::usage(format!("{} streams", known.method.full_name()))
@@ -84,12 +111,12 @@ impl Prepared {
             shutdown: cx.shutdown.clone(),
             path: known.path().into(),
             options,
-            jobs: usize::from(args.jobs),
+            jobs: usize::from(self.jobs),
         };
-        let sink = Calls {
+        Ok(Calls {
             unary: Unary::new(way),
             of: known.method.input.clone(),
-            reading: args.requests.reading(Format::Json),
+            reading: self.requests.reading(Format::Json),
             max_send,
             types: known.types.clone(),
             known: Some(known),
@@ -97,9 +124,7 @@ impl Prepared {
             refused: Vec::new(),
             metadata,
             is_last: false,
-        };
-        let on_refusal: OnRefusal = args.refusal.policy();
-        Ok(Writer { stages: Vec::new(), sink: Box::new(sink), on_refusal, manner: Manner::Confirmed })
+        })
     }
 }
 

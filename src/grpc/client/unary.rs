@@ -1,8 +1,10 @@
 //! A call for each message: several at a time over one connection, and what became of each.
 
+use std::cell::RefCell;
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,9 +18,9 @@ use super::broken::Broken;
 use super::call::{CallOptions, start};
 use super::status::Status;
 use super::transport::{Connection, Dialer};
-use crate::connect::Policy;
 use crate::error::{Error, Result};
 use crate::flow::{Heard, Lane, Outcome, Refusal, Ticket, Told};
+use crate::net::Policy;
 use crate::shutdown::Shutdown;
 
 /// How many messages wait for each call that may be under way: where keys repeat, others are to be found among them.
@@ -96,6 +98,8 @@ pub struct Unary {
     busy: HashSet<Class>,
     under_way: Vec<Ticket>,
     dialing: Option<Pin<Box<dyn Future<Output = Result<Connection>>>>>,
+    /// That the server is not back yet.
+    away: Rc<RefCell<Option<String>>>,
     /// Why nothing more is called.
     over: Option<Error>,
     is_over: bool,
@@ -116,6 +120,7 @@ impl Unary {
             busy: HashSet::new(),
             under_way: Vec::new(),
             dialing: None,
+            away: Rc::default(),
             over: None,
             is_over: false,
             told: String::new(),
@@ -170,6 +175,7 @@ impl Unary {
             self.abandon(heard);
             return Poll::Ready(Err(error));
         }
+        heard.told.extend(self.away.take().map(Told::Warn));
         if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
@@ -290,7 +296,13 @@ impl Unary {
     fn dial(&mut self) {
         let Way { dialer, policy, shutdown, .. } = &self.way;
         let (dialer, policy, shutdown) = (dialer.clone(), *policy, shutdown.clone());
-        self.dialing = Some(Box::pin(async move { dialer.connect(&policy, &shutdown).await }));
+        let away = self.away.clone();
+        let tell = move |error: &Error| {
+            away.replace(Some(format!("{}; connecting again", error.chain())));
+        };
+        self.dialing = Some(Box::pin(async move {
+            policy.reconnect(&shutdown, tell, async |policy| dialer.connect(&policy, &shutdown).await).await
+        }));
     }
 }
 
