@@ -1,6 +1,10 @@
 //! `mscomm bridge`: any reader into any writer, settled when the writer confirmed.
 
 mod amqp;
+#[cfg(feature = "sandbox")]
+mod grpc;
+#[cfg(feature = "sandbox")]
+mod notes;
 mod refusal;
 
 use crate::support::{Run, mscomm, test_env};

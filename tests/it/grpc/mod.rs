@@ -17,7 +17,7 @@ mod python;
 mod questions;
 mod quirks;
 mod reflection;
-mod servers;
+pub mod servers;
 mod targets;
 mod tls;
 mod wire;
