@@ -57,8 +57,10 @@ pub async fn broken(connection: &Connection, cause: hyper::Error, progress: Prog
     let is_remote = h2.is_some_and(h2::Error::is_remote);
     let (is_reset, is_go_away) = h2.map_or((false, false), |e| (e.is_reset(), e.is_go_away()));
     // None was looked at by the server (RFC 9113, sections 6.8 and 8.7). h2 gives the server's GOAWAY to those streams alone
-    // that are above its last one; the others end with the connection.
-    let refused = cause.is_canceled() || is_remote && (is_go_away || reason == Some(Reason::REFUSED_STREAM));
+    // that are above its last one; the others end with the connection. What hyper cancelled, or had no channel for any more, did
+    // not even go out.
+    let unsent = cause.is_canceled() || cause.is_closed();
+    let refused = unsent || is_remote && (is_go_away || reason == Some(Reason::REFUSED_STREAM));
     if refused && progress == Progress::Asked {
         let error = match reason {
             Some(reason) => {
