@@ -4,12 +4,14 @@ use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
 
 use super::Ticket;
-use super::sink::{Declined, Heard, Outcome, Sink};
-use crate::error::{Error, Result};
+use super::sink::{Declined, Heard, Outcome, Refusal, Sink};
+use super::stage::{Passed, Stage, through};
+use crate::error::Result;
 use crate::message::Message;
 
 /// The place for what was refused.
 pub struct Dead {
+    stages: Vec<Box<dyn Stage>>,
     sink: Box<dyn Sink>,
     /// What is under way to the sink proper, as it came from the source.
     copies: HashMap<Ticket, Message<'static>>,
@@ -18,9 +20,9 @@ pub struct Dead {
 }
 
 impl Dead {
-    /// What is refused goes to this sink.
-    pub fn new(sink: Box<dyn Sink>) -> Dead {
-        Dead { sink, copies: HashMap::new(), waiting: VecDeque::new() }
+    /// What is refused goes to this sink, through these stages of its own.
+    pub fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
+        Dead { stages, sink, copies: HashMap::new(), waiting: VecDeque::new() }
     }
 
     /// Remembers a message that goes to the sink proper.
@@ -50,20 +52,22 @@ impl Dead {
     /// The sink is of no use any more.
     pub fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         while !self.waiting.is_empty() && self.sink.room() > 0 {
-            let mut last = None;
-            let mut next = || {
-                let (ticket, message) = self.waiting.pop_front()?;
-                last = Some(ticket);
-                Some((ticket, message))
+            let Some((ticket, message)) = self.waiting.pop_front() else { break };
+            let submitted = match through(&self.stages, message) {
+                Ok(Passed::One(message)) => {
+                    let mut one = Some((ticket, message));
+                    self.sink.submit(&mut || one.take())
+                }
+                Ok(Passed::None | Passed::Many(_)) => Err(Declined::unfit("it is not one message there".to_owned())),
+                Err(unfit) => Err(Declined::Unfit(unfit)),
             };
-            match (self.sink.submit(&mut next), last) {
-                (Ok(()), _) => {}
-                (Err(Declined::Unfit(unfit)), Some(ticket)) => {
-                    heard.outcome(ticket, Outcome::Refused(Box::new(super::Refusal::new(unfit.why))));
+            match submitted {
+                Ok(()) => {}
+                Err(Declined::Unfit(unfit)) => {
+                    heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))));
                     return Poll::Ready(Ok(()));
                 }
-                (Err(Declined::Unfit(unfit)), None) => return Poll::Ready(Err(Error::usage(unfit.why))),
-                (Err(Declined::Over(error)), _) => return Poll::Ready(Err(error)),
+                Err(Declined::Over(error)) => return Poll::Ready(Err(error)),
             }
         }
         self.sink.poll(cx, heard)

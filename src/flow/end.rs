@@ -24,8 +24,8 @@ pub struct Ended {
     pub refused: Option<Error>,
     /// Less came than was asked for.
     pub unmet: Option<Error>,
-    /// Where a source stands because of what was refused, and that the rest comes again.
-    pub holes: Vec<String>,
+    /// What else the user has to know: where a source stands because of what was refused, what a stage counted.
+    pub beside: Vec<String>,
 }
 
 /// Tells the account, and gives the verdict: a stop, then what ended the work as a whole, then what is unknown, then what
@@ -47,7 +47,7 @@ pub fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
 }
 
 fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Result<()> {
-    let Ended { account, manner, settled: _, stopped, failure, unsure, refused, unmet, holes } = ended;
+    let Ended { account, manner, settled: _, stopped, failure, unsure, refused, unmet, beside } = ended;
     let reads = matches!(manner, Manner::Read | Manner::Settled);
     let well = account.is_well() && failure.is_none() && unsure.is_none();
     match (well, reads) {
@@ -57,13 +57,13 @@ fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Resul
         (false, true) if stopped.is_none() => {}
         (false, _) => reporter.warn(sentence),
     }
-    holes.into_iter().for_each(|hole| reporter.warn(hole));
+    beside.into_iter().for_each(|text| reporter.warn(text));
     let unknown = account.unknown_error();
     if let Some(stopped) = stopped {
         // The reason to stop stays the reason of the end; the rest is told beside it.
-        for beside in [failure, unknown, unsure].into_iter().flatten() {
-            if beside.kind() != stopped.kind() {
-                reporter.warn(beside.chain());
+        for other in [failure, unknown, unsure].into_iter().flatten() {
+            if other.kind() != stopped.kind() {
+                reporter.warn(other.chain());
             }
         }
         return Err(stopped);

@@ -28,6 +28,7 @@ mod stage;
 mod tests;
 
 pub use account::{Account, Manner};
+pub use dead::Dead;
 pub use end::conclude;
 pub use limits::{Limits, OnRefusal};
 pub use records::Records;

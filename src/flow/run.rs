@@ -65,7 +65,7 @@ pub struct Flow {
     /// What happens to a message that was refused.
     pub on_refusal: OnRefusal,
     /// Where it goes then, if anywhere: it counts as done once it is there.
-    pub dead: Option<Box<dyn Sink>>,
+    pub dead: Option<Dead>,
     /// How the account counts.
     pub manner: Manner,
     /// How its sides are called in errors, where there are two that could fail.
@@ -114,7 +114,7 @@ pub struct Writer {
     /// What happens to a message that was refused.
     pub on_refusal: OnRefusal,
     /// Where it goes then, if anywhere.
-    pub dead: Option<Box<dyn Sink>>,
+    pub dead: Option<Dead>,
     /// How it counts by itself.
     pub manner: Manner,
 }
@@ -213,7 +213,7 @@ impl<'r> Runner<'r> {
             sink,
             limits,
             on_refusal,
-            dead: dead.map(Dead::new),
+            dead,
             manner,
             names,
             reporter,
@@ -431,6 +431,9 @@ impl<'r> Runner<'r> {
         } else {
             self.unflushed = 1;
         }
+        for told in self.stages.iter().filter_map(|stage| stage.told()) {
+            self.reporter.warn(told);
+        }
         self.progress();
         Ok(())
     }
@@ -644,10 +647,11 @@ impl<'r> Runner<'r> {
             let first = self.account.first_refusal().unwrap_or(&none);
             self.sink.refused(self.account.failed(), self.account.sent(), first)
         });
-        let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done)).collect();
+        let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done));
+        let beside = holes.chain(self.stages.iter().filter_map(|stage| stage.account())).collect();
         let account = std::mem::take(&mut self.account);
         let settled = if unsure.is_none() { account.done() } else { 0 };
-        Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, holes }
+        Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
     }
 
     fn of_source(&self, error: Error) -> Error {

@@ -21,6 +21,16 @@ pub trait Stage {
     /// # Errors
     /// The message is not fit for this.
     fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit>;
+
+    /// What the user has to know, once.
+    fn told(&self) -> Option<String> {
+        None
+    }
+
+    /// What the account says of it, at the end.
+    fn account(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Sends a message through stages.

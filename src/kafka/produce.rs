@@ -1,31 +1,44 @@
 //! `kafka produce`: records from data, each of them accounted for.
 
-mod job;
+use std::cell::Cell;
+use std::sync::Arc;
 
-use super::client::{Intake, Producer, connect, settled_topic};
+use super::client::{Intake, Producer, Setup, Target, connect, settled_topic};
 use super::settings::Settings;
-use crate::cli::args::RecordArgs;
+use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
+use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Records, Stage, Unfit, Writer};
+use crate::message::convert::to_kafka;
 use crate::message::input::Mode;
-use crate::message::{KafkaHeader, Time};
+use crate::message::{Field, KafkaHeader, Message, Time};
+use crate::output::{Progress, Report, Shows};
 use crate::shutdown;
 use crate::values::{self, Delimiter};
 
 /// Send records to a topic
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The topic
-    #[arg(value_name = "TOPIC", value_parser = super::topic_name)]
-    topic: String,
+    #[command(flatten)]
+    producing: ProducingArgs,
     #[command(flatten)]
     records: RecordArgs,
-    /// Key of every record; it wins over an envelope's
-    #[arg(short = 'k', long, value_name = "KEY", allow_hyphen_values = true)]
-    message_key: Option<String>,
     /// What separates the key from the value in each record: split at the first one, no key without one
     #[arg(short = 'K', long, value_name = "TEXT", value_parser = values::delimiter, conflicts_with = "message_key")]
     key_delimiter: Option<Delimiter>,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// Where to and how, wherever records come from.
+#[derive(Debug, clap::Args)]
+pub struct ProducingArgs {
+    /// The topic
+    #[arg(value_name = "TOPIC", value_parser = super::topic_name)]
+    topic: String,
+    /// Key of every record; it wins over an envelope's
+    #[arg(short = 'k', long, value_name = "KEY", allow_hyphen_values = true)]
+    message_key: Option<String>,
     /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
     headers: Vec<(String, String)>,
@@ -48,7 +61,16 @@ pub struct Args {
     #[arg(long, value_name = "ACKS", value_parser = ["0", "1", "all"])]
     acks: Option<String>,
     #[command(flatten)]
+    refusal: RefusalArgs,
+    #[command(flatten)]
     settings: Settings,
+}
+
+impl ProducingArgs {
+    /// What becomes of a record that is refused.
+    pub fn refusal(&self) -> &RefusalArgs {
+        &self.refusal
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -77,40 +99,200 @@ fn check_time(time: Time) -> Result<(), String> {
     }
 }
 
+/// What becomes of a timestamp that librdkafka cannot send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OldTimes {
+    /// The record is not fit to be sent.
+    Refused,
+    /// It goes out with the present time; that is counted and told.
+    Replaced,
+}
+
+/// What the flags make of each record.
+struct Shape {
+    key: Option<Vec<u8>>,
+    partition: Option<i32>,
+    keep_partition: bool,
+    timestamp: Option<Time>,
+    empty_as_null: bool,
+    convert: bool,
+    old_times: OldTimes,
+    /// How many timestamps were replaced, and whether that was told.
+    replaced: Cell<u64>,
+    is_told: Cell<bool>,
+}
+
+impl Shape {
+    fn new(args: &ProducingArgs, convert: bool, old_times: OldTimes) -> Shape {
+        Shape {
+            key: args.message_key.clone().map(String::into_bytes),
+            partition: args.partition,
+            keep_partition: args.keep_partition,
+            timestamp: args.timestamp,
+            empty_as_null: args.empty_as_null,
+            convert,
+            old_times,
+            replaced: Cell::new(0),
+            is_told: Cell::new(false),
+        }
+    }
+
+    /// As it came, in the shape of Kafka.
+    fn plain() -> Shape {
+        Shape {
+            key: None,
+            partition: None,
+            keep_partition: false,
+            timestamp: None,
+            empty_as_null: false,
+            convert: true,
+            old_times: OldTimes::Replaced,
+            replaced: Cell::new(0),
+            is_told: Cell::new(true),
+        }
+    }
+
+    /// The record that a message becomes.
+    fn shape<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, Unfit> {
+        let mut message = if self.convert { to_kafka(message) } else { message };
+        if let Some(key) = &self.key {
+            message.key = Field::borrowed(key);
+        }
+        if self.empty_as_null {
+            for field in [&mut message.key, &mut message.value] {
+                if field.bytes().is_some_and(<[u8]>::is_empty) {
+                    *field = Field::Null;
+                }
+            }
+        }
+        if !self.keep_partition {
+            message.partition = self.partition;
+        }
+        message.timestamp = self.timestamp.or(message.timestamp);
+        if let Some(Err(why)) = message.timestamp.map(check_time) {
+            if self.old_times == OldTimes::Refused {
+                return Err(Unfit { member: Some("timestamp"), why });
+            }
+            message.timestamp = None;
+            self.replaced.set(self.replaced.get() + 1);
+        }
+        Ok(message)
+    }
+}
+
+impl Stage for Shape {
+    fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+        self.shape(message).map(Passed::One)
+    }
+
+    fn told(&self) -> Option<String> {
+        (self.replaced.get() > 0 && !self.is_told.replace(true)).then(|| {
+            "records of 1970-01-01T00:00:00Z or before go out with the present time, since librdkafka sends no such \
+             timestamp; with --keep-timestamp they are refused"
+                .to_owned()
+        })
+    }
+
+    fn account(&self) -> Option<String> {
+        let replaced = self.replaced.get();
+        (replaced > 0).then(|| format!("{} went out with the present time", counted(replaced, "record")))
+    }
+}
+
 /// Sends the records.
 ///
 /// # Errors
-/// The connection's; `Kind::Usage` for a bad record; `Kind::Refused` for one that was refused; `Kind::Partial` when the
+/// The connection's; `Kind::Usage` for a bad record; `Kind::Refused` for those that were refused; `Kind::Partial` when the
 /// outcome of some is unknown.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
-    let setup = super::setup(&args.settings, cx)?;
-    let limit = setup.max_record();
+    let Args { producing, records, key_delimiter, report } = args;
+    producing.refusal.check(false)?;
+    let is_json = records.input == Some(Mode::Json);
+    let prepared = prepare(producing, is_json, OldTimes::Refused, cx)?;
+    let limit = prepared.setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
-    let limit = if args.records.input == Some(Mode::Json) { limit.saturating_mul(8) } else { limit };
+    let limit = if is_json { limit.saturating_mul(8) } else { limit };
     let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
-    let plan = job::Plan::new(&args, setup.acks().or(args.acks.as_deref()));
     // Before the client is made, which begins to connect at once.
-    let input = args.records.open_checked(args.key_delimiter.as_ref(), limit, |decoder, record, message| {
-        plan.apply(message).map(drop).map_err(|unfit| unfit.at(decoder, record))
+    let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
+        let fault = |unfit: Unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why);
+        prepared.shape.shape(message).map(drop).map_err(fault)
     })?;
-    let wire = setup.producer(&properties(&args), None)?;
+    let progress = Progress::writer(&cx.terminal, "sent", input.size());
+    let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
+    let Writer { sink, stages, on_refusal, dead, manner } = prepared.open(cx).await?;
+    let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
+    flow::run(Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown }, &mut report).await
+}
 
-    let first = connect(&wire, &setup, Some(&args.topic), &cx.policy, &cx.shutdown).await?;
-    let cx = cx.clone();
-    let runtime = tokio::runtime::Handle::current();
+/// What was typed is good, and nothing was sent yet.
+pub struct Prepared {
+    args: ProducingArgs,
+    setup: Setup,
+    shape: Shape,
+}
+
+/// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Config`.
+pub fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
+    let setup = super::setup(&args.settings, cx)?;
+    let shape = Shape::new(&args, convert, old_times);
+    Ok(Prepared { args, setup, shape })
+}
+
+impl Prepared {
+    /// Connects, and is ready to send.
+    ///
+    /// # Errors
+    /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
+    pub async fn open(self, cx: &Context) -> Result<Writer> {
+        let Prepared { args, setup, shape } = self;
+        let manner = match setup.acks().or(args.acks.as_deref()) {
+            Some("0") => Manner::Unconfirmed("acks=0"),
+            _ => Manner::Confirmed,
+        };
+        let on_refusal = args.refusal.policy();
+        let dead = args.refusal.target().map(str::to_owned);
+        let (args, setup) = (Arc::new(args), Arc::new(setup));
+        let sink = open(&args.topic, args.partition, &args, &setup, manner, cx).await?;
+        let dead = match dead {
+            None => None,
+            Some(topic) => {
+                let sink = open(&topic, None, &args, &setup, manner, cx).await?;
+                Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
+            }
+        };
+        Ok(Writer { stages: vec![Box::new(shape)], sink: Box::new(sink), on_refusal, dead, manner })
+    }
+}
+
+/// A producer to a topic.
+async fn open(
+    topic: &str,
+    partition: Option<i32>,
+    args: &Arc<ProducingArgs>,
+    setup: &Arc<Setup>,
+    manner: Manner,
+    cx: &Context,
+) -> Result<Producer> {
+    let wire = setup.producer(&properties(args), None)?;
+    let first = connect(&wire, setup, Some(topic), &cx.policy, &cx.shutdown).await?;
+    let (cx, topic, args, setup) = (cx.clone(), topic.to_owned(), args.clone(), setup.clone());
     super::on_thread(move || {
         let patient = setup.creates_topics();
-        let metadata = settled_topic(&wire, &args.topic, first, patient, &cx.shutdown)?;
-        let topic = metadata.topics().iter().find(|t| t.name() == args.topic);
-        let partitions = topic.map(|t| t.partitions()).unwrap_or_default();
-        check_partition(&args, partitions.len())?;
+        let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
+        let found = metadata.topics().iter().find(|t| t.name() == topic);
+        let partitions = found.map(|t| t.partitions()).unwrap_or_default();
+        check_partition(&topic, partition, partitions.len())?;
         let headless: Vec<String> = partitions.iter().filter(|p| p.leader() < 0).map(|p| p.id().to_string()).collect();
         if !headless.is_empty() {
             let numbers = headless.join(", ");
             cx.terminal
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
-        let intake = Intake::of(&*wire, &args.topic, &cx.shutdown);
+        let intake = Intake::of(&*wire, &topic, &cx.shutdown);
         let wire = match intake.largest.filter(|largest| *largest < setup.max_batch()) {
             None => wire,
             Some(largest) => {
@@ -120,13 +302,22 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
                 capped
             }
         };
-        let producer = Producer::new(wire, &args.topic, setup.max_record(), cx.policy.patience())?;
-        job::Job::new(plan.for_topic(intake), producer, input, cx, runtime).run()
+        let target = Target {
+            also: kafka_headers(&args.headers),
+            topic,
+            intake,
+            confirms: manner == Manner::Confirmed,
+            max_record: setup.max_record(),
+            room: setup.room(),
+            patience: cx.policy.patience(),
+            shutdown: cx.shutdown,
+        };
+        Producer::new(wire, target)
     })
     .await
 }
 
-fn properties(args: &Args) -> Vec<(&'static str, &str)> {
+fn properties(args: &ProducingArgs) -> Vec<(&'static str, &str)> {
     let mut properties = Vec::new();
     if let Some(codec) = &args.compression {
         properties.push(("compression.codec", codec.as_str()));
@@ -140,11 +331,11 @@ fn properties(args: &Args) -> Vec<(&'static str, &str)> {
     properties
 }
 
-fn check_partition(args: &Args, partitions: usize) -> Result<()> {
-    match args.partition {
+fn check_partition(topic: &str, partition: Option<i32>, partitions: usize) -> Result<()> {
+    match partition {
         Some(number) if usize::try_from(number).is_ok_and(|n| n >= partitions) => {
             let last = partitions.saturating_sub(1);
-            Err(Error::refused(format!("topic `{}` has no partition {number}", args.topic))
+            Err(Error::refused(format!("topic `{topic}` has no partition {number}"))
                 .hint(format!("its partitions are 0 to {last}")))
         }
         _ => Ok(()),

@@ -1,26 +1,37 @@
 //! `kafka tail`: records of topics, from anywhere, to an end or for ever.
 
-mod job;
-mod link;
-
 use std::sync::Arc;
-use std::time::Duration;
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, Lack, Member, Plan, Reader, Setup, Start, connect, partitions_of, refuse_mock, settled_topic,
+    self, Events, Lack, Link, Member, Partition, Plan, Reader, Setup, Start, connect, partitions_of, refuse_mock,
+    settled_topic,
 };
 use super::settings::Settings;
+use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::flow::{self, Flow, Manner, OnRefusal};
 use crate::message::Time;
-use crate::output::{MessageWriter, OutputArgs};
+use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::values;
 
 /// Read records of topics, and follow them
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    reading: ReadingArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// What is read, wherever it goes.
+#[derive(Debug, clap::Args)]
+pub struct ReadingArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = super::topic_name)]
     topics: Vec<String>,
@@ -32,9 +43,6 @@ pub struct Args {
     /// which takes up to 2.5 times as long.
     #[arg(long, value_name = "WHERE", value_parser = start, allow_hyphen_values = true)]
     from: Option<Start>,
-    /// Stop at what is the end now, instead of following
-    #[arg(long)]
-    until_end: bool,
     /// Only these partitions, as 0,2
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..))]
     partitions: Vec<i32>,
@@ -45,17 +53,11 @@ pub struct Args {
     /// the newer protocol (KIP-848).
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
     group: Option<String>,
-    /// Stop after so many records; fewer before the end or the idle timeout is exit 1
-    #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
-    count: Option<u64>,
-    /// Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
-    idle_timeout: Option<Duration>,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     isolation: Isolation,
-    #[command(flatten)]
-    output: OutputArgs,
     #[command(flatten)]
     settings: Settings,
 }
@@ -105,12 +107,12 @@ fn instant(text: &str) -> Result<i64, String> {
 }
 
 /// Where reading begins by itself.
-fn begin(args: &Args) -> Start {
-    args.from.unwrap_or(if args.until_end { Start::Begin } else { Start::End })
+fn begin(args: &ReadingArgs) -> Start {
+    args.from.unwrap_or(if args.limits.until_end { Start::Begin } else { Start::End })
 }
 
 /// What was typed and cannot be meant.
-fn check(args: &Args) -> Result<()> {
+fn check(args: &ReadingArgs) -> Result<()> {
     let twice = args.topics.iter().enumerate().find(|(at, topic)| args.topics.iter().take(*at).any(|t| t == *topic));
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
@@ -122,10 +124,10 @@ fn check(args: &Args) -> Result<()> {
 }
 
 /// librdkafka's properties for these flags.
-fn properties<'a>(args: &'a Args, setup: &Setup, isolation: &'static str) -> Vec<(&'static str, &'a str)> {
+fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str) -> Vec<(&'static str, &'a str)> {
     let mut properties = vec![("isolation.level", isolation)];
     let Some(group) = &args.group else {
-        if args.until_end || matches!(begin(args), Start::Last(_)) {
+        if args.limits.until_end || matches!(begin(args), Start::Last(_)) {
             properties.push(("enable.partition.eof", "true"));
         }
         return properties;
@@ -150,58 +152,102 @@ fn properties<'a>(args: &'a Args, setup: &Setup, isolation: &'static str) -> Vec
 /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
 /// than asked for; the output's.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
+    let prepared = prepare(args.reading, cx)?;
+    let sink = Box::new(Stdout::new(MessageWriter::new(&args.output, &cx.terminal)?));
+    let progress = Progress::reader(&cx.terminal, "records");
+    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
+    let flow::Reader { source, limits, manner } = prepared.open(cx).await?;
+    let (on_refusal, shutdown) = (OnRefusal::Continue, cx.shutdown.clone());
+    let flow = Flow { source, stages: Vec::new(), sink, limits, on_refusal, dead: None, manner, names: None, shutdown };
+    flow::run(flow, &mut report).await
+}
+
+/// What was typed is good, and nothing was sent yet.
+pub struct Prepared {
+    args: ReadingArgs,
+    setup: Arc<Setup>,
+}
+
+/// Checks what was typed.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Config`.
+pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     check(&args)?;
     let setup = Arc::new(super::setup(&args.settings, cx)?);
-    let isolation = match args.isolation {
-        Isolation::ReadCommitted => "read_committed",
-        Isolation::ReadUncommitted => "read_uncommitted",
-    };
-    let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
-    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let topic = args.topics.first().map(String::as_str);
-    let first = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await?;
-    if matches!(args.from, Some(Start::Time(_))) {
-        refuse_mock(&*consumer, Lack::Times)?;
-    }
-    let (cx, runtime) = (cx.clone(), tokio::runtime::Handle::current());
-    super::on_thread(move || {
-        let (limit, shutdown) = (cx.policy.connect_timeout, &cx.shutdown);
-        let patient = setup.creates_topics();
-        let (mut partitions, mut failed) = (Vec::new(), Vec::new());
-        for (index, topic) in args.topics.iter().enumerate() {
-            let metadata = match index {
-                0 => first.clone(),
-                _ => Arc::new(
-                    consumer
-                        .fetch_metadata(Some(topic), limit)
-                        .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
-                ),
-            };
-            let settled = settled_topic(&consumer, topic, metadata, patient, shutdown);
-            match settled.and_then(|metadata| partitions_of(&metadata, topic, &args.partitions)) {
-                Ok(found) => partitions.extend(found),
-                Err(error) => {
-                    shutdown.check()?;
-                    failed.push(error);
-                }
-            }
+    Ok(Prepared { args, setup })
+}
+
+impl Prepared {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
+    pub async fn open(self, cx: &Context) -> Result<flow::Reader> {
+        let Prepared { args, setup } = self;
+        let isolation = match args.isolation {
+            Isolation::ReadCommitted => "read_committed",
+            Isolation::ReadUncommitted => "read_uncommitted",
+        };
+        let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
+        let topic = args.topics.first().cloned();
+        let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
+        if matches!(args.from, Some(Start::Time(_))) {
+            refuse_mock(&*consumer, Lack::Times)?;
         }
-        Error::each(failed)?;
-        let plan = Plan { with: setup.clone(), isolation, until_end: args.until_end, limit };
-        let link = link::Link { setup: setup.clone(), cx: cx.clone(), runtime, topic: args.topics.first().cloned() };
-        let reader = if let Some(group) = &args.group {
-            let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
-            let member = Member::new(group, setup.extra("auto.offset.reset"));
-            Reader::of_group(plan, consumer, &topics, member)?
-        } else {
+        let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
+        let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
+        let limit = cx.policy.connect_timeout;
+        let plan = Plan { link, isolation, until_end: args.limits.until_end, limit };
+        let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
+        let source = super::on_thread(move || {
+            let mut partitions = partitions(&args, &consumer, &first, &plan)?;
+            if let Some(group) = &args.group {
+                let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
+                let member = Member::new(group, plan.link.setup.extra("auto.offset.reset"));
+                return Reader::of_group(plan, consumer, &topics, member);
+            }
             partitions.sort();
             partitions.dedup();
-            let mut recover = |consumer: &_| link.recover(consumer, &|text| cx.terminal.warn(text));
-            Reader::of_partitions(plan, consumer, partitions, begin(&args), shutdown, &mut recover)?
+            let link = plan.link.clone();
+            let warn = move |text: String| terminal.warn(text);
+            let mut recover = |consumer: &_| runtime.block_on(link.recover(consumer, &warn));
+            Reader::of_partitions(plan, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
+        })
+        .await?;
+        Ok(flow::Reader { source: Box::new(source), limits, manner })
+    }
+}
+
+/// The partitions that are to be read, once all topics are there; blocks.
+fn partitions(
+    args: &ReadingArgs,
+    consumer: &Arc<BaseConsumer<Events>>,
+    first: &Arc<Metadata>,
+    plan: &Plan,
+) -> Result<Vec<Partition>> {
+    let (patient, shutdown) = (plan.link.setup.creates_topics(), &plan.link.shutdown);
+    let (mut partitions, mut failed) = (Vec::new(), Vec::new());
+    for (index, topic) in args.topics.iter().enumerate() {
+        let metadata = match index {
+            0 => first.clone(),
+            _ => Arc::new(
+                consumer
+                    .fetch_metadata(Some(topic), plan.limit)
+                    .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
+            ),
         };
-        job::Job::new(&args, reader, writer, link).run()
-    })
-    .await
+        let settled = settled_topic(consumer, topic, metadata, patient, shutdown);
+        match settled.and_then(|metadata| partitions_of(&metadata, topic, &args.partitions)) {
+            Ok(found) => partitions.extend(found),
+            Err(error) => {
+                shutdown.check()?;
+                failed.push(error);
+            }
+        }
+    }
+    Error::each(failed)?;
+    Ok(partitions)
 }
 
 #[cfg(test)]

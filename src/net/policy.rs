@@ -111,11 +111,11 @@ impl Policy {
     ///
     /// # Errors
     /// The last attempt's error.
-    pub async fn reconnect<T>(
+    pub async fn reconnect<T, F: Future<Output = Result<T>>>(
         &self,
         shutdown: &Shutdown,
         on_lost: impl Fn(&Error),
-        mut attempt: impl AsyncFnMut(Policy) -> Result<T>,
+        mut attempt: impl FnMut(Policy) -> F,
     ) -> Result<T> {
         let started = Instant::now();
         let mut is_told = false;

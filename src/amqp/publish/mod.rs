@@ -10,7 +10,7 @@ use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Limits, Manner, Records, Sink, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, Records, Sink, Writer};
 use crate::message::input::{Mode, Source};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
@@ -159,12 +159,13 @@ impl Prepared {
             _ => overrides.apply(message),
         };
         let sink: Box<dyn Sink> = Box::new(open(Box::new(form), confirm).await?);
-        let dead: Option<Box<dyn Sink>> = match refusal.target() {
+        let dead = match refusal.target() {
             None => None,
             Some(queue) => {
                 // Confirmed, whatever the others are: it is settled by it.
                 let to = Overrides::new(None, Some(queue.to_owned()), Mandatory::Queues, PropertyArgs::default())?;
-                Some(Box::new(open(Box::new(move |message| to.apply(message)), true).await?))
+                let sink = open(Box::new(move |message: Message<'_>| to.apply(message)), true).await?;
+                Some(Dead::new(Vec::new(), Box::new(sink)))
             }
         };
         let manner = if confirm { Manner::Confirmed } else { Manner::Unconfirmed("--no-confirm") };

@@ -155,6 +155,17 @@ impl Setup {
         self.extra("batch.size").and_then(|v| v.parse().ok()).unwrap_or(BATCH_BYTES)
     }
 
+    /// How many records, and bytes of them, a producer keeps until they are confirmed.
+    pub fn room(&self) -> (usize, usize) {
+        let number = |name: &str, default: &str| self.extra(name).unwrap_or(default).parse().unwrap_or(usize::MAX);
+        let records = match number("queue.buffering.max.messages", QUEUE_RECORDS) {
+            // As many as there are.
+            0 => usize::MAX,
+            records => records,
+        };
+        (records, number("queue.buffering.max.kbytes", QUEUE_KBYTES).saturating_mul(1024))
+    }
+
     /// True when a topic that is not there is to be made by the broker.
     pub fn creates_topics(&self) -> bool {
         self.config.get("allow.auto.create.topics") == Some("true")

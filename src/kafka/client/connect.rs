@@ -161,8 +161,8 @@ async fn attempt<W: Connected>(
     loop {
         tokio::select! {
             biased;
-            answered = answer.wait_for(Option::is_some) => {
-                let answered = answered.ok().and_then(|a| a.clone());
+            // Inside of it, so that no lock is kept over what is awaited next.
+            answered = async { answer.wait_for(Option::is_some).await.ok().and_then(|a| a.clone()) } => {
                 return match answered {
                     Some(Ok(metadata)) => {
                         reach_named(setup, &metadata, limit.mul_f32(0.8)).await?;

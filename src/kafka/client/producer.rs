@@ -1,251 +1,349 @@
-//! A producer on the caller's own thread, with an exact account of what became of each record.
+//! Kafka as a sink: records are handed to librdkafka, and each is answered for by its own delivery report.
 
+mod again;
+mod judge;
+mod link;
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
+use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
+use tokio::time::Sleep;
 
-use super::connect::Connected;
+use super::connect::{Connected, drop_within};
 use super::events::Events;
-use super::fault::{error_of, topic_error};
-use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Lane, Parcel, What};
-use crate::message::{KafkaHeader, Message};
+use super::fault::topic_error;
+use super::intake::Intake;
+use crate::error::{Error, Result};
+use crate::flow::{Declined, Heard, Next, Outcome, Sink, Ticket, Told, Work};
+use crate::kafka::CLOSE;
+use crate::kafka::ffi::{Bell, Lane, Parcel, Reports, What};
+use crate::message::{Headers, KafkaHeader, Message, Time};
+use crate::shutdown::Shutdown;
 
-/// How long a full queue is waited for. Whole milliseconds, librdkafka's unit.
-const PAUSE: Duration = Duration::from_millis(2);
+/// How many records are handed over together.
+const BATCH: usize = 256;
 
-/// What librdkafka adds to key and value is less than this (RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD).
-const OVERHEAD: usize = 128;
+/// How long is waited, at the end, for what librdkafka gives up.
+const GIVE_UP: Duration = Duration::from_millis(500);
 
-/// How late the first confirmation is before it is hurried, twice as late each time; and how often at the most.
-const HURRY: Duration = Duration::from_millis(8);
-const HURRIES: u32 = 7;
+/// A message that is kept, and whose it is.
+type Kept = (Ticket, Message<'static>);
 
-/// What became of the records of a producer.
-#[derive(Debug, Default)]
-pub struct Account {
-    /// Handed to librdkafka.
-    pub sent: u64,
-    /// Confirmed by the broker.
-    pub confirmed: u64,
-    /// Refused, and certainly not written: the record's number, and why.
-    pub failed: Vec<(u64, Code)>,
-    /// Sent, and never answered: the record's number.
-    pub unknown: Vec<u64>,
+/// What a producer is made with.
+pub struct Target {
+    /// The topic.
+    pub topic: String,
+    /// What it takes.
+    pub intake: Intake,
+    /// Headers behind each message's own.
+    pub also: Vec<KafkaHeader<'static>>,
+    /// Brokers confirm what they take.
+    pub confirms: bool,
+    /// The size of the largest record that librdkafka takes, in bytes.
+    pub max_record: usize,
+    /// How many records, and bytes of them, may be under way.
+    pub room: (usize, usize),
+    /// How long records may be under way without any of them arriving while brokers are away; `None` is for ever.
+    pub patience: Option<Duration>,
+    /// What bounds the goodbye.
+    pub shutdown: Shutdown,
 }
 
-impl Account {
-    /// How many are still on their way.
-    pub fn in_flight(&self) -> u64 {
-        self.sent - self.confirmed - self.losses()
-    }
-
-    /// How many were refused or lost.
-    pub fn losses(&self) -> u64 {
-        self.failed.len() as u64 + self.unknown.len() as u64
-    }
-}
-
-/// Where and how records are sent.
+/// A topic that messages go to.
 pub struct Producer {
     lane: Lane<Events>,
-    topic: String,
-    max_record: usize,
-    account: Account,
-    /// How long records may be on their way without any of them arriving while brokers are away.
-    patience: Option<Duration>,
-    waiting_since: Option<Instant>,
-    last_done: u64,
-    /// Since when records have waited for the first confirmation, and how often that was hurried.
-    first_sent: Option<Instant>,
-    hurried: u32,
+    bell: Bell,
+    to: Target,
+    /// How many records have no answer yet, and the bytes of their values, as librdkafka counts them.
+    under_way: usize,
+    bytes: usize,
+    /// How many have one.
+    done: u64,
+    /// Something was confirmed.
+    confirmed: bool,
+    reports: Reports,
+    /// The own times of records that are under way: librdkafka does not give them back.
+    times: HashMap<u64, Time>,
+    /// What became known while nobody asked.
+    outcomes: Vec<(Ticket, Outcome)>,
+    told: Vec<Told>,
+    /// What librdkafka had no room for, or what waits to be sent by itself, in its order.
+    stash: VecDeque<Kept>,
+    /// What was not taken because of others in its batch, in the batches that it is sent in again.
+    again: VecDeque<Vec<Kept>>,
+    /// How many of these came behind later ones, and are not told of yet.
+    overtaken: usize,
+    /// What is under way shares its batch with nothing else.
+    alone: bool,
+    /// Why nothing more will be taken.
+    failure: Option<Error>,
+    failed: bool,
+    waiting: link::Waiting,
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Producer {
-    /// A producer to one topic that takes records up to `max_record` bytes. `patience` `None` waits for brokers for ever.
+    /// A producer to one topic.
     ///
     /// # Errors
     /// `Kind::Refused`: no topic can have this name.
-    pub fn new(
-        wire: Arc<BaseProducer<Events>>,
-        topic: &str,
-        max_record: usize,
-        patience: Option<Duration>,
-    ) -> Result<Producer> {
-        let lane = Lane::new(wire, topic).map_err(|code| topic_error(topic, code))?;
-        let (topic, account) = (topic.to_owned(), Account::default());
+    pub fn new(wire: Arc<BaseProducer<Events>>, to: Target) -> Result<Producer> {
+        let bell = Bell::default();
+        let lane = Lane::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
         Ok(Producer {
             lane,
-            topic,
-            max_record,
-            account,
-            patience,
-            waiting_since: None,
-            last_done: 0,
-            first_sent: None,
-            hurried: 0,
+            bell,
+            to,
+            under_way: 0,
+            bytes: 0,
+            done: 0,
+            confirmed: false,
+            reports: Reports::default(),
+            times: HashMap::new(),
+            outcomes: Vec::new(),
+            told: Vec::new(),
+            stash: VecDeque::new(),
+            again: VecDeque::new(),
+            overtaken: 0,
+            alone: false,
+            failure: None,
+            failed: false,
+            waiting: link::Waiting::default(),
+            timer: None,
         })
     }
 
-    /// Hands a record to librdkafka, which copies it; false when its queue is full: serve it and try again, and do not read
-    /// on. `also` are headers behind the message's own.
-    ///
-    /// # Errors
-    /// `Kind::Refused`: too large, no such partition.
-    pub fn send(&mut self, message: &Message<'_>, also: &[KafkaHeader<'_>], number: u64) -> Result<bool> {
-        match self.lane.send(message, also, usize::try_from(number).unwrap_or(usize::MAX)) {
-            Ok(()) => self.account.sent += 1,
-            Err(Code::QueueFull) => return Ok(false),
-            Err(code) => return Err(self.fault(code)),
-        }
-        Ok(true)
-    }
-
-    /// The message as one for [`Producer::send_all`]; `None` when it may only be sent by itself: it says more than key and
-    /// value, or may be too large, which must stop those behind it.
-    pub fn parcel<'a>(&self, message: &Message<'a>, number: u64) -> Option<Parcel<'a>> {
-        Parcel::of(message, usize::try_from(number).unwrap_or(usize::MAX))
-            .filter(|parcel| parcel.len().saturating_add(OVERHEAD) < self.max_record)
-    }
-
-    /// Hands records to librdkafka, in their order, as far as its queue has room, and says how many it took.
-    ///
-    /// # Errors
-    /// `Kind::Refused`: it takes no more at all.
-    pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> Result<usize> {
-        let (sent, stopped) = self.lane.send_all(parcels);
-        self.account.sent += sent as u64;
-        match stopped {
-            None | Some(Code::QueueFull) => Ok(sent),
-            Some(code) => Err(self.fault(code)),
-        }
-    }
-
-    fn fault(&self, code: Code) -> Error {
-        let error = error_of(format!("topic `{}`", self.topic), &KafkaError::MessageProduction(code));
-        match code {
-            Code::MessageSizeTooLarge => {
-                error.hint(format!("the limit is {} bytes (message.max.bytes)", self.max_record))
-            }
-            Code::UnknownPartition => {
-                error.hint(format!("it has fewer partitions: see `mscomm kafka topic describe {}`", self.topic))
-            }
-            _ => error,
-        }
-    }
-
-    /// Takes up confirmations, without waiting.
-    pub fn serve(&mut self) {
-        self.serve_for(Duration::ZERO);
-    }
-
-    /// Takes up confirmations; when there are none, waits for one, but not long.
-    pub fn serve_a_while(&mut self) {
-        self.serve_for(PAUSE);
-    }
-
-    /// Without its id an idempotent producer sends nothing. librdkafka asks for it whenever metadata comes in, and else only
-    /// every 500 ms; the first time it may ask on the connection to the bootstrap server, which it is just giving up, in vain
-    /// (`rd_kafka_idemp_pid_fsm`, and `rd_kafka_metadata_decommission_unavailable_brokers`, new in 2.11). So when the first
-    /// confirmation is late, metadata is asked for.
-    fn hurry(&mut self) {
-        if self.account.confirmed > 0 || self.hurried >= HURRIES || self.account.in_flight() == 0 {
-            return;
-        }
-        let since = *self.first_sent.get_or_insert_with(Instant::now);
-        if since.elapsed() >= HURRY * 2u32.pow(self.hurried) {
-            self.hurried += 1;
-            // It comes or it does not: the confirmation is what counts.
-            drop(Connected::client(self.wire()).fetch_metadata(Some(&self.topic), HURRY * 8));
-        }
-    }
-
-    fn serve_for(&mut self, mut timeout: Duration) {
-        self.hurry();
-        let events = self.events().clone();
-        while let Some(what) = self.lane.poll(std::mem::take(&mut timeout)) {
-            match what {
-                What::Delivery(confirmed, lost) => {
-                    self.account.confirmed += confirmed;
-                    for record in lost {
-                        let number = record.number as u64;
-                        match record.possibly_written {
-                            true => self.account.unknown.push(number),
-                            false => self.account.failed.push((number, record.code)),
-                        }
-                    }
-                }
-                What::Fault { code, text, .. } => events.note(code, &text),
-                What::Log(line) => events.log_line(&line),
-                What::Rebalance(..) | What::Committed(_) | What::Other => {}
-            }
-        }
-    }
-
-    /// What became of the records so far.
-    pub fn account(&self) -> &Account {
-        &self.account
-    }
-
-    /// Fails when brokers have been away too long while records wait for them.
-    ///
-    /// # Errors
-    /// `Kind::Connect`, with librdkafka's reasons.
-    pub fn check_link(&mut self) -> Result<()> {
-        let events = self.events().clone();
-        if events.trouble().is_none() {
-            return Ok(());
-        }
-        let in_flight = self.account.in_flight();
-        let done = self.account.sent - in_flight;
-        if in_flight == 0 || done > self.last_done {
-            self.last_done = done;
-            self.waiting_since = None;
-            events.recovered();
-            return Ok(());
-        }
-        let since = *self.waiting_since.get_or_insert_with(Instant::now);
-        match self.patience {
-            Some(patience) if since.elapsed() > patience => {
-                let reasons: Vec<String> = events.faults().into_iter().map(|f| f.text).collect();
-                let limit = humantime::format_duration(patience);
-                Err(Error::new(Kind::Connect, format!("no broker took the records within {limit}"))
-                    .because(reasons.join("; ")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Waits until every record has its answer, or `go_on` says no. Call it again to go on waiting.
-    ///
-    /// # Errors
-    /// Those of `go_on`.
-    pub fn flush(&mut self, mut go_on: impl FnMut(&mut Producer) -> Result<()>) -> Result<()> {
-        // With no time to wait `flush` only tells librdkafka to send what lingers, and whether something is left.
-        while self.wire().flush(Duration::ZERO).is_err() {
-            self.serve_a_while();
-            go_on(self)?;
-        }
-        self.serve();
-        Ok(())
-    }
-
-    /// Gives up what has no answer yet; the account then says of each record what is known.
-    pub fn abandon(&mut self) {
-        self.wire().purge(PurgeConfig::default().queue().inflight());
-        let until = Instant::now() + Duration::from_millis(500);
-        while self.account.in_flight() > 0 && Instant::now() < until {
-            self.serve_a_while();
-        }
-    }
-
-    fn wire(&self) -> &BaseProducer<Events> {
+    fn wire(&self) -> &Arc<BaseProducer<Events>> {
         self.lane.producer()
     }
 
-    fn events(&self) -> &Arc<Events> {
-        Connected::client(self.wire()).context()
+    fn events(&self) -> Arc<Events> {
+        Connected::client(&**self.wire()).context().clone()
+    }
+
+    /// How many more records librdkafka has room for, beside so many with so many bytes.
+    fn room_beside(&self, records: usize, bytes: usize) -> usize {
+        let (most, most_bytes) = self.to.room;
+        let (records, bytes) = (self.under_way + records, self.bytes + bytes);
+        // Room for one more, however large it is.
+        let next = self.to.max_record.min(most_bytes / 4);
+        if records > 0 && bytes + next > most_bytes { 0 } else { most.saturating_sub(records) }
+    }
+
+    /// True while nothing new is taken: what is here goes first.
+    fn is_held_up(&self) -> bool {
+        self.alone || !self.stash.is_empty() || !self.again.is_empty() || self.failure.is_some() || self.failed
+    }
+
+    /// Hands over what was gathered; what there is no room for is kept.
+    fn send_all(&mut self, parcels: &mut Vec<Parcel<'_>>) {
+        if parcels.is_empty() {
+            return;
+        }
+        let is_taken = self.lane.send_all(parcels);
+        if is_taken {
+            self.under_way += parcels.len();
+            self.bytes += parcels.iter().map(Parcel::len).sum::<usize>();
+            parcels.clear();
+            return;
+        }
+        let refused: Vec<Option<Code>> = self.lane.refused().collect();
+        for (parcel, refused) in parcels.drain(..).zip(refused) {
+            let ticket = Ticket(parcel.number() as u64);
+            match refused {
+                None => {
+                    self.under_way += 1;
+                    self.bytes += parcel.len();
+                }
+                Some(Code::QueueFull) => self.stash.push_back((ticket, parcel.into_message())),
+                Some(code) => self.not_taken(ticket, code),
+            }
+        }
+    }
+
+    /// Hands over a message that says more than a parcel can. False when there is no room for it.
+    fn send(&mut self, ticket: Ticket, message: &Message<'_>, also: bool) -> bool {
+        let also: &[KafkaHeader<'_>] = if also { &self.to.also } else { &[] };
+        match self.lane.send(message, also, usize::try_from(ticket.0).unwrap_or(usize::MAX)) {
+            Ok(()) => {
+                self.under_way += 1;
+                self.bytes += message.value.bytes().map_or(0, <[u8]>::len);
+                if let Some(time) = message.timestamp {
+                    self.times.insert(ticket.0, time);
+                }
+            }
+            Err(Code::QueueFull) => return false,
+            Err(code) => self.not_taken(ticket, code),
+        }
+        true
+    }
+
+    /// Keeps a message that is sent later, as it will be sent.
+    fn keep(&mut self, ticket: Ticket, message: Message<'_>) {
+        let mut message = message.into_owned();
+        if !self.to.also.is_empty() {
+            let mut headers = match message.headers {
+                Headers::Kafka(headers) => headers,
+                Headers::Absent | Headers::Amqp(_) => Vec::new(),
+            };
+            headers.extend(self.to.also.iter().cloned());
+            message.headers = Headers::Kafka(headers);
+        }
+        self.stash.push_back((ticket, message));
+    }
+
+    /// Takes up reports and what else librdkafka tells; when there is nothing, waits for it.
+    fn serve(&mut self, mut timeout: Duration, heard: &mut Heard) {
+        let mut reports = std::mem::take(&mut self.reports);
+        while let Some(what) = self.lane.poll(std::mem::take(&mut timeout), &mut reports, judge::keeps) {
+            match what {
+                What::Fault { code, text, .. } => self.events().note(code, &text),
+                What::Log(line) => self.events().log_line(&line),
+                What::Rebalance(..) | What::Committed(_) => {}
+                What::Other => self.take_up(&mut reports, heard),
+            }
+        }
+        self.reports = reports;
+    }
+
+    fn take_up(&mut self, reports: &mut Reports, heard: &mut Heard) {
+        let count = reports.count();
+        self.under_way = self.under_way.saturating_sub(count);
+        self.bytes = self.bytes.saturating_sub(reports.bytes);
+        self.done += count as u64;
+        self.confirmed |= !reports.delivered.is_empty();
+        let confirms = self.to.confirms;
+        heard.outcomes.extend(
+            reports
+                .delivered
+                .drain(..)
+                .map(|number| (Ticket(number as u64), if confirms { Outcome::Confirmed } else { Outcome::Written })),
+        );
+        if !reports.lost.is_empty() {
+            self.lost(count, &mut reports.lost, heard);
+        }
+        if !self.times.is_empty() {
+            for (ticket, _) in &heard.outcomes {
+                self.times.remove(&ticket.0);
+            }
+        }
+    }
+
+    /// Everything that was not sent, and will not be.
+    fn unsent(&mut self, heard: &mut Heard) {
+        let again = self.again.drain(..).flatten();
+        for (ticket, _) in again.chain(self.stash.drain(..)) {
+            heard.outcome(ticket, Outcome::Unsent);
+        }
+    }
+
+    /// Has librdkafka give up what is under way, and takes up what it then knows.
+    fn purge(&mut self, heard: &mut Heard) {
+        self.wire().purge(PurgeConfig::default().queue().inflight());
+        let until = Instant::now() + GIVE_UP;
+        self.serve(Duration::ZERO, heard);
+        while self.under_way > 0 && Instant::now() < until {
+            self.serve(Duration::from_millis(2), heard);
+        }
+    }
+}
+
+impl Sink for Producer {
+    fn room(&self) -> usize {
+        if self.is_held_up() { 0 } else { self.room_beside(0, 0) }
+    }
+
+    fn is_empty(&self) -> bool {
+        let waits = !self.stash.is_empty() || !self.again.is_empty() || self.failure.is_some();
+        self.under_way == 0 && !waits && self.outcomes.is_empty() && self.told.is_empty()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        let plain = self.to.also.is_empty();
+        let mut parcels: Vec<Parcel<'b>> = Vec::with_capacity(BATCH);
+        let mut gathered = 0;
+        loop {
+            let full = self.is_held_up() || self.room_beside(parcels.len(), gathered) == 0;
+            if full && !self.takes_doubtful() {
+                break;
+            }
+            let Some((ticket, message)) = next() else { break };
+            if !self.stash.is_empty() || self.to.intake.doubts(&message) {
+                self.send_all(&mut parcels);
+                gathered = 0;
+                self.keep(ticket, message);
+                continue;
+            }
+            let number = usize::try_from(ticket.0).unwrap_or(usize::MAX);
+            match Parcel::of(&message, number).filter(|_| plain) {
+                Some(parcel) => {
+                    gathered += parcel.len();
+                    parcels.push(parcel);
+                    if parcels.len() < BATCH {
+                        continue;
+                    }
+                    self.send_all(&mut parcels);
+                }
+                None => {
+                    self.send_all(&mut parcels);
+                    if !self.stash.is_empty() || !self.send(ticket, &message, true) {
+                        self.keep(ticket, message);
+                    }
+                }
+            }
+            gathered = 0;
+        }
+        self.send_all(&mut parcels);
+        Ok(())
+    }
+
+    fn flush(&mut self, last: bool) -> Result<()> {
+        // Before the end `linger.ms` sees to it.
+        if last {
+            self.send_now();
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        self.bell.register(cx.waker());
+        loop {
+            self.serve(Duration::ZERO, heard);
+            self.go_on();
+            if !self.is_due(cx) {
+                break;
+            }
+            self.look(heard);
+        }
+        if self.under_way == 0
+            && let Some(failure) = self.failure.take()
+        {
+            self.failed = true;
+            self.unsent(heard);
+            heard.outcomes.append(&mut self.outcomes);
+            heard.told.append(&mut self.told);
+            return Poll::Ready(Err(failure));
+        }
+        heard.outcomes.append(&mut self.outcomes);
+        heard.told.append(&mut self.told);
+        if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        if self.under_way > 0 {
+            self.purge(heard);
+        }
+        self.unsent(heard);
+        heard.outcomes.append(&mut self.outcomes);
+    }
+
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        let limit = self.to.shutdown.goodbye(CLOSE);
+        Box::pin(async move { drop_within(self, limit) })
     }
 }

@@ -1,27 +1,36 @@
-//! Reading partitions: where to begin, when it is the end, and what of a group may be committed.
+//! Partitions as a source: where reading begins, when it is the end, and what of a group may be committed.
 
+mod clock;
 mod fault;
 mod gaps;
 mod group;
+mod source;
 mod watch;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
 
 use self::fault::{fault, unread};
 use self::gaps::Gaps;
 pub use self::group::Member;
+use self::watch::Found;
 pub use self::watch::Watch;
-use super::Setup;
 use super::events::Events;
 use super::fault::topic_error;
+use super::link::Link;
 use super::newest::{Newest, Scan, newest};
 use super::offsets::{Partition, at_time, begins, ends};
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
+use crate::flow::{Event, Lane};
+use crate::kafka::ffi::{Bell, Feed, Place, Record};
 use crate::message::{Field, Headers, Message, Protocol, Time};
 use crate::shutdown::Shutdown;
 
@@ -30,11 +39,8 @@ const COMMIT_EVERY: Duration = Duration::from_millis(500);
 
 /// How many records are taken at once, and how many bytes they should have at most, going by those before them: what was
 /// taken is no longer in the queue that is bounded.
-const BATCH: u64 = 256;
+const BATCH: usize = 256;
 const BATCH_BYTES: u64 = 1 << 20;
-
-/// How long one consumer is waited for while another one is looked at, too.
-const GLANCE: Duration = Duration::from_millis(10);
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +59,8 @@ pub enum Start {
 
 /// What a reader of any kind is made with.
 pub struct Plan {
-    /// For what one consumer cannot tell.
-    pub with: Arc<Setup>,
+    /// How to reach the brokers again, and for what one consumer cannot tell.
+    pub link: Arc<Link>,
     /// The isolation level, as librdkafka names it.
     pub isolation: &'static str,
     /// Stop at what is the end now.
@@ -66,33 +72,28 @@ pub struct Plan {
 /// What makes a connection anew that was lost while it was found out where to begin.
 pub type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<Events>>) -> Result<()> + 'r;
 
-/// What a [`Reader::step`] brought.
+/// What something that went wrong means for a reader.
 #[derive(Debug)]
 pub enum Step {
-    /// Records were handed over: how many, and the bytes of their keys and values.
-    Records(u64, u64),
-    /// Nothing came within the time.
-    Dry,
-    /// Something that changes nothing for the caller.
+    /// Nothing.
     Nothing,
-    /// The group takes partitions away: flush, call [`Reader::written`], then [`Reader::revoke`].
-    Revoke(Vec<Place>),
-    /// The group took the partitions away because the output stood still for too long.
+    /// The group took the partitions away because nobody took records for too long.
     Stalled(String),
-    /// The group gave these partitions.
-    Assigned(usize),
     /// No broker is reachable.
     Down,
 }
 
 /// One partition that is being read.
 struct Part {
+    lane: Lane,
     of: Partition,
+    /// Index of the topic's name in [`Reader::topics`].
+    topic: usize,
     /// [`Record::topic_id`], once a record came.
     topic_id: usize,
-    /// Behind the last record handed over.
+    /// Behind the last record that came.
     next: i64,
-    /// Up to here everything was written and flushed.
+    /// Up to here everything was written.
     written: i64,
     /// Up to here it was committed, or is being.
     committed: i64,
@@ -108,31 +109,67 @@ impl Part {
     }
 }
 
+/// Where a record of the batch is, and what it is.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    /// Its index in what was fetched.
+    at: usize,
+    lane: Lane,
+    topic: usize,
+    offset: i64,
+}
+
 /// A reader of partitions, by itself or as a member of a group.
 pub struct Reader {
     feed: Feed<Events>,
+    events: Arc<Events>,
+    bell: Bell,
+    /// The names of topics, which the records borrow.
+    topics: Vec<String>,
+    /// In the order of their lanes.
     parts: Vec<Part>,
+    /// How many lanes there were so far.
+    lanes: Lane,
     /// Index of the part that the last record was of: the next one is most often of the same.
     last: usize,
     until_end: bool,
     /// The group that it is a member of.
     group: Option<Member>,
     assigned: bool,
+    /// What the group takes away.
+    revoking: Vec<Place>,
+    link: Arc<Link>,
+    /// The way back, while there is none, and what it has to tell.
+    recovering: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
+    warnings: Arc<Mutex<Vec<String>>>,
     watch: Watch,
+    looking: Option<oneshot::Receiver<Found>>,
     gaps: Option<Gaps>,
     /// When to look for gaps next.
     gaps_due: Instant,
-    with: Arc<Setup>,
     isolation: &'static str,
     limit: Duration,
     commit_due: Instant,
     commits: u32,
     commit_error: Option<Code>,
     /// How many records the next batch may have.
-    batch: u64,
-    /// What came with records, and is told after them.
-    next: Option<Step>,
-    early: std::vec::IntoIter<Message<'static>>,
+    batch: usize,
+    /// The records of the batch.
+    slots: Vec<Slot>,
+    /// Records that were found before reading began, and those of them that are the batch.
+    early: Vec<Message<'static>>,
+    early_batch: Range<usize>,
+    /// What is wrong behind the records of the batch.
+    behind: Option<Error>,
+    failed: Option<Error>,
+    told: VecDeque<Event>,
+    /// Since when nothing came; a group's clock starts when it has given partitions, or none.
+    since: Option<Instant>,
+    bytes: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// It is time to look at what is done by the clock, and whether records came since the last time.
+    due: bool,
+    came: bool,
 }
 
 impl Reader {
@@ -152,8 +189,9 @@ impl Reader {
         let lows = begins(&consumer, &of, limit)?;
         let highs = ends(&consumer, &of, limit)?;
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
-        let feed = Feed::of_partitions(consumer.clone()).ok_or_else(no_memory)?;
-        let mut reader = Reader::new(plan, feed, None, Watch::of_partitions(&of));
+        let bell = Bell::default();
+        let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;
+        let mut reader = Reader::new(plan, feed, bell, None, Watch::of_partitions(&of));
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
@@ -162,38 +200,77 @@ impl Reader {
             Start::Last(count) => reader.newest(&of, &bounds, count, shutdown, recover)?,
         };
         for ((of, (_, end)), from) in of.into_iter().zip(bounds).zip(starts) {
-            let part = Part::new(of, from, reader.until_end.then_some(end));
-            if !reader.until_end || !part.is_done() {
-                let Partition { topic, number } = &part.of;
-                reader.feed.start(topic, *number, from).map_err(|code| topic_error(topic, code))?;
+            let end = reader.until_end.then_some(end);
+            let part = reader.add(of, from, end);
+            if end.is_none() || !part.is_done() {
+                let Partition { topic, number } = part.of.clone();
+                reader.feed.start(&topic, number, from).map_err(|code| topic_error(&topic, code))?;
             }
-            reader.parts.push(part);
         }
+        reader.since = Some(Instant::now());
         Ok(reader)
     }
 
-    fn new(plan: Plan, feed: Feed<Events>, group: Option<Member>, watch: Watch) -> Reader {
-        let Plan { with, isolation, until_end, limit } = plan;
+    fn new(plan: Plan, feed: Feed<Events>, bell: Bell, group: Option<Member>, watch: Watch) -> Reader {
+        let Plan { link, isolation, until_end, limit } = plan;
+        let now = Instant::now();
         Reader {
+            events: feed.consumer().client().context().clone(),
             feed,
+            bell,
+            topics: Vec::new(),
             parts: Vec::new(),
+            lanes: 0,
             last: 0,
             until_end,
             assigned: group.is_none(),
             group,
+            revoking: Vec::new(),
+            link,
+            recovering: None,
+            warnings: Arc::default(),
             watch,
+            looking: None,
             gaps: None,
-            gaps_due: Instant::now(),
-            with,
+            gaps_due: now,
             isolation,
             limit,
-            commit_due: Instant::now() + COMMIT_EVERY,
+            commit_due: now + COMMIT_EVERY,
             commits: 0,
             commit_error: None,
             batch: 1,
-            next: None,
-            early: Vec::new().into_iter(),
+            slots: Vec::new(),
+            early: Vec::new(),
+            early_batch: 0..0,
+            behind: None,
+            failed: None,
+            told: VecDeque::new(),
+            since: None,
+            bytes: 0,
+            timer: None,
+            due: false,
+            came: false,
         }
+    }
+
+    /// Takes a partition up, in a lane of its own.
+    fn add(&mut self, of: Partition, from: i64, end: Option<i64>) -> &mut Part {
+        let topic = self.topics.iter().position(|topic| *topic == of.topic).unwrap_or_else(|| {
+            self.topics.push(of.topic.clone());
+            self.topics.len() - 1
+        });
+        let lane = self.lanes;
+        self.lanes += 1;
+        let (next, written, committed) = (from, from, from);
+        self.parts.push(Part { lane, of, topic, topic_id: 0, next, written, committed, end, at_end: false });
+        let last = self.parts.len() - 1;
+        &mut self.parts[last]
+    }
+
+    /// The part that a lane belongs to, as long as it is being read.
+    fn part(&self, lane: Lane) -> Option<&Part> {
+        let at = self.parts.binary_search_by_key(&lane, |part| part.lane).ok()?;
+        self.parts.get(at)
     }
 
     /// That offset for each partition that has it. Behind an open transaction's first record there are offsets too, which
@@ -217,7 +294,7 @@ impl Reader {
     /// The high watermarks, whatever transactions are open. An isolation level is a consumer's as a whole, so this asks with
     /// another one.
     fn whole_ends(&self, of: &[Partition]) -> Result<Vec<i64>> {
-        let consumer = self.with.consumer(&[("isolation.level", "read_uncommitted")])?;
+        let consumer = self.link.setup.consumer(&[("isolation.level", "read_uncommitted")])?;
         ends(&consumer, of, self.limit)
     }
 
@@ -230,7 +307,7 @@ impl Reader {
         shutdown: &Shutdown,
         recover: &mut Recover<'_>,
     ) -> Result<Vec<i64>> {
-        let events = self.feed.consumer().client().context().clone();
+        let events = self.events.clone();
         let fault = |code, text, place, fatal| match place {
             Some(place) => unread(&events, code, text, place, false),
             None => fault(&events, code, text, None, fatal, false),
@@ -239,146 +316,16 @@ impl Reader {
         match newest(&mut scan, bounds, count)? {
             Newest::From(starts) => Ok(starts),
             Newest::Messages(messages) => {
-                self.early = messages.into_iter();
+                self.early = messages;
                 Ok(bounds.iter().map(|b| b.1).collect())
             }
         }
     }
 
     /// True when every partition was read up to its end at the start. Never without `until_end`.
-    pub fn is_done(&self) -> bool {
-        self.until_end && self.assigned && self.early.len() == 0 && self.parts.iter().all(Part::is_done)
-    }
-
-    /// True when it has its partitions, which of a group may be none.
-    pub fn is_assigned(&self) -> bool {
-        self.assigned
-    }
-
-    /// Waits up to `timeout` for what comes next, and hands at most `most` records to `take`.
-    ///
-    /// # Errors
-    /// Those of `take`; librdkafka's, as far as it cannot recover from them; a topic that is not there any more.
-    pub fn step(
-        &mut self,
-        timeout: Duration,
-        most: u64,
-        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
-    ) -> Result<Step> {
-        // The other consumer is waited for as well.
-        let timeout = if self.gaps.is_some() { timeout.min(GLANCE) } else { timeout };
-        let step = self.advance(timeout, most, take)?;
-        if matches!(step, Step::Down) {
-            self.watch.lost();
-        }
-        let lull = matches!(step, Step::Dry) && !timeout.is_zero();
-        self.watch.look(self.feed.consumer(), lull)?;
-        if lull && self.until_end && self.group.is_some() {
-            self.look_for_gaps()?;
-        }
-        if lull && !self.assigned && self.has_joined_for_nothing() {
-            self.assigned = true;
-            return Ok(Step::Assigned(0));
-        }
-        Ok(step)
-    }
-
-    fn advance(
-        &mut self,
-        timeout: Duration,
-        most: u64,
-        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
-    ) -> Result<Step> {
-        if let Some(next) = self.next.take() {
-            return Ok(next);
-        }
-        if let Some(message) = self.early.next() {
-            take(&message)?;
-            return Ok(Step::Records(1, size(message.value.bytes())));
-        }
-        // Without a partition only the group has something to tell.
-        let patience = if self.assigned { Duration::ZERO } else { timeout };
-        if let Some(what) = self.feed.event(patience) {
-            return self.told(what);
-        }
-        if self.assigned { self.fetch(timeout, most, take) } else { Ok(Step::Dry) }
-    }
-
-    fn fetch(
-        &mut self,
-        timeout: Duration,
-        most: u64,
-        take: &mut dyn FnMut(&Message<'_>) -> Result<()>,
-    ) -> Result<Step> {
-        let events = self.feed.consumer().client().context().clone();
-        let batch = self.feed.fetch(usize::try_from(self.batch.min(most)).unwrap_or(1), timeout);
-        let (mut records, mut bytes, mut came) = (0, 0, false);
-        for fetched in batch.iter() {
-            came = true;
-            match fetched {
-                Fetched::Record(record) => {
-                    let Some(part) = find(&mut self.parts, &mut self.last, &record) else { continue };
-                    // What was produced after the start is not part of what was asked for.
-                    if part.end.is_some_and(|end| record.offset() >= end) {
-                        part.at_end = true;
-                        continue;
-                    }
-                    take(&message_of(&record, &part.of.topic))?;
-                    part.next = record.offset() + 1;
-                    records += 1;
-                    bytes += size(record.value()) + size(record.key());
-                }
-                Fetched::End(place) => {
-                    let is = |part: &&mut Part| part.of.number == place.partition && part.of.topic == place.topic;
-                    if let Some(part) = self.parts.iter_mut().find(is) {
-                        part.at_end = true;
-                    }
-                }
-                Fetched::Fault(code, text, place) => {
-                    match unread(&events, code, text, place, self.group.is_some())? {
-                        Step::Nothing => {}
-                        step => self.next = Some(step),
-                    }
-                    continue;
-                }
-            }
-            events.recovered();
-        }
-        if records == 0 {
-            return Ok(if came { Step::Nothing } else { Step::Dry });
-        }
-        self.batch = (BATCH_BYTES * records / bytes.max(1)).clamp(1, BATCH);
-        Ok(Step::Records(records, bytes))
-    }
-
-    /// What an event means.
-    fn told(&mut self, what: What) -> Result<Step> {
-        let events = self.feed.consumer().client().context();
-        match what {
-            What::Fault { code, text, place, fatal } => {
-                return fault(events, code, text, place, fatal, self.group.is_some());
-            }
-            What::Rebalance(true, places) => {
-                self.assign(&places)?;
-                return Ok(Step::Assigned(places.len()));
-            }
-            What::Rebalance(false, places) => return Ok(Step::Revoke(places)),
-            What::Committed(result) => self.told_of_commit(result)?,
-            What::Log(line) => events.log_line(&line),
-            What::Delivery(..) | What::Other => {}
-        }
-        Ok(Step::Nothing)
-    }
-
-    /// The consumer, for what the reader itself does not do.
-    pub fn consumer(&self) -> &Arc<BaseConsumer<Events>> {
-        self.feed.consumer()
-    }
-}
-
-impl Part {
-    fn new(of: Partition, from: i64, end: Option<i64>) -> Part {
-        Part { of, topic_id: 0, next: from, written: from, committed: from, end, at_end: false }
+    fn is_done(&self) -> bool {
+        let early = self.early_batch.end < self.early.len();
+        self.until_end && self.assigned && !early && self.parts.iter().all(Part::is_done)
     }
 }
 

@@ -30,18 +30,6 @@ pub struct Place {
     pub offset: i64,
 }
 
-/// A record that was not delivered.
-#[derive(Debug, Clone, Copy)]
-pub struct Lost {
-    /// What was given with it.
-    pub number: usize,
-    /// Why. The broker's words are not to be had: where they should be (`rd_kafka_message_produce_errstr`) librdkafka 2.12 has
-    /// freed them when the report comes.
-    pub code: RDKafkaErrorCode,
-    /// It may have been written all the same: the request was sent, and no answer came.
-    pub possibly_written: bool,
-}
-
 /// What an event says.
 pub enum What {
     /// Something failed, in a partition or at large.
@@ -55,8 +43,6 @@ pub enum What {
         /// The client is of no use any more.
         fatal: bool,
     },
-    /// So many records were delivered, and these were not.
-    Delivery(u64, Vec<Lost>),
     /// The group gives (`true`) or takes away partitions.
     Rebalance(bool, Vec<Place>),
     /// A commit ended.
@@ -98,12 +84,11 @@ impl Event {
         unsafe { Said::of(rd::rd_kafka_event_error(event), rd::rd_kafka_event_error_string(event)) }
     }
 
-    fn what(&self) -> What {
+    pub(super) fn what(&self) -> What {
         let event = self.0.as_ptr();
         // SAFETY: every function below reads an event of the type that it is for, and checks for null what may be null.
         unsafe {
             match rd::rd_kafka_event_type(event) {
-                rd::RD_KAFKA_EVENT_DR => self.delivery(),
                 rd::RD_KAFKA_EVENT_ERROR => self.error(),
                 rd::RD_KAFKA_EVENT_REBALANCE => {
                     let assign =
@@ -119,31 +104,6 @@ impl Event {
                 _ => What::Other,
             }
         }
-    }
-
-    /// A report without an error is about records that were all delivered: nobody need look at each.
-    fn delivery(&self) -> What {
-        let event = self.0.as_ptr();
-        if self.code().is_none() {
-            // SAFETY: the event is a delivery report.
-            return What::Delivery(unsafe { rd::rd_kafka_event_message_count(event) } as u64, Vec::new());
-        }
-        let (mut delivered, mut lost) = (0, Vec::new());
-        // SAFETY: the event is a delivery report; each record lives as long as it.
-        while let Some(message) = unsafe { rd::rd_kafka_event_message_next(event).as_ref() } {
-            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                delivered += 1;
-                continue;
-            }
-            // SAFETY: the message lives.
-            let status = unsafe { rd::rd_kafka_message_status(message) };
-            lost.push(Lost {
-                number: message._private as usize,
-                code: message.err.into(),
-                possibly_written: status != rd::rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED,
-            });
-        }
-        What::Delivery(delivered, lost)
     }
 
     fn code(&self) -> Option<RDKafkaErrorCode> {

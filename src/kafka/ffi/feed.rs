@@ -12,6 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
+use super::bell::{Bell, silence};
 use super::event::{Place, What};
 use super::record::Record;
 use super::{last_error, millis, text};
@@ -25,7 +26,10 @@ pub struct Feed<C: ConsumerContext + 'static> {
     /// Everything else.
     events: NonNull<rd::rd_kafka_queue_t>,
     topics: BTreeMap<String, NonNull<rd::rd_kafka_topic_t>>,
+    /// What was fetched last.
     batch: Vec<*mut rd::rd_kafka_message_t>,
+    /// Hangs on both queues.
+    _bell: Bell,
     consumer: Arc<BaseConsumer<C>>,
 }
 
@@ -33,24 +37,30 @@ pub struct Feed<C: ConsumerContext + 'static> {
 unsafe impl<C: ConsumerContext + 'static> Send for Feed<C> {}
 
 impl<C: ConsumerContext + 'static> Feed<C> {
-    /// For partitions that are named one by one with [`Feed::start`]. `None` when librdkafka has no memory.
-    pub fn of_partitions(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
+    /// For partitions that are named one by one with [`Feed::start`]. `None` when librdkafka has no memory. The bell rings
+    /// when records or events come.
+    pub fn of_partitions(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
         // SAFETY: the client lives as long as `consumer`, which the feed keeps.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_main(consumer.client().native_ptr()) })?;
-        Feed::new(consumer, events)
+        Feed::new(consumer, events, bell)
     }
 
     /// For a consumer with a group, whose partitions are named with [`Feed::claim`]. `None` when it has none.
-    pub fn of_group(consumer: Arc<BaseConsumer<C>>) -> Option<Feed<C>> {
+    pub fn of_group(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
         // SAFETY: as above.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) })?;
-        Feed::new(consumer, events)
+        Feed::new(consumer, events, bell)
     }
 
-    fn new(consumer: Arc<BaseConsumer<C>>, events: NonNull<rd::rd_kafka_queue_t>) -> Option<Feed<C>> {
+    fn new(consumer: Arc<BaseConsumer<C>>, events: NonNull<rd::rd_kafka_queue_t>, bell: &Bell) -> Option<Feed<C>> {
         // SAFETY: as above.
         let fetched = NonNull::new(unsafe { rd::rd_kafka_queue_new(consumer.client().native_ptr()) })?;
-        Some(Feed { fetched, events, topics: BTreeMap::new(), batch: Vec::new(), consumer })
+        // SAFETY: both queues live; `drop` silences them, while the feed still has the bell.
+        unsafe {
+            bell.hang(fetched);
+            bell.hang(events);
+        }
+        Some(Feed { fetched, events, topics: BTreeMap::new(), batch: Vec::new(), _bell: bell.clone(), consumer })
     }
 
     /// The consumer.
@@ -151,20 +161,45 @@ impl<C: ConsumerContext + 'static> Feed<C> {
         unsafe { What::poll(self.events, timeout) }
     }
 
-    /// Up to `most` of the records and faults that are there; when there are none, waits for one.
+    /// True when an event may be there.
+    pub fn has_events(&self) -> bool {
+        // SAFETY: the queue lives as long as the feed.
+        unsafe { rd::rd_kafka_queue_length(self.events.as_ptr()) > 0 }
+    }
+
+    /// True when records or faults may be there.
+    pub fn has_fetched(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { rd::rd_kafka_queue_length(self.fetched.as_ptr()) > 0 }
+    }
+
+    /// Up to `most` of the records and faults that are there, in place of those before; when there are none, waits for one.
     pub fn fetch(&mut self, most: usize, timeout: Duration) -> Batch<'_> {
+        self.clear();
         self.take(most, Duration::ZERO);
         if self.batch.is_empty() && !timeout.is_zero() {
             // With a time librdkafka waits until the batch is full.
             self.take(1, timeout);
         }
-        Batch { messages: &mut self.batch }
+        self.batch()
+    }
+
+    /// What was fetched last.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch { messages: &self.batch }
+    }
+
+    fn clear(&mut self) {
+        for message in self.batch.drain(..) {
+            // SAFETY: it is ours, and nothing borrows from it any more.
+            unsafe { rd::rd_kafka_message_destroy(message) }
+        }
     }
 
     fn take(&mut self, most: usize, timeout: Duration) {
         self.batch.reserve(most);
         let (queue, room) = (self.fetched.as_ptr(), self.batch.as_mut_ptr());
-        // SAFETY: the queue lives, and there is room for `most`. What was written is ours, and `Batch` destroys it.
+        // SAFETY: the queue lives, and there is room for `most`. What was written is ours, and `clear` destroys it.
         unsafe {
             let got = rd::rd_kafka_consume_batch_queue(queue, millis(timeout), room, most);
             self.batch.set_len(usize::try_from(got).unwrap_or(0));
@@ -174,8 +209,11 @@ impl<C: ConsumerContext + 'static> Feed<C> {
 
 impl<C: ConsumerContext + 'static> Drop for Feed<C> {
     fn drop(&mut self) {
+        self.clear();
         // SAFETY: every handle was made or counted up by us, and the client outlives them: `consumer` is dropped later.
         unsafe {
+            silence(self.fetched);
+            silence(self.events);
             for handle in self.topics.values() {
                 rd::rd_kafka_topic_destroy(handle.as_ptr());
             }
@@ -186,8 +224,9 @@ impl<C: ConsumerContext + 'static> Drop for Feed<C> {
 }
 
 /// What was fetched together.
+#[derive(Clone, Copy)]
 pub struct Batch<'f> {
-    messages: &'f mut Vec<*mut rd::rd_kafka_message_t>,
+    messages: &'f [*mut rd::rd_kafka_message_t],
 }
 
 /// One of a batch; what it shows borrows from it.
@@ -200,33 +239,33 @@ pub enum Fetched<'b> {
     Fault(RDKafkaErrorCode, String, Place),
 }
 
-impl Batch<'_> {
+impl<'f> Batch<'f> {
     /// In the order in which they came.
-    pub fn iter(&self) -> impl Iterator<Item = Fetched<'_>> {
-        // SAFETY: every message lives until the batch is dropped.
-        self.messages.iter().filter_map(|message| unsafe { message.as_ref() }).map(|message| {
-            if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Fetched::Record(Record::of(message));
-            }
-            // SAFETY: message and topic live; both functions allow for null.
-            let (topic, words) = unsafe {
-                let topic = if message.rkt.is_null() { ptr::null() } else { rd::rd_kafka_topic_name(message.rkt) };
-                (text(topic), text(rd::rd_kafka_message_errstr(message)))
-            };
-            let place = Place { topic, partition: message.partition, offset: message.offset };
-            match RDKafkaErrorCode::from(message.err) {
-                RDKafkaErrorCode::PartitionEOF => Fetched::End(place),
-                code => Fetched::Fault(code, words, place),
-            }
-        })
+    pub fn iter(self) -> impl Iterator<Item = Fetched<'f>> {
+        // SAFETY: every message lives as long as nothing else is fetched.
+        self.messages.iter().filter_map(|message| unsafe { message.as_ref() }).map(Batch::read)
     }
-}
 
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        for message in self.messages.drain(..) {
-            // SAFETY: it is ours, and nothing borrows from it any more.
-            unsafe { rd::rd_kafka_message_destroy(message) }
+    /// A record of it; `None` for what is none.
+    pub fn record(self, at: usize) -> Option<Record<'f>> {
+        // SAFETY: as above.
+        let message: &'f rd::rd_kafka_message_t = unsafe { self.messages.get(at)?.as_ref() }?;
+        (message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Record::of(message))
+    }
+
+    fn read(message: &'f rd::rd_kafka_message_t) -> Fetched<'f> {
+        if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Fetched::Record(Record::of(message));
+        }
+        // SAFETY: message and topic live; both functions allow for null.
+        let (topic, words) = unsafe {
+            let topic = if message.rkt.is_null() { ptr::null() } else { rd::rd_kafka_topic_name(message.rkt) };
+            (text(topic), text(rd::rd_kafka_message_errstr(message)))
+        };
+        let place = Place { topic, partition: message.partition, offset: message.offset };
+        match RDKafkaErrorCode::from(message.err) {
+            RDKafkaErrorCode::PartitionEOF => Fetched::End(place),
+            code => Fetched::Fault(code, words, place),
         }
     }
 }

@@ -12,8 +12,10 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::types::RDKafkaRespErr;
 
-use super::event::What;
+use super::bell::{Bell, silence};
+use super::event::{Event, What};
 use super::last_error;
+use super::reports::Reports;
 use crate::message::{Field, Headers, KafkaHeader, Message};
 
 /// The partition that leaves the choice to the partitioner.
@@ -38,9 +40,20 @@ impl<'a> Parcel<'a> {
         Some(Parcel { key, value, number })
     }
 
-    /// The length of key and value.
+    /// The length of the value.
     pub fn len(&self) -> usize {
-        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len)
+        self.value.map_or(0, <[u8]>::len)
+    }
+
+    /// What comes back with the delivery report.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The same as a message, which can be kept.
+    pub fn into_message(self) -> Message<'static> {
+        let of = |bytes: Option<&[u8]>| bytes.map_or(Field::Null, |bytes| Field::Bytes(Cow::Owned(bytes.to_vec())));
+        Message { key: of(self.key), value: of(self.value), ..Message::default() }
     }
 }
 
@@ -58,6 +71,8 @@ pub struct Lane<C: ProducerContext + 'static> {
     topic: NonNull<rd::rd_kafka_topic_t>,
     reports: NonNull<rd::rd_kafka_queue_t>,
     batch: Vec<rd::rd_kafka_message_t>,
+    /// Hangs on the reports.
+    _bell: Bell,
     producer: Arc<BaseProducer<C>>,
 }
 
@@ -65,11 +80,11 @@ pub struct Lane<C: ProducerContext + 'static> {
 unsafe impl<C: ProducerContext + 'static> Send for Lane<C> {}
 
 impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
-    /// To a topic of this name.
+    /// To a topic of this name. The bell rings when reports come.
     ///
     /// # Errors
     /// librdkafka's code: the name holds a zero byte, or is none.
-    pub fn new(producer: Arc<BaseProducer<C>>, topic: &str) -> Result<Lane<C>, RDKafkaErrorCode> {
+    pub fn new(producer: Arc<BaseProducer<C>>, topic: &str, bell: &Bell) -> Result<Lane<C>, RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: the client lives; both handles are given back before it, in `drop`. The main queue is always there.
         unsafe {
@@ -79,19 +94,23 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
                 rd::rd_kafka_topic_destroy(topic.as_ptr());
                 return Err(RDKafkaErrorCode::CriticalSystemResource);
             };
-            Ok(Lane { topic, reports, batch: Vec::new(), producer })
+            // `drop` silences it, while the lane still has the bell.
+            bell.hang(reports);
+            Ok(Lane { topic, reports, batch: Vec::new(), _bell: bell.clone(), producer })
         }
     }
 
-    /// The next delivery report, fault or line for the log, or `None` when none came within the time.
-    pub fn poll(&self, timeout: Duration) -> Option<What> {
+    /// The next report, fault or line for the log, or `None` when none came within the time. `reports` are what the report
+    /// says, as [`What::Other`]; of what was lost for a code that `keeps`, the records too.
+    pub fn poll(&self, timeout: Duration, reports: &mut Reports, keeps: fn(RDKafkaErrorCode) -> bool) -> Option<What> {
         // SAFETY: the queue lives as long as the lane.
-        unsafe { What::poll(self.reports, timeout) }
+        let event = unsafe { Event::next(self.reports, timeout) }?;
+        Some(if reports.read(&event, keeps) { What::Other } else { event.what() })
     }
 
-    /// Hands over records, which librdkafka copies; for less than each by itself would cost. How many it took, and why not
-    /// the next one.
-    pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> (usize, Option<RDKafkaErrorCode>) {
+    /// Hands over records, which librdkafka copies; for less than each by itself would cost. True when it took all of them;
+    /// else [`Lane::refused`] says which it did not.
+    pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> bool {
         self.batch.clear();
         self.batch.extend(parcels.iter().map(|parcel| {
             let (payload, len) = pointer(parcel.value);
@@ -110,15 +129,21 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
         }));
         let count = c_int::try_from(self.batch.len()).unwrap_or(c_int::MAX);
         // SAFETY: the topic lives, and librdkafka copies what the pointers show (`MSG_F_COPY`).
-        unsafe {
+        let taken = unsafe {
             let flags = rd::RD_KAFKA_MSG_F_COPY;
-            rd::rd_kafka_produce_batch(self.topic.as_ptr(), ANY, flags, self.batch.as_mut_ptr(), count);
-        }
-        let fault = |m: &rd::rd_kafka_message_t| m.err != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
-        match self.batch.iter().position(fault) {
-            Some(at) => (at, self.batch.get(at).map(|m| m.err.into())),
-            None => (self.batch.len(), None),
-        }
+            rd::rd_kafka_produce_batch(self.topic.as_ptr(), ANY, flags, self.batch.as_mut_ptr(), count)
+        };
+        taken == count
+    }
+
+    /// For each of the records that [`Lane::send_all`] was given last: why it was not taken, if it was not. When the queue is
+    /// full, it is so for all that stand behind.
+    pub fn refused(&self) -> impl Iterator<Item = Option<RDKafkaErrorCode>> + '_ {
+        let code = |m: &rd::rd_kafka_message_t| match m.err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
+            err => Some(err.into()),
+        };
+        self.batch.iter().map(code)
     }
 
     /// Hands over a record, which librdkafka copies. `also` are headers behind the message's own; `number` comes back with
@@ -200,6 +225,7 @@ impl<C: ProducerContext + 'static> Drop for Lane<C> {
     fn drop(&mut self) {
         // SAFETY: both handles are ours, and the client outlives them: `producer` is dropped later.
         unsafe {
+            silence(self.reports);
             rd::rd_kafka_queue_destroy(self.reports.as_ptr());
             rd::rd_kafka_topic_destroy(self.topic.as_ptr());
         }

@@ -6,15 +6,18 @@
 //! - The answer to a commit, without blocking for it (`rd_kafka_commit_queue`).
 //! - Header names that are not UTF-8: rdkafka's `BorrowedHeaders` panics on them.
 //! - Sending records to a topic's handle (`rd_kafka_produce`), by the batch where they can be
-//!   (`rd_kafka_produce_batch`), and delivery reports counted by the batch.
+//!   (`rd_kafka_produce_batch`), and delivery reports read by the batch.
+//! - Queues that wake a task (`rd_kafka_queue_cb_event_enable`).
 //! - Admin requests on the client that is there, with the broker's own words for what it refuses.
 //! - Whether a record that failed may have been written all the same (`rd_kafka_message_status`).
 
 mod admin;
+mod bell;
 mod event;
 mod feed;
 mod lane;
 mod record;
+mod reports;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::time::Duration;
@@ -24,10 +27,12 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub use self::admin::{Admin, NewTopic, Outcome, Said, Setting, Source};
+pub use self::bell::Bell;
 pub use self::event::{Place, What};
 pub use self::feed::{Feed, Fetched};
 pub use self::lane::{Lane, Parcel};
 pub use self::record::Record;
+pub use self::reports::{Lost, Reports};
 
 /// librdkafka's unit of time.
 fn millis(time: Duration) -> c_int {

@@ -11,7 +11,7 @@ use super::super::events::Events;
 use super::super::offsets::Partition;
 use super::no_memory;
 use crate::error::Result;
-use crate::kafka::ffi::{Feed, Fetched, What};
+use crate::kafka::ffi::{Bell, Feed, Fetched, What};
 
 /// How many records are taken at once: one is enough of each partition.
 const BATCH: usize = 64;
@@ -29,13 +29,13 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    /// Begins to look at partitions, each from an offset to an end.
+    /// Begins to look at partitions, each from an offset to an end. The bell rings when there is news.
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn new(setup: &Setup, isolation: &str, of: Vec<(Partition, i64, i64)>) -> Result<Gaps> {
+    pub fn new(setup: &Setup, isolation: &str, of: Vec<(Partition, i64, i64)>, bell: &Bell) -> Result<Gaps> {
         let consumer = setup.consumer(&[("isolation.level", isolation), ("enable.partition.eof", "true")])?;
-        let mut feed = Feed::of_partitions(consumer).ok_or_else(no_memory)?;
+        let mut feed = Feed::of_partitions(consumer, bell).ok_or_else(no_memory)?;
         let mut open = Vec::new();
         for (partition, from, end) in of {
             // What cannot be looked at now is looked at later.
@@ -51,15 +51,20 @@ impl Gaps {
         self.open.is_empty()
     }
 
+    /// True when [`Gaps::look`] may find something.
+    pub fn has_news(&self) -> bool {
+        self.feed.has_events() || self.feed.has_fetched()
+    }
+
     /// The partitions that turned out to have nothing left before their end.
-    pub fn look(&mut self, timeout: Duration) -> Vec<Partition> {
+    pub fn look(&mut self) -> Vec<Partition> {
         while let Some(what) = self.feed.event(Duration::ZERO) {
             if let What::Log(line) = what {
                 rdkafka::consumer::Consumer::client(&**self.feed.consumer()).context().log_line(&line);
             }
         }
         let (mut ended, mut answered) = (Vec::new(), Vec::new());
-        for fetched in self.feed.fetch(BATCH, timeout).iter() {
+        for fetched in self.feed.fetch(BATCH, Duration::ZERO).iter() {
             let (topic, number, offset) = match &fetched {
                 Fetched::Record(record) => (record.topic(), record.partition(), Some(record.offset())),
                 Fetched::End(place) => (place.topic.as_str(), place.partition, None),

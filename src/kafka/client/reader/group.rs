@@ -1,6 +1,7 @@
 //! What a member of a group does besides reading: take up partitions, commit what was written, give partitions back.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
@@ -11,11 +12,11 @@ use super::super::events::Events;
 use super::super::fault::{Fault, error_of, kind_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
 use super::fault::fault;
-use super::gaps::{AGAIN, Gaps};
 use super::watch::Watch;
-use super::{COMMIT_EVERY, GLANCE, Part, Plan, Reader, no_memory};
+use super::{COMMIT_EVERY, Plan, Reader, no_memory};
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::{Feed, Place, What, words};
+use crate::flow::Lane;
+use crate::kafka::ffi::{Bell, Feed, Place, What, words};
 
 /// Less than any offset: of what was committed nothing is known to have arrived.
 const NOTHING: i64 = -1;
@@ -78,8 +79,9 @@ impl Reader {
             fault(events, code, text, None, false, true)?;
         }
         consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
-        let feed = Feed::of_group(consumer).ok_or_else(no_memory)?;
-        Ok(Reader::new(plan, feed, Some(member), Watch::of_topics(topics)))
+        let bell = Bell::default();
+        let feed = Feed::of_group(consumer, &bell).ok_or_else(no_memory)?;
+        Ok(Reader::new(plan, feed, bell, Some(member), Watch::of_topics(topics)))
     }
 
     /// True when the group has taken it up, has given it nothing, and will not tell.
@@ -95,43 +97,19 @@ impl Reader {
         member.idle_since.get_or_insert_with(Instant::now).elapsed() >= FOR_NOTHING
     }
 
-    /// Looks whether partitions that were not read up to their end have anything left.
-    pub(super) fn look_for_gaps(&mut self) -> Result<()> {
-        if let Some(gaps) = &mut self.gaps {
-            for ended in gaps.look(GLANCE) {
-                self.parts.iter_mut().filter(|part| part.of == ended).for_each(|part| part.at_end = true);
-            }
-            if gaps.is_done() || gaps.since.elapsed() > self.limit {
-                self.gaps = None;
-                self.gaps_due = Instant::now() + AGAIN;
-            }
-            return Ok(());
+    /// Everything in a lane up to this offset was written.
+    pub(super) fn written(&mut self, lane: Lane, next: i64) {
+        let Ok(at) = self.parts.binary_search_by_key(&lane, |part| part.lane) else { return };
+        let Some(part) = self.parts.get_mut(at) else { return };
+        if next < part.written {
+            // librdkafka jumped back, as `auto.offset.reset` says: what was committed is not there any more.
+            part.committed = NOTHING;
         }
-        if Instant::now() < self.gaps_due {
-            return Ok(());
-        }
-        let open = self.parts.iter().filter(|part| !part.is_done());
-        let open: Vec<_> = open.filter_map(|part| Some((part.of.clone(), part.next, part.end?))).collect();
-        if !open.is_empty() {
-            self.gaps = Some(Gaps::new(&self.with, self.isolation, open)?);
-        }
-        Ok(())
-    }
-
-    /// Everything handed over so far was written and flushed: of a group it may be committed now.
-    pub fn written(&mut self) {
-        for part in &mut self.parts {
-            if part.next < part.written {
-                // librdkafka jumped back, as `auto.offset.reset` says: what was committed is not there any more.
-                part.committed = NOTHING;
-            }
-            part.written = part.next;
-        }
-        self.commit_if_due();
+        part.written = next;
     }
 
     /// Commits what was written now and then: also when nothing more comes that would be a reason to.
-    pub fn commit_if_due(&mut self) {
+    pub(super) fn commit_if_due(&mut self) {
         if self.group.is_some() && Instant::now() >= self.commit_due {
             self.commit();
             self.commit_due = Instant::now() + COMMIT_EVERY;
@@ -163,7 +141,7 @@ impl Reader {
     }
 
     /// Sends a commit of what was written.
-    fn commit(&mut self) {
+    pub(super) fn commit(&mut self) {
         let mut list = TopicPartitionList::new();
         for part in self.parts.iter_mut().filter(|p| p.written > p.committed) {
             let Partition { topic, number } = &part.of;
@@ -180,30 +158,26 @@ impl Reader {
         }
     }
 
-    /// Commits what was written and waits for the answer, at most `limit`.
+    /// Ready when every commit was answered.
     ///
     /// # Errors
     /// `Kind::Partial`: the records were written, and will be read again.
-    pub fn finish(&mut self, limit: Duration) -> Result<()> {
-        if self.group.is_none() {
-            return Ok(());
+    pub(super) fn committed(&mut self) -> Poll<Result<()>> {
+        while self.commits > 0 {
+            match self.feed.event(Duration::ZERO) {
+                Some(What::Committed(result)) => self.answered(result),
+                // Whatever else comes now was not written, and is not committed.
+                Some(_) => {}
+                None => return Poll::Pending,
+            }
         }
-        self.commit();
-        let until = Instant::now() + limit;
-        while self.commits > 0 && Instant::now() < until {
-            // Whatever else comes now was not written, and is not committed.
-            let Some(What::Committed(result)) = self.feed.event(Duration::from_millis(20)) else { continue };
-            self.answered(result);
-        }
-        let failed = |why: String| {
-            Error::new(Kind::Partial, "the group's offsets were not committed: the last records will be read again")
-                .because(why)
-        };
-        match self.commit_error.take() {
-            Some(code) => Err(failed(words(code))),
-            None if self.commits > 0 => Err(failed(format!("no answer within {}", humantime::format_duration(limit)))),
+        Poll::Ready(match self.commit_error.take() {
+            Some(code) => {
+                let message = "the group's offsets were not committed: the last records will be read again";
+                Err(Error::new(Kind::Partial, message).because(words(code)))
+            }
             None => Ok(()),
-        }
+        })
     }
 
     /// Takes up partitions that the group gave, where the group left off.
@@ -231,12 +205,12 @@ impl Reader {
             let from = self.stands_at(&of, committed, (low, high), whole)?;
             list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
             self.feed.claim(&of.topic, of.number).map_err(|code| topic_error(&of.topic, code))?;
-            let mut part = Part::new(of, from, self.until_end.then_some(high));
+            let end = self.until_end.then_some(high);
+            let part = self.add(of, from, end);
             if committed.is_some_and(|committed| committed != from) {
                 // A jump is committed even when nothing is read after it: otherwise it would be made again.
                 part.committed = NOTHING;
             }
-            self.parts.push(part);
         }
         self.assigned = true;
         let given = match consumer.rebalance_protocol() {
@@ -267,11 +241,12 @@ impl Reader {
         })
     }
 
-    /// Gives partitions back to the group, after committing what was written of them.
+    /// Gives back what the group takes away, after committing what was written of it.
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn revoke(&mut self, places: &[Place]) -> Result<()> {
+    pub(super) fn give_back(&mut self) -> Result<()> {
+        let places = std::mem::take(&mut self.revoking);
         let consumer = self.feed.consumer().clone();
         // Once the group has given them to others, a commit would only be refused.
         if !consumer.assignment_lost() {
@@ -280,10 +255,13 @@ impl Reader {
         self.parts.retain(|p| !places.iter().any(|q| q.topic == p.of.topic && q.partition == p.of.number));
         self.gaps = None;
         self.assigned = !self.parts.is_empty();
+        if !self.assigned {
+            self.since = None;
+        }
         let given_back = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => {
                 let mut list = TopicPartitionList::new();
-                for place in places {
+                for place in &places {
                     list.add_partition(&place.topic, place.partition);
                 }
                 consumer.incremental_unassign(&list)

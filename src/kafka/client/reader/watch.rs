@@ -65,58 +65,94 @@ impl Watch {
         self.unsure_until = Instant::now() + START;
     }
 
-    /// Looks when it is time to: `lull` when nothing comes.
+    /// The partitions that were named one by one.
+    pub fn partitions(&self) -> &[Partition] {
+        &self.partitions
+    }
+
+    /// The topics to look at now, if it is time to: `lull` when nothing comes.
+    pub fn wants(&mut self, events: &Events, lull: bool) -> Option<Vec<String>> {
+        self.doubt |= events.take_doubt();
+        if !self.doubt && !lull && self.gone_since.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        let doubt = self.doubt && self.looked + AGAIN <= now;
+        if now < self.unsure_until || !doubt && ((!lull && self.gone_since.is_none()) || now < self.due) {
+            return None;
+        }
+        self.doubt &= !doubt;
+        // A lull may last: each time one topic, so that many of them take no more time than one. In doubt it is any of them.
+        let next = self.topics.get(self.next..=self.next).unwrap_or_default();
+        Some(if doubt { self.topics.clone() } else { next.to_vec() })
+    }
+
+    /// Takes up what was found.
     ///
     /// # Errors
     /// A topic or a partition is not there any more, or may not be read any more.
-    pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
-        self.doubt |= consumer.client().context().take_doubt();
-        if Instant::now() < self.unsure_until {
-            return Ok(());
-        }
-        let doubt = self.doubt && self.looked.elapsed() >= AGAIN;
-        if !doubt && !((lull || self.gone_since.is_some()) && Instant::now() >= self.due) {
-            return Ok(());
-        }
-        // A lull may last: each time one topic, so that many of them take no more time than one. In doubt it is any of them.
-        let next = self.topics.get(self.next..=self.next).unwrap_or_default();
-        let gone = self.gone(consumer, if doubt { &self.topics } else { next })?;
-        self.doubt &= !doubt;
+    pub fn found(&mut self, found: Found) -> Result<()> {
         self.looked = Instant::now();
-        self.due = self.looked + if gone.is_some() { AGAIN } else { EVERY };
-        let Some((topic, error)) = gone else {
-            self.next = (self.next + 1) % self.topics.len().max(1);
-            self.gone_since = None;
-            return Ok(());
-        };
-        self.next = topic;
-        let since = *self.gone_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= SURE { Err(error) } else { Ok(()) }
+        self.due = self.looked + if matches!(found, Found::Gone(..)) { AGAIN } else { EVERY };
+        match found {
+            Found::Nothing => {
+                self.next = (self.next + 1) % self.topics.len().max(1);
+                self.gone_since = None;
+                Ok(())
+            }
+            Found::Gone(topic, error) => {
+                self.next = self.topics.iter().position(|t| *t == topic).unwrap_or(0);
+                let since = *self.gone_since.get_or_insert(self.looked);
+                if since.elapsed() >= SURE { Err(error) } else { Ok(()) }
+            }
+            Found::Refused(error) => Err(error),
+        }
     }
 
-    /// Which of these topics seems to be gone or to lack a partition, as far as the cluster answers.
-    fn gone(&self, consumer: &BaseConsumer<Events>, topics: &[String]) -> Result<Option<(usize, Error)>> {
+    /// Looks when it is time to, and waits for the answer.
+    ///
+    /// # Errors
+    /// As [`Watch::found`].
+    pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
+        match self.wants(consumer.client().context(), lull) {
+            Some(topics) => self.found(Watch::gone(consumer, &topics, &self.partitions)),
+            None => Ok(()),
+        }
+    }
+
+    /// Which of these topics seems to be gone or to lack one of the partitions, as far as the cluster answers; blocks.
+    pub fn gone(consumer: &BaseConsumer<Events>, topics: &[String], partitions: &[Partition]) -> Found {
         for topic in topics {
-            let index = self.topics.iter().position(|t| t == topic).unwrap_or(0);
             let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
             let found = metadata.topics().iter().find(|t| t.name() == topic);
             let code = found.map_or(Some(Code::UnknownTopicOrPartition), |t| t.error().map(Code::from));
             match code {
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-                    return Ok(Some((index, gone(format!("the topic `{topic}`")))));
+                    return Found::Gone(topic.clone(), gone(format!("the topic `{topic}`")));
                 }
-                Some(code) if kind_of(code) == Kind::Auth => return Err(topic_error(topic, code)),
+                Some(code) if kind_of(code) == Kind::Auth => return Found::Refused(topic_error(topic, code)),
                 Some(_) => continue,
                 None => {}
             }
             let is_there = |n: i32| found.is_some_and(|t| t.partitions().iter().any(|p| p.id() == n));
             let missing = |p: &&Partition| p.topic == *topic && !is_there(p.number);
-            if let Some(Partition { topic, number }) = self.partitions.iter().find(missing) {
-                return Ok(Some((index, gone(format!("{topic}[{number}]")))));
+            if let Some(Partition { topic, number }) = partitions.iter().find(missing) {
+                return Found::Gone(topic.clone(), gone(format!("{topic}[{number}]")));
             }
         }
-        Ok(None)
+        Found::Nothing
     }
+}
+
+/// What a look at topics brought.
+#[derive(Debug)]
+pub enum Found {
+    /// All is well, as far as is known.
+    Nothing,
+    /// This topic seems to be gone, or one of its partitions.
+    Gone(String, Error),
+    /// It may not be read any more.
+    Refused(Error),
 }
 
 fn gone(what: String) -> Error {

@@ -1,0 +1,180 @@
+//! What a record that was not delivered means.
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+use super::super::fault::{kind_of, topic_error};
+use super::Producer;
+use crate::error::{Error, Kind, counted};
+use crate::flow::{Heard, Outcome, Refusal, Ticket};
+use crate::kafka::ffi::{Lost, words};
+
+/// librdkafka's code for a record that was good, and shared a batch with one that was refused.
+const BESIDE: Code = Code::InvalidDifferentRecord;
+
+/// What a code is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// This record: the next one may be taken.
+    Record,
+    /// The way to the brokers.
+    Link,
+    /// The topic, a permission, the producer: no other record would be taken.
+    Whole,
+}
+
+fn about(code: Code) -> About {
+    match code {
+        Code::MessageSizeTooLarge
+        | Code::MessageBatchTooLarge
+        | Code::InvalidRecord
+        | Code::InvalidTimestamp
+        | Code::InvalidMessage
+        | Code::InvalidMessageSize
+        | BESIDE
+        | Code::UnknownPartition
+        | Code::InvalidArgument => About::Record,
+        Code::MessageTimedOut | Code::TimedOutQueue | Code::PurgeQueue | Code::PurgeInflight => About::Link,
+        code if kind_of(code) == Kind::Connect => About::Link,
+        _ => About::Whole,
+    }
+}
+
+/// Which records are wanted back: those that may be taken without the others of their batch.
+pub fn keeps(code: Code) -> bool {
+    matches!(code, BESIDE | Code::MessageSizeTooLarge | Code::MessageBatchTooLarge)
+}
+
+impl Producer {
+    /// A record was not even taken by librdkafka.
+    pub(super) fn not_taken(&mut self, ticket: Ticket, code: Code) {
+        let outcome = match about(code) {
+            About::Record => {
+                let refusal = Refusal { kind: kind_of(code), ..Refusal::new(words(code)) };
+                let refusal = match code {
+                    Code::MessageSizeTooLarge => {
+                        refusal.hint(format!("the limit is {} bytes (message.max.bytes)", self.to.max_record))
+                    }
+                    Code::UnknownPartition => refusal.hint(self.fewer_partitions()),
+                    _ => refusal,
+                };
+                Outcome::Refused(Box::new(refusal))
+            }
+            about => {
+                self.fails(about, code);
+                Outcome::Unsent
+            }
+        };
+        self.outcomes.push((ticket, outcome));
+    }
+
+    fn fewer_partitions(&self) -> String {
+        format!("it has fewer partitions: see `mscomm kafka topic describe {}`", self.to.topic)
+    }
+
+    fn fails(&mut self, about: About, code: Code) {
+        let error = match about {
+            About::Link => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
+            _ => topic_error(&self.to.topic, code),
+        };
+        self.failure.get_or_insert(error);
+    }
+
+    /// Takes up what was lost of a batch of `count` records.
+    pub(super) fn lost(&mut self, count: usize, lost: &mut Vec<Lost>, heard: &mut Heard) {
+        // One that is refused for the others, when there is nothing else in the batch that could be, stays refused.
+        let has_cause = lost.iter().any(|lost| lost.code != BESIDE) || lost.len() < count;
+        let (mut beside, mut large) = (Vec::new(), Vec::new());
+        for Lost { number, code, possibly_written, keyless, message } in lost.drain(..) {
+            let ticket = Ticket(number as u64);
+            let time = self.times.remove(&ticket.0);
+            if possibly_written {
+                heard.outcome(ticket, Outcome::Unknown);
+                continue;
+            }
+            let again = match code {
+                BESIDE => has_cause || count > 1 && !self.alone,
+                // It may be the batch that is too large.
+                Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => count > 1,
+                _ => false,
+            };
+            if let (true, Some(mut message)) = (again, message) {
+                message.timestamp = time;
+                if code == BESIDE {
+                    beside.push((ticket, message))
+                } else {
+                    large.push((ticket, message))
+                }
+                continue;
+            }
+            let outcome = match about(code) {
+                About::Record => Outcome::Refused(Box::new(self.refusal(code, keyless))),
+                about => {
+                    self.fails(about, code);
+                    Outcome::Unsent
+                }
+            };
+            // One of those that were sent again was the cause.
+            self.overtaken = self.overtaken.saturating_sub(usize::from(self.alone));
+            heard.outcome(ticket, outcome);
+        }
+        // By those that are under way.
+        if !self.alone && self.under_way > 0 {
+            self.overtaken += beside.len() + large.len();
+        }
+        self.send_again(beside);
+        // Halves, until what is too large is alone.
+        let second = large.split_off(large.len() / 2);
+        self.send_again(large);
+        self.send_again(second);
+    }
+
+    /// Why a broker did not take a record.
+    fn refusal(&self, code: Code, keyless: bool) -> Refusal {
+        let words = words(code);
+        let refusal = Refusal { kind: kind_of(code), ..Refusal::new(&*words) };
+        match (code, self.to.intake.largest) {
+            (Code::MessageSizeTooLarge, Some(largest)) => refusal.hint(format!(
+                "the topic takes no more than {largest} bytes (its max.message.bytes); raise that, or compress with \
+                 --compression"
+            )),
+            (Code::MessageSizeTooLarge, None) => refusal
+                .hint("the topic takes no more than its max.message.bytes; raise that, or compress with --compression"),
+            (Code::InvalidRecord, _) if keyless && self.to.intake.keys_only => {
+                let why = format!("no key, and the topic is compacted: {words}");
+                Refusal { why, ..refusal }
+                    .hint("give each record a key: with -k, -K or the member `key` of an envelope")
+            }
+            (Code::UnknownPartition, _) => refusal.hint(self.fewer_partitions()),
+            _ => refusal,
+        }
+    }
+
+    /// The warning about records that came out of their order.
+    pub(super) fn out_of_order(count: usize) -> String {
+        let records = counted(count as u64, "record");
+        let (were, they) = if count == 1 { ("was", "it comes") } else { ("were", "they come") };
+        format!(
+            "{records} that only shared a batch with one that was refused {were} sent again: {they} behind later ones"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_codes_are_about() {
+        for (code, expected) in [
+            (Code::MessageSizeTooLarge, About::Record),
+            (Code::InvalidTimestamp, About::Record),
+            (Code::TopicAuthorizationFailed, About::Whole),
+            (Code::UnknownTopicOrPartition, About::Whole),
+            (Code::Fatal, About::Whole),
+            (Code::MessageTimedOut, About::Link),
+            (Code::PurgeQueue, About::Link),
+        ] {
+            assert_eq!(about(code), expected, "{code:?}");
+        }
+    }
+}

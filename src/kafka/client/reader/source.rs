@@ -1,0 +1,303 @@
+//! The reader as the flow sees it.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::super::connect::drop_within;
+use super::watch::Found;
+use super::{BATCH, BATCH_BYTES, Reader, Slot, Step, find, message_of, size, unread};
+use crate::error::{Error, Kind, Result};
+use crate::flow::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::kafka::CLOSE;
+use crate::kafka::ffi::Fetched;
+use crate::message::{Field, Headers, Message};
+
+/// After how many records what was written is flushed.
+const WINDOW: usize = 4096;
+
+impl Source for Reader {
+    fn settling(&self) -> Settling {
+        if self.group.is_some() { Settling::Prefix } else { Settling::Never }
+    }
+
+    fn serve(&mut self) -> Result<Option<Event>> {
+        loop {
+            if let Some(event) = self.told.pop_front() {
+                return Ok(Some(event));
+            }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
+            if self.recovering.is_some() {
+                self.told.extend(self.warnings().into_iter().map(Event::Warn));
+                if self.told.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            }
+            match self.feed.event(Duration::ZERO) {
+                Some(what) => self.told(what)?,
+                None => {
+                    self.by_the_clock()?;
+                    return Ok(self.told.pop_front());
+                }
+            }
+        }
+    }
+
+    fn fill(&mut self, most: usize) -> Result<Filled> {
+        self.slots.clear();
+        if let Some(error) = self.behind.take() {
+            return Err(error);
+        }
+        let early = self.early.len() - self.early_batch.end;
+        self.early_batch = self.early_batch.end..self.early_batch.end + early.min(most).min(BATCH);
+        if !self.early_batch.is_empty() {
+            self.came();
+            return Ok(Filled::Batch(self.early_batch.len()));
+        }
+        loop {
+            if self.is_done() {
+                return Ok(Filled::End);
+            }
+            if !self.reads() || !self.fetch(most) {
+                return Ok(Filled::Dry);
+            }
+            if !self.slots.is_empty() {
+                self.came();
+                return Ok(Filled::Batch(self.slots.len()));
+            }
+            if let Some(error) = self.behind.take() {
+                return Err(error);
+            }
+        }
+    }
+
+    fn place(&self, at: usize) -> Place {
+        if let Some(slot) = self.slots.get(at) {
+            return Place { lane: slot.lane, mark: slot.offset.unsigned_abs() };
+        }
+        let message = self.early.get(self.early_batch.start + at);
+        let (topic, number) = (message.and_then(|m| m.topic.as_deref()), message.and_then(|m| m.partition));
+        let is = |part: &&super::Part| Some(part.of.number) == number && Some(part.of.topic.as_str()) == topic;
+        let lane = self.parts.iter().find(is).map_or(0, |part| part.lane);
+        Place { lane, mark: message.and_then(|m| m.offset).unwrap_or(0).unsigned_abs() }
+    }
+
+    fn get(&self, at: usize) -> Result<Message<'_>> {
+        let record = |slot: &Slot| {
+            let topic = self.topics.get(slot.topic)?;
+            self.feed.batch().record(slot.at).map(|record| message_of(&record, topic))
+        };
+        let message = match self.slots.get(at) {
+            Some(slot) => record(slot),
+            None => self.early.get(self.early_batch.start + at).map(borrowed),
+        };
+        Ok(message.unwrap_or_default())
+    }
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
+        self.bell.register(cx.waker());
+        if let Some(way) = &mut self.recovering {
+            if let Poll::Ready(found) = way.as_mut().poll(cx) {
+                self.recovering = None;
+                self.failed = found.err();
+                self.told.extend(self.warnings().into_iter().map(Event::Warn));
+                return Poll::Ready(());
+            }
+            return if self.has_warnings() { Poll::Ready(()) } else { Poll::Pending };
+        }
+        if let Some(looking) = &mut self.looking
+            && let Poll::Ready(found) = Pin::new(looking).poll(cx)
+        {
+            self.looking = None;
+            self.failed = self.watch.found(found.unwrap_or(Found::Nothing)).err();
+            self.due = true;
+            return Poll::Ready(());
+        }
+        let tells = !self.told.is_empty() || self.failed.is_some() || self.feed.has_events();
+        let looks = self.gaps.as_ref().is_some_and(|gaps| gaps.has_news());
+        let comes = || self.behind.is_some() || self.early_batch.end < self.early.len() || self.is_done();
+        if tells || looks || wanted && (comes() || self.reads() && self.feed.has_fetched()) || self.ticks(cx) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn idle_since(&self) -> Option<Instant> {
+        self.since.filter(|_| self.recovering.is_none())
+    }
+
+    fn window(&self) -> usize {
+        WINDOW
+    }
+
+    fn settle(&mut self, lane: Lane, done: Done) -> Result<()> {
+        if let Done::Through(offset) = done {
+            self.written(lane, i64::try_from(offset).unwrap_or(i64::MAX).saturating_add(1));
+            self.commit_if_due();
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, _lanes: &[Lane]) -> Result<()> {
+        self.give_back()
+    }
+
+    fn finish(&mut self) -> Work<'_> {
+        if self.group.is_none() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        self.commit();
+        Box::pin(poll_fn(|cx| {
+            self.bell.register(cx.waker());
+            self.committed()
+        }))
+    }
+
+    fn close(mut self: Box<Self>) -> Work<'static, ()> {
+        let limit = self.link.shutdown.goodbye(CLOSE);
+        let leaving = Leaving { looking: self.looking.take(), _reader: self };
+        Box::pin(async move { drop_within(leaving, limit) })
+    }
+
+    fn origin(&self, lane: Lane) -> Origin {
+        match self.part(lane) {
+            Some(part) => Origin::named(format!("{}[{}] offset", part.of.topic, part.of.number)),
+            None => Origin::named("offset"),
+        }
+    }
+
+    fn hole(&self, lane: Lane, _done: Option<u64>) -> Option<String> {
+        let (part, member) = (self.part(lane)?, self.group.as_ref()?);
+        let (topic, number, group) = (&part.of.topic, part.of.number, &member.group);
+        Some(format!(
+            "the group `{group}` stays at offset {} of {topic}[{number}], which was refused: that and what is behind it come \
+             again",
+            part.written
+        ))
+    }
+
+    fn fault(&self, _at: usize, unfit: Unfit) -> Error {
+        match unfit.member {
+            Some(member) => Error::refused(format!("{member}: {}", unfit.why)),
+            None => Error::refused(unfit.why),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn unmet(&self, came: u64, count: u64, why: &str) -> Error {
+        Error::new(Kind::Unmet, format!("{came} of {count} records came, {why}"))
+    }
+}
+
+impl Reader {
+    /// True when there is something that records may come from.
+    fn reads(&self) -> bool {
+        self.assigned && self.recovering.is_none()
+    }
+
+    fn came(&mut self) {
+        self.since = Some(Instant::now());
+        self.came = true;
+    }
+
+    /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
+    fn fetch(&mut self, most: usize) -> bool {
+        let Reader { feed, events, parts, last, slots, .. } = self;
+        let (mut bytes, mut any, mut down) = (0, false, None);
+        for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
+            any = true;
+            match fetched {
+                Fetched::Record(record) => {
+                    let Some(part) = find(parts, last, &record) else { continue };
+                    let offset = record.offset();
+                    // What was produced after the start is not part of what was asked for.
+                    if part.end.is_some_and(|end| offset >= end) {
+                        part.at_end = true;
+                        continue;
+                    }
+                    slots.push(Slot { at, lane: part.lane, topic: part.topic, offset });
+                    part.next = offset + 1;
+                    bytes += size(record.value()) + size(record.key());
+                }
+                Fetched::End(place) => {
+                    let is =
+                        |part: &&mut super::Part| part.of.number == place.partition && part.of.topic == place.topic;
+                    if let Some(part) = parts.iter_mut().find(is) {
+                        part.at_end = true;
+                    }
+                }
+                Fetched::Fault(code, text, place) => {
+                    match unread(events, code, text, place, self.group.is_some()) {
+                        Ok(Step::Nothing) => {}
+                        Ok(step) => down = Some(step),
+                        // What stands behind it is not passed over.
+                        Err(error) => {
+                            self.behind = Some(error);
+                            break;
+                        }
+                    }
+                }
+            }
+        }
+        if !slots.is_empty() {
+            events.recovered();
+            self.bytes += bytes;
+            let each = bytes / slots.len() as u64;
+            self.batch = usize::try_from(BATCH_BYTES / each.max(1)).unwrap_or(BATCH).clamp(1, BATCH);
+        }
+        if let Some(step) = down {
+            self.mean(step);
+        }
+        any
+    }
+}
+
+/// A message that borrows what another one has.
+fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
+    let field = |field: &'m Field<'static>| match field {
+        Field::Absent => Field::Absent,
+        Field::Null => Field::Null,
+        Field::Bytes(bytes) => Field::borrowed(bytes),
+    };
+    let headers = match &message.headers {
+        Headers::Kafka(headers) => {
+            let of = headers.iter().map(|(name, value)| (name.as_ref().into(), value.as_deref().map(Into::into)));
+            Headers::Kafka(of.collect())
+        }
+        Headers::Absent | Headers::Amqp(_) => Headers::Absent,
+    };
+    Message {
+        protocol: message.protocol,
+        topic: message.topic.as_deref().map(Into::into),
+        partition: message.partition,
+        offset: message.offset,
+        timestamp: message.timestamp,
+        key: field(&message.key),
+        headers,
+        value: field(&message.value),
+        ..Message::default()
+    }
+}
+
+/// A reader on its way out: whoever has its consumer besides is waited for, or else the last to have it would be gone with
+/// the process, and the group would not know.
+struct Leaving {
+    looking: Option<tokio::sync::oneshot::Receiver<Found>>,
+    _reader: Box<Reader>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Some(looking) = self.looking.take() {
+            // Nothing is done about what it found.
+            let _ = looking.blocking_recv();
+        }
+    }
+}
