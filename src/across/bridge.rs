@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::flow::{self, Flow, Manner, Names, OnRefusal, Reader, Records, Writer};
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
-use crate::{amqp, grpc};
+use crate::{amqp, grpc, kafka};
 
 /// What stands between the reader and the writer.
 const TO: &str = "--to";
@@ -31,6 +31,10 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "mscomm bridge [OPTIONS] READER… --to WRITER…")]
 struct OwnArgs {
+    /// Refuse a record whose timestamp Kafka's client cannot send (1970-01-01T00:00:00Z or before), instead of sending it with
+    /// the present time
+    #[arg(long)]
+    keep_timestamp: bool,
     /// What is told at the end.
     #[command(flatten)]
     report: ReportArgs,
@@ -63,6 +67,9 @@ enum Reading {
     /// gRPC
     #[command(subcommand)]
     Grpc(GrpcReading),
+    /// Kafka
+    #[command(subcommand)]
+    Kafka(KafkaReading),
     /// The records of standard input
     Stdin(StdinArgs),
 }
@@ -77,6 +84,12 @@ enum AmqpReading {
 enum GrpcReading {
     /// Call a method that takes one request and streams its responses
     Call(Box<grpc::ReadingArgs>),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KafkaReading {
+    /// Read records of topics; with --group each is committed once the writer has confirmed it
+    Tail(Box<kafka::ReadingArgs>),
 }
 
 /// How standard input is cut.
@@ -108,6 +121,9 @@ enum Writing {
     /// gRPC
     #[command(subcommand)]
     Grpc(GrpcWriting),
+    /// Kafka
+    #[command(subcommand)]
+    Kafka(KafkaWriting),
     /// Standard output
     Stdout(OutputArgs),
 }
@@ -122,6 +138,12 @@ enum AmqpWriting {
 enum GrpcWriting {
     /// Call a method for each message, which is its request
     Call(Box<grpc::WritingArgs>),
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KafkaWriting {
+    /// Send each message as a record
+    Produce(Box<kafka::ProducingArgs>),
 }
 
 impl FromArgMatches for Args {
@@ -182,12 +204,14 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         (Reading::Amqp(_), Writing::Amqp(AmqpWriting::Publish(args))) => args.names_exchange(),
         _ => false,
     };
+    let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
+    let with = With { own_keys, old_times };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
         refusal.check(matches!(from.verb, Reading::Amqp(_)))?;
     }
     let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
-    let writer = to.verb.prepare(own_keys, &to_cx).map_err(|error| names.of_sink(error))?;
+    let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
         true => Progress::reader(&cx.terminal, "carried"),
         false => Progress::writer(&cx.terminal, "carried", None),
@@ -211,10 +235,20 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     .await
 }
 
+/// What a writer has to know of the reader.
+#[derive(Clone, Copy)]
+struct With {
+    /// Messages may come with their own destination.
+    own_keys: bool,
+    /// What becomes of timestamps that cannot be sent.
+    old_times: kafka::OldTimes,
+}
+
 /// A reader that was checked.
 enum PreparedReader {
     Amqp(Box<amqp::PreparedReader>),
     Grpc(Box<grpc::PreparedReader>),
+    Kafka(Box<kafka::PreparedReader>),
     Stdin(StdinArgs),
 }
 
@@ -222,6 +256,7 @@ enum PreparedReader {
 enum PreparedWriter {
     Amqp(Box<amqp::PreparedWriter>),
     Grpc(Box<grpc::PreparedWriter>),
+    Kafka(Box<kafka::PreparedWriter>),
     Stdout(MessageWriter),
 }
 
@@ -230,6 +265,7 @@ impl Reading {
         match self {
             Reading::Amqp(AmqpReading::Consume(_)) => "amqp consume",
             Reading::Grpc(GrpcReading::Call(_)) => "grpc call",
+            Reading::Kafka(KafkaReading::Tail(_)) => "kafka tail",
             Reading::Stdin(_) => "stdin",
         }
     }
@@ -240,6 +276,9 @@ impl Reading {
                 PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, cx)?))
             }
             Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
+            Reading::Kafka(KafkaReading::Tail(args)) => {
+                PreparedReader::Kafka(Box::new(kafka::prepare_reader(*args, cx)?))
+            }
             Reading::Stdin(args) => PreparedReader::Stdin(args),
         })
     }
@@ -250,6 +289,7 @@ impl Writing {
         match self {
             Writing::Amqp(AmqpWriting::Publish(_)) => "amqp publish",
             Writing::Grpc(GrpcWriting::Call(_)) => "grpc call",
+            Writing::Kafka(KafkaWriting::Produce(_)) => "kafka produce",
             Writing::Stdout(_) => "stdout",
         }
     }
@@ -259,17 +299,20 @@ impl Writing {
         match self {
             Writing::Amqp(AmqpWriting::Publish(args)) => Some(args.refusal()),
             Writing::Grpc(GrpcWriting::Call(args)) => Some(args.refusal()),
+            Writing::Kafka(KafkaWriting::Produce(args)) => Some(args.refusal()),
             Writing::Stdout(_) => None,
         }
     }
 
-    /// `own_keys` says that messages may come with their own destination.
-    fn prepare(self, own_keys: bool, cx: &Context) -> Result<PreparedWriter> {
+    fn prepare(self, with: With, cx: &Context) -> Result<PreparedWriter> {
         Ok(match self {
             Writing::Amqp(AmqpWriting::Publish(args)) => {
-                PreparedWriter::Amqp(Box::new(amqp::prepare_writer(*args, own_keys, None, cx)?))
+                PreparedWriter::Amqp(Box::new(amqp::prepare_writer(*args, with.own_keys, None, cx)?))
             }
             Writing::Grpc(GrpcWriting::Call(args)) => PreparedWriter::Grpc(Box::new(grpc::prepare_writer(*args, cx)?)),
+            Writing::Kafka(KafkaWriting::Produce(args)) => {
+                PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, cx)?))
+            }
             Writing::Stdout(args) => PreparedWriter::Stdout(MessageWriter::new(&args, &cx.terminal)?),
         })
     }
@@ -280,6 +323,7 @@ impl PreparedReader {
         match self {
             PreparedReader::Amqp(prepared) => prepared.open(cx).await,
             PreparedReader::Grpc(prepared) => prepared.open(cx).await,
+            PreparedReader::Kafka(prepared) => prepared.open(cx).await,
             PreparedReader::Stdin(StdinArgs { records, limits }) => {
                 let source = Box::new(Records::new(records.open(None, LARGEST)?));
                 Ok(Reader { source, limits: limits.limits(), manner: Manner::Read })
@@ -293,6 +337,7 @@ impl PreparedWriter {
         match self {
             PreparedWriter::Amqp(prepared) => prepared.open(cx).await,
             PreparedWriter::Grpc(prepared) => prepared.open(cx).await,
+            PreparedWriter::Kafka(prepared) => prepared.open(cx).await,
             PreparedWriter::Stdout(writer) => Ok(Writer {
                 stages: Vec::new(),
                 sink: Box::new(Stdout::new(writer)),

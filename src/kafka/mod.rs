@@ -11,6 +11,9 @@ mod topic;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
+pub use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+
 use self::client::{Setup, TraceFn};
 use self::settings::Settings;
 use crate::context::Context;

@@ -202,10 +202,10 @@ mod tests {
             let (mut tries, told) = (0, std::cell::Cell::new(0));
             let policy = Policy { connect_timeout: Duration::ZERO, ..policy(wait) };
             let shutdown = Shutdown::new(None);
-            let attempt = async |once: Policy| {
+            let attempt = |once: Policy| {
                 tries += 1;
                 assert!(once.wait.is_none());
-                if tries >= works_at { Ok(()) } else { Err(Error::new(kind, "no")) }
+                std::future::ready(if tries >= works_at { Ok(()) } else { Err(Error::new(kind, "no")) })
             };
             let ended = policy.reconnect(&shutdown, |_| told.set(told.get() + 1), attempt).await.map_err(|e| e.kind());
             (tries, told.get(), ended)

@@ -11,7 +11,7 @@ use super::metadata::Metadata;
 use crate::cli::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
+use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
 use crate::grpc::client::{Class, Job, Unary, Way};
 use crate::grpc::format::{Format, Reading, RequestArgs};
 use crate::grpc::requests::Types;
@@ -78,8 +78,10 @@ impl Prepared {
     pub async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { args, connecting, dead } = self;
         let sink = args.sink(&args.method, connecting, cx).await?;
-        let dead: Option<Box<dyn Sink>> = match (dead, args.refusal.target()) {
-            (Some(connecting), Some(method)) => Some(Box::new(args.sink(method, connecting, cx).await?)),
+        let dead = match (dead, args.refusal.target()) {
+            (Some(connecting), Some(method)) => {
+                Some(Dead::new(Vec::new(), Box::new(args.sink(method, connecting, cx).await?)))
+            }
             _ => None,
         };
         let on_refusal = args.refusal.policy();
