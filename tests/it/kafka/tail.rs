@@ -219,8 +219,7 @@ fn the_output_decides_how_it_ends() {
     assert_eq!(done.stderr, "");
 }
 
-/// The tokens are kcat's, so its output is the measure.
-/// The output takes nothing more, so that nothing can be drained: it still ends in time, and says why.
+/// The output takes nothing more, so that nothing can be drained: it still ends in time.
 #[test]
 fn a_deadline_holds_with_a_stuck_output() {
     let topic = topic(&[]);
@@ -229,11 +228,12 @@ fn a_deadline_holds_with_a_stuck_output() {
     let mut run = kafka(&["--timeout", "1s", "tail", &topic, "--from", "begin"]);
     run.command.stdout(writer);
     let started = std::time::Instant::now();
-    run.run_with_own_stdout().exits(7).says(&["--timeout passed", "stuck"]);
-    assert!(started.elapsed() < std::time::Duration::from_secs(8), "{:?}", started.elapsed());
+    run.run_with_own_stdout().exits(7).says(&["read ", "--timeout passed"]);
+    assert!(started.elapsed() < std::time::Duration::from_secs(4), "{:?}", started.elapsed());
     drop(reader);
 }
 
+/// The tokens are kcat's, so its output is the measure.
 #[test]
 fn format_strings_are_kcats() {
     let topic = topic(&[]);
