@@ -1726,7 +1726,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__bridge)
-            opts="-p -v -q -h --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-p -v -q -h --keep-timestamp --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2762,41 +2762,17 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__kafka__subcmd__produce)
-            opts="-d -k -K -H -Z -b -s -X -p -v -q -h --data --input --delimiter --message-key --key-delimiter --header --partition --keep-partition --timestamp --empty-as-null --compression --acks --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-k -H -Z -b -s -X -d -K -p -v -q -h --message-key --header --partition --keep-partition --timestamp --empty-as-null --compression --acks --on-refusal --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --data --input --delimiter --key-delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --data)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -d)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --input)
-                    COMPREPLY=($(compgen -W "lines raw json" -- "${cur}"))
-                    return 0
-                    ;;
-                --delimiter)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --message-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 -k)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --key-delimiter)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -K)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2822,6 +2798,10 @@ _mscomm() {
                     ;;
                 --acks)
                     COMPREPLY=($(compgen -W "0 1 all" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-refusal)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -2889,6 +2869,34 @@ _mscomm() {
                     return 0
                     ;;
                 -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -d)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --input)
+                    COMPREPLY=($(compgen -W "lines raw json" -- "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key-delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -K)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2928,7 +2936,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__kafka__subcmd__tail)
-            opts="-n -o -b -s -X -p -v -q -h --from --until-end --partitions --group --count --idle-timeout --isolation --output --delimiter --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-n -b -s -X -o -p -v -q -h --from --partitions --group --count --idle-timeout --until-end --isolation --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2960,18 +2968,6 @@ _mscomm() {
                     ;;
                 --isolation)
                     COMPREPLY=($(compgen -W "read-committed read-uncommitted" -- "${cur}"))
-                    return 0
-                    ;;
-                --output)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -o)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --delimiter)
-                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --server)
@@ -3039,6 +3035,22 @@ _mscomm() {
                     return 0
                     ;;
                 -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

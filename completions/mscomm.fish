@@ -515,13 +515,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "produce" -d 'Send records to a topic'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "tail" -d 'Read records of topics, and follow them'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -f -a "topic" -d 'List, describe, create and delete topics'
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
-raw\t'All of it is one message'
-json\t'A stream of JSON envelopes'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s k -l message-key -d 'Key of every record; it wins over an envelope\'s' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s K -l key-delimiter -d 'What separates the key from the value in each record: split at the first one, no key without one' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s H -l header -d 'Header of every record, as trace=42 or \'trace: 42\', behind an envelope\'s own. May be repeated, also with the same name' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l partition -d 'Partition of every record, instead of the one that its key decides' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l timestamp -d 'Timestamp of every record: RFC 3339 or ms since 1970; it wins over an envelope\'s' -r
@@ -533,6 +527,7 @@ zstd\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l acks -d 'Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too' -r -f -a "0\t''
 1\t''
 all\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l on-refusal -d 'What happens when a message is refused for what it is (too large, nacked, returned by the broker): continue (the others go on, and it stays where it came from), stop, skip (it counts as done), reject (its queue is told, which drops it or dead-letters it), or dead:TARGET (it goes to that queue or topic, and counts as done once it is there)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s s -s b -l server -l brokers -l url -d 'Bootstrap brokers: host:port, separated by commas' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l sasl-mechanism -d 'SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l username -d 'SASL user name' -r
@@ -548,6 +543,13 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l input -d 'How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
+raw\t'All of it is one message'
+json\t'A stream of JSON envelopes'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l delimiter -d 'What ends a message of --input lines, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s K -l key-delimiter -d 'What separates the key from the value in each record: split at the first one, no key without one' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from produce" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -564,12 +566,10 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l from -d 'Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since 1970, or a duration ago, as @1h)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l partitions -d 'Only these partitions, as 0,2' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l group -d 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s n -l count -d 'Stop after so many records; fewer before the end or the idle timeout is exit 1' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s; in a group the time starts when it has given its partitions' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s n -l count -d 'Stop after so many messages; fewer before the end or the idle timeout is exit 1' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l isolation -d 'Which records of transactions to read' -r -f -a "read-committed\t'Those of committed transactions'
 read-uncommitted\t'Those of open and aborted transactions too'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s s -s b -l server -l brokers -l url -d 'Bootstrap brokers: host:port, separated by commas' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l sasl-mechanism -d 'SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l username -d 'SASL user name' -r
@@ -585,6 +585,9 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -621,6 +624,7 @@ never\t'Never'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l keep-timestamp -d 'Refuse a record whose timestamp Kafka\'s client cannot send (1970-01-01T00:00:00Z or before), instead of sending it with the present time'
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s h -l help -d 'Print help (see more with \'--help\')'
