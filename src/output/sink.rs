@@ -32,6 +32,8 @@ pub struct Sink {
     buffer: Vec<u8>,
     /// How much of the buffer is written.
     written: usize,
+    /// The reader took no more when it was written last.
+    stuck: bool,
 }
 
 /// A pipe or a terminal opened once more, where the system has a way.
@@ -57,7 +59,14 @@ impl Sink {
             .try_clone_to_owned()
             .map_err(|e| Error::io("cannot write to standard output", e))?;
         let out = File::from(out);
-        Ok(Sink { aside: aside(&out), waiting: None, out, buffer: Vec::with_capacity(LIMIT + 4096), written: 0 })
+        Ok(Sink {
+            aside: aside(&out),
+            waiting: None,
+            out,
+            buffer: Vec::with_capacity(LIMIT + 4096),
+            written: 0,
+            stuck: false,
+        })
     }
 
     /// Appends one record. Writes when enough is gathered.
@@ -105,7 +114,10 @@ impl Sink {
                 Ok(0) => return self.forget(Err(ErrorKind::WriteZero.into())).map(|()| true),
                 Ok(count) => self.written += count,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    self.stuck = true;
+                    return Ok(false);
+                }
                 Err(e) => return self.forget(Err(e)).map(|()| true),
             }
         }
@@ -141,15 +153,15 @@ impl Sink {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// True when a part of what was gathered was written, and the rest waits for room.
+    /// True while what was gathered waits for room: it goes out by [`Sink::poll_flush`].
     pub fn is_stuck(&self) -> bool {
-        self.written > 0
+        self.stuck
     }
 
     /// Forgets what was gathered, since it went out or is lost.
     fn forget(&mut self, written: std::io::Result<()>) -> Result<()> {
         self.buffer.clear();
-        self.written = 0;
+        (self.written, self.stuck) = (0, false);
         // One large message must not hold its memory for ever.
         if self.buffer.capacity() > 16 * LIMIT {
             self.buffer.shrink_to(LIMIT);

@@ -123,3 +123,20 @@ fn a_signal_drains_and_nothing_is_lost() {
     // Each is in one queue or the other, and in one alone.
     holds(&from, 20_000 - came);
 }
+
+#[test]
+fn a_pipe_that_is_full_from_the_start_is_waited_for() {
+    use std::io::{Read, Write};
+    let (mut reader, mut writer) = std::io::pipe().expect("a pipe");
+    // As much as a pipe holds.
+    writer.write_all(&[b'.'; 65_536]).expect("fills");
+    let mut run = bridge(&["stdin", "-d", "x", "--to", "stdout"]);
+    run.command.stdout(writer);
+    let running = run.start_with_own_stdout();
+    let mut text = vec![0; 65_536 - 1];
+    reader.read_exact(&mut text).expect("reads");
+    let mut rest = String::new();
+    reader.read_to_string(&mut rest).expect("reads");
+    assert_eq!(rest, ".x\n");
+    running.wait().ok();
+}
