@@ -268,7 +268,7 @@ fn a_server_that_dies_loses_nothing() {
         done.exits(9).says(&["outcome unknown", "to grpc call"]);
         let came = notes.texts();
         let mut all: BTreeSet<String> = json_of(&came).into_iter().collect();
-        assert!((100..=108).contains(&came.len()), "{} came", came.len());
+        assert!((100..200).contains(&came.len()), "{} came", came.len());
         let left = eventually("all that was held is back", || {
             let (ready, consumers) = crate::amqp::info(&from);
             (consumers == 0 && ready + 100 >= 300).then_some(ready)

@@ -5,13 +5,17 @@ mod amqp;
 mod grpc;
 #[cfg(feature = "sandbox")]
 mod notes;
+#[cfg(feature = "sandbox")]
+mod records;
 mod refusal;
 
 use crate::support::{Run, mscomm, test_env};
 
 /// A bridge between the test's brokers.
 pub fn bridge(args: &[&str]) -> Run {
-    mscomm(&[&["bridge"], args].concat()).env("MSCOMM_AMQP_SERVER", test_env("AMQP"))
+    mscomm(&[&["bridge"], args].concat())
+        .env("MSCOMM_AMQP_SERVER", test_env("AMQP"))
+        .env("MSCOMM_KAFKA_SERVER", test_env("KAFKA"))
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn kafka_at(server: &str, args: &[&str]) -> Run {
 }
 
 /// A topic of its own, with these flags of `topic create`.
-fn topic(flags: &[&str]) -> String {
+pub fn topic(flags: &[&str]) -> String {
     let name = unique("it");
     let mut args = vec!["topic", "create", &name];
     args.extend(flags);
@@ -37,14 +37,14 @@ fn topic(flags: &[&str]) -> String {
     name
 }
 
-fn produce(topic: &str, data: impl Into<Vec<u8>>, flags: &[&str]) -> Done {
+pub fn produce(topic: &str, data: impl Into<Vec<u8>>, flags: &[&str]) -> Done {
     let mut args = vec!["produce", topic];
     args.extend(flags);
     kafka(&args).stdin(data).run()
 }
 
 /// All of a topic.
-fn read(topic: &str, flags: &[&str]) -> Done {
+pub fn read(topic: &str, flags: &[&str]) -> Done {
     let mut args = vec!["tail", topic, "--from", "begin", "--until-end"];
     args.extend(flags);
     kafka(&args).run().ok()
