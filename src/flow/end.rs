@@ -1,7 +1,7 @@
 //! How a flow ended, and the one verdict on it.
 
 use super::account::{Account, Manner};
-use super::run::Reporter;
+use super::parts::Reporter;
 use crate::error::{Error, Kind, Result};
 use crate::exit;
 

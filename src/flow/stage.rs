@@ -5,6 +5,7 @@ use crate::message::Message;
 
 /// What a stage makes of a message.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is what most stages give of most messages: no allocation for it")]
 pub enum Passed<'b> {
     /// It goes on.
     One(Message<'b>),

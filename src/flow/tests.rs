@@ -368,17 +368,19 @@ async fn a_count_is_kept_and_a_stop_settles_what_is_done() {
 #[tokio::test(start_paused = true)]
 async fn what_is_refused_is_skipped_rejected_or_the_end() {
     for case in cases().filter(|case| case.refuses && !case.bulk) {
-        let (skip, reject, stop) = (OnRefusal::Skip, OnRefusal::Reject, OnRefusal::Stop);
-        let (world, _, _) = Case { on_refusal: reject, ..case }.run(Limits::default(), Shutdown::new(None)).await;
-        let world = world.borrow();
+        let case = Case { on_refusal: OnRefusal::Reject, ..case };
+        let (world, _, _) = case.run(Limits::default(), Shutdown::new(None)).await;
         let refused = |world: &World| -> BTreeSet<Id> {
-            world.outcomes.iter().filter(|(_, o)| matches!(o, Outcome::Refused(_))).map(|(id, _)| *id).collect()
+            let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
+            world.outcomes.iter().filter(|(_, outcome)| refused(outcome)).map(|(id, _)| *id).collect()
         };
-        let still_there = refused(&world).into_iter().filter(|(lane, _)| !world.released.contains(lane));
-        assert!(still_there.collect::<BTreeSet<_>>().is_subset(&world.rejected));
-        let case = Case { on_refusal: stop, ..case };
+        {
+            let world = world.borrow();
+            let there = refused(&world).into_iter().filter(|(lane, _)| !world.released.contains(lane));
+            assert!(there.collect::<BTreeSet<_>>().is_subset(&world.rejected));
+        }
+        let case = Case { on_refusal: OnRefusal::Stop, ..case };
         let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
         assert!(ended.is_err() && world.borrow().given.len() < 400);
-        let _ = skip;
     }
 }

@@ -1,0 +1,98 @@
+//! What a flow is put together of.
+
+use serde_json::{Map, Value};
+
+use super::account::{Account, Manner};
+use super::dead::Dead;
+use super::limits::{Limits, OnRefusal};
+use super::sink::Sink;
+use super::source::Source;
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::shutdown::Shutdown;
+
+/// What a flow tells while it runs.
+pub trait Reporter {
+    /// How far it has come; called often.
+    fn progress(&mut self, account: &Account, under_way: usize, bytes: u64);
+    /// For the user, who has to know.
+    fn warn(&mut self, text: String);
+    /// For the user.
+    fn note(&mut self, text: String);
+    /// For who wants to know more.
+    fn trace(&mut self, text: String);
+    /// There will be no more progress.
+    fn end(&mut self);
+    /// The whole account, for who asked for it.
+    ///
+    /// # Errors
+    /// [`Kind::Io`]: it could not be written.
+    fn report(&mut self, account: Map<String, Value>) -> Result<()>;
+}
+
+/// A source, what happens on the way, and a sink.
+pub struct Flow {
+    /// Where messages come from.
+    pub source: Box<dyn Source>,
+    /// What happens to each on the way, in this order.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// Where they go.
+    pub sink: Box<dyn Sink>,
+    /// When it ends by itself.
+    pub limits: Limits,
+    /// What happens to a message that was refused.
+    pub on_refusal: OnRefusal,
+    /// Where it goes then, if anywhere: it counts as done once it is there.
+    pub dead: Option<Dead>,
+    /// How the account counts.
+    pub manner: Manner,
+    /// How its sides are called in errors, where there are two that could fail.
+    pub names: Option<Names>,
+    /// What ends it early.
+    pub shutdown: Shutdown,
+}
+
+/// How the sides of a flow are called.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// The source, as `kafka tail`.
+    pub source: &'static str,
+    /// The sink, as `amqp publish`.
+    pub sink: &'static str,
+}
+
+impl Names {
+    /// The error with the side that it is about.
+    pub fn of_source(self, error: Error) -> Error {
+        error.context(format!("from {}", self.source))
+    }
+
+    /// As [`Names::of_source`].
+    pub fn of_sink(self, error: Error) -> Error {
+        error.context(format!("to {}", self.sink))
+    }
+}
+
+/// The half of a flow that reads, as a verb opens it.
+pub struct Reader {
+    /// Where messages come from.
+    pub source: Box<dyn Source>,
+    /// When it ends by itself.
+    pub limits: Limits,
+    /// How it counts by itself.
+    pub manner: Manner,
+}
+
+/// The half of a flow that writes, as a verb opens it.
+pub struct Writer {
+    /// What happens to a message before.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// Where messages go.
+    pub sink: Box<dyn Sink>,
+    /// What happens to a message that was refused.
+    pub on_refusal: OnRefusal,
+    /// Where it goes then, if anywhere.
+    pub dead: Option<Dead>,
+    /// How it counts by itself.
+    pub manner: Manner,
+}

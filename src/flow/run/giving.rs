@@ -1,0 +1,177 @@
+//! What the sink is given of a batch.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use super::{End, FLUSH_AFTER, Runner};
+use crate::error::Error;
+use crate::flow::Ticket;
+use crate::flow::account::Account;
+use crate::flow::dead::Dead;
+use crate::flow::ledger::{Fate, Ledger};
+use crate::flow::sink::{Declined, Heard, Outcome, Refusal};
+use crate::flow::source::{Lane, Source, Unfit};
+use crate::flow::stage::{Passed, Stage, through};
+use crate::message::Message;
+
+/// Gives messages of a batch, one by one, as the stages leave them.
+struct Giver<'b, 'r> {
+    source: &'b dyn Source,
+    stages: &'b [Box<dyn Stage>],
+    ledger: &'r mut Ledger,
+    account: &'r mut Account,
+    heard: &'r mut Heard,
+    dead: Option<&'r mut Dead>,
+    gone: &'r [Lane],
+    next: &'r mut usize,
+    length: usize,
+    unreadable: &'r mut Option<Error>,
+    is_bulk: bool,
+    /// What came of one message, and was not asked for yet.
+    parts: VecDeque<(Ticket, Message<'b>)>,
+    /// The message that was given last, and its place in the batch.
+    last: Option<(Ticket, usize)>,
+}
+
+impl<'b> Giver<'b, '_> {
+    fn next(&mut self) -> Option<(Ticket, Message<'b>)> {
+        loop {
+            if let Some(part) = self.parts.pop_front() {
+                return Some(part);
+            }
+            if *self.next >= self.length {
+                return None;
+            }
+            let at = *self.next;
+            *self.next += 1;
+            if let Some(given) = self.make(at) {
+                return Some(given);
+            }
+        }
+    }
+
+    /// What comes of one message of the batch first, if anything does.
+    fn make(&mut self, at: usize) -> Option<(Ticket, Message<'b>)> {
+        let place = self.source.place(at);
+        if self.gone.contains(&place.lane) {
+            return None;
+        }
+        let message = match self.source.get(at) {
+            Ok(message) => message,
+            Err(error) => {
+                self.give_up(error);
+                return None;
+            }
+        };
+        let copy = self.dead.as_ref().map(|_| message.clone());
+        match through(self.stages, message) {
+            Ok(Passed::One(message)) => {
+                let ticket = self.enter(at, 1, copy.as_ref());
+                return Some((ticket, message));
+            }
+            Ok(Passed::None) => {
+                self.enter(at, 0, None);
+            }
+            Ok(Passed::Many(messages)) => {
+                let ticket = self.enter(at, u32::try_from(messages.len()).unwrap_or(u32::MAX), copy.as_ref());
+                self.parts.extend(messages.into_iter().map(|message| (ticket, message)));
+            }
+            Err(unfit) if self.source.is_input() => self.give_up(self.source.fault(at, unfit)),
+            Err(unfit) => self.refuse(at, unfit, copy.as_ref()),
+        }
+        None
+    }
+
+    /// Takes a message up that goes on in so many parts.
+    fn enter(&mut self, at: usize, parts: u32, copy: Option<&Message<'b>>) -> Ticket {
+        self.account.took(parts);
+        let ticket = self.ledger.enter(self.source.place(at), parts);
+        self.last = Some((ticket, at));
+        if let (Some(dead), Some(copy), 1..) = (self.dead.as_mut(), copy, parts) {
+            dead.remember(ticket, copy);
+        }
+        ticket
+    }
+
+    /// Nothing behind this is given.
+    fn give_up(&mut self, error: Error) {
+        (*self.unreadable, *self.next) = (Some(error), self.length);
+    }
+
+    /// A message that came from elsewhere is not fit.
+    fn refuse(&mut self, at: usize, unfit: Unfit, copy: Option<&Message<'b>>) {
+        let refusal = Refusal::new(self.source.fault(at, unfit).chain());
+        let outcome = Outcome::Refused(Box::new(refusal));
+        if self.is_bulk {
+            let place = self.source.place(at);
+            self.account.took(1);
+            self.ledger.hold(place);
+            self.account.enter(outcome, || (self.source.origin(place.lane), place.mark));
+        } else {
+            let ticket = self.enter(at, 1, copy);
+            self.heard.outcome(ticket, outcome);
+        }
+    }
+}
+
+impl Runner<'_> {
+    /// Hands on what the sink has room for.
+    pub(super) fn submit(&mut self) -> Result<(), End> {
+        let before = self.account.sent();
+        let is_bulk = self.sink.is_bulk();
+        let mut giver = Giver {
+            source: &*self.source,
+            stages: &self.stages,
+            ledger: &mut self.ledger,
+            account: &mut self.account,
+            heard: &mut self.heard,
+            dead: self.dead.as_mut(),
+            gone: &self.gone,
+            next: &mut self.next,
+            length: self.length,
+            unreadable: &mut self.unreadable,
+            is_bulk,
+            parts: std::mem::take(&mut self.leftover),
+            last: None,
+        };
+        let submitted = self.sink.submit(&mut || giver.next());
+        let Giver { parts, last, .. } = giver;
+        let left: Vec<_> = parts.into_iter().map(|(ticket, message)| (ticket, message.into_owned())).collect();
+        self.leftover.extend(left);
+        match submitted {
+            Ok(()) => {}
+            Err(Declined::Unfit(unfit)) => self.decline(last, unfit),
+            Err(Declined::Over(error)) => return Err(End::Sink(error)),
+        }
+        let now = Instant::now();
+        if self.unflushed == 0 {
+            self.flush_due = now + FLUSH_AFTER;
+        }
+        self.unflushed += usize::try_from(self.account.sent() - before).unwrap_or(usize::MAX).max(1);
+        // Others send by themselves.
+        if is_bulk && (self.unflushed >= self.source.window() || now >= self.flush_due) {
+            self.flush(false)?;
+        }
+        for told in self.stages.iter().filter_map(|stage| stage.told()) {
+            self.reporter.warn(told);
+        }
+        self.progress();
+        Ok(())
+    }
+
+    /// The sink does not want the message that it was given last.
+    fn decline(&mut self, last: Option<(Ticket, usize)>, unfit: Unfit) {
+        let Some((ticket, at)) = last else {
+            self.unreadable = Some(Error::usage(unfit.why));
+            return;
+        };
+        let error = self.source.fault(at, unfit);
+        if self.source.is_input() {
+            self.account.untake();
+            self.ledger.outcome(ticket, Fate::Held);
+            (self.unreadable, self.next) = (Some(error), self.length);
+        } else {
+            self.heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(error.chain()))));
+        }
+    }
+}

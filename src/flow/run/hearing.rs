@@ -1,0 +1,95 @@
+//! What the sink tells, and what follows from it.
+
+use std::task::{Context, Poll};
+
+use super::{End, Runner};
+use crate::error::Result;
+use crate::flow::ledger::Fate;
+use crate::flow::limits::OnRefusal;
+use crate::flow::sink::{Heard, Outcome, Told};
+use crate::flow::source::{Origin, Place};
+
+impl Runner<'_> {
+    /// What the sink reported.
+    pub(super) fn take_up(&mut self, polled: Result<()>) -> Result<(), End> {
+        let mut refused = false;
+        for told in self.heard.told.drain(..) {
+            match told {
+                Told::Warn(text) => self.reporter.warn(text),
+                Told::Note(text) => self.reporter.note(text),
+            }
+        }
+        if std::mem::take(&mut self.heard.all) {
+            self.ledger.all();
+            self.account.all_written();
+        }
+        let mut outcomes = std::mem::take(&mut self.heard.outcomes);
+        for (ticket, outcome) in outcomes.drain(..) {
+            let is_refused = matches!(outcome, Outcome::Refused(_));
+            refused |= is_refused;
+            let fate = match (&outcome, self.on_refusal) {
+                (Outcome::Confirmed | Outcome::Written, _) | (Outcome::Refused(_), OnRefusal::Skip) => Fate::Done,
+                _ => Fate::Held,
+            };
+            let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
+            // It is settled when it is where it goes now.
+            let place = match is_dead {
+                true => self.ledger.place(ticket).map(|place| (place, false)),
+                false => self.ledger.outcome(ticket, fate),
+            };
+            if let (true, OnRefusal::Reject, Some((place, true))) = (is_refused, self.on_refusal, place) {
+                self.source.reject(place).map_err(End::Source)?;
+            }
+            let Runner { account, origins, source, .. } = self;
+            account.enter(outcome, || match place {
+                Some((Place { lane, mark }, _)) => {
+                    (origins.entry(lane).or_insert_with(|| source.origin(lane)).clone(), mark)
+                }
+                // It was taken away meanwhile.
+                None => (Origin::named("message that was given to others, number"), ticket.0),
+            });
+        }
+        self.heard.outcomes = outcomes;
+        self.tell(false);
+        self.progress();
+        polled.map_err(End::Sink)?;
+        self.settle().map_err(End::Source)?;
+        if refused && self.on_refusal == OnRefusal::Stop { Err(End::Refused) } else { Ok(()) }
+    }
+
+    /// Takes up what became of messages that were refused and go elsewhere.
+    pub(super) fn bury(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        while let Some(dead) = &mut self.dead {
+            let mut heard = Heard::default();
+            let Poll::Ready(polled) = dead.poll(cx, &mut heard) else { break };
+            self.buried(heard);
+            self.settle().map_err(End::Source)?;
+            polled.map_err(End::Sink)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn buried(&mut self, heard: Heard) {
+        for (ticket, outcome) in heard.outcomes {
+            let fate = match outcome {
+                Outcome::Confirmed | Outcome::Written => Fate::Done,
+                _ => Fate::Held,
+            };
+            self.ledger.outcome(ticket, fate);
+            if let Outcome::Refused(refusal) = outcome {
+                self.reporter
+                    .warn(format!("what was refused was refused by its --on-refusal target too: {}", refusal.why));
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, all: bool) {
+        for line in self.account.news(all) {
+            self.reporter.warn(line);
+        }
+    }
+
+    pub(super) fn progress(&mut self) {
+        self.reporter.progress(&self.account, self.ledger.under_way(), self.source.bytes());
+    }
+}

@@ -1,0 +1,290 @@
+//! The one loop.
+
+mod giving;
+mod hearing;
+mod winding_up;
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::Ticket;
+use super::account::{Account, Manner};
+use super::dead::Dead;
+use super::end::conclude;
+use super::ledger::Ledger;
+use super::limits::{Limits, OnRefusal};
+use super::parts::{Flow, Names, Reporter};
+use super::sink::{Heard, Sink};
+use super::source::{Event, Filled, Lane, Origin, Source};
+use super::stage::Stage;
+use crate::error::{Error, Result};
+use crate::message::Message;
+
+/// How long what was written waits for its flush at most, while more comes.
+const FLUSH_AFTER: Duration = Duration::from_millis(20);
+
+/// How often a dry flow looks whether anybody still wants messages.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How many messages are taken at once at most, whatever room there is.
+const BATCH: usize = 4096;
+
+/// Why the loop ended.
+#[derive(Debug)]
+enum End {
+    /// `--count`.
+    Count,
+    /// The source has no more.
+    Exhausted,
+    /// Nothing came for so long.
+    Idle(Duration),
+    /// A message was refused, and that is the end.
+    Refused,
+    /// As many messages are held as the peer sends ahead: nothing more will come.
+    Full,
+    /// The source failed.
+    Source(Error),
+    /// The sink failed.
+    Sink(Error),
+    /// A signal or `--timeout`.
+    Stopped(Error),
+}
+
+/// Moves messages until there is a reason to stop, settles what is done, gives the account, and says goodbye to both sides.
+///
+/// # Errors
+/// The verdict; see [`conclude`].
+pub async fn run(flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
+    let shutdown = flow.shutdown.clone();
+    let mut runner = Runner::new(flow, reporter);
+    let end = tokio::select! {
+        biased;
+        reason = shutdown.stopped() => End::Stopped(reason.error()),
+        end = std::future::poll_fn(|cx| runner.turn(cx)) => end,
+    };
+    let ended = runner.wind_up(end, &shutdown).await;
+    let Runner { source, sink, dead, reporter, .. } = runner;
+    // Before the goodbyes, which a peer that is silent does not answer.
+    let verdict = conclude(ended, reporter);
+    if let Some(dead) = dead {
+        dead.close().await;
+    }
+    sink.close().await;
+    source.close().await;
+    verdict
+}
+
+/// Lanes that are taken away.
+struct Revoking {
+    lanes: Vec<Lane>,
+    until: Instant,
+}
+
+struct Runner<'r> {
+    source: Box<dyn Source>,
+    stages: Vec<Box<dyn Stage>>,
+    sink: Box<dyn Sink>,
+    limits: Limits,
+    on_refusal: OnRefusal,
+    dead: Option<Dead>,
+    manner: Manner,
+    names: Option<Names>,
+    drain: Duration,
+    reporter: &'r mut dyn Reporter,
+    ledger: Ledger,
+    account: Account,
+    heard: Heard,
+    origins: HashMap<Lane, Origin>,
+    /// Which of the batch comes next, and how many there are.
+    next: usize,
+    length: usize,
+    revoking: Option<Revoking>,
+    /// Lanes that were taken away while the batch lies here.
+    gone: Vec<Lane>,
+    /// Submitted since the last flush.
+    unflushed: usize,
+    flush_due: Instant,
+    check_due: Instant,
+    /// Parts of a message that the sink had no room for.
+    leftover: VecDeque<(Ticket, Message<'static>)>,
+    /// What nobody can make a message of, and all behind it.
+    unreadable: Option<Error>,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl<'r> Runner<'r> {
+    fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
+        let Flow { source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
+        Runner {
+            ledger: Ledger::new(source.settling(), sink.is_bulk()),
+            drain: shutdown.drain_left(),
+            source,
+            stages,
+            sink,
+            limits,
+            on_refusal,
+            dead,
+            manner,
+            names,
+            reporter,
+            account: Account::default(),
+            heard: Heard::default(),
+            origins: HashMap::new(),
+            next: 0,
+            length: 0,
+            revoking: None,
+            gone: Vec::new(),
+            check_due: Instant::now() + TICK,
+            unflushed: 0,
+            flush_due: Instant::now(),
+            leftover: VecDeque::new(),
+            unreadable: None,
+            timer: Box::pin(tokio::time::sleep(TICK)),
+        }
+    }
+
+    /// Works until there is nothing to do now, or until the end.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        loop {
+            match self.step(cx) {
+                Ok(true) => {}
+                Ok(false) if self.is_woken(cx) => {}
+                Ok(false) => return Poll::Pending,
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+    }
+
+    /// One step. False when there is nothing to do now.
+    fn step(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
+            self.take_up(heard)?;
+        }
+        self.bury(cx)?;
+        if let Some(event) = self.source.serve().map_err(End::Source)? {
+            self.happened(event)?;
+            return Ok(true);
+        }
+        if self.is_clear() {
+            self.release().map_err(End::Source)?;
+        }
+        if self.next < self.length || !self.leftover.is_empty() {
+            return if self.sink.room() > 0 { self.submit().map(|()| true) } else { Ok(false) };
+        }
+        match self.unreadable.take() {
+            Some(error) => Err(End::Source(error)),
+            None if self.revoking.is_some() || self.sink.room() == 0 => Ok(false),
+            None => self.fill(),
+        }
+    }
+
+    fn fill(&mut self) -> Result<bool, End> {
+        let passed = self.account.read() - self.account.filtered();
+        let wanted = self.limits.count.map_or(u64::MAX, |count| count.saturating_sub(passed));
+        if wanted == 0 {
+            return Err(End::Count);
+        }
+        let most = self.sink.room().min(BATCH).min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        (self.next, self.length) = (0, 0);
+        self.gone.clear();
+        match self.source.fill(most).map_err(End::Source)? {
+            Filled::Batch(count) => {
+                self.length = count;
+                Ok(true)
+            }
+            Filled::End => Err(End::Exhausted),
+            Filled::Dry => self.dry(),
+        }
+    }
+
+    /// Nothing is here now.
+    fn dry(&mut self) -> Result<bool, End> {
+        if self.unflushed > 0 {
+            self.flush(false)?;
+            return Ok(true);
+        }
+        if let (Some(limit), Some(since)) = (self.limits.idle, self.source.idle_since())
+            && since.elapsed() >= limit
+        {
+            return Err(End::Idle(limit));
+        }
+        if self.ledger.under_way() == 0
+            && self.source.ahead().is_some_and(|ahead| usize::try_from(self.ledger.held()).is_ok_and(|n| n >= ahead))
+        {
+            return Err(End::Full);
+        }
+        if Instant::now() >= self.check_due {
+            self.check_due = Instant::now() + TICK;
+            self.sink.check().map_err(End::Sink)?;
+        }
+        Ok(false)
+    }
+
+    /// True when there is something to do at once after all; else whoever has something to do wakes this task.
+    fn is_woken(&mut self, cx: &mut Context<'_>) -> bool {
+        let wanted = self.next >= self.length && self.revoking.is_none() && self.sink.room() > 0;
+        if self.source.poll_ready(cx, wanted).is_ready() {
+            return true;
+        }
+        let idle = self.limits.idle.zip(self.source.idle_since()).filter(|_| wanted);
+        let idle = idle.and_then(|(limit, since)| since.checked_add(limit));
+        let revoked = self.revoking.as_ref().map(|revoking| revoking.until);
+        let until = [Some(self.check_due), idle, revoked].into_iter().flatten().min();
+        let until = tokio::time::Instant::from_std(until.unwrap_or(self.check_due));
+        // One that is too early only looks once more.
+        if self.timer.is_elapsed() || self.timer.deadline() > until {
+            self.timer.as_mut().reset(until.max(tokio::time::Instant::now() + Duration::from_millis(1)));
+        }
+        self.timer.as_mut().poll(cx).is_ready()
+    }
+
+    fn happened(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Warn(text) => self.reporter.warn(text),
+            Event::Trace(text) => self.reporter.trace(text),
+            Event::Revoked(lanes) => {
+                self.gone.extend(&lanes);
+                self.flush(true)?;
+                self.revoking = Some(Revoking { lanes, until: Instant::now() + self.drain });
+            }
+        }
+        Ok(())
+    }
+
+    /// True when lanes that were taken away may be given back: nothing of them is under way, or it took too long.
+    fn is_clear(&self) -> bool {
+        self.revoking.as_ref().is_some_and(|revoking| {
+            revoking.lanes.iter().all(|lane| self.ledger.is_clear(*lane)) || Instant::now() >= revoking.until
+        })
+    }
+
+    fn release(&mut self) -> Result<()> {
+        let Some(Revoking { lanes, .. }) = self.revoking.take() else { return Ok(()) };
+        self.settle()?;
+        for lane in &lanes {
+            self.ledger.release(*lane);
+            self.origins.remove(lane);
+        }
+        self.source.release(&lanes)
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        let Runner { ledger, source, .. } = self;
+        ledger.settle(|lane, done| source.settle(lane, done))
+    }
+
+    fn flush(&mut self, last: bool) -> Result<(), End> {
+        self.unflushed = 0;
+        self.sink.flush(last).map_err(End::Sink)?;
+        if self.sink.is_bulk() && self.sink.is_empty() {
+            // Of what a stage left out, the sink has nothing to tell.
+            self.ledger.all();
+            self.settle().map_err(End::Source)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! After the loop: what is under way is waited for, settled, and told.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::{End, Revoking, Runner};
+use crate::error::{Error, Kind, Result, counted};
+use crate::flow::dead::Dead;
+use crate::flow::end::Ended;
+use crate::flow::sink::{Heard, Outcome, Refusal};
+use crate::flow::source::{Event, Settling};
+use crate::shutdown::Shutdown;
+
+/// As long as it takes; tokio has no name for it.
+const FOREVER: Duration = Duration::from_secs(86_400 * 365);
+
+impl Runner<'_> {
+    /// After the loop: waits for what is under way, settles it, and says how it all ended.
+    pub(super) async fn wind_up(&mut self, end: End, shutdown: &Shutdown) -> Ended {
+        let mut late = matches!(end, End::Stopped(_));
+        let mut sunk = matches!(end, End::Sink(_));
+        let mut failure = None;
+        let mut unmet = None;
+        let count = self.limits.count.unwrap_or(0);
+        let passed = self.account.read() - self.account.filtered();
+        let mut stopped = None;
+        match end {
+            End::Stopped(reason) => stopped = Some(reason),
+            End::Source(error) => failure = Some(self.of_source(error)),
+            End::Sink(error) => failure = Some(self.of_sink(error)),
+            End::Exhausted if passed < count => unmet = Some(self.source.unmet(passed, count, "then came the end")),
+            End::Idle(limit) if passed < count => {
+                let limit = humantime::format_duration(limit);
+                unmet = Some(self.source.unmet(passed, count, &format!("then nothing for {limit}")));
+            }
+            End::Full => {
+                let held = counted(self.ledger.held(), "message");
+                failure = Some(
+                    Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
+                        .hint("let more be sent with --prefetch, or say with --on-refusal what becomes of them"),
+                );
+            }
+            End::Count | End::Exhausted | End::Idle(_) | End::Refused => {}
+        }
+        if !sunk {
+            match shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    let error = self.of_sink(error);
+                    sunk = true;
+                    match (&stopped, &failure) {
+                        (None, None) => failure = Some(error),
+                        // The reason of the end stays; what else went wrong is told beside it.
+                        _ => self.reporter.warn(error.chain()),
+                    }
+                }
+                None => late = true,
+            }
+        }
+        self.sink.abandon(&mut self.heard);
+        for (ticket, _) in self.leftover.drain(..) {
+            self.heard.outcome(ticket, Outcome::Unsent);
+        }
+        if let Err(End::Source(error)) = self.take_up(Ok(())) {
+            failure.get_or_insert(error);
+        }
+        if let Some(dead) = &mut self.dead {
+            let mut heard = Heard::default();
+            dead.abandon(&mut heard);
+            self.buried(heard);
+        }
+        self.tell(true);
+        if !sunk && stopped.is_none() && failure.is_none() && !late {
+            failure = shutdown.or_stop(self.sink.finish()).await.err().map(|error| self.of_sink(error));
+        }
+        if let Err(error) = self.settle() {
+            failure.get_or_insert(error);
+        }
+        let unsure = self.finish(shutdown, &mut late).await;
+        if stopped.is_none() && late {
+            stopped = shutdown.reason().map(|reason| reason.error());
+        }
+        let refused = (self.account.failed() > 0).then(|| {
+            let none = Refusal::new(String::new());
+            let first = self.account.first_refusal().unwrap_or(&none);
+            self.sink.refused(self.account.failed(), self.account.sent(), first)
+        });
+        let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done));
+        let beside = holes.chain(self.stages.iter().filter_map(|stage| stage.account())).collect();
+        let account = std::mem::take(&mut self.account);
+        let settled = if unsure.is_none() { account.done() } else { 0 };
+        Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
+    }
+
+    /// Waits until the sink has told of everything. The source is served meanwhile.
+    async fn drained(&mut self, shutdown: &Shutdown) -> Result<()> {
+        self.unflushed = 0;
+        self.sink.flush(true)?;
+        std::future::poll_fn(|cx| {
+            loop {
+                while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
+                    // A refusal that would end the work has come when it is ending.
+                    if let Err(End::Sink(error) | End::Source(error)) = self.take_up(heard) {
+                        return Poll::Ready(Err(error));
+                    }
+                }
+                // Nobody else will send what a blocked peer does not take.
+                if let Err(End::Sink(error)) = self.bury(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                let buried = self.dead.as_ref().is_none_or(Dead::is_empty);
+                if (buried && self.sink.is_empty()) || (shutdown.reason().is_some() && self.sink.is_blocked()) {
+                    return Poll::Ready(Ok(()));
+                }
+                match self.source.serve() {
+                    Ok(Some(Event::Revoked(lanes))) => {
+                        self.revoking = Some(Revoking { lanes, until: Instant::now() + self.drain });
+                    }
+                    Ok(Some(event)) => {
+                        if let Err(End::Sink(error)) = self.happened(event) {
+                            return Poll::Ready(Err(error));
+                        }
+                    }
+                    // What is wrong with the source does not keep the sink from telling.
+                    Ok(None) | Err(_) => {}
+                }
+                if self.is_clear()
+                    && let Err(error) = self.release()
+                {
+                    return Poll::Ready(Err(error));
+                }
+                if !self.is_woken(cx) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Lets the source finish; what is not known of its settling.
+    async fn finish(&mut self, shutdown: &Shutdown, late: &mut bool) -> Option<Error> {
+        let limit = shutdown.drain_left();
+        let finished = shutdown.within(limit, Shutdown::drain_left, self.source.finish()).await;
+        *late |= finished.is_none();
+        let cause = match finished {
+            Some(Ok(())) => return None,
+            Some(Err(error)) if error.kind() != Kind::Connect => return Some(self.of_source(error)),
+            Some(Err(error)) => error.chain(),
+            None => "the broker did not answer in time".to_owned(),
+        };
+        (self.source.settling() != Settling::Never && self.account.done() > 0).then(|| {
+            let done = counted(self.account.done(), "message");
+            let message = format!("written: {done}; it is unknown whether the broker has taken the settlement");
+            Error::new(Kind::Partial, message).hint("they may come again").because(cause)
+        })
+    }
+
+    fn of_source(&self, error: Error) -> Error {
+        match self.names {
+            Some(names) => names.of_source(error),
+            None => error,
+        }
+    }
+
+    fn of_sink(&self, error: Error) -> Error {
+        match self.names {
+            Some(names) => names.of_sink(error),
+            None => error,
+        }
+    }
+}
