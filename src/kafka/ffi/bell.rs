@@ -60,7 +60,7 @@ mod tests {
     /// anywhere around the moment at which it is waited for, and a wake-up that is lost is never made up for.
     #[test]
     fn no_wake_up_is_lost() {
-        const RACES: u32 = 200_000;
+        const RACES: u32 = 50_000;
         let consumer: BaseConsumer = ClientConfig::new().set("group.id", "g").create().expect("a client");
         let bell = Bell::default();
         let feed = Feed::of_group(consumer.into(), &bell).expect("a feed");

@@ -254,6 +254,32 @@ fn what_shared_a_batch_with_a_refused_record_is_sent_again() {
     }
 }
 
+/// What comes behind later ones is told.
+#[test]
+fn what_is_sent_again_out_of_its_order_is_told() {
+    let topic = topic(&[]);
+    let (running, mut stdin) = start_open(kafka(&["produce", &topic, "-X", "batch.num.messages=100"]));
+    feed(&mut stdin, "0\n");
+    eventually("the first record", || (read(&topic, &[]).lines() == ["0"]).then_some(()));
+    alter(&topic, ("max.message.bytes", "100000"));
+    let line = |n: usize| format!("{n} {}", "x".repeat(if n == 250 { 200_000 } else { 100 }));
+    let lines: Vec<String> = (1..=20_000).map(line).collect();
+    feed(&mut stdin, &lines.join("\n"));
+    drop(stdin);
+    running.wait().fails(8).says(&[
+        "input line 251: message size too large",
+        "records that only shared a batch with one that was refused were sent again: they come behind later ones",
+        "sent 20001, confirmed 20000, failed 1, unknown 0",
+    ]);
+    let mut got = read(&topic, &["-o", "%s\\n"]).lines();
+    got.remove(0);
+    let mut numbers: Vec<u32> =
+        got.iter().map(|line| line.split(' ').next().unwrap_or("").parse().expect(line)).collect();
+    assert!(!numbers.is_sorted());
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=20_000).filter(|n| *n != 250).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_timestamp_is_after_1970() {
     let topic = topic(&[]);

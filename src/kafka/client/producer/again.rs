@@ -19,10 +19,12 @@ impl Producer {
         waits && self.stash.len() < DOUBTFUL && self.stash.back().is_some_and(is_doubtful)
     }
 
-    /// Sends these again, in a batch of their own.
-    pub(super) fn send_again(&mut self, records: Vec<Kept>) {
-        if !records.is_empty() {
-            self.again.push_back(records);
+    /// Sends these again, each in a batch of its own; before all that wait to be, when they were sent so already.
+    pub(super) fn send_again(&mut self, batches: [Vec<Kept>; 3]) {
+        let batches = batches.into_iter().filter(|records| !records.is_empty());
+        match self.alone {
+            true => batches.rev().for_each(|records| self.again.push_front(records)),
+            false => self.again.extend(batches),
         }
     }
 

@@ -41,7 +41,16 @@ fn about(code: Code) -> About {
 
 /// Which records are wanted back: those that may be taken without the others of their batch.
 pub fn keeps(code: Code) -> bool {
-    matches!(code, BESIDE | Code::MessageSizeTooLarge | Code::MessageBatchTooLarge)
+    code == BESIDE || of_the_batch(code)
+}
+
+/// The codes that every record of a batch gets, whichever of them is the cause: a batch may be too large as a whole, and
+/// where just one record is bad `rd_kafka_dr_msgq0` writes its error over those of the others.
+fn of_the_batch(code: Code) -> bool {
+    matches!(
+        code,
+        Code::MessageSizeTooLarge | Code::MessageBatchTooLarge | Code::InvalidRecord | Code::InvalidTimestamp
+    )
 }
 
 impl Producer {
@@ -81,35 +90,37 @@ impl Producer {
 
     /// Takes up what was lost of a batch of `count` records.
     pub(super) fn lost(&mut self, count: usize, lost: &mut Vec<Lost>, heard: &mut Heard) {
-        // One that is refused for the others, when there is nothing else in the batch that could be, stays refused.
-        let has_cause = lost.iter().any(|lost| lost.code != BESIDE) || lost.len() < count;
-        let (mut beside, mut large) = (Vec::new(), Vec::new());
-        for Lost { number, code, possibly_written, keyless, message } in lost.drain(..) {
-            let ticket = Ticket(number as u64);
+        let keys_only = self.to.intake.keys_only;
+        let is_cause = |lost: &Lost| keys_only && lost.keyless && lost.code == Code::InvalidRecord;
+        // Then each of the others is known to be good, or to be bad.
+        let is_told = lost.iter().any(|lost| lost.code == BESIDE);
+        let has_cause = lost.iter().any(|lost| is_cause(lost) || is_told && lost.code != BESIDE);
+        let (mut good, mut unclear) = (Vec::new(), Vec::new());
+        for mut lost in lost.drain(..) {
+            let ticket = Ticket(lost.number as u64);
             let time = self.times.remove(&ticket.0);
-            if possibly_written {
+            if lost.possibly_written {
                 heard.outcome(ticket, Outcome::Unknown);
                 continue;
             }
-            let again = match code {
-                BESIDE => has_cause || count > 1 && !self.alone,
-                // It may be the batch that is too large.
-                Code::MessageSizeTooLarge | Code::MessageBatchTooLarge => count > 1,
-                _ => false,
+            let again = match lost.code {
+                // Nobody else is to blame, and it was sent by itself already: it is refused.
+                BESIDE => has_cause || !self.alone,
+                code => count > 1 && !is_told && of_the_batch(code) && !is_cause(&lost),
             };
-            if let (true, Some(mut message)) = (again, message) {
+            if let (true, Some(mut message)) = (again, lost.message.take()) {
                 message.timestamp = time;
-                if code == BESIDE {
-                    beside.push((ticket, message))
+                if has_cause {
+                    good.push((ticket, message))
                 } else {
-                    large.push((ticket, message))
+                    unclear.push((ticket, message))
                 }
                 continue;
             }
-            let outcome = match about(code) {
-                About::Record => Outcome::Refused(Box::new(self.refusal(code, keyless))),
+            let outcome = match about(lost.code) {
+                About::Record => Outcome::Refused(Box::new(self.refusal(&lost))),
                 about => {
-                    self.fails(about, code);
+                    self.fails(about, lost.code);
                     Outcome::Unsent
                 }
             };
@@ -119,18 +130,16 @@ impl Producer {
         }
         // By those that are under way.
         if !self.alone && self.under_way > 0 {
-            self.overtaken += beside.len() + large.len();
+            self.overtaken += good.len() + unclear.len();
         }
-        self.send_again(beside);
-        // Halves, until what is too large is alone.
-        let second = large.split_off(large.len() / 2);
-        self.send_again(large);
-        self.send_again(second);
+        // Halves, until the cause is alone.
+        let second = unclear.split_off(unclear.len() / 2);
+        self.send_again([good, unclear, second]);
     }
 
     /// Why a broker did not take a record.
-    fn refusal(&self, code: Code, keyless: bool) -> Refusal {
-        let words = words(code);
+    fn refusal(&self, lost: &Lost) -> Refusal {
+        let (code, words) = (lost.code, words(lost.code));
         let refusal = Refusal { kind: kind_of(code), ..Refusal::new(&*words) };
         match (code, self.to.intake.largest) {
             (Code::MessageSizeTooLarge, Some(largest)) => refusal.hint(format!(
@@ -139,7 +148,7 @@ impl Producer {
             )),
             (Code::MessageSizeTooLarge, None) => refusal
                 .hint("the topic takes no more than its max.message.bytes; raise that, or compress with --compression"),
-            (Code::InvalidRecord, _) if keyless && self.to.intake.keys_only => {
+            (Code::InvalidRecord, _) if lost.keyless && self.to.intake.keys_only => {
                 let why = format!("no key, and the topic is compacted: {words}");
                 Refusal { why, ..refusal }
                     .hint("give each record a key: with -k, -K or the member `key` of an envelope")
