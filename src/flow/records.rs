@@ -95,7 +95,7 @@ impl Source for Records {
     }
 
     fn origin(&self, _lane: Lane) -> Origin {
-        Origin::named("input line")
+        Origin::named(if self.decoder.counts_lines() { "input line" } else { "input record" })
     }
 
     fn fault(&self, at: usize, unfit: Unfit) -> Error {

@@ -147,6 +147,7 @@ pub fn to_amqp<'a>(mut message: Message<'a>, routing_key: Option<&'a str>) -> Re
 }
 
 fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result<Message<'a>, String> {
+    let says_headers = message.headers != Headers::Absent;
     let headers = match std::mem::take(&mut message.headers) {
         Headers::Kafka(headers) => headers,
         Headers::Absent => Vec::new(),
@@ -178,7 +179,9 @@ fn kafka_to_amqp<'a>(mut message: Message<'a>, demanded: Option<&str>) -> Result
         carried.value = if message.value == Field::Null { Field::Null } else { Field::Absent };
         table.insert(ORIGIN_HEADER, Value::Text(written(&carried).into()));
     }
-    message.headers = Headers::Amqp(table);
+    if says_headers || !table.is_empty() {
+        message.headers = Headers::Amqp(table);
+    }
     route_by_key(&mut message);
     if message.value == Field::Null {
         message.value = Field::borrowed(b"");

@@ -95,6 +95,11 @@ impl<'a> Table<'a> {
         self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name))
     }
 
+    /// True when there is no value in it.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Names and values in their order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Cow<'a, str>, Value<'a>)> {
         self.0.iter()

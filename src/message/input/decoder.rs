@@ -15,6 +15,8 @@ pub struct Decoder {
     source: Source,
     mode: Mode,
     key_delimiter: Option<memchr::memmem::Finder<'static>>,
+    /// A record of [`Mode::Lines`] is a line.
+    is_lines: bool,
 }
 
 impl Decoder {
@@ -22,7 +24,8 @@ impl Decoder {
     pub fn of(input: &Input) -> Decoder {
         let key_delimiter =
             input.options.key_delimiter.as_ref().map(|d| memchr::memmem::Finder::new(d.as_slice()).into_owned());
-        Decoder { source: input.source.clone(), mode: input.options.mode, key_delimiter }
+        let is_lines = input.options.delimiter == b"\n";
+        Decoder { source: input.source.clone(), mode: input.options.mode, key_delimiter, is_lines }
     }
 
     /// The message in a record; it borrows the record's bytes.
@@ -70,13 +73,18 @@ impl Decoder {
         Error::usage(format!("{}, line {}, column {column}: {message}", self.source, record.line + lines as u64))
     }
 
+    /// Whether a place in the input is a line of it.
+    pub fn counts_lines(&self) -> bool {
+        self.mode != Mode::Lines || self.is_lines
+    }
+
     /// Where a record stands.
     pub fn place(&self, record: Record<'_>) -> String {
         let source = &self.source;
         match self.mode {
             Mode::Raw | Mode::Delimited => source.to_string(),
-            Mode::Lines => format!("{source}, record {}", record.number),
-            Mode::Json | Mode::Text => format!("{source}, line {}", record.line),
+            Mode::Lines if !self.is_lines => format!("{source}, record {}", record.number),
+            Mode::Lines | Mode::Json | Mode::Text => format!("{source}, line {}", record.line),
         }
     }
 }

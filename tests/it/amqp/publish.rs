@@ -23,8 +23,8 @@ fn told(stderr: &str) -> BTreeSet<u64> {
 fn a_message_without_its_key() {
     let queue = queue(&[]);
     let done = amqp(&["publish", "-K", ":"]).stdin(format!("{queue}:a\nno key\n{queue}:b\n")).run().exits(2);
-    done.says(&["record 2", "no `:` separates a routing key", "sent 1, confirmed 1"]);
-    amqp(&["publish", "-K", "\\t", "-e", "amq.topic"]).stdin("x\n").run().fails(2).says(&["record 1", "no `\\t`"]);
+    done.says(&["line 2", "no `:` separates a routing key", "sent 1, confirmed 1"]);
+    amqp(&["publish", "-K", "\\t", "-e", "amq.topic"]).stdin("x\n").run().fails(2).says(&["line 1", "no `\\t`"]);
     // Known before anything connects.
     at("amqp://127.0.0.1:1", &["publish", "-K", ":", "-d", "no key"]).run().fails(2).says(&["--data", "no `:`"]);
     at("amqp://127.0.0.1:1", &["publish", "-K", ":", "-d", "a:b"]).run().fails(4);
@@ -141,7 +141,7 @@ fn keys_before_the_body() {
     assert_eq!(amqp(&["get", &one]).run().ok().text(), "A\n");
     assert_eq!(amqp(&["get", &two]).run().ok().text(), "B\tC\n");
     let done = amqp(&["publish", "-K", "\\t"]).stdin(format!("{one}\tD\nnone\n")).run().fails(2);
-    done.says(&["record 2", "routing key", "confirmed 1"]);
+    done.says(&["line 2", "routing key", "confirmed 1"]);
     assert_eq!(info(&one).0, 2);
 }
 

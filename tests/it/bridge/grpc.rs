@@ -210,7 +210,7 @@ fn a_body_that_is_no_request_is_refused_by_itself() {
     // What somebody wrote for this command ends it.
     let notes = Notes::kind();
     let run = bridge(&["stdin"], &notes.call("t.Notes/Take", &[]));
-    run.stdin("{\"text\":\"a\"}\n{\"txt\":1}\n{\"text\":\"b\"}\n").run().fails(2).says(&["record 2", "txt"]);
+    run.stdin("{\"text\":\"a\"}\n{\"txt\":1}\n{\"text\":\"b\"}\n").run().fails(2).says(&["line 2", "txt"]);
     assert_eq!(notes.texts(), ["a"]);
 }
 

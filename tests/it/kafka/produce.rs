@@ -136,7 +136,7 @@ fn a_record_that_is_too_large_is_named_and_the_earlier_ones_are_there() {
     let topic = topic(&[]);
     let long = "x".repeat(1_200_000);
     produce(&topic, format!("one\ntwo\n{long}\nfour\n"), &[]).fails(8).says(&[
-        "record 3",
+        "line 3",
         "1000000 bytes",
         "message.max.bytes",
         "sent 2, confirmed 2",
