@@ -36,7 +36,7 @@ pub use parts::{Flow, Names, Reader, Reporter, Writer};
 pub use records::Records;
 pub use run::run;
 pub use sink::{Declined, Heard, Next, Outcome, Refusal, Sink, Told};
-pub use source::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+pub use source::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 pub use stage::{Passed, Stage};
 
 /// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits

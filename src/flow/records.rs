@@ -3,7 +3,8 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::source::{Filled, Lane, Origin, Place, Settling, Source, Unfit};
+use super::sink::Refusal;
+use super::source::{Bad, Filled, Lane, Origin, Place, Settling, Source, Unfit};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::message::input::{Decoder, Input, Mark, Step};
@@ -64,9 +65,10 @@ impl Source for Records {
         Place { lane: 0, mark: self.marks.get(at).map_or(0, Mark::line) }
     }
 
-    fn get(&self, at: usize) -> Result<Message<'_>> {
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         match self.marks.get(at) {
-            Some(mark) => self.decoder.message(self.input.record(*mark)),
+            Some(mark) if mark.is_too_large() => Err(Bad::Refused(Refusal::new(self.input.limit()))),
+            Some(mark) => Ok(self.decoder.message(self.input.record(*mark))?),
             None => Ok(Message::default()),
         }
     }

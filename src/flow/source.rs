@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use super::sink::Refusal;
 use crate::error::{Error, Result};
 use crate::message::Message;
 
@@ -98,6 +99,21 @@ impl From<String> for Unfit {
     }
 }
 
+/// Why there is no message.
+#[derive(Debug)]
+pub enum Bad {
+    /// It is refused for what it is, and the next one may be good.
+    Refused(Refusal),
+    /// Nothing behind it can be good.
+    Broken(Error),
+}
+
+impl From<Error> for Bad {
+    fn from(error: Error) -> Bad {
+        Bad::Broken(error)
+    }
+}
+
 /// Where messages come from.
 pub trait Source {
     /// How it can be settled.
@@ -123,8 +139,8 @@ pub trait Source {
     /// A message of the batch. It borrows the wire's own buffer.
     ///
     /// # Errors
-    /// It cannot be read, as an envelope that is none.
-    fn get(&self, at: usize) -> Result<Message<'_>>;
+    /// It cannot be read, as an envelope that is none, or is none that can be handed on.
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad>;
 
     /// Ready when [`Source::serve`] may bring something that it did not bring before; with `wanted` also when
     /// [`Source::fill`] may. What a source does by the clock is done in here.

@@ -78,7 +78,7 @@ impl Source for Fake {
         Place { lane, mark }
     }
 
-    fn get(&self, at: usize) -> Result<Message<'_>> {
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         Ok(Message { value: Field::borrowed(self.batch[at].1.as_bytes()), ..Message::default() })
     }
 

@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 
 use super::{Client, Meter, Pace, fault, incoming, look_at};
 use crate::error::{Error, Kind, Result, counted};
-use crate::flow::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
@@ -356,7 +356,7 @@ impl Source for Deliveries {
         Place { lane: 0, mark: self.batch.get(at).map_or(0, |delivery| delivery.delivery_tag) }
     }
 
-    fn get(&self, at: usize) -> Result<Message<'_>> {
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         Ok(self.batch.get(at).map_or_else(Message::default, |delivery| incoming(delivery, &self.with.queue)))
     }
 

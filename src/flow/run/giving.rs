@@ -10,7 +10,7 @@ use crate::flow::account::Account;
 use crate::flow::dead::Dead;
 use crate::flow::ledger::{Fate, Ledger};
 use crate::flow::sink::{Declined, Heard, Outcome, Refusal};
-use crate::flow::source::{Lane, Source, Unfit};
+use crate::flow::source::{Bad, Lane, Source, Unfit};
 use crate::flow::stage::{Passed, Stage, through};
 use crate::message::Message;
 
@@ -58,8 +58,12 @@ impl<'b> Giver<'b, '_> {
         }
         let message = match self.source.get(at) {
             Ok(message) => message,
-            Err(error) => {
+            Err(Bad::Broken(error)) => {
                 self.give_up(error);
+                return None;
+            }
+            Err(Bad::Refused(refusal)) => {
+                self.refuse(at, refusal, None);
                 return None;
             }
         };
@@ -77,7 +81,10 @@ impl<'b> Giver<'b, '_> {
                 self.parts.extend(messages.into_iter().map(|message| (ticket, message)));
             }
             Err(unfit) if self.source.is_input() => self.give_up(self.source.fault(at, unfit)),
-            Err(unfit) => self.refuse(at, unfit, copy.as_ref()),
+            Err(unfit) => {
+                let refusal = Refusal::new(self.source.fault(at, unfit).chain());
+                self.refuse(at, refusal, copy.as_ref());
+            }
         }
         None
     }
@@ -98,9 +105,8 @@ impl<'b> Giver<'b, '_> {
         (*self.unreadable, *self.next) = (Some(error), self.length);
     }
 
-    /// A message that came from elsewhere is not fit.
-    fn refuse(&mut self, at: usize, unfit: Unfit, copy: Option<&Message<'b>>) {
-        let refusal = Refusal::new(self.source.fault(at, unfit).chain());
+    /// A message does not go on.
+    fn refuse(&mut self, at: usize, refusal: Refusal, copy: Option<&Message<'b>>) {
         let outcome = Outcome::Refused(Box::new(refusal));
         if self.is_bulk {
             let place = self.source.place(at);

@@ -8,7 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::transport::Connection;
 use crate::error::{Error, Result};
-use crate::flow::{Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::message::{Field, Message};
 
 /// How many responses are taken together at most, and how many bytes of them.
@@ -109,7 +109,7 @@ impl Source for Responses {
         Place { lane: 0, mark: self.first + at as u64 }
     }
 
-    fn get(&self, at: usize) -> Result<Message<'_>> {
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         let value = self.batch.get(at).map_or(Field::Absent, |value| Field::borrowed(value));
         Ok(Message { value, ..Message::default() })
     }

@@ -91,9 +91,15 @@ pub struct Mark {
     column: usize,
     start: usize,
     end: usize,
+    too_large: bool,
 }
 
 impl Mark {
+    /// True for a record over the limit: it is not here.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
     /// The line that the record begins on, from 1.
     pub fn line(&self) -> u64 {
         self.line
@@ -123,6 +129,8 @@ pub struct Input {
     line: u64,
     /// How many characters of that line were taken.
     column: usize,
+    /// Where a record over the limit began, of which a part was let go.
+    skimmed: Option<(u64, usize)>,
     bytes: u64,
     size: Option<u64>,
 }
@@ -173,6 +181,7 @@ impl Input {
             number: 0,
             line: 1,
             column: 0,
+            skimmed: None,
             bytes,
             size,
         })
@@ -219,6 +228,7 @@ impl Input {
     /// a text that is not UTF-8.
     pub fn step(&mut self) -> Result<Step<Record<'_>>> {
         Ok(match self.mark()? {
+            Step::Record(mark) if mark.too_large => return Err(self.too_large(mark.number)),
             Step::Record(mark) => Step::Record(self.record(mark)),
             Step::NeedMore => Step::NeedMore,
             Step::End => Step::End,
@@ -227,11 +237,11 @@ impl Input {
 
     /// The record of a mark that was made since the last [`Input::more`].
     pub fn record(&self, mark: Mark) -> Record<'_> {
-        let Mark { number, line, column, start, end } = mark;
+        let Mark { number, line, column, start, end, too_large: _ } = mark;
         Record { number, line, column, bytes: self.buffer.get(start..end).unwrap_or_default() }
     }
 
-    /// As [`Input::step`], for who wants to look at several records together.
+    /// As [`Input::step`], for who wants to look at several records together. One over the limit is marked as that.
     ///
     /// # Errors
     /// As [`Input::step`].
@@ -241,20 +251,9 @@ impl Input {
         }
         let rest = &self.buffer[self.start..];
         let cut = self.splitter.cut(rest, self.ended);
-        let (limit, set_by) = self.options.limit;
-        let length = match &cut {
-            Cut::Record { record, .. } => record.len(),
-            Cut::NeedMore => rest.len(),
-            Cut::End | Cut::Broken(_) => 0,
-        };
-        if length > limit {
-            return Err(Error::refused(format!(
-                "{}, record {}: over {limit} bytes, the limit of {set_by}",
-                self.source,
-                self.number + 1
-            )));
-        }
+        let (limit, _) = self.options.limit;
         match cut {
+            Cut::NeedMore if rest.len() > limit => self.skim().map(|()| Step::NeedMore),
             Cut::NeedMore => Ok(Step::NeedMore),
             Cut::Broken(what) => {
                 let read = self.bytes - (self.buffer.len() - self.start) as u64;
@@ -269,10 +268,15 @@ impl Input {
                 let from = self.start;
                 self.start += used;
                 self.number += 1;
-                let (line, column) = match self.options.mode {
-                    Mode::Lines => (self.number, 0),
-                    Mode::Raw | Mode::Delimited => (1, 0),
-                    Mode::Json | Mode::Text => {
+                let skimmed = self.skimmed.take();
+                let (line, column) = match (skimmed, self.options.mode) {
+                    (_, Mode::Lines) => (self.number, 0),
+                    (_, Mode::Raw | Mode::Delimited) => (1, 0),
+                    (Some(place), Mode::Json | Mode::Text) => {
+                        self.line += pass(&self.buffer[from..from + used], &mut self.column);
+                        place
+                    }
+                    (None, Mode::Json | Mode::Text) => {
                         let start = from + record.start;
                         self.line += pass(&self.buffer[from..start], &mut self.column);
                         let place = (self.line, self.column);
@@ -280,10 +284,37 @@ impl Input {
                         place
                     }
                 };
+                let too_large = skimmed.is_some() || record.len() > limit;
                 let (start, end) = (from + record.start, from + record.end);
-                Ok(Step::Record(Mark { number: self.number, line, column, start, end }))
+                Ok(Step::Record(Mark { number: self.number, line, column, start, end, too_large }))
             }
         }
+    }
+
+    /// Lets go of what is here of a record over the limit: only its end is looked for.
+    fn skim(&mut self) -> Result<()> {
+        let Some(tail) = self.splitter.tail() else { return Err(self.too_large(self.number + 1)) };
+        let mut from = self.start;
+        if let (None, Some(begin)) = (self.skimmed, self.splitter.begin()) {
+            from += begin;
+            self.line += pass(&self.buffer[self.start..from], &mut self.column);
+            self.skimmed = Some((self.line, self.column));
+        }
+        let to = self.buffer.len().saturating_sub(tail).max(from);
+        self.line += pass(&self.buffer[from..to], &mut self.column);
+        self.splitter.forget(to - self.start);
+        self.start = to;
+        Ok(())
+    }
+
+    fn too_large(&self, number: u64) -> Error {
+        Error::refused(format!("{}, record {number}: {}", self.source, self.limit()))
+    }
+
+    /// What is wrong with a record that is too large.
+    pub fn limit(&self) -> String {
+        let (limit, set_by) = self.options.limit;
+        format!("over {limit} bytes, the limit of {set_by}")
     }
 
     /// Waits for more data or the end.
@@ -435,6 +466,43 @@ mod tests {
         let error = records(Mode::Lines, "0123456789abcdef0\n").expect_err("too long");
         assert_eq!(error.kind(), Kind::Refused);
         assert!(error.chain().contains("over 16 bytes"), "{}", error.chain());
+    }
+
+    #[test]
+    fn what_is_behind_a_record_over_the_limit_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("input");
+        let long = "x".repeat(3 * CHUNK);
+        for (mode, delimiter, text, expected) in [
+            (
+                Mode::Lines,
+                "\n",
+                format!("a\n{long}\nb\n{}\nc", &long[..99]),
+                vec![(1, false), (2, true), (3, false), (4, true), (5, false)],
+            ),
+            (Mode::Lines, "<>", format!("a<>{long}<>b<>{long}"), vec![(1, false), (2, true), (3, false), (4, true)]),
+            (
+                Mode::Json,
+                "\n",
+                format!("{{}}\n\n {{\"a\":\n\"{long}\"}} {{}}\n{}\n{{}}", " ".repeat(2 * CHUNK)),
+                vec![(1, false), (3, true), (4, false), (6, false)],
+            ),
+        ] {
+            std::fs::write(&path, &text).expect("writes");
+            let options = Options { mode, delimiter: delimiter.into(), key_delimiter: None, limit: (16, "the test") };
+            let mut input = Input::open(Source::File(path.clone()), options).expect("opens");
+            let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+            let mut all = Vec::new();
+            loop {
+                match input.mark().expect("marks") {
+                    Step::Record(mark) => all.push((mark.line(), mark.is_too_large())),
+                    Step::NeedMore => runtime.block_on(input.more()).expect("more"),
+                    Step::End => break,
+                }
+                assert!(input.buffer.capacity() < 3 * CHUNK, "{}", input.buffer.capacity());
+            }
+            assert_eq!(all, expected, "{mode:?} {delimiter:?}");
+        }
     }
 
     #[test]

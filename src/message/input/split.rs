@@ -66,6 +66,31 @@ impl Splitter {
         Splitter { kind, scanned: 0 }
     }
 
+    /// Where the unfinished record begins; `None` where there is none yet.
+    pub fn begin(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Json(state) => state.start,
+            _ => Some(0),
+        }
+    }
+
+    /// How much of an unfinished record has to be kept to find its end; `None` where all of it has.
+    pub fn tail(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Lines(finder) => Some(finder.needle().len() - 1),
+            Kind::Json(_) | Kind::Text => Some(0),
+            Kind::Raw { .. } | Kind::Delimited => None,
+        }
+    }
+
+    /// So much of the unfinished record is not in the buffer any more.
+    pub fn forget(&mut self, bytes: usize) {
+        self.scanned = self.scanned.saturating_sub(bytes);
+        if let Kind::Json(JsonState { start: Some(start), .. }) = &mut self.kind {
+            *start = start.saturating_sub(bytes);
+        }
+    }
+
     /// Looks at the rest of the buffer; `ended` says that nothing will follow.
     pub fn cut(&mut self, rest: &[u8], ended: bool) -> Cut {
         let cut = match &mut self.kind {

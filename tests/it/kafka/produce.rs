@@ -132,16 +132,15 @@ fn a_partition_that_is_not_there_has_its_own_hint() {
 }
 
 #[test]
-fn a_record_that_is_too_large_is_named_and_the_earlier_ones_are_there() {
+fn a_record_that_is_too_large_is_named_and_the_others_are_there() {
     let topic = topic(&[]);
     let long = "x".repeat(1_200_000);
     produce(&topic, format!("one\ntwo\n{long}\nfour\n"), &[]).fails(8).says(&[
-        "line 3",
-        "1000000 bytes",
+        "warning: input line 3: over 1000000 bytes",
         "message.max.bytes",
-        "sent 2, confirmed 2",
+        "sent 4, confirmed 3, failed 1, unknown 0",
     ]);
-    assert_eq!(read(&topic, &[]).lines(), ["one", "two"]);
+    assert_eq!(read(&topic, &[]).lines(), ["one", "two", "four"]);
 }
 
 /// The topic's own limit, which librdkafka's batches know nothing of.

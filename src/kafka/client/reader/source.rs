@@ -9,7 +9,7 @@ use super::super::connect::drop_within;
 use super::watch::Found;
 use super::{BATCH, BATCH_BYTES, Reader, Slot, Step, find, message_of, size, unread};
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::kafka::CLOSE;
 use crate::kafka::ffi::Fetched;
 use crate::message::{Field, Headers, Message};
@@ -86,7 +86,7 @@ impl Source for Reader {
         Place { lane, mark: message.and_then(|m| m.offset).unwrap_or(0).unsigned_abs() }
     }
 
-    fn get(&self, at: usize) -> Result<Message<'_>> {
+    fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         let record = |slot: &Slot| {
             let topic = self.topics.get(slot.topic)?;
             self.feed.batch().record(slot.at).map(|record| message_of(&record, topic))
