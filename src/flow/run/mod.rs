@@ -152,7 +152,7 @@ impl<'r> Runner<'r> {
         loop {
             match self.step(cx) {
                 Ok(true) => {}
-                Ok(false) if self.is_woken(cx) => {}
+                Ok(false) if self.is_woken(cx, self.wants()) => {}
                 Ok(false) => return Poll::Pending,
                 Err(end) => return Poll::Ready(end),
             }
@@ -224,22 +224,29 @@ impl<'r> Runner<'r> {
         Ok(false)
     }
 
-    /// True when there is something to do at once after all; else whoever has something to do wakes this task.
-    fn is_woken(&mut self, cx: &mut Context<'_>) -> bool {
-        let wanted = self.next >= self.length && self.revoking.is_none() && self.sink.room() > 0;
+    /// True when there is something to do at once after all; else whoever has something to do wakes this task. What the source
+    /// has does not count unless it is `wanted`.
+    fn is_woken(&mut self, cx: &mut Context<'_>, wanted: bool) -> bool {
         if self.source.poll_ready(cx, wanted).is_ready() {
             return true;
         }
-        let idle = self.limits.idle.zip(self.source.idle_since()).filter(|_| wanted);
+        let idle = self.limits.idle.zip(self.source.idle_since());
         let idle = idle.and_then(|(limit, since)| since.checked_add(limit));
+        // Both are looked at only when the source is dry.
+        let dry = [Some(self.check_due), idle].into_iter().flatten().filter(|_| wanted);
         let revoked = self.revoking.as_ref().map(|revoking| revoking.until);
-        let until = [Some(self.check_due), idle, revoked].into_iter().flatten().min();
-        let until = tokio::time::Instant::from_std(until.unwrap_or(self.check_due));
+        let Some(until) = dry.chain(revoked).min() else { return false };
+        let until = tokio::time::Instant::from_std(until);
         // One that is too early only looks once more.
         if self.timer.is_elapsed() || self.timer.deadline() > until {
             self.timer.as_mut().reset(until.max(tokio::time::Instant::now() + Duration::from_millis(1)));
         }
         self.timer.as_mut().poll(cx).is_ready()
+    }
+
+    /// True when the source is asked for messages.
+    fn wants(&self) -> bool {
+        self.next >= self.length && self.revoking.is_none() && self.sink.room() > 0
     }
 
     fn happened(&mut self, event: Event) -> Result<(), End> {

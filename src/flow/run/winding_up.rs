@@ -129,7 +129,7 @@ impl Runner<'_> {
                 {
                     return Poll::Ready(Err(error));
                 }
-                if !self.is_woken(cx) {
+                if !self.is_woken(cx, false) {
                     return Poll::Pending;
                 }
             }
