@@ -7,9 +7,13 @@ use super::Producer;
 use crate::error::{Error, Kind, counted};
 use crate::flow::{Heard, Outcome, Refusal, Ticket};
 use crate::kafka::ffi::{Lost, words};
+use crate::message::{Field, Message};
 
 /// librdkafka's code for a record that was good, and shared a batch with one that was refused.
 const BESIDE: Code = Code::InvalidDifferentRecord;
+
+/// What a batch adds to key and value is less than this (RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD, and the head of a batch).
+const OVERHEAD: usize = 256;
 
 /// What a code is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +145,9 @@ impl Producer {
     fn refusal(&self, lost: &Lost) -> Refusal {
         let (code, words) = (lost.code, words(lost.code));
         let refusal = Refusal { kind: kind_of(code), ..Refusal::new(&*words) };
-        match (code, self.to.intake.largest) {
+        // A limit that the record keeps to is not the limit any more.
+        let size = lost.message.as_ref().map_or(usize::MAX, size);
+        match (code, self.to.intake.largest.filter(|largest| size.saturating_add(OVERHEAD) > *largest)) {
             (Code::MessageSizeTooLarge, Some(largest)) => refusal.hint(format!(
                 "the topic takes no more than {largest} bytes (its max.message.bytes); raise that, or compress with \
                  --compression"
@@ -166,6 +172,10 @@ impl Producer {
             "{records} that only shared a batch with one that was refused {were} sent again: {they} behind later ones"
         )
     }
+}
+
+fn size(message: &Message<'_>) -> usize {
+    [&message.key, &message.value].into_iter().filter_map(Field::bytes).map(<[u8]>::len).sum()
 }
 
 #[cfg(test)]
