@@ -143,7 +143,9 @@ async fn exchange(
 ) {
     let (head, mut body) = request.into_parts();
     let mut bytes = Vec::new();
-    while let Some(Ok(data)) = body.data().await {
+    while let Some(data) = body.data().await {
+        // It was cut off on its way.
+        let Ok(data) = data else { return };
         let _ = body.flow_control().release_capacity(data.len());
         bytes.extend_from_slice(&data);
     }
