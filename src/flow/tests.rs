@@ -37,6 +37,7 @@ struct Fake {
     revoked: Option<Vec<Lane>>,
     next_lane: Lane,
     ahead: Option<usize>,
+    ended: bool,
 }
 
 impl Source for Fake {
@@ -62,6 +63,7 @@ impl Source for Fake {
         let lanes: Vec<Lane> =
             self.lanes.iter().filter(|(_, marks)| !marks.is_empty()).map(|(lane, _)| *lane).collect();
         if lanes.is_empty() {
+            self.ended = true;
             return Ok(Filled::End);
         }
         for _ in 0..self.random.usize(1..=most.min(20)) {
@@ -82,7 +84,8 @@ impl Source for Fake {
         Ok(Message { value: Field::borrowed(self.batch[at].1.as_bytes()), ..Message::default() })
     }
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>, _wanted: bool) -> Poll<()> {
+    fn poll_ready(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
+        assert!(!(self.ended && wanted), "more is wanted behind the end");
         cx.waker().wake_by_ref();
         Poll::Pending
     }
@@ -271,6 +274,7 @@ impl Case {
             revoked: None,
             next_lane: 4,
             ahead: None,
+            ended: false,
         };
         let sink = Wild {
             world: world.clone(),
