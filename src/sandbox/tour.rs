@@ -76,16 +76,15 @@ mscomm amqp publish -k questions --reply-to answers --correlation-id 7 \
         "All together",
         &[
             Step(
-                "A message goes from Kafka to RabbitMQ, with key, header and time...",
+                "A bridge: from Kafka to RabbitMQ, with key, header and time...",
                 r"mscomm amqp queue declare carried
-mscomm kafka tail orders --from begin --until-end -o json | head -1 |
-    mscomm amqp publish --input json -k carried
+mscomm bridge kafka tail orders --from begin -n 1 \
+    --to amqp publish -k carried
 mscomm amqp get carried -o json",
             ),
             Step(
-                "...and comes home unchanged.",
-                r"mscomm amqp consume carried -n 1 -o json |
-    mscomm kafka produce home --input json
+                "...and home unchanged. It leaves its queue once Kafka has confirmed it.",
+                r"mscomm bridge amqp consume carried -n 1 --to kafka produce home
 mscomm kafka tail home --from begin --until-end -o json",
             ),
         ],
