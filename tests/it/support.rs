@@ -126,6 +126,7 @@ impl Run {
     }
 
     /// As [`Run::run`], with no more memory than so many KiB, all mappings counted.
+    #[cfg(feature = "sandbox")]
     pub fn run_in_memory(self, kib: u32) -> Done {
         self.through_shell(&format!("ulimit -v {kib} && exec \"$0\" \"$@\"")).run()
     }
