@@ -4,6 +4,7 @@ mod connect;
 mod gone;
 mod group;
 mod lost;
+mod memory;
 mod produce;
 mod rebalance;
 mod silent;

@@ -67,6 +67,23 @@ fn the_newer_protocol_loses_nothing() {
     come_and_go(&["-X", "group.protocol=consumer"]);
 }
 
+/// Whoever is given nothing is told nothing (KIP-848), and is idle all the same.
+#[test]
+fn a_member_of_the_newer_protocol_without_partitions_is_idle() {
+    let (topic, group) = (topic(&[]), unique("group"));
+    produce(&topic, "1\n", &[]).ok();
+    let member = |flags: &[&str]| {
+        kafka(&[&["tail", &topic, "--group", &group, "-X", "group.protocol=consumer", "-v"], flags].concat()).start()
+    };
+    let stays = member(&[]);
+    stays.wait_for_lines(1);
+    let done = member(&["--idle-timeout", "500ms"]).wait().ok();
+    assert_eq!(done.text(), "");
+    assert!(done.stderr.contains("the group gave 0 partitions"), "{}", done.stderr);
+    stays.signal("INT");
+    stays.wait().exits(130);
+}
+
 /// Without the event of an end, `--until-end` finds it all the same: behind the marker of a transaction, and behind
 /// nothing at all.
 #[test]
