@@ -221,7 +221,7 @@ async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
 
 async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
     args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
-    let mut table = Table::new(&["queue", "messages", "consumers"]);
+    let mut table = Table::new(["queue", "messages", "consumers"]);
     let mut failed = Vec::new();
     on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
         for queue in &args.queues {

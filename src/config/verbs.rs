@@ -127,7 +127,9 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
 fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<()> {
     let (path, named) = source.path()?;
     let file = File::load(&path, named, source.deadline)?;
-    let mut table = Table::new(&["name", "default", "extends", "grpc", "amqp", "kafka"]);
+    let infos = section_infos();
+    let columns = ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name));
+    let mut table = Table::new(columns.collect::<Vec<_>>());
     let default = file.as_ref().and_then(File::default_profile).unwrap_or(LOCAL).to_owned();
     let names: Vec<&str> = file.as_ref().map(profile_names).unwrap_or_default();
     let built_in = Some(LOCAL).filter(|local| !names.contains(local));
@@ -136,9 +138,9 @@ fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<
         let extends = file.as_ref().map(|f| profile_table(f, name)).transpose()?.flatten();
         let extends = extends.and_then(|t| t.get("extends")).and_then(Item::as_str).map(str::to_owned);
         let mut row = vec![json!(name), json!(name == default), json!(extends)];
-        for info in section_infos() {
-            let entries = chosen.entries(&info)?;
-            let server = entries.iter().find(|e| e.key == "server").map(|e| shown(&info, e));
+        for info in &infos {
+            let entries = chosen.entries(info)?;
+            let server = entries.iter().find(|e| e.key == "server").map(|e| shown(info, e));
             row.push(json!(server));
         }
         table.row(row);
@@ -151,7 +153,7 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
         Some(name) => Chosen::named(source, &name)?,
         None => Chosen::load(source)?,
     };
-    let mut table = Table::new(&["key", "value", "origin"]);
+    let mut table = Table::new(["key", "value", "origin"]);
     for info in section_infos() {
         let entries = layers::listed(&info, &chosen)?;
         let server = entries.iter().find(|entry| entry.key == "server");

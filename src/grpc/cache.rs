@@ -43,7 +43,7 @@ pub fn run(command: Command, cx: &Context) -> Result<()> {
     let kept = kept()?;
     match command {
         Command::List { output } => {
-            let mut table = Table::new(&["server", "age", "services", "files"]);
+            let mut table = Table::new(["server", "age", "services", "files"]);
             for (path, content) in &kept {
                 let age = humantime::format_duration(Duration::from_secs(age(path).unwrap_or_default().as_secs()));
                 let counts = (content.services.len(), content.files.len());

@@ -35,7 +35,7 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
     let mut lookup = Lookup::open(&args.connection, cx).await?;
     let mut catalog = lookup.catalog(cx);
     let Some(service) = &args.service else {
-        let mut table = Table::new(&["service"]);
+        let mut table = Table::new(["service"]);
         for name in catalog.services().await? {
             table.row([Value::String(name)]);
         }
@@ -55,7 +55,7 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
     let default = if cx.terminal.stdout { Layout::Table } else { Layout::Tsv };
     let layout = args.output.unwrap_or(default);
     let tsv = layout == Layout::Tsv;
-    let mut table = Table::new(if tsv { &["method"] } else { &["method", "kind", "request", "response"] });
+    let mut table = Table::new(if tsv { vec!["method"] } else { vec!["method", "kind", "request", "response"] });
     let mut methods: Vec<_> = found.methods().collect();
     methods.sort_by(|a, b| a.full_name().cmp(b.full_name()));
     for method in methods {

@@ -25,19 +25,21 @@ pub enum Layout {
 /// Rows under named columns. The names are the members of `-o json`, lowercase with underscores.
 #[derive(Debug)]
 pub struct Table {
-    columns: &'static [&'static str],
+    columns: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(columns: &'static [&'static str]) -> Table {
-        Table { columns, rows: Vec::new() }
+    pub fn new(columns: impl Into<Vec<&'static str>>) -> Table {
+        Table { columns: columns.into(), rows: Vec::new() }
     }
 
-    /// Adds a row, a value for each column.
+    /// Adds a row, a value for each column: one without a column would be lost in `-o json`.
     pub fn row(&mut self, values: impl IntoIterator<Item = Value>) {
-        self.rows.push(values.into_iter().collect());
+        let row: Vec<Value> = values.into_iter().collect();
+        debug_assert_eq!(row.len(), self.columns.len(), "a value for each of {:?}", self.columns);
+        self.rows.push(row);
     }
 
     /// Writes it all.
@@ -83,7 +85,7 @@ impl Table {
         if table.width().is_some_and(|width| width >= MIN_WIDTH) {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }
-        let heading = |name: &&str| {
+        let heading = |name: &&'static str| {
             let cell = Cell::new(name.replace('_', " "));
             if terminal.color_stdout { cell.add_attribute(comfy_table::Attribute::Bold) } else { cell }
         };

@@ -37,7 +37,7 @@ impl Environment {
             }
         }
         // Stronger than a profile, and of somebody else's server.
-        let prefixes = section_infos().map(|info| info.variable(""));
+        let prefixes = section_infos().iter().map(|info| info.variable("")).collect::<Vec<_>>();
         let mut surroundings: Vec<String> =
             std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
         surroundings.sort();

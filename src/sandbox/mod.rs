@@ -116,7 +116,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     match args.print_env {
         Some(form) => environment.print(form)?,
         None => {
-            let mut table = Table::new(&["protocol", "server"]);
+            let mut table = Table::new(["protocol", "server"]);
             for server in servers.running() {
                 table.row([json!(server.service.name()), json!(server.address)]);
             }

@@ -58,7 +58,7 @@ pub async fn list(args: ListArgs, cx: &Context) -> Result<()> {
     let mut topics: Vec<&MetadataTopic> =
         metadata.topics().iter().filter(|t| args.internal || !is_internal(t.name())).collect();
     topics.sort_by_key(|t| t.name());
-    let mut table = Table::new(&["topic", "partitions", "replicas"]);
+    let mut table = Table::new(["topic", "partitions", "replicas"]);
     for topic in topics {
         let replicas = topic.partitions().iter().map(|p| ids(p, MetadataPartition::replicas).len()).max();
         table.row([json!(topic.name()), json!(topic.partitions().len()), json!(replicas.unwrap_or(0))]);
@@ -104,12 +104,12 @@ pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         Ok((rows, configs))
     })
     .await?;
-    let mut partitions = Table::new(&["topic", "partition", "leader", "replicas", "isr", "low", "high"]);
+    let mut partitions = Table::new(["topic", "partition", "leader", "replicas", "isr", "low", "high"]);
     for row in rows {
         partitions.row(row);
     }
     partitions.print(args.output, &cx.terminal)?;
-    let mut table = Table::new(&["topic", "config", "value"]);
+    let mut table = Table::new(["topic", "config", "value"]);
     let mut any = false;
     for config in configs {
         match config {
