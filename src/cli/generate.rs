@@ -1,5 +1,6 @@
 //! Completion scripts and man pages, made from the command tree: what is committed is what this prints.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use clap::CommandFactory;
@@ -55,26 +56,37 @@ pub fn man(path: &[String]) -> Result<()> {
     print(&page(command)?)
 }
 
-/// Writes `completions/` and `man/` below a folder.
+/// Writes `completions/` and `man/` below a folder, and removes what an earlier tree of commands left there.
 ///
 /// # Errors
 /// `Kind::Io`.
 pub fn all(folder: &Path) -> Result<()> {
-    let write = |name: String, bytes: &[u8]| {
-        let path = folder.join(&name);
-        let parent = path.parent().unwrap_or(folder);
-        std::fs::create_dir_all(parent)
-            .and_then(|()| std::fs::write(&path, bytes))
-            .map_err(|e| Error::io(format!("cannot write {}", path.display()), e))
-    };
-    for (shell, name, _) in COMPLETIONS {
-        write(format!("completions/{name}"), &completion(shell))?;
-    }
+    let scripts = COMPLETIONS.map(|(shell, name, _)| (name.to_owned(), completion(shell)));
+    replace(&folder.join("completions"), scripts.into(), |name| name.contains("mscomm"))?;
     let root = tree();
     let mut rest = vec![&root];
+    let mut pages = BTreeMap::new();
     while let Some(command) = rest.pop() {
-        write(format!("man/{}.1", page_name(command)), &page(command)?)?;
+        pages.insert(format!("{}.1", page_name(command)), page(command)?);
         rest.extend(visible(command));
+    }
+    replace(&folder.join("man"), pages, |name| name.starts_with("mscomm") && name.ends_with(".1"))
+}
+
+/// Makes files by their names, and removes those beside them that are ours and not among them.
+fn replace(folder: &Path, files: BTreeMap<String, Vec<u8>>, is_ours: fn(&str) -> bool) -> Result<()> {
+    let failed = |path: &Path, e| Error::io(format!("cannot write {}", path.display()), e);
+    std::fs::create_dir_all(folder).map_err(|e| failed(folder, e))?;
+    for (name, bytes) in &files {
+        let path = folder.join(name);
+        std::fs::write(&path, bytes).map_err(|e| failed(&path, e))?;
+    }
+    for entry in std::fs::read_dir(folder).map_err(|e| failed(folder, e))? {
+        let name = entry.map_err(|e| failed(folder, e))?.file_name();
+        if name.to_str().is_some_and(|name| is_ours(name) && !files.contains_key(name)) {
+            let path = folder.join(name);
+            std::fs::remove_file(&path).map_err(|e| failed(&path, e))?;
+        }
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use mscomm::cli::generate::tree;
+use mscomm::config::section_infos;
 
 use crate::support::mscomm;
 
@@ -42,7 +43,15 @@ fn every_argument_is_described() {
 #[test]
 fn generated_files_are_in_step() {
     let made = tempfile::tempdir().expect("a folder");
+    // What an older tree left goes, what is somebody else's stays out of it.
+    let stale = ["man/mscomm-gone.1", "completions/mscomm.csh"].map(|name| made.path().join(name));
+    let other = made.path().join("man/other.1");
+    for path in stale.iter().chain([&other]) {
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, "").expect("is written");
+    }
     mscomm(&["generate", made.path().to_str().expect("UTF-8")]).run().ok();
+    std::fs::remove_file(other).expect("is still there");
     let committed = Path::new(env!("CARGO_MANIFEST_DIR"));
     for folder in ["completions", "man"] {
         let names = |root: &Path| {
@@ -60,6 +69,29 @@ fn generated_files_are_in_step() {
             assert!(read(made.path()) == read(committed), "{}: run `cargo run -- generate .`", path.display());
         }
     }
+}
+
+/// Every protocol is a command and has a section of the profile, both of the same name: what walks the sections
+/// (`profile`, the man page, the sandbox) leaves no protocol out, and no section is one that nobody can use.
+#[test]
+fn every_protocol_has_a_section() {
+    let connects = |command: &clap::Command| {
+        let mut found = false;
+        walk(command, &mut |c| found |= c.get_arguments().any(|arg| arg.get_long() == Some("server")));
+        found
+    };
+    let tree = tree();
+    let protocols = tree.get_subcommands().filter(|c| connects(c));
+    let mut protocols: Vec<_> = protocols.map(|c| c.get_name().to_owned()).collect();
+    let mut sections: Vec<_> = section_infos().iter().map(|info| info.name.to_owned()).collect();
+    let done = mscomm(&["profile", "list", "-o", "json"]).run().ok();
+    let listed: serde_json::Value = serde_json::from_slice(&done.stdout).expect("an object");
+    for name in &sections {
+        assert!(listed[name].is_string(), "{name} is not in {listed}");
+    }
+    protocols.sort();
+    sections.sort();
+    assert_eq!(protocols, sections, "commands that connect, and sections of a profile (config::section_infos)");
 }
 
 #[test]
