@@ -1,8 +1,29 @@
-//! What a message of AMQP says beside its headers.
+//! What only a message of AMQP has: its properties, and its place.
 
 use std::borrow::Cow;
 
-use super::envelope;
+use super::{Headers, Message, Value, envelope};
+
+/// The queue that it was read from.
+pub(super) fn title(message: &Message<'_>) -> Option<String> {
+    message.queue.as_deref().map(str::to_owned)
+}
+
+/// From which exchange, and by which key.
+pub(super) fn route(message: &Message<'_>) -> Option<String> {
+    let exchange = message.exchange.as_deref()?;
+    let exchange = if exchange.is_empty() { "(default)" } else { exchange };
+    Some(format!("{exchange} → {}", message.routing_key.as_deref()?))
+}
+
+/// Where a message stands in a stream of RabbitMQ's.
+pub(super) fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
+    let Headers::Amqp(table) = headers else { return None };
+    match table.get("x-stream-offset")? {
+        Value::I64(offset) => Some(*offset),
+        _ => None,
+    }
+}
 
 /// The AMQP basic properties that are neither headers nor timestamp (AMQP 0-9-1, class basic).
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

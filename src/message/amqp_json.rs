@@ -23,6 +23,13 @@ pub fn write_table(out: &mut Vec<u8>, table: &Table<'_>) {
     object.close();
 }
 
+impl Value<'_> {
+    /// Appends its form in the envelope.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        write_value(out, self);
+    }
+}
+
 /// Appends one value.
 pub fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use clap::ValueEnum;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
@@ -11,41 +12,52 @@ use super::{Field, Headers, Message, Properties, Protocol, Time, amqp_json, json
 
 /// Appends the envelope of a message, without a line end.
 pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
+    // Each by its name, so that a new field does not compile before it is written.
+    let Message {
+        protocol,
+        topic,
+        partition,
+        offset,
+        exchange,
+        routing_key,
+        queue,
+        redelivered,
+        timestamp,
+        key,
+        headers,
+        value,
+        properties,
+    } = message;
     let mut object = json::Object::open(out);
-    if let Some(protocol) = message.protocol {
+    if let Some(protocol) = protocol {
         object.text("protocol", protocol.name());
     }
-    let origin = [
-        ("topic", &message.topic),
-        ("exchange", &message.exchange),
-        ("routing_key", &message.routing_key),
-        ("queue", &message.queue),
-    ];
+    let origin = [("topic", topic), ("exchange", exchange), ("routing_key", routing_key), ("queue", queue)];
     for (name, value) in origin {
         if let Some(value) = value {
             object.text(name, value);
         }
     }
-    if let Some(partition) = message.partition {
+    if let Some(partition) = partition {
         object.plain("partition", partition);
     }
-    if let Some(offset) = message.offset {
+    if let Some(offset) = offset {
         object.plain("offset", offset);
     }
-    if let Some(redelivered) = message.redelivered {
+    if let Some(redelivered) = redelivered {
         object.plain("redelivered", redelivered);
     }
-    if let Some(time) = message.timestamp {
+    if let Some(time) = timestamp {
         time.write_json(object.member("timestamp"));
     }
-    field(&mut object, "key", &message.key);
-    match &message.headers {
+    field(&mut object, "key", key);
+    match headers {
         Headers::Absent => {}
         Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers),
         Headers::Amqp(table) => amqp_json::write_table(object.member("headers"), table),
     }
-    field(&mut object, "value", &message.value);
-    if let Some(properties) = &message.properties {
+    field(&mut object, "value", value);
+    if let Some(properties) = properties {
         // A struct of strings and numbers always serialises.
         drop(serde_json::to_writer(object.member("properties"), properties));
     }
@@ -151,11 +163,11 @@ pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 }
 
 fn protocol<E: de::Error>(name: &str) -> Result<Protocol, E> {
-    match name {
-        "amqp" => Ok(Protocol::Amqp),
-        "kafka" => Ok(Protocol::Kafka),
-        _ => Err(E::custom(format!("unknown protocol `{name}`; allowed: amqp, kafka"))),
-    }
+    let all = Protocol::value_variants();
+    all.iter().copied().find(|protocol| protocol.name() == name).ok_or_else(|| {
+        let allowed: Vec<_> = all.iter().map(|protocol| protocol.name()).collect();
+        E::custom(format!("unknown protocol `{name}`; allowed: {}", allowed.join(", ")))
+    })
 }
 
 /// A string that borrows where it can; serde's own `Cow` never does.
@@ -344,6 +356,32 @@ mod tests {
             })),
             ..Message::default()
         });
+    }
+
+    /// All fields, so that one which is new does not compile before it is here, and fails before it is read.
+    #[test]
+    fn every_member_comes_back() {
+        let line = there_and_back(&Message {
+            protocol: Some(Protocol::Kafka),
+            topic: Some("t".into()),
+            partition: Some(1),
+            offset: Some(2),
+            exchange: Some("e".into()),
+            routing_key: Some("r".into()),
+            queue: Some("q".into()),
+            redelivered: Some(true),
+            timestamp: Some(Time::Millis(3)),
+            key: Field::borrowed(b"k"),
+            headers: Headers::Kafka(Vec::new()),
+            value: Field::borrowed(b"v"),
+            properties: Some(Box::new(Properties { kind: Some("p".into()), ..Properties::default() })),
+        });
+        let object: Map<String, serde_json::Value> = serde_json::from_str(&line).expect("an object");
+        assert_eq!(object.len(), MEMBERS.len());
+        assert!(MEMBERS.iter().all(|member| object.contains_key(*member)), "{line}");
+        for protocol in Protocol::value_variants() {
+            there_and_back(&Message { protocol: Some(*protocol), ..Message::default() });
+        }
     }
 
     #[test]

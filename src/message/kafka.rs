@@ -1,4 +1,4 @@
-//! The headers of a record of Kafka, and their form in the envelope.
+//! What only a record of Kafka has: its headers with their form in the envelope, and its place.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,19 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::envelope::{FieldSeed, Text};
-use super::{Field, json};
+use super::{Field, Message, json};
 
 /// One Kafka header: its name, and its value, which may be null.
 pub type KafkaHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
+
+/// The topic, with where the record stands in it.
+pub(super) fn title(message: &Message<'_>) -> Option<String> {
+    let topic = message.topic.as_deref()?;
+    Some(match (message.partition, message.offset) {
+        (Some(partition), Some(offset)) => format!("{topic}[{partition}]@{offset}"),
+        _ => topic.to_owned(),
+    })
+}
 
 /// Appends headers as an array of `[name, value]`.
 pub fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {

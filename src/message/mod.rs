@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod input;
 pub mod json;
 mod kafka;
+mod place;
 pub mod table;
 pub mod time;
 
@@ -19,7 +20,7 @@ pub use table::{Table, Value};
 pub use time::Time;
 
 /// The system that a message came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Protocol {
     /// AMQP 0-9-1.
     Amqp,
@@ -93,7 +94,7 @@ pub enum Shown<'m> {
     Null,
     /// A text, which stands for itself.
     Text(&'m [u8]),
-    /// A value of another type, whose form is JSON ([`amqp_json::write_value`]).
+    /// A value of another type, whose form is JSON ([`Value::write_json`]).
     Typed(&'m Value<'m>),
 }
 

@@ -3,12 +3,28 @@
 use std::io::Write;
 
 use super::sanitize::{escape_json, push_bytes};
-use crate::message::{Headers, Message, Shown, Value, amqp_json};
+use crate::message::{Headers, Message, Shown, Time};
 use crate::values::escaped;
 
+/// What may stand behind a `%`, with what it is for a person: the parser, the help and the errors have it from here.
+const TOKENS: &[(char, Part, &str)] = &[
+    ('s', Part::Value, "value"),
+    ('S', Part::ValueLength, "its length"),
+    ('R', Part::ValueLengthBinary, "its length as 4 bytes"),
+    ('k', Part::Key, "key or routing key"),
+    ('K', Part::KeyLength, "its length"),
+    ('t', Part::Topic, "topic or exchange"),
+    ('p', Part::Partition, "partition"),
+    ('o', Part::Offset, "offset (of a stream too)"),
+    ('T', Part::Timestamp, "timestamp in ms"),
+    ('h', Part::Headers, "headers"),
+];
+
 /// The tokens, for errors and help.
-pub const TOKENS: &str = "%s value, %S its length, %R its length as 4 bytes, %k key or routing key, %K its length, \
-    %t topic or exchange, %p partition, %o offset, %T timestamp in ms, %h headers, %% percent";
+pub fn tokens() -> String {
+    let tokens = TOKENS.iter().map(|(token, _, what)| format!("%{token} {what}, "));
+    tokens.chain(["%% percent".to_owned()]).collect()
+}
 
 /// A parsed format string.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,26 +70,19 @@ impl Format {
                 }
                 continue;
             }
-            let part = match chars.next() {
+            let token = match chars.next() {
                 Some('%') => {
                     literal.push('%');
                     continue;
                 }
-                Some('s') => Part::Value,
-                Some('S') => Part::ValueLength,
-                Some('R') => Part::ValueLengthBinary,
-                Some('k') => Part::Key,
-                Some('K') => Part::KeyLength,
-                Some('t') => Part::Topic,
-                Some('p') => Part::Partition,
-                Some('o') => Part::Offset,
-                Some('T') => Part::Timestamp,
-                Some('h') => Part::Headers,
-                Some(other) => return Err(format!("unknown token `%{other}`; allowed: {TOKENS}")),
-                None => return Err(format!("a lone `%` at the end; allowed: {TOKENS}")),
+                Some(token) => token,
+                None => return Err(format!("a lone `%` at the end; allowed: {}", tokens())),
+            };
+            let Some((_, part, _)) = TOKENS.iter().find(|(known, ..)| *known == token) else {
+                return Err(format!("unknown token `%{token}`; allowed: {}", tokens()));
             };
             flush(&mut literal, &mut parts)?;
-            parts.push(part);
+            parts.push(part.clone());
         }
         flush(&mut literal, &mut parts)?;
         Ok(Format(parts))
@@ -82,7 +91,7 @@ impl Format {
     /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
     pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, escape: bool) {
         let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
-        let key = || message.key.bytes().or(message.routing_key.as_deref().map(str::as_bytes));
+        let key = || message.routed_by();
         for part in &self.0 {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
@@ -94,13 +103,10 @@ impl Format {
                 }
                 Part::Key => data(out, key().unwrap_or_default()),
                 Part::KeyLength => length(out, key()),
-                Part::Topic => {
-                    let topic = message.topic.as_deref().or(message.exchange.as_deref());
-                    data(out, topic.unwrap_or_default().as_bytes());
-                }
+                Part::Topic => data(out, message.destination().unwrap_or_default().as_bytes()),
                 Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
-                Part::Offset => number(out, message.offset.or_else(|| stream_offset(&message.headers)).unwrap_or(-1)),
-                Part::Timestamp => number(out, message.timestamp.and_then(crate::message::Time::millis).unwrap_or(-1)),
+                Part::Offset => number(out, message.position().unwrap_or(-1)),
+                Part::Timestamp => number(out, message.timestamp.and_then(Time::millis).unwrap_or(-1)),
                 Part::Headers => headers(out, &message.headers, escape),
             }
         }
@@ -114,15 +120,6 @@ fn text(out: &mut Vec<u8>, bytes: &[u8], escape: bool) {
     }
 }
 
-/// Where a message stands in a stream of RabbitMQ's.
-fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
-    let Headers::Amqp(table) = headers else { return None };
-    match table.get("x-stream-offset")? {
-        Value::I64(offset) => Some(*offset),
-        _ => None,
-    }
-}
-
 fn number(out: &mut Vec<u8>, n: i64) {
     // Writing to a Vec cannot fail.
     drop(write!(out, "{n}"));
@@ -133,7 +130,7 @@ fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     number(out, bytes.map_or(-1, |b| i64::try_from(b.len()).unwrap_or(i64::MAX)));
 }
 
-/// `a=1,b=NULL`, as kcat; AMQP values that are no strings are JSON.
+/// `a=1,b=NULL`, as kcat; values that are no strings are JSON.
 fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
     let mut first = true;
     headers.for_each(|name, value| {
@@ -148,7 +145,7 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
             Shown::Text(value) => text(out, value, escape),
             Shown::Typed(value) => {
                 let from = out.len();
-                amqp_json::write_value(out, value);
+                value.write_json(out);
                 if escape {
                     escape_json(out, from);
                 }
@@ -160,7 +157,7 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Field, Time};
+    use crate::message::{Field, Value};
 
     fn formatted(text: &str, message: &Message<'_>) -> String {
         let mut out = Vec::new();

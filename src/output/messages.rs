@@ -2,11 +2,11 @@
 
 use anstyle::{AnsiColor, Style};
 
-use super::format::{Format, TOKENS};
+use super::format::{Format, tokens};
 use super::sanitize::{escape_json, push_bytes, push_json};
 use super::{Sink, Terminal};
 use crate::error::Result;
-use crate::message::{Field, Message, Shown, amqp_json, envelope};
+use crate::message::{Field, Message, Shown, envelope};
 use crate::values::{Delimiter, delimiter};
 
 /// `-o/--output` of the commands that read messages.
@@ -24,21 +24,25 @@ fn output(text: &str) -> Result<Output, String> {
         "raw" => Ok(Output::Raw),
         "json" => Ok(Output::Json),
         _ if text.contains(['%', '\\']) => Format::parse(text).map(Output::Format),
-        _ => Err(format!("allowed: pretty, raw, json, or a format string with {TOKENS}")),
+        _ => Err(format!("allowed: pretty, raw, json, or a format string with {}", tokens())),
     }
+}
+
+/// What `--help` says of `-o`, where `-h` has the first line of it.
+fn long_help() -> String {
+    format!(
+        "pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as \
+         '%t %p %o %k %s\\n'\n\nThe default is pretty on a terminal and raw in a pipe.\n\nTokens: {}; escapes \\n \\r \\t \
+         \\0 \\xNN. What a system does not have is -1 or nothing.",
+        tokens()
+    )
 }
 
 /// How messages are written.
 #[derive(Debug, Clone, clap::Args)]
 pub struct OutputArgs {
     /// pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as '%t %p %o %k %s\n'
-    ///
-    /// The default is pretty on a terminal and raw in a pipe.
-    ///
-    /// Tokens: %s value, %S its length, %R its length as 4 bytes, %k key or routing key, %K its length, %t topic or
-    /// exchange, %p partition, %o offset (of a stream too), %T timestamp in ms, %h headers, %% percent; escapes \n \r \t \0 \xNN. What a
-    /// system does not have is -1 or nothing.
-    #[arg(short, long, value_name = "FORMAT", value_parser = output)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = output, long_help = long_help())]
     output: Option<Output>,
     /// What ends each message of -o raw, with the escapes \n \r \t \0 \xNN
     #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n")]
@@ -138,23 +142,11 @@ fn pretty(out: &mut Vec<u8>, message: &Message<'_>, color: bool) {
     let (dim_on, dim_off) = paint(Style::new().dimmed());
 
     out.extend_from_slice(origin_on.as_bytes());
-    let mut title = String::new();
-    match (&message.topic, &message.queue) {
-        (Some(topic), _) => {
-            title.push_str(topic);
-            if let (Some(partition), Some(offset)) = (message.partition, message.offset) {
-                title.push_str(&format!("[{partition}]@{offset}"));
-            }
-        }
-        (None, Some(queue)) => title.push_str(queue),
-        (None, None) => {}
-    }
-    push_bytes(out, title.as_bytes(), true);
+    push_bytes(out, message.title().unwrap_or_default().as_bytes(), true);
     out.extend_from_slice(origin_off.as_bytes());
     out.extend_from_slice(dim_on.as_bytes());
-    if let (Some(exchange), Some(routing_key)) = (&message.exchange, &message.routing_key) {
-        let exchange = if exchange.is_empty() { "(default)" } else { exchange };
-        push_bytes(out, format!("  {exchange} → {routing_key}").as_bytes(), true);
+    if let Some(route) = message.route() {
+        push_bytes(out, format!("  {route}").as_bytes(), true);
     }
     match &message.key {
         Field::Absent => {}
@@ -207,7 +199,7 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
         Shown::Text(text) => line(name, text, false),
         Shown::Typed(value) => {
             let mut json = Vec::new();
-            amqp_json::write_value(&mut json, value);
+            value.write_json(&mut json);
             line(name, &json, true);
         }
     });
