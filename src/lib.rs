@@ -30,20 +30,27 @@
 //! `message` and leaves. A test holds these rules.
 //!
 //! # A fifth reading verb
-//! 1. Its arguments that say what is read as `ReadingArgs`, with [`cli::args::LimitArgs`] flattened in.
+//! 1. A variant of its protocol's `Command` with an arm in its `run` (`<protocol>/mod.rs`), and a file or folder of its own:
+//!    its arguments that say what is read as `ReadingArgs`, with [`cli::args::LimitArgs`] and the settings flattened in.
 //! 2. `prepare(args, cx)` checks them; `Prepared::open(cx)` connects and gives a [`flow::Reader`].
 //! 3. A type that implements [`flow::Source`], beside the wire.
 //! 4. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, [`flow::run`] into `Stdout`.
-//! 5. A line in the enums of `across/bridge.rs` lets it be carried elsewhere.
+//! 5. To be carried elsewhere: `<protocol>/mod.rs` gives out what 1 and 2 made, and `across/bridge.rs` has a variant of
+//!    `Reading` and of `PreparedReader`; the compiler names the rest. Then `mscomm generate .`.
 //!
 //! # A new stage
-//! 1. A type that implements [`flow::Stage`], in the folder that knows what it does.
-//! 2. Its flag beside the other shared arguments of `cli/args.rs`, with a function that makes the stage.
-//! 3. The verbs that have it put it into `stages`. What it leaves out counts as filtered by itself.
+//! 1. A type that implements [`flow::Stage`], beside what it is about: a protocol's in its folder, any message's in [`flow`].
+//! 2. Its flag as a group of its own in `cli/args.rs`, with a function that gives the stages.
+//! 3. The verbs that have it flatten the group in and put it into `stages` of their `Flow` or `Writer`. What it leaves out
+//!    counts as filtered by itself. Then `mscomm generate .`.
 //!
 //! # A fourth protocol
-//! A new folder; a variant of [`cli::Command`]; an arm in [`app`]; its settings in `config::section_infos`. To carry
-//! messages, its members of the envelope stand in a file of its own in [`message`], and a line in `across/bridge.rs`.
+//! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs) and its `pub mod`.
+//! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `config::section_infos`,
+//!    which a test asks for, and its folder in `tests/it/layout.rs`. Then `mscomm generate .`.
+//! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`], which
+//!    `message/envelope.rs` and its test ask for; its words in a file of its own, which `message/place.rs` walks; its shape for
+//!    the other brokers in [`message::convert`]; and the variants of `across/bridge.rs`.
 
 #![deny(unsafe_code)]
 
