@@ -54,28 +54,67 @@
 
 #![deny(unsafe_code)]
 
-pub mod across;
-pub mod amqp;
-pub mod app;
-pub mod cli;
+mod across;
+mod amqp;
+mod app;
+mod cli;
 #[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
 mod closed;
-pub mod config;
-pub mod context;
+mod config;
+mod context;
 mod cursor;
-pub mod error;
-pub mod exit;
-pub mod flow;
-pub mod grpc;
-pub mod kafka;
-pub mod message;
-pub mod net;
-pub mod output;
-pub mod proto;
+mod error;
+mod exit;
+mod flow;
+mod grpc;
+mod kafka;
+mod message;
+mod net;
+mod output;
+mod proto;
 #[cfg(feature = "sandbox")]
-pub mod sandbox;
-pub mod secret;
-pub mod shutdown;
-pub mod values;
+mod sandbox;
+mod secret;
+mod shutdown;
+mod values;
 
 pub use app::run;
+
+/// What tests and benches take hold of from outside, item by item: all else is the crate's own, so that the compiler finds
+/// what nobody uses.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::amqp::incoming;
+    pub use crate::app::refusal;
+    pub use crate::cli::generate::tree;
+    pub use crate::config::section_infos;
+    pub use crate::exit::TABLE;
+    pub use crate::message::{Field, Headers, Message, Protocol, Time};
+    pub use crate::output::{ColorWhen, Format, Terminal};
+
+    pub mod envelope {
+        pub use crate::message::envelope::{read, write};
+    }
+
+    pub mod input {
+        pub use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
+    }
+
+    pub mod proto {
+        pub use crate::proto::dynamic::{Message, Value};
+        pub use crate::proto::rpc::encode_status;
+        pub use crate::proto::schema::{MessageType, Schema};
+        pub use crate::proto::{Fault, Files, Layout, ReadOptions, read_json, read_text, write_json};
+    }
+
+    #[cfg(feature = "sandbox")]
+    pub mod sandbox {
+        pub mod amqp {
+            pub use crate::sandbox::amqp::{Broker, Options};
+        }
+
+        pub mod grpc {
+            pub use crate::sandbox::grpc::{Args, Sandbox};
+        }
+    }
+}

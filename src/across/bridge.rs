@@ -192,7 +192,7 @@ fn side(cx: &Context, profile: Option<String>) -> Context {
 /// Carries messages from a reader to a writer.
 ///
 /// # Errors
-/// Those of both verbs, with the side that they are about; see [`flow::conclude`].
+/// Those of both verbs, with the side that they are about; see [`flow::run`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { own, from, to } = args;
     let (from_cx, to_cx) = (side(cx, from.profile), side(cx, to.profile));

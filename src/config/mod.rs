@@ -14,7 +14,7 @@ pub mod verbs;
 use std::path::PathBuf;
 
 pub use file::validate_name;
-pub use layers::{Entry, Origin, Resolved};
+pub use layers::{Origin, Resolved};
 pub use sections::{Section, SectionInfo, section_infos};
 
 use crate::error::{Error, Result};

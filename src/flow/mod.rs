@@ -5,7 +5,7 @@
 //!   Between them, a [`Stage`] makes of one message none, one or several.
 //! - The [`Ledger`](ledger::Ledger) turns outcomes in any order into settlements in the order of the source; the
 //!   [`Account`] counts them, and names what was refused and what is unknown.
-//! - [`run`] is the loop, on one thread: it is woken by the source, the sink, a signal or a limit, and by nothing else.
+//! - [`run()`] is the loop, on one thread: it is woken by the source, the sink, a signal or a limit, and by nothing else.
 //!
 //! Nothing is settled before its outcome, nothing twice. What was refused stays where it was, unless [`OnRefusal`] says
 //! otherwise; what is unknown or was not sent does so always.
@@ -30,7 +30,6 @@ mod tests;
 
 pub use account::{Account, Manner};
 pub use dead::Dead;
-pub use end::conclude;
 pub use limits::{Limits, OnRefusal};
 pub use parts::{Flow, Names, Reader, Reporter, Writer};
 pub use records::Records;

@@ -26,7 +26,7 @@ pub trait Reporter {
     /// The whole account, for who asked for it.
     ///
     /// # Errors
-    /// [`Kind::Io`]: it could not be written.
+    /// `Kind::Io`: it could not be written.
     fn report(&mut self, account: Map<String, Value>) -> Result<()>;
 }
 

@@ -1,6 +1,6 @@
 //! The network below every protocol: names and TCP, TLS and its faults, and how often and how long a connection is tried.
 //!
-//! A client dials ([`resolve`] and [`dial`], or [`reach`] for both), encrypts ([`Tls`]), and does so as [`Policy`] says. What
+//! A client dials ([`resolve`] and [`dial()`], or [`reach`] for both), encrypts ([`Tls`]), and does so as [`Policy`] says. What
 //! TLS ends with becomes an [`Error`](crate::error::Error) here; [`Ways`] is all that a protocol adds to its words. Where
 //! plain bytes got no answer, [`speaks_tls`] finds out why.
 

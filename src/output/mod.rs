@@ -14,7 +14,7 @@ pub use format::Format;
 pub use messages::{MessageWriter, OutputArgs};
 pub use progress::Progress;
 pub use report::{Report, ReportTo, Shows};
-pub use sanitize::{escape_json, escape_line, escape_text};
+pub use sanitize::{escape_json, escape_text};
 pub use sink::Sink;
 pub use stdout::Stdout;
 pub use table::{Layout, Table};

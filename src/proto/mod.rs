@@ -21,7 +21,7 @@ mod text;
 pub use any::{Resolver, type_name, unresolved};
 pub use example::example;
 pub use fault::Fault;
-pub use files::{Added, Files, Linked, is_same_file};
+pub use files::{Files, Linked, is_same_file};
 pub use json::{JsonStyle, Layout, ReadOptions, check_json, read_json, write_json};
 pub use source::{Element, file_source, find};
 pub use text::{read_text, write_text};

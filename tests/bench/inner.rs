@@ -1,5 +1,7 @@
 //! The inner loops in nanoseconds and allocations a message: `cargo bench --bench inner`.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "what cannot be done here is no measurement")]
+
 mod works;
 
 use divan::{AllocProfiler, Bencher};

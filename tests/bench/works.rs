@@ -4,14 +4,9 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
-use mscomm::message::envelope;
-use mscomm::message::input::{Decoder, Input, Mode, Options, Source, Step};
-use mscomm::message::{Field, Headers, Message, Protocol, Time};
-use mscomm::output::Format;
-
-use mscomm::proto::dynamic::{self, Value};
-use mscomm::proto::schema::Schema;
-use mscomm::proto::{Layout, write_json};
+use mscomm::testing::input::{Decoder, Input, Mode, Options, Source, Step};
+use mscomm::testing::proto::{self, Layout, Schema, Value, write_json};
+use mscomm::testing::{Field, Format, Headers, Message, Protocol, Time, envelope};
 use prost_reflect::DescriptorPool;
 
 /// A body of 100 bytes, as somebody's JSON.
@@ -78,7 +73,7 @@ pub fn read_delivery() -> impl FnMut() {
     let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
     move || {
         out.clear();
-        let message = mscomm::amqp::incoming(&delivery, "orders");
+        let message = mscomm::testing::incoming(&delivery, "orders");
         out.extend_from_slice(message.value.bytes().expect("a body"));
     }
 }
@@ -88,7 +83,7 @@ pub fn read_delivery_as_json() -> impl FnMut() {
     let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
     move || {
         out.clear();
-        envelope::write(&mut out, &mscomm::amqp::incoming(&delivery, "orders"));
+        envelope::write(&mut out, &mscomm::testing::incoming(&delivery, "orders"));
     }
 }
 
@@ -130,7 +125,7 @@ pub fn split_line(lines: usize) -> impl FnMut() {
 pub fn write_protojson() -> impl FnMut() {
     let schema = Schema::new(&DescriptorPool::global(), |_| None);
     let of = schema.message("google.protobuf.FieldDescriptorProto").expect("a known message");
-    let mut message = dynamic::Message::new(of);
+    let mut message = proto::Message::new(of);
     message.set_named("name", Value::String("amount".into()));
     message.set_named("number", Value::I32(4));
     message.set_named("type_name", Value::String(".shop.Money".into()));

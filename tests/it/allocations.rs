@@ -40,7 +40,7 @@ fn a_response_is_written_with_what_its_reflection_takes() {
 #[test]
 fn the_samples_are_what_they_say() {
     let mut out = Vec::new();
-    mscomm::message::envelope::write(&mut out, &works::message());
+    mscomm::testing::envelope::write(&mut out, &works::message());
     let written = String::from_utf8(out).expect("UTF-8");
     let same = works::ENVELOPE.split(r#""value""#).next().expect("a beginning");
     assert!(written.starts_with(same), "{written}");

@@ -433,7 +433,7 @@ fn two_writers_lose_nothing() {
 #[cfg(feature = "sandbox")]
 #[test]
 fn a_server_with_credentials_gets_no_others_of_a_weaker_layer() {
-    use mscomm::sandbox::amqp::{Broker, Options};
+    use mscomm::testing::sandbox::amqp::{Broker, Options};
     let users = vec![("guest".to_owned(), "guest".to_owned()), ("app".to_owned(), "right".to_owned())];
     let broker = Broker::start(&Options { users, ..Options::default() }).expect("starts");
     let address = broker.address();

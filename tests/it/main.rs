@@ -2,6 +2,8 @@
 //!
 //! What needs the servers of the sandbox is left out where the binary is built without it.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "that is how a test fails, also in what tests share")]
+
 mod across;
 mod allocations;
 mod amqp;

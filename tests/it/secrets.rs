@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use mscomm::cli::generate::tree;
+use mscomm::testing::tree;
 
 use crate::support::mscomm;
 
@@ -35,7 +35,7 @@ fn words(command: &clap::Command) -> Vec<String> {
 /// What clap says of this command line.
 fn refusal(args: &[String]) -> Option<String> {
     let argv = ["mscomm"].into_iter().map(OsString::from).chain(args.iter().map(OsString::from)).collect();
-    mscomm::app::refusal(argv)
+    mscomm::testing::refusal(argv)
 }
 
 /// Flags that take a secret as it is.

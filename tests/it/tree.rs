@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use mscomm::cli::generate::tree;
-use mscomm::config::section_infos;
+use mscomm::testing::{section_infos, tree};
 
 use crate::support::mscomm;
 
@@ -123,7 +122,7 @@ fn help_and_version_are_results() {
     }
     let help = mscomm(&["--help"]).run().ok().text();
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    for (code, meaning) in mscomm::exit::TABLE {
+    for (code, meaning) in mscomm::testing::TABLE {
         assert!(words.contains(&format!("{code} {meaning}")), "{code} {meaning}");
     }
 }
@@ -141,7 +140,7 @@ fn a_duration_behind_wait_is_its_value() {
 fn the_readme_has_the_exit_table() {
     let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("reads");
     let readme = readme.replace('`', "");
-    for (code, meaning) in mscomm::exit::TABLE {
+    for (code, meaning) in mscomm::testing::TABLE {
         assert!(readme.contains(&format!("| {code} | {meaning} |")), "{code} {meaning}");
     }
 }

@@ -76,7 +76,7 @@ impl Client {
     /// Opens a channel.
     ///
     /// # Errors
-    /// As [`fault`].
+    /// As [`fault()`].
     pub async fn channel(&self) -> Result<Channel> {
         self.connection.create_channel().await.map_err(|e| fault(&e, "cannot open a channel"))
     }
@@ -84,7 +84,7 @@ impl Client {
     /// Opens another channel; `None` where the connection may have no more.
     ///
     /// # Errors
-    /// As [`fault`].
+    /// As [`fault()`].
     pub async fn another_channel(&self) -> Result<Option<Channel>> {
         match self.connection.create_channel().await {
             Err(error) if matches!(error.kind(), lapin::ErrorKind::ChannelsLimitReached) => Ok(None),
@@ -184,7 +184,7 @@ impl Client {
 /// Asks about a queue without declaring it.
 ///
 /// # Errors
-/// As [`fault`]: `Kind::Refused` when it is not there.
+/// As [`fault()`]: `Kind::Refused` when it is not there.
 pub async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
     let name = short_string(queue).map_err(Error::usage)?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };

@@ -64,7 +64,7 @@ impl Publishing {
     /// Opens a channel.
     ///
     /// # Errors
-    /// As [`fault`].
+    /// As [`fault()`].
     pub async fn open(with: Target) -> Result<Publishing> {
         let events = with.client.events();
         let publisher = Publisher::open(&with.client, with.confirm, with.window).await?;

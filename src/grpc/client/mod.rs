@@ -20,7 +20,7 @@ pub use metadata::all as encode_metadata;
 pub use reflection::{Fetched, Note, Reflection};
 pub use responses::{Response, Responses};
 pub use status::Status;
-pub use target::{Address, HostPort, Target};
+pub use target::Target;
 pub use trace::{Event, Observer, Size, Timings};
 pub use transport::{Connection, Dial, Dialer, Http2};
 pub use unary::{Class, Job, Unary, Way};

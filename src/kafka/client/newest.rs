@@ -2,7 +2,7 @@
 //!
 //! No broker knows them: each partition's last N are read, and of all those the newest are taken. Offsets have gaps
 //! (compaction, the markers of transactions), so the window grows until it holds enough. What is kept of the windows is
-//! bounded, whatever N is: the records themselves as long as they are few, else what [`pick`] needs.
+//! bounded, whatever N is: the records themselves as long as they are few, else what [`pick()`] needs.
 
 mod pick;
 

@@ -24,21 +24,30 @@ pub struct Message {
     unknown: Vec<Bytes>,
 }
 
-/// A value. Its variant is that of its field's kind: `I32` for `int32`, `sint32` and `sfixed32`, and so on.
+/// A value. Its variant is that of its field's kind.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
+    /// `bool`.
     Bool(bool),
+    /// `int32`, `sint32`, `sfixed32`.
     I32(i32),
+    /// `int64`, `sint64`, `sfixed64`.
     I64(i64),
+    /// `uint32`, `fixed32`.
     U32(u32),
+    /// `uint64`, `fixed64`.
     U64(u64),
+    /// `float`.
     F32(f32),
+    /// `double`.
     F64(f64),
     /// UTF-8, but for a field that is not verified.
     String(Bytes),
+    /// `bytes`.
     Bytes(Bytes),
     /// The number of an enum's value.
     Enum(i32),
+    /// A message, or a group.
     Message(Box<Message>),
     /// Not empty when it is set.
     List(Vec<Value>),

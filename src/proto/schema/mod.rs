@@ -4,7 +4,7 @@
 //! knows neither editions nor closed enums.
 
 mod build;
-pub mod features;
+pub(in crate::proto) mod features;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -374,11 +374,6 @@ fn find(fields: &[Field], number: u32) -> Option<&Field> {
 }
 
 impl Field {
-    /// True for the entries of a map.
-    pub fn is_map(&self) -> bool {
-        self.label == Label::Map
-    }
-
     /// True for a message, a group, or the entries of a map.
     pub fn is_message(&self) -> bool {
         matches!(self.kind, Kind::Message(_))

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use mscomm::sandbox::amqp::{Broker, Options};
+use mscomm::testing::sandbox::amqp::{Broker, Options};
 
 use super::hostile::frame;
 use super::script::{Session, on_sandbox, run};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Mutex, OnceLock};
 
-use mscomm::sandbox::amqp::{Broker, Options};
+use mscomm::testing::sandbox::amqp::{Broker, Options};
 
 use super::wire::NO_ANSWER;
 use crate::support::test_env;

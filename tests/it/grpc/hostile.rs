@@ -13,7 +13,7 @@ use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use mscomm::sandbox::grpc::Sandbox;
+use mscomm::testing::sandbox::grpc::Sandbox;
 use prost::Message;
 use prost_types::FileDescriptorProto;
 use tokio_stream::wrappers::TcpListenerStream;

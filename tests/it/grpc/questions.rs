@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use h2::Reason;
-use mscomm::proto::rpc::encode_status;
+use mscomm::testing::proto::encode_status;
 use prost::Message;
 use prost_types::{Any, DescriptorProto, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;

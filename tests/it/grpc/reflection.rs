@@ -8,7 +8,7 @@ use bytes::{Buf, BytesMut};
 use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full, StreamBody};
-use mscomm::sandbox::grpc::Sandbox;
+use mscomm::testing::sandbox::grpc::Sandbox;
 use prost::Message;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 use tokio_stream::wrappers::TcpListenerStream;

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, stream};
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use mscomm::output::{ColorWhen, Terminal};
-use mscomm::sandbox::grpc::{Args, Sandbox};
+use mscomm::testing::sandbox::grpc::{Args, Sandbox};
+use mscomm::testing::{ColorWhen, Terminal};
 
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::body::Body;

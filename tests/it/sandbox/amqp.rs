@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use mscomm::sandbox::amqp::{Broker, Options};
+use mscomm::testing::sandbox::amqp::{Broker, Options};
 
 use super::{in_sandbox, sandbox};
 use crate::support::{eventually, mscomm};

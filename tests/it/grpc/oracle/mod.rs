@@ -6,9 +6,7 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mscomm::proto::dynamic::Message;
-use mscomm::proto::schema::{MessageType, Schema};
-use mscomm::proto::{Fault, Files, ReadOptions, read_json, read_text};
+use mscomm::testing::proto::{Fault, Files, Message, MessageType, ReadOptions, Schema, read_json, read_text};
 use prost::Message as _;
 
 use super::servers::echo;
