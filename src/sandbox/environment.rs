@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
@@ -42,7 +43,8 @@ impl Environment {
             std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
         surroundings.sort();
         for name in surroundings {
-            let others = Service::ALL.iter().any(|s| name == s.variable() || name == sandbox_var(s.name()));
+            let others =
+                Service::value_variants().iter().any(|s| name == s.variable() || name == sandbox_var(s.name()));
             let strong = prefixes.iter().any(|prefix| name.starts_with(prefix));
             if (others || strong) && !changes.iter().any(|(known, _)| *known == name) {
                 changes.push((name, None));

@@ -23,9 +23,6 @@ pub enum Service {
 }
 
 impl Service {
-    /// All of them, in the order in which they are always named.
-    pub const ALL: [Service; 3] = [Service::Grpc, Service::Amqp, Service::Kafka];
-
     /// As the command line and the configuration name it.
     pub fn name(self) -> &'static str {
         match self {
