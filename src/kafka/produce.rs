@@ -306,6 +306,7 @@ async fn open(
             also: kafka_headers(&args.headers),
             topic,
             intake,
+            partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
             confirms: manner == Manner::Confirmed,
             max_record: setup.max_record(),
             room: setup.room(),

@@ -40,6 +40,8 @@ pub struct Target {
     pub topic: String,
     /// What it takes.
     pub intake: Intake,
+    /// How many partitions it has.
+    pub partitions: i32,
     /// Headers behind each message's own.
     pub also: Vec<KafkaHeader<'static>>,
     /// Brokers confirm what they take.

@@ -25,6 +25,8 @@ pub struct Lost {
     pub possibly_written: bool,
     /// It has no key.
     pub keyless: bool,
+    /// The partition that it was for; negative when there was none yet.
+    pub partition: i32,
     /// The record as it was meant to stand in its partition, for a code that was asked for; all but its timestamp, which
     /// librdkafka keeps to itself.
     pub message: Option<Message<'static>>,
@@ -97,6 +99,7 @@ impl Reports {
             };
             message.into_owned()
         });
-        self.lost.push(Lost { number, code, possibly_written, keyless, message: kept });
+        let partition = message.partition;
+        self.lost.push(Lost { number, code, possibly_written, keyless, partition, message: kept });
     }
 }

@@ -101,6 +101,10 @@ impl Producer {
         let has_cause = lost.iter().any(|lost| is_cause(lost) || is_told && lost.code != BESIDE);
         let (mut good, mut unclear) = (Vec::new(), Vec::new());
         for mut lost in lost.drain(..) {
+            // A partition that was there is gone only with its topic; what librdkafka says is the same.
+            if lost.code == Code::UnknownPartition && lost.partition < self.to.partitions {
+                lost.code = Code::UnknownTopicOrPartition;
+            }
             let ticket = Ticket(lost.number as u64);
             let time = self.times.remove(&ticket.0);
             if lost.possibly_written {
