@@ -41,6 +41,11 @@ impl Dead {
         }
     }
 
+    /// True when no more can be taken up for now: what was refused waits for room.
+    pub fn is_full(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// True when nothing waits, and nothing is under way.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.sink.is_empty()

@@ -17,13 +17,20 @@ impl Ticket {
 }
 
 /// What became of a message, as far as its source is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Of a message of several parts, the last of these that any of them has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fate {
     /// It may be settled.
     Done,
-    /// It must not be.
+    /// Its source is told by itself that it was refused.
+    Rejected,
+    /// It must not be settled.
     Held,
 }
+
+/// How many messages may be under way. One that takes its time holds the notes of all behind it, whatever room there is in
+/// the sink.
+const MOST: usize = 256 * 1024;
 
 /// A message under way.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +38,13 @@ struct Slot {
     mark: u64,
     /// How many of its parts have no outcome yet.
     left: u32,
-    held: bool,
+    fate: Fate,
+}
+
+impl Slot {
+    fn new(mark: u64, parts: u32) -> Slot {
+        Slot { mark, left: parts, fate: Fate::Done }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -92,7 +105,7 @@ impl Ledger {
         if self.bulk {
             match (state.hole, self.settling) {
                 (false, _) => state.entered = Some(place.mark),
-                (true, Settling::Each) => state.slots.push_back(Slot { mark: place.mark, left: parts, held: false }),
+                (true, Settling::Each) => state.slots.push_back(Slot::new(place.mark, parts)),
                 (true, _) => {}
             }
             if !state.dirty {
@@ -102,7 +115,7 @@ impl Ledger {
             return Ticket(u64::from(place.lane) << NUMBER);
         }
         let number = state.base.wrapping_add(state.slots.len() as u64) & NUMBERS;
-        state.slots.push_back(Slot { mark: place.mark, left: parts, held: false });
+        state.slots.push_back(Slot::new(place.mark, parts));
         self.under_way += 1;
         if parts == 0 {
             self.advance(place.lane, at);
@@ -138,21 +151,21 @@ impl Ledger {
         at
     }
 
-    /// A part of a message has its outcome. Where the message stands, and whether that was the last of its parts; `None` for
-    /// a ticket that is not under way.
-    pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, bool)> {
+    /// A part of a message has its outcome. Where the message stands, and its fate when that was the last of its parts;
+    /// `None` for a ticket that is not under way.
+    pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, Option<Fate>)> {
         let lane = ticket.lane();
         let at = *self.lanes.get(&lane)?;
         let state = self.states.get_mut(at)?;
         let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;
         let slot = state.slots.get_mut(index).filter(|slot| slot.left > 0)?;
         slot.left -= 1;
-        slot.held |= fate == Fate::Held;
-        let (mark, last) = (slot.mark, slot.left == 0);
-        if index == 0 && last {
+        slot.fate = slot.fate.max(fate);
+        let (mark, whole) = (slot.mark, (slot.left == 0).then_some(slot.fate));
+        if index == 0 && whole.is_some() {
             self.advance(lane, at);
         }
-        Some((Place { lane, mark }, last))
+        Some((Place { lane, mark }, whole))
     }
 
     /// Where a message stands that is under way.
@@ -170,16 +183,18 @@ impl Ledger {
             state.slots.pop_front();
             state.base = state.base.wrapping_add(1) & NUMBERS;
             self.under_way -= 1;
-            match (slot.held, state.hole) {
-                (true, _) => {
+            match (slot.fate, state.hole) {
+                (Fate::Held, _) => {
                     state.hole = true;
                     self.held += 1;
                 }
-                (false, false) => state.done = Some(slot.mark),
-                (false, true) if self.settling == Settling::Each => {
+                // It is not there any more, and what is done behind it may be settled together with what is before it.
+                (Fate::Rejected, _) => {}
+                (Fate::Done, false) => state.done = Some(slot.mark),
+                (Fate::Done, true) if self.settling == Settling::Each => {
                     self.singles.push(Place { lane, mark: slot.mark });
                 }
-                (false, true) => {}
+                (Fate::Done, true) => {}
             }
         }
         if state.done != state.told && !state.dirty {
@@ -237,6 +252,11 @@ impl Ledger {
     /// Messages that were entered and have not all their outcomes; not those of a bulk sink.
     pub fn under_way(&self) -> usize {
         self.under_way
+    }
+
+    /// How many more may be entered; a bulk sink needs no notes.
+    pub fn room(&self) -> usize {
+        MOST.saturating_sub(self.under_way)
     }
 
     /// How many messages are held.
@@ -367,7 +387,7 @@ mod tests {
                 return;
             };
             let last = !self.under_way.iter().any(|(of, _)| *of == ticket);
-            assert_eq!(told, Some((place, last)));
+            assert_eq!(told.map(|(place, whole)| (place, whole.is_some())), Some((place, last)));
             let Some((_, known)) = model.messages.iter_mut().find(|(mark, _)| *mark == place.mark) else { return };
             // A part that is held holds the message, whatever becomes of the others.
             let held = fate == Fate::Held || self.held.remove(&ticket);

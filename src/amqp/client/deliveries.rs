@@ -104,6 +104,8 @@ pub struct Deliveries {
     answers: VecDeque<Answer>,
     last_came: Instant,
     came: bool,
+    /// When something was done last: only then the broker may have had room to send more.
+    freed: Instant,
     next_tick: Instant,
     timer: Pin<Box<Sleep>>,
     /// Why nothing more comes.
@@ -142,15 +144,18 @@ impl Deliveries {
             answers: VecDeque::new(),
             last_came: now,
             came: false,
+            freed: now,
             next_tick: now + TICK,
             timer: Box::pin(tokio::time::sleep(TICK)),
             over: None,
         }
     }
 
-    /// When the last part of a message came. A large one may be under way for longer than any limit here.
+    /// Since when the broker could have sent something and did not: the last part of a message came then (a large one may be
+    /// under way for longer than any limit here), or one was done.
     fn heard(&self) -> Instant {
-        self.meter.part().came.map_or(self.last_came, |came| self.last_came.max(came))
+        let last = self.last_came.max(self.freed);
+        self.meter.part().came.map_or(last, |came| last.max(came))
     }
 
     /// Whether for so long nothing of a message came, and nothing has to come.
@@ -432,6 +437,7 @@ impl Source for Deliveries {
     }
 
     fn settle(&mut self, _lane: Lane, done: Done) -> Result<()> {
+        self.freed = Instant::now();
         match done {
             Done::Through(tag) => {
                 self.done = tag;
@@ -446,6 +452,7 @@ impl Source for Deliveries {
     }
 
     fn reject(&mut self, place: Place) -> Result<bool> {
+        self.freed = Instant::now();
         let channel = self.with.channel.clone();
         let options = BasicNackOptions { multiple: false, requeue: false };
         let mut answer: Answer = Box::pin(async move { channel.basic_nack(place.mark, options).await });

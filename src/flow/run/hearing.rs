@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flow::ledger::Fate;
 use crate::flow::limits::OnRefusal;
 use crate::flow::sink::{Heard, Outcome, Told};
-use crate::flow::source::{Origin, Place};
+use crate::flow::source::{Origin, Place, Settling};
 
 impl Runner<'_> {
     /// What the sink reported.
@@ -19,25 +19,29 @@ impl Runner<'_> {
                 Told::Note(text) => self.reporter.note(text),
             }
         }
-        if std::mem::take(&mut self.heard.all) {
+        // A message of which a part waits for room is not written.
+        if std::mem::take(&mut self.heard.all) && self.leftover.is_empty() {
             self.ledger.all();
             self.account.all_written();
         }
         let mut outcomes = std::mem::take(&mut self.heard.outcomes);
         for (ticket, outcome) in outcomes.drain(..) {
-            let is_refused = matches!(outcome, Outcome::Refused(_));
-            refused |= is_refused;
+            refused |= matches!(outcome, Outcome::Refused(_));
             let fate = match (&outcome, self.on_refusal) {
                 (Outcome::Confirmed | Outcome::Written, _) | (Outcome::Refused(_), OnRefusal::Skip) => Fate::Done,
+                // What is settled by a prefix cannot be told of one alone.
+                (Outcome::Refused(_), OnRefusal::Reject) if self.source.settling() != Settling::Prefix => {
+                    Fate::Rejected
+                }
                 _ => Fate::Held,
             };
             let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
             // It is settled when it is where it goes now.
             let place = match is_dead {
-                true => self.ledger.place(ticket).map(|place| (place, false)),
+                true => self.ledger.place(ticket).map(|place| (place, None)),
                 false => self.ledger.outcome(ticket, fate),
             };
-            if let (true, OnRefusal::Reject, Some((place, true))) = (is_refused, self.on_refusal, place) {
+            if let Some((place, Some(Fate::Rejected))) = place {
                 self.source.reject(place).map_err(End::Source)?;
             }
             let Runner { account, origins, source, .. } = self;

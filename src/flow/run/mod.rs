@@ -173,13 +173,27 @@ impl<'r> Runner<'r> {
             self.release().map_err(End::Source)?;
         }
         if self.next < self.length || !self.leftover.is_empty() {
-            return if self.sink.room() > 0 { self.submit().map(|()| true) } else { Ok(false) };
+            return if self.room() > 0 { self.submit().map(|()| true) } else { Ok(false) };
         }
         match self.unreadable.take() {
             Some(error) => Err(End::Source(error)),
-            None if self.revoking.is_some() || self.sink.room() == 0 => Ok(false),
+            None if self.revoking.is_some() || self.room() == 0 => Ok(false),
             None => self.fill(),
         }
+    }
+
+    /// How many more messages may be taken: memory is bounded whoever stands still.
+    fn room(&self) -> usize {
+        match &self.dead {
+            Some(dead) if dead.is_full() => 0,
+            _ => self.sink.room().min(self.ledger.room()),
+        }
+    }
+
+    /// True when the source sends no more before something is settled: then it is not the source that is silent.
+    fn is_spent(&self) -> bool {
+        let unsettled = self.ledger.under_way() as u64 + self.ledger.held();
+        self.source.ahead().is_some_and(|ahead| unsettled >= ahead as u64)
     }
 
     fn fill(&mut self) -> Result<bool, End> {
@@ -188,7 +202,7 @@ impl<'r> Runner<'r> {
         if wanted == 0 {
             return Err(End::Count);
         }
-        let most = self.sink.room().min(BATCH).min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        let most = self.room().min(BATCH).min(usize::try_from(wanted).unwrap_or(usize::MAX));
         (self.next, self.length) = (0, 0);
         self.gone.clear();
         match self.source.fill(most).map_err(End::Source)? {
@@ -207,14 +221,13 @@ impl<'r> Runner<'r> {
             self.flush(false)?;
             return Ok(true);
         }
-        if let (Some(limit), Some(since)) = (self.limits.idle, self.source.idle_since())
+        let is_spent = self.is_spent();
+        if let (Some(limit), Some(since), false) = (self.limits.idle, self.source.idle_since(), is_spent)
             && since.elapsed() >= limit
         {
             return Err(End::Idle(limit));
         }
-        if self.ledger.under_way() == 0
-            && self.source.ahead().is_some_and(|ahead| usize::try_from(self.ledger.held()).is_ok_and(|n| n >= ahead))
-        {
+        if is_spent && self.ledger.under_way() == 0 {
             return Err(End::Full);
         }
         if Instant::now() >= self.check_due {
@@ -246,7 +259,7 @@ impl<'r> Runner<'r> {
 
     /// True when the source is asked for messages.
     fn wants(&self) -> bool {
-        self.next >= self.length && self.revoking.is_none() && self.sink.room() > 0
+        self.next >= self.length && self.revoking.is_none() && self.room() > 0 && !self.is_spent()
     }
 
     fn happened(&mut self, event: Event) -> Result<(), End> {
@@ -287,7 +300,7 @@ impl<'r> Runner<'r> {
     fn flush(&mut self, last: bool) -> Result<(), End> {
         self.unflushed = 0;
         self.sink.flush(last).map_err(End::Sink)?;
-        if self.sink.is_bulk() && self.sink.is_empty() {
+        if self.sink.is_bulk() && self.sink.is_empty() && self.leftover.is_empty() {
             // Of what a stage left out, the sink has nothing to tell.
             self.ledger.all();
             self.settle().map_err(End::Source)?;

@@ -79,6 +79,17 @@ fn it_may_be_rejected_or_go_elsewhere() {
 }
 
 #[test]
+fn what_is_rejected_is_not_held() {
+    let from = crate::amqp::filled(50);
+    let missing = unique("missing");
+    let args = ["amqp", "consume", &from, "--prefetch", "4", "--until-end", "--to", "amqp", "publish", "-k", &missing];
+    let done = bridge(&[&args[..], &["--on-refusal", "reject"]].concat()).run().exits(8);
+    let done = done.says(&["read 50, sent 50, confirmed 0, failed 50", "not taken: 50 of 50"]);
+    assert!(!done.stderr.contains("goes back"), "{}", done.stderr);
+    holds(&from, 0);
+}
+
+#[test]
 fn a_target_that_is_full_or_gone_loses_nothing() {
     // As full as it may be, and it says so.
     let to = queue(&["--max-length", "3", "--overflow", "reject-publish"]);
