@@ -2,12 +2,20 @@
 
 mod amqp;
 #[cfg(feature = "sandbox")]
+mod calm;
+mod faults;
+#[cfg(feature = "sandbox")]
 mod grpc;
+mod kills;
 #[cfg(feature = "sandbox")]
 mod notes;
 #[cfg(feature = "sandbox")]
+mod pairs;
+#[cfg(feature = "sandbox")]
 mod records;
 mod refusal;
+mod side;
+mod soak;
 
 use crate::support::{Run, mscomm, test_env};
 

@@ -29,6 +29,8 @@ pub enum End {
     Cut,
     /// With OK, and no more come over this connection.
     Leave,
+    /// Not at all.
+    Never,
 }
 
 /// A note that came.
@@ -168,6 +170,7 @@ async fn exchange(
         End::Status(code, message) => answer(&mut respond, code, message),
         End::Reset(reason) => respond.send_reset(reason),
         End::Cut => cut.notify_one(),
+        End::Never => std::future::pending().await,
         End::Leave => {
             answer(&mut respond, 0, "");
             leave.notify_one();
