@@ -138,24 +138,29 @@ impl Ledger {
     }
 
     fn state(&mut self, lane: Lane) -> usize {
-        if self.last.0 == lane && self.last.1 != usize::MAX {
-            return self.last.1;
-        }
-        let at = *self.lanes.entry(lane).or_insert_with(|| {
-            self.free.pop().unwrap_or_else(|| {
+        self.find(lane).unwrap_or_else(|| {
+            let at = self.free.pop().unwrap_or_else(|| {
                 self.states.push(State::default());
                 self.states.len() - 1
-            })
-        });
-        self.last = (lane, at);
-        at
+            });
+            self.lanes.insert(lane, at);
+            self.last = (lane, at);
+            at
+        })
+    }
+
+    fn find(&mut self, lane: Lane) -> Option<usize> {
+        if self.last.0 != lane || self.last.1 == usize::MAX {
+            self.last = (lane, *self.lanes.get(&lane)?);
+        }
+        Some(self.last.1)
     }
 
     /// A part of a message has its outcome. Where the message stands, and its fate when that was the last of its parts;
     /// `None` for a ticket that is not under way.
     pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, Option<Fate>)> {
         let lane = ticket.lane();
-        let at = *self.lanes.get(&lane)?;
+        let at = self.find(lane)?;
         let state = self.states.get_mut(at)?;
         let index = usize::try_from((ticket.0 & NUMBERS).wrapping_sub(state.base) & NUMBERS).ok()?;
         let slot = state.slots.get_mut(index).filter(|slot| slot.left > 0)?;

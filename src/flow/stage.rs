@@ -41,7 +41,11 @@ pub trait Stage {
 /// Those of the stages.
 pub fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) -> Result<Passed<'b>, Unfit> {
     let Some((first, rest)) = stages.split_first() else { return Ok(Passed::One(message)) };
-    match first.apply(message)? {
+    let passed = first.apply(message)?;
+    if rest.is_empty() {
+        return Ok(passed);
+    }
+    match passed {
         Passed::One(message) => through(rest, message),
         Passed::None => Ok(Passed::None),
         Passed::Many(messages) => {

@@ -10,7 +10,7 @@ use crate::flow::account::Account;
 use crate::flow::dead::Dead;
 use crate::flow::ledger::{Fate, Ledger};
 use crate::flow::sink::{Declined, Heard, Outcome, Refusal};
-use crate::flow::source::{Bad, Lane, Source, Unfit};
+use crate::flow::source::{Bad, Lane, Place, Source, Unfit};
 use crate::flow::stage::{Passed, Stage, through};
 use crate::message::Message;
 
@@ -34,10 +34,11 @@ struct Giver<'b, 'r> {
 }
 
 impl<'b> Giver<'b, '_> {
+    #[inline]
     fn next(&mut self) -> Option<(Ticket, Message<'b>)> {
         loop {
-            if let Some(part) = self.parts.pop_front() {
-                return Some(part);
+            if !self.parts.is_empty() {
+                return self.parts.pop_front();
             }
             if *self.next >= self.length {
                 return None;
@@ -51,6 +52,7 @@ impl<'b> Giver<'b, '_> {
     }
 
     /// What comes of one message of the batch first, if anything does.
+    #[inline]
     fn make(&mut self, at: usize) -> Option<(Ticket, Message<'b>)> {
         let place = self.source.place(at);
         if self.gone.contains(&place.lane) {
@@ -67,6 +69,15 @@ impl<'b> Giver<'b, '_> {
                 return None;
             }
         };
+        // A message is large, and each time that it changes hands is a copy.
+        if self.stages.is_empty() && self.dead.is_none() {
+            return Some((self.take_up(at, place, 1), message));
+        }
+        self.staged(at, message)
+    }
+
+    /// What the stages make of a message.
+    fn staged(&mut self, at: usize, message: Message<'b>) -> Option<(Ticket, Message<'b>)> {
         let copy = self.dead.as_ref().map(|_| message.clone());
         match through(self.stages, message) {
             Ok(Passed::One(message)) => {
@@ -91,12 +102,17 @@ impl<'b> Giver<'b, '_> {
 
     /// Takes a message up that goes on in so many parts.
     fn enter(&mut self, at: usize, parts: u32, copy: Option<&Message<'b>>) -> Ticket {
-        self.account.took(parts);
-        let ticket = self.ledger.enter(self.source.place(at), parts);
-        self.last = Some((ticket, at));
+        let ticket = self.take_up(at, self.source.place(at), parts);
         if let (Some(dead), Some(copy), 1..) = (self.dead.as_mut(), copy, parts) {
             dead.remember(ticket, copy);
         }
+        ticket
+    }
+
+    fn take_up(&mut self, at: usize, place: Place, parts: u32) -> Ticket {
+        self.account.took(parts);
+        let ticket = self.ledger.enter(place, parts);
+        self.last = Some((ticket, at));
         ticket
     }
 

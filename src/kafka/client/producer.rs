@@ -5,6 +5,7 @@ mod judge;
 mod link;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -30,6 +31,27 @@ const BATCH: usize = 256;
 
 /// How long is waited, at the end, for what librdkafka gives up.
 const GIVE_UP: Duration = Duration::from_millis(500);
+
+/// Hashes tickets, which are dense: one multiplication spreads them. The hasher of the standard library is made for keys that
+/// somebody else chooses, and would be the dearest step on the way of a record.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 /// A message that is kept, and whose it is.
 type Kept = (Ticket, Message<'static>);
@@ -70,7 +92,7 @@ pub struct Producer {
     confirmed: bool,
     reports: Reports,
     /// The own times of records that are under way: librdkafka does not give them back.
-    times: HashMap<u64, Time>,
+    times: HashMap<u64, Time, BuildHasherDefault<Spread>>,
     /// What became known while nobody asked.
     outcomes: Vec<(Ticket, Outcome)>,
     told: Vec<Told>,
@@ -106,7 +128,7 @@ impl Producer {
             done: 0,
             confirmed: false,
             reports: Reports::default(),
-            times: HashMap::new(),
+            times: HashMap::default(),
             outcomes: Vec::new(),
             told: Vec::new(),
             stash: VecDeque::new(),
@@ -219,6 +241,11 @@ impl Producer {
         self.bytes = self.bytes.saturating_sub(reports.bytes);
         self.done += count as u64;
         self.confirmed |= !reports.delivered.is_empty();
+        if !self.times.is_empty() {
+            for number in &reports.delivered {
+                self.times.remove(&(*number as u64));
+            }
+        }
         let confirms = self.to.confirms;
         heard.outcomes.extend(
             reports
@@ -228,11 +255,6 @@ impl Producer {
         );
         if !reports.lost.is_empty() {
             self.lost(count, &mut reports.lost, heard);
-        }
-        if !self.times.is_empty() {
-            for (ticket, _) in &heard.outcomes {
-                self.times.remove(&ticket.0);
-            }
         }
     }
 

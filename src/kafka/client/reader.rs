@@ -345,6 +345,7 @@ fn size(bytes: Option<&[u8]>) -> u64 {
 }
 
 /// The message in a record of this topic; it borrows librdkafka's buffer.
+#[inline]
 pub fn message_of<'e>(record: &Record<'e>, topic: &'e str) -> Message<'e> {
     let headers = record.headers();
     Message {

@@ -87,15 +87,13 @@ impl Source for Reader {
     }
 
     fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
-        let record = |slot: &Slot| {
-            let topic = self.topics.get(slot.topic)?;
-            self.feed.batch().record(slot.at).map(|record| message_of(&record, topic))
+        let Some(slot) = self.slots.get(at) else {
+            return Ok(self.early.get(self.early_batch.start + at).map(borrowed).unwrap_or_default());
         };
-        let message = match self.slots.get(at) {
-            Some(slot) => record(slot),
-            None => self.early.get(self.early_batch.start + at).map(borrowed),
-        };
-        Ok(message.unwrap_or_default())
+        match (self.topics.get(slot.topic), self.feed.batch().record(slot.at)) {
+            (Some(topic), Some(record)) => Ok(message_of(&record, topic)),
+            _ => Ok(Message::default()),
+        }
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>, wanted: bool) -> Poll<()> {
