@@ -158,6 +158,7 @@ impl Shutdown {
     }
 
     /// From now on signals are the caller's to act on: none of them asks the work to stop, and `--timeout` still does.
+    #[cfg(feature = "sandbox")]
     pub fn leave_signals(&self) {
         self.state.left.store(true, Ordering::SeqCst);
     }

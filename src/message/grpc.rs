@@ -71,6 +71,7 @@ pub fn code_name(code: i32) -> String {
 }
 
 /// Finds a status code by its name, as `NOT_FOUND` or `NotFound`.
+#[cfg(any(test, feature = "sandbox"))]
 pub fn code_of(name: &str) -> Option<Code> {
     let plain = |text: &str| text.replace('_', "").to_lowercase();
     (0..=16).map(Code::from_i32).find(|code| plain(&code_name(*code as i32)) == plain(name))

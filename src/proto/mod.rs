@@ -18,7 +18,9 @@ mod source;
 pub mod template;
 mod text;
 
-pub use any::{Resolver, type_name, unresolved};
+#[cfg(feature = "sandbox")]
+pub use any::type_name;
+pub use any::{Resolver, unresolved};
 pub use example::example;
 pub use fault::Fault;
 pub use files::{Files, Linked, is_same_file};

@@ -74,7 +74,7 @@ fn header(number: u64) -> String {
 
 /// The body of a number; some are large.
 pub fn body(number: u64) -> String {
-    let more = if number % 97 == 0 { 9000 } else { number * 7919 % 300 };
+    let more = if number.is_multiple_of(97) { 9000 } else { number * 7919 % 300 };
     format!("{number} {}", "x".repeat(usize::try_from(more).expect("fits")))
 }
 
