@@ -116,7 +116,7 @@ impl Producer {
                 BESIDE => has_cause || !self.alone,
                 code => count > 1 && !is_told && of_the_batch(code) && !is_cause(&lost),
             };
-            if let (true, Some(mut message)) = (again, lost.message.take()) {
+            if again && let Some(mut message) = lost.message.take() {
                 message.timestamp = time;
                 if has_cause {
                     good.push((ticket, message))
