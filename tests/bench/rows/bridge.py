@@ -78,7 +78,10 @@ def kafka_to_kafka(bench, count):
         file = pathlib.Path(bench.path("mirror.properties"))
         file.write_text(MIRROR.format(source=alias, kafka=KAFKA, topic=source))
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"
-        return ["java", quiet, "-cp", KAFKA_LIB + "/*", "org.apache.kafka.connect.mirror.MirrorMaker", str(file)]
+        # Beside Kafka's jars, see tests/brokers.
+        kafka = pathlib.Path(KAFKA_LIB).parent
+        own = kafka.with_name(kafka.name.replace("kafka-", "mirror-", 1)) / "lib"
+        return ["java", quiet, "-cp", f"{KAFKA_LIB}/*:{own}/*", "org.apache.kafka.connect.mirror.MirrorMaker", str(file)]
 
     def mirrored(alias):
         while records_in(f"{alias}.{source}") < count:
