@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -25,8 +25,8 @@ const LIMIT: usize = 64 * 1024;
 pub struct Sink {
     out: File,
     /// The same pipe or terminal, opened once more so that writing to it never waits. To change the one that was given would
-    /// change it for whoever else has it.
-    aside: Option<Arc<File>>,
+    /// change it for whoever else has it. Only who shares its thread with others needs it.
+    aside: OnceLock<Option<Arc<File>>>,
     /// Waits for its readiness, on a thread of its own.
     waiting: Option<JoinHandle<()>>,
     buffer: Vec<u8>,
@@ -38,11 +38,13 @@ pub struct Sink {
 
 /// A pipe or a terminal opened once more, where the system has a way.
 fn aside(out: &File) -> Option<Arc<File>> {
-    let waits = out.metadata().is_ok_and(|m| m.file_type().is_fifo()) || out.is_terminal();
+    // Whatever else there is takes everything at once.
+    if !out.metadata().is_ok_and(|m| m.file_type().is_fifo()) && !out.is_terminal() {
+        return None;
+    }
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits();
     let path = format!("/proc/self/fd/{}", out.as_raw_fd());
-    let opened = File::options().write(true).custom_flags(flags.cast_signed()).open(path);
-    opened.ok().filter(|_| waits).map(Arc::new)
+    File::options().write(true).custom_flags(flags.cast_signed()).open(path).ok().map(Arc::new)
 }
 
 impl Sink {
@@ -60,7 +62,7 @@ impl Sink {
             .map_err(|e| Error::io("cannot write to standard output", e))?;
         let out = File::from(out);
         Ok(Sink {
-            aside: aside(&out),
+            aside: OnceLock::new(),
             waiting: None,
             out,
             buffer: Vec::with_capacity(LIMIT + 4096),
@@ -98,7 +100,7 @@ impl Sink {
     /// # Errors
     /// `Kind::ClosedPipe` when the reader is gone, `Kind::Io` for everything else, a full disk for example.
     pub fn flush(&mut self) -> Result<()> {
-        let written = write_all(&self.out, self.buffer.get(self.written..).unwrap_or_default());
+        let written = write_all(&self.out, &self.buffer, &mut self.written);
         self.forget(written)
     }
 
@@ -108,20 +110,10 @@ impl Sink {
     /// # Errors
     /// As [`Sink::flush`].
     pub fn try_flush(&mut self) -> Result<bool> {
-        let Some(mut out) = self.aside.as_deref() else { return self.flush().map(|()| true) };
-        while let Some(rest) = self.buffer.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match out.write(rest) {
-                Ok(0) => return self.forget(Err(ErrorKind::WriteZero.into())).map(|()| true),
-                Ok(count) => self.written += count,
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    self.stuck = true;
-                    return Ok(false);
-                }
-                Err(e) => return self.forget(Err(e)).map(|()| true),
-            }
-        }
-        self.forget(Ok(())).map(|()| true)
+        let Some(out) = self.aside.get_or_init(|| aside(&self.out)) else { return self.flush().map(|()| true) };
+        let written = write_some(out, &self.buffer, &mut self.written);
+        self.stuck = matches!(written, Ok(false));
+        if self.stuck { Ok(false) } else { self.forget(written.map(drop)).map(|()| true) }
     }
 
     /// As [`Sink::try_flush`], and wakes the task when there is room again.
@@ -138,7 +130,7 @@ impl Sink {
             if self.try_flush()? {
                 return Poll::Ready(Ok(()));
             }
-            let Some(out) = self.aside.clone() else { return Poll::Ready(Ok(())) };
+            let Some(Some(out)) = self.aside.get().cloned() else { return Poll::Ready(Ok(())) };
             self.waiting = Some(tokio::task::spawn_blocking(move || {
                 let _ = poll(&mut [PollFd::new(&*out, PollFlags::OUT)], None);
             }));
@@ -185,19 +177,27 @@ impl Sink {
     }
 }
 
-/// As `Write::write_all`, but it also waits where standard output is non-blocking (a terminal or pipe that another program
-/// left so).
-fn write_all(mut out: &File, mut rest: &[u8]) -> std::io::Result<()> {
-    while !rest.is_empty() {
+/// Writes what the reader takes, behind what was written; true when that was everything, false when it takes no more now.
+fn write_some(mut out: &File, buffer: &[u8], written: &mut usize) -> std::io::Result<bool> {
+    while let Some(rest) = buffer.get(*written..).filter(|rest| !rest.is_empty()) {
         match out.write(rest) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(n) => rest = &rest[n..],
+            Ok(count) => *written += count,
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) if e.kind() == ErrorKind::WouldBlock => match poll(&mut [PollFd::new(out, PollFlags::OUT)], None) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(e) => return Err(e.into()),
-            },
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(e) => return Err(e),
+        }
+    }
+    Ok(true)
+}
+
+/// As `Write::write_all`, but it also waits where standard output is non-blocking (a terminal or pipe that another program
+/// left so).
+fn write_all(out: &File, buffer: &[u8], written: &mut usize) -> std::io::Result<()> {
+    while !write_some(out, buffer, written)? {
+        match poll(&mut [PollFd::new(out, PollFlags::OUT)], None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
         }
     }
     Ok(())
