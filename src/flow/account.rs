@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::ranges::Ranges;
 use super::sink::{Outcome, Refusal};
 use super::source::Origin;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, counted};
 
 /// How the last line of an account counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,19 +230,14 @@ impl Account {
         self.unknown.count()
     }
 
-    /// How many were not asked for.
-    pub fn filtered(&self) -> u64 {
-        self.filtered
+    /// How many were asked for.
+    pub(super) fn passed(&self) -> u64 {
+        self.read - self.filtered
     }
 
     /// True when the peer has confirmed something.
     pub fn has_confirmed(&self) -> bool {
         self.confirmed > 0
-    }
-
-    /// The first refusal.
-    pub(super) fn first_refusal(&self) -> Option<&Refusal> {
-        self.first.as_ref()
     }
 
     /// True when nothing failed and everything is known.
@@ -273,6 +268,19 @@ impl Account {
         (self.unknown() > 0).then(|| {
             Error::new(Kind::Partial, format!("outcome unknown: {} ({})", self.unknown(), self.unknown))
                 .hint("these messages may or may not have been taken; nothing was sent twice")
+        })
+    }
+
+    /// The error about what was refused or not sent, if anything was.
+    pub(super) fn refused_error(&self) -> Option<Error> {
+        let (failed, sent) = (self.failed(), counted(self.sent, "message"));
+        (failed > 0).then(|| {
+            let kind = self.first.as_ref().map_or(Kind::Refused, |first| first.kind);
+            let error = Error::new(kind, format!("not taken: {failed} of {sent}"));
+            match self.first.as_ref().and_then(|first| first.hint.clone()) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            }
         })
     }
 

@@ -163,14 +163,4 @@ pub trait Sink {
     fn close(self: Box<Self>) -> Work<'static, ()> {
         Box::pin(std::future::ready(()))
     }
-
-    /// The error that ends the work because of what was refused: so many of so many messages.
-    fn refused(&self, count: u64, sent: u64, first: &Refusal) -> Error {
-        let sent = crate::error::counted(sent, "message");
-        let error = Error::new(first.kind, format!("not taken: {count} of {sent}"));
-        match &first.hint {
-            Some(hint) => error.hint(hint.clone()),
-            None => error,
-        }
-    }
 }

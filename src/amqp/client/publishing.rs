@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::Event;
 
 use super::{Client, Events, Limits, Outcome as Fate, Outgoing, Publisher, fault};
-use crate::error::{Error, Kind, Result, counted};
+use crate::error::Result;
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
@@ -224,18 +224,6 @@ impl Sink for Publishing {
     fn close(self: Box<Self>) -> Work<'static, ()> {
         Box::pin(async move { self.with.client.close(&self.with.shutdown).await })
     }
-
-    fn refused(&self, count: u64, sent: u64, first: &Refusal) -> Error {
-        let error = Error::new(Kind::Refused, format!("not taken: {count} of {}", counted(sent, "message")));
-        // To the default exchange a routing key is the name of a queue.
-        match first.why.contains("the default exchange") {
-            true => error.hint(
-                "no queue has that name: `mscomm amqp queue declare` makes one, and --no-mandatory lets the broker drop such \
-                 messages",
-            ),
-            false => error,
-        }
-    }
 }
 
 fn outcome(fate: Fate) -> Outcome {
@@ -244,7 +232,17 @@ fn outcome(fate: Fate) -> Outcome {
         Fate::Confirmed => Outcome::Confirmed,
         Fate::Written => Outcome::Written,
         Fate::Nacked => refused("not accepted by the broker (nack)".to_owned()),
-        Fate::Returned(text) => refused(format!("returned by the broker: {text}")),
+        Fate::Returned(text) => {
+            let refusal = Refusal::new(format!("returned by the broker: {text}"));
+            // To the default exchange a routing key is the name of a queue.
+            Outcome::Refused(Box::new(match text.contains("the default exchange") {
+                true => refusal.hint(
+                    "no queue has that name: `mscomm amqp queue declare` makes one, and --no-mandatory lets the broker drop \
+                     such messages",
+                ),
+                false => refusal,
+            }))
+        }
         Fate::Refused(why) => refused(format!("not published: {why}")),
         Fate::Failed => Outcome::Unsent,
         Fate::Unknown => Outcome::Unknown,

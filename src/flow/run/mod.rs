@@ -197,8 +197,7 @@ impl<'r> Runner<'r> {
     }
 
     fn fill(&mut self) -> Result<bool, End> {
-        let passed = self.account.read() - self.account.filtered();
-        let wanted = self.limits.count.map_or(u64::MAX, |count| count.saturating_sub(passed));
+        let wanted = self.limits.count.map_or(u64::MAX, |count| count.saturating_sub(self.account.passed()));
         if wanted == 0 {
             return Err(End::Count);
         }

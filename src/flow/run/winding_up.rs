@@ -1,14 +1,14 @@
 //! After the loop: what is under way is waited for, settled, and told.
 
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{End, Revoking, Runner};
+use super::{End, Runner};
 use crate::error::{Error, Kind, Result, counted};
 use crate::flow::dead::Dead;
 use crate::flow::end::Ended;
-use crate::flow::sink::{Heard, Outcome, Refusal};
-use crate::flow::source::{Event, Settling};
+use crate::flow::sink::{Heard, Outcome};
+use crate::flow::source::Settling;
 use crate::shutdown::Shutdown;
 
 /// As long as it takes; tokio has no name for it.
@@ -19,29 +19,19 @@ impl Runner<'_> {
     pub(super) async fn wind_up(&mut self, end: End, shutdown: &Shutdown) -> Ended {
         let mut late = matches!(end, End::Stopped(_));
         let mut sunk = matches!(end, End::Sink(_));
-        let mut failure = None;
-        let mut unmet = None;
-        let count = self.limits.count.unwrap_or(0);
-        let passed = self.account.read() - self.account.filtered();
-        let mut stopped = None;
-        match end {
-            End::Stopped(reason) => stopped = Some(reason),
-            End::Source(error) => failure = Some(self.of_source(error)),
-            End::Sink(error) => failure = Some(self.of_sink(error)),
-            End::Exhausted if passed < count => unmet = Some(self.source.unmet(passed, count, "then came the end")),
-            End::Idle(limit) if passed < count => {
-                let limit = humantime::format_duration(limit);
-                unmet = Some(self.source.unmet(passed, count, &format!("then nothing for {limit}")));
-            }
+        let unmet = self.unmet(&end);
+        let (mut stopped, mut failure) = match end {
+            End::Stopped(reason) => (Some(reason), None),
+            End::Source(error) => (None, Some(self.of_source(error))),
+            End::Sink(error) => (None, Some(self.of_sink(error))),
             End::Full => {
                 let held = counted(self.ledger.held(), "message");
-                failure = Some(
-                    Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
-                        .hint("let more be sent with --prefetch, or say with --on-refusal what becomes of them"),
-                );
+                let error = Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
+                    .hint("let more be sent with --prefetch, or say with --on-refusal what becomes of them");
+                (None, Some(error))
             }
-            End::Count | End::Exhausted | End::Idle(_) | End::Refused => {}
-        }
+            End::Count | End::Exhausted | End::Idle(_) | End::Refused => (None, None),
+        };
         if !sunk {
             match shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await {
                 Some(Ok(())) => {}
@@ -80,16 +70,23 @@ impl Runner<'_> {
         if stopped.is_none() && late {
             stopped = shutdown.reason().map(|reason| reason.error());
         }
-        let refused = (self.account.failed() > 0).then(|| {
-            let none = Refusal::new(String::new());
-            let first = self.account.first_refusal().unwrap_or(&none);
-            self.sink.refused(self.account.failed(), self.account.sent(), first)
-        });
+        let refused = self.account.refused_error();
         let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done));
         let beside = holes.chain(self.stages.iter().filter_map(|stage| stage.account())).collect();
         let account = std::mem::take(&mut self.account);
         let settled = if unsure.is_none() { account.done() } else { 0 };
         Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
+    }
+
+    /// The error of less than was asked for, when nothing else ended it.
+    fn unmet(&self, end: &End) -> Option<Error> {
+        let (passed, count) = (self.account.passed(), self.limits.count?);
+        let why = match end {
+            End::Exhausted => "then came the end".to_owned(),
+            End::Idle(limit) => format!("then nothing for {}", humantime::format_duration(*limit)),
+            _ => return None,
+        };
+        (passed < count).then(|| self.source.unmet(passed, count, &why))
     }
 
     /// Waits until the sink has told of everything. The source is served meanwhile.
@@ -104,25 +101,19 @@ impl Runner<'_> {
                         return Poll::Ready(Err(error));
                     }
                 }
-                // Nobody else will send what a blocked peer does not take.
                 if let Err(End::Sink(error)) = self.bury(cx) {
                     return Poll::Ready(Err(error));
                 }
+                // Nobody else will send what a blocked peer does not take.
                 let buried = self.dead.as_ref().is_none_or(Dead::is_empty);
                 if (buried && self.sink.is_empty()) || (shutdown.reason().is_some() && self.sink.is_blocked()) {
                     return Poll::Ready(Ok(()));
                 }
-                match self.source.serve() {
-                    Ok(Some(Event::Revoked(lanes))) => {
-                        self.revoking = Some(Revoking { lanes, until: Instant::now() + self.drain });
-                    }
-                    Ok(Some(event)) => {
-                        if let Err(End::Sink(error)) = self.happened(event) {
-                            return Poll::Ready(Err(error));
-                        }
-                    }
-                    // What is wrong with the source does not keep the sink from telling.
-                    Ok(None) | Err(_) => {}
+                // What is wrong with the source does not keep the sink from telling.
+                if let Ok(Some(event)) = self.source.serve()
+                    && let Err(End::Sink(error)) = self.happened(event)
+                {
+                    return Poll::Ready(Err(error));
                 }
                 if self.is_clear()
                     && let Err(error) = self.release()
