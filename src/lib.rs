@@ -19,7 +19,7 @@
 //! (what was typed is checked, nothing is sent), opens them, and gives both to [`flow::run`]. It never turns back: a
 //! message is settled (acked, committed) only after the sink has told that it is done, and the account that is printed at
 //! the end names what was refused and what is unknown. The wire clients implement [`flow::Source`] and [`flow::Sink`]
-//! beside the wire (`amqp/client/deliveries.rs`, `publishing.rs`); standard output is `output/stdout.rs`, the records of an
+//! beside the wire (`amqp/client/deliveries`, `publishing.rs`); standard output is `output/stdout.rs`, the records of an
 //! input are `flow/records.rs`. [`across`] joins the halves of several protocols (`bridge`).
 //!
 //! # Who may import whom
@@ -34,7 +34,8 @@
 //!    its arguments that say what is read as `ReadingArgs`, with [`cli::args::LimitArgs`] and the settings flattened in.
 //! 2. `prepare(args, cx)` checks them; `Prepared::open(cx)` connects and gives a [`flow::Reader`].
 //! 3. A type that implements [`flow::Source`], beside the wire.
-//! 4. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, [`flow::run`] into `Stdout`.
+//! 4. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, and `output::Show` into
+//!    standard output.
 //! 5. To be carried elsewhere: `<protocol>/mod.rs` gives out what 1 and 2 made, and `across/bridge.rs` has a variant of
 //!    `Reading` and of `PreparedReader`; the compiler names the rest. Then `mscomm generate .`.
 //!

@@ -8,7 +8,7 @@ use crate::cli::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::Source;
 use crate::context::Context;
 use crate::error::Result;
-use crate::flow::{self, Flow, Manner, Names, OnRefusal, Reader, Records, Writer};
+use crate::flow::{self, Flow, Manner, Names, Reader, Writer};
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::{amqp, grpc, kafka};
@@ -219,20 +219,15 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, own.report.report.as_ref())?;
     // Nothing is taken before there is somewhere to put it.
     let writer = writer.open(&to_cx).await.map_err(|error| names.of_sink(error))?;
-    let Writer { sink, stages, on_refusal, dead, manner: _ } = writer;
-    let Reader { source, limits, manner: _ } = match reader.open(&from_cx).await {
+    let reader = match reader.open(&from_cx).await {
         Ok(reader) => reader,
         Err(error) => {
-            sink.close().await;
+            writer.sink.close().await;
             return Err(names.of_source(error));
         }
     };
-    let (manner, shutdown) = (Manner::Carried, cx.shutdown.clone());
-    flow::run(
-        Flow { source, stages, sink, limits, on_refusal, dead, manner, names: Some(names), shutdown },
-        &mut report,
-    )
-    .await
+    let flow = Flow::new(reader, writer, Manner::Carried, &cx.shutdown);
+    flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
 /// What a writer has to know of the reader.
@@ -325,8 +320,7 @@ impl PreparedReader {
             PreparedReader::Grpc(prepared) => prepared.open(cx).await,
             PreparedReader::Kafka(prepared) => prepared.open(cx).await,
             PreparedReader::Stdin(StdinArgs { records, limits }) => {
-                let source = Box::new(Records::new(records.open(None, LARGEST)?));
-                Ok(Reader { source, limits: limits.limits(), manner: Manner::Read })
+                Ok(Reader::of_input(records.open(None, LARGEST)?, limits.limits()))
             }
         }
     }
@@ -338,13 +332,7 @@ impl PreparedWriter {
             PreparedWriter::Amqp(prepared) => prepared.open(cx).await,
             PreparedWriter::Grpc(prepared) => prepared.open(cx).await,
             PreparedWriter::Kafka(prepared) => prepared.open(cx).await,
-            PreparedWriter::Stdout(writer) => Ok(Writer {
-                stages: Vec::new(),
-                sink: Box::new(Stdout::new(writer)),
-                on_refusal: OnRefusal::Continue,
-                dead: None,
-                manner: Manner::Read,
-            }),
+            PreparedWriter::Stdout(writer) => Ok(Writer::plain(Box::new(Stdout::new(writer)))),
         }
     }
 }

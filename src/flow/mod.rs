@@ -32,7 +32,6 @@ pub use account::{Account, Manner};
 pub use dead::Dead;
 pub use limits::{Limits, OnRefusal};
 pub use parts::{Flow, Names, Reader, Reporter, Writer};
-pub use records::Records;
 pub use run::run;
 pub use sink::{Declined, Heard, Next, Outcome, Refusal, Sink, Told};
 pub use source::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};

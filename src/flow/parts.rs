@@ -5,10 +5,12 @@ use serde_json::{Map, Value};
 use super::account::{Account, Manner};
 use super::dead::Dead;
 use super::limits::{Limits, OnRefusal};
+use super::records::Records;
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::Stage;
 use crate::error::{Error, Result};
+use crate::message::input::Input;
 use crate::shutdown::Shutdown;
 
 /// What a flow tells while it runs.
@@ -52,6 +54,15 @@ pub struct Flow {
     pub shutdown: Shutdown,
 }
 
+impl Flow {
+    /// Both halves, joined.
+    pub fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
+        let Reader { source, limits, manner: _ } = reader;
+        let Writer { stages, sink, on_refusal, dead, manner: _ } = writer;
+        Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone() }
+    }
+}
+
 /// How the sides of a flow are called.
 #[derive(Debug, Clone, Copy)]
 pub struct Names {
@@ -83,6 +94,13 @@ pub struct Reader {
     pub manner: Manner,
 }
 
+impl Reader {
+    /// The records of an input.
+    pub fn of_input(input: Input, limits: Limits) -> Reader {
+        Reader { source: Box::new(Records::new(input)), limits, manner: Manner::Read }
+    }
+}
+
 /// The half of a flow that writes, as a verb opens it.
 pub struct Writer {
     /// What happens to a message before.
@@ -95,4 +113,11 @@ pub struct Writer {
     pub dead: Option<Dead>,
     /// How it counts by itself.
     pub manner: Manner,
+}
+
+impl Writer {
+    /// One that refuses nothing.
+    pub fn plain(sink: Box<dyn Sink>) -> Writer {
+        Writer { stages: Vec::new(), sink, on_refusal: OnRefusal::Continue, dead: None, manner: Manner::Read }
+    }
 }

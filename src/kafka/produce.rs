@@ -8,7 +8,7 @@ use super::settings::Settings;
 use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Records, Stage, Unfit, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Reader, Stage, Unfit, Writer};
 use crate::message::convert::to_kafka;
 use crate::message::input::Mode;
 use crate::message::{Field, KafkaHeader, Message, Time};
@@ -220,9 +220,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     })?;
     let progress = Progress::writer(&cx.terminal, "sent", input.size());
     let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
-    let Writer { sink, stages, on_refusal, dead, manner } = prepared.open(cx).await?;
-    let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
-    flow::run(Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown }, &mut report).await
+    let writer = prepared.open(cx).await?;
+    let manner = writer.manner;
+    let flow = Flow::new(Reader::of_input(input, Limits::default()), writer, manner, &cx.shutdown);
+    flow::run(flow, &mut report).await
 }
 
 /// What was typed is good, and nothing was sent yet.

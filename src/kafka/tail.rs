@@ -13,9 +13,9 @@ use super::settings::Settings;
 use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Manner, OnRefusal};
+use crate::flow::{self, Manner};
 use crate::message::Time;
-use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
+use crate::output::{OutputArgs, Show};
 use crate::values;
 
 /// Read records of topics, and follow them
@@ -153,13 +153,8 @@ fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str)
 /// than asked for; the output's.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let prepared = prepare(args.reading, cx)?;
-    let sink = Box::new(Stdout::new(MessageWriter::new(&args.output, &cx.terminal)?));
-    let progress = Progress::reader(&cx.terminal, "records");
-    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
-    let flow::Reader { source, limits, manner } = prepared.open(cx).await?;
-    let (on_refusal, shutdown) = (OnRefusal::Continue, cx.shutdown.clone());
-    let flow = Flow { source, stages: Vec::new(), sink, limits, on_refusal, dead: None, manner, names: None, shutdown };
-    flow::run(flow, &mut report).await
+    let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
+    show.run(prepared.open(cx).await?, &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.

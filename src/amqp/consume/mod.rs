@@ -13,9 +13,9 @@ use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Flow, Manner, OnRefusal, Reader};
+use crate::flow::{Manner, Reader};
 use crate::message::Time;
-use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
+use crate::output::{OutputArgs, Show};
 use crate::values;
 
 /// Arguments.
@@ -151,17 +151,8 @@ const PREFETCH_COUNTED: u16 = 20;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let prepared = prepare(args.reading, cx)?;
-    let writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let progress = Progress::reader(&cx.terminal, "read");
-    let mut report = Report::new(cx.terminal, progress, Shows::Read, args.report.report.as_ref())?;
-    let Reader { source, limits, manner } = prepared.open(cx).await?;
-    let sink = Box::new(Stdout::new(writer));
-    let (on_refusal, shutdown) = (OnRefusal::Continue, cx.shutdown.clone());
-    flow::run(
-        Flow { source, stages: Vec::new(), sink, limits, on_refusal, dead: None, manner, names: None, shutdown },
-        &mut report,
-    )
-    .await
+    let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
+    show.run(prepared.open(cx).await?, &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.

@@ -10,7 +10,7 @@ use super::settings::{self, Endpoint, Settings};
 use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Dead, Flow, Limits, Manner, Records, Sink, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, Reader, Sink, Writer};
 use crate::message::input::{Mode, Source};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
@@ -100,9 +100,10 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let input = records.open(key_delimiter.as_ref(), MAX_MESSAGE)?;
     let progress = Progress::writer(&cx.terminal, "published", input.size());
     let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
-    let Writer { sink, stages, on_refusal, dead, manner } = prepared.open(cx).await?;
-    let (source, limits, shutdown) = (Box::new(Records::new(input)), Limits::default(), cx.shutdown.clone());
-    flow::run(Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown }, &mut report).await
+    let writer = prepared.open(cx).await?;
+    let manner = writer.manner;
+    let flow = Flow::new(Reader::of_input(input, Limits::default()), writer, manner, &cx.shutdown);
+    flow::run(flow, &mut report).await
 }
 
 /// What was typed is good, and nothing was sent yet.

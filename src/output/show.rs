@@ -1,0 +1,34 @@
+//! What a reading verb does with what it reads.
+
+use super::{MessageWriter, OutputArgs, Progress, Report, ReportTo, Shows, Stdout, Terminal};
+use crate::error::Result;
+use crate::flow::{self, Flow, Reader, Writer};
+use crate::shutdown::Shutdown;
+
+/// Standard output, and what is told beside it.
+pub struct Show {
+    stdout: Stdout,
+    report: Report,
+}
+
+impl Show {
+    /// Opens them, before anything is connected. `noun` is what progress counts.
+    ///
+    /// # Errors
+    /// As [`MessageWriter::new`] and [`Report::new`].
+    pub fn new(args: &OutputArgs, to: Option<&ReportTo>, terminal: Terminal, noun: &'static str) -> Result<Show> {
+        let stdout = Stdout::new(MessageWriter::new(args, &terminal)?);
+        let report = Report::new(terminal, Progress::reader(&terminal, noun), Shows::Read, to)?;
+        Ok(Show { stdout, report })
+    }
+
+    /// Writes what is read until there is a reason to stop.
+    ///
+    /// # Errors
+    /// As [`flow::run`].
+    pub async fn run(mut self, reader: Reader, shutdown: &Shutdown) -> Result<()> {
+        let manner = reader.manner;
+        let flow = Flow::new(reader, Writer::plain(Box::new(self.stdout)), manner, shutdown);
+        flow::run(flow, &mut self.report).await
+    }
+}
