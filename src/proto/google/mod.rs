@@ -15,8 +15,8 @@ type Source = (&'static str, &'static str);
 
 /// What stands in an `Any` of anybody: the details of a status, and the well-known types.
 pub const RPC: &[Source] = &[
-    ("google/rpc/status.proto", include_str!("google/status.proto")),
-    ("google/rpc/error_details.proto", include_str!("google/error_details.proto")),
+    ("google/rpc/status.proto", include_str!("status.proto")),
+    ("google/rpc/error_details.proto", include_str!("error_details.proto")),
     ("google/well_known.proto", WELL_KNOWN),
 ];
 
@@ -35,14 +35,14 @@ import "google/protobuf/wrappers.proto";
 pub const SOURCES: &[Source] = &[
     RPC[0],
     RPC[1],
-    ("google/rpc/code.proto", include_str!("google/code.proto")),
-    ("google/api/http.proto", include_str!("google/http.proto")),
-    ("google/api/annotations.proto", include_str!("google/annotations.proto")),
-    ("google/api/field_behavior.proto", include_str!("google/field_behavior.proto")),
-    ("google/api/resource.proto", include_str!("google/resource.proto")),
-    ("google/protobuf/cpp_features.proto", include_str!("google/cpp_features.proto")),
-    ("google/protobuf/java_features.proto", include_str!("google/java_features.proto")),
-    ("google/protobuf/go_features.proto", include_str!("google/go_features.proto")),
+    ("google/rpc/code.proto", include_str!("code.proto")),
+    ("google/api/http.proto", include_str!("http.proto")),
+    ("google/api/annotations.proto", include_str!("annotations.proto")),
+    ("google/api/field_behavior.proto", include_str!("field_behavior.proto")),
+    ("google/api/resource.proto", include_str!("resource.proto")),
+    ("google/protobuf/cpp_features.proto", include_str!("cpp_features.proto")),
+    ("google/protobuf/java_features.proto", include_str!("java_features.proto")),
+    ("google/protobuf/go_features.proto", include_str!("go_features.proto")),
 ];
 
 /// descriptor.proto. The one of prost-reflect is older: `utf8_validation = NONE` still has the number of a draft, and what
