@@ -4,7 +4,8 @@
 //! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree and what its
 //!   arguments share, completions and man pages.
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
-//!   in one struct; `client` speaks the wire; every other file is a verb, its `Args` beside its `run`.
+//!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
+//!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
 //! - [`flow`]: the middle between a source and a sink. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.

@@ -4,9 +4,10 @@ use lapin::Channel;
 use lapin::options::{ExchangeBindOptions, ExchangeUnbindOptions, QueueBindOptions};
 use lapin::types::{FieldTable, ShortString};
 
-use super::arguments::{ArgumentArgs, full_name, name, on_channel};
 use super::client::fault;
 use super::settings::Settings;
+use super::shared::arguments::{ArgumentArgs, full_name, name};
+use super::shared::connection::on_channel;
 use crate::context::Context;
 use crate::error::Result;
 

@@ -3,9 +3,10 @@
 use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions};
 use lapin::{Channel, ExchangeKind};
 
-use super::arguments::{ArgumentArgs, full_name, name, on_channel, text};
 use super::client::fault;
 use super::settings::Settings;
+use super::shared::arguments::{ArgumentArgs, full_name, name, text};
+use super::shared::connection::on_channel;
 use crate::context::Context;
 use crate::error::{Error, Result};
 

@@ -4,10 +4,11 @@ use lapin::Channel;
 use lapin::message::Delivery;
 use lapin::options::BasicGetOptions;
 
-use super::arguments::{full_name, on_connection};
 use super::client::{Client, fault, incoming};
-use super::kind::counts_looks;
 use super::settings::Settings;
+use super::shared::arguments::full_name;
+use super::shared::connection::on_connection;
+use super::shared::kind::counts_looks;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::output::{MessageWriter, OutputArgs};

@@ -1,16 +1,14 @@
 //! RabbitMQ (AMQP 0-9-1).
 
-mod arguments;
 mod bind;
 mod client;
 mod consume;
 mod exchange;
 mod get;
-mod kind;
 mod publish;
 mod queue;
 pub mod settings;
-mod uri;
+mod shared;
 
 pub use client::incoming;
 

@@ -6,9 +6,10 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions}
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;
 
-use super::arguments::{ArgumentArgs, full_name, millis, name, number, on_channel, on_connection, text};
 use super::client::{Client, fault, look_at};
 use super::settings::Settings;
+use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, text};
+use super::shared::connection::{on_channel, on_connection};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::output::{Layout, Sink, Table};

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use prost::Message;
 use prost_reflect::FileDescriptor;
 
-use super::catalog::Lookup;
-use super::describe::{self, Each};
 use super::settings::Settings;
+use super::shared::catalog::Lookup;
+use super::shared::elements::{self, Each};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::output::Sink;
@@ -95,7 +95,7 @@ async fn files(args: &Args, cx: &Context) -> Result<(Vec<InSchema>, Each<()>)> {
         true => catalog.services().await?,
         false => args.symbols.clone(),
     };
-    let (found, mut each) = describe::each(&mut catalog, &symbols).await?.split();
+    let (found, mut each) = elements::each(&mut catalog, &symbols).await?.split();
     for (element, _) in &found {
         catalog.fetch_extensions(&element.messages()).await?;
     }

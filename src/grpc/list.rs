@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::catalog::Lookup;
 use super::settings::Settings;
+use super::shared::catalog::Lookup;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Layout, Table};

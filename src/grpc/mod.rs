@@ -1,19 +1,13 @@
 //! gRPC: call methods and look at services, by what the server says of itself.
 
-mod blank;
 mod cache;
 mod call;
-mod catalog;
 pub mod client;
 mod describe;
-mod events;
 mod export;
-mod format;
 mod list;
-mod requests;
-mod session;
 pub mod settings;
-mod trace;
+mod shared;
 
 pub use self::call::{PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_reader, prepare_writer};
 use crate::context::Context;

@@ -34,7 +34,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct ProducingArgs {
     /// The topic
-    #[arg(value_name = "TOPIC", value_parser = super::topic_name)]
+    #[arg(value_name = "TOPIC", value_parser = super::shared::topic_name)]
     topic: String,
     /// Key of every record; it wins over an envelope's
     #[arg(short = 'k', long, value_name = "KEY", allow_hyphen_values = true)]
@@ -238,7 +238,7 @@ pub struct Prepared {
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
 pub fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
-    let setup = super::setup(&args.settings, cx)?;
+    let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     Ok(Prepared { args, setup, shape })
 }
@@ -281,7 +281,7 @@ async fn open(
     let wire = setup.producer(&properties(args), None)?;
     let first = connect(&wire, setup, Some(topic), &cx.policy, &cx.shutdown).await?;
     let (cx, topic, args, setup) = (cx.clone(), topic.to_owned(), args.clone(), setup.clone());
-    super::on_thread(move || {
+    super::shared::on_thread(move || {
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);

@@ -33,7 +33,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 pub struct ReadingArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = super::topic_name)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_name)]
     topics: Vec<String>,
     /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
     /// 1970, or a duration ago, as @1h)
@@ -169,7 +169,7 @@ pub struct Prepared {
 /// `Kind::Usage`; `Kind::Config`.
 pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     check(&args)?;
-    let setup = Arc::new(super::setup(&args.settings, cx)?);
+    let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
     Ok(Prepared { args, setup })
 }
 
@@ -195,7 +195,7 @@ impl Prepared {
         let limit = cx.policy.connect_timeout;
         let plan = Plan { link, isolation, until_end: args.limits.until_end, limit };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
-        let source = super::on_thread(move || {
+        let source = super::shared::on_thread(move || {
             let mut partitions = partitions(&args, &consumer, &first, &plan)?;
             if let Some(group) = &args.group {
                 let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();

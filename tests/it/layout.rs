@@ -95,10 +95,13 @@ fn allowed(file: &str) -> Vec<&'static str> {
         protocol if PROTOCOLS.contains(&protocol) => {
             let stem = file.rsplit('/').next().unwrap_or_default();
             let in_client = stem.starts_with("client") || file.contains("/client/");
-            match stem {
-                "settings.rs" => &["config"],
-                _ if in_client => &["config", "flow", "message", "proto"],
-                _ => &["cli", "config", "context", "flow", "message", "output", "proto"],
+            let in_settings = stem == "settings.rs" || file.contains("/settings/");
+            if in_settings {
+                &["config"]
+            } else if in_client {
+                &["config", "flow", "message", "proto"]
+            } else {
+                &["cli", "config", "context", "flow", "message", "output", "proto"]
             }
         }
         _ => &[],

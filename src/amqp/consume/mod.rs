@@ -6,10 +6,10 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 
-use super::arguments::{ArgumentArgs, full_name, name};
 use super::client::{Client, Deliveries, OFFSET, Reading, Settle, fault, look_at};
-use super::kind::{QueueKind, counts_looks};
 use super::settings::{self, Endpoint, Settings};
+use super::shared::arguments::{ArgumentArgs, full_name, name};
+use super::shared::kind::{QueueKind, counts_looks};
 use crate::cli::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};

@@ -9,16 +9,16 @@ use tokio::sync::oneshot;
 use tonic::Code;
 
 use super::data::{Ready, Sent};
+use super::events::Events;
+use super::format::Reading;
 use super::known::Known;
+use super::requests::Requests;
+use super::trace;
 use crate::cli::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::grpc::client::{Call, Status, start};
-use crate::grpc::events::Events;
-use crate::grpc::format::Reading;
-use crate::grpc::requests::Requests;
-use crate::grpc::session::{Session, millis};
-use crate::grpc::trace;
+use crate::grpc::shared::session::{Session, millis};
 use crate::output::Terminal;
 use crate::proto::rpc;
 

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::oneshot;
 
+use super::requests::{Requests, Shape, empty};
 use crate::cli::args::{DataArgs, source};
 use crate::error::{Error, Result};
-use crate::grpc::requests::{Requests, Shape, empty};
 use crate::message::input::Source;
 use crate::output::Terminal;
 

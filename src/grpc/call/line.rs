@@ -3,8 +3,8 @@
 use super::known::Known;
 use crate::context::Context;
 use crate::error::Result;
-use crate::grpc::session::{self, Prepared, Session};
 use crate::grpc::settings::Settings;
+use crate::grpc::shared::session::{self, Prepared, Session};
 use crate::proto::Files;
 use crate::proto::schema::Method;
 

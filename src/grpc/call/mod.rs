@@ -1,20 +1,25 @@
 //! `grpc call`: one call of any kind, JSON in and JSON out; and its halves for verbs that move messages.
 
+mod blank;
 mod calling;
 mod data;
+mod events;
+mod format;
 mod known;
 mod line;
 mod metadata;
 mod reader;
+mod requests;
+mod trace;
 mod writer;
 
+use self::blank::Blank;
 use self::calling::Calling;
+use self::events::{Events, Form};
 use self::line::Line;
 pub use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
-use super::blank::Blank;
-use super::events::{Events, Form};
-use super::session::Prepared;
+use super::shared::session::Prepared;
 use crate::context::Context;
 use crate::error::Result;
 

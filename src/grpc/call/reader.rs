@@ -5,17 +5,17 @@ use futures_util::stream;
 
 use super::calling::few;
 use super::data::Ready;
+use super::format::{Format, FormatArgs};
 use super::known::Known;
 use super::line::Line;
+use super::trace;
 use crate::cli::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Limits, Manner, Reader};
 use crate::grpc::client::{Call, Response, Responses};
-use crate::grpc::format::{Format, FormatArgs};
-use crate::grpc::session::{self, Prepared as Connecting, Session};
 use crate::grpc::settings::Settings;
-use crate::grpc::trace;
+use crate::grpc::shared::session::{self, Prepared as Connecting, Session};
 use crate::message::input::Source;
 use crate::proto::{JsonStyle, Layout, check_json, rpc, write_json, write_text};
 

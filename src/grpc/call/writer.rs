@@ -5,18 +5,18 @@ use std::task::{Context as Waking, Poll};
 
 use futures_util::FutureExt;
 
+use super::format::{Format, Reading, RequestArgs};
 use super::known::Known;
 use super::line::Line;
 use super::metadata::Metadata;
+use super::requests::Types;
 use crate::cli::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
 use crate::grpc::client::{Class, Job, Unary, Way};
-use crate::grpc::format::{Format, Reading, RequestArgs};
-use crate::grpc::requests::Types;
-use crate::grpc::session::{self, Prepared as Connecting};
 use crate::grpc::settings::Settings;
+use crate::grpc::shared::session::{self, Prepared as Connecting};
 use crate::message::{Field, Message};
 use crate::proto::rpc;
 use crate::proto::schema::MessageType;

@@ -286,6 +286,9 @@ pub fn settled_topic<W: Connected>(
     }
 }
 
+/// How long closing connections, and leaving a group, may take.
+pub const CLOSE: Duration = Duration::from_secs(2);
+
 /// Drops something that may block while it is dropped, a consumer that leaves its group for example.
 pub fn drop_within<T: Send + 'static>(value: T, limit: Duration) {
     let (done, ended) = std::sync::mpsc::channel();

@@ -17,7 +17,7 @@ mod spoken;
 
 pub use admin::administer;
 pub use config::{Setup, TraceFn};
-pub use connect::{connect, drop_within, settled_topic};
+pub use connect::{CLOSE, connect, drop_within, settled_topic};
 pub use events::Events;
 pub use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
 pub use intake::Intake;

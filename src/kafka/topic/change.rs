@@ -9,10 +9,12 @@ use super::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    Events, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error, topic_refused,
+    CLOSE, Events, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error,
+    topic_refused,
 };
 use crate::kafka::ffi::{Admin, NewTopic, Outcome, Said};
 use crate::kafka::settings::Settings;
+use crate::kafka::shared;
 
 /// How long the brokers may take to tell each other.
 const SPREAD: Duration = Duration::from_secs(5);
@@ -21,7 +23,7 @@ const SPREAD: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub struct CreateArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::topic_name)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
     /// Number of partitions, the broker's default if not given
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
@@ -40,7 +42,7 @@ pub struct CreateArgs {
 #[derive(Debug, clap::Args)]
 pub struct DeleteArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::topic_name)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
     #[command(flatten)]
     settings: Settings,
@@ -100,13 +102,13 @@ async fn change(
     ask: impl FnOnce(&Admin<'_>, &[String]) -> Result<Vec<Outcome>, Said> + Send + 'static,
 ) -> Result<()> {
     let topics = distinct(topics);
-    let setup = crate::kafka::setup(settings, cx)?;
+    let setup = shared::setup(settings, cx)?;
     refuse_sandbox(&setup, Lack::Admin)?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
     refuse_mock(&*consumer, Lack::Admin)?;
     let cx = cx.clone();
-    super::super::on_thread(move || {
+    shared::on_thread(move || {
         let what = format!("cannot {} topics", verb.name());
         let limit = cx.policy.connect_timeout;
         let outcomes = administer(&*consumer, limit, &cx.shutdown, what, |admin| ask(admin, &topics))?;
@@ -118,7 +120,7 @@ async fn change(
             }
         }
         spread(&consumer, &done, verb == Verb::Create, &cx)?;
-        drop_within(consumer, super::super::CLOSE);
+        drop_within(consumer, CLOSE);
         if !done.is_empty() {
             cx.terminal.note(format!("{}d {}", verb.name(), done.join(", ")));
         }

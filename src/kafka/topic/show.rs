@@ -10,10 +10,11 @@ use super::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    Events, Partition, administer, begins, connect, drop_within, ends, fault_of_topic, is_mock, said_error,
+    CLOSE, Events, Partition, administer, begins, connect, drop_within, ends, fault_of_topic, is_mock, said_error,
 };
 use crate::kafka::ffi::Source;
 use crate::kafka::settings::Settings;
+use crate::kafka::shared;
 use crate::output::{Layout, Table};
 
 /// List the topics
@@ -33,7 +34,7 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub struct DescribeArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::topic_name)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
     /// How to show them
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
@@ -52,7 +53,7 @@ fn is_internal(name: &str) -> bool {
 /// # Errors
 /// The connection's and the output's.
 pub async fn list(args: ListArgs, cx: &Context) -> Result<()> {
-    let setup = crate::kafka::setup(&args.settings, cx)?;
+    let setup = shared::setup(&args.settings, cx)?;
     let consumer = setup.consumer(&[])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
     let mut topics: Vec<&MetadataTopic> =
@@ -63,7 +64,7 @@ pub async fn list(args: ListArgs, cx: &Context) -> Result<()> {
         let replicas = topic.partitions().iter().map(|p| ids(p, MetadataPartition::replicas).len()).max();
         table.row([json!(topic.name()), json!(topic.partitions().len()), json!(replicas.unwrap_or(0))]);
     }
-    drop_within(consumer, super::super::CLOSE);
+    drop_within(consumer, CLOSE);
     table.print(args.output, &cx.terminal)
 }
 
@@ -77,7 +78,7 @@ fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32])
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic that is not there.
 pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
-    let setup = crate::kafka::setup(&args.settings, cx)?;
+    let setup = shared::setup(&args.settings, cx)?;
     // With the other isolation level an open transaction's first record would be taken for the end.
     let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
@@ -94,13 +95,13 @@ pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         return Error::each(failed);
     }
     let inner = cx.clone();
-    let (rows, configs) = super::super::on_thread(move || {
+    let (rows, configs) = shared::on_thread(move || {
         let configs = changed_configs(&consumer, &topics, &inner)?;
         let mut rows = Vec::new();
         for topic in &topics {
             rows.extend(partition_rows(&consumer, &metadata, topic, inner.policy.connect_timeout)?);
         }
-        drop_within(consumer, super::super::CLOSE);
+        drop_within(consumer, CLOSE);
         Ok((rows, configs))
     })
     .await?;

@@ -21,7 +21,7 @@ use super::fault::topic_error;
 use super::intake::Intake;
 use crate::error::{Error, Result};
 use crate::flow::{Declined, Heard, Next, Outcome, Sink, Ticket, Told, Work};
-use crate::kafka::CLOSE;
+use crate::kafka::client::connect::CLOSE;
 use crate::kafka::ffi::{Bell, Lane, Parcel, Reports, What};
 use crate::message::{Headers, KafkaHeader, Message, Time};
 use crate::shutdown::Shutdown;

@@ -10,7 +10,7 @@ use super::watch::Found;
 use super::{BATCH, BATCH_BYTES, Reader, Slot, Step, find, message_of, size, unread};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
-use crate::kafka::CLOSE;
+use crate::kafka::client::connect::CLOSE;
 use crate::kafka::ffi::Fetched;
 use crate::message::{Field, Headers, Message};
 

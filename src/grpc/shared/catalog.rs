@@ -4,12 +4,12 @@ use prost_reflect::MessageDescriptor;
 use tonic::Code;
 
 use super::cache::Cache;
-use super::client::{Fetched, Note, Reflection};
 use super::session::{Prepared, Session, ends};
-use super::settings::{ReflectionMode, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, nearest};
+use crate::grpc::client::{Fetched, Note, Reflection};
+use crate::grpc::settings::{ReflectionMode, Settings};
 use crate::output::Terminal;
 use crate::proto::schema::Schema;
 use crate::proto::{Files, Linked, disk, find};

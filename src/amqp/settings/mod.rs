@@ -1,11 +1,13 @@
 //! The AMQP connection: its flags, environment variables and profile keys.
 
+mod uri;
+
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::uri::{self, Uri};
+use self::uri::Uri;
 use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};

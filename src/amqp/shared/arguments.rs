@@ -1,14 +1,10 @@
-//! What the administrative verbs share: arguments of declarations, and the short connection they work on.
+//! Names, and the arguments of declarations.
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, Event};
 
-use super::client::{Client, Events, fault, short_string, wire_value};
-use super::settings::{self, Settings};
-use crate::context::Context;
+use crate::amqp::client::{short_string, wire_value};
 use crate::error::{Error, Result};
 use crate::message::amqp_json;
 
@@ -126,65 +122,4 @@ pub fn full_name(what: &str, text: &str) -> Result<ShortString> {
         "" => Err(Error::usage(format!("the name of the {what} is empty"))),
         _ => name(text),
     }
-}
-
-/// How long a question may take to hear that the connection or the channel failed.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// Resolves once the connection or a channel failed.
-async fn lost(events: &mut Events) -> lapin::Error {
-    loop {
-        match events.next().await {
-            Some(Event::Error(error)) => return error,
-            Some(_) => {}
-            // The listener lives as long as the connection.
-            None => std::future::pending().await,
-        }
-    }
-}
-
-/// Connects, works on one channel until that ends or the command has to stop, and says goodbye.
-///
-/// # Errors
-/// As [`Client::connect`], and those of `work`.
-pub async fn on_channel<T>(
-    settings: &Settings,
-    cx: &Context,
-    work: impl AsyncFnOnce(&Channel) -> Result<T>,
-) -> Result<T> {
-    on_connection(settings, cx, async |_: &Client, channel: &Channel| work(channel).await).await
-}
-
-/// As [`on_channel`], for who needs the connection, too.
-///
-/// # Errors
-/// As [`on_channel`].
-pub async fn on_connection<T>(
-    settings: &Settings,
-    cx: &Context,
-    work: impl AsyncFnOnce(&Client, &Channel) -> Result<T>,
-) -> Result<T> {
-    let endpoint = settings::endpoint(&cx.settings(settings)?)?;
-    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
-    let done = cx
-        .shutdown
-        .or_stop(async {
-            let mut events = client.events();
-            let channel = client.channel().await?;
-            let work = work(&client, &channel);
-            tokio::pin!(work);
-            tokio::select! {
-                biased;
-                done = &mut work => done,
-                error = lost(&mut events) => {
-                    // Most questions hear of it, too; but lapin forgets a `basic.get` whose message came in part.
-                    let late = |_| Err(fault(&error, "the connection ended"));
-                    tokio::time::timeout(GRACE, work).await.unwrap_or_else(late)
-                }
-            }
-        })
-        .await
-        .map_err(|e| client.explain(e));
-    client.close(&cx.shutdown).await;
-    done
 }

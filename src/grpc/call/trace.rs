@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Version};
 
-use super::client::{Event, Observer, Size, Status};
+use crate::grpc::client::{Event, Observer, Size, Status};
 use crate::message::grpc::{Shown, shown};
 use crate::output::Terminal;
 use crate::secret::MASK;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tonic::Code;
 
-use super::client::Status;
 use super::format::{Format, FormatArgs};
 use crate::error::{Error, Kind, Result};
+use crate::grpc::client::Status;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
 use crate::output::{Sink, Terminal, escape_json, escape_text};

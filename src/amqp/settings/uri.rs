@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use url::Host;
 
-use super::settings::Mechanism;
+use super::Mechanism;
 use crate::error::nearest;
 use crate::secret::Secret;
 use crate::values::is_scheme;

@@ -5,7 +5,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ErrorKind};
 
-use super::client::{Client, look_at};
+use crate::amqp::client::{Client, look_at};
 
 /// Kinds of queues, as far as they are read differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use http::HeaderValue;
 
 use super::cache::Cache;
 use super::catalog::{Catalog, Found, Given, unknown};
-use super::client::{CallOptions, Connection, Dial, Dialer, Reflection, Target, Timings, encode_metadata};
-use super::settings::{Compression, Settings};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Result, nearest};
+use crate::grpc::client::{CallOptions, Connection, Dial, Dialer, Reflection, Target, Timings, encode_metadata};
+use crate::grpc::settings::{Compression, Settings};
 use crate::proto::Files;
 use crate::proto::schema::{Method, Schema};
 

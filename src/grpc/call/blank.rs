@@ -1,12 +1,12 @@
 //! `grpc call --template` and `--example`: requests to begin with.
 
-use super::catalog::Lookup;
 use super::events::Form;
 use super::format::{Format, FormatArgs};
-use super::session;
-use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::grpc::settings::Settings;
+use crate::grpc::shared::catalog::Lookup;
+use crate::grpc::shared::session;
 use crate::output::{Sink, escape_json, escape_text};
 use crate::proto::template::{Style, template};
 use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};

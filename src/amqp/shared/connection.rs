@@ -1,0 +1,72 @@
+//! The short connection that a verb asks its questions on.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::{Channel, Event};
+
+use crate::amqp::client::{Client, Events, fault};
+use crate::amqp::settings::{self, Settings};
+use crate::context::Context;
+use crate::error::Result;
+
+/// How long a question may take to hear that the connection or the channel failed.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Resolves once the connection or a channel failed.
+async fn lost(events: &mut Events) -> lapin::Error {
+    loop {
+        match events.next().await {
+            Some(Event::Error(error)) => return error,
+            Some(_) => {}
+            // The listener lives as long as the connection.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Connects, works on one channel until that ends or the command has to stop, and says goodbye.
+///
+/// # Errors
+/// As [`Client::connect`], and those of `work`.
+pub async fn on_channel<T>(
+    settings: &Settings,
+    cx: &Context,
+    work: impl AsyncFnOnce(&Channel) -> Result<T>,
+) -> Result<T> {
+    on_connection(settings, cx, async |_: &Client, channel: &Channel| work(channel).await).await
+}
+
+/// As [`on_channel`], for who needs the connection, too.
+///
+/// # Errors
+/// As [`on_channel`].
+pub async fn on_connection<T>(
+    settings: &Settings,
+    cx: &Context,
+    work: impl AsyncFnOnce(&Client, &Channel) -> Result<T>,
+) -> Result<T> {
+    let endpoint = settings::endpoint(&cx.settings(settings)?)?;
+    let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+    let done = cx
+        .shutdown
+        .or_stop(async {
+            let mut events = client.events();
+            let channel = client.channel().await?;
+            let work = work(&client, &channel);
+            tokio::pin!(work);
+            tokio::select! {
+                biased;
+                done = &mut work => done,
+                error = lost(&mut events) => {
+                    // Most questions hear of it, too; but lapin forgets a `basic.get` whose message came in part.
+                    let late = |_| Err(fault(&error, "the connection ended"));
+                    tokio::time::timeout(GRACE, work).await.unwrap_or_else(late)
+                }
+            }
+        })
+        .await
+        .map_err(|e| client.explain(e));
+    client.close(&cx.shutdown).await;
+    done
+}
