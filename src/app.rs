@@ -15,6 +15,7 @@ use crate::net::{CONNECT_TIMEOUT, Policy};
 use crate::output::{ColorWhen, Sink, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
+use crate::sections::section_infos;
 use crate::shutdown::Shutdown;
 use crate::{across, amqp, config, exit, grpc, kafka, values};
 
@@ -128,7 +129,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
 
 fn source(global: &Global) -> Source {
     let deadline = global.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
-    Source { file: global.config.clone(), profile: global.profile.clone(), deadline }
+    Source { file: global.config.clone(), profile: global.profile.clone(), deadline, sections: section_infos }
 }
 
 /// For one connection: without threads to wake, a unary call takes a quarter less.

@@ -9,7 +9,7 @@
 //! - [`flow`]: the middle between a source and a sink. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
-//! - [`config`]: file, profiles, layers. [`sandbox`]: servers inside the process.
+//! - [`config`]: file, profiles, layers; what sections a profile has, `sections` tells it. [`sandbox`]: servers inside the process.
 //! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what
 //!   is below every protocol: names, TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there),
 //!   `cursor` (reading frames of AMQP);
@@ -48,7 +48,7 @@
 //!
 //! # A fourth protocol
 //! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs) and its `pub mod`.
-//! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `config::section_infos`,
+//! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `sections.rs`,
 //!    which a test asks for, and its folder in `tests/it/layout.rs`. Then `mscomm generate .`.
 //! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`], which
 //!    `message/envelope.rs` and its test ask for; its words in a file of its own, which `message/place.rs` walks; its shape for
@@ -77,6 +77,7 @@ mod proto;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod secret;
+mod sections;
 mod shutdown;
 mod values;
 
@@ -89,10 +90,10 @@ pub mod testing {
     pub use crate::amqp::incoming;
     pub use crate::app::refusal;
     pub use crate::cli::generate::tree;
-    pub use crate::config::section_infos;
     pub use crate::exit::TABLE;
     pub use crate::message::{Field, Headers, Message, Protocol, Time};
     pub use crate::output::{ColorWhen, Format, Terminal};
+    pub use crate::sections::section_infos;
 
     pub mod envelope {
         pub use crate::message::envelope::{read, write};

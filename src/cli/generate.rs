@@ -7,9 +7,10 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::Cli;
-use crate::config::{CONFIG_EXAMPLE, section_infos};
+use crate::config::CONFIG_EXAMPLE;
 use crate::error::{Error, Result};
 use crate::output::Sink;
+use crate::sections::section_infos;
 
 /// The command tree, ready to be walked.
 pub fn tree() -> clap::Command {

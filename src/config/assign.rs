@@ -5,7 +5,7 @@ use toml_edit::{DocumentMut, Item, Table as TomlTable, value};
 
 use super::file::unknown;
 use super::layers;
-use super::sections::{KeyKind, SectionInfo, section_infos};
+use super::sections::{KeyKind, SectionInfo};
 use crate::error::{Error, Result};
 
 /// The table of all profiles, made where there is none.
@@ -25,8 +25,13 @@ pub fn profiles(document: &mut DocumentMut) -> Result<&mut dyn toml_edit::TableL
 ///
 /// # Errors
 /// `Kind::Usage` for an unknown key or a text that is no pair, `Kind::Config` for a profile that is no table.
-pub fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: &[String]) -> Result<()> {
-    let infos = section_infos();
+pub fn assign(
+    document: &mut DocumentMut,
+    name: &str,
+    values: &[String],
+    unset: &[String],
+    infos: &[SectionInfo],
+) -> Result<()> {
     let profile = profiles(document)?
         .get_mut(name)
         .and_then(Item::as_table_like_mut)
@@ -34,7 +39,7 @@ pub fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: 
     for pair in values {
         let (key, text) = pair.split_once('=').ok_or_else(|| {
             // Not the argument itself: it may be a password whose `=` was forgotten.
-            let shown = known_beginning(&infos, pair);
+            let shown = known_beginning(infos, pair);
             let which = if shown.starts_with('…') { "an argument".to_owned() } else { format!("`{shown}`") };
             Error::usage(format!("{which} is no KEY=VALUE")).hint("write for example kafka.server=localhost:9092")
         })?;
@@ -42,7 +47,7 @@ pub fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: 
             profile.insert("extends", value(text));
             continue;
         }
-        let (info, path, kind) = known_key(&infos, key)?;
+        let (info, path, kind) = known_key(infos, key)?;
         let new = match kind {
             Holds::Value => single(info, path, text),
             Holds::Table => table(text).ok_or_else(|| {
@@ -60,12 +65,12 @@ pub fn assign(document: &mut DocumentMut, name: &str, values: &[String], unset: 
             continue;
         }
         if let Some((cut, _)) = key.split_once('=')
-            && (cut == "extends" || known_key(&infos, cut).is_ok())
+            && (cut == "extends" || known_key(infos, cut).is_ok())
         {
             return Err(Error::usage(format!("`--unset` takes a key alone, and `{cut}` has a value behind it"))
                 .hint(format!("write --unset {cut}")));
         }
-        let (info, path, _) = known_key(&infos, key)?;
+        let (info, path, _) = known_key(infos, key)?;
         let removed = match path {
             "" => profile.remove(info.name),
             _ => descend(profile, info.name, path, false).and_then(|(table, leaf)| table.remove(leaf)),

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use toml_edit::{Document, DocumentMut, Item};
 
+use super::{Sections, Source};
 use crate::error::{Error, Result, nearest};
 use crate::secret::read_within;
 use crate::values::{CONVERT, TextStart, text_start};
@@ -25,6 +25,8 @@ pub struct File {
     pub path: PathBuf,
     /// The parsed text, with the positions of every key.
     pub document: Document<String>,
+    /// What its profiles can have.
+    pub sections: Sections,
     /// Unix permission bits.
     mode: u32,
     /// Whether the owner is this user or root.
@@ -36,7 +38,7 @@ impl File {
     ///
     /// # Errors
     /// `Kind::Config`: missing although named, unreadable, a folder, not UTF-8, bad TOML, an unknown top-level key.
-    pub fn load(path: &Path, named: bool, deadline: Option<Instant>) -> Result<Option<File>> {
+    pub fn load(path: &Path, named: bool, source: &Source) -> Result<Option<File>> {
         let shown = path.display();
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -51,7 +53,7 @@ impl File {
             return Err(Error::config(format!("the configuration file {shown} is a folder"))
                 .hint(format!("name a file, for example {}", path.join("config.toml").display())));
         }
-        let bytes = read_within(path, SIZE_LIMIT, deadline).map_err(|e| {
+        let bytes = read_within(path, SIZE_LIMIT, source.deadline).map_err(|e| {
             Error::config(format!("cannot read the configuration file {shown}"))
                 .because(e)
                 .hint("name a file that you can read with --config or MSCOMM_CONFIG")
@@ -63,7 +65,7 @@ impl File {
             let line = e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
             Error::config(format!("{shown}:{line}: not UTF-8")).hint("save the file as UTF-8")
         })?;
-        let mut file = File::parsed(path, text)?;
+        let mut file = File::parsed(path, text, source.sections)?;
         file.own = metadata.uid() == rustix::process::geteuid().as_raw() || metadata.uid() == 0;
         file.mode = metadata.mode();
         Ok(Some(file))
@@ -73,11 +75,11 @@ impl File {
     ///
     /// # Errors
     /// As [`File::load`].
-    pub fn parsed(path: &Path, text: String) -> Result<File> {
+    pub fn parsed(path: &Path, text: String, sections: Sections) -> Result<File> {
         // A byte order mark, which toml_edit does not know.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let document = parse(path, text)?;
-        let file = File { path: path.to_owned(), document, mode: 0o600, own: true };
+        let file = File { path: path.to_owned(), document, sections, mode: 0o600, own: true };
         file.check_top()?;
         Ok(file)
     }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 pub use file::validate_name;
 pub use layers::{Origin, Resolved};
-pub use sections::{Section, SectionInfo, section_infos};
+pub use sections::{Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 
@@ -54,7 +54,7 @@ pub fn sandbox_var(section: &str) -> String {
 }
 
 /// Which file and which profile the user asked for.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Source {
     /// `--config`.
     pub file: Option<PathBuf>,
@@ -62,6 +62,8 @@ pub struct Source {
     pub profile: Option<String>,
     /// When everything has to be done, `cmd:` references too.
     pub deadline: Option<std::time::Instant>,
+    /// What a profile can have.
+    pub sections: Sections,
 }
 
 impl Source {

@@ -7,7 +7,7 @@ use toml_edit::{Item, TableLike};
 
 use super::file::{File, unknown};
 use super::layers::{Entry, Origin};
-use super::sections::{KeyKind, SectionInfo, section_infos};
+use super::sections::{KeyKind, SectionInfo};
 use super::{LOCAL, SANDBOX, Source, sandbox_var};
 use crate::error::{Error, Result};
 
@@ -29,7 +29,7 @@ impl Chosen {
     /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
     pub fn load(source: &Source) -> Result<Chosen> {
         let (path, named) = source.path()?;
-        let file = File::load(&path, named, source.deadline)?;
+        let file = File::load(&path, named, source)?;
         let asked = source.asked()?;
         Chosen::find(&path, file, asked)
     }
@@ -40,7 +40,7 @@ impl Chosen {
     /// As [`Chosen::load`].
     pub fn named(source: &Source, name: &str) -> Result<Chosen> {
         let (path, named) = source.path()?;
-        Chosen::of(&path, File::load(&path, named, source.deadline)?, name)
+        Chosen::of(&path, File::load(&path, named, source)?, name)
     }
 
     /// Whether this is a profile of the file that is, or extends, another one.
@@ -140,7 +140,7 @@ pub fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a dyn Ta
         file.error(item.span().or(key.span()), format!("profile `{name}` must be a table"))
             .hint(format!("write [profiles.{name}.amqp] with `server = …` below it"))
     })?;
-    let infos = section_infos();
+    let infos = (file.sections)();
     for (key, item) in table.iter() {
         let at = || table.get_key_value(key).and_then(|(k, _)| k.span()).or(item.span());
         if key == "extends" {
@@ -200,7 +200,7 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
 /// `Kind::Config`, the first fault.
 pub fn check_profile(file: &File, name: &str) -> Result<()> {
     for profile in chain(file, name)? {
-        for info in section_infos() {
+        for info in (file.sections)() {
             for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {
                 // What a reference gives is known only when the profile is used.
                 let text = value.as_str().filter(|text| !text.contains("${"));

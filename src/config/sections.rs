@@ -1,4 +1,4 @@
-//! The sections of a profile, one for each protocol: a new protocol adds its settings struct here.
+//! What a section of a profile is. Which ones there are is told from outside: [`Sections`].
 
 use std::collections::BTreeMap;
 
@@ -52,6 +52,9 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// The fault, made with [`Resolved::fault`] so that it names where the values came from.
     fn check(resolved: &Resolved<Self>) -> Result<()>;
 }
+
+/// Gives all sections that a profile can have, in the order in which they are shown.
+pub type Sections = fn() -> Vec<SectionInfo>;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,14 +175,4 @@ fn nest_rest(name: &str, value: Value) -> Value {
     let mut object = serde_json::Map::new();
     object.insert(name.to_owned(), value);
     Value::Object(object)
-}
-
-/// All sections, in the order in which they are shown: the one list of the protocols that connect. A test holds it
-/// against the commands.
-pub fn section_infos() -> Vec<SectionInfo> {
-    vec![
-        SectionInfo::of::<crate::grpc::settings::Settings>(),
-        SectionInfo::of::<crate::amqp::settings::Settings>(),
-        SectionInfo::of::<crate::kafka::settings::Settings>(),
-    ]
 }

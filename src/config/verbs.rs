@@ -9,9 +9,8 @@ use super::assign::{assign, profiles};
 use super::file::{self, File, unknown};
 use super::layers;
 use super::profile::{Chosen, check_profile, profile_names, profile_table};
-use super::sections::section_infos;
 use super::shown::{Inherited, inherited, shown};
-use super::{CONFIG_EXAMPLE, LOCAL, Source, validate_name};
+use super::{CONFIG_EXAMPLE, LOCAL, Sections, Source, validate_name};
 use crate::error::{Error, Result};
 use crate::output::{Layout, Table, Terminal};
 
@@ -84,7 +83,7 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
                         .hint(format!("change it with `mscomm profile edit {name} KEY=VALUE`")));
                 }
                 profiles(document)?.insert(&name, Item::Table(TomlTable::new()));
-                assign(document, &name, &values, &[])?;
+                assign(document, &name, &values, &[], &(source.sections)())?;
                 Ok(name.clone())
             })?;
             terminal.note(format!("added profile `{name}` to {}", path.display()));
@@ -93,7 +92,7 @@ pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()>
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
             change(source, |path, document, existing| {
                 require(path, existing, &name)?;
-                assign(document, &name, &values, &unset)?;
+                assign(document, &name, &values, &unset, &(source.sections)())?;
                 Ok(name.clone())
             })?;
             warn_of_inherited(source, Some(&name), terminal)
@@ -126,8 +125,8 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
 
 fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<()> {
     let (path, named) = source.path()?;
-    let file = File::load(&path, named, source.deadline)?;
-    let infos = section_infos();
+    let file = File::load(&path, named, source)?;
+    let infos = (source.sections)();
     let columns = ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name));
     let mut table = Table::new(columns.collect::<Vec<_>>());
     let default = file.as_ref().and_then(File::default_profile).unwrap_or(LOCAL).to_owned();
@@ -154,7 +153,7 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
         None => Chosen::load(source)?,
     };
     let mut table = Table::new(["key", "value", "origin"]);
-    for info in section_infos() {
+    for info in (source.sections)() {
         let entries = layers::listed(&info, &chosen)?;
         let server = entries.iter().find(|entry| entry.key == "server");
         for entry in &entries {
@@ -183,14 +182,14 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
 /// for another server than that of the profile which they stand in. It is what `extends` is for, and may be meant.
 fn warn_of_inherited(source: &Source, changed: Option<&str>, terminal: &Terminal) -> Result<()> {
     let (path, _) = source.path()?;
-    let file = File::load(&path, false, source.deadline)?;
+    let file = File::load(&path, false, source)?;
     for name in file.as_ref().map(profile_names).unwrap_or_default() {
         // What is wrong with another profile is no matter of this one.
         let Ok(chosen) = Chosen::of(&path, file.clone(), name) else { continue };
         if changed.is_some_and(|changed| !chosen.extends(changed)) {
             continue;
         }
-        for info in section_infos() {
+        for info in (source.sections)() {
             let Ok(entries) = chosen.entries(&info) else { continue };
             let Some(server) = entries.iter().find(|entry| entry.key == "server") else { continue };
             let to = server.origin.layer();
@@ -248,20 +247,20 @@ fn change(source: &Source, apply: impl FnOnce(&Path, &mut DocumentMut, &[&str]) 
     // A file that was named and is not there yet is made: that is what `add` is for.
     let (path, _) = source.path()?;
     let _lock = file::lock(&path)?;
-    let file = File::load(&path, false, source.deadline)?;
+    let file = File::load(&path, false, source)?;
     let mut document = file.as_ref().map(|f| f.document.clone().into_mut()).unwrap_or_default();
     let names = file.as_ref().map(profile_names).unwrap_or_default();
     let changed = apply(&path, &mut document, &names)?;
     if !changed.is_empty() && changed != LOCAL {
-        check_text(&path, &document.to_string(), Some(&changed))?;
+        check_text(&path, &document.to_string(), source.sections, Some(&changed))?;
     }
     file::write(&path, &document)?;
     Ok(path)
 }
 
 /// Checks a text as the configuration file would be: one profile, or all of them.
-fn check_text(path: &Path, text: &str, profile: Option<&str>) -> Result<()> {
-    let file = File::parsed(path, text.to_owned())?;
+fn check_text(path: &Path, text: &str, sections: Sections, profile: Option<&str>) -> Result<()> {
+    let file = File::parsed(path, text.to_owned(), sections)?;
     match profile {
         Some(name) => check_profile(&file, name),
         None => profile_names(&file).into_iter().try_for_each(|name| check_profile(&file, name)),
@@ -306,7 +305,7 @@ fn edit(source: &Source, terminal: &Terminal) -> Result<()> {
         Ok((_, kept)) => e.context(format!("nothing was changed; your text is kept in {}", kept.display())),
         Err(_) => e.context("nothing was changed"),
     };
-    if let Err(e) = check_text(&path, &new, None) {
+    if let Err(e) = check_text(&path, &new, source.sections, None) {
         return Err(keep(e));
     }
     let text = new.strip_prefix('\u{feff}').unwrap_or(&new);

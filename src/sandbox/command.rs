@@ -10,7 +10,7 @@ use signal_hook::consts::{SIGHUP, SIGTERM};
 use tokio::process::Child;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::servers::Servers;
+use super::environment::Environment;
 use super::signals::{self, Came};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -25,13 +25,13 @@ const GROUP: Duration = Duration::from_millis(20);
 /// # Errors
 /// `Kind::Io` when it cannot be started, `Kind::Child` with its own exit code.
 pub async fn run(
-    servers: &Servers,
+    environment: &Environment,
     line: &[OsString],
     mut signals: UnboundedReceiver<Came>,
     cx: &Context,
 ) -> Result<()> {
     let failed = |e| Error::io("cannot run the command", e);
-    let mut runner = servers.command(super::runner::program()?.as_os_str());
+    let mut runner = environment.command(super::runner::program()?.as_os_str());
     runner.args([super::runner::NAME, "--parent", &std::process::id().to_string(), "--"]).args(line);
     let mut child = runner.spawn().map_err(failed)?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));

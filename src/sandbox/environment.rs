@@ -1,5 +1,6 @@
 //! The environment that leads a command to the sandbox's servers, and the forms in which others are told of it.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use tempfile::NamedTempFile;
 use tokio::process::Command;
 
 use super::servers::{Servers, Service};
-use crate::config::{PROFILE_VAR, SANDBOX, sandbox_var, section_infos};
+use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_var};
 use crate::error::{Error, Kind, Result};
 use crate::output::Sink;
 
@@ -27,7 +28,7 @@ pub struct Environment(Vec<(String, Option<String>)>);
 
 impl Environment {
     /// The environment of a sandbox, whatever the surroundings say.
-    pub fn of(servers: &Servers) -> Environment {
+    pub fn of(servers: &Servers, sections: Sections) -> Environment {
         let mut changes = vec![
             (PROFILE_VAR.to_owned(), Some(SANDBOX.to_owned())),
             (sandbox_var("pid"), Some(std::process::id().to_string())),
@@ -38,7 +39,7 @@ impl Environment {
             }
         }
         // Stronger than a profile, and of somebody else's server.
-        let prefixes = section_infos().iter().map(|info| info.variable("")).collect::<Vec<_>>();
+        let prefixes = sections().iter().map(|info| info.variable("")).collect::<Vec<_>>();
         let mut surroundings: Vec<String> =
             std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect();
         surroundings.sort();
@@ -53,8 +54,15 @@ impl Environment {
         Environment(changes)
     }
 
-    /// Gives it to a command.
-    pub fn apply(&self, command: &mut Command) {
+    /// A command in it, which ends with its handle.
+    pub fn command(&self, program: &OsStr) -> Command {
+        let mut command = Command::new(program);
+        self.apply(&mut command);
+        command.kill_on_drop(true);
+        command
+    }
+
+    fn apply(&self, command: &mut Command) {
         for (name, value) in &self.0 {
             match value {
                 Some(value) => command.env(name, value),

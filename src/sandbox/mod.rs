@@ -102,16 +102,16 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let plan = args.plan(cx.terminal)?;
     let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
-    let environment = Environment::of(&servers);
+    let environment = Environment::of(&servers, cx.source.sections);
     if args.tour {
-        return tour::run(&servers, cx).await;
+        return tour::run(&environment, cx).await;
     }
     servers.block_on_demand()?;
     let mut signals = signals::to_channel(&cx.shutdown)?;
     cx.shutdown.check()?;
     let _ready = ready.map(|file| file.publish(&environment)).transpose()?;
     if !args.command.is_empty() {
-        return command::run(&servers, &args.command, signals, cx).await;
+        return command::run(&environment, &args.command, signals, cx).await;
     }
     match args.print_env {
         Some(form) => environment.print(form)?,

@@ -1,12 +1,9 @@
 //! The servers of a sandbox: which, on what ports, and that they answer.
 
-use std::ffi::OsStr;
 use std::net::TcpListener;
 
 use signal_hook::consts::{SIGUSR1, SIGUSR2};
-use tokio::process::Command;
 
-use super::environment::Environment;
 use super::{Args, amqp, grpc, kafka, probe, signals};
 use crate::error::{Error, Result};
 use crate::output::Terminal;
@@ -163,14 +160,6 @@ impl Servers {
             Some(blocker) => signals::listen(&[SIGUSR1, SIGUSR2], move |came| blocker.block(came.signal == SIGUSR1)),
             None => Ok(()),
         }
-    }
-
-    /// A command whose profile is this sandbox, whatever the surroundings say.
-    pub fn command(&self, program: &OsStr) -> Command {
-        let mut command = Command::new(program);
-        Environment::of(self).apply(&mut command);
-        command.kill_on_drop(true);
-        command
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::command::{passed_on, wait};
-use super::servers::Servers;
+use super::environment::Environment;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::{Sink, Terminal};
@@ -102,14 +102,14 @@ starts a shell with the same servers; `mscomm --help` has the rest.";
 ///
 /// # Errors
 /// `Kind::Child` with the code of the command that failed, `Kind::Deadline` for one that does not end, `Kind::Io`.
-pub async fn run(servers: &Servers, cx: &Context) -> Result<()> {
+pub async fn run(environment: &Environment, cx: &Context) -> Result<()> {
     for Part(title, steps) in PARTS {
         show(&cx.terminal, AnsiColor::Green, &format!("\n=== {title} ===\n"))?;
         for Step(sentence, script) in *steps {
             show(&cx.terminal, AnsiColor::Cyan, &format!("\n# {sentence}\n"))?;
             for command in commands(script) {
                 show_command(&cx.terminal, &command)?;
-                let mut shell = servers.command("sh".as_ref());
+                let mut shell = environment.command("sh".as_ref());
                 // `mscomm` in the line is this very binary.
                 shell.args(["-c", &command]).env("PATH", path()?).stdin(std::process::Stdio::null());
                 if !cx.terminal.color_stdout {

@@ -77,17 +77,21 @@ fn allowed(file: &str) -> Vec<&'static str> {
     let mut allowed: Vec<&'static str> = LEAVES.to_vec();
     let more: &[&str] = match folder {
         "app.rs" | "main.rs" | "lib.rs" => {
-            return ["app", "cli", "config", "context", "flow", "message", "output", "proto", "sandbox", "across"]
-                .into_iter()
-                .chain(PROTOCOLS.iter().copied())
-                .chain(LEAVES.iter().copied())
-                .collect();
+            return [
+                "app", "cli", "config", "sections", "context", "flow", "message", "output", "proto", "sandbox",
+                "across",
+            ]
+            .into_iter()
+            .chain(PROTOCOLS.iter().copied())
+            .chain(LEAVES.iter().copied())
+            .collect();
         }
-        "cli" => &["grpc", "amqp", "kafka", "across", "sandbox", "config", "flow", "output", "message"],
+        "sections.rs" => &["config", "grpc", "amqp", "kafka"],
+        "cli" => &["grpc", "amqp", "kafka", "across", "sandbox", "sections", "config", "flow", "output", "message"],
         "across" => &["grpc", "amqp", "kafka", "cli", "config", "context", "flow", "message", "output"],
         "flow" => &["message"],
         "context.rs" => &["config", "output"],
-        "config" => &["output", "grpc", "amqp", "kafka"],
+        "config" => &["output"],
         "message" => &[],
         "output" => &["flow", "message"],
         "proto" => &["message"],

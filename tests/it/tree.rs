@@ -90,7 +90,7 @@ fn every_protocol_has_a_section() {
     }
     protocols.sort();
     sections.sort();
-    assert_eq!(protocols, sections, "commands that connect, and sections of a profile (config::section_infos)");
+    assert_eq!(protocols, sections, "commands that connect, and sections of a profile (section_infos)");
 }
 
 #[test]
