@@ -8,7 +8,7 @@ use tokio::runtime::Builder;
 
 use crate::cli::args::Deferred;
 use crate::cli::{self, Cli, Command, Global};
-use crate::config::Source;
+use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy};
@@ -120,16 +120,16 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         }
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
-        Command::Profile(Deferred(args)) => config::verbs::run(*args, &source(&global), &terminal),
+        Command::Profile(Deferred(args)) => config::verbs::run(*args, &config_source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Man { command } => cli::generate::man(&command),
         Command::Generate { folder } => cli::generate::all(&folder),
     }
 }
 
-fn source(global: &Global) -> Source {
+fn config_source(global: &Global) -> ConfigSource {
     let deadline = global.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
-    Source { file: global.config.clone(), profile: global.profile.clone(), deadline, sections: section_infos }
+    ConfigSource { file: global.config.clone(), profile: global.profile.clone(), deadline, sections: section_infos }
 }
 
 /// For one connection: without threads to wake, a unary call takes a quarter less.
@@ -163,7 +163,7 @@ fn with_runtime(
             on_wait,
         },
         terminal,
-        source: source(&global),
+        config: config_source(&global),
     };
     let ended = runtime.block_on(work(&cx));
     // Whatever still runs (a read from a terminal, a connection that does not close) must not keep the process.

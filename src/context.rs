@@ -1,6 +1,6 @@
 //! What every verb is given: when to stop, how to connect, what the terminal can show, where the settings are.
 
-use crate::config::{Resolved, Section, Source};
+use crate::config::{ConfigSource, Resolved, Section};
 use crate::error::Result;
 use crate::net::Policy;
 use crate::output::Terminal;
@@ -16,16 +16,16 @@ pub struct Context {
     /// Terminals, colours, `-q` and `-v`.
     pub terminal: Terminal,
     /// The configuration file and profile asked for.
-    pub source: Source,
+    pub config: ConfigSource,
 }
 
 impl Context {
     /// A protocol's settings from all layers.
     ///
     /// # Errors
-    /// See [`Source::resolve`].
+    /// See [`ConfigSource::resolve`].
     pub fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
-        let resolved = self.source.resolve(flags).map_err(|error| match self.shutdown.reason() {
+        let resolved = self.config.resolve(flags).map_err(|error| match self.shutdown.reason() {
             // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
             Some(reason) => reason.error(),
             None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),

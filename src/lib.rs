@@ -100,7 +100,7 @@ pub mod testing {
     }
 
     pub mod input {
-        pub use crate::message::input::{Decoder, Input, Mode, Options, Source, Step};
+        pub use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options};
     }
 
     pub mod proto {

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use crate::cli::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
-use crate::config::Source;
+use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::Result;
 use crate::flow::{self, Flow, Manner, Names, Reader, Writer};
@@ -184,7 +184,7 @@ fn named<'w>(name: &str, words: &'w [OsString]) -> impl Iterator<Item = OsString
 /// The surroundings of one side.
 fn side(cx: &Context, profile: Option<String>) -> Context {
     match profile {
-        Some(profile) => Context { source: Source { profile: Some(profile), ..cx.source.clone() }, ..cx.clone() },
+        Some(profile) => Context { config: ConfigSource { profile: Some(profile), ..cx.config.clone() }, ..cx.clone() },
         None => cx.clone(),
     }
 }

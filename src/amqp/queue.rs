@@ -12,7 +12,7 @@ use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, te
 use super::shared::connection::{on_channel, on_connection};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
-use crate::output::{Layout, Sink, Table};
+use crate::output::{Sink, Table, TableLayout};
 use crate::values;
 use lapin::Channel;
 
@@ -139,7 +139,7 @@ pub struct InfoArgs {
     queues: Vec<String>,
     /// table (the default on a terminal), tsv (in a pipe) or json
     #[arg(short, long, value_name = "FORMAT", value_enum)]
-    output: Option<Layout>,
+    output: Option<TableLayout>,
     /// The connection.
     #[command(flatten)]
     settings: Settings,

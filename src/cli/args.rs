@@ -9,7 +9,7 @@ use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 use crate::error::{Error, Result};
 use crate::flow::{Limits, OnRefusal};
 use crate::message::Message;
-use crate::message::input::{Decoder, Input, Mode, Options, Record, Source, Step};
+use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options, Record};
 use crate::output::ReportTo;
 use crate::values::{Delimiter, delimiter, duration};
 
@@ -22,12 +22,12 @@ pub struct DataArgs {
 }
 
 /// A data argument as it was meant.
-pub fn source(text: &str) -> Source {
+pub fn source(text: &str) -> DataSource {
     match text.strip_prefix('@') {
         // grpcurl's `-d @` is the same.
-        Some("-" | "") => Source::Stdin,
-        Some(path) => Source::File(PathBuf::from(path)),
-        None => Source::Text(text.as_bytes().to_vec()),
+        Some("-" | "") => DataSource::Stdin,
+        Some(path) => DataSource::File(PathBuf::from(path)),
+        None => DataSource::Text(text.as_bytes().to_vec()),
     }
 }
 
@@ -36,13 +36,13 @@ impl DataArgs {
     ///
     /// # Errors
     /// `Kind::Usage` when nobody gave any: standard input is a terminal and there is no `-d`.
-    pub fn source(&self) -> Result<Source> {
+    pub fn source(&self) -> Result<DataSource> {
         use std::io::IsTerminal;
         match &self.data {
             Some(text) => Ok(source(text)),
             None if std::io::stdin().is_terminal() => Err(Error::usage("no data: standard input is a terminal")
                 .hint("give -d TEXT or -d @FILE, pipe data in, or type it with -d @-")),
-            None => Ok(Source::Stdin),
+            None => Ok(DataSource::Stdin),
         }
     }
 }
@@ -81,7 +81,7 @@ impl RecordArgs {
         check: impl Fn(&Decoder, Record<'_>, Message<'_>) -> Result<()>,
     ) -> Result<Input> {
         let source = self.data.source()?;
-        let default = if matches!(source, Source::Text(_)) { Mode::Raw } else { Mode::Lines };
+        let default = if matches!(source, DataSource::Text(_)) { Mode::Raw } else { Mode::Lines };
         let mode = self.input.unwrap_or(default);
         if mode == Mode::Json && key_delimiter.is_some() {
             return Err(Error::usage("--key-delimiter goes with --input lines or raw")
@@ -93,11 +93,11 @@ impl RecordArgs {
             key_delimiter: key_delimiter.map(|d| d.0.clone()),
             limit,
         };
-        if let Source::Text(_) = &source {
+        if let DataSource::Text(_) = &source {
             // All of it is here: a fault in it is known before anything is sent.
             let mut whole = Input::open(source.clone(), options.clone())?;
             let decoder = Decoder::of(&whole);
-            while let Step::Record(record) = whole.step()? {
+            while let NextRecord::Record(record) = whole.step()? {
                 check(&decoder, record, decoder.message(record)?)?;
             }
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, DocumentMut, Item};
 
-use super::{Sections, Source};
+use super::{ConfigSource, Sections};
 use crate::error::{Error, Result, nearest};
 use crate::secret::read_within;
 use crate::values::{CONVERT, TextStart, text_start};
@@ -38,7 +38,7 @@ impl File {
     ///
     /// # Errors
     /// `Kind::Config`: missing although named, unreadable, a folder, not UTF-8, bad TOML, an unknown top-level key.
-    pub fn load(path: &Path, named: bool, source: &Source) -> Result<Option<File>> {
+    pub fn load(path: &Path, named: bool, source: &ConfigSource) -> Result<Option<File>> {
         let shown = path.display();
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,

@@ -175,7 +175,7 @@ impl<T: Section> Resolved<T> {
 /// Merges all layers into a protocol's settings.
 ///
 /// # Errors
-/// See [`super::Source::resolve`].
+/// See [`super::ConfigSource::resolve`].
 pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>) -> Result<Resolved<T>> {
     let info = SectionInfo::of::<T>();
     let mut entries = flag_entries(flags, &info)?;

@@ -1,7 +1,7 @@
 //! Configuration: the file, its profiles, and the layers that a protocol's settings are made from.
 //!
 //! Precedence: flag > `MSCOMM_<PROTOCOL>_<KEY>` > profile (its own keys before those it extends) > built-in default.
-//! [`Source::resolve`] gives a protocol its settings together with the [`Origin`] of each value.
+//! [`ConfigSource::resolve`] gives a protocol its settings together with the [`Origin`] of each value.
 
 mod assign;
 mod file;
@@ -55,7 +55,7 @@ pub fn sandbox_var(section: &str) -> String {
 
 /// Which file and which profile the user asked for.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub struct ConfigSource {
     /// `--config`.
     pub file: Option<PathBuf>,
     /// `-p/--profile`.
@@ -66,7 +66,7 @@ pub struct Source {
     pub sections: Sections,
 }
 
-impl Source {
+impl ConfigSource {
     /// The configuration file, and whether it was named (a named file must exist).
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use toml_edit::{Item, TableLike};
 use super::file::{File, unknown};
 use super::layers::{Entry, Origin};
 use super::sections::{KeyKind, SectionInfo};
-use super::{LOCAL, SANDBOX, Source, sandbox_var};
+use super::{ConfigSource, LOCAL, SANDBOX, sandbox_var};
 use crate::error::{Error, Result};
 
 /// The profile in force.
@@ -27,7 +27,7 @@ impl Chosen {
     ///
     /// # Errors
     /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
-    pub fn load(source: &Source) -> Result<Chosen> {
+    pub fn load(source: &ConfigSource) -> Result<Chosen> {
         let (path, named) = source.path()?;
         let file = File::load(&path, named, source)?;
         let asked = source.asked()?;
@@ -38,7 +38,7 @@ impl Chosen {
     ///
     /// # Errors
     /// As [`Chosen::load`].
-    pub fn named(source: &Source, name: &str) -> Result<Chosen> {
+    pub fn named(source: &ConfigSource, name: &str) -> Result<Chosen> {
         let (path, named) = source.path()?;
         Chosen::of(&path, File::load(&path, named, source)?, name)
     }

@@ -10,9 +10,9 @@ use super::file::{self, File, unknown};
 use super::layers;
 use super::profile::{Chosen, check_profile, profile_names, profile_table};
 use super::shown::{Inherited, inherited, shown};
-use super::{CONFIG_EXAMPLE, LOCAL, Sections, Source, validate_name};
+use super::{CONFIG_EXAMPLE, ConfigSource, LOCAL, Sections, validate_name};
 use crate::error::{Error, Result};
-use crate::output::{Layout, Table, Terminal};
+use crate::output::{Table, TableLayout, Terminal};
 
 /// Verbs of `mscomm profile`.
 #[derive(Debug, clap::Subcommand)]
@@ -21,7 +21,7 @@ pub enum Command {
     List {
         /// table on a terminal, tsv in a pipe, or json
         #[arg(short, long, value_name = "FORMAT", value_enum)]
-        output: Option<Layout>,
+        output: Option<TableLayout>,
     },
     /// Show every value of a profile and where it came from, secrets masked
     Show {
@@ -30,7 +30,7 @@ pub enum Command {
         name: Option<String>,
         /// table on a terminal, tsv in a pipe, or json
         #[arg(short, long, value_name = "FORMAT", value_enum)]
-        output: Option<Layout>,
+        output: Option<TableLayout>,
     },
     /// Add a profile
     Add {
@@ -71,7 +71,7 @@ pub enum Command {
 ///
 /// # Errors
 /// `Kind::Config` for the file and its profiles, `Kind::Usage` for arguments, `Kind::Io` when the file cannot be written.
-pub fn run(command: Command, source: &Source, terminal: &Terminal) -> Result<()> {
+pub fn run(command: Command, source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     match command {
         Command::List { output } => list(source, output, terminal),
         Command::Show { name, output } => show(source, name, output, terminal),
@@ -123,7 +123,7 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
     })
 }
 
-fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<()> {
+fn list(source: &ConfigSource, output: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
     let (path, named) = source.path()?;
     let file = File::load(&path, named, source)?;
     let infos = (source.sections)();
@@ -147,7 +147,7 @@ fn list(source: &Source, output: Option<Layout>, terminal: &Terminal) -> Result<
     table.print(output, terminal)
 }
 
-fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal: &Terminal) -> Result<()> {
+fn show(source: &ConfigSource, name: Option<String>, output: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
     let chosen = match name {
         Some(name) => Chosen::named(source, &name)?,
         None => Chosen::load(source)?,
@@ -180,7 +180,7 @@ fn show(source: &Source, name: Option<String>, output: Option<Layout>, terminal:
 
 /// Warns of users, secrets and an `insecure` that a changed profile (`None`: any may be), or one that extends it, inherits
 /// for another server than that of the profile which they stand in. It is what `extends` is for, and may be meant.
-fn warn_of_inherited(source: &Source, changed: Option<&str>, terminal: &Terminal) -> Result<()> {
+fn warn_of_inherited(source: &ConfigSource, changed: Option<&str>, terminal: &Terminal) -> Result<()> {
     let (path, _) = source.path()?;
     let file = File::load(&path, false, source)?;
     for name in file.as_ref().map(profile_names).unwrap_or_default() {
@@ -212,7 +212,7 @@ fn warn_of_inherited(source: &Source, changed: Option<&str>, terminal: &Terminal
     Ok(())
 }
 
-fn remove(source: &Source, name: &str, terminal: &Terminal) -> Result<()> {
+fn remove(source: &ConfigSource, name: &str, terminal: &Terminal) -> Result<()> {
     let mut was_default = false;
     change(source, |path, document, existing| {
         require(path, existing, name)?;
@@ -243,7 +243,10 @@ fn remove(source: &Source, name: &str, terminal: &Terminal) -> Result<()> {
 }
 
 /// Reads the file under its lock, lets `apply` change it, checks the profile that `apply` names, and writes it.
-fn change(source: &Source, apply: impl FnOnce(&Path, &mut DocumentMut, &[&str]) -> Result<String>) -> Result<PathBuf> {
+fn change(
+    source: &ConfigSource,
+    apply: impl FnOnce(&Path, &mut DocumentMut, &[&str]) -> Result<String>,
+) -> Result<PathBuf> {
     // A file that was named and is not there yet is made: that is what `add` is for.
     let (path, _) = source.path()?;
     let _lock = file::lock(&path)?;
@@ -268,7 +271,7 @@ fn check_text(path: &Path, text: &str, sections: Sections, profile: Option<&str>
 }
 
 /// Opens a copy of the file in the user's editor and puts it in place once it is a good one.
-fn edit(source: &Source, terminal: &Terminal) -> Result<()> {
+fn edit(source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     use std::io::IsTerminal;
     if !std::io::stdin().is_terminal() {
         return Err(Error::usage("there is no terminal to edit on")

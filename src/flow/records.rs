@@ -7,7 +7,7 @@ use super::sink::Refusal;
 use super::source::{Bad, Filled, Lane, Origin, Place, Settling, Source, Unfit};
 use crate::error::{Error, Result};
 use crate::message::Message;
-use crate::message::input::{Decoder, Input, Mark, Step};
+use crate::message::input::{Decoder, Input, Mark, NextRecord};
 
 /// How many records are taken together: what is wrong behind good ones is told once these are sent.
 const BATCH: usize = 1024;
@@ -42,13 +42,13 @@ impl Source for Records {
         }
         while self.marks.len() < most.min(BATCH) {
             let behind = match self.input.mark() {
-                Ok(Step::Record(mark)) => {
+                Ok(NextRecord::Record(mark)) => {
                     self.marks.push(mark);
                     continue;
                 }
                 // The place of the records changes with the next chunk.
-                Ok(Step::NeedMore) => Ok(Filled::Dry),
-                Ok(Step::End) => Ok(Filled::End),
+                Ok(NextRecord::NeedMore) => Ok(Filled::Dry),
+                Ok(NextRecord::End) => Ok(Filled::End),
                 Err(error) => Err(error),
             };
             if self.marks.is_empty() {

@@ -8,7 +8,7 @@ use super::shared::cache;
 use super::shared::catalog::unknown;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::output::{Layout, Table};
+use crate::output::{Table, TableLayout};
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -17,7 +17,7 @@ pub enum Command {
     List {
         /// table, tsv or json
         #[arg(short, long, value_name = "LAYOUT", value_enum)]
-        output: Option<Layout>,
+        output: Option<TableLayout>,
     },
     /// Drop what is kept of a server, or of all
     Clear {

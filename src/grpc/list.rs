@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::shared::catalog::Lookup;
 use crate::context::Context;
 use crate::error::Result;
-use crate::output::{Layout, Table};
+use crate::output::{Table, TableLayout};
 
 /// Lists services or methods.
 #[derive(Debug, clap::Args)]
@@ -16,7 +16,7 @@ pub struct Args {
     service: Option<String>,
     /// table, tsv or json; in a pipe names alone, one a line
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
-    output: Option<Layout>,
+    output: Option<TableLayout>,
     /// Connection.
     #[command(flatten)]
     connection: Settings,
@@ -52,9 +52,9 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
     };
     catalog.keep();
     // For scripts the names alone, as grpcurl has them.
-    let default = if cx.terminal.stdout { Layout::Table } else { Layout::Tsv };
+    let default = if cx.terminal.stdout { TableLayout::Table } else { TableLayout::Tsv };
     let layout = args.output.unwrap_or(default);
-    let tsv = layout == Layout::Tsv;
+    let tsv = layout == TableLayout::Tsv;
     let mut table = Table::new(if tsv { vec!["method"] } else { vec!["method", "kind", "request", "response"] });
     let mut methods: Vec<_> = found.methods().collect();
     methods.sort_by(|a, b| a.full_name().cmp(b.full_name()));
@@ -67,7 +67,7 @@ async fn table(args: &Args, cx: &Context) -> Result<Table> {
         };
         let (input, output) = (method.input(), method.output());
         // The service stands in the question; beside the types there is no room for it.
-        let name = if layout == Layout::Table { method.name() } else { method.full_name() };
+        let name = if layout == TableLayout::Table { method.name() } else { method.full_name() };
         let cells = [name, kind, input.full_name(), output.full_name()];
         table.row(cells.into_iter().take(if tsv { 1 } else { 4 }).map(|c| Value::String(c.to_owned())));
     }

@@ -6,8 +6,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, Events, Lack, Link, Member, Partition, Plan, Reader, Setup, Start, connect, partitions_of, refuse_mock,
-    settled_topic,
+    self, ConnectionEvents, Lack, Link, Member, Partition, Plan, Reader, Setup, Start, connect, partitions_of,
+    refuse_mock, settled_topic,
 };
 use super::settings::Settings;
 use crate::cli::args::{LimitArgs, ReportArgs};
@@ -217,7 +217,7 @@ impl Prepared {
 /// The partitions that are to be read, once all topics are there; blocks.
 fn partitions(
     args: &ReadingArgs,
-    consumer: &Arc<BaseConsumer<Events>>,
+    consumer: &Arc<BaseConsumer<ConnectionEvents>>,
     first: &Arc<Metadata>,
     plan: &Plan,
 ) -> Result<Vec<Partition>> {

@@ -19,5 +19,5 @@ pub use sanitize::{escape_json, escape_text};
 pub use show::Show;
 pub use sink::Sink;
 pub use stdout::Stdout;
-pub use table::{Layout, Table};
+pub use table::{Table, TableLayout};
 pub use terminal::{ColorWhen, Terminal};

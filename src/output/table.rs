@@ -13,7 +13,7 @@ const MIN_WIDTH: u16 = 40;
 
 /// `-o` of the commands that list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Layout {
+pub enum TableLayout {
     /// A table, the default on a terminal
     Table,
     /// Tab-separated lines without a heading, the default in a pipe
@@ -46,12 +46,12 @@ impl Table {
     ///
     /// # Errors
     /// As [`Sink::flush`].
-    pub fn print(&self, layout: Option<Layout>, terminal: &Terminal) -> Result<()> {
+    pub fn print(&self, layout: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
         let mut sink = Sink::stdout()?;
-        let default = if terminal.stdout { Layout::Table } else { Layout::Tsv };
+        let default = if terminal.stdout { TableLayout::Table } else { TableLayout::Tsv };
         match layout.unwrap_or(default) {
-            Layout::Table => sink.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
-            Layout::Tsv => {
+            TableLayout::Table => sink.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
+            TableLayout::Tsv => {
                 for row in &self.rows {
                     let cells: Vec<String> = row.iter().map(|v| escape_line(&text(v)).into_owned()).collect();
                     sink.record(|out| {
@@ -60,7 +60,7 @@ impl Table {
                     })?;
                 }
             }
-            Layout::Json => {
+            TableLayout::Json => {
                 for row in &self.rows {
                     let members = self.columns.iter().map(|c| (*c).to_owned()).zip(row.iter().cloned());
                     let object = Value::Object(members.collect());

@@ -23,7 +23,7 @@ use self::environment::{Environment, Form, ReadyFile};
 use self::servers::{Servers, Service};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Layout, Table};
+use crate::output::{Table, TableLayout};
 
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
@@ -102,7 +102,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let plan = args.plan(cx.terminal)?;
     let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
-    let environment = Environment::of(&servers, cx.source.sections);
+    let environment = Environment::of(&servers, cx.config.sections);
     if args.tour {
         return tour::run(&environment, cx).await;
     }
@@ -120,7 +120,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
             for server in servers.running() {
                 table.row([json!(server.service.name()), json!(server.address)]);
             }
-            table.print(cx.terminal.stdout.then_some(Layout::Table), &cx.terminal)?;
+            table.print(cx.terminal.stdout.then_some(TableLayout::Table), &cx.terminal)?;
             cx.terminal.note("press Ctrl-C to end the sandbox; `mscomm sandbox -- COMMAND` runs a command in one");
         }
     }

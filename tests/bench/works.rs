@@ -4,7 +4,7 @@
 use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
-use mscomm::testing::input::{Decoder, Input, Mode, Options, Source, Step};
+use mscomm::testing::input::{DataSource, Decoder, Input, Mode, NextRecord, Options};
 use mscomm::testing::proto::{self, Layout, Schema, Value, write_json};
 use mscomm::testing::{Field, Format, Headers, Message, Protocol, Time, envelope};
 use prost_reflect::DescriptorPool;
@@ -113,10 +113,10 @@ pub fn split_line(lines: usize) -> impl FnMut() {
         limit: (1 << 20, "the benchmark"),
     };
     let text = format!("{BODY}\n").repeat(lines).into_bytes();
-    let mut input = Input::open(Source::Text(text), options).expect("opens");
+    let mut input = Input::open(DataSource::Text(text), options).expect("opens");
     let decoder = Decoder::of(&input);
     move || {
-        let Step::Record(record) = input.step().expect("a step") else { panic!("no line is left") };
+        let NextRecord::Record(record) = input.step().expect("a step") else { panic!("no line is left") };
         decoder.message(record).expect("a message");
     }
 }

@@ -10,7 +10,7 @@ use super::scan::{AROUND, Content, HEAD, LARGEST_HEADER, Refusal, Scanner};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum InletStep {
     /// So many bytes are in lapin's buffer.
     Gave(usize),
     /// Read into lapin's buffer, and call [`Inlet::came`].
@@ -57,23 +57,23 @@ impl Inlet {
     ///
     /// # Errors
     /// Why lapin gets no more.
-    pub fn step(&mut self, buffer: &mut [u8]) -> Result<Step, Refusal> {
+    pub fn step(&mut self, buffer: &mut [u8]) -> Result<InletStep, Refusal> {
         loop {
             if !self.out.is_empty() {
-                return Ok(Step::Gave(move_into(buffer, &mut self.out)));
+                return Ok(InletStep::Gave(move_into(buffer, &mut self.out)));
             }
             if let Some(refusal) = self.refusal {
                 return Err(refusal);
             }
             let missing = self.want - self.held.len();
             match (missing, self.rest.is_empty()) {
-                (0, true) => return Ok(Step::Read),
-                (missing, true) => return Ok(Step::Hold(missing)),
+                (0, true) => return Ok(InletStep::Read),
+                (missing, true) => return Ok(InletStep::Hold(missing)),
                 (0, false) => {
                     let taken = move_into(buffer, &mut self.rest);
                     match self.came(buffer.get(..taken).unwrap_or_default()) {
                         0 => {}
-                        visible => return Ok(Step::Gave(visible)),
+                        visible => return Ok(InletStep::Gave(visible)),
                     }
                 }
                 (missing, false) => {
@@ -205,10 +205,10 @@ mod tests {
                 part
             };
             match inlet.step(&mut buffer)? {
-                Step::Gave(count) => got.extend_from_slice(&buffer[..count]),
-                Step::Hold(_) | Step::Read if at == all.len() => return Ok(got),
-                Step::Hold(most) => inlet.hold(next(&mut at, most)),
-                Step::Read => {
+                InletStep::Gave(count) => got.extend_from_slice(&buffer[..count]),
+                InletStep::Hold(_) | InletStep::Read if at == all.len() => return Ok(got),
+                InletStep::Hold(most) => inlet.hold(next(&mut at, most)),
+                InletStep::Read => {
                     let part = next(&mut at, room);
                     let visible = inlet.came(part);
                     got.extend_from_slice(&part[..visible]);

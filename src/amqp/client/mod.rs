@@ -46,7 +46,7 @@ use crate::shutdown::Shutdown;
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// What happens to a connection as a whole.
-pub type Events = Pin<Box<dyn Stream<Item = Event> + Send>>;
+pub type EventStream = Pin<Box<dyn Stream<Item = Event> + Send>>;
 
 /// How long lapin may take to tell what closed a channel, once it lets nobody use it any more.
 const TELL: Duration = Duration::from_secs(1);
@@ -115,7 +115,7 @@ impl Client {
     }
 
     /// The error behind an error: whoever comes to a channel that is closing is told no more than that.
-    pub async fn cause(&self, error: lapin::Error, events: &mut Events) -> lapin::Error {
+    pub async fn cause(&self, error: lapin::Error, events: &mut EventStream) -> lapin::Error {
         let is_told = matches!(error.kind(), lapin::ErrorKind::ProtocolError(answer) if !fault::is_ours(answer));
         let is_closing = matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..));
         match self.wire.words.reason() {
@@ -169,7 +169,7 @@ impl Client {
     }
 
     /// What happens to the connection as a whole, from now on.
-    pub fn events(&self) -> Events {
+    pub fn events(&self) -> EventStream {
         Box::pin(self.connection.events_listener())
     }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Event;
 
-use super::{Client, Events, Limits, Outcome as Fate, Outgoing, Publisher, fault};
+use super::{Client, EventStream, Limits, Outcome as Fate, Outgoing, Publisher, fault};
 use crate::error::Result;
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
@@ -54,7 +54,7 @@ pub struct Publishing {
     waiting: Option<Waiting>,
     /// The error of a channel that another one took the place of.
     outlived: Option<String>,
-    events: Events,
+    events: EventStream,
     blocked: bool,
     /// Nothing goes out any more.
     over: bool,

@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-use super::inlet::{Inlet, Step};
+use super::inlet::{Inlet, InletStep};
 use super::large::Large;
 use super::outbox::Outbox;
 use super::quiet::Quiet;
@@ -296,17 +296,17 @@ impl AsyncRead for Transport {
             ready!(self.meter.poll_room(cx));
             match self.inlet.step(buffer) {
                 Err(refusal) => self.refused = Some(Refused::Next(refusal)),
-                Ok(Step::Gave(count)) => {
+                Ok(InletStep::Gave(count)) => {
                     self.meter.ahead.fetch_add(count, Ordering::SeqCst);
                     return Poll::Ready(Ok(count));
                 }
-                Ok(Step::Hold(most)) => {
+                Ok(InletStep::Hold(most)) => {
                     let mut piece = [0; PIECE];
                     let piece = &mut piece[..most.min(PIECE)];
                     let count = ready!(self.poll_receive(cx, piece))?;
                     self.inlet.hold(piece.get(..count).unwrap_or_default());
                 }
-                Ok(Step::Read) => {
+                Ok(InletStep::Read) => {
                     let count = ready!(self.poll_receive(cx, buffer))?;
                     if let Some(quiet) = &mut self.quiet {
                         quiet.pass(buffer.get_mut(..count).unwrap_or_default());

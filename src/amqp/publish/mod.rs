@@ -11,7 +11,7 @@ use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{self, Dead, Flow, Limits, Manner, Reader, Sink, Writer};
-use crate::message::input::{Mode, Source};
+use crate::message::input::{DataSource, Mode};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
 use crate::values::{Delimiter, delimiter};
@@ -90,7 +90,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { publishing, key_delimiter, records, report } = args;
     publishing.refusal.check(false)?;
     if let (Some(delimiter), Some(text)) = (&key_delimiter, &records.data.data)
-        && let Source::Text(text) = source(text)
+        && let DataSource::Text(text) = source(text)
         && memchr::memmem::find(&text, &delimiter.0).is_none()
     {
         return Err(Error::usage(format!("--data: {}", no_key(delimiter))));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::{Channel, Event};
 
-use crate::amqp::client::{Client, Events, fault};
+use crate::amqp::client::{Client, EventStream, fault};
 use crate::amqp::settings::{self, Settings};
 use crate::context::Context;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use crate::error::Result;
 const GRACE: Duration = Duration::from_millis(500);
 
 /// Resolves once the connection or a channel failed.
-async fn lost(events: &mut Events) -> lapin::Error {
+async fn lost(events: &mut EventStream) -> lapin::Error {
     loop {
         match events.next().await {
             Some(Event::Error(error)) => return error,

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tonic::Code;
 
 use super::data::{Ready, Sent};
-use super::events::Events;
+use super::events::EventWriter;
 use super::format::Reading;
 use super::known::Known;
 use super::requests::Requests;
@@ -25,7 +25,7 @@ use crate::proto::rpc;
 /// A call, from its first request to its status.
 pub struct Calling<'a> {
     known: Known,
-    events: Events,
+    events: EventWriter,
     /// How many responses have no canonical JSON.
     odd: u64,
     /// `--count`.
@@ -38,7 +38,7 @@ pub struct Calling<'a> {
 
 impl<'a> Calling<'a> {
     /// Nothing is sent yet.
-    pub fn new(known: Known, mut events: Events, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
+    pub fn new(known: Known, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
         events.of(&known.method);
         Calling { known, events, odd: 0, count, started: Instant::now(), ending: None, cx }
     }
@@ -46,7 +46,7 @@ impl<'a> Calling<'a> {
     /// Writes what is left of the output.
     ///
     /// # Errors
-    /// How the call ended; as [`Events::flush`].
+    /// How the call ended; as [`EventWriter::flush`].
     pub async fn end(mut self, ended: Result<()>) -> Result<()> {
         let ended = self.events.end(ended).await;
         if self.odd > 1 {

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::requests::{Requests, Shape, empty};
 use crate::cli::args::{DataArgs, source};
 use crate::error::{Error, Result};
-use crate::message::input::Source;
+use crate::message::input::DataSource;
 use crate::output::Terminal;
 
 /// The largest file with the requests of a stream that is read twice: a fault in it is known before anything is sent.
@@ -62,17 +62,17 @@ pub fn read(
     let is_terminal = std::io::stdin().is_terminal();
     let given = data.data.as_deref().map(source);
     let waits = given.is_none();
-    let is_typed = is_terminal && matches!(given, None | Some(Source::Stdin));
+    let is_typed = is_terminal && matches!(given, None | Some(DataSource::Stdin));
     // Nothing that could be read would be anything else; and nobody waits for one message at a terminal.
     let is_empty = waits && !shape.is_stream && (takes_nothing(input) || is_terminal);
     if shape.is_stream && waits && is_terminal {
         terminal.note("type the requests, each as JSON; Ctrl-D ends them");
     }
-    let source = given.unwrap_or(Source::Stdin);
+    let source = given.unwrap_or(DataSource::Stdin);
     let is_short = match &source {
-        Source::Text(_) => true,
-        Source::File(path) => std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= SHORT),
-        Source::Stdin => false,
+        DataSource::Text(_) => true,
+        DataSource::File(path) => std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= SHORT),
+        DataSource::Stdin => false,
     };
     let ahead = match shape.is_stream && is_short {
         true => Some(Requests::open(source.clone(), shape.clone())?),

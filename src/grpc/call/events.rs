@@ -71,7 +71,7 @@ fn code_of(error: &Error) -> Option<Code> {
 }
 
 /// Writes the events of one call.
-pub struct Events {
+pub struct EventWriter {
     sink: Sink,
     form: Form,
     format: Format,
@@ -84,13 +84,13 @@ pub struct Events {
     has_ended: bool,
 }
 
-impl Events {
-    /// Opens standard output. `method` is what the call is named by until [`Events::of`] says more.
+impl EventWriter {
+    /// Opens standard output. `method` is what the call is named by until [`EventWriter::of`] says more.
     ///
     /// # Errors
     /// As [`Sink::stdout`].
-    pub fn new(form: Form, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<Events> {
-        Ok(Events {
+    pub fn new(form: Form, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
+        Ok(EventWriter {
             sink: Sink::stdout()?,
             form,
             format: format.responses(),
@@ -180,7 +180,7 @@ impl Events {
     /// Writes what is left, and the status when there was none.
     ///
     /// # Errors
-    /// How the call ended; as [`Events::flush`].
+    /// How the call ended; as [`EventWriter::flush`].
     pub async fn end(&mut self, ended: Result<()>) -> Result<()> {
         if let Err(error) = &ended {
             self.failed(error, &HeaderMap::new());

@@ -15,7 +15,7 @@ mod writer;
 
 use self::blank::Blank;
 use self::calling::Calling;
-use self::events::{Events, Form};
+use self::events::{EventWriter, Form};
 use self::line::Line;
 pub use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
@@ -58,7 +58,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let form = Form::of(output, format.responses(), &cx.terminal)?;
     reading.check_data()?;
-    let mut events = Events::new(form, format, &typed, &cx.terminal)?;
+    let mut events = EventWriter::new(form, format, &typed, &cx.terminal)?;
     let prepared = Prepared::of(connection, cx)?;
     let (known, line) = match Line::find(prepared, method, connection, cx).await {
         Ok(found) => found,

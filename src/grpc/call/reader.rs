@@ -16,7 +16,7 @@ use crate::flow::{Limits, Manner, Reader};
 use crate::grpc::client::{Call, Response, Responses};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::session::{self, Prepared as Connecting, Session};
-use crate::message::input::Source;
+use crate::message::input::DataSource;
 use crate::proto::{JsonStyle, Layout, check_json, rpc, write_json, write_text};
 
 /// What is called, wherever the responses go.
@@ -56,13 +56,13 @@ impl ReadingArgs {
     /// `Kind::Usage`; `Kind::Io`.
     pub fn check_data(&self) -> Result<()> {
         let data = self.data.data.as_deref().map(source);
-        if let (Some(Source::Text(text)), Format::Json) = (&data, self.format.reading().format) {
+        if let (Some(DataSource::Text(text)), Format::Json) = (&data, self.format.reading().format) {
             check_json(text).map_err(|fault| {
                 Error::usage(format!("--data, line {}, column {}: {}", fault.line, fault.column, fault.message))
             })?;
         }
         let set_on_stdin = self.connection.descriptor_set.iter().flatten().any(|path| path.as_os_str() == "-");
-        if set_on_stdin && data.as_ref().is_none_or(|data| *data == Source::Stdin) {
+        if set_on_stdin && data.as_ref().is_none_or(|data| *data == DataSource::Stdin) {
             return Err(Error::usage("standard input cannot be the descriptor set and the data")
                 .hint("give the data with -d, or the descriptor set in a file"));
         }

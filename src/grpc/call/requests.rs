@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::format::{Format, Reading};
 use crate::error::{Error, Kind, Result};
-use crate::message::input::{Input, Mode, Options, Source, Step};
+use crate::message::input::{DataSource, Input, Mode, NextRecord, Options};
 use crate::output::Terminal;
 use crate::proto::dynamic::Message;
 use crate::proto::rpc;
@@ -61,7 +61,7 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Input::open`].
-    pub fn open(source: Source, shape: Shape) -> Result<Requests> {
+    pub fn open(source: DataSource, shape: Shape) -> Result<Requests> {
         let Shape { reading, of, is_stream, max_send, ask } = shape;
         let mode = match (reading.format, is_stream) {
             (Format::Json, _) => Mode::Json,
@@ -83,7 +83,7 @@ impl Requests {
         let mut asked = Vec::new();
         loop {
             match self.input.step()? {
-                Step::Record(record) => loop {
+                NextRecord::Record(record) => loop {
                     let known = (&self.types, rpc::Common);
                     let fault = match self.reading.request(&self.of, record.bytes, &known) {
                         Ok(message) => {
@@ -121,8 +121,8 @@ impl Requests {
                     };
                     return Err(Error::usage(format!("{place}: {}", fault.message)));
                 },
-                Step::NeedMore => {}
-                Step::End => return Ok(None),
+                NextRecord::NeedMore => {}
+                NextRecord::End => return Ok(None),
             }
             self.input.more().await?;
         }

@@ -8,7 +8,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
-use super::events::Events;
+use super::events::ConnectionEvents;
 use crate::config::{Origin, Resolved, SectionInfo};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
@@ -82,7 +82,7 @@ impl Setup {
     ///
     /// # Errors
     /// What librdkafka says of the properties together.
-    pub fn consumer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseConsumer<Events>>> {
+    pub fn consumer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseConsumer<ConnectionEvents>>> {
         let mut config = self.reading();
         for (name, value) in more {
             config.set(*name, *value);
@@ -118,7 +118,11 @@ impl Setup {
     ///
     /// # Errors
     /// What librdkafka says of the properties together.
-    pub fn producer(&self, more: &[(&str, &str)], largest: Option<usize>) -> Result<Arc<BaseProducer<Events>>> {
+    pub fn producer(
+        &self,
+        more: &[(&str, &str)],
+        largest: Option<usize>,
+    ) -> Result<Arc<BaseProducer<ConnectionEvents>>> {
         let mut config = self.config.clone();
         config
             .set("enable.idempotence", "true")
@@ -203,8 +207,8 @@ impl Setup {
         self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().starts_with("sasl"))
     }
 
-    fn events(&self) -> Events {
-        Events::new(self.trace.clone(), self.brokers.clone())
+    fn events(&self) -> ConnectionEvents {
+        ConnectionEvents::new(self.trace.clone(), self.brokers.clone())
     }
 
     /// What the user wrote wins over what a command sets.

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use super::config::Setup;
 use super::diagnose::{diagnose, no_kafka, unreachable};
-use super::events::Events;
+use super::events::ConnectionEvents;
 use super::fault::{Fault, error_of, kind_of};
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
@@ -39,13 +39,13 @@ const ASK: Duration = Duration::from_secs(2);
 /// A client of any kind.
 pub trait Connected: Send + Sync + 'static {
     /// The client underneath.
-    fn client(&self) -> &Client<Events>;
+    fn client(&self) -> &Client<ConnectionEvents>;
     /// Takes up what librdkafka has to tell, without waiting.
     fn serve(&self);
 }
 
-impl Connected for BaseProducer<Events> {
-    fn client(&self) -> &Client<Events> {
+impl Connected for BaseProducer<ConnectionEvents> {
+    fn client(&self) -> &Client<ConnectionEvents> {
         Producer::client(self)
     }
 
@@ -54,8 +54,8 @@ impl Connected for BaseProducer<Events> {
     }
 }
 
-impl Connected for BaseConsumer<Events> {
-    fn client(&self) -> &Client<Events> {
+impl Connected for BaseConsumer<ConnectionEvents> {
+    fn client(&self) -> &Client<ConnectionEvents> {
         Consumer::client(self)
     }
 
@@ -193,7 +193,7 @@ async fn attempt<W: Connected>(
 }
 
 /// True when it cannot be expected to work any more.
-fn is_lost(events: &Events, setup: &Setup) -> bool {
+fn is_lost(events: &ConnectionEvents, setup: &Setup) -> bool {
     if events.all_down() {
         return true;
     }

@@ -19,7 +19,7 @@ use crate::kafka::settings::Broker;
 const FAULTS: usize = 16;
 
 /// The context of every client.
-pub struct Events {
+pub struct ConnectionEvents {
     trace: TraceFn,
     /// The log has an error that is told nowhere else.
     doubt: AtomicBool,
@@ -40,10 +40,16 @@ struct State {
     failure: Option<Fault>,
 }
 
-impl Events {
+impl ConnectionEvents {
     /// Nothing happened yet; `trace` gets every line of the log.
-    pub fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> Events {
-        Events { trace, bootstrap, doubt: AtomicBool::new(false), state: Mutex::default(), kept_out: Mutex::default() }
+    pub fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> ConnectionEvents {
+        ConnectionEvents {
+            trace,
+            bootstrap,
+            doubt: AtomicBool::new(false),
+            state: Mutex::default(),
+            kept_out: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -88,7 +94,7 @@ impl Events {
         self.doubt.load(Ordering::Relaxed) && self.doubt.swap(false, Ordering::Relaxed)
     }
 
-    /// The faults since the last [`Events::recovered`].
+    /// The faults since the last [`ConnectionEvents::recovered`].
     pub fn faults(&self) -> Vec<Fault> {
         let state = self.state();
         match (state.faults.is_empty(), &state.failure) {
@@ -121,7 +127,7 @@ impl Events {
     }
 }
 
-impl ClientContext for Events {
+impl ClientContext for ConnectionEvents {
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, line: &str) {
         self.log_line(&format!("{facility}: {line}"));
     }
@@ -133,9 +139,9 @@ impl ClientContext for Events {
     fn stats_raw(&self, _statistics: &[u8]) {}
 }
 
-impl ConsumerContext for Events {}
+impl ConsumerContext for ConnectionEvents {}
 
-impl ProducerContext<NoCustomPartitioner> for Events {
+impl ProducerContext<NoCustomPartitioner> for ConnectionEvents {
     /// The record's number.
     type DeliveryOpaque = usize;
 
@@ -149,7 +155,7 @@ mod tests {
 
     #[test]
     fn a_coordinators_refusal_outlasts_the_attempt_to_connect() {
-        let events = Events::new(std::sync::Arc::new(|_: &str| ()), Vec::new());
+        let events = ConnectionEvents::new(std::sync::Arc::new(|_: &str| ()), Vec::new());
         events.note(Code::BrokerTransportFailure, "127.0.0.1:1/1: refused");
         events.note(Code::GroupAuthorizationFailed, "FindCoordinator response error");
         assert_eq!(events.faults().len(), 1);

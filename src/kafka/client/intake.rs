@@ -72,7 +72,7 @@ impl From<&[Setting]> for Intake {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kafka::ffi::Source;
+    use crate::kafka::ffi::SetBy;
     use crate::message::{Field, Time};
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         let setting = |(name, value): (&str, &str)| Setting {
             name: name.to_owned(),
             value: Some(value.to_owned()),
-            source: Source::Topic,
+            set_by: SetBy::Topic,
         };
         let of = |settings: &[(&str, &str)]| {
             Intake::from(settings.iter().copied().map(setting).collect::<Vec<_>>().as_slice())

@@ -6,7 +6,7 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::config::Setup;
 use super::connect::connect_serving;
-use super::events::Events;
+use super::events::ConnectionEvents;
 use crate::error::{Error, Result};
 use crate::net::Policy;
 use crate::shutdown::Shutdown;
@@ -29,7 +29,11 @@ impl Link {
     ///
     /// # Errors
     /// Why no broker is reachable any more; the reason to stop.
-    pub async fn recover(&self, consumer: &Arc<BaseConsumer<Events>>, warn: &(dyn Fn(String) + Sync)) -> Result<()> {
+    pub async fn recover(
+        &self,
+        consumer: &Arc<BaseConsumer<ConnectionEvents>>,
+        warn: &(dyn Fn(String) + Sync),
+    ) -> Result<()> {
         let Link { setup, policy, shutdown, topic } = self;
         let warn = |error: &Error| warn(format!("the connection was lost, trying again: {}", error.chain()));
         let connect = |once: Policy| async move {

@@ -18,7 +18,7 @@ mod spoken;
 pub use admin::administer;
 pub use config::{Setup, TraceFn};
 pub use connect::{CLOSE, connect, drop_within, settled_topic};
-pub use events::Events;
+pub use events::ConnectionEvents;
 pub use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
 pub use intake::Intake;
 pub use link::Link;

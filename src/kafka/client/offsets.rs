@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::events::Events;
+use super::events::ConnectionEvents;
 use super::fault::error_of;
 use crate::error::{Error, Result};
 
@@ -42,7 +42,7 @@ pub fn partitions_of(metadata: &Metadata, topic: &str, wanted: &[i32]) -> Result
 ///
 /// # Errors
 /// As librdkafka's; a partition without a leader.
-pub fn ends(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+pub fn ends(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
     at(consumer, of, Offset::End, limit)
 }
 
@@ -50,7 +50,7 @@ pub fn ends(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration) 
 ///
 /// # Errors
 /// As [`ends`].
-pub fn begins(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+pub fn begins(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
     at(consumer, of, Offset::Beginning, limit)
 }
 
@@ -58,7 +58,12 @@ pub fn begins(consumer: &BaseConsumer<Events>, of: &[Partition], limit: Duration
 ///
 /// # Errors
 /// As [`ends`].
-pub fn at_time(consumer: &BaseConsumer<Events>, of: &[Partition], millis: i64, limit: Duration) -> Result<Vec<i64>> {
+pub fn at_time(
+    consumer: &BaseConsumer<ConnectionEvents>,
+    of: &[Partition],
+    millis: i64,
+    limit: Duration,
+) -> Result<Vec<i64>> {
     let found = at(consumer, of, Offset::Offset(millis), limit)?;
     let ends = ends(consumer, of, limit)?;
     Ok(found.into_iter().zip(ends).map(|(found, end)| if found < 0 { end } else { found }).collect())
@@ -68,7 +73,7 @@ pub fn at_time(consumer: &BaseConsumer<Events>, of: &[Partition], millis: i64, l
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// ListOffsets takes a time, or one of the two marks in its place.
-fn at(consumer: &BaseConsumer<Events>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {
+fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {
     let started = Instant::now();
     loop {
         match ask(consumer, of, what, limit) {
@@ -94,7 +99,7 @@ pub fn is_passing(code: Code) -> bool {
 }
 
 fn ask(
-    consumer: &BaseConsumer<Events>,
+    consumer: &BaseConsumer<ConnectionEvents>,
     of: &[Partition],
     what: Offset,
     limit: Duration,

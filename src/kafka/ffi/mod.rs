@@ -26,7 +26,7 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub use self::admin::{Admin, NewTopic, Outcome, Said, Setting, Source};
+pub use self::admin::{Admin, NewTopic, Outcome, Said, SetBy, Setting};
 pub use self::bell::Bell;
 pub use self::event::{Place, What};
 pub use self::feed::{Feed, Fetched};

@@ -9,7 +9,7 @@ use super::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    CLOSE, Events, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error,
+    CLOSE, ConnectionEvents, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error,
     topic_refused,
 };
 use crate::kafka::ffi::{Admin, NewTopic, Outcome, Said};
@@ -147,7 +147,7 @@ fn failure(verb: Verb, name: &str, said: &Said) -> Error {
 }
 
 /// Waits until the brokers know what was changed, so that the next command finds it so.
-fn spread(consumer: &BaseConsumer<Events>, topics: &[String], there: bool, cx: &Context) -> Result<()> {
+fn spread(consumer: &BaseConsumer<ConnectionEvents>, topics: &[String], there: bool, cx: &Context) -> Result<()> {
     let until = Instant::now() + SPREAD;
     for topic in topics {
         while Instant::now() < until {

@@ -10,12 +10,13 @@ use super::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    CLOSE, Events, Partition, administer, begins, connect, drop_within, ends, fault_of_topic, is_mock, said_error,
+    CLOSE, ConnectionEvents, Partition, administer, begins, connect, drop_within, ends, fault_of_topic, is_mock,
+    said_error,
 };
-use crate::kafka::ffi::Source;
+use crate::kafka::ffi::SetBy;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
-use crate::output::{Layout, Table};
+use crate::output::{Table, TableLayout};
 
 /// List the topics
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub struct ListArgs {
     internal: bool,
     /// How to show the list
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
-    output: Option<Layout>,
+    output: Option<TableLayout>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -38,7 +39,7 @@ pub struct DescribeArgs {
     topics: Vec<String>,
     /// How to show them
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
-    output: Option<Layout>,
+    output: Option<TableLayout>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -128,7 +129,7 @@ pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
 }
 
 fn partition_rows(
-    consumer: &Arc<BaseConsumer<Events>>,
+    consumer: &Arc<BaseConsumer<ConnectionEvents>>,
     metadata: &Metadata,
     topic: &str,
     limit: std::time::Duration,
@@ -165,7 +166,11 @@ fn partition_rows(
 type Config = (String, String, Option<String>);
 
 /// The settings of the topics themselves that are not the broker's default, by topic and name; or why they cannot be read.
-fn changed_configs(consumer: &BaseConsumer<Events>, topics: &[String], cx: &Context) -> Result<Vec<Result<Config>>> {
+fn changed_configs(
+    consumer: &BaseConsumer<ConnectionEvents>,
+    topics: &[String],
+    cx: &Context,
+) -> Result<Vec<Result<Config>>> {
     if is_mock(consumer) {
         cx.terminal.note("the sandbox's Kafka cluster keeps no settings of topics");
         return Ok(Vec::new());
@@ -178,7 +183,7 @@ fn changed_configs(consumer: &BaseConsumer<Events>, topics: &[String], cx: &Cont
         match found.result {
             Err(said) => configs.push(Err(said_error(format!("cannot read the settings of topic `{topic}`"), &said))),
             Ok(settings) => {
-                let own = settings.into_iter().filter(|s| s.source == Source::Topic);
+                let own = settings.into_iter().filter(|s| s.set_by == SetBy::Topic);
                 let mut own: Vec<Config> = own.map(|s| (topic.clone(), s.name, s.value)).collect();
                 own.sort();
                 configs.extend(own.into_iter().map(Ok));

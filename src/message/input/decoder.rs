@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::{Input, Mode, Record, Source};
+use super::{DataSource, Input, Mode, Record};
 use crate::error::{Error, Result};
 use crate::message::{Field, Message, envelope};
 
 /// Makes messages of records.
 #[derive(Debug, Clone)]
 pub struct Decoder {
-    source: Source,
+    source: DataSource,
     mode: Mode,
     key_delimiter: Option<memchr::memmem::Finder<'static>>,
     /// A record of [`Mode::Lines`] is a line.

@@ -20,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::values::{CONVERT, TextStart, text_start};
 
 pub use decoder::Decoder;
-pub use source::Source;
+pub use source::DataSource;
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -76,7 +76,7 @@ pub struct Record<'a> {
 
 /// What [`Input::step`] found.
 #[derive(Debug)]
-pub enum Step<R> {
+pub enum NextRecord<R> {
     /// A record.
     Record(R),
     /// Nothing whole: call [`Input::more`].
@@ -114,7 +114,7 @@ type Chunk = std::io::Result<Vec<u8>>;
 /// The records of a source.
 #[derive(Debug)]
 pub struct Input {
-    source: Source,
+    source: DataSource,
     options: Options,
     chunks: mpsc::Receiver<Chunk>,
     /// Takes back what was used up.
@@ -142,19 +142,19 @@ impl Input {
     ///
     /// # Errors
     /// `Kind::Io` when the file cannot be opened, or there is no standard input.
-    pub fn open(source: Source, options: Options) -> Result<Input> {
+    pub fn open(source: DataSource, options: Options) -> Result<Input> {
         let (sender, chunks) = mpsc::channel(AHEAD);
         let (spare, spares) = std::sync::mpsc::channel();
         let mut size = None;
         let mut buffer = Vec::new();
         let mut ended = false;
         match &source {
-            Source::Text(text) => (buffer, ended) = (text.clone(), true),
-            Source::Stdin => {
+            DataSource::Text(text) => (buffer, ended) = (text.clone(), true),
+            DataSource::Stdin => {
                 check_stdin()?;
                 crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender, &spares))?;
             }
-            Source::File(path) => {
+            DataSource::File(path) => {
                 let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
                 let file = std::fs::File::open(path).map_err(failed)?;
                 let metadata = file.metadata().map_err(failed)?;
@@ -209,7 +209,7 @@ impl Input {
     }
 
     /// Where the data comes from.
-    pub fn source(&self) -> &Source {
+    pub fn source(&self) -> &DataSource {
         &self.source
     }
 
@@ -228,12 +228,12 @@ impl Input {
     /// # Errors
     /// `Kind::Refused` for a record over the limit, `Kind::Usage` for a length that is none, a record that is cut off, or
     /// a text that is not UTF-8.
-    pub fn step(&mut self) -> Result<Step<Record<'_>>> {
+    pub fn step(&mut self) -> Result<NextRecord<Record<'_>>> {
         Ok(match self.mark()? {
-            Step::Record(mark) if mark.too_large => return Err(self.too_large(mark.number)),
-            Step::Record(mark) => Step::Record(self.record(mark)),
-            Step::NeedMore => Step::NeedMore,
-            Step::End => Step::End,
+            NextRecord::Record(mark) if mark.too_large => return Err(self.too_large(mark.number)),
+            NextRecord::Record(mark) => NextRecord::Record(self.record(mark)),
+            NextRecord::NeedMore => NextRecord::NeedMore,
+            NextRecord::End => NextRecord::End,
         })
     }
 
@@ -247,16 +247,16 @@ impl Input {
     ///
     /// # Errors
     /// As [`Input::step`].
-    pub fn mark(&mut self) -> Result<Step<Mark>> {
+    pub fn mark(&mut self) -> Result<NextRecord<Mark>> {
         if self.fresh && !self.begin()? {
-            return Ok(Step::NeedMore);
+            return Ok(NextRecord::NeedMore);
         }
         let rest = &self.buffer[self.start..];
         let cut = self.splitter.cut(rest, self.ended);
         let (limit, _) = self.options.limit;
         match cut {
-            Cut::NeedMore if rest.len() > limit => self.skim().map(|()| Step::NeedMore),
-            Cut::NeedMore => Ok(Step::NeedMore),
+            Cut::NeedMore if rest.len() > limit => self.skim().map(|()| NextRecord::NeedMore),
+            Cut::NeedMore => Ok(NextRecord::NeedMore),
             Cut::Broken(what) => {
                 let read = self.bytes - (self.buffer.len() - self.start) as u64;
                 let number = self.number + 1;
@@ -264,7 +264,7 @@ impl Input {
             }
             Cut::End => {
                 self.start = self.buffer.len();
-                Ok(Step::End)
+                Ok(NextRecord::End)
             }
             Cut::Record { record, used } => {
                 let from = self.start;
@@ -288,7 +288,7 @@ impl Input {
                 };
                 let too_large = skimmed.is_some() || record.len() > limit;
                 let (start, end) = (from + record.start, from + record.end);
-                Ok(Step::Record(Mark { number: self.number, line, column, start, end, too_large }))
+                Ok(NextRecord::Record(Mark { number: self.number, line, column, start, end, too_large }))
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// Where data comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum DataSource {
     /// The command line.
     Text(Vec<u8>),
     /// Standard input.
@@ -16,26 +16,26 @@ pub enum Source {
     File(PathBuf),
 }
 
-impl std::fmt::Display for Source {
+impl std::fmt::Display for DataSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Source::Text(_) => f.write_str("--data"),
-            Source::Stdin => f.write_str("standard input"),
-            Source::File(path) => write!(f, "{}", path.display()),
+            DataSource::Text(_) => f.write_str("--data"),
+            DataSource::Stdin => f.write_str("standard input"),
+            DataSource::File(path) => write!(f, "{}", path.display()),
         }
     }
 }
 
-impl Source {
+impl DataSource {
     /// Looks whether a file or standard input can be read, for who has other things to do before.
     ///
     /// # Errors
     /// `Kind::Io`.
     pub fn check(&self) -> Result<()> {
         let path = match self {
-            Source::File(path) => path,
-            Source::Stdin => return check_stdin(),
-            Source::Text(_) => return Ok(()),
+            DataSource::File(path) => path,
+            DataSource::Stdin => return check_stdin(),
+            DataSource::Text(_) => return Ok(()),
         };
         let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
         let metadata = std::fs::metadata(path).map_err(failed)?;

@@ -5,9 +5,9 @@ use crate::message::Field;
 
 fn records(mode: Mode, text: &str) -> Result<Vec<(u64, String)>> {
     let options = Options { mode, delimiter: b"\n".to_vec(), key_delimiter: None, limit: (16, "the test") };
-    let mut input = Input::open(Source::Text(text.into()), options)?;
+    let mut input = Input::open(DataSource::Text(text.into()), options)?;
     let mut all = Vec::new();
-    while let Step::Record(r) = input.step()? {
+    while let NextRecord::Record(r) = input.step()? {
         all.push((r.line, String::from_utf8_lossy(r.bytes).into_owned()));
     }
     Ok(all)
@@ -59,14 +59,14 @@ fn what_is_behind_a_record_over_the_limit_is_read() {
     ] {
         std::fs::write(&path, &text).expect("writes");
         let options = Options { mode, delimiter: delimiter.into(), key_delimiter: None, limit: (16, "the test") };
-        let mut input = Input::open(Source::File(path.clone()), options).expect("opens");
+        let mut input = Input::open(DataSource::File(path.clone()), options).expect("opens");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let mut all = Vec::new();
         loop {
             match input.mark().expect("marks") {
-                Step::Record(mark) => all.push((mark.line(), mark.is_too_large())),
-                Step::NeedMore => runtime.block_on(input.more()).expect("more"),
-                Step::End => break,
+                NextRecord::Record(mark) => all.push((mark.line(), mark.is_too_large())),
+                NextRecord::NeedMore => runtime.block_on(input.more()).expect("more"),
+                NextRecord::End => break,
             }
             assert!(input.buffer.capacity() < 3 * CHUNK, "{}", input.buffer.capacity());
         }
@@ -82,10 +82,10 @@ fn keys_split_at_the_first_delimiter() {
         key_delimiter: Some(b"=>".to_vec()),
         limit: (99, "the test"),
     };
-    let mut input = Input::open(Source::Text(b"a=>b=>c\n=>x\nnone".to_vec()), options).expect("opens");
+    let mut input = Input::open(DataSource::Text(b"a=>b=>c\n=>x\nnone".to_vec()), options).expect("opens");
     let decoder = Decoder::of(&input);
     let mut all = Vec::new();
-    while let Step::Record(r) = input.step().expect("steps") {
+    while let NextRecord::Record(r) = input.step().expect("steps") {
         let m = decoder.message(r).expect("decodes").into_owned();
         all.push((m.key, m.value));
     }

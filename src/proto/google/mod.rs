@@ -11,10 +11,10 @@ use super::schema::Schema;
 use super::schema::features::UNVERIFIED;
 
 /// A file's name and its source.
-type Source = (&'static str, &'static str);
+type EmbeddedFile = (&'static str, &'static str);
 
 /// What stands in an `Any` of anybody: the details of a status, and the well-known types.
-pub const RPC: &[Source] = &[
+pub const RPC: &[EmbeddedFile] = &[
     ("google/rpc/status.proto", include_str!("status.proto")),
     ("google/rpc/error_details.proto", include_str!("error_details.proto")),
     ("google/well_known.proto", WELL_KNOWN),
@@ -32,7 +32,7 @@ import "google/protobuf/wrappers.proto";
 "#;
 
 /// All of them.
-pub const SOURCES: &[Source] = &[
+pub const SOURCES: &[EmbeddedFile] = &[
     RPC[0],
     RPC[1],
     ("google/rpc/code.proto", include_str!("code.proto")),
@@ -83,7 +83,7 @@ pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
 pub const DRAFT_UNVERIFIED: i32 = 1;
 
 /// Files that are compiled in.
-pub struct Embedded(pub &'static [Source]);
+pub struct Embedded(pub &'static [EmbeddedFile]);
 
 impl FileResolver for Embedded {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {

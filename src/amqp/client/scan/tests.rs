@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::inlet::{Inlet, Step};
+use super::super::inlet::{Inlet, InletStep};
 use super::*;
 
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
@@ -47,14 +47,14 @@ fn fed(parts: &[&[u8]]) -> (Vec<u8>, Option<Refusal>) {
         loop {
             match inlet.step(&mut buffer) {
                 Err(refusal) => return (got, Some(refusal)),
-                Ok(Step::Gave(count)) => got.extend_from_slice(&buffer[..count]),
+                Ok(InletStep::Gave(count)) => got.extend_from_slice(&buffer[..count]),
                 Ok(_) if part.is_empty() => break,
-                Ok(Step::Hold(most)) => {
+                Ok(InletStep::Hold(most)) => {
                     let (now, later) = part.split_at(most.min(part.len()));
                     inlet.hold(now);
                     part = later;
                 }
-                Ok(Step::Read) => {
+                Ok(InletStep::Read) => {
                     let visible = inlet.came(part);
                     got.extend_from_slice(&part[..visible]);
                     part = &[];

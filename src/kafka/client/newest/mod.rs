@@ -13,9 +13,9 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use self::pick::{Blocks, Pick, pick};
-use super::events::Events;
+use super::events::ConnectionEvents;
 use super::offsets::Partition;
-use super::reader::{Recover, Step, Watch, message_of};
+use super::reader::{Consequence, Recover, Watch, message_of};
 use crate::error::Result;
 use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
 use crate::message::Message;
@@ -52,7 +52,7 @@ type Range = (i64, i64);
 /// Reads parts of partitions.
 pub struct Scan<'s, F> {
     /// What they are fetched with.
-    pub feed: &'s mut Feed<Events>,
+    pub feed: &'s mut Feed<ConnectionEvents>,
     /// The partitions.
     pub of: &'s [Partition],
     /// What may end it early.
@@ -74,7 +74,7 @@ type Kept = VecDeque<(i64, Message<'static>)>;
 /// librdkafka's; the shutdown token's; why lost brokers did not come back.
 pub fn newest<F>(scan: &mut Scan<'_, F>, bounds: &[(i64, i64)], count: usize) -> Result<Newest>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
 {
     let wanted = u64::try_from(count).unwrap_or(u64::MAX);
     let mut blocks = Blocks::new(bounds.len(), BLOCKS);
@@ -126,7 +126,7 @@ where
 /// Where the newest of each partition begin: what the blocks leave open is read again.
 fn begins<F>(scan: &mut Scan<'_, F>, blocks: Blocks, bounds: &[(i64, i64)], wanted: u64) -> Result<Vec<Option<i64>>>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
 {
     let mut of = blocks.of;
     let room = (BLOCKS / of.len().max(1)).max(1) as u64;
@@ -158,7 +158,7 @@ where
 
 impl<F> Scan<'_, F>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Step>,
+    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
 {
     /// Reads a range of each partition, or nothing of it, and hands over the records, oldest first in each.
     fn read(&mut self, ranges: &[Option<Range>], each: &mut dyn FnMut(usize, &Record<'_>)) -> Result<()> {
@@ -202,7 +202,7 @@ where
                         (at, true)
                     }
                     Fetched::Fault(code, text, place) => {
-                        down |= matches!((self.fault)(code, text, Some(place), false)?, Step::Down);
+                        down |= matches!((self.fault)(code, text, Some(place), false)?, Consequence::Down);
                         continue;
                     }
                 };
@@ -229,7 +229,7 @@ where
         while let Some(what) = self.feed.event(Duration::ZERO) {
             match what {
                 What::Fault { code, text, place, fatal } => {
-                    down |= matches!((self.fault)(code, text, place, fatal)?, Step::Down);
+                    down |= matches!((self.fault)(code, text, place, fatal)?, Consequence::Down);
                 }
                 What::Log(line) => self.feed.consumer().client().context().log_line(&line),
                 _ => {}

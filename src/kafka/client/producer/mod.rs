@@ -16,7 +16,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use tokio::time::Sleep;
 
 use super::connect::{Connected, drop_within};
-use super::events::Events;
+use super::events::ConnectionEvents;
 use super::fault::topic_error;
 use super::intake::Intake;
 use crate::error::{Error, Result};
@@ -80,7 +80,7 @@ pub struct Target {
 
 /// A topic that messages go to.
 pub struct Producer {
-    lane: Lane<Events>,
+    lane: Lane<ConnectionEvents>,
     bell: Bell,
     to: Target,
     /// How many records have no answer yet, and the bytes of their values, as librdkafka counts them.
@@ -116,7 +116,7 @@ impl Producer {
     ///
     /// # Errors
     /// `Kind::Refused`: no topic can have this name.
-    pub fn new(wire: Arc<BaseProducer<Events>>, to: Target) -> Result<Producer> {
+    pub fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: Target) -> Result<Producer> {
         let bell = Bell::default();
         let lane = Lane::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
         Ok(Producer {
@@ -142,11 +142,11 @@ impl Producer {
         })
     }
 
-    fn wire(&self) -> &Arc<BaseProducer<Events>> {
+    fn wire(&self) -> &Arc<BaseProducer<ConnectionEvents>> {
         self.lane.producer()
     }
 
-    fn events(&self) -> Arc<Events> {
+    fn events(&self) -> Arc<ConnectionEvents> {
         Connected::client(&**self.wire()).context().clone()
     }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::fault::fault;
 use super::gaps::{AGAIN, Gaps};
 use super::watch::Watch;
-use super::{Reader, Step};
+use super::{Consequence, Reader};
 use crate::error::Result;
 use crate::flow::Event;
 use crate::kafka::ffi::What;
@@ -53,14 +53,14 @@ impl Reader {
     }
 
     /// Does what something that went wrong asks for.
-    pub(super) fn mean(&mut self, step: Step) {
+    pub(super) fn mean(&mut self, step: Consequence) {
         match step {
-            Step::Nothing => {}
-            Step::Stalled(text) => self.told.push_back(Event::Warn(format!(
+            Consequence::Nothing => {}
+            Consequence::Stalled(text) => self.told.push_back(Event::Warn(format!(
                 "nothing was read for too long, and the group gave the partitions to others; joining again, some records \
                  will come twice ({text})"
             ))),
-            Step::Down => self.recover(),
+            Consequence::Down => self.recover(),
         }
     }
 

@@ -2,10 +2,10 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::super::events::Events;
+use super::super::events::ConnectionEvents;
 use super::super::fault::kind_of;
 use super::super::offsets::is_passing;
-use super::Step;
+use super::Consequence;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::ffi::Place;
 
@@ -14,13 +14,13 @@ use crate::kafka::ffi::Place;
 /// # Errors
 /// What librdkafka cannot recover from.
 pub fn fault(
-    events: &Events,
+    events: &ConnectionEvents,
     code: Code,
     text: String,
     place: Option<Place>,
     fatal: bool,
     group: bool,
-) -> Result<Step> {
+) -> Result<Consequence> {
     let at = place.as_ref().map(|p| format!("{}[{}]", p.topic, p.partition));
     let of = at.clone().unwrap_or_else(|| "the topic".to_owned());
     match code {
@@ -33,12 +33,12 @@ pub fn fault(
                 },
             ));
         }
-        Code::PollExceeded => return Ok(Step::Stalled(text)),
+        Code::PollExceeded => return Ok(Consequence::Stalled(text)),
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
             return Err(Error::refused(format!("{of} is not there any more")).because(text));
         }
         // Without a group nobody needs the group's coordinator.
-        Code::GroupAuthorizationFailed if !group => return Ok(Step::Nothing),
+        Code::GroupAuthorizationFailed if !group => return Ok(Consequence::Nothing),
         _ => {}
     }
     if fatal || kind_of(code) == Kind::Auth && place.is_some() {
@@ -52,18 +52,18 @@ pub fn fault(
         return Err(Error::new(Kind::Auth, "no permission for a topic").because(text));
     }
     events.note(code, &text);
-    Ok(if code == Code::AllBrokersDown { Step::Down } else { Step::Nothing })
+    Ok(if code == Code::AllBrokersDown { Consequence::Down } else { Consequence::Nothing })
 }
 
 /// Decides about what came in place of records. What is not said to pass by itself left out records, or will not end.
 ///
 /// # Errors
 /// As [`fault`].
-pub fn unread(events: &Events, code: Code, text: String, place: Place, group: bool) -> Result<Step> {
+pub fn unread(events: &ConnectionEvents, code: Code, text: String, place: Place, group: bool) -> Result<Consequence> {
     let passes = is_passing(code) || matches!(kind_of(code), Kind::Connect | Kind::Deadline);
     let at = format!("{}[{}]", place.topic, place.partition);
     match fault(events, code, text.clone(), Some(place), false, group)? {
-        Step::Nothing if !passes => Err(Error::new(kind_of(code), format!("cannot read {at}")).because(text)),
+        Consequence::Nothing if !passes => Err(Error::new(kind_of(code), format!("cannot read {at}")).because(text)),
         step => Ok(step),
     }
 }

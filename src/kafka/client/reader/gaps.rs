@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::Setup;
-use super::super::events::Events;
+use super::super::events::ConnectionEvents;
 use super::super::offsets::Partition;
 use super::no_memory;
 use crate::error::Result;
@@ -21,7 +21,7 @@ pub const AGAIN: Duration = Duration::from_secs(1);
 
 /// A look at some partitions.
 pub struct Gaps {
-    feed: Feed<Events>,
+    feed: Feed<ConnectionEvents>,
     /// From where to which end; those that were answered are gone.
     open: Vec<(Partition, i64)>,
     /// When it began.

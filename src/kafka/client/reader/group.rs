@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, RebalanceProtocol};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::super::events::Events;
+use super::super::events::ConnectionEvents;
 use super::super::fault::{Fault, error_of, kind_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
 use super::fault::fault;
@@ -66,7 +66,7 @@ impl Reader {
     /// librdkafka's.
     pub fn of_group(
         plan: Plan,
-        consumer: Arc<BaseConsumer<Events>>,
+        consumer: Arc<BaseConsumer<ConnectionEvents>>,
         topics: &[&str],
         member: Member,
     ) -> Result<Reader> {

@@ -23,7 +23,7 @@ use self::gaps::Gaps;
 pub use self::group::Member;
 use self::watch::Found;
 pub use self::watch::Watch;
-use super::events::Events;
+use super::events::ConnectionEvents;
 use super::fault::topic_error;
 use super::link::Link;
 use super::newest::{Newest, Scan, newest};
@@ -70,11 +70,11 @@ pub struct Plan {
 }
 
 /// What makes a connection anew that was lost while it was found out where to begin.
-pub type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<Events>>) -> Result<()> + 'r;
+pub type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<ConnectionEvents>>) -> Result<()> + 'r;
 
 /// What something that went wrong means for a reader.
 #[derive(Debug)]
-pub enum Step {
+pub enum Consequence {
     /// Nothing.
     Nothing,
     /// The group took the partitions away because nobody took records for too long.
@@ -121,8 +121,8 @@ struct Slot {
 
 /// A reader of partitions, by itself or as a member of a group.
 pub struct Reader {
-    feed: Feed<Events>,
-    events: Arc<Events>,
+    feed: Feed<ConnectionEvents>,
+    events: Arc<ConnectionEvents>,
     bell: Bell,
     /// The names of topics, which the records borrow.
     topics: Vec<String>,
@@ -179,7 +179,7 @@ impl Reader {
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
     pub fn of_partitions(
         plan: Plan,
-        consumer: Arc<BaseConsumer<Events>>,
+        consumer: Arc<BaseConsumer<ConnectionEvents>>,
         of: Vec<Partition>,
         start: Start,
         shutdown: &Shutdown,
@@ -211,7 +211,7 @@ impl Reader {
         Ok(reader)
     }
 
-    fn new(plan: Plan, feed: Feed<Events>, bell: Bell, group: Option<Member>, watch: Watch) -> Reader {
+    fn new(plan: Plan, feed: Feed<ConnectionEvents>, bell: Bell, group: Option<Member>, watch: Watch) -> Reader {
         let Plan { link, isolation, until_end, limit } = plan;
         let now = Instant::now();
         Reader {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::connect::drop_within;
 use super::watch::Found;
-use super::{BATCH, BATCH_BYTES, Reader, Slot, Step, find, message_of, size, unread};
+use super::{BATCH, BATCH_BYTES, Consequence, Reader, Slot, find, message_of, size, unread};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;
@@ -233,7 +233,7 @@ impl Reader {
                 }
                 Fetched::Fault(code, text, place) => {
                     match unread(events, code, text, place, self.group.is_some()) {
-                        Ok(Step::Nothing) => {}
+                        Ok(Consequence::Nothing) => {}
                         Ok(step) => down = Some(step),
                         // What stands behind it is not passed over.
                         Err(error) => {

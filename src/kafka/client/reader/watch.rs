@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::super::events::Events;
+use super::super::events::ConnectionEvents;
 use super::super::fault::{kind_of, topic_error};
 use super::super::offsets::Partition;
 use crate::error::{Error, Kind, Result};
@@ -71,7 +71,7 @@ impl Watch {
     }
 
     /// The topics to look at now, if it is time to: `lull` when nothing comes.
-    pub fn wants(&mut self, events: &Events, lull: bool) -> Option<Vec<String>> {
+    pub fn wants(&mut self, events: &ConnectionEvents, lull: bool) -> Option<Vec<String>> {
         self.doubt |= events.take_doubt();
         if !self.doubt && !lull && self.gone_since.is_none() {
             return None;
@@ -113,7 +113,7 @@ impl Watch {
     ///
     /// # Errors
     /// As [`Watch::found`].
-    pub fn look(&mut self, consumer: &BaseConsumer<Events>, lull: bool) -> Result<()> {
+    pub fn look(&mut self, consumer: &BaseConsumer<ConnectionEvents>, lull: bool) -> Result<()> {
         match self.wants(consumer.client().context(), lull) {
             Some(topics) => self.found(Watch::gone(consumer, &topics, &self.partitions)),
             None => Ok(()),
@@ -121,7 +121,7 @@ impl Watch {
     }
 
     /// Which of these topics seems to be gone or to lack one of the partitions, as far as the cluster answers; blocks.
-    pub fn gone(consumer: &BaseConsumer<Events>, topics: &[String], partitions: &[Partition]) -> Found {
+    pub fn gone(consumer: &BaseConsumer<ConnectionEvents>, topics: &[String], partitions: &[Partition]) -> Found {
         for topic in topics {
             let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
             let found = metadata.topics().iter().find(|t| t.name() == topic);

@@ -7,7 +7,7 @@ use crate::kafka::ffi::text;
 
 /// Who set a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum SetBy {
     /// The topic itself.
     Topic,
     /// A broker, or Kafka's default.
@@ -22,7 +22,7 @@ pub struct Setting {
     /// Its value; the broker shows none for a secret.
     pub value: Option<String>,
     /// Who set it.
-    pub source: Source,
+    pub set_by: SetBy,
 }
 
 /// The settings of something, or why they cannot be read.
@@ -78,9 +78,9 @@ fn setting(of: *const rd::rd_kafka_ConfigEntry_t) -> Setting {
         Setting {
             name: text(rd::rd_kafka_ConfigEntry_name(of)),
             value: (!value.is_null()).then(|| text(value)),
-            source: match rd::rd_kafka_ConfigEntry_source(of) {
-                rd::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG => Source::Topic,
-                _ => Source::Elsewhere,
+            set_by: match rd::rd_kafka_ConfigEntry_source(of) {
+                rd::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG => SetBy::Topic,
+                _ => SetBy::Elsewhere,
             },
         }
     }

@@ -17,7 +17,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub use self::configs::{Setting, Source};
+pub use self::configs::{SetBy, Setting};
 pub use self::topics::NewTopic;
 use super::event::Event;
 use super::{last_error, millis, text, words};
