@@ -12,7 +12,7 @@ use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy};
-use crate::output::{ColorWhen, Sink, Terminal, escape_text};
+use crate::output::{ColorWhen, Printer, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 use crate::sections::section_infos;
@@ -94,9 +94,9 @@ fn finish(ended: Result<()>, terminal: &Terminal) -> u8 {
 }
 
 fn print_version() -> Result<()> {
-    let mut sink = Sink::stdout()?;
-    sink.record(|out| out.extend_from_slice(concat!("mscomm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()))?;
-    sink.flush()
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(concat!("mscomm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()))?;
+    printer.flush()
 }
 
 fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {

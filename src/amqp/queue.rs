@@ -12,7 +12,7 @@ use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, te
 use super::shared::connection::{on_channel, on_connection};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
-use crate::output::{Sink, Table, TableLayout};
+use crate::output::{Printer, Table, TableLayout};
 use crate::values;
 use lapin::Channel;
 
@@ -250,10 +250,10 @@ async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
 }
 
 fn print(line: &str) -> Result<()> {
-    let mut sink = Sink::stdout()?;
-    sink.record(|out| {
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| {
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
     })?;
-    sink.flush()
+    printer.flush()
 }

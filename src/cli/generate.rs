@@ -9,7 +9,7 @@ use clap_complete::Shell;
 use super::Cli;
 use crate::config::CONFIG_EXAMPLE;
 use crate::error::{Error, Result};
-use crate::output::Sink;
+use crate::output::Printer;
 use crate::sections::section_infos;
 
 /// The command tree, ready to be walked.
@@ -32,7 +32,7 @@ const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
 /// Prints one shell's completion script.
 ///
 /// # Errors
-/// As [`Sink::flush`].
+/// As [`Printer::flush`].
 pub fn completions(shell: Shell) -> Result<()> {
     match COMPLETIONS.iter().find(|(known, ..)| *known == shell) {
         Some((_, _, script)) => print(script),
@@ -43,7 +43,7 @@ pub fn completions(shell: Shell) -> Result<()> {
 /// Prints the man page of a command.
 ///
 /// # Errors
-/// `Kind::Usage` when there is no such command; as [`Sink::flush`].
+/// `Kind::Usage` when there is no such command; as [`Printer::flush`].
 pub fn man(path: &[String]) -> Result<()> {
     let root = tree();
     let mut command = &root;
@@ -157,7 +157,7 @@ fn roff(text: &str) -> String {
 }
 
 fn print(bytes: &[u8]) -> Result<()> {
-    let mut sink = Sink::stdout()?;
-    sink.record(|out| out.extend_from_slice(bytes))?;
-    sink.flush()
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(bytes))?;
+    printer.flush()
 }

@@ -5,7 +5,7 @@ use super::shared::catalog::Lookup;
 use super::shared::elements::{each, element};
 use crate::context::Context;
 use crate::error::Result;
-use crate::output::{Sink, escape_text};
+use crate::output::{Printer, escape_text};
 use crate::proto::Element;
 use crate::proto::schema::Schema;
 
@@ -26,13 +26,13 @@ pub struct Args {
 /// As [`Lookup::open`] and reflection; `Kind::Refused` when there is no such symbol.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let elements = cx.shutdown.or_stop(elements(&args, cx)).await?;
-    let mut sink = Sink::stdout()?;
+    let mut printer = Printer::stdout()?;
     for (element, schema) in elements {
         let text = format!("{} is {}:\n{}", element.full_name(), element.kind(), element.source(&schema));
         let text = if cx.terminal.stdout { escape_text(&text) } else { text.as_str().into() };
-        sink.record(|out| out.extend_from_slice(text.as_bytes()))?;
+        printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
     }
-    sink.flush()
+    printer.flush()
 }
 
 async fn elements(args: &Args, cx: &Context) -> Result<Vec<(Element, Schema)>> {

@@ -13,7 +13,7 @@ use super::shared::catalog::Lookup;
 use super::shared::elements::{self, Each};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::output::Sink;
+use crate::output::Printer;
 use crate::proto::schema::Schema;
 use crate::proto::{file_source, find, is_same_file};
 
@@ -56,9 +56,9 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         let bytes = set.encode_to_vec();
         match path.as_os_str() == "-" {
             true => {
-                let mut sink = Sink::stdout()?;
-                sink.record(|out| out.extend_from_slice(&bytes))?;
-                sink.flush()?;
+                let mut printer = Printer::stdout()?;
+                printer.record(|out| out.extend_from_slice(&bytes))?;
+                printer.flush()?;
             }
             false => write(path, &bytes, args.force)?,
         }

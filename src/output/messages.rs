@@ -4,7 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::format::{Format, tokens};
 use super::sanitize::{escape_json, push_bytes, push_json};
-use super::{Sink, Terminal};
+use super::{Printer, Terminal};
 use crate::error::Result;
 use crate::message::{Field, Message, Shown, envelope};
 use crate::values::{Delimiter, delimiter};
@@ -49,10 +49,10 @@ pub struct OutputArgs {
     delimiter: Delimiter,
 }
 
-/// Writes messages to the [`Sink`] in the chosen form.
+/// Writes messages to the [`Printer`] in the chosen form.
 #[derive(Debug)]
 pub struct MessageWriter {
-    sink: Sink,
+    printer: Printer,
     output: Output,
     delimiter: Vec<u8>,
     /// Standard output is a terminal: what strangers wrote is escaped.
@@ -64,11 +64,11 @@ impl MessageWriter {
     /// Opens standard output.
     ///
     /// # Errors
-    /// As [`Sink::stdout`].
+    /// As [`Printer::stdout`].
     pub fn new(args: &OutputArgs, terminal: &Terminal) -> Result<MessageWriter> {
         let default = if terminal.stdout { Output::Pretty } else { Output::Raw };
         Ok(MessageWriter {
-            sink: Sink::stdout()?,
+            printer: Printer::stdout()?,
             output: args.output.clone().unwrap_or(default),
             delimiter: args.delimiter.0.clone(),
             escape: terminal.stdout,
@@ -79,24 +79,24 @@ impl MessageWriter {
     /// Appends one message. Writes when enough is gathered.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn write(&mut self, message: &Message<'_>) -> Result<()> {
         self.gather(message);
-        if self.sink.is_full() { self.sink.flush() } else { Ok(()) }
+        if self.printer.is_full() { self.printer.flush() } else { Ok(()) }
     }
 
-    /// Appends one message, for who writes by [`MessageWriter::sink`].
+    /// Appends one message, for who writes by [`MessageWriter::printer`].
     pub fn gather(&mut self, message: &Message<'_>) {
         let (escape, color) = (self.escape, self.color);
         match &self.output {
-            Output::Raw => self.sink.gather(|out| {
+            Output::Raw => self.printer.gather(|out| {
                 match (escape, message.value.bytes().unwrap_or_default()) {
                     (true, value) => push_bytes(out, value, false),
                     (false, value) => out.extend_from_slice(value),
                 }
                 out.extend_from_slice(&self.delimiter);
             }),
-            Output::Json => self.sink.gather(|out| {
+            Output::Json => self.printer.gather(|out| {
                 let from = out.len();
                 envelope::write(out, message);
                 if escape {
@@ -104,32 +104,32 @@ impl MessageWriter {
                 }
                 out.push(b'\n');
             }),
-            Output::Format(format) => self.sink.gather(|out| format.write(out, message, escape)),
-            Output::Pretty => self.sink.gather(|out| pretty(out, message, color)),
+            Output::Format(format) => self.printer.gather(|out| format.write(out, message, escape)),
+            Output::Pretty => self.printer.gather(|out| pretty(out, message, color)),
         }
     }
 
     /// Where it goes.
-    pub fn sink(&mut self) -> &mut Sink {
-        &mut self.sink
+    pub fn printer(&mut self) -> &mut Printer {
+        &mut self.printer
     }
 
     /// Writes everything: only after this may the messages be settled.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn flush(&mut self) -> Result<()> {
-        self.sink.flush()
+        self.printer.flush()
     }
 
-    /// See [`Sink::is_stuck`].
+    /// See [`Printer::is_stuck`].
     pub fn is_stuck(&self) -> bool {
-        self.sink.is_stuck()
+        self.printer.is_stuck()
     }
 
-    /// See [`Sink::is_closed`].
-    pub fn is_closed(&self) -> bool {
-        self.sink.is_closed()
+    /// See [`Printer::reader_is_gone`].
+    pub fn reader_is_gone(&self) -> bool {
+        self.printer.reader_is_gone()
     }
 }
 

@@ -37,7 +37,7 @@ impl flow::Sink for Stdout {
         while let Some((_, message)) = next() {
             self.owes = true;
             self.writer.gather(&message);
-            if self.writer.sink().is_full() && !self.writer.sink().try_flush()? {
+            if self.writer.printer().is_full() && !self.writer.printer().try_flush()? {
                 break;
             }
         }
@@ -45,14 +45,14 @@ impl flow::Sink for Stdout {
     }
 
     fn flush(&mut self, _last: bool) -> Result<()> {
-        self.writer.sink().try_flush().map(drop)
+        self.writer.printer().try_flush().map(drop)
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         if self.writer.is_stuck() {
-            ready!(self.writer.sink().poll_flush(cx))?;
+            ready!(self.writer.printer().poll_flush(cx))?;
         }
-        if self.owes && !self.writer.sink().is_dirty() {
+        if self.owes && !self.writer.printer().is_dirty() {
             (self.owes, heard.all) = (false, true);
             return Poll::Ready(Ok(()));
         }
@@ -62,7 +62,7 @@ impl flow::Sink for Stdout {
     fn abandon(&mut self, _heard: &mut Heard) {}
 
     fn check(&mut self) -> Result<()> {
-        match self.writer.is_closed() {
+        match self.writer.reader_is_gone() {
             true => Err(Error::new(Kind::ClosedPipe, "nobody reads standard output any more")),
             false => Ok(()),
         }

@@ -5,7 +5,7 @@ use comfy_table::{Cell, ContentArrangement};
 use serde_json::Value;
 
 use super::sanitize::{escape_json, escape_line};
-use super::{Sink, Terminal};
+use super::{Printer, Terminal};
 use crate::error::Result;
 
 /// Columns are fitted to terminals of at least this width.
@@ -45,16 +45,16 @@ impl Table {
     /// Writes it all.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn print(&self, layout: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
-        let mut sink = Sink::stdout()?;
+        let mut printer = Printer::stdout()?;
         let default = if terminal.stdout { TableLayout::Table } else { TableLayout::Tsv };
         match layout.unwrap_or(default) {
-            TableLayout::Table => sink.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
+            TableLayout::Table => printer.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
             TableLayout::Tsv => {
                 for row in &self.rows {
                     let cells: Vec<String> = row.iter().map(|v| escape_line(&text(v)).into_owned()).collect();
-                    sink.record(|out| {
+                    printer.record(|out| {
                         out.extend_from_slice(cells.join("\t").as_bytes());
                         out.push(b'\n');
                     })?;
@@ -64,7 +64,7 @@ impl Table {
                 for row in &self.rows {
                     let members = self.columns.iter().map(|c| (*c).to_owned()).zip(row.iter().cloned());
                     let object = Value::Object(members.collect());
-                    sink.record(|out| {
+                    printer.record(|out| {
                         let from = out.len();
                         out.extend_from_slice(object.to_string().as_bytes());
                         if terminal.stdout {
@@ -75,7 +75,7 @@ impl Table {
                 }
             }
         }
-        sink.flush()
+        printer.flush()
     }
 
     fn boxed(&self, terminal: &Terminal) -> String {

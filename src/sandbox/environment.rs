@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::servers::{Servers, Service};
 use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_var};
 use crate::error::{Error, Kind, Result};
-use crate::output::Sink;
+use crate::output::Printer;
 
 /// How `--print-env` writes the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,9 +76,9 @@ impl Environment {
     /// # Errors
     /// Those of the output.
     pub fn print(&self, form: Form) -> Result<()> {
-        let mut sink = Sink::stdout()?;
-        sink.record(|out| out.extend_from_slice(self.text(form).as_bytes()))?;
-        sink.flush()?;
+        let mut printer = Printer::stdout()?;
+        printer.record(|out| out.extend_from_slice(self.text(form).as_bytes()))?;
+        printer.flush()?;
         let null = std::fs::File::options().write(true).open("/dev/null");
         null.and_then(|null| Ok(rustix::stdio::dup2_stdout(null)?)).map_err(|e| Error::io("cannot close the output", e))
     }

@@ -8,7 +8,7 @@ use super::command::{passed_on, wait};
 use super::environment::Environment;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Sink, Terminal};
+use crate::output::{Printer, Terminal};
 
 /// What a step says, and the command that shows it. At most 78 columns wide.
 struct Step(&'static str, &'static str);
@@ -164,9 +164,9 @@ fn show(terminal: &Terminal, color: AnsiColor, text: &str) -> Result<()> {
 }
 
 fn write(text: &str) -> Result<()> {
-    let mut sink = Sink::stdout()?;
-    sink.record(|out| out.extend_from_slice(text.as_bytes()))?;
-    sink.flush()
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
+    printer.flush()
 }
 
 #[cfg(test)]

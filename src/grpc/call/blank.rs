@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::catalog::Lookup;
 use crate::grpc::shared::session;
-use crate::output::{Sink, escape_json, escape_text};
+use crate::output::{Printer, escape_json, escape_text};
 use crate::proto::template::{Style, template};
 use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};
 
@@ -59,8 +59,8 @@ impl Blank {
             (true, _) => out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes(),
             (false, _) => {}
         }
-        let mut sink = Sink::stdout()?;
-        sink.record(|to| to.extend_from_slice(&out))?;
-        sink.flush()
+        let mut printer = Printer::stdout()?;
+        printer.record(|to| to.extend_from_slice(&out))?;
+        printer.flush()
     }
 }

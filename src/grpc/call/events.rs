@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::grpc::client::Status;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
-use crate::output::{Sink, Terminal, escape_json, escape_text};
+use crate::output::{Printer, Terminal, escape_json, escape_text};
 use crate::proto::dynamic::Message;
 use crate::proto::dynamic::wire::put_varint;
 use crate::proto::schema::Method;
@@ -72,7 +72,7 @@ fn code_of(error: &Error) -> Option<Code> {
 
 /// Writes the events of one call.
 pub struct EventWriter {
-    sink: Sink,
+    printer: Printer,
     form: Form,
     format: Format,
     style: JsonStyle,
@@ -88,10 +88,10 @@ impl EventWriter {
     /// Opens standard output. `method` is what the call is named by until [`EventWriter::of`] says more.
     ///
     /// # Errors
-    /// As [`Sink::stdout`].
+    /// As [`Printer::stdout`].
     pub fn new(form: Form, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
         Ok(EventWriter {
-            sink: Sink::stdout()?,
+            printer: Printer::stdout()?,
             form,
             format: format.responses(),
             style: format.style(),
@@ -190,24 +190,24 @@ impl EventWriter {
         ended.and(flushed)
     }
 
-    /// See [`Sink::is_full`].
+    /// See [`Printer::is_full`].
     pub fn is_full(&self) -> bool {
-        self.sink.is_full()
+        self.printer.is_full()
     }
 
-    /// See [`Sink::drain`].
+    /// See [`Printer::drain`].
     ///
     /// # Errors
-    /// As [`Sink::drain`].
+    /// As [`Printer::drain`].
     pub async fn flush(&mut self) -> Result<()> {
-        if self.sink.is_dirty() { self.sink.drain().await } else { Ok(()) }
+        if self.printer.is_dirty() { self.printer.drain().await } else { Ok(()) }
     }
 
     /// Waits until nobody reads standard output any more.
     pub async fn unread(&self) -> Error {
         loop {
             tokio::time::sleep(LOOK).await;
-            if self.sink.is_closed() {
+            if self.printer.reader_is_gone() {
                 return Error::new(Kind::ClosedPipe, "nobody reads standard output");
             }
         }
@@ -232,7 +232,7 @@ impl EventWriter {
             (true, Form::Pretty | Form::Raw, Format::Text) => Some(Escape::Text),
             (true, ..) => Some(Escape::Json),
         };
-        self.sink.gather(|out| {
+        self.printer.gather(|out| {
             let from = out.len();
             write(out);
             match escape {

@@ -20,9 +20,9 @@ const LIMIT: usize = 64 * 1024;
 
 /// Standard output with one reused buffer.
 ///
-/// A record counts as written only after [`Sink::flush`] returned: whoever settles before that can lose messages.
+/// A record counts as written only after [`Printer::flush`] returned: whoever settles before that can lose messages.
 #[derive(Debug)]
-pub struct Sink {
+pub struct Printer {
     out: File,
     /// The same pipe or terminal, opened once more so that writing to it never waits. To change the one that was given would
     /// change it for whoever else has it. Only who shares its thread with others needs it.
@@ -47,12 +47,12 @@ fn aside(out: &File) -> Option<Arc<File>> {
     File::options().write(true).custom_flags(flags.cast_signed()).open(path).ok().map(Arc::new)
 }
 
-impl Sink {
+impl Printer {
     /// Standard output.
     ///
     /// # Errors
-    /// `Kind::Io` when standard output is closed.
-    pub fn stdout() -> Result<Sink> {
+    /// `Kind::Io` when there was none at the start.
+    pub fn stdout() -> Result<Printer> {
         if stdout_was_closed() {
             return Err(Error::io("cannot write to standard output", rustix::io::Errno::BADF.into()));
         }
@@ -61,7 +61,7 @@ impl Sink {
             .try_clone_to_owned()
             .map_err(|e| Error::io("cannot write to standard output", e))?;
         let out = File::from(out);
-        Ok(Sink {
+        Ok(Printer {
             aside: OnceLock::new(),
             waiting: None,
             out,
@@ -74,13 +74,13 @@ impl Sink {
     /// Appends one record. Writes when enough is gathered.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         self.gather(write);
         if self.is_full() { self.flush() } else { Ok(()) }
     }
 
-    /// Appends one record, for who writes with [`Sink::drain`] when [`Sink::is_full`] says so.
+    /// Appends one record, for who writes with [`Printer::drain`] when [`Printer::is_full`] says so.
     pub fn gather(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.buffer);
     }
@@ -90,7 +90,7 @@ impl Sink {
         self.buffer.len() >= LIMIT
     }
 
-    /// True when something waits for [`Sink::flush`].
+    /// True when something waits for [`Printer::flush`].
     pub fn is_dirty(&self) -> bool {
         !self.buffer.is_empty()
     }
@@ -108,7 +108,7 @@ impl Sink {
     /// shares this thread.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn try_flush(&mut self) -> Result<bool> {
         let Some(out) = self.aside.get_or_init(|| aside(&self.out)) else { return self.flush().map(|()| true) };
         let written = write_some(out, &self.buffer, &mut self.written);
@@ -116,10 +116,10 @@ impl Sink {
         if self.stuck { Ok(false) } else { self.forget(written.map(drop)).map(|()| true) }
     }
 
-    /// As [`Sink::try_flush`], and wakes the task when there is room again.
+    /// As [`Printer::try_flush`], and wakes the task when there is room again.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             if let Some(waiting) = &mut self.waiting {
@@ -137,15 +137,15 @@ impl Sink {
         }
     }
 
-    /// As [`Sink::flush`], for who shares its thread with others.
+    /// As [`Printer::flush`], for who shares its thread with others.
     ///
     /// # Errors
-    /// As [`Sink::flush`].
+    /// As [`Printer::flush`].
     pub async fn drain(&mut self) -> Result<()> {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// True while what was gathered waits for room: it goes out by [`Sink::poll_flush`].
+    /// True while what was gathered waits for room: it goes out by [`Printer::poll_flush`].
     pub fn is_stuck(&self) -> bool {
         self.stuck
     }
@@ -162,7 +162,7 @@ impl Sink {
     }
 
     /// True when the reader at the other end of the pipe is gone, so that nothing more need be fetched for it.
-    pub fn is_closed(&self) -> bool {
+    pub fn reader_is_gone(&self) -> bool {
         self.ready(PollFlags::empty()).contains(PollFlags::ERR)
     }
 
