@@ -1,176 +1,17 @@
 //! The layers of a protocol's settings, merged key by key, each value with where it came from.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Instant;
 
 use serde_json::Value;
 
+use super::entry::{Entry, Origin};
 use super::file::{File, unknown};
 use super::profile::Chosen;
-use super::sections::{KeyKind, Section, SectionInfo, nest};
+use super::sections::{KeyKind, Resolved, Section, SectionInfo, nest};
 use super::shown::{readable_by_others, shows_secret};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::secret::{self, Place};
-
-/// Where a value came from. The order of the variants is their strength, weakest first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// The built-in default.
-    Default,
-    /// The running sandbox.
-    Sandbox,
-    /// A profile in the file.
-    Profile {
-        /// The profile's name.
-        name: String,
-        /// How many `extends` lie between it and the chosen one.
-        depth: usize,
-        /// Line in the file, from 1.
-        line: Option<usize>,
-    },
-    /// An environment variable.
-    Environment(String),
-    /// A command-line flag.
-    Flag,
-}
-
-impl Origin {
-    /// Larger wins. The only order of the layers that there is: whoever weighs two values against each other asks here.
-    pub(super) fn rank(&self) -> (u8, isize) {
-        match self {
-            Origin::Default => (0, 0),
-            Origin::Sandbox => (1, 0),
-            Origin::Profile { depth, .. } => (2, -isize::try_from(*depth).unwrap_or(isize::MAX)),
-            Origin::Environment(_) => (3, 0),
-            Origin::Flag => (4, 0),
-        }
-    }
-}
-
-impl Origin {
-    /// The layer alone, without a place in it.
-    pub fn layer(&self) -> String {
-        match self {
-            Origin::Profile { name, .. } => format!("profile {name}"),
-            other => other.to_string(),
-        }
-    }
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Origin::Default => f.write_str("default"),
-            Origin::Sandbox => f.write_str("sandbox"),
-            Origin::Profile { name, line: Some(line), .. } => write!(f, "profile {name}, line {line}"),
-            Origin::Profile { name, line: None, .. } => write!(f, "profile {name}"),
-            Origin::Environment(variable) => f.write_str(variable),
-            Origin::Flag => f.write_str("flag"),
-        }
-    }
-}
-
-/// One key's value before references are looked up.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// Dotted path inside the section.
-    pub key: String,
-    /// The value as it was written.
-    pub value: Value,
-    /// Where it came from.
-    pub origin: Origin,
-}
-
-impl Entry {
-    /// True for the values that switch nothing on, so that `tls = false` excludes nothing.
-    fn is_off(&self) -> bool {
-        matches!(self.value, Value::Bool(false))
-    }
-}
-
-/// A protocol's settings with the origin of each.
-#[derive(Debug)]
-pub struct Resolved<T> {
-    /// The merged settings, references looked up.
-    pub settings: T,
-    /// The profile in force.
-    pub profile: String,
-    origins: BTreeMap<String, Origin>,
-    /// What the user should know of them, though nothing is wrong.
-    pub warnings: Vec<String>,
-}
-
-impl<T: Section> Resolved<T> {
-    /// An error about the values of some keys: `Kind::Usage` when one of them came from a flag, else `Kind::Config`.
-    pub fn fault(&self, keys: &[&str], message: impl fmt::Display) -> Error {
-        let origins: Vec<(&str, &Origin)> =
-            keys.iter().filter_map(|key| self.origins.get(*key).map(|o| (*key, o))).collect();
-        let kind = if origins.is_empty() || origins.iter().any(|(_, o)| **o == Origin::Flag) {
-            Kind::Usage
-        } else {
-            Kind::Config
-        };
-        let from: Vec<String> = origins
-            .iter()
-            .filter(|(_, o)| **o != Origin::Flag)
-            .map(|(key, o)| format!("{}.{key} from {o}", T::NAME))
-            .collect();
-        match from.is_empty() {
-            true => Error::new(kind, message.to_string()),
-            false => Error::new(kind, format!("{message} ({})", from.join(", "))),
-        }
-    }
-
-    /// Settings as if they had been resolved.
-    #[cfg(test)]
-    pub fn of_layers<'a>(settings: T, origins: impl IntoIterator<Item = (&'a str, Origin)>) -> Resolved<T> {
-        let origins = origins.into_iter().map(|(key, origin)| (key.to_owned(), origin)).collect();
-        Resolved { settings, profile: "test".to_owned(), origins, warnings: Vec::new() }
-    }
-
-    /// Where a key's value came from.
-    pub fn origin(&self, key: &str) -> Option<&Origin> {
-        self.origins.get(key)
-    }
-
-    /// Whether a key counts although the server's address says the same thing itself (user, password, TLS): it comes from
-    /// the layer that the server comes from, or a stronger one. What an address says has the rank of that address.
-    pub fn counts_beside_server(&self, key: &str) -> bool {
-        let rank = |key| self.origins.get(key).map(Origin::rank);
-        rank(key) >= rank("server")
-    }
-
-    /// What the settings say about TLS, beside an address whose scheme says it: forced on, forced off, or nothing.
-    ///
-    /// A layer below the server's that switches TLS off is about its own, other server: it must not send a password
-    /// over the wire in the clear that the address asks TLS for.
-    pub fn tls_choice(&self, tls: &crate::net::tls::TlsSettings, scheme_says_tls: bool) -> Option<bool> {
-        let key = if tls.tls.is_some() { "tls" } else { "plaintext" };
-        tls.choice().filter(|on| *on || !scheme_says_tls || self.counts_beside_server(key))
-    }
-
-    /// Checks that the TLS keys fit together.
-    ///
-    /// # Errors
-    /// As [`Resolved::fault`].
-    pub fn check_tls(&self, tls: &crate::net::tls::TlsSettings) -> Result<()> {
-        match tls.fault() {
-            None => Ok(()),
-            Some(fault) => Err(self.fault(fault.keys, fault.message).hint(fault.hint)),
-        }
-    }
-
-    /// The error for a profile that names no server for this protocol: it must never mean localhost.
-    pub fn no_server(&self) -> Error {
-        let (profile, section) = (&self.profile, T::NAME);
-        if profile == super::SANDBOX {
-            return Error::config(format!("the sandbox serves no {section}")).hint("name a server with --server");
-        }
-        Error::config(format!("profile `{profile}` has no {section}.server"))
-            .hint(format!("add it with `mscomm profile edit {profile} {section}.server=…`, or pass --server"))
-    }
-}
 
 /// Merges all layers into a protocol's settings.
 ///

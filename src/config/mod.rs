@@ -4,6 +4,8 @@
 //! [`ConfigSource::resolve`] gives a protocol its settings together with the [`Origin`] of each value.
 
 mod assign;
+mod built_in;
+mod entry;
 mod file;
 mod layers;
 mod profile;
@@ -13,9 +15,10 @@ pub mod verbs;
 
 use std::path::PathBuf;
 
+pub use built_in::{LOCAL, SANDBOX, sandbox_var};
+pub use entry::Origin;
 pub use file::validate_name;
-pub use layers::{Origin, Resolved};
-pub use sections::{Section, SectionInfo, Sections};
+pub use sections::{Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 
@@ -23,11 +26,6 @@ use crate::error::{Error, Result};
 pub const CONFIG_VAR: &str = "MSCOMM_CONFIG";
 /// Variable that names the profile.
 pub const PROFILE_VAR: &str = "MSCOMM_PROFILE";
-/// The profile that answers when nothing is configured.
-pub const LOCAL: &str = "local";
-/// The profile that a sandbox's command runs under.
-pub const SANDBOX: &str = "sandbox";
-
 /// A configuration file, for the man page and for whoever begins one.
 pub const CONFIG_EXAMPLE: &str = r#"default = "staging"
 
@@ -47,11 +45,6 @@ extra = { "client.rack" = "a" }
 [profiles.prod]
 extends = "staging"
 "#;
-
-/// The variable in which a sandbox leaves the address of one of its servers.
-pub fn sandbox_var(section: &str) -> String {
-    format!("MSCOMM_SANDBOX_{}", section.to_uppercase())
-}
 
 /// Which file and which profile the user asked for.
 #[derive(Debug, Clone)]

@@ -5,10 +5,11 @@ use std::path::Path;
 use serde_json::Value;
 use toml_edit::{Item, TableLike};
 
-use super::file::{File, unknown};
-use super::layers::{Entry, Origin};
+use super::ConfigSource;
+use super::built_in::{LOCAL, SANDBOX, sandbox_var};
+use super::entry::{Entry, Origin};
+use super::file::{File, unknown, validate_name};
 use super::sections::{KeyKind, SectionInfo};
-use super::{ConfigSource, LOCAL, SANDBOX, sandbox_var};
 use crate::error::{Error, Result};
 
 /// The profile in force.
@@ -53,7 +54,7 @@ impl Chosen {
     /// # Errors
     /// As [`Chosen::load`].
     pub fn of(path: &Path, file: Option<File>, name: &str) -> Result<Chosen> {
-        super::validate_name(name)?;
+        validate_name(name)?;
         Chosen::find(path, file, Some((name.to_owned(), "name")))
     }
 
@@ -129,7 +130,7 @@ pub fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a dyn Ta
     let Some((key, item)) = file.profiles().and_then(|p| p.get_key_value(name)) else {
         return Ok(None);
     };
-    if let Err(e) = super::validate_name(name) {
+    if let Err(e) = validate_name(name) {
         let error = file.error(key.span(), e.chain());
         return Err(match e.fix() {
             Some(fix) => error.hint(fix),

@@ -1,13 +1,16 @@
 //! What a section of a profile is. Which ones there are is told from outside: [`Sections`].
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::layers::Resolved;
-use crate::error::Result;
+use super::built_in::SANDBOX;
+use super::entry::Origin;
+use crate::error::{Error, Kind, Result};
+use crate::net::tls::{self, TlsSettings};
 
 /// What is wrong with a value, and the fix.
 pub type Problem = (String, String);
@@ -20,7 +23,7 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// The keys that hold a secret and may be references to one.
     const SECRETS: &'static [&'static str];
     /// The keys that name a file: in the configuration file, relative to its folder.
-    const PATHS: &'static [&'static str] = crate::net::tls::PATHS;
+    const PATHS: &'static [&'static str] = tls::PATHS;
     /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
     const EXCLUSIVE: &'static [(&'static str, &'static str)];
     /// The server of the built-in profile `local`.
@@ -51,6 +54,89 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// # Errors
     /// The fault, made with [`Resolved::fault`] so that it names where the values came from.
     fn check(resolved: &Resolved<Self>) -> Result<()>;
+}
+
+/// A protocol's settings with the origin of each.
+#[derive(Debug)]
+pub struct Resolved<T> {
+    /// The merged settings, references looked up.
+    pub settings: T,
+    /// The profile in force.
+    pub profile: String,
+    pub(super) origins: BTreeMap<String, Origin>,
+    /// What the user should know of them, though nothing is wrong.
+    pub warnings: Vec<String>,
+}
+
+impl<T: Section> Resolved<T> {
+    /// An error about the values of some keys: `Kind::Usage` when one of them came from a flag, else `Kind::Config`.
+    pub fn fault(&self, keys: &[&str], message: impl fmt::Display) -> Error {
+        let origins: Vec<(&str, &Origin)> =
+            keys.iter().filter_map(|key| self.origins.get(*key).map(|o| (*key, o))).collect();
+        let kind = if origins.is_empty() || origins.iter().any(|(_, o)| **o == Origin::Flag) {
+            Kind::Usage
+        } else {
+            Kind::Config
+        };
+        let from: Vec<String> = origins
+            .iter()
+            .filter(|(_, o)| **o != Origin::Flag)
+            .map(|(key, o)| format!("{}.{key} from {o}", T::NAME))
+            .collect();
+        match from.is_empty() {
+            true => Error::new(kind, message.to_string()),
+            false => Error::new(kind, format!("{message} ({})", from.join(", "))),
+        }
+    }
+
+    /// Settings as if they had been resolved.
+    #[cfg(test)]
+    pub fn of_layers<'a>(settings: T, origins: impl IntoIterator<Item = (&'a str, Origin)>) -> Resolved<T> {
+        let origins = origins.into_iter().map(|(key, origin)| (key.to_owned(), origin)).collect();
+        Resolved { settings, profile: "test".to_owned(), origins, warnings: Vec::new() }
+    }
+
+    /// Where a key's value came from.
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        self.origins.get(key)
+    }
+
+    /// Whether a key counts although the server's address says the same thing itself (user, password, TLS): it comes from
+    /// the layer that the server comes from, or a stronger one. What an address says has the rank of that address.
+    pub fn counts_beside_server(&self, key: &str) -> bool {
+        let rank = |key| self.origins.get(key).map(Origin::rank);
+        rank(key) >= rank("server")
+    }
+
+    /// What the settings say about TLS, beside an address whose scheme says it: forced on, forced off, or nothing.
+    ///
+    /// A layer below the server's that switches TLS off is about its own, other server: it must not send a password
+    /// over the wire in the clear that the address asks TLS for.
+    pub fn tls_choice(&self, tls: &TlsSettings, scheme_says_tls: bool) -> Option<bool> {
+        let key = if tls.tls.is_some() { "tls" } else { "plaintext" };
+        tls.choice().filter(|on| *on || !scheme_says_tls || self.counts_beside_server(key))
+    }
+
+    /// Checks that the TLS keys fit together.
+    ///
+    /// # Errors
+    /// As [`Resolved::fault`].
+    pub fn check_tls(&self, tls: &TlsSettings) -> Result<()> {
+        match tls.fault() {
+            None => Ok(()),
+            Some(fault) => Err(self.fault(fault.keys, fault.message).hint(fault.hint)),
+        }
+    }
+
+    /// The error for a profile that names no server for this protocol: it must never mean localhost.
+    pub fn no_server(&self) -> Error {
+        let (profile, section) = (&self.profile, T::NAME);
+        if profile == SANDBOX {
+            return Error::config(format!("the sandbox serves no {section}")).hint("name a server with --server");
+        }
+        Error::config(format!("profile `{profile}` has no {section}.server"))
+            .hint(format!("add it with `mscomm profile edit {profile} {section}.server=…`, or pass --server"))
+    }
 }
 
 /// Gives all sections that a profile can have, in the order in which they are shown.

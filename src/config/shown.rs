@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::entry::{Entry, Origin};
 use super::file::File;
-use super::layers::{Entry, Origin};
 use super::sections::SectionInfo;
 use crate::secret;
 
@@ -56,7 +56,7 @@ pub(super) fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: b
             _ => true,
         };
     }
-    let password = crate::values::url_password(text).filter(|_| key == "server");
+    let password = secret::url_password(text).filter(|_| key == "server");
     password
         .is_some_and(|password| outside.iter().any(|part| part.start.max(password.start) < part.end.min(password.end)))
 }
@@ -75,7 +75,7 @@ pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
     if !shows_secret(info, &entry.key, &text, in_file) {
         return text;
     }
-    match crate::values::url_password(&text).filter(|_| entry.key == "server") {
+    match secret::url_password(&text).filter(|_| entry.key == "server") {
         Some(password) => format!("{}{}{}", &text[..password.start], secret::MASK, &text[password.end..]),
         None => secret::MASK.to_owned(),
     }
