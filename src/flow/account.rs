@@ -5,7 +5,8 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::ranges::Ranges;
-use super::sink::{Outcome, Refusal};
+use super::refusal::Refusal;
+use super::sink::Outcome;
 use super::source::Origin;
 use crate::error::{Error, Kind, counted};
 

@@ -4,7 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
 
 use super::Ticket;
-use super::sink::{Declined, Heard, Outcome, Refusal, Sink};
+use super::refusal::Refusal;
+use super::sink::{Declined, Heard, Outcome, Sink};
 use super::stage::{Passed, Stage, through};
 use crate::error::Result;
 use crate::message::Message;

@@ -21,6 +21,7 @@ mod limits;
 mod parts;
 mod ranges;
 mod records;
+mod refusal;
 mod run;
 mod sink;
 mod source;
@@ -32,9 +33,10 @@ pub use account::{Account, Manner};
 pub use dead::Dead;
 pub use limits::{Limits, OnRefusal};
 pub use parts::{Flow, Names, Reader, Reporter, Writer};
+pub use refusal::{Refusal, Unfit};
 pub use run::run;
-pub use sink::{Declined, Heard, Next, Outcome, Refusal, Sink, Told};
-pub use source::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+pub use sink::{Declined, Heard, Next, Outcome, Sink, Told};
+pub use source::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Work};
 pub use stage::{Passed, Stage};
 
 /// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits

@@ -3,8 +3,8 @@
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::sink::Refusal;
-use super::source::{Bad, Filled, Lane, Origin, Place, Settling, Source, Unfit};
+use super::refusal::{Refusal, Unfit};
+use super::source::{Bad, Filled, Lane, Origin, Place, Settling, Source};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::message::input::{Decoder, Input, Mark, NextRecord};

@@ -3,33 +3,10 @@
 use std::task::{Context, Poll};
 
 use super::Ticket;
-use super::source::{Unfit, Work};
-use crate::error::{Error, Kind, Result};
+use super::refusal::{Refusal, Unfit};
+use super::source::Work;
+use crate::error::{Error, Result};
 use crate::message::Message;
-
-/// Why a message was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// A sentence without a subject: `not accepted by the broker (nack)`.
-    pub why: String,
-    /// The fix.
-    pub hint: Option<String>,
-    /// The kind of the error, when nothing else went wrong: mostly [`Kind::Refused`].
-    pub kind: Kind,
-}
-
-impl Refusal {
-    /// A refusal without a fix.
-    pub fn new(why: impl Into<String>) -> Refusal {
-        Refusal { why: why.into(), hint: None, kind: Kind::Refused }
-    }
-
-    /// Adds the fix.
-    #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Refusal {
-        Refusal { hint: Some(hint.into()), ..self }
-    }
-}
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,7 +131,7 @@ pub trait Sink {
     /// Looks now and then, when nothing comes, whether anybody still wants messages.
     ///
     /// # Errors
-    /// [`Kind::ClosedPipe`]: nobody does.
+    /// [`Kind::ClosedPipe`](crate::error::Kind::ClosedPipe): nobody does.
     fn check(&mut self) -> Result<()> {
         Ok(())
     }

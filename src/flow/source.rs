@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::sink::Refusal;
+use super::refusal::{Refusal, Unfit};
 use crate::error::{Error, Result};
 use crate::message::Message;
 
@@ -82,21 +82,6 @@ pub enum Event {
     Warn(String),
     /// For who wants to know more.
     Trace(String),
-}
-
-/// A message that cannot be what it is to become: the member that is wrong, where it is about one, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
-    /// The member of the envelope.
-    pub member: Option<&'static str>,
-    /// A sentence.
-    pub why: String,
-}
-
-impl From<String> for Unfit {
-    fn from(why: String) -> Unfit {
-        Unfit { member: None, why }
-    }
 }
 
 /// Why there is no message.

@@ -1,6 +1,6 @@
 //! What happens to a message between source and sink.
 
-use super::source::Unfit;
+use super::refusal::Unfit;
 use crate::message::Message;
 
 /// What a stage makes of a message.

@@ -9,8 +9,9 @@ use crate::flow::Ticket;
 use crate::flow::account::Account;
 use crate::flow::dead::Dead;
 use crate::flow::ledger::{Fate, Ledger};
-use crate::flow::sink::{Declined, Heard, Outcome, Refusal};
-use crate::flow::source::{Bad, Lane, Place, Source, Unfit};
+use crate::flow::refusal::{Refusal, Unfit};
+use crate::flow::sink::{Declined, Heard, Outcome};
+use crate::flow::source::{Bad, Lane, Place, Source};
 use crate::flow::stage::{Passed, Stage, through};
 use crate::message::Message;
 

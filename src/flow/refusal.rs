@@ -1,0 +1,42 @@
+//! Why a message goes no further.
+
+use crate::error::Kind;
+
+/// Why a message was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// A sentence without a subject: `not accepted by the broker (nack)`.
+    pub why: String,
+    /// The fix.
+    pub hint: Option<String>,
+    /// The kind of the error, when nothing else went wrong: mostly [`Kind::Refused`].
+    pub kind: Kind,
+}
+
+impl Refusal {
+    /// A refusal without a fix.
+    pub fn new(why: impl Into<String>) -> Refusal {
+        Refusal { why: why.into(), hint: None, kind: Kind::Refused }
+    }
+
+    /// Adds the fix.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Refusal {
+        Refusal { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// A message that cannot be what it is to become: the member that is wrong, where it is about one, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The member of the envelope.
+    pub member: Option<&'static str>,
+    /// A sentence.
+    pub why: String,
+}
+
+impl From<String> for Unfit {
+    fn from(why: String) -> Unfit {
+        Unfit { member: None, why }
+    }
+}
