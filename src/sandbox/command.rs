@@ -1,7 +1,6 @@
 //! The command that runs in a sandbox, by way of a [`super::runner`]: signals go on to it, its exit code comes back.
 
 use std::ffi::OsString;
-use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -11,9 +10,10 @@ use tokio::process::Child;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::environment::Environment;
+use super::exit_code::passed_on;
 use super::signals::{self, Came};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::shutdown::{Reason, Requests};
 
 /// So much later the runner is told: whoever signals the sandbox and then its whole process group has told the command
@@ -88,15 +88,5 @@ pub async fn wait(mut child: Child, cx: &Context) -> Result<ExitStatus> {
             let _ = child.kill().await;
             Err(reason.error())
         }
-    }
-}
-
-/// A command's exit code as this process's; a death by signal is 128 and its number, as in a shell.
-pub fn passed_on(status: ExitStatus) -> Result<()> {
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    match u8::try_from(code) {
-        Ok(0) => Ok(()),
-        Ok(code) => Err(Error::new(Kind::Child(code), "the command failed")),
-        Err(_) => Err(Error::new(Kind::Child(u8::MAX), "the command failed")),
     }
 }

@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
-use super::servers::{Servers, Service};
+use super::servers::Servers;
+use super::service::Service;
 use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_var};
 use crate::error::{Error, Kind, Result};
 use crate::output::Printer;

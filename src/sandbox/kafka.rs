@@ -18,7 +18,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::rebalance::set_initial_delay;
-use super::servers::{Service, listener};
+use super::service::{Service, listener};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown;
 

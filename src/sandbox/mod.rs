@@ -4,6 +4,7 @@
 pub mod amqp;
 mod command;
 mod environment;
+mod exit_code;
 pub mod grpc;
 mod kafka;
 mod probe;
@@ -11,6 +12,7 @@ mod probe;
 mod rebalance;
 pub mod runner;
 mod servers;
+mod service;
 mod signals;
 mod tour;
 
@@ -20,7 +22,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use self::environment::{Environment, Form, ReadyFile};
-use self::servers::{Servers, Service};
+use self::servers::Servers;
+use self::service::Service;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::{Table, TableLayout};

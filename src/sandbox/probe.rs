@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::servers::Service;
+use super::service::Service;
 use crate::error::{Error, Kind, Result};
 
 /// How long a server may take to its first answer.

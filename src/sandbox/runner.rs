@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGKILL, SIGTERM, SIGUSR1};
 
+use super::exit_code::passed_on;
 use super::signals::{self, Came};
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::SAME_REQUEST;
@@ -69,7 +70,7 @@ pub fn run(args: Args) -> Result<()> {
     runner.end_the_rest(&told, killed)?;
     match runner.status {
         _ if killed => Err(Error::new(Kind::Terminated, "the command did not end when it was told to, and was killed")),
-        Some(status) => super::command::passed_on(status),
+        Some(status) => passed_on(status),
         None => Err(Error::new(Kind::Io, "the command was lost")),
     }
 }

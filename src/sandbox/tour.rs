@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 
-use super::command::{passed_on, wait};
+use super::command::wait;
 use super::environment::Environment;
+use super::exit_code::passed_on;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::{Printer, Terminal};
