@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::Builder;
 
-use crate::cli::args::Deferred;
+use crate::args::Deferred;
 use crate::cli::{self, Cli, Command, Global};
 use crate::config::ConfigSource;
 use crate::context::Context;

@@ -218,7 +218,7 @@ impl Error {
         let mut next = self.source();
         while let Some(cause) = next {
             // rustls's own words are names for developers.
-            let said = crate::net::tls::of_itself(cause).map_or_else(|| cause.to_string(), |words| words.what);
+            let said = crate::tls_words::of_itself(cause).map_or_else(|| cause.to_string(), |words| words.what);
             let line = line(&said);
             if !line.is_empty() && !text.contains(&line) {
                 if !text.is_empty() {

@@ -1,8 +1,8 @@
 //! mscomm: gRPC, RabbitMQ and Kafka from one command line. This page is the map of the crate.
 //!
 //! # What stands where
-//! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree and what its
-//!   arguments share, completions and man pages.
+//! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree, completions and
+//!   man pages. [`args`]: the arguments that verbs share.
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
 //!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
 //!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
@@ -11,7 +11,7 @@
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers; what sections a profile has, `sections` tells it. [`sandbox`]: servers inside the process.
 //! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what
-//!   is below every protocol: names, TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there),
+//!   is below every protocol: names, TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there), `tls_words` (rustls's errors in words),
 //!   `cursor` (reading frames of AMQP);
 //!   [`context`] is what a verb is given.
 //!
@@ -32,7 +32,7 @@
 //!
 //! # A fifth reading verb
 //! 1. A variant of its protocol's `Command` with an arm in its `run` (`<protocol>/mod.rs`), and a file or folder of its own:
-//!    its arguments that say what is read as `ReadingArgs`, with [`cli::args::LimitArgs`] and the settings flattened in.
+//!    its arguments that say what is read as `ReadingArgs`, with [`args::LimitArgs`] and the settings flattened in.
 //! 2. `prepare(args, cx)` checks them; `Prepared::open(cx)` connects and gives a [`flow::Reader`].
 //! 3. A type that implements [`flow::Source`], beside the wire.
 //! 4. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, and `output::Show` into
@@ -59,6 +59,7 @@
 mod across;
 mod amqp;
 mod app;
+mod args;
 mod cli;
 #[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
 mod closed;
@@ -79,6 +80,7 @@ mod sandbox;
 mod secret;
 mod sections;
 mod shutdown;
+mod tls_words;
 mod values;
 
 pub use app::run;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
-use crate::cli::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
+use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::Result;

@@ -1,6 +1,5 @@
-//! The command tree, the arguments that commands share, and what is generated from them.
+//! The command tree, and what is generated from it.
 
-pub mod args;
 pub mod generate;
 pub mod refusal;
 
@@ -9,8 +8,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use self::args::Deferred;
 use crate::across::bridge;
+use crate::args::Deferred;
 use crate::output::ColorWhen;
 #[cfg(feature = "sandbox")]
 use crate::sandbox;

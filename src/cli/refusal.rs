@@ -9,8 +9,7 @@ use std::ffi::OsString;
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::secret::MASK;
-use crate::values::url_password;
+use crate::secret::{MASK, url_password};
 
 /// The flags that may hold a secret. The words behind one of them may be the rest of it, where quotes were forgotten.
 const SECRET_FLAGS: &[&str] = &[

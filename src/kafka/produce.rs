@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::client::{Intake, Producer, Setup, Target, connect, settled_topic};
 use super::settings::Settings;
-use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs};
+use crate::args::{RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Reader, Stage, Unfit, Writer};

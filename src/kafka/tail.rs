@@ -10,7 +10,7 @@ use super::client::{
     refuse_mock, settled_topic,
 };
 use super::settings::Settings;
-use crate::cli::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{self, Manner};

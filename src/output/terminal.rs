@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::sanitize::{escape_line, escape_text};
 use crate::error::Error;
-use crate::values::without_passwords;
+use crate::secret::without_passwords;
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

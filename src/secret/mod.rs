@@ -1,5 +1,6 @@
 //! Secrets: a string that never prints itself, and the references that say where a secret is kept.
 
+mod in_url;
 mod reading;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use in_url::{url_password, without_password, without_passwords};
 pub use reading::read_within;
 use reading::{READ_LIMIT, Reading, closed};
 

@@ -39,14 +39,12 @@ mod values {
     }
 }
 /// No connection is made, and none fails.
-mod net {
-    pub mod tls {
-        pub struct Words {
-            pub what: String,
-        }
-        pub fn of_itself(_: &(dyn std::error::Error + 'static)) -> Option<Words> {
-            None
-        }
+mod tls_words {
+    pub struct Words {
+        pub what: String,
+    }
+    pub fn of_itself(_: &(dyn std::error::Error + 'static)) -> Option<Words> {
+        None
     }
 }
 // An error names a status of gRPC by tonic's type, and nothing more of tonic is needed.

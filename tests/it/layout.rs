@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const LEAVES: &[&str] = &["closed", "cursor", "error", "exit", "shutdown", "net", "secret", "values"];
+const LEAVES: &[&str] = &["closed", "cursor", "error", "exit", "shutdown", "net", "secret", "tls_words", "values"];
 const PROTOCOLS: &[&str] = &["grpc", "amqp", "kafka"];
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
@@ -78,7 +78,7 @@ fn allowed(file: &str) -> Vec<&'static str> {
     let more: &[&str] = match folder {
         "app.rs" | "main.rs" | "lib.rs" => {
             return [
-                "app", "cli", "config", "sections", "context", "flow", "message", "output", "proto", "sandbox",
+                "app", "args", "cli", "config", "sections", "context", "flow", "message", "output", "proto", "sandbox",
                 "across",
             ]
             .into_iter()
@@ -86,16 +86,19 @@ fn allowed(file: &str) -> Vec<&'static str> {
             .chain(LEAVES.iter().copied())
             .collect();
         }
+        "args.rs" => &["flow", "message", "output"],
         "sections.rs" => &["config", "grpc", "amqp", "kafka"],
-        "cli" => &["grpc", "amqp", "kafka", "across", "sandbox", "sections", "config", "flow", "output", "message"],
-        "across" => &["grpc", "amqp", "kafka", "cli", "config", "context", "flow", "message", "output"],
+        "cli" => {
+            &["grpc", "amqp", "kafka", "across", "args", "sandbox", "sections", "config", "flow", "output", "message"]
+        }
+        "across" => &["grpc", "amqp", "kafka", "args", "config", "context", "flow", "message", "output"],
         "flow" => &["message"],
         "context.rs" => &["config", "output"],
         "config" => &["output"],
         "message" => &[],
         "output" => &["flow", "message"],
         "proto" => &["message"],
-        "sandbox" => &["config", "context", "message", "output", "proto", "cli"],
+        "sandbox" => &["config", "context", "message", "output", "proto"],
         protocol if PROTOCOLS.contains(&protocol) => {
             let stem = file.rsplit('/').next().unwrap_or_default();
             let in_client = stem.starts_with("client") || file.contains("/client/");
@@ -105,7 +108,7 @@ fn allowed(file: &str) -> Vec<&'static str> {
             } else if in_client {
                 &["config", "flow", "message", "proto"]
             } else {
-                &["cli", "config", "context", "flow", "message", "output", "proto"]
+                &["args", "config", "context", "flow", "message", "output", "proto"]
             }
         }
         _ => &[],

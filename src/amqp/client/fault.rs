@@ -8,7 +8,8 @@ use super::transport::{WAYS, speaks_tls};
 use super::words::Words;
 use crate::amqp::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind};
-use crate::net::{Tls, asked_without, tls};
+use crate::net::{Tls, asked_without};
+use crate::tls_words;
 
 /// Reply codes (AMQP 0-9-1, section 1.2, and RabbitMQ's amqp-0-9-1-errata).
 const CONNECTION_FORCED: u16 = 320;
@@ -60,9 +61,8 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
                 .hint("the message stays in its queue until a client takes it that reads such headers"),
             Some(Refusal::Unreadable) => unreadable(doing),
             Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
-            None => {
-                Error::new(Kind::Connect, doing).because(format!("the connection was lost: {}", tls::plain(e.as_ref())))
-            }
+            None => Error::new(Kind::Connect, doing)
+                .because(format!("the connection was lost: {}", tls_words::plain(e.as_ref()))),
         },
         Lapin::ChannelsLimitReached => Error::new(Kind::Refused, doing)
             .because("the connection may have no more channels")
@@ -141,9 +141,8 @@ pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<T
             Error::new(Kind::Connect, "the server does not speak AMQP 0-9-1")
                 .hint("check the port; RabbitMQ's is 5672, with TLS 5671")
         }
-        Lapin::IOError(e) => {
-            Error::new(Kind::Connect, "the connection was closed in the AMQP handshake").because(tls::plain(e.as_ref()))
-        }
+        Lapin::IOError(e) => Error::new(Kind::Connect, "the connection was closed in the AMQP handshake")
+            .because(tls_words::plain(e.as_ref())),
         _ => Error::new(Kind::Connect, "the AMQP handshake failed").because(error.clone()),
     }
 }

@@ -10,7 +10,7 @@ use super::client::{Client, Deliveries, OFFSET, Reading, Settle, fault, look_at}
 use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
-use crate::cli::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{Manner, Reader};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, Form, Publishing, Target};
 use super::settings::{self, Endpoint, Settings};
-use crate::cli::args::{RecordArgs, RefusalArgs, ReportArgs, source};
+use crate::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{self, Dead, Flow, Limits, Manner, Reader, Sink, Writer};

@@ -14,7 +14,7 @@ use super::format::Reading;
 use super::known::Known;
 use super::requests::Requests;
 use super::trace;
-use crate::cli::args::DataArgs;
+use crate::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::grpc::client::{Call, Status, start};

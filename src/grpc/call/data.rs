@@ -7,7 +7,7 @@ use prost_reflect::MessageDescriptor;
 use tokio::sync::oneshot;
 
 use super::requests::{Requests, Shape, empty};
-use crate::cli::args::{DataArgs, source};
+use crate::args::{DataArgs, source};
 use crate::error::{Error, Result};
 use crate::message::input::DataSource;
 use crate::output::Terminal;

@@ -11,7 +11,7 @@ use super::data::{self, Ready};
 use super::format::Reading;
 use super::requests::{Question, Shape, Types, once};
 use super::trace;
-use crate::cli::args::DataArgs;
+use crate::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::grpc::client::{Broken, Call, CallOptions, Status, start};

@@ -9,7 +9,7 @@ use super::format::{Format, FormatArgs};
 use super::known::Known;
 use super::line::Line;
 use super::trace;
-use crate::cli::args::{DataArgs, source};
+use crate::args::{DataArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Limits, Manner, Reader};

@@ -10,7 +10,7 @@ use super::known::Known;
 use super::line::Line;
 use super::metadata::Metadata;
 use super::requests::Types;
-use crate::cli::args::RefusalArgs;
+use crate::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};

@@ -5,8 +5,8 @@ use std::io::{Error as IoError, ErrorKind};
 use rustls::AlertDescription::NoApplicationProtocol;
 use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
 
-use super::words::{Words, words};
 use crate::error::{Error, Kind};
+use crate::tls_words::{Words, words};
 
 /// What the fixes of a protocol name.
 #[derive(Debug, Clone, Copy, Default)]

@@ -13,8 +13,8 @@ use tokio_rustls::client::TlsStream;
 use super::TlsSettings;
 use super::certificate::{Asked, suspect};
 use super::ended::{Ended, Ways, behind};
-use super::words::plain;
 use crate::error::{Error, Kind, Result};
+use crate::tls_words::plain;
 
 /// How long the other side may take to show that it speaks TLS.
 const PROBE: Duration = Duration::from_secs(2);

@@ -5,7 +5,6 @@ mod certificate;
 mod ended;
 mod handshake;
 mod verify;
-mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,9 +19,8 @@ pub use self::certificate::given_up;
 pub use self::ended::{Ended, Schemes, Ways, asked_without, behind};
 pub use self::handshake::{Tls, is_record, speaks_tls};
 use self::verify::{Anything, Trusted};
-use self::words::words;
-pub use self::words::{of_itself, plain};
 use crate::error::{Error, Kind, Result};
+use crate::tls_words::words;
 use crate::values::{CONVERT, TextStart, text_start};
 
 /// The TLS flags and profile keys of every protocol.

@@ -133,13 +133,13 @@ impl Target {
         if !tls && settings.tls.is_used() {
             let keys = ["server", "ca", "cert", "server_name", "insecure"];
             let message =
-                format!("TLS settings, but {} is asked for without TLS", crate::values::without_password(server));
+                format!("TLS settings, but {} is asked for without TLS", crate::secret::without_password(server));
             return Err(resolved.fault(&keys, message).hint("write https://, or pass --tls"));
         }
         let (default_authority, host) = parsed.address.names();
         let authority = settings.authority.as_ref().unwrap_or(&default_authority);
         let authority = authority.parse().ok().filter(|a: &Authority| !a.as_str().contains('@')).ok_or_else(|| {
-            let shown = crate::values::without_password(authority);
+            let shown = crate::secret::without_password(authority);
             resolved.fault(&["authority"], format!("`{shown}` is no authority")).hint("write a host, or host:port")
         })?;
         let server_name = settings.tls.server_name.clone().unwrap_or(host);
