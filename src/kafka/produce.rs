@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::client::{Intake, Producer, Setup, Target, connect, settled_topic};
+use super::client::{Intake, Producer, ProducerOptions, Setup, connect, settled_topic};
 use super::settings::Settings;
 use crate::args::{RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
@@ -303,7 +303,7 @@ async fn open(
                 capped
             }
         };
-        let target = Target {
+        let options = ProducerOptions {
             also: kafka_headers(&args.headers),
             topic,
             intake,
@@ -314,7 +314,7 @@ async fn open(
             patience: cx.policy.patience(),
             shutdown: cx.shutdown,
         };
-        Producer::new(wire, target)
+        Producer::new(wire, options)
     })
     .await
 }

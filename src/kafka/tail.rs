@@ -6,8 +6,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, ConnectionEvents, Lack, Link, Member, Partition, Plan, Reader, Setup, Start, connect, partitions_of,
-    refuse_mock, settled_topic,
+    self, ConnectionEvents, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, connect,
+    partitions_of, refuse_mock, settled_topic,
 };
 use super::settings::Settings;
 use crate::args::{LimitArgs, ReportArgs};
@@ -193,21 +193,21 @@ impl Prepared {
         let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
         let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
         let limit = cx.policy.connect_timeout;
-        let plan = Plan { link, isolation, until_end: args.limits.until_end, limit };
+        let options = ReaderOptions { link, isolation, until_end: args.limits.until_end, limit };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
         let source = super::shared::on_thread(move || {
-            let mut partitions = partitions(&args, &consumer, &first, &plan)?;
+            let mut partitions = partitions(&args, &consumer, &first, &options)?;
             if let Some(group) = &args.group {
                 let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
-                let member = Member::new(group, plan.link.setup.extra("auto.offset.reset"));
-                return Reader::of_group(plan, consumer, &topics, member);
+                let member = Member::new(group, options.link.setup.extra("auto.offset.reset"));
+                return PartitionReader::of_group(options, consumer, &topics, member);
             }
             partitions.sort();
             partitions.dedup();
-            let link = plan.link.clone();
+            let link = options.link.clone();
             let warn = move |text: String| terminal.warn(text);
             let mut recover = |consumer: &_| runtime.block_on(link.recover(consumer, &warn));
-            Reader::of_partitions(plan, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
+            PartitionReader::of_partitions(options, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
         })
         .await?;
         Ok(flow::Reader { source: Box::new(source), limits, manner })
@@ -219,16 +219,16 @@ fn partitions(
     args: &ReadingArgs,
     consumer: &Arc<BaseConsumer<ConnectionEvents>>,
     first: &Arc<Metadata>,
-    plan: &Plan,
+    options: &ReaderOptions,
 ) -> Result<Vec<Partition>> {
-    let (patient, shutdown) = (plan.link.setup.creates_topics(), &plan.link.shutdown);
+    let (patient, shutdown) = (options.link.setup.creates_topics(), &options.link.shutdown);
     let (mut partitions, mut failed) = (Vec::new(), Vec::new());
     for (index, topic) in args.topics.iter().enumerate() {
         let metadata = match index {
             0 => first.clone(),
             _ => Arc::new(
                 consumer
-                    .fetch_metadata(Some(topic), plan.limit)
+                    .fetch_metadata(Some(topic), options.limit)
                     .map_err(|e| client::error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
             ),
         };

@@ -24,5 +24,5 @@ pub use intake::Intake;
 pub use link::Link;
 pub use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
 pub use offsets::{Partition, begins, ends, partitions_of};
-pub use producer::{Producer, Target};
-pub use reader::{Member, Plan, Reader, Start};
+pub use producer::{Producer, ProducerOptions};
+pub use reader::{Member, PartitionReader, ReaderOptions, Start};

@@ -21,7 +21,7 @@ impl Drop for Event {
 
 /// A topic's partition, and an offset in it (negative when the event has none).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct TopicPartitionOffset {
     /// The topic.
     pub topic: String,
     /// The partition.
@@ -39,12 +39,12 @@ pub enum What {
         /// The reason in words.
         text: String,
         /// The partition, when it is about one.
-        place: Option<Place>,
+        place: Option<TopicPartitionOffset>,
         /// The client is of no use any more.
         fatal: bool,
     },
     /// The group gives (`true`) or takes away partitions.
-    Rebalance(bool, Vec<Place>),
+    Rebalance(bool, Vec<TopicPartitionOffset>),
     /// A commit ended.
     Committed(Result<(), RDKafkaErrorCode>),
     /// A line for the log.
@@ -131,14 +131,14 @@ impl Event {
 }
 
 /// SAFETY: `partition.topic` is a string that ends in a zero byte.
-unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> Place {
+unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> TopicPartitionOffset {
     // SAFETY: the caller's promise.
     let topic = unsafe { text(partition.topic) };
-    Place { topic, partition: partition.partition, offset: partition.offset }
+    TopicPartitionOffset { topic, partition: partition.partition, offset: partition.offset }
 }
 
 /// SAFETY: `list` is null or a list that lives.
-unsafe fn places(list: *const rd::rd_kafka_topic_partition_list_t) -> Vec<Place> {
+unsafe fn places(list: *const rd::rd_kafka_topic_partition_list_t) -> Vec<TopicPartitionOffset> {
     // SAFETY: the caller's promise; `elems` has `cnt` elements.
     unsafe {
         let Some(list) = list.as_ref() else { return Vec::new() };

@@ -13,7 +13,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 use super::bell::{Bell, silence};
-use super::event::{Place, What};
+use super::event::{TopicPartitionOffset, What};
 use super::record::Record;
 use super::{last_error, millis, text};
 
@@ -234,9 +234,9 @@ pub enum Fetched<'b> {
     /// A record.
     Record(Record<'b>),
     /// The end of a partition was reached.
-    End(Place),
+    End(TopicPartitionOffset),
     /// Something failed in a partition, with the reason in words.
-    Fault(RDKafkaErrorCode, String, Place),
+    Fault(RDKafkaErrorCode, String, TopicPartitionOffset),
 }
 
 impl<'f> Batch<'f> {
@@ -262,7 +262,7 @@ impl<'f> Batch<'f> {
             let topic = if message.rkt.is_null() { ptr::null() } else { rd::rd_kafka_topic_name(message.rkt) };
             (text(topic), text(rd::rd_kafka_message_errstr(message)))
         };
-        let place = Place { topic, partition: message.partition, offset: message.offset };
+        let place = TopicPartitionOffset { topic, partition: message.partition, offset: message.offset };
         match RDKafkaErrorCode::from(message.err) {
             RDKafkaErrorCode::PartitionEOF => Fetched::End(place),
             code => Fetched::Fault(code, words, place),

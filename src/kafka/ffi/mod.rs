@@ -15,9 +15,9 @@ mod admin;
 mod bell;
 mod event;
 mod feed;
-mod lane;
 mod record;
 mod reports;
+mod topic_producer;
 
 use std::ffi::{CStr, c_char, c_int};
 use std::time::Duration;
@@ -26,13 +26,13 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub use self::admin::{Admin, NewTopic, Outcome, Said, SetBy, Setting};
+pub use self::admin::{Admin, AdminOutcome, NewTopic, Said, SetBy, Setting};
 pub use self::bell::Bell;
-pub use self::event::{Place, What};
+pub use self::event::{TopicPartitionOffset, What};
 pub use self::feed::{Feed, Fetched};
-pub use self::lane::{Lane, Parcel};
 pub use self::record::Record;
 pub use self::reports::{Lost, Reports};
+pub use self::topic_producer::{Parcel, TopicProducer};
 
 /// librdkafka's unit of time.
 fn millis(time: Duration) -> c_int {

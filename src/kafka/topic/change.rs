@@ -12,7 +12,7 @@ use crate::kafka::client::{
     CLOSE, ConnectionEvents, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error,
     topic_refused,
 };
-use crate::kafka::ffi::{Admin, NewTopic, Outcome, Said};
+use crate::kafka::ffi::{Admin, AdminOutcome, NewTopic, Said};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
 
@@ -99,7 +99,7 @@ async fn change(
     topics: Vec<String>,
     settings: &Settings,
     cx: &Context,
-    ask: impl FnOnce(&Admin<'_>, &[String]) -> Result<Vec<Outcome>, Said> + Send + 'static,
+    ask: impl FnOnce(&Admin<'_>, &[String]) -> Result<Vec<AdminOutcome>, Said> + Send + 'static,
 ) -> Result<()> {
     let topics = distinct(topics);
     let setup = shared::setup(settings, cx)?;
@@ -113,7 +113,7 @@ async fn change(
         let limit = cx.policy.connect_timeout;
         let outcomes = administer(&*consumer, limit, &cx.shutdown, what, |admin| ask(admin, &topics))?;
         let (mut done, mut failed) = (Vec::new(), Vec::new());
-        for Outcome { name, result } in outcomes {
+        for AdminOutcome { name, result } in outcomes {
             match result {
                 Ok(()) => done.push(name),
                 Err(said) => failed.push(failure(verb, &name, &said)),

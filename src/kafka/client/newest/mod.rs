@@ -17,7 +17,7 @@ use super::events::ConnectionEvents;
 use super::offsets::Partition;
 use super::reader::{Consequence, Recover, Watch, message_of};
 use crate::error::Result;
-use crate::kafka::ffi::{Feed, Fetched, Place, Record, What};
+use crate::kafka::ffi::{Feed, Fetched, Record, TopicPartitionOffset, What};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
@@ -74,7 +74,7 @@ type Kept = VecDeque<(i64, Message<'static>)>;
 /// librdkafka's; the shutdown token's; why lost brokers did not come back.
 pub fn newest<F>(scan: &mut Scan<'_, F>, bounds: &[(i64, i64)], count: usize) -> Result<Newest>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
+    F: FnMut(Code, String, Option<TopicPartitionOffset>, bool) -> Result<Consequence>,
 {
     let wanted = u64::try_from(count).unwrap_or(u64::MAX);
     let mut blocks = Blocks::new(bounds.len(), BLOCKS);
@@ -126,7 +126,7 @@ where
 /// Where the newest of each partition begin: what the blocks leave open is read again.
 fn begins<F>(scan: &mut Scan<'_, F>, blocks: Blocks, bounds: &[(i64, i64)], wanted: u64) -> Result<Vec<Option<i64>>>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
+    F: FnMut(Code, String, Option<TopicPartitionOffset>, bool) -> Result<Consequence>,
 {
     let mut of = blocks.of;
     let room = (BLOCKS / of.len().max(1)).max(1) as u64;
@@ -158,7 +158,7 @@ where
 
 impl<F> Scan<'_, F>
 where
-    F: FnMut(Code, String, Option<Place>, bool) -> Result<Consequence>,
+    F: FnMut(Code, String, Option<TopicPartitionOffset>, bool) -> Result<Consequence>,
 {
     /// Reads a range of each partition, or nothing of it, and hands over the records, oldest first in each.
     fn read(&mut self, ranges: &[Option<Range>], each: &mut dyn FnMut(usize, &Record<'_>)) -> Result<()> {

@@ -22,7 +22,7 @@ use super::intake::Intake;
 use crate::error::{Error, Result};
 use crate::flow::{Declined, Heard, Next, Outcome, Sink, Ticket, Told, Work};
 use crate::kafka::client::connect::CLOSE;
-use crate::kafka::ffi::{Bell, Lane, Parcel, Reports, What};
+use crate::kafka::ffi::{Bell, Parcel, Reports, TopicProducer, What};
 use crate::message::{Headers, KafkaHeader, Message, Time};
 use crate::shutdown::Shutdown;
 
@@ -57,7 +57,7 @@ impl Hasher for Spread {
 type Kept = (Ticket, Message<'static>);
 
 /// What a producer is made with.
-pub struct Target {
+pub struct ProducerOptions {
     /// The topic.
     pub topic: String,
     /// What it takes.
@@ -80,9 +80,9 @@ pub struct Target {
 
 /// A topic that messages go to.
 pub struct Producer {
-    lane: Lane<ConnectionEvents>,
+    topic: TopicProducer<ConnectionEvents>,
     bell: Bell,
-    to: Target,
+    to: ProducerOptions,
     /// How many records have no answer yet, and the bytes of their values, as librdkafka counts them.
     under_way: usize,
     bytes: usize,
@@ -116,11 +116,11 @@ impl Producer {
     ///
     /// # Errors
     /// `Kind::Refused`: no topic can have this name.
-    pub fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: Target) -> Result<Producer> {
+    pub fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions) -> Result<Producer> {
         let bell = Bell::default();
-        let lane = Lane::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
+        let topic = TopicProducer::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
         Ok(Producer {
-            lane,
+            topic,
             bell,
             to,
             under_way: 0,
@@ -143,7 +143,7 @@ impl Producer {
     }
 
     fn wire(&self) -> &Arc<BaseProducer<ConnectionEvents>> {
-        self.lane.producer()
+        self.topic.producer()
     }
 
     fn events(&self) -> Arc<ConnectionEvents> {
@@ -169,14 +169,14 @@ impl Producer {
         if parcels.is_empty() {
             return;
         }
-        let is_taken = self.lane.send_all(parcels);
+        let is_taken = self.topic.send_all(parcels);
         if is_taken {
             self.under_way += parcels.len();
             self.bytes += parcels.iter().map(Parcel::len).sum::<usize>();
             parcels.clear();
             return;
         }
-        let refused: Vec<Option<Code>> = self.lane.refused().collect();
+        let refused: Vec<Option<Code>> = self.topic.refused().collect();
         for (parcel, refused) in parcels.drain(..).zip(refused) {
             let ticket = Ticket(parcel.number() as u64);
             match refused {
@@ -193,7 +193,7 @@ impl Producer {
     /// Hands over a message that says more than a parcel can. False when there is no room for it.
     fn send(&mut self, ticket: Ticket, message: &Message<'_>, also: bool) -> bool {
         let also: &[KafkaHeader<'_>] = if also { &self.to.also } else { &[] };
-        match self.lane.send(message, also, usize::try_from(ticket.0).unwrap_or(usize::MAX)) {
+        match self.topic.send(message, also, usize::try_from(ticket.0).unwrap_or(usize::MAX)) {
             Ok(()) => {
                 self.under_way += 1;
                 self.bytes += message.value.bytes().map_or(0, <[u8]>::len);
@@ -224,7 +224,7 @@ impl Producer {
     /// Takes up reports and what else librdkafka tells; when there is nothing, waits for it.
     fn serve(&mut self, mut timeout: Duration, heard: &mut Heard) {
         let mut reports = std::mem::take(&mut self.reports);
-        while let Some(what) = self.lane.poll(std::mem::take(&mut timeout), &mut reports, judge::keeps) {
+        while let Some(what) = self.topic.poll(std::mem::take(&mut timeout), &mut reports, judge::keeps) {
             match what {
                 What::Fault { code, text, .. } => self.events().note(code, &text),
                 What::Log(line) => self.events().log_line(&line),

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::fault::fault;
 use super::gaps::{AGAIN, Gaps};
 use super::watch::Watch;
-use super::{Consequence, Reader};
+use super::{Consequence, PartitionReader};
 use crate::error::Result;
 use crate::flow::Event;
 use crate::kafka::ffi::What;
@@ -18,7 +18,7 @@ use crate::shutdown;
 /// How often it is looked while nothing comes.
 const LOOK: Duration = Duration::from_millis(100);
 
-impl Reader {
+impl PartitionReader {
     /// What an event means.
     pub(super) fn told(&mut self, what: What) -> Result<()> {
         match what {

@@ -7,7 +7,7 @@ use super::super::fault::kind_of;
 use super::super::offsets::is_passing;
 use super::Consequence;
 use crate::error::{Error, Kind, Result};
-use crate::kafka::ffi::Place;
+use crate::kafka::ffi::TopicPartitionOffset;
 
 /// Decides about what an event told.
 ///
@@ -17,7 +17,7 @@ pub fn fault(
     events: &ConnectionEvents,
     code: Code,
     text: String,
-    place: Option<Place>,
+    place: Option<TopicPartitionOffset>,
     fatal: bool,
     group: bool,
 ) -> Result<Consequence> {
@@ -59,7 +59,13 @@ pub fn fault(
 ///
 /// # Errors
 /// As [`fault`].
-pub fn unread(events: &ConnectionEvents, code: Code, text: String, place: Place, group: bool) -> Result<Consequence> {
+pub fn unread(
+    events: &ConnectionEvents,
+    code: Code,
+    text: String,
+    place: TopicPartitionOffset,
+    group: bool,
+) -> Result<Consequence> {
     let passes = is_passing(code) || matches!(kind_of(code), Kind::Connect | Kind::Deadline);
     let at = format!("{}[{}]", place.topic, place.partition);
     match fault(events, code, text.clone(), Some(place), false, group)? {

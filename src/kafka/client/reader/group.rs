@@ -13,10 +13,10 @@ use super::super::fault::{Fault, error_of, kind_of, topic_error};
 use super::super::offsets::{Partition, begins, ends};
 use super::fault::fault;
 use super::watch::Watch;
-use super::{COMMIT_EVERY, Plan, Reader, no_memory};
+use super::{COMMIT_EVERY, PartitionReader, ReaderOptions, no_memory};
 use crate::error::{Error, Kind, Result};
 use crate::flow::Lane;
-use crate::kafka::ffi::{Bell, Feed, Place, What, words};
+use crate::kafka::ffi::{Bell, Feed, TopicPartitionOffset, What, words};
 
 /// Less than any offset: of what was committed nothing is known to have arrived.
 const NOTHING: i64 = -1;
@@ -27,7 +27,7 @@ const FOR_NOTHING: Duration = Duration::from_secs(12);
 
 /// Where a partition begins that has no usable offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reset {
+pub enum OffsetReset {
     /// At the oldest record.
     Begin,
     /// Behind the newest.
@@ -40,9 +40,9 @@ pub struct Member {
     /// The group.
     pub group: String,
     /// Where a partition begins that the group has no offset of.
-    pub fresh: Reset,
+    pub fresh: OffsetReset,
     /// The same for one whose offset is not there (any more); none is an error.
-    pub lost: Option<Reset>,
+    pub lost: Option<OffsetReset>,
     /// Since when it has been one without anything to read.
     idle_since: Option<Instant>,
 }
@@ -51,25 +51,25 @@ impl Member {
     /// One of `group`, which begins a partition as the user's `auto.offset.reset` says.
     pub fn new(group: &str, reset: Option<&str>) -> Member {
         let lost = match reset {
-            Some("earliest" | "smallest" | "beginning") => Some(Reset::Begin),
-            Some("latest" | "largest" | "end") => Some(Reset::End),
+            Some("earliest" | "smallest" | "beginning") => Some(OffsetReset::Begin),
+            Some("latest" | "largest" | "end") => Some(OffsetReset::End),
             _ => None,
         };
-        Member { group: group.to_owned(), fresh: lost.unwrap_or(Reset::Begin), lost, idle_since: None }
+        Member { group: group.to_owned(), fresh: lost.unwrap_or(OffsetReset::Begin), lost, idle_since: None }
     }
 }
 
-impl Reader {
+impl PartitionReader {
     /// Reads topics as a member of the consumer's group.
     ///
     /// # Errors
     /// librdkafka's.
     pub fn of_group(
-        plan: Plan,
+        options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         topics: &[&str],
         member: Member,
-    ) -> Result<Reader> {
+    ) -> Result<PartitionReader> {
         // What came while it connected is not told again.
         let events = consumer.client().context();
         if let Some(text) = events.kept_out() {
@@ -81,7 +81,7 @@ impl Reader {
         consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
         let bell = Bell::default();
         let feed = Feed::of_group(consumer, &bell).ok_or_else(no_memory)?;
-        Ok(Reader::new(plan, feed, bell, Some(member), Watch::of_topics(topics)))
+        Ok(PartitionReader::new(options, feed, bell, Some(member), Watch::of_topics(topics)))
     }
 
     /// True when the group has taken it up, has given it nothing, and will not tell.
@@ -181,7 +181,7 @@ impl Reader {
     }
 
     /// Takes up partitions that the group gave, where the group left off.
-    pub(super) fn assign(&mut self, places: &[Place]) -> Result<()> {
+    pub(super) fn assign(&mut self, places: &[TopicPartitionOffset]) -> Result<()> {
         let failed = |e| error_of("cannot take up the group's partitions", &e);
         let consumer = self.feed.consumer().clone();
         let mut asked = TopicPartitionList::with_capacity(places.len());
@@ -225,8 +225,8 @@ impl Reader {
     fn stands_at(&self, of: &Partition, offset: Option<i64>, (low, end): (i64, i64), whole: i64) -> Result<i64> {
         let Some(member) = &self.group else { return Ok(low) };
         let at = |reset| match reset {
-            Reset::Begin => low,
-            Reset::End => end,
+            OffsetReset::Begin => low,
+            OffsetReset::End => end,
         };
         let Some(offset) = offset else { return Ok(at(member.fresh)) };
         if (low..=whole).contains(&offset) {

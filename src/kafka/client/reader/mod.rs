@@ -21,7 +21,7 @@ use tokio::time::Sleep;
 use self::fault::{fault, unread};
 use self::gaps::Gaps;
 pub use self::group::Member;
-use self::watch::Found;
+use self::watch::Finding;
 pub use self::watch::Watch;
 use super::events::ConnectionEvents;
 use super::fault::topic_error;
@@ -30,7 +30,7 @@ use super::newest::{Newest, Scan, newest};
 use super::offsets::{Partition, at_time, begins, ends};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Event, Lane};
-use crate::kafka::ffi::{Bell, Feed, Place, Record};
+use crate::kafka::ffi::{Bell, Feed, Record, TopicPartitionOffset};
 use crate::message::{Field, Headers, Message, Protocol, Time};
 use crate::shutdown::Shutdown;
 
@@ -58,7 +58,7 @@ pub enum Start {
 }
 
 /// What a reader of any kind is made with.
-pub struct Plan {
+pub struct ReaderOptions {
     /// How to reach the brokers again, and for what one consumer cannot tell.
     pub link: Arc<Link>,
     /// The isolation level, as librdkafka names it.
@@ -87,7 +87,7 @@ pub enum Consequence {
 struct Part {
     lane: Lane,
     of: Partition,
-    /// Index of the topic's name in [`Reader::topics`].
+    /// Index of the topic's name in [`PartitionReader::topics`].
     topic: usize,
     /// [`Record::topic_id`], once a record came.
     topic_id: usize,
@@ -120,7 +120,7 @@ struct Slot {
 }
 
 /// A reader of partitions, by itself or as a member of a group.
-pub struct Reader {
+pub struct PartitionReader {
     feed: Feed<ConnectionEvents>,
     events: Arc<ConnectionEvents>,
     bell: Bell,
@@ -137,13 +137,13 @@ pub struct Reader {
     group: Option<Member>,
     assigned: bool,
     /// What the group takes away.
-    revoking: Vec<Place>,
+    revoking: Vec<TopicPartitionOffset>,
     link: Arc<Link>,
     /// The way back, while there is none, and what it has to tell.
     recovering: Option<Pin<Box<dyn Future<Output = Result<()>> + Send>>>,
     warnings: Arc<Mutex<Vec<String>>>,
     watch: Watch,
-    looking: Option<oneshot::Receiver<Found>>,
+    looking: Option<oneshot::Receiver<Finding>>,
     gaps: Option<Gaps>,
     /// When to look for gaps next.
     gaps_due: Instant,
@@ -172,26 +172,26 @@ pub struct Reader {
     came: bool,
 }
 
-impl Reader {
+impl PartitionReader {
     /// Reads named partitions from where `start` says.
     ///
     /// # Errors
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
     pub fn of_partitions(
-        plan: Plan,
+        options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         of: Vec<Partition>,
         start: Start,
         shutdown: &Shutdown,
         recover: &mut Recover<'_>,
-    ) -> Result<Reader> {
-        let limit = plan.limit;
+    ) -> Result<PartitionReader> {
+        let limit = options.limit;
         let lows = begins(&consumer, &of, limit)?;
         let highs = ends(&consumer, &of, limit)?;
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
         let bell = Bell::default();
         let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;
-        let mut reader = Reader::new(plan, feed, bell, None, Watch::of_partitions(&of));
+        let mut reader = PartitionReader::new(options, feed, bell, None, Watch::of_partitions(&of));
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
@@ -211,10 +211,16 @@ impl Reader {
         Ok(reader)
     }
 
-    fn new(plan: Plan, feed: Feed<ConnectionEvents>, bell: Bell, group: Option<Member>, watch: Watch) -> Reader {
-        let Plan { link, isolation, until_end, limit } = plan;
+    fn new(
+        options: ReaderOptions,
+        feed: Feed<ConnectionEvents>,
+        bell: Bell,
+        group: Option<Member>,
+        watch: Watch,
+    ) -> PartitionReader {
+        let ReaderOptions { link, isolation, until_end, limit } = options;
         let now = Instant::now();
-        Reader {
+        PartitionReader {
             events: feed.consumer().client().context().clone(),
             feed,
             bell,

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::super::connect::drop_within;
-use super::watch::Found;
-use super::{BATCH, BATCH_BYTES, Consequence, Reader, Slot, find, message_of, size, unread};
+use super::watch::Finding;
+use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, message_of, size, unread};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;
@@ -17,7 +17,7 @@ use crate::message::{Field, Headers, Message};
 /// After how many records what was written is flushed.
 const WINDOW: usize = 4096;
 
-impl Source for Reader {
+impl Source for PartitionReader {
     fn settling(&self) -> Settling {
         if self.group.is_some() { Settling::Prefix } else { Settling::Never }
     }
@@ -111,7 +111,7 @@ impl Source for Reader {
             && let Poll::Ready(found) = Pin::new(looking).poll(cx)
         {
             self.looking = None;
-            self.failed = self.watch.found(found.unwrap_or(Found::Nothing)).err();
+            self.failed = self.watch.found(found.unwrap_or(Finding::Nothing)).err();
             self.due = true;
             return Poll::Ready(());
         }
@@ -194,7 +194,7 @@ impl Source for Reader {
     }
 }
 
-impl Reader {
+impl PartitionReader {
     /// True when there is something that records may come from.
     fn reads(&self) -> bool {
         self.assigned && self.recovering.is_none()
@@ -207,7 +207,7 @@ impl Reader {
 
     /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
     fn fetch(&mut self, most: usize) -> bool {
-        let Reader { feed, events, parts, last, slots, .. } = self;
+        let PartitionReader { feed, events, parts, last, slots, .. } = self;
         let (mut bytes, mut any, mut down) = (0, false, None);
         for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
             any = true;
@@ -287,8 +287,8 @@ fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
 /// A reader on its way out: whoever has its consumer besides is waited for, or else the last to have it would be gone with
 /// the process, and the group would not know.
 struct Leaving {
-    looking: Option<tokio::sync::oneshot::Receiver<Found>>,
-    _reader: Box<Reader>,
+    looking: Option<tokio::sync::oneshot::Receiver<Finding>>,
+    _reader: Box<PartitionReader>,
 }
 
 impl Drop for Leaving {

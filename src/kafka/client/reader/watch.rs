@@ -91,21 +91,21 @@ impl Watch {
     ///
     /// # Errors
     /// A topic or a partition is not there any more, or may not be read any more.
-    pub fn found(&mut self, found: Found) -> Result<()> {
+    pub fn found(&mut self, found: Finding) -> Result<()> {
         self.looked = Instant::now();
-        self.due = self.looked + if matches!(found, Found::Gone(..)) { AGAIN } else { EVERY };
+        self.due = self.looked + if matches!(found, Finding::Gone(..)) { AGAIN } else { EVERY };
         match found {
-            Found::Nothing => {
+            Finding::Nothing => {
                 self.next = (self.next + 1) % self.topics.len().max(1);
                 self.gone_since = None;
                 Ok(())
             }
-            Found::Gone(topic, error) => {
+            Finding::Gone(topic, error) => {
                 self.next = self.topics.iter().position(|t| *t == topic).unwrap_or(0);
                 let since = *self.gone_since.get_or_insert(self.looked);
                 if since.elapsed() >= SURE { Err(error) } else { Ok(()) }
             }
-            Found::Refused(error) => Err(error),
+            Finding::Refused(error) => Err(error),
         }
     }
 
@@ -121,32 +121,32 @@ impl Watch {
     }
 
     /// Which of these topics seems to be gone or to lack one of the partitions, as far as the cluster answers; blocks.
-    pub fn gone(consumer: &BaseConsumer<ConnectionEvents>, topics: &[String], partitions: &[Partition]) -> Found {
+    pub fn gone(consumer: &BaseConsumer<ConnectionEvents>, topics: &[String], partitions: &[Partition]) -> Finding {
         for topic in topics {
             let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
             let found = metadata.topics().iter().find(|t| t.name() == topic);
             let code = found.map_or(Some(Code::UnknownTopicOrPartition), |t| t.error().map(Code::from));
             match code {
                 Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-                    return Found::Gone(topic.clone(), gone(format!("the topic `{topic}`")));
+                    return Finding::Gone(topic.clone(), gone(format!("the topic `{topic}`")));
                 }
-                Some(code) if kind_of(code) == Kind::Auth => return Found::Refused(topic_error(topic, code)),
+                Some(code) if kind_of(code) == Kind::Auth => return Finding::Refused(topic_error(topic, code)),
                 Some(_) => continue,
                 None => {}
             }
             let is_there = |n: i32| found.is_some_and(|t| t.partitions().iter().any(|p| p.id() == n));
             let missing = |p: &&Partition| p.topic == *topic && !is_there(p.number);
             if let Some(Partition { topic, number }) = partitions.iter().find(missing) {
-                return Found::Gone(topic.clone(), gone(format!("{topic}[{number}]")));
+                return Finding::Gone(topic.clone(), gone(format!("{topic}[{number}]")));
             }
         }
-        Found::Nothing
+        Finding::Nothing
     }
 }
 
 /// What a look at topics brought.
 #[derive(Debug)]
-pub enum Found {
+pub enum Finding {
     /// All is well, as far as is known.
     Nothing,
     /// This topic seems to be gone, or one of its partitions.

@@ -60,7 +60,7 @@ impl Said {
 
 /// What became of one of the things that a request named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub struct AdminOutcome {
     /// Its name.
     pub name: String,
     /// Done, or why not.

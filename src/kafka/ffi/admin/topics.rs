@@ -2,7 +2,7 @@
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, Made, Outcome, Reason, Said, each, name};
+use super::{Admin, AdminOutcome, Made, Reason, Said, each, name};
 use crate::kafka::ffi::text;
 
 /// A topic to create.
@@ -26,7 +26,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// The request as a whole.
-    pub fn create_topics(&self, topics: &[NewTopic<'_>]) -> Result<Vec<Outcome>, Said> {
+    pub fn create_topics(&self, topics: &[NewTopic<'_>]) -> Result<Vec<AdminOutcome>, Said> {
         let mut made = Made::none(rd::rd_kafka_NewTopic_destroy);
         for topic in topics {
             let (partitions, replicas) = (topic.partitions.unwrap_or(DEFAULT), topic.replicas.unwrap_or(DEFAULT));
@@ -57,7 +57,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// The request as a whole.
-    pub fn delete_topics(&self, topics: &[String]) -> Result<Vec<Outcome>, Said> {
+    pub fn delete_topics(&self, topics: &[String]) -> Result<Vec<AdminOutcome>, Said> {
         let mut made = Made::none(rd::rd_kafka_DeleteTopic_destroy);
         for topic in topics {
             let title = name(topic)?;
@@ -77,10 +77,10 @@ impl Admin<'_> {
     }
 }
 
-fn outcome(of: *const rd::rd_kafka_topic_result_t) -> Outcome {
+fn outcome(of: *const rd::rd_kafka_topic_result_t) -> AdminOutcome {
     // SAFETY: called by `each` for what lives; name and reason end in a zero byte.
     unsafe {
         let said = Said::of(rd::rd_kafka_topic_result_error(of), rd::rd_kafka_topic_result_error_string(of));
-        Outcome { name: text(rd::rd_kafka_topic_result_name(of)), result: said.map_or(Ok(()), Err) }
+        AdminOutcome { name: text(rd::rd_kafka_topic_result_name(of)), result: said.map_or(Ok(()), Err) }
     }
 }

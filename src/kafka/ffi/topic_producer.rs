@@ -67,7 +67,7 @@ fn borrowed<'a>(field: &Field<'a>) -> Result<Option<&'a [u8]>, ()> {
 }
 
 /// A topic's handle, with the producer that it belongs to.
-pub struct Lane<C: ProducerContext + 'static> {
+pub struct TopicProducer<C: ProducerContext + 'static> {
     topic: NonNull<rd::rd_kafka_topic_t>,
     reports: NonNull<rd::rd_kafka_queue_t>,
     batch: Vec<rd::rd_kafka_message_t>,
@@ -77,14 +77,14 @@ pub struct Lane<C: ProducerContext + 'static> {
 }
 
 // SAFETY: librdkafka's handles may be used from any thread ("librdkafka is completely thread-safe", rdkafka.h).
-unsafe impl<C: ProducerContext + 'static> Send for Lane<C> {}
+unsafe impl<C: ProducerContext + 'static> Send for TopicProducer<C> {}
 
-impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
+impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
     /// To a topic of this name. The bell rings when reports come.
     ///
     /// # Errors
     /// librdkafka's code: the name holds a zero byte, or is none.
-    pub fn new(producer: Arc<BaseProducer<C>>, topic: &str, bell: &Bell) -> Result<Lane<C>, RDKafkaErrorCode> {
+    pub fn new(producer: Arc<BaseProducer<C>>, topic: &str, bell: &Bell) -> Result<TopicProducer<C>, RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: the client lives; both handles are given back before it, in `drop`. The main queue is always there.
         unsafe {
@@ -94,22 +94,22 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
                 rd::rd_kafka_topic_destroy(topic.as_ptr());
                 return Err(RDKafkaErrorCode::CriticalSystemResource);
             };
-            // `drop` silences it, while the lane still has the bell.
+            // `drop` silences it, while this still has the bell.
             bell.hang(reports);
-            Ok(Lane { topic, reports, batch: Vec::new(), _bell: bell.clone(), producer })
+            Ok(TopicProducer { topic, reports, batch: Vec::new(), _bell: bell.clone(), producer })
         }
     }
 
     /// The next report, fault or line for the log, or `None` when none came within the time. `reports` are what the report
     /// says, as [`What::Other`]; of what was lost for a code that `keeps`, the records too.
     pub fn poll(&self, timeout: Duration, reports: &mut Reports, keeps: fn(RDKafkaErrorCode) -> bool) -> Option<What> {
-        // SAFETY: the queue lives as long as the lane.
+        // SAFETY: the queue lives as long as this.
         let event = unsafe { Event::next(self.reports, timeout) }?;
         Some(if reports.read(&event, keeps) { What::Other } else { event.what() })
     }
 
     /// Hands over records, which librdkafka copies; for less than each by itself would cost. True when it took all of them;
-    /// else [`Lane::refused`] says which it did not.
+    /// else [`TopicProducer::refused`] says which it did not.
     pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> bool {
         self.batch.clear();
         self.batch.extend(parcels.iter().map(|parcel| {
@@ -136,8 +136,8 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
         taken == count
     }
 
-    /// For each of the records that [`Lane::send_all`] was given last: why it was not taken, if it was not. When the queue is
-    /// full, it is so for all that stand behind.
+    /// For each of the records that [`TopicProducer::send_all`] was given last: why it was not taken, if it was not. When
+    /// the queue is full, it is so for all that stand behind.
     pub fn refused(&self) -> impl Iterator<Item = Option<RDKafkaErrorCode>> + '_ {
         let code = |m: &rd::rd_kafka_message_t| match m.err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
@@ -221,7 +221,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> Lane<C> {
     }
 }
 
-impl<C: ProducerContext + 'static> Drop for Lane<C> {
+impl<C: ProducerContext + 'static> Drop for TopicProducer<C> {
     fn drop(&mut self) {
         // SAFETY: both handles are ours, and the client outlives them: `producer` is dropped later.
         unsafe {
