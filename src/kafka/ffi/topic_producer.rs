@@ -157,37 +157,54 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
             Headers::Absent | Headers::Amqp(_) => &[],
         };
         let timestamp = message.timestamp.and_then(crate::message::Time::millis);
+        if own.is_empty() && also.is_empty() && timestamp.is_none() {
+            return self.send_plain(message, number);
+        }
+        // SAFETY: nobody else has the headers.
+        unsafe { self.send_whole(message, timestamp, headers(own, also), number) }
+    }
+
+    /// Sends a record that has neither headers nor a time.
+    fn send_plain(&self, message: &Message<'_>, number: usize) -> Result<(), RDKafkaErrorCode> {
         let (value, value_length) = pointer(message.value.bytes());
         let (key, key_length) = pointer(message.key.bytes());
-        let partition = message.partition.unwrap_or(ANY);
-        let number = number as *mut c_void;
-        if own.is_empty() && also.is_empty() && timestamp.is_none() {
-            // SAFETY: the topic lives, and librdkafka copies what the pointers show (`MSG_F_COPY`).
-            let sent = unsafe {
-                let flags = rd::RD_KAFKA_MSG_F_COPY;
-                rd::rd_kafka_produce(
-                    self.topic.as_ptr(),
-                    partition,
-                    flags,
-                    value,
-                    value_length,
-                    key,
-                    key_length,
-                    number,
-                )
-            };
-            return if sent == 0 { Ok(()) } else { Err(last_error()) };
-        }
+        // SAFETY: the topic lives, and librdkafka copies what the pointers show (`MSG_F_COPY`).
+        let sent = unsafe {
+            rd::rd_kafka_produce(
+                self.topic.as_ptr(),
+                message.partition.unwrap_or(ANY),
+                rd::RD_KAFKA_MSG_F_COPY,
+                value,
+                value_length,
+                key,
+                key_length,
+                number as *mut c_void,
+            )
+        };
+        if sent == 0 { Ok(()) } else { Err(last_error()) }
+    }
+
+    /// Sends a record with all that it says.
+    ///
+    /// SAFETY: the headers are null, or the caller's own, who gives them away.
+    unsafe fn send_whole(
+        &self,
+        message: &Message<'_>,
+        timestamp: Option<i64>,
+        headers: *mut rd::rd_kafka_headers_t,
+        number: usize,
+    ) -> Result<(), RDKafkaErrorCode> {
+        let (value, value_length) = pointer(message.value.bytes());
+        let (key, key_length) = pointer(message.key.bytes());
         // SAFETY: each type is followed by the arguments that rdkafka.h gives for it, and everything lives until the call
         // is over. librdkafka owns the headers once it has taken the record, and only then.
         unsafe {
-            let headers = headers(own, also);
             let code = rd::rd_kafka_producev(
                 client(&self.producer),
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_RKT,
                 self.topic.as_ptr(),
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_PARTITION,
-                partition,
+                message.partition.unwrap_or(ANY),
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_MSGFLAGS,
                 rd::RD_KAFKA_MSG_F_COPY,
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_VALUE,
@@ -197,7 +214,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
                 key,
                 key_length,
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_OPAQUE,
-                number,
+                number as *mut c_void,
                 rd::rd_kafka_vtype_t::RD_KAFKA_VTYPE_TIMESTAMP,
                 // 0 is now.
                 timestamp.unwrap_or(0),
