@@ -3,7 +3,7 @@
 use lapin::ErrorKind as Lapin;
 use lapin::protocol::AMQPError;
 
-use super::scan::Refusal;
+use super::scan::FrameRefusal;
 use super::transport::{WAYS, speaks_tls};
 use super::words::Words;
 use crate::amqp::settings::{Endpoint, Mechanism};
@@ -56,10 +56,10 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
             Error::new(Kind::Connect, doing).because("the connection was lost: no heartbeat came for two intervals")
         }
         Lapin::IOError(e) => match refusal(e) {
-            Some(refusal @ (Refusal::Nested | Refusal::Headers(_))) => Error::new(Kind::Refused, doing)
+            Some(refusal @ (FrameRefusal::Nested | FrameRefusal::Headers(_))) => Error::new(Kind::Refused, doing)
                 .because(refusal)
                 .hint("the message stays in its queue until a client takes it that reads such headers"),
-            Some(Refusal::Unreadable) => unreadable(doing),
+            Some(FrameRefusal::Unreadable) => unreadable(doing),
             Some(refusal) => Error::new(Kind::Refused, doing).because(refusal).hint("is this a RabbitMQ?"),
             None => Error::new(Kind::Connect, doing)
                 .because(format!("the connection was lost: {}", tls_words::plain(e.as_ref()))),
@@ -75,7 +75,7 @@ pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
 }
 
 fn unreadable(doing: String) -> Error {
-    Error::new(Kind::Refused, doing).because(Refusal::Unreadable).hint(
+    Error::new(Kind::Refused, doing).because(FrameRefusal::Unreadable).hint(
         "a message whose routing key, property or header name is not UTF-8 does this; it stays in its queue until another \
          client takes it",
     )
@@ -107,7 +107,7 @@ pub fn is_ours(answer: &AMQPError) -> bool {
 }
 
 /// Why the transport ended the connection, if it did.
-fn refusal(error: &std::io::Error) -> Option<Refusal> {
+fn refusal(error: &std::io::Error) -> Option<FrameRefusal> {
     error.get_ref().and_then(|e| e.downcast_ref()).copied()
 }
 

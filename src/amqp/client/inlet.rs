@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 
 use super::large::Large;
 use super::runtime::Meter;
-use super::scan::{AROUND, Content, HEAD, LARGEST_HEADER, Refusal, Scanner};
+use super::scan::{AROUND, Content, FrameRefusal, HEAD, LARGEST_HEADER, Scanner};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Inlet {
     /// Looked at: what lapin gets next.
     out: BytesMut,
     /// What comes behind what lapin may have.
-    refusal: Option<Refusal>,
+    refusal: Option<FrameRefusal>,
     /// A frame was kept.
     pause: bool,
 }
@@ -57,7 +57,7 @@ impl Inlet {
     ///
     /// # Errors
     /// Why lapin gets no more.
-    pub fn step(&mut self, buffer: &mut [u8]) -> Result<InletStep, Refusal> {
+    pub fn step(&mut self, buffer: &mut [u8]) -> Result<InletStep, FrameRefusal> {
         loop {
             if !self.out.is_empty() {
                 return Ok(InletStep::Gave(move_into(buffer, &mut self.out)));
@@ -132,10 +132,10 @@ impl Inlet {
         (self.held, self.want) = (Vec::new(), 0);
     }
 
-    fn complete(&mut self) -> Result<(), Refusal> {
+    fn complete(&mut self) -> Result<(), FrameRefusal> {
         if let Ok(head) = <&[u8; HEAD]>::try_from(self.held.as_slice()) {
             match self.scanner.oversize(head) {
-                Some(size) if size - AROUND > LARGEST_HEADER => return Err(Refusal::Headers(size - AROUND)),
+                Some(size) if size - AROUND > LARGEST_HEADER => return Err(FrameRefusal::Headers(size - AROUND)),
                 Some(size) => {
                     self.want = size;
                     self.held.reserve_exact(size - HEAD);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     /// What lapin gets of `all`, read in pieces of `read` bytes into buffers of `room`.
-    fn through(inlet: &mut Inlet, all: &[u8], read: usize, room: usize) -> Result<Vec<u8>, Refusal> {
+    fn through(inlet: &mut Inlet, all: &[u8], read: usize, room: usize) -> Result<Vec<u8>, FrameRefusal> {
         let (mut at, mut got) = (0, Vec::new());
         loop {
             let mut buffer = vec![0; room];
@@ -244,9 +244,10 @@ mod tests {
     fn what_is_too_large_comes_behind_what_stood_before_it() {
         let (good, huge) = (header(10), header(LARGEST_HEADER));
         let size = huge.len() - AROUND;
-        for (bad, refusal) in
-            [(huge, Refusal::Headers(size)), (encode(&AMQPFrame::Body(1, vec![0; 4089])), Refusal::Frame(4097))]
-        {
+        for (bad, refusal) in [
+            (huge, FrameRefusal::Headers(size)),
+            (encode(&AMQPFrame::Body(1, vec![0; 4089])), FrameRefusal::Frame(4097)),
+        ] {
             for (read, room) in [(1, 1), (100_000, 100_000)] {
                 let mut inlet = inlet();
                 assert_eq!(through(&mut inlet, &good, read, room), Ok(good.clone()));

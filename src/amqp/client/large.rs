@@ -9,7 +9,7 @@ use amq_protocol::frame::{AMQPContentHeader, AMQPFrame, parse_frame};
 use lapin::BasicProperties;
 
 use super::message::encode;
-use super::scan::{HEAD, HEADER, Refusal, judge};
+use super::scan::{FrameRefusal, HEAD, HEADER, judge};
 
 /// The frames that wait for their message, by the message id that stands in their place.
 #[derive(Debug)]
@@ -35,9 +35,9 @@ impl Large {
     ///
     /// # Errors
     /// Why nobody may see it.
-    pub fn keep(&self, frame: Vec<u8>) -> Result<Vec<u8>, Refusal> {
+    pub fn keep(&self, frame: Vec<u8>) -> Result<Vec<u8>, FrameRefusal> {
         judge(HEADER, frame.get(HEAD..).unwrap_or_default())?;
-        let (channel, header) = read(&frame).ok_or(Refusal::Unreadable)?;
+        let (channel, header) = read(&frame).ok_or(FrameRefusal::Unreadable)?;
         let id = format!("{:032x}-{}", self.secret, self.count.fetch_add(1, Ordering::SeqCst));
         let properties = BasicProperties::default().with_message_id(id.as_str().into());
         self.frames().insert(id, frame);

@@ -26,15 +26,15 @@ use lapin::types::FieldTable;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
-pub use deliveries::{Deliveries, OFFSET, Reading, Settle};
+pub use deliveries::{ConsumerOptions, Deliveries, OFFSET, Settle};
 pub use fault::fault;
 pub use message::{Outgoing, incoming, short_string, wire_value};
 pub use pace::Pace;
-pub use publishing::{Form, Publishing, Target};
+pub use publishing::{MakeOutgoing, Publishing, PublishingOptions};
 pub use runtime::Meter;
 
 use self::outbox::Outbox;
-use self::publisher::{Limits, Outcome, Publisher};
+use self::publisher::{Fate, FrameLimit, Publisher};
 use self::runtime::{Transport, Wire};
 use self::words::Words;
 use super::settings::{Endpoint, Mechanism};

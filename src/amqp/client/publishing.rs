@@ -8,17 +8,17 @@ use std::task::{Context, Poll};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Event;
 
-use super::{Client, EventStream, Limits, Outcome as Fate, Outgoing, Publisher, fault};
+use super::{Client, EventStream, Fate, FrameLimit, Outgoing, Publisher, fault};
 use crate::error::Result;
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
 /// Makes what goes out of a message, or says why it cannot.
-pub type Form = Box<dyn Fn(Message<'_>) -> Result<Outgoing, String> + Send>;
+pub type MakeOutgoing = Box<dyn Fn(Message<'_>) -> Result<Outgoing, String> + Send>;
 
 /// How messages are published.
-pub struct Target {
+pub struct PublishingOptions {
     /// The connection.
     pub client: Arc<Client>,
     /// Bounds the goodbye.
@@ -28,7 +28,7 @@ pub struct Target {
     /// How many messages may wait for their confirm.
     pub window: usize,
     /// What goes out of a message.
-    pub form: Form,
+    pub make: MakeOutgoing,
 }
 
 /// Another channel in place of one that is gone, and what is waited for in the meantime.
@@ -44,8 +44,8 @@ enum Waiting {
 
 /// Publishes messages.
 pub struct Publishing {
-    with: Target,
-    limits: Limits,
+    with: PublishingOptions,
+    limit: FrameLimit,
     publisher: Publisher,
     /// A message that has to wait for those before it.
     stashed: Option<(Ticket, Outgoing)>,
@@ -65,11 +65,11 @@ impl Publishing {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn open(with: Target) -> Result<Publishing> {
+    pub async fn open(with: PublishingOptions) -> Result<Publishing> {
         let events = with.client.events();
         let publisher = Publisher::open(&with.client, with.confirm, with.window).await?;
         Ok(Publishing {
-            limits: Limits::of(&with.client),
+            limit: FrameLimit::of(&with.client),
             publisher,
             stashed: None,
             refused: Vec::new(),
@@ -151,8 +151,8 @@ impl Sink for Publishing {
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
         while self.room() > 0 {
             let Some((ticket, message)) = next() else { return Ok(()) };
-            let outgoing = (self.with.form)(message).map_err(Declined::unfit)?;
-            if let Some(refused) = self.limits.refusal(&outgoing) {
+            let outgoing = (self.with.make)(message).map_err(Declined::unfit)?;
+            if let Some(refused) = self.limit.refusal(&outgoing) {
                 self.refused.push((ticket, refused));
             } else if self.publisher.has_room_for(&outgoing) {
                 self.publisher.submit(ticket.0, outgoing);

@@ -22,7 +22,7 @@ use super::inlet::{Inlet, InletStep};
 use super::large::Large;
 use super::outbox::Outbox;
 use super::quiet::Quiet;
-use super::scan::{Refusal, Scanner};
+use super::scan::{FrameRefusal, Scanner};
 use super::words::Words;
 
 /// How much of a frame that lapin may not see as it is is read at a time.
@@ -144,9 +144,9 @@ pub struct Transport {
 /// There is a frame that lapin may not see.
 enum Refused {
     /// What was read before it is not worked off yet.
-    Next(Refusal),
+    Next(FrameRefusal),
     /// Nothing else is left.
-    Now(Refusal),
+    Now(FrameRefusal),
 }
 
 impl Transport {

@@ -6,7 +6,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, Consumer};
 
-use super::client::{Client, Deliveries, OFFSET, Reading, Settle, fault, look_at};
+use super::client::{Client, ConsumerOptions, Deliveries, OFFSET, Settle, fault, look_at};
 use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
@@ -193,7 +193,7 @@ impl Prepared {
             }
         };
         let limits = args.limits.limits();
-        let source = Deliveries::new(Reading {
+        let source = Deliveries::new(ConsumerOptions {
             client,
             shutdown: cx.shutdown.clone(),
             queue: args.queue,
@@ -211,7 +211,7 @@ impl Prepared {
     }
 }
 
-/// A consumer, and what is known of its queue. The fields are those of [`Reading`].
+/// A consumer, and what is known of its queue. The fields are those of [`ConsumerOptions`].
 struct Opened {
     channel: Channel,
     consumer: Consumer,

@@ -5,7 +5,7 @@ mod overrides;
 use std::sync::Arc;
 
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
-use super::client::{Client, Form, Publishing, Target};
+use super::client::{Client, MakeOutgoing, Publishing, PublishingOptions};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{RecordArgs, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
@@ -150,16 +150,16 @@ impl Prepared {
     pub async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal } = self;
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-        let open = async |form: Form, confirm| {
+        let open = async |make: MakeOutgoing, confirm| {
             let (client, shutdown) = (client.clone(), cx.shutdown.clone());
             let window = usize::try_from(window).unwrap_or(usize::MAX);
-            cx.shutdown.or_stop(Publishing::open(Target { client, shutdown, confirm, window, form })).await
+            cx.shutdown.or_stop(Publishing::open(PublishingOptions { client, shutdown, confirm, window, make })).await
         };
-        let form = move |message: Message<'_>| match (&key_delimiter, &message.key) {
+        let make = move |message: Message<'_>| match (&key_delimiter, &message.key) {
             (Some(delimiter), Field::Absent) => Err(no_key(delimiter)),
             _ => overrides.apply(message),
         };
-        let sink: Box<dyn Sink> = Box::new(open(Box::new(form), confirm).await?);
+        let sink: Box<dyn Sink> = Box::new(open(Box::new(make), confirm).await?);
         let dead = match refusal.target() {
             None => None,
             Some(queue) => {

@@ -55,7 +55,7 @@ pub enum Settle {
 }
 
 /// How a queue is read.
-pub struct Reading {
+pub struct ConsumerOptions {
     /// The connection.
     pub client: Arc<Client>,
     /// Bounds the goodbye.
@@ -87,7 +87,7 @@ type Answer = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
 
 /// The messages of a queue.
 pub struct Deliveries {
-    with: Reading,
+    with: ConsumerOptions,
     /// Told what is consumed, so that memory stays bounded.
     meter: Arc<Meter>,
     pace: Pace,
@@ -128,7 +128,7 @@ enum Over {
 
 impl Deliveries {
     /// Reads a queue.
-    pub fn new(with: Reading) -> Deliveries {
+    pub fn new(with: ConsumerOptions) -> Deliveries {
         let now = Instant::now();
         Deliveries {
             meter: with.client.meter(),

@@ -11,7 +11,7 @@ use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::returns::{self, digest, digest_of_returned};
-use super::{ALONE, Outcome, refused_alone};
+use super::{ALONE, Fate, refused_alone};
 use crate::amqp::client::fault::Cause;
 use crate::amqp::client::words::Words;
 use crate::amqp::client::{Outgoing, fault};
@@ -130,7 +130,7 @@ impl Confirmed {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
         std::future::poll_fn(|cx| match self.in_flight.front_mut() {
             Some(head) => head.poll(cx),
             None => Poll::Pending,
@@ -150,18 +150,18 @@ impl Confirmed {
             if let Some(head) = self.in_flight.pop_front() {
                 self.bytes -= head.bytes;
                 self.proven = true;
-                report(head.line, head.outcome());
+                report(head.line, head.fate());
             }
         }
         Ok(())
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
         let certain = self.last_words();
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
-            report(line, if certain { message.outcome() } else { Outcome::Unknown });
+            report(line, if certain { message.fate() } else { Fate::Unknown });
         }
         self.bytes = 0;
     }
@@ -218,7 +218,7 @@ impl Confirmed {
 
     /// The channel is gone. Which message it was closed for is certain only of one that is in flight alone; of several,
     /// each may have been taken without its confirm.
-    fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
+    fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Fate)) {
         let alone = self.in_flight.len() == 1 && is_about_a_message(error);
         let refused = refused_alone(error).filter(|_| alone);
         self.outlived = refused.is_some();
@@ -226,9 +226,9 @@ impl Confirmed {
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
             let outcome = match certain {
-                true => message.outcome(),
-                false if message.unsent || alone => refused.clone().unwrap_or(Outcome::Failed),
-                false => Outcome::Unknown,
+                true => message.fate(),
+                false if message.unsent || alone => refused.clone().unwrap_or(Fate::Failed),
+                false => Fate::Unknown,
             };
             report(line, outcome);
         }
@@ -260,12 +260,12 @@ impl InFlight {
         Poll::Ready(())
     }
 
-    fn outcome(self) -> Outcome {
+    fn fate(self) -> Fate {
         match (self.returned, self.state) {
-            (Some(text), _) => Outcome::Returned(text),
-            (None, State::Acked) => Outcome::Confirmed,
-            (None, State::Nacked) => Outcome::Nacked,
-            (None, State::Failed(_) | State::Waiting(_)) => Outcome::Unknown,
+            (Some(text), _) => Fate::Returned(text),
+            (None, State::Acked) => Fate::Confirmed,
+            (None, State::Nacked) => Fate::Nacked,
+            (None, State::Failed(_) | State::Waiting(_)) => Fate::Unknown,
         }
     }
 }

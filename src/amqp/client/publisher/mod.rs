@@ -17,7 +17,7 @@ const ALONE: usize = 4 * 1024 * 1024;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Fate {
     /// The broker has taken responsibility for it.
     Confirmed,
     /// It was written to the connection, and nobody asked for more.
@@ -36,11 +36,11 @@ pub enum Outcome {
 
 /// Whether the broker closed a channel for what one message is, its size, its user, its expiration, and not for where it
 /// goes: the next one may be better.
-fn refused_alone(error: &lapin::Error) -> Option<Outcome> {
+fn refused_alone(error: &lapin::Error) -> Option<Fate> {
     const PRECONDITION_FAILED: u16 = 406;
     match error.kind() {
         lapin::ErrorKind::ProtocolError(answer) if answer.get_id() == PRECONDITION_FAILED && !is_ours(answer) => {
-            Some(Outcome::Refused(said(answer)))
+            Some(Fate::Refused(said(answer)))
         }
         _ => None,
     }
@@ -57,23 +57,23 @@ pub enum Publisher {
 
 /// What can be said of a message before it is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct FrameLimit {
     frame_max: usize,
 }
 
-impl Limits {
+impl FrameLimit {
     /// Those of a connection.
-    pub fn of(client: &Client) -> Limits {
-        Limits { frame_max: usize::try_from(client.frame_max()).unwrap_or(usize::MAX) }
+    pub fn of(client: &Client) -> FrameLimit {
+        FrameLimit { frame_max: usize::try_from(client.frame_max()).unwrap_or(usize::MAX) }
     }
 
     /// Why a message would end the connection.
-    pub fn refusal(&self, message: &Outgoing) -> Option<Outcome> {
+    pub fn refusal(&self, message: &Outgoing) -> Option<Fate> {
         // Without headers the rest is smaller than the smallest frame_max.
         message.properties.headers().as_ref()?;
         let (size, limit) = (header_frame(&message.properties), self.frame_max);
         (size > limit).then(|| {
-            Outcome::Refused(format!(
+            Fate::Refused(format!(
                 "its properties and headers take a frame of {size} bytes, over the {limit} of the broker's frame_max"
             ))
         })
@@ -144,7 +144,7 @@ impl Publisher {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
         match self {
             Publisher::Confirmed(publisher) => publisher.settled(report).await,
             Publisher::Unconfirmed(publisher) => publisher.settled(report).await,
@@ -165,7 +165,7 @@ impl Publisher {
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
         match self {
             Publisher::Confirmed(publisher) => publisher.abandon(report),
             Publisher::Unconfirmed(publisher) => publisher.abandon(report),

@@ -16,7 +16,7 @@ use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
 use super::returns::{digest, digest_of_returned, words};
-use super::{ALONE, Outcome, refused_alone};
+use super::{ALONE, Fate, refused_alone};
 use crate::amqp::client::Outgoing;
 use crate::amqp::client::message::encode;
 use crate::amqp::client::outbox::Outbox;
@@ -228,7 +228,7 @@ impl Unconfirmed {
     ///
     /// # Errors
     /// lapin's: the connection ended.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Outcome)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
         self.put();
         self.ask();
         match std::future::poll_fn(|cx| self.poll_news(cx)).await {
@@ -251,7 +251,7 @@ impl Unconfirmed {
                 self.collect_returns();
                 for message in self.watched.drain(..asked) {
                     self.watched_bytes -= message.bytes;
-                    report(message.line, message.outcome(Outcome::Written));
+                    report(message.line, message.fate(Fate::Written));
                 }
             }
         }
@@ -259,7 +259,7 @@ impl Unconfirmed {
     }
 
     /// The channel is gone, maybe for a message that is in flight alone.
-    fn refuse(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Outcome)) {
+    fn refuse(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Fate)) {
         let alone = self.watched.len() == 1 && self.watched.front().is_some_and(|message| message.bytes >= ALONE);
         if let Some(outcome) = refused_alone(error).filter(|_| alone)
             && let Some(message) = self.watched.pop_front()
@@ -288,29 +288,29 @@ impl Unconfirmed {
         }
     }
 
-    fn report_written(&mut self, report: &mut impl FnMut(u64, Outcome)) {
+    fn report_written(&mut self, report: &mut impl FnMut(u64, Fate)) {
         let written = self.chunks.iter().take_while(|chunk| chunk.end <= self.written).count();
         for chunk in self.chunks.drain(..written) {
-            chunk.lines.into_iter().for_each(|line| report(line, Outcome::Written));
+            chunk.lines.into_iter().for_each(|line| report(line, Fate::Written));
         }
     }
 
     /// See [`super::Publisher::abandon`].
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Outcome)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
         self.outbox.clear();
         self.written = self.outbox.written();
         self.report_written(report);
-        let mut left: Vec<(u64, Outcome)> = Vec::new();
-        left.extend(self.chunks.drain(..).flat_map(|chunk| chunk.lines).map(|line| (line, Outcome::Unknown)));
+        let mut left: Vec<(u64, Fate)> = Vec::new();
+        left.extend(self.chunks.drain(..).flat_map(|chunk| chunk.lines).map(|line| (line, Fate::Unknown)));
         self.collect_returns();
         self.asked = None;
         self.watched_bytes = 0;
         for message in self.watched.drain(..) {
             // Written or not: the broker has not said that it got so far.
-            let sent = if message.end.is_some() { Outcome::Unknown } else { Outcome::Failed };
-            left.push((message.line, message.outcome(sent)));
+            let sent = if message.end.is_some() { Fate::Unknown } else { Fate::Failed };
+            left.push((message.line, message.fate(sent)));
         }
-        left.extend(self.lines.drain(..).map(|line| (line, Outcome::Failed)));
+        left.extend(self.lines.drain(..).map(|line| (line, Fate::Failed)));
         left.sort_by_key(|(line, _)| *line);
         left.into_iter().for_each(|(line, outcome)| report(line, outcome));
         self.frames.clear();
@@ -318,8 +318,8 @@ impl Unconfirmed {
 }
 
 impl Watched {
-    fn outcome(self, otherwise: Outcome) -> Outcome {
-        self.returned.map_or(otherwise, |words| Outcome::Returned(words.into()))
+    fn fate(self, otherwise: Fate) -> Fate {
+        self.returned.map_or(otherwise, |words| Fate::Returned(words.into()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Judges whole payloads.
 
-use super::{BODY, DEPTH, METHOD, Refusal};
+use super::{BODY, DEPTH, FrameRefusal, METHOD};
 use crate::cursor::Cursor;
 
 /// `connection.start`, the only method with a table that a server sends.
@@ -26,7 +26,7 @@ const FROM_CLIENTS: [[u8; 4]; 8] = [
 ///
 /// # Errors
 /// Why lapin may not see it.
-pub fn judge(kind: u8, payload: &[u8]) -> Result<(), Refusal> {
+pub fn judge(kind: u8, payload: &[u8]) -> Result<(), FrameRefusal> {
     let mut cursor = Cursor(payload);
     let table = match kind {
         METHOD => method(&mut cursor)?,
@@ -34,29 +34,29 @@ pub fn judge(kind: u8, payload: &[u8]) -> Result<(), Refusal> {
     };
     match table.is_none_or(|table| !is_deep(table)) {
         true => Ok(()),
-        false => Err(Refusal::Nested),
+        false => Err(FrameRefusal::Nested),
     }
 }
 
 /// The table of a method.
-fn method<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Refusal> {
+fn method<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, FrameRefusal> {
     match cursor.array::<4>() {
         // Two bytes of version stand before the table.
         Some(START) => Ok(cursor.array::<2>().and_then(|_| cursor.long())),
-        Some(id) if FROM_CLIENTS.contains(&id) => Err(Refusal::Foreign),
+        Some(id) if FROM_CLIENTS.contains(&id) => Err(FrameRefusal::Foreign),
         _ => Ok(None),
     }
 }
 
 /// The headers of a message.
-fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, Refusal> {
+fn header<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a [u8]>, FrameRefusal> {
     const CONTENT_TYPE: u16 = 1 << 15;
     const CONTENT_ENCODING: u16 = 1 << 14;
     const HEADERS: u16 = 1 << 13;
     // Class and weight.
     let (_, size, flags) = (cursor.array::<4>(), cursor.u64(), cursor.u16());
     if size.is_some_and(|size| size > BODY) {
-        return Err(Refusal::Huge);
+        return Err(FrameRefusal::Huge);
     }
     let flags = flags.unwrap_or_default();
     for text in [CONTENT_TYPE, CONTENT_ENCODING] {

@@ -43,7 +43,7 @@ const FRAME_MIN: usize = 4096;
 
 /// Why a frame is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum FrameRefusal {
     /// Tables are nested deeper than [`DEPTH`].
     Nested,
     /// A body is said to be larger than RabbitMQ takes.
@@ -58,25 +58,25 @@ pub enum Refusal {
     Unreadable,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for FrameRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refusal::Nested => write!(f, "the headers of the message are nested deeper than {DEPTH} tables"),
-            Refusal::Huge => write!(f, "the broker announced a body of more than {BODY} bytes"),
-            Refusal::Foreign => f.write_str("the broker sent a method that only clients send"),
-            Refusal::Headers(bytes) => write!(
+            FrameRefusal::Nested => write!(f, "the headers of the message are nested deeper than {DEPTH} tables"),
+            FrameRefusal::Huge => write!(f, "the broker announced a body of more than {BODY} bytes"),
+            FrameRefusal::Foreign => f.write_str("the broker sent a method that only clients send"),
+            FrameRefusal::Headers(bytes) => write!(
                 f,
                 "the properties and headers of the message take {bytes} bytes, more than the {LARGEST_HEADER} that mscomm takes"
             ),
-            Refusal::Frame(bytes) => {
+            FrameRefusal::Frame(bytes) => {
                 write!(f, "the broker sent a frame of {bytes} bytes, more than the frame_max that was agreed on")
             }
-            Refusal::Unreadable => f.write_str("the broker sent a frame that cannot be read"),
+            FrameRefusal::Unreadable => f.write_str("the broker sent a frame that cannot be read"),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for FrameRefusal {}
 
 /// Follows the frames of one direction, however they are cut into reads. What is malformed is let through: lapin refuses
 /// it where it finds it.
@@ -110,7 +110,7 @@ impl Scanner {
     ///
     /// # Errors
     /// The reason, and how many of the bytes stand before the frame it is about.
-    pub fn look(&mut self, bytes: &[u8]) -> Result<usize, (Refusal, usize)> {
+    pub fn look(&mut self, bytes: &[u8]) -> Result<usize, (FrameRefusal, usize)> {
         let (mut at, mut begun) = (0, 0);
         while at < bytes.len() && !self.lost {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -124,7 +124,7 @@ impl Scanner {
                     return Ok(begun);
                 }
                 if self.is_too_large() {
-                    return Err((Refusal::Frame(self.left + HEAD), begun));
+                    return Err((FrameRefusal::Frame(self.left + HEAD), begun));
                 }
                 continue;
             }
@@ -210,7 +210,7 @@ impl Scanner {
     }
 
     /// Takes a part of a payload with the byte that ends it, and judges it once it is whole.
-    fn payload(&mut self, part: &[u8]) -> Result<(), Refusal> {
+    fn payload(&mut self, part: &[u8]) -> Result<(), FrameRefusal> {
         let kind = self.head[0];
         if kind == BODY_PART {
             // The byte that ends the frame is none of the body.
@@ -234,7 +234,7 @@ impl Scanner {
         judged
     }
 
-    fn judge(&mut self, kind: u8, payload: &[u8]) -> Result<(), Refusal> {
+    fn judge(&mut self, kind: u8, payload: &[u8]) -> Result<(), FrameRefusal> {
         if kind == METHOD {
             let [_, channel @ .., _, _, _, _] = self.head;
             self.words.note(u16::from_be_bytes(channel), payload);

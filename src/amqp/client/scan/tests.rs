@@ -39,7 +39,7 @@ fn start(table: &[u8]) -> Vec<u8> {
 }
 
 /// What lapin gets of these reads, and why it gets no more.
-fn fed(parts: &[&[u8]]) -> (Vec<u8>, Option<Refusal>) {
+fn fed(parts: &[&[u8]]) -> (Vec<u8>, Option<FrameRefusal>) {
     let mut inlet = Inlet::new(Scanner::default(), Arc::default(), Arc::default());
     let (mut buffer, mut got) = (vec![0; 64], Vec::new());
     for part in parts {
@@ -66,7 +66,7 @@ fn fed(parts: &[&[u8]]) -> (Vec<u8>, Option<Refusal>) {
 }
 
 /// What the scanner says of `before` and `bad`, cut into two at every byte; and byte by byte.
-fn looked(before: &[u8], bad: &[u8]) -> Option<Refusal> {
+fn looked(before: &[u8], bad: &[u8]) -> Option<FrameRefusal> {
     let all = [before, bad].concat();
     let whole = Scanner::default().look(&all);
     if let Err((_, at)) = whole {
@@ -96,11 +96,11 @@ fn tables_are_followed_to_their_depth() {
     ];
     let before = before.concat();
     assert_eq!(looked(&before, &header(5, &table(DEPTH))), None);
-    assert_eq!(looked(&before, &header(5, &table(DEPTH + 1))), Some(Refusal::Nested));
+    assert_eq!(looked(&before, &header(5, &table(DEPTH + 1))), Some(FrameRefusal::Nested));
     assert_eq!(looked(&before, &start(&table(DEPTH))), None);
-    assert_eq!(looked(&before, &start(&table(DEPTH + 1))), Some(Refusal::Nested));
+    assert_eq!(looked(&before, &start(&table(DEPTH + 1))), Some(FrameRefusal::Nested));
     let arrays = (0..DEPTH).fold(Vec::new(), |inner, _| [&b"A"[..], &long(&inner)].concat());
-    assert_eq!(looked(&before, &header(5, &long(&[&b"\x00"[..], &arrays].concat()))), Some(Refusal::Nested));
+    assert_eq!(looked(&before, &header(5, &long(&[&b"\x00"[..], &arrays].concat()))), Some(FrameRefusal::Nested));
 }
 
 #[test]
@@ -109,15 +109,15 @@ fn neighbours_are_not_depth() {
     let bytes = header(5, &long(&many));
     assert_eq!(Scanner::default().look(&bytes), Ok(bytes.len()));
     let very_deep = (0..12_000).fold(Vec::new(), |inner, _| [&b"\x00F"[..], &long(&inner)].concat());
-    assert_eq!(Scanner::default().look(&header(5, &long(&very_deep))), Err((Refusal::Nested, 0)));
+    assert_eq!(Scanner::default().look(&header(5, &long(&very_deep))), Err((FrameRefusal::Nested, 0)));
 }
 
 #[test]
 fn what_no_broker_sends() {
     assert_eq!(looked(b"", &header(BODY, &table(1))), None);
-    assert_eq!(looked(b"", &header(BODY + 1, &table(1))), Some(Refusal::Huge));
-    assert_eq!(looked(b"", &header(u64::MAX, &table(1))), Some(Refusal::Huge));
-    assert_eq!(looked(b"", &frame(METHOD, &[0, 50, 0, 10, 0, 0])), Some(Refusal::Foreign));
+    assert_eq!(looked(b"", &header(BODY + 1, &table(1))), Some(FrameRefusal::Huge));
+    assert_eq!(looked(b"", &header(u64::MAX, &table(1))), Some(FrameRefusal::Huge));
+    assert_eq!(looked(b"", &frame(METHOD, &[0, 50, 0, 10, 0, 0])), Some(FrameRefusal::Foreign));
 }
 
 #[test]
