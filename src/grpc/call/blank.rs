@@ -1,7 +1,7 @@
 //! `grpc call --template` and `--example`: requests to begin with.
 
-use super::events::Form;
-use super::format::{Format, FormatArgs};
+use super::events::OutputForm;
+use super::format::{FormatArgs, MessageFormat};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::grpc::settings::Settings;
@@ -19,7 +19,7 @@ pub struct Blank {
     /// What the random one is made from.
     pub seed: Option<u64>,
     /// How it is laid out.
-    pub form: Option<Form>,
+    pub form: Option<OutputForm>,
 }
 
 impl Blank {
@@ -36,26 +36,28 @@ impl Blank {
         let (of, style, format) = (found.await?.input, format.style(), format.reading().format);
         let message = || example(&of, self.seed.unwrap_or_else(|| fastrand::u64(..)));
         let known = (&of.schema(), rpc::Common);
-        let is_raw = self.form == Some(Form::Raw);
+        let is_raw = self.form == Some(OutputForm::Raw);
         let layout = if is_raw { Layout::Compact } else { Layout::Pretty };
         let mut out = Vec::new();
         match (self.template, format) {
-            (true, Format::Binary) => {
+            (true, MessageFormat::Binary) => {
                 return Err(Error::usage("a template is JSON or text").hint("leave --format binary out"));
             }
-            (true, Format::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
-            (true, Format::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
-            (true, Format::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
-            (false, Format::Json) => drop(write_json(&mut out, &message(), JsonStyle { layout, ..style }, &known)),
-            (false, Format::Text) => write_text(&mut out, &message(), layout, &known),
-            (false, Format::Binary) => message().encode(&mut out),
+            (true, MessageFormat::Text) => out.extend_from_slice(template(&of, Style::Text).as_bytes()),
+            (true, MessageFormat::Json) if is_raw => out.extend_from_slice(template(&of, Style::PlainJson).as_bytes()),
+            (true, MessageFormat::Json) => out.extend_from_slice(template(&of, Style::Json).as_bytes()),
+            (false, MessageFormat::Json) => {
+                drop(write_json(&mut out, &message(), JsonStyle { layout, ..style }, &known))
+            }
+            (false, MessageFormat::Text) => write_text(&mut out, &message(), layout, &known),
+            (false, MessageFormat::Binary) => message().encode(&mut out),
         }
-        if format != Format::Binary && !out.ends_with(b"\n") {
+        if format != MessageFormat::Binary && !out.ends_with(b"\n") {
             out.push(b'\n');
         }
         match (cx.terminal.stdout, format) {
             // Its comments, too: they are the server's words.
-            (true, Format::Json) => escape_json(&mut out, 0),
+            (true, MessageFormat::Json) => escape_json(&mut out, 0),
             (true, _) => out = escape_text(&String::from_utf8_lossy(&out)).into_owned().into_bytes(),
             (false, _) => {}
         }

@@ -10,8 +10,8 @@ use tonic::Code;
 
 use super::data::{Ready, Sent};
 use super::events::EventWriter;
-use super::format::Reading;
-use super::known::Known;
+use super::format::RequestFormat;
+use super::known::KnownMethod;
 use super::requests::Requests;
 use super::trace;
 use crate::args::DataArgs;
@@ -24,7 +24,7 @@ use crate::proto::rpc;
 
 /// A call, from its first request to its status.
 pub struct Calling<'a> {
-    known: Known,
+    known: KnownMethod,
     events: EventWriter,
     /// How many responses have no canonical JSON.
     odd: u64,
@@ -38,7 +38,7 @@ pub struct Calling<'a> {
 
 impl<'a> Calling<'a> {
     /// Nothing is sent yet.
-    pub fn new(known: Known, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
+    pub fn new(known: KnownMethod, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
         events.of(&known.method);
         Calling { known, events, odd: 0, count, started: Instant::now(), ending: None, cx }
     }
@@ -57,11 +57,11 @@ impl<'a> Calling<'a> {
         ended
     }
 
-    /// As [`Known::requests`].
+    /// As [`KnownMethod::requests`].
     ///
     /// # Errors
-    /// As [`Known::requests`].
-    pub async fn requests(&mut self, reading: Reading, data: &DataArgs) -> Result<Ready> {
+    /// As [`KnownMethod::requests`].
+    pub async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
         self.known.requests(reading, data).await
     }
 

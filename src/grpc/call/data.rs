@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::oneshot;
 
-use super::requests::{Requests, Shape, empty};
+use super::requests::{RequestShape, Requests, empty};
 use crate::args::{DataArgs, source};
 use crate::error::{Error, Result};
 use crate::message::input::DataSource;
@@ -54,7 +54,7 @@ impl Sent {
 /// # Errors
 /// As [`Requests::open`], [`Requests::next`] and [`Requests::wait_for_first`].
 pub fn read(
-    shape: &Shape,
+    shape: &RequestShape,
     input: &MessageDescriptor,
     data: &DataArgs,
     terminal: Terminal,

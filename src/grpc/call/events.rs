@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use tonic::Code;
 
-use super::format::{Format, FormatArgs};
+use super::format::{FormatArgs, MessageFormat};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::client::Status;
 use crate::message::grpc::{write_event, write_metadata, write_status};
@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// `-o` of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
+pub enum OutputForm {
     /// Each response as indented JSON, the default on a terminal
     Pretty,
     /// Each response as one line of JSON, the default in a pipe
@@ -31,15 +31,15 @@ pub enum Form {
     Json,
 }
 
-impl Form {
+impl OutputForm {
     /// The form that was asked for, or the one for where standard output goes.
     ///
     /// # Errors
     /// `Kind::Usage` for bytes on a terminal.
-    pub fn of(asked: Option<Form>, format: Format, terminal: &Terminal) -> Result<Form> {
-        let form = asked.unwrap_or(if terminal.stdout { Form::Pretty } else { Form::Raw });
+    pub fn of(asked: Option<OutputForm>, format: MessageFormat, terminal: &Terminal) -> Result<OutputForm> {
+        let form = asked.unwrap_or(if terminal.stdout { OutputForm::Pretty } else { OutputForm::Raw });
         match (format, form) {
-            (Format::Binary, Form::Pretty | Form::Raw) if terminal.stdout => {
+            (MessageFormat::Binary, OutputForm::Pretty | OutputForm::Raw) if terminal.stdout => {
                 Err(Error::usage("binary responses would garble the terminal")
                     .hint("send standard output to a file or a pipe, or use -o json, which has them in base64"))
             }
@@ -73,8 +73,8 @@ fn code_of(error: &Error) -> Option<Code> {
 /// Writes the events of one call.
 pub struct EventWriter {
     printer: Printer,
-    form: Form,
-    format: Format,
+    form: OutputForm,
+    format: MessageFormat,
     style: JsonStyle,
     /// Whether there can be any number of responses.
     is_stream: bool,
@@ -89,7 +89,7 @@ impl EventWriter {
     ///
     /// # Errors
     /// As [`Printer::stdout`].
-    pub fn new(form: Form, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
+    pub fn new(form: OutputForm, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
         Ok(EventWriter {
             printer: Printer::stdout()?,
             form,
@@ -110,7 +110,7 @@ impl EventWriter {
 
     /// The response headers.
     pub fn headers(&mut self, headers: &HeaderMap) {
-        if self.form == Form::Json {
+        if self.form == OutputForm::Json {
             self.event("headers", |event| write_metadata(event.member("metadata"), headers));
         }
     }
@@ -121,29 +121,33 @@ impl EventWriter {
         let pretty = |layout| JsonStyle { layout, ..style };
         let mut odd = None;
         match (self.form, format) {
-            (Form::Json, _) => self.event("message", |event| {
+            (OutputForm::Json, _) => self.event("message", |event| {
                 let out = event.member("value");
                 match format {
-                    Format::Json => odd = write_json(out, message, style, resolver),
-                    Format::Text => {
+                    MessageFormat::Json => odd = write_json(out, message, style, resolver),
+                    MessageFormat::Text => {
                         let mut text = Vec::new();
                         write_text(&mut text, message, Layout::Compact, resolver);
                         string(out, &String::from_utf8_lossy(&text));
                     }
-                    Format::Binary => base64_object(out, "$base64", raw),
+                    MessageFormat::Binary => base64_object(out, "$base64", raw),
                 }
             }),
-            (Form::Pretty, Format::Json) => {
+            (OutputForm::Pretty, MessageFormat::Json) => {
                 self.line(|out| odd = write_json(out, message, pretty(Layout::Pretty), resolver));
             }
-            (Form::Raw, Format::Json) => self.line(|out| odd = write_json(out, message, style, resolver)),
-            (Form::Raw, Format::Text) => self.line(|out| write_text(out, message, Layout::Compact, resolver)),
+            (OutputForm::Raw, MessageFormat::Json) => self.line(|out| odd = write_json(out, message, style, resolver)),
+            (OutputForm::Raw, MessageFormat::Text) => {
+                self.line(|out| write_text(out, message, Layout::Compact, resolver))
+            }
             // Its lines are ended; one more sets the messages of a stream apart.
-            (Form::Pretty, Format::Text) if is_stream => {
+            (OutputForm::Pretty, MessageFormat::Text) if is_stream => {
                 self.line(|out| write_text(out, message, Layout::Pretty, resolver))
             }
-            (Form::Pretty, Format::Text) => self.record(|out| write_text(out, message, Layout::Pretty, resolver)),
-            (Form::Pretty | Form::Raw, Format::Binary) => self.record(|out| {
+            (OutputForm::Pretty, MessageFormat::Text) => {
+                self.record(|out| write_text(out, message, Layout::Pretty, resolver))
+            }
+            (OutputForm::Pretty | OutputForm::Raw, MessageFormat::Binary) => self.record(|out| {
                 if is_stream {
                     put_varint(out, raw.len() as u64);
                 }
@@ -156,7 +160,7 @@ impl EventWriter {
     /// The status that ended the call.
     pub fn status(&mut self, status: &Status, resolver: &dyn Resolver) {
         self.has_ended = true;
-        if self.form == Form::Json {
+        if self.form == OutputForm::Json {
             self.event("status", |event| {
                 let details = rpc::details(&status.details, Layout::Compact, resolver);
                 write_status(event, status.code, &status.message, &details, &status.metadata);
@@ -229,7 +233,7 @@ impl EventWriter {
     fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let escape = match (self.escape, self.form, self.format) {
             (false, ..) => None,
-            (true, Form::Pretty | Form::Raw, Format::Text) => Some(Escape::Text),
+            (true, OutputForm::Pretty | OutputForm::Raw, MessageFormat::Text) => Some(Escape::Text),
             (true, ..) => Some(Escape::Json),
         };
         self.printer.gather(|out| {

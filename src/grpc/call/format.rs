@@ -9,7 +9,7 @@ use crate::proto::{Fault, JsonStyle, Layout, ReadOptions, Resolver, read_json, r
 
 /// A form of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum MessageFormat {
     /// Canonical protojson
     Json,
     /// The Protobuf text format
@@ -51,7 +51,7 @@ pub enum EnumValues {
 pub struct FormatArgs {
     /// Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)
     #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Option<Format>,
+    format: Option<MessageFormat>,
     /// The requests.
     #[command(flatten)]
     requests: RequestArgs,
@@ -71,12 +71,12 @@ pub struct FormatArgs {
 
 impl FormatArgs {
     /// The form of the responses.
-    pub fn responses(&self) -> Format {
-        self.format.unwrap_or(Format::Json)
+    pub fn responses(&self) -> MessageFormat {
+        self.format.unwrap_or(MessageFormat::Json)
     }
 
     /// How the requests are read.
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> RequestFormat {
         self.requests.reading(self.responses())
     }
 
@@ -102,7 +102,7 @@ impl FormatArgs {
             ("--int64", self.int64.is_some()),
             ("--enum", self.enum_values.is_some()),
         ];
-        let without_use = json_only.iter().find(|(_, given)| *given && self.responses() != Format::Json);
+        let without_use = json_only.iter().find(|(_, given)| *given && self.responses() != MessageFormat::Json);
         if let Some((flag, _)) = without_use {
             return Err(Error::usage(format!("{flag} is for responses in JSON"))
                 .hint("leave it out, or use --format json, with --request-format for the requests"));
@@ -117,7 +117,7 @@ impl FormatArgs {
 pub struct RequestArgs {
     /// Form of the requests, when it is another one
     #[arg(long, value_name = "FORMAT", value_enum)]
-    request_format: Option<Format>,
+    request_format: Option<MessageFormat>,
     /// Skip fields in the request that the schema does not have
     #[arg(long)]
     allow_unknown_fields: bool,
@@ -125,17 +125,17 @@ pub struct RequestArgs {
 
 impl RequestArgs {
     /// How requests are read that have this form where nothing else is said.
-    pub fn reading(&self, default: Format) -> Reading {
+    pub fn reading(&self, default: MessageFormat) -> RequestFormat {
         let options = ReadOptions { allow_unknown_fields: self.allow_unknown_fields };
-        Reading { format: self.request_format.unwrap_or(default), options }
+        RequestFormat { format: self.request_format.unwrap_or(default), options }
     }
 
     /// Refuses flags that would do nothing.
     ///
     /// # Errors
     /// `Kind::Usage`.
-    pub fn check(&self, default: Format) -> Result<()> {
-        match self.allow_unknown_fields && self.reading(default).format == Format::Binary {
+    pub fn check(&self, default: MessageFormat) -> Result<()> {
+        match self.allow_unknown_fields && self.reading(default).format == MessageFormat::Binary {
             false => Ok(()),
             true => Err(Error::usage("--allow-unknown-fields is for requests in JSON or text")
                 .hint("leave it out: binary requests may have unknown fields")),
@@ -145,14 +145,14 @@ impl RequestArgs {
 
 /// How requests are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading {
+pub struct RequestFormat {
     /// Their form.
-    pub format: Format,
+    pub format: MessageFormat,
     /// How strict.
     pub options: ReadOptions,
 }
 
-impl Reading {
+impl RequestFormat {
     /// A request as it goes over the wire.
     ///
     /// # Errors
@@ -160,9 +160,9 @@ impl Reading {
     pub fn request(self, of: &MessageType, text: &[u8], resolver: &dyn Resolver) -> Result<Bytes, Fault> {
         let fault = |message: String| Fault { line: 1, column: 1, message, unresolved: None };
         let message = match self.format {
-            Format::Json => read_json(of, text, self.options, resolver)?,
-            Format::Text => read_text(of, text, self.options, resolver)?,
-            Format::Binary => {
+            MessageFormat::Json => read_json(of, text, self.options, resolver)?,
+            MessageFormat::Text => read_text(of, text, self.options, resolver)?,
+            MessageFormat::Binary => {
                 // As it is: whoever sends bytes means them.
                 let bytes = Bytes::copy_from_slice(text);
                 Message::decode(of.clone(), bytes.clone()).map_err(|e| fault(format!("no {}: {e}", of.full_name())))?;

@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 use tonic::Code;
 
 use super::data::{self, Ready};
-use super::format::Reading;
-use super::requests::{Question, Shape, Types, once};
+use super::format::RequestFormat;
+use super::requests::{RequestShape, TypeQuestion, Types, once};
 use super::trace;
 use crate::args::DataArgs;
 use crate::context::Context;
@@ -17,14 +17,14 @@ use crate::error::{Error, Kind, Result};
 use crate::grpc::client::{Broken, Call, CallOptions, Status, start};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::catalog::Found;
-use crate::grpc::shared::session::{Prepared, Session};
+use crate::grpc::shared::session::{Connecting, Session};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::Method;
 use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
 
 /// A method, its types, and those that turn up inside of an `Any`.
-pub struct Known {
+pub struct KnownMethod {
     /// The method.
     pub method: Method,
     /// Where the types inside of `Any` are found; it grows as they turn up.
@@ -33,9 +33,9 @@ pub struct Known {
     has_any: bool,
     /// Types that were asked for, whether the server knew them or not.
     asked: Vec<String>,
-    ask: mpsc::UnboundedSender<Question>,
+    ask: mpsc::UnboundedSender<TypeQuestion>,
     /// What the requests want to know.
-    questions: mpsc::UnboundedReceiver<Question>,
+    questions: mpsc::UnboundedReceiver<TypeQuestion>,
     /// A second connection to answer them: the first one is busy with the call.
     side: Option<Session>,
     connection: Settings,
@@ -45,11 +45,16 @@ pub struct Known {
     cx: Context,
 }
 
-impl Known {
+impl KnownMethod {
     /// A method with all the files that describe it.
-    pub fn new((method, files): (Method, Files), connection: &Settings, with: &Prepared, cx: &Context) -> Known {
+    pub fn new(
+        (method, files): (Method, Files),
+        connection: &Settings,
+        with: &Connecting,
+        cx: &Context,
+    ) -> KnownMethod {
         let (ask, questions) = mpsc::unbounded_channel();
-        Known {
+        KnownMethod {
             types: vec![method.input.schema()],
             has_any: reaches_any(&method.descriptor.output()),
             method,
@@ -76,8 +81,8 @@ impl Known {
     }
 
     /// How its requests are read.
-    fn shape(&self, reading: Reading) -> Shape {
-        Shape {
+    fn shape(&self, reading: RequestFormat) -> RequestShape {
+        RequestShape {
             reading,
             of: self.method.input.clone(),
             is_stream: self.method.descriptor.is_client_streaming(),
@@ -90,7 +95,7 @@ impl Known {
     ///
     /// # Errors
     /// As [`data::read`]; the reason to stop.
-    pub async fn requests(&mut self, reading: Reading, data: &DataArgs) -> Result<Ready> {
+    pub async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
         let shape = self.shape(reading);
         let requests = data::read(&shape, &self.method.descriptor.input(), data, self.cx.terminal)?;
         self.during(std::future::pending(), requests).await?

@@ -1,17 +1,17 @@
 //! How a method is found: in the files where these are all that counts, else by the server over the connection of the call.
 
-use super::known::Known;
+use super::known::KnownMethod;
 use crate::context::Context;
 use crate::error::Result;
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Prepared, Session};
+use crate::grpc::shared::session::{self, Connecting, Session};
 use crate::proto::Files;
 use crate::proto::schema::Method;
 
 /// The way to a server.
 pub enum Line {
     /// Nobody was asked yet.
-    Ready(Box<Prepared>),
+    Ready(Box<Connecting>),
     /// The server was asked for the method.
     Open(Box<Session>),
 }
@@ -20,8 +20,13 @@ impl Line {
     /// Finds a method.
     ///
     /// # Errors
-    /// As [`session::method`], [`Prepared::connect`] and reflection.
-    pub async fn find(prepared: Prepared, method: &str, settings: &Settings, cx: &Context) -> Result<(Known, Line)> {
+    /// As [`session::method`], [`Connecting::connect`] and reflection.
+    pub async fn find(
+        prepared: Connecting,
+        method: &str,
+        settings: &Settings,
+        cx: &Context,
+    ) -> Result<(KnownMethod, Line)> {
         let offline = match prepared.offline(cx) {
             None => None,
             Some(mut catalog) => {
@@ -31,7 +36,7 @@ impl Line {
             }
         };
         if let Some((method, types)) = offline {
-            let mut known = Known::new((method, Files::default()), settings, &prepared, cx);
+            let mut known = KnownMethod::new((method, Files::default()), settings, &prepared, cx);
             known.know(types);
             return Ok((known, Line::Ready(Box::new(prepared))));
         }
@@ -41,13 +46,13 @@ impl Line {
             Ok((session, found))
         };
         let (session, found) = cx.shutdown.or_stop(asked).await?;
-        Ok((Known::new(found, settings, &session.with, cx), Line::Open(Box::new(session))))
+        Ok((KnownMethod::new(found, settings, &session.with, cx), Line::Open(Box::new(session))))
     }
 
     /// Connects, unless that was done.
     ///
     /// # Errors
-    /// As [`Prepared::connect`].
+    /// As [`Connecting::connect`].
     pub async fn connect(self, cx: &Context) -> Result<Session> {
         match self {
             Line::Ready(prepared) => cx.shutdown.or_stop(prepared.connect(cx)).await,

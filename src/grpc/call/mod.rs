@@ -15,11 +15,11 @@ mod writer;
 
 use self::blank::Blank;
 use self::calling::Calling;
-use self::events::{EventWriter, Form};
+use self::events::{EventWriter, OutputForm};
 use self::line::Line;
 pub use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
-use super::shared::session::Prepared;
+use super::shared::session::Connecting;
 use crate::context::Context;
 use crate::error::Result;
 
@@ -31,7 +31,7 @@ pub struct Args {
     reading: ReadingArgs,
     /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
     #[arg(short, long, value_name = "FORM", value_enum)]
-    output: Option<Form>,
+    output: Option<OutputForm>,
     /// Print a request with every field, what the schema says of each, and values to fill in; nothing is called
     #[arg(long, conflicts_with_all = ["data", "example", "count"])]
     template: bool,
@@ -47,7 +47,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
-/// [`Prepared::of`], [`Prepared::connect`] and reflection.
+/// [`Connecting::of`], [`Connecting::connect`] and reflection.
 pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { reading, output, template, example, seed } = args;
     let typed = reading.check()?;
@@ -56,11 +56,11 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
         let blank = Blank { template, seed, form: output };
         return blank.print(method, format, connection, cx).await;
     }
-    let form = Form::of(output, format.responses(), &cx.terminal)?;
+    let form = OutputForm::of(output, format.responses(), &cx.terminal)?;
     reading.check_data()?;
     let mut events = EventWriter::new(form, format, &typed, &cx.terminal)?;
-    let prepared = Prepared::of(connection, cx)?;
-    let (known, line) = match Line::find(prepared, method, connection, cx).await {
+    let connecting = Connecting::of(connection, cx)?;
+    let (known, line) = match Line::find(connecting, method, connection, cx).await {
         Ok(found) => found,
         Err(error) => return events.end(Err(error)).await,
     };

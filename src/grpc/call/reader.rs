@@ -5,8 +5,8 @@ use futures_util::stream;
 
 use super::calling::few;
 use super::data::Ready;
-use super::format::{Format, FormatArgs};
-use super::known::Known;
+use super::format::{FormatArgs, MessageFormat};
+use super::known::KnownMethod;
 use super::line::Line;
 use super::trace;
 use crate::args::{DataArgs, source};
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::{Limits, Manner, Reader};
 use crate::grpc::client::{Call, Response, Responses};
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Prepared as Connecting, Session};
+use crate::grpc::shared::session::{self, Connecting, Session};
 use crate::message::input::DataSource;
 use crate::proto::{JsonStyle, Layout, check_json, rpc, write_json, write_text};
 
@@ -56,7 +56,7 @@ impl ReadingArgs {
     /// `Kind::Usage`; `Kind::Io`.
     pub fn check_data(&self) -> Result<()> {
         let data = self.data.data.as_deref().map(source);
-        if let (Some(DataSource::Text(text)), Format::Json) = (&data, self.format.reading().format) {
+        if let (Some(DataSource::Text(text)), MessageFormat::Json) = (&data, self.format.reading().format) {
             check_json(text).map_err(|fault| {
                 Error::usage(format!("--data, line {}, column {}: {}", fault.line, fault.column, fault.message))
             })?;
@@ -122,11 +122,11 @@ impl Prepared {
 
 /// A call whose responses come.
 struct Receiving {
-    known: Known,
+    known: KnownMethod,
     session: Session,
     /// Until it has ended.
     call: Option<Call>,
-    format: Format,
+    format: MessageFormat,
     style: JsonStyle,
     /// A response had no canonical JSON.
     is_odd: bool,
@@ -159,9 +159,9 @@ impl Receiving {
         let types = (&self.known.types, rpc::Common);
         let (mut value, mut odd) = (Vec::new(), None);
         match self.format {
-            Format::Json => odd = write_json(&mut value, &message, self.style, &types),
-            Format::Text => write_text(&mut value, &message, Layout::Compact, &types),
-            Format::Binary => value.extend_from_slice(&bytes),
+            MessageFormat::Json => odd = write_json(&mut value, &message, self.style, &types),
+            MessageFormat::Text => write_text(&mut value, &message, Layout::Compact, &types),
+            MessageFormat::Binary => value.extend_from_slice(&bytes),
         }
         // One stands for all.
         let odd = odd.filter(|_| !std::mem::replace(&mut self.is_odd, true));

@@ -7,7 +7,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::sync::{mpsc, oneshot};
 use tonic::Code;
 
-use super::format::{Format, Reading};
+use super::format::{MessageFormat, RequestFormat};
 use crate::error::{Error, Kind, Result};
 use crate::message::input::{DataSource, Input, Mode, NextRecord, Options};
 use crate::output::Terminal;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NOTE: Duration = Duration::from_secs(1);
 
 /// A question for the type of an `Any` that no known schema has, and where the answer goes: the types that are known then.
-pub type Question = (String, oneshot::Sender<Types>);
+pub type TypeQuestion = (String, oneshot::Sender<Types>);
 
 /// Where the types inside of `Any` are found: the server may define one otherwise than a given file.
 pub type Types = Vec<Schema>;
@@ -32,20 +32,20 @@ pub type Types = Vec<Schema>;
 /// Request messages in a source.
 pub struct Requests {
     input: Input,
-    reading: Reading,
+    reading: RequestFormat,
     of: MessageType,
     /// It grows as types are asked for.
     types: Types,
-    ask: mpsc::UnboundedSender<Question>,
+    ask: mpsc::UnboundedSender<TypeQuestion>,
     max_send: Option<usize>,
     count: u64,
 }
 
 /// How the messages of a method are read.
 #[derive(Clone)]
-pub struct Shape {
+pub struct RequestShape {
     /// Their form.
-    pub reading: Reading,
+    pub reading: RequestFormat,
     /// Their type.
     pub of: MessageType,
     /// Whether there can be any number of them.
@@ -53,7 +53,7 @@ pub struct Shape {
     /// The largest message that is sent, in bytes.
     pub max_send: Option<usize>,
     /// Who knows more types.
-    pub ask: mpsc::UnboundedSender<Question>,
+    pub ask: mpsc::UnboundedSender<TypeQuestion>,
 }
 
 impl Requests {
@@ -61,17 +61,17 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Input::open`].
-    pub fn open(source: DataSource, shape: Shape) -> Result<Requests> {
-        let Shape { reading, of, is_stream, max_send, ask } = shape;
+    pub fn open(source: DataSource, shape: RequestShape) -> Result<Requests> {
+        let RequestShape { reading, of, is_stream, max_send, ask } = shape;
         let mode = match (reading.format, is_stream) {
-            (Format::Json, _) => Mode::Json,
-            (Format::Text, true) => Mode::Text,
-            (Format::Binary, true) => Mode::Delimited,
-            (Format::Text | Format::Binary, false) => Mode::Raw,
+            (MessageFormat::Json, _) => Mode::Json,
+            (MessageFormat::Text, true) => Mode::Text,
+            (MessageFormat::Binary, true) => Mode::Delimited,
+            (MessageFormat::Text | MessageFormat::Binary, false) => Mode::Raw,
         };
         let options = Options { mode, delimiter: Vec::new(), key_delimiter: None, limit: LIMIT };
         let input = Input::open(source, options)?;
-        let input = if reading.format == Format::Text { input.as_text() } else { input };
+        let input = if reading.format == MessageFormat::Text { input.as_text() } else { input };
         Ok(Requests { input, reading, types: vec![of.schema()], of, ask, max_send, count: 0 })
     }
 
@@ -112,8 +112,8 @@ impl Requests {
                     let (number, line, before) = (record.number, record.line, record.column);
                     let source = self.input.source();
                     let place = match self.reading.format {
-                        Format::Binary => format!("{source}, message {number}"),
-                        Format::Json | Format::Text => {
+                        MessageFormat::Binary => format!("{source}, message {number}"),
+                        MessageFormat::Json | MessageFormat::Text => {
                             let line = line + (fault.line as u64).saturating_sub(1);
                             let column = if fault.line == 1 { before + fault.column } else { fault.column };
                             format!("{source}, line {line}, column {column}")

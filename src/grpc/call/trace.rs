@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Version};
 
-use crate::grpc::client::{Event, Observer, Size, Status};
+use crate::grpc::client::{MessageSize, Observer, Status, WireEvent};
 use crate::message::grpc::{Shown, shown};
 use crate::output::Terminal;
 use crate::secret::MASK;
@@ -12,17 +12,17 @@ use crate::secret::MASK;
 /// What is told of a call to the user.
 pub fn observer(terminal: Terminal) -> Observer {
     Arc::new(move |event| match event {
-        Event::Request(path, authority, head) => {
+        WireEvent::Request(path, authority, head) => {
             terminal.wire('>', format!("POST {path} {:?}", Version::HTTP_2));
             terminal.wire('>', format!(":authority: {authority}"));
             headers(&terminal, '>', head);
         }
-        Event::Response(status, head) => {
+        WireEvent::Response(status, head) => {
             terminal.wire('<', format!("{:?} {status}", Version::HTTP_2));
             headers(&terminal, '<', head);
         }
-        Event::Sent(size) => message(&terminal, '>', size),
-        Event::Received(size) => message(&terminal, '<', size),
+        WireEvent::Sent(size) => message(&terminal, '>', size),
+        WireEvent::Received(size) => message(&terminal, '<', size),
     })
 }
 
@@ -40,8 +40,8 @@ fn headers(terminal: &Terminal, direction: char, head: &HeaderMap) {
     }
 }
 
-fn message(terminal: &Terminal, direction: char, size: Size) {
-    let Size { number, plain, compressed } = size;
+fn message(terminal: &Terminal, direction: char, size: MessageSize) {
+    let MessageSize { number, plain, compressed } = size;
     terminal.wire(
         direction,
         match compressed {

@@ -5,8 +5,8 @@ use std::task::{Context as Waking, Poll};
 
 use futures_util::FutureExt;
 
-use super::format::{Format, Reading, RequestArgs};
-use super::known::Known;
+use super::format::{MessageFormat, RequestArgs, RequestFormat};
+use super::known::KnownMethod;
 use super::line::Line;
 use super::metadata::Metadata;
 use super::requests::Types;
@@ -14,9 +14,9 @@ use crate::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
-use crate::grpc::client::{Class, Job, Unary, Way};
+use crate::grpc::client::{Job, OrderingKey, Unary, Way};
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Prepared as Connecting};
+use crate::grpc::shared::session::{self, Connecting};
 use crate::message::{Field, Message};
 use crate::proto::rpc;
 use crate::proto::schema::MessageType;
@@ -63,7 +63,7 @@ pub struct Prepared {
 /// `Kind::Usage`; `Kind::Config`; as [`Connecting::of`].
 pub fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     session::typed_method(&args.method)?;
-    args.requests.check(Format::Json)?;
+    args.requests.check(MessageFormat::Json)?;
     args.refusal.target().map(session::typed_method).transpose()?;
     let connecting = Connecting::of(&args.connection, cx)?;
     let dead = args.refusal.target().map(|_| Connecting::of(&args.connection, cx)).transpose()?;
@@ -118,7 +118,7 @@ impl WritingArgs {
         Ok(Calls {
             unary: Unary::new(way),
             of: known.method.input.clone(),
-            reading: self.requests.reading(Format::Json),
+            reading: self.requests.reading(MessageFormat::Json),
             max_send,
             types: known.types.clone(),
             known: Some(known),
@@ -134,11 +134,11 @@ impl WritingArgs {
 struct Calls {
     unary: Unary,
     of: MessageType,
-    reading: Reading,
+    reading: RequestFormat,
     max_send: Option<usize>,
     types: Types,
     /// Away while the server is asked.
-    known: Option<Known>,
+    known: Option<KnownMethod>,
     asking: Option<Asking>,
     /// Refused before they were sent.
     refused: Vec<(Ticket, Outcome)>,
@@ -149,7 +149,7 @@ struct Calls {
 
 /// The server is asked for a type inside of an `Any`, and all waits for it.
 struct Asking {
-    answer: Pin<Box<dyn Future<Output = Known>>>,
+    answer: Pin<Box<dyn Future<Output = KnownMethod>>>,
     asked: Vec<String>,
     /// What becomes a call then.
     body: Vec<u8>,
@@ -169,8 +169,8 @@ impl Calls {
     fn read(&self, body: &[u8], job: &mut Job) -> Result<(), Unread> {
         let request = self.reading.request(&self.of, body, &(&self.types, rpc::Common)).map_err(|fault| {
             let place = match self.reading.format {
-                Format::Binary => String::new(),
-                Format::Json | Format::Text => format!("line {}, column {}: ", fault.line, fault.column),
+                MessageFormat::Binary => String::new(),
+                MessageFormat::Json | MessageFormat::Text => format!("line {}, column {}: ", fault.line, fault.column),
             };
             let why = format!("{place}{}", fault.message);
             match fault.unresolved {
@@ -230,9 +230,9 @@ impl Calls {
 }
 
 /// What a message has to wait for: those of its key; without a key, those of its partition.
-fn class(ticket: Ticket, message: &Message<'_>) -> Option<Class> {
+fn class(ticket: Ticket, message: &Message<'_>) -> Option<OrderingKey> {
     let key = message.key.bytes().map(Box::from);
-    (key.is_some() || message.partition.is_some()).then(|| Class { lane: ticket.lane(), key })
+    (key.is_some() || message.partition.is_some()).then(|| OrderingKey { lane: ticket.lane(), key })
 }
 
 impl Sink for Calls {

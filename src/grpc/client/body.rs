@@ -9,7 +9,7 @@ use http_body::Frame;
 use tonic::Status as TonicStatus;
 use tonic::codec::{EncodeBuf, Encoder};
 
-use super::trace::{Event, Observer, Sizes};
+use super::trace::{Observer, Sizes, WireEvent};
 
 /// The body of a request, which tells what goes out.
 pub struct SentBody<B> {
@@ -27,7 +27,7 @@ impl<B: http_body::Body<Data = Bytes, Error = TonicStatus> + Unpin> http_body::B
         if let Some(data) = frame.as_ref().and_then(|f| f.as_ref().ok()).and_then(Frame::data_ref) {
             self.sizes.wire(data);
             while let Some(size) = self.sizes.next() {
-                (self.observer)(Event::Sent(size));
+                (self.observer)(WireEvent::Sent(size));
             }
         }
         Poll::Ready(frame)

@@ -33,7 +33,7 @@ impl From<Broken> for Error {
 
 /// How far a call had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Progress {
+pub enum CallProgress {
     /// No answer of any kind.
     Asked,
     /// The head of the response, and so many messages.
@@ -51,7 +51,7 @@ pub enum Progress {
 /// | a message over the limit (see [`super::Call::message`]) | `Refused` |
 /// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
 /// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
-pub async fn broken(connection: &Connection, cause: hyper::Error, progress: Progress) -> Broken {
+pub async fn broken(connection: &Connection, cause: hyper::Error, progress: CallProgress) -> Broken {
     let h2 = find::<h2::Error>(&cause);
     let reason = h2.and_then(h2::Error::reason);
     let is_remote = h2.is_some_and(h2::Error::is_remote);
@@ -61,7 +61,7 @@ pub async fn broken(connection: &Connection, cause: hyper::Error, progress: Prog
     // not even go out.
     let unsent = cause.is_canceled() || cause.is_closed();
     let refused = unsent || is_remote && (is_go_away || reason == Some(Reason::REFUSED_STREAM));
-    if refused && progress == Progress::Asked {
+    if refused && progress == CallProgress::Asked {
         let error = match reason {
             Some(reason) => {
                 Error::new(Kind::Connect, format!("the server refused the call ({reason:?}) before it looked at it"))
@@ -72,8 +72,8 @@ pub async fn broken(connection: &Connection, cause: hyper::Error, progress: Prog
     }
     let is_noticed_here = !is_remote && (is_reset || is_go_away);
     let done = match progress {
-        Progress::Asked => "the outcome of the call is unknown".to_owned(),
-        Progress::Answered(n) => format!("the call broke off after {}", counted(n, "message")),
+        CallProgress::Asked => "the outcome of the call is unknown".to_owned(),
+        CallProgress::Answered(n) => format!("the call broke off after {}", counted(n, "message")),
     };
     let partial = |text: String| Error::new(Kind::Partial, format!("{done}: {text}"));
     let error = match reason {

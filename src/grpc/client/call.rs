@@ -16,10 +16,10 @@ use tonic::body::Body;
 use tonic::codec::{CompressionEncoding, EncodeBody};
 
 use super::body::{Raw, SentBody};
-use super::broken::{Broken, Progress, broken, is_over, over};
-use super::messages::{Bad, Encoding, Messages, Next};
+use super::broken::{Broken, CallProgress, broken, is_over, over};
+use super::messages::{BadMessage, Encoding, Messages, NextMessage};
 use super::status::Status;
-use super::trace::{Event, Observer, Sizes};
+use super::trace::{Observer, Sizes, WireEvent};
 use super::transport::Connection;
 use crate::error::{Error, Kind, Result};
 use crate::grpc::settings::Compression;
@@ -67,15 +67,15 @@ pub async fn start(
 ) -> Result<Call, Broken> {
     let request = request(connection, path, requests, options).map_err(Broken::alone)?;
     if let Err(cause) = connection.requests.ready().await {
-        return Err(broken(connection, cause, Progress::Asked).await);
+        return Err(broken(connection, cause, CallProgress::Asked).await);
     }
     let response = match connection.requests.send_request(request).await {
         Ok(response) => response,
-        Err(cause) => return Err(broken(connection, cause, Progress::Asked).await),
+        Err(cause) => return Err(broken(connection, cause, CallProgress::Asked).await),
     };
     let (head, body) = response.into_parts();
     if let Some(observer) = &options.observer {
-        observer(Event::Response(head.status, &head.headers));
+        observer(WireEvent::Response(head.status, &head.headers));
     }
     if is_over(&head.headers, connection.max_headers) {
         return Err(Broken::alone(over(connection, "response headers")));
@@ -160,7 +160,7 @@ fn request(
         }
     }
     if let Some(observer) = &options.observer {
-        observer(Event::Request(request.uri().path(), target.authority.as_str(), request.headers()));
+        observer(WireEvent::Request(request.uri().path(), target.authority.as_str(), request.headers()));
     }
     Ok(request)
 }
@@ -182,18 +182,18 @@ impl Call {
     pub async fn message(&mut self, connection: &Connection) -> Result<Option<Bytes>, Broken> {
         let Some(messages) = &mut self.messages else { return Ok(None) };
         let (trailers, cut) = match messages.next().await {
-            Next::Message(message) => {
+            NextMessage::Message(message) => {
                 self.received += 1;
                 return Ok(Some(message));
             }
-            Next::End(trailers, cut) => (trailers, cut),
-            Next::Bad(bad) => {
+            NextMessage::End(trailers, cut) => (trailers, cut),
+            NextMessage::Bad(bad) => {
                 self.messages = None;
                 return Err(self.unreadable(bad));
             }
-            Next::Lost(cause) => {
+            NextMessage::Lost(cause) => {
                 self.messages = None;
-                return Err(broken(connection, cause, Progress::Answered(self.received)).await);
+                return Err(broken(connection, cause, CallProgress::Answered(self.received)).await);
             }
         };
         self.messages = None;
@@ -234,22 +234,22 @@ impl Call {
         self.received
     }
 
-    fn unreadable(&self, bad: Bad) -> Broken {
+    fn unreadable(&self, bad: BadMessage) -> Broken {
         let number = self.received + 1;
         let error = match bad {
-            Bad::Large => {
+            BadMessage::Large => {
                 Error::refused(format!("message {number} is over {} bytes, the limit of --max-recv", self.max_recv))
                     .hint("raise --max-recv, as --max-recv 256M")
                     .status(Code::ResourceExhausted)
             }
-            Bad::Encoding(name) => {
+            BadMessage::Encoding(name) => {
                 let text =
                     format!("message {number} is compressed with `{name}`, which the server was not told to use");
                 Error::new(Kind::Partial, text)
                     .hint("what is taken: gzip, deflate, zstd, and no compression")
                     .status(Code::Internal)
             }
-            Bad::Broken(what) => {
+            BadMessage::Broken(what) => {
                 Error::new(Kind::Partial, format!("message {number} is no gRPC: {what}")).status(Code::Internal)
             }
         };

@@ -12,7 +12,7 @@ use http::HeaderMap;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-use super::trace::{Event, Observer, Size};
+use super::trace::{MessageSize, Observer, WireEvent};
 use crate::grpc::settings::Compression;
 
 /// A flag, and the length in four bytes (gRPC over HTTP2, "Length-Prefixed-Message").
@@ -43,7 +43,7 @@ impl Encoding {
 
 /// What is wrong with a message.
 #[derive(Debug)]
-pub enum Bad {
+pub enum BadMessage {
     /// It is over the limit.
     Large,
     /// It is compressed in a way that is not known.
@@ -54,13 +54,13 @@ pub enum Bad {
 
 /// What comes next in a body.
 #[derive(Debug)]
-pub enum Next {
+pub enum NextMessage {
     /// A message.
     Message(Bytes),
     /// The end, with the trailers, and what was wrong with the last message, if it was cut off.
-    End(Option<HeaderMap>, Option<Bad>),
+    End(Option<HeaderMap>, Option<BadMessage>),
     /// A message that cannot be read. Nothing behind it can be.
-    Bad(Bad),
+    Bad(BadMessage),
     /// The stream or the connection broke.
     Lost(hyper::Error),
 }
@@ -86,14 +86,14 @@ impl Messages {
     }
 
     /// The next message, or the end. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Next {
+    pub async fn next(&mut self) -> NextMessage {
         loop {
             match self.cut() {
-                Err(bad) => return Next::Bad(bad),
+                Err(bad) => return NextMessage::Bad(bad),
                 Ok(Some((is_packed, bytes))) => {
                     return match self.unpacked(is_packed, bytes) {
-                        Ok(message) => Next::Message(message),
-                        Err(bad) => Next::Bad(bad),
+                        Ok(message) => NextMessage::Message(message),
+                        Err(bad) => NextMessage::Bad(bad),
                     };
                 }
                 Ok(None) => {}
@@ -101,16 +101,16 @@ impl Messages {
             let frame = std::future::poll_fn(|cx| Pin::new(&mut self.body).poll_frame(cx)).await;
             match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
                 Some(Ok(Ok(data))) => self.chunk = data,
-                Some(Ok(Err(frame))) => return Next::End(frame.into_trailers().ok(), self.rest()),
-                Some(Err(cause)) => return Next::Lost(cause),
-                None => return Next::End(None, self.rest()),
+                Some(Ok(Err(frame))) => return NextMessage::End(frame.into_trailers().ok(), self.rest()),
+                Some(Err(cause)) => return NextMessage::Lost(cause),
+                None => return NextMessage::End(None, self.rest()),
             }
         }
     }
 
     /// The next message as it is on the wire, and whether it is compressed, once all of it is here. What is here of it is
     /// kept otherwise.
-    fn cut(&mut self) -> Result<Option<(bool, Bytes)>, Bad> {
+    fn cut(&mut self) -> Result<Option<(bool, Bytes)>, BadMessage> {
         if self.begun.is_empty() {
             let Some((is_packed, length)) = self.prefix(&self.chunk)? else { return Ok(self.keep()) };
             if self.chunk.len() - PREFIX < length {
@@ -129,13 +129,13 @@ impl Messages {
         Ok(Some((is_packed, message.slice(PREFIX..))))
     }
 
-    fn prefix(&self, bytes: &[u8]) -> Result<Option<(bool, usize)>, Bad> {
+    fn prefix(&self, bytes: &[u8]) -> Result<Option<(bool, usize)>, BadMessage> {
         let [flag, a, b, c, d, ..] = *bytes else { return Ok(None) };
         let length = u32::from_be_bytes([a, b, c, d]) as usize;
         match flag {
-            0 | 1 if length > self.limit => Err(Bad::Large),
+            0 | 1 if length > self.limit => Err(BadMessage::Large),
             0 | 1 => Ok(Some((flag == 1, length))),
-            _ => Err(Bad::Broken(format!("it begins with the flag {flag}, and there are 0 and 1"))),
+            _ => Err(BadMessage::Broken(format!("it begins with the flag {flag}, and there are 0 and 1"))),
         }
     }
 
@@ -153,25 +153,25 @@ impl Messages {
     }
 
     /// What is wrong when the body ends here.
-    fn rest(&self) -> Option<Bad> {
-        (!self.begun.is_empty()).then(|| Bad::Broken("it is cut off".to_owned()))
+    fn rest(&self) -> Option<BadMessage> {
+        (!self.begun.is_empty()).then(|| BadMessage::Broken("it is cut off".to_owned()))
     }
 
-    fn unpacked(&mut self, is_packed: bool, bytes: Bytes) -> Result<Bytes, Bad> {
+    fn unpacked(&mut self, is_packed: bool, bytes: Bytes) -> Result<Bytes, BadMessage> {
         let size = bytes.len();
         let message = match (is_packed, &self.encoding) {
             (false, _) => bytes,
             (true, Encoding::Known(compression)) => unpack(&bytes, *compression, self.limit)?.into(),
-            (true, Encoding::Unknown(name)) => return Err(Bad::Encoding(name.clone())),
+            (true, Encoding::Unknown(name)) => return Err(BadMessage::Encoding(name.clone())),
             (true, Encoding::Identity) => {
                 let text = "it is compressed, and the head of the response does not say how";
-                return Err(Bad::Broken(text.to_owned()));
+                return Err(BadMessage::Broken(text.to_owned()));
             }
         };
         self.count += 1;
         if let Some(observer) = &self.observer {
-            let size = Size { number: self.count, plain: message.len(), compressed: is_packed.then_some(size) };
-            observer(Event::Received(size));
+            let size = MessageSize { number: self.count, plain: message.len(), compressed: is_packed.then_some(size) };
+            observer(WireEvent::Received(size));
         }
         Ok(message)
     }
@@ -179,13 +179,13 @@ impl Messages {
 
 /// All that is packed in a message: every member of a gzip (RFC 1952, section 2.2) and every frame of a zstd (RFC 8878,
 /// section 3), and nothing behind them, as grpc-go has it.
-fn unpack(packed: &[u8], compression: Compression, limit: usize) -> Result<Vec<u8>, Bad> {
-    let broken = |e: std::io::Error| Bad::Broken(format!("it is no {}: {e}", compression.name()));
+fn unpack(packed: &[u8], compression: Compression, limit: usize) -> Result<Vec<u8>, BadMessage> {
+    let broken = |e: std::io::Error| BadMessage::Broken(format!("it is no {}: {e}", compression.name()));
     // One more than the limit tells.
     let all = |reader: &mut dyn Read| {
         let mut out = Vec::with_capacity(packed.len().saturating_mul(2).min(limit));
         match reader.take(limit as u64 + 1).read_to_end(&mut out).map_err(broken)? {
-            length if length > limit => Err(Bad::Large),
+            length if length > limit => Err(BadMessage::Large),
             _ => Ok(out),
         }
     };
@@ -197,8 +197,8 @@ fn unpack(packed: &[u8], compression: Compression, limit: usize) -> Result<Vec<u
 }
 
 /// A zlib stream. flate2's reader takes one that is cut short for a whole one, so it is asked step by step.
-fn inflate(packed: &[u8], limit: usize) -> Result<Vec<u8>, Bad> {
-    let broken = |what: &str| Bad::Broken(format!("it is no {}: {what}", Compression::Deflate.name()));
+fn inflate(packed: &[u8], limit: usize) -> Result<Vec<u8>, BadMessage> {
+    let broken = |what: &str| BadMessage::Broken(format!("it is no {}: {what}", Compression::Deflate.name()));
     let mut inflater = Decompress::new(true);
     let mut out = Vec::with_capacity(packed.len().saturating_mul(2).clamp(64, limit.saturating_add(1).max(64)));
     loop {
@@ -207,7 +207,7 @@ fn inflate(packed: &[u8], limit: usize) -> Result<Vec<u8>, Bad> {
         let done =
             inflater.decompress_vec(rest, &mut out, FlushDecompress::None).map_err(|e| broken(&e.to_string()))?;
         if out.len() > limit {
-            return Err(Bad::Large);
+            return Err(BadMessage::Large);
         }
         match done {
             Flate::StreamEnd if inflater.total_in() == packed.len() as u64 => return Ok(out),
@@ -259,17 +259,17 @@ mod tests {
             let packed = pack(&text);
             assert_eq!(unpack(&packed, compression, text.len()).expect("unpacks"), text, "{compression:?}");
             assert_eq!(unpack(&pack(b""), compression, 0).expect("unpacks"), b"", "{compression:?}");
-            assert!(matches!(unpack(&packed, compression, text.len() - 1), Err(Bad::Large)), "{compression:?}");
+            assert!(matches!(unpack(&packed, compression, text.len() - 1), Err(BadMessage::Large)), "{compression:?}");
             for cut in [0, 1, packed.len() / 2, packed.len() - 1] {
-                assert!(matches!(unpack(&packed[..cut], compression, 1 << 20), Err(Bad::Broken(_))), "{cut}");
+                assert!(matches!(unpack(&packed[..cut], compression, 1 << 20), Err(BadMessage::Broken(_))), "{cut}");
             }
             for behind in [&b"\0"[..], b"behind it", b"\x1f\x8b"] {
                 let packed = [&packed, behind].concat();
-                assert!(matches!(unpack(&packed, compression, 1 << 20), Err(Bad::Broken(_))), "{compression:?}");
+                assert!(matches!(unpack(&packed, compression, 1 << 20), Err(BadMessage::Broken(_))), "{compression:?}");
             }
             let several = unpack(&[&packed[..], &packed].concat(), compression, 1 << 20);
             match compression {
-                Compression::Deflate => assert!(matches!(several, Err(Bad::Broken(_)))),
+                Compression::Deflate => assert!(matches!(several, Err(BadMessage::Broken(_)))),
                 _ => assert_eq!(several.expect("unpacks"), twice, "{compression:?}"),
             }
         }

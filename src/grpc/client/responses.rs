@@ -26,11 +26,11 @@ pub struct Response {
 
 /// Responses as they come: what is not asked for is not read, and so the server is held back by the window of the stream. An
 /// error is the last.
-pub type Incoming = Pin<Box<dyn Stream<Item = Result<Response>>>>;
+pub type ResponseStream = Pin<Box<dyn Stream<Item = Result<Response>>>>;
 
 /// The responses of one call.
 pub struct Responses {
-    incoming: Incoming,
+    incoming: ResponseStream,
     connection: Connection,
     few: fn(u64, u64) -> Error,
     batch: Vec<Vec<u8>>,
@@ -47,7 +47,7 @@ pub struct Responses {
 
 impl Responses {
     /// Those of this call, over this connection. `few` is the error of fewer than were asked for: so many of so many.
-    pub fn new(incoming: Incoming, connection: Connection, few: fn(u64, u64) -> Error) -> Responses {
+    pub fn new(incoming: ResponseStream, connection: Connection, few: fn(u64, u64) -> Error) -> Responses {
         Responses {
             incoming,
             connection,

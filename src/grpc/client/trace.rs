@@ -8,20 +8,20 @@ use http::{HeaderMap, StatusCode};
 
 /// Something that went over the wire.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum WireEvent<'a> {
     /// The head of the request: its path, `:authority`, and headers.
     Request(&'a str, &'a str, &'a HeaderMap),
     /// A request message.
-    Sent(Size),
+    Sent(MessageSize),
     /// The head of the response.
     Response(StatusCode, &'a HeaderMap),
     /// A response message.
-    Received(Size),
+    Received(MessageSize),
 }
 
 /// The size of a message.
 #[derive(Debug, Clone, Copy)]
-pub struct Size {
+pub struct MessageSize {
     /// Counted from 1.
     pub number: u64,
     /// In bytes.
@@ -31,7 +31,7 @@ pub struct Size {
 }
 
 /// Who is told.
-pub type Observer = Arc<dyn Fn(Event<'_>) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(WireEvent<'_>) + Send + Sync>;
 
 /// How long the phases of connecting took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,14 +79,14 @@ impl Sizes {
     }
 
     /// The next message whose sizes are known.
-    pub fn next(&self) -> Option<Size> {
+    pub fn next(&self) -> Option<MessageSize> {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pairs.plain.is_empty() || pairs.wire.is_empty() {
             return None;
         }
         let (plain, (is_compressed, size)) = (pairs.plain.pop_front()?, pairs.wire.pop_front()?);
         pairs.count += 1;
-        Some(Size { number: pairs.count, plain, compressed: is_compressed.then_some(size) })
+        Some(MessageSize { number: pairs.count, plain, compressed: is_compressed.then_some(size) })
     }
 }
 

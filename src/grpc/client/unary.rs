@@ -28,7 +28,7 @@ const WAITING: usize = 4;
 
 /// Messages that go one after the other: those of one key in a lane, or all without a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Class {
+pub struct OrderingKey {
     /// The lane.
     pub lane: Lane,
     /// The key.
@@ -41,7 +41,7 @@ pub struct Job {
     /// The message.
     pub ticket: Ticket,
     /// What it has to wait for; nothing without.
-    pub class: Option<Class>,
+    pub class: Option<OrderingKey>,
     /// The request.
     pub request: Bytes,
     /// Its own metadata.
@@ -95,7 +95,7 @@ pub struct Unary {
     /// To be made once more, before all that waits.
     again: Vec<Attempt>,
     calls: FuturesUnordered<Pin<Box<dyn Future<Output = Called>>>>,
-    busy: HashSet<Class>,
+    busy: HashSet<OrderingKey>,
     under_way: Vec<Ticket>,
     dialing: Option<Pin<Box<dyn Future<Output = Result<Connection>>>>>,
     /// That the server is not back yet.

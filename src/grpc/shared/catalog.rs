@@ -4,11 +4,11 @@ use prost_reflect::MessageDescriptor;
 use tonic::Code;
 
 use super::cache::Cache;
-use super::session::{Prepared, Session, ends};
+use super::session::{Connecting, Session, ends};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, nearest};
-use crate::grpc::client::{Fetched, Note, Reflection};
+use crate::grpc::client::{FetchOutcome, Note, Reflection};
 use crate::grpc::settings::{ReflectionMode, Settings};
 use crate::output::Terminal;
 use crate::proto::schema::Schema;
@@ -16,23 +16,23 @@ use crate::proto::{Files, Linked, disk, find};
 
 /// The files that the user gave, and whether the server is asked as well.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct GivenFiles {
     files: Files,
     mode: ReflectionMode,
 }
 
-impl Given {
+impl GivenFiles {
     /// Reads the files of the settings.
     ///
     /// # Errors
     /// As [`disk::load`]; `Kind::Usage` when nothing at all would be known.
-    pub fn load(resolved: &Resolved<Settings>) -> Result<Given> {
+    pub fn load(resolved: &Resolved<Settings>) -> Result<GivenFiles> {
         let settings = &resolved.settings;
         let mode = settings.reflection.unwrap_or_default();
         let paths = |paths: &Option<Vec<_>>| paths.clone().unwrap_or_default();
         let (sources, sets) = (paths(&settings.proto), paths(&settings.descriptor_set));
         if mode == ReflectionMode::Only {
-            return Ok(Given { files: Files::default(), mode });
+            return Ok(GivenFiles { files: Files::default(), mode });
         }
         if sources.is_empty() && sets.is_empty() && mode == ReflectionMode::Off {
             return Err(resolved
@@ -42,7 +42,7 @@ impl Given {
         let mut files = disk::load_part(&sources, &paths(&settings.import_path), &sets)?;
         // What needs nothing of a missing import still works.
         files.missing().into_iter().for_each(|name| files.give_up(name, None));
-        Ok(Given { files, mode })
+        Ok(GivenFiles { files, mode })
     }
 
     /// Whether the server is asked.
@@ -56,19 +56,19 @@ pub enum Lookup {
     /// By the server, and the files.
     Online(Box<Session>),
     /// By the files alone.
-    Offline(Given),
+    Offline(GivenFiles),
 }
 
 impl Lookup {
     /// Connects unless `--reflection off` says that there is no need.
     ///
     /// # Errors
-    /// As [`Session::open`] and [`Given::load`].
+    /// As [`Session::open`] and [`GivenFiles::load`].
     pub async fn open(settings: &Settings, cx: &Context) -> Result<Lookup> {
         let resolved = cx.settings(settings)?;
-        let given = Given::load(&resolved)?;
+        let given = GivenFiles::load(&resolved)?;
         match given.asks_server() {
-            true => Ok(Lookup::Online(Box::new(Prepared::with(&resolved, given)?.connect(cx).await?))),
+            true => Ok(Lookup::Online(Box::new(Connecting::with(&resolved, given)?.connect(cx).await?))),
             false => Ok(Lookup::Offline(given)),
         }
     }
@@ -126,7 +126,7 @@ pub enum Found {
 
 impl<'a> Catalog<'a> {
     /// Nothing is asked yet.
-    pub fn new(given: &'a Given, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
+    pub fn new(given: &'a GivenFiles, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
         Catalog {
             given: &given.files,
             reflection,
@@ -197,12 +197,12 @@ impl<'a> Catalog<'a> {
         }
         if let Some(reflection) = &mut self.reflection {
             let asked = reflection.fetch(symbol).await;
-            self.is_kept &= !matches!(asked, Ok(Fetched::Known));
+            self.is_kept &= !matches!(asked, Ok(FetchOutcome::Known));
             match self.or_files(asked)? {
-                Some(Fetched::Known) => return Ok(Found::Yes),
-                Some(Fetched::Unusable(error)) => found = Found::Unusable(error),
-                Some(Fetched::Refused(error)) => found = Found::Refused(error),
-                Some(Fetched::Unknown) | None => {}
+                Some(FetchOutcome::Known) => return Ok(Found::Yes),
+                Some(FetchOutcome::Unusable(error)) => found = Found::Unusable(error),
+                Some(FetchOutcome::Refused(error)) => found = Found::Refused(error),
+                Some(FetchOutcome::Unknown) | None => {}
             }
         }
         if self.given.defines(symbol) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use super::cache::Cache;
-use super::catalog::{Catalog, Found, Given, unknown};
+use super::catalog::{Catalog, Found, GivenFiles, unknown};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Result, nearest};
@@ -18,12 +18,12 @@ use crate::proto::schema::{Method, Schema};
 const REFLECTION_LIMIT: usize = 64 << 20;
 
 /// All that a connection needs. Everything in the settings is checked, and nothing is sent yet.
-pub struct Prepared {
+pub struct Connecting {
     dialer: Dialer,
     metadata: http::HeaderMap,
     /// What only reflection gets.
     reflect_metadata: http::HeaderMap,
-    given: Given,
+    given: GivenFiles,
     cache: Option<Cache>,
     compress: Option<Compression>,
     user_agent: Option<HeaderValue>,
@@ -32,29 +32,29 @@ pub struct Prepared {
     pub max_send: Option<usize>,
 }
 
-impl Prepared {
+impl Connecting {
     /// Reads the settings and the user's files.
     ///
     /// # Errors
-    /// As [`Context::settings`] and [`Prepared::with`].
-    pub fn of(settings: &Settings, cx: &Context) -> Result<Prepared> {
+    /// As [`Context::settings`] and [`Connecting::with`].
+    pub fn of(settings: &Settings, cx: &Context) -> Result<Connecting> {
         let resolved = cx.settings(settings)?;
-        let given = Given::load(&resolved)?;
-        Prepared::with(&resolved, given)
+        let given = GivenFiles::load(&resolved)?;
+        Connecting::with(&resolved, given)
     }
 
     /// The same with the user's files read already.
     ///
     /// # Errors
     /// As [`Target::of`] and [`Dialer::new`]; bad metadata.
-    pub fn with(resolved: &Resolved<Settings>, given: Given) -> Result<Prepared> {
+    pub fn with(resolved: &Resolved<Settings>, given: GivenFiles) -> Result<Connecting> {
         let target = Target::of(resolved)?;
         let settings = &resolved.settings;
         let metadata = encode_metadata(&settings.headers).map_err(|e| resolved.fault(&["headers"], e))?;
         let reflect_metadata =
             encode_metadata(&settings.reflect_headers).map_err(|e| resolved.fault(&["reflect_headers"], e))?;
         let cache = settings.descriptor_cache.map(|age| Cache::of(&target, age.0)).transpose()?;
-        Ok(Prepared {
+        Ok(Connecting {
             dialer: Dialer::new(target, &settings.tls, settings.http2())?,
             metadata,
             reflect_metadata,
@@ -101,16 +101,16 @@ pub struct Session {
     /// The connection.
     pub connection: Connection,
     /// What it was opened with.
-    pub with: Prepared,
+    pub with: Connecting,
 }
 
 impl Session {
     /// Connects.
     ///
     /// # Errors
-    /// As [`Prepared::of`] and [`Prepared::connect`].
+    /// As [`Connecting::of`] and [`Connecting::connect`].
     pub async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
-        Prepared::of(settings, cx)?.connect(cx).await
+        Connecting::of(settings, cx)?.connect(cx).await
     }
 
     /// What is sent with a call that begins now.
@@ -134,7 +134,7 @@ impl Session {
     pub fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
         // A small --max-recv is meant for the responses of the call.
         let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
-        let Prepared { given, cache, reflect_metadata, .. } = &self.with;
+        let Connecting { given, cache, reflect_metadata, .. } = &self.with;
         for (name, value) in reflect_metadata {
             options.metadata.append(name, value.clone());
         }

@@ -50,7 +50,7 @@ struct Stream {
 }
 
 /// What a question came to.
-pub enum Said {
+pub enum Reply {
     Answer(Bytes),
     /// The server knows no such thing.
     NotFound,
@@ -98,7 +98,7 @@ impl<'a> Asking<'a> {
     ///
     /// # Errors
     /// The server has no reflection, or stays silent, or cannot be reached any more.
-    pub async fn ask(&mut self, request: Bytes, limit: Duration) -> Result<Said> {
+    pub async fn ask(&mut self, request: Bytes, limit: Duration) -> Result<Reply> {
         let (had_answers, asked) = (self.stream.is_some(), Instant::now());
         let outcome = match self.exchange(request.clone(), limit).await? {
             answer @ Outcome::Answer(_) => {
@@ -116,7 +116,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks in the version that was there before, once.
-    async fn ask_older(&mut self, request: Bytes, failed: Outcome, limit: Duration) -> Result<Said> {
+    async fn ask_older(&mut self, request: Bytes, failed: Outcome, limit: Duration) -> Result<Reply> {
         if self.has_tried_older {
             return self.said(failed);
         }
@@ -131,7 +131,7 @@ impl<'a> Asking<'a> {
         };
         match &older {
             Outcome::Answer(_) => self.said(older),
-            older if older.is(Code::NotFound) => Ok(Said::NotFound),
+            older if older.is(Code::NotFound) => Ok(Reply::NotFound),
             older if older.is(Code::Unimplemented) || !failed.is(Code::Unimplemented) => {
                 self.service = V1;
                 self.said(failed)
@@ -161,21 +161,21 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn said(&mut self, outcome: Outcome) -> Result<Said> {
+    fn said(&mut self, outcome: Outcome) -> Result<Reply> {
         match outcome {
             Outcome::Answer(answer) => {
                 self.is_settled = true;
-                Ok(Said::Answer(answer))
+                Ok(Reply::Answer(answer))
             }
             // tonic ends the whole stream where the protocol has an answer that says so.
-            outcome if outcome.is(Code::NotFound) => Ok(Said::NotFound),
+            outcome if outcome.is(Code::NotFound) => Ok(Reply::NotFound),
             Outcome::Ended(Some(status)) if status.code == Code::Unimplemented as i32 && !self.is_settled => {
                 Err(no_reflection(&status))
             }
             Outcome::Ended(Some(status)) if !status.is_ok() => {
-                Ok(Said::Refused(status.error("the server did not describe itself", &rpc::Common)))
+                Ok(Reply::Refused(status.error("the server did not describe itself", &rpc::Common)))
             }
-            Outcome::Ended(_) => Ok(Said::Refused(nonsense())),
+            Outcome::Ended(_) => Ok(Reply::Refused(nonsense())),
             Outcome::Broken(broken) => {
                 let error = broken.error.context(CANNOT_ASK);
                 // Nothing was changed by asking, so the outcome of nothing is unknown.

@@ -14,7 +14,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse as Answer;
 use tonic_reflection::pb::v1::{ErrorResponse, ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse};
 
-use self::asking::{Asking, LIMIT, Said};
+use self::asking::{Asking, LIMIT, Reply};
 use super::call::CallOptions;
 use super::transport::{Connection, Dial};
 use crate::error::{Error, Kind, Result};
@@ -47,7 +47,7 @@ pub enum Note {
 
 /// What fetching a symbol came to.
 #[derive(Debug)]
-pub enum Fetched {
+pub enum FetchOutcome {
     /// What defines it is there.
     Known,
     /// The server knows no such symbol.
@@ -114,16 +114,16 @@ impl<'a> Reflection<'a> {
     ///
     /// # Errors
     /// As [`Reflection::services`], but for what is about this symbol.
-    pub async fn fetch(&mut self, symbol: &str) -> Result<Fetched> {
+    pub async fn fetch(&mut self, symbol: &str) -> Result<FetchOutcome> {
         let fault = match self.ask(Ask::FileContainingSymbol(symbol.to_owned()), LIMIT).await? {
-            Asked::NotFound => return Ok(Fetched::Unknown),
-            Asked::Refused(error) => return Ok(Fetched::Refused(error)),
+            Asked::NotFound => return Ok(FetchOutcome::Unknown),
+            Asked::Refused(error) => return Ok(FetchOutcome::Refused(error)),
             Asked::Answer(answer) => self.add(answer)?,
         };
         self.fetch_imports().await?;
         Ok(match fault {
-            Some(error) if !self.files.defines(symbol) => Fetched::Unusable(error),
-            _ => Fetched::Known,
+            Some(error) if !self.files.defines(symbol) => FetchOutcome::Unusable(error),
+            _ => FetchOutcome::Known,
         })
     }
 
@@ -268,9 +268,9 @@ impl<'a> Reflection<'a> {
         let host = self.asking.connection.target.authority.as_str().to_owned();
         let request = ServerReflectionRequest { host, message_request: Some(question) };
         let answer = match self.asking.ask(Bytes::from(request.encode_to_vec()), limit).await? {
-            Said::Answer(answer) => answer,
-            Said::NotFound => return Ok(Asked::NotFound),
-            Said::Refused(error) => return Ok(Asked::Refused(error)),
+            Reply::Answer(answer) => answer,
+            Reply::NotFound => return Ok(Asked::NotFound),
+            Reply::Refused(error) => return Ok(Asked::Refused(error)),
         };
         let answer = match ServerReflectionResponse::decode(answer) {
             Ok(answer) => answer.message_response,
