@@ -5,6 +5,7 @@
 
 mod call;
 mod codec;
+mod inbox;
 mod log;
 mod play;
 mod reflection;

@@ -8,7 +8,7 @@ use futures_util::stream;
 use http::HeaderMap;
 use tonic::{Code, Response, Status};
 
-use super::call::{Inbox, Responses, with_headers};
+use super::inbox::{Inbox, Responses, with_headers};
 use super::stub::{End, Stub, Stubs, When};
 use super::wire::Fault;
 use crate::proto::dynamic::Message;

@@ -7,7 +7,7 @@ use futures_util::stream;
 use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, Status};
 
-use super::call::{Inbox, Responses};
+use super::inbox::{Inbox, Responses};
 use crate::proto::dynamic::{Message, Value};
 use crate::proto::rpc::encode_status;
 use crate::proto::schema::{MessageType, Method};

@@ -2,10 +2,9 @@
 
 use std::rc::Rc;
 
-use super::exchange::{Binding, Destination, Kind, check_headers_binding};
+use super::exchange::{Binding, Destination, Kind, check_headers_binding, no_exchange, not_default};
 use super::fault::Fault;
 use super::table::Table;
-use super::topology::{no_exchange, not_default};
 use super::{Broker, ConnectionId};
 
 /// Where a binding leads, by name.

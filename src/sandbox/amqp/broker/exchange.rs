@@ -204,6 +204,22 @@ fn headers_match(pattern: &Table, headers: &Table) -> bool {
     if all { wanted.all(fits) } else { wanted.any(fits) }
 }
 
+/// Refuses what is no matter of the default exchange.
+///
+/// # Errors
+/// RabbitMQ's refusal.
+pub fn not_default(name: &str) -> Result<(), Fault> {
+    match name {
+        "" => Err(Fault::new(Code::AccessRefused, "operation not permitted on the default exchange")),
+        _ => Ok(()),
+    }
+}
+
+/// There is no such exchange.
+pub fn no_exchange(name: &str, vhost: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("no exchange '{name}' in vhost '{vhost}'"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

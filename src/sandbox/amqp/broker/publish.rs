@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::arguments::{LONGEST, Overflow};
 use super::channel::{Incoming, flush_confirms};
 use super::deadletter::Reason;
+use super::exchange::no_exchange;
 use super::fault::{Code, Fault};
 use super::message::{Message, Properties, Property};
-use super::topology::{REPLY_TO, no_exchange};
+use super::topology::REPLY_TO;
 use super::wire::{put_content, put_short};
 use super::{Broker, ConnectionId, QueueId};
 

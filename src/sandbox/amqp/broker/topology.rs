@@ -7,7 +7,7 @@ use amq_protocol::protocol::{AMQPClass, basic, exchange as wire_exchange, queue 
 use super::arguments::{check, check_argument, check_equal, check_field};
 use super::bind::End;
 use super::connection::Connection;
-use super::exchange::{Destination, Exchange, Kind};
+use super::exchange::{Destination, Exchange, Kind, no_exchange, not_default};
 use super::fault::{Code, Fault};
 use super::method::{ExchangeFlags, Method, QueueFlags};
 use super::queue::{ConsumerId, Queue};
@@ -309,27 +309,11 @@ fn plain(name: &str) -> String {
     name.replace(['\r', '\n'], "")
 }
 
-/// Refuses what is no matter of the default exchange.
-///
-/// # Errors
-/// RabbitMQ's refusal.
-pub fn not_default(name: &str) -> Result<(), Fault> {
-    match name {
-        "" => Err(Fault::new(Code::AccessRefused, "operation not permitted on the default exchange")),
-        _ => Ok(()),
-    }
-}
-
 fn not_reserved(what: &str, name: &str) -> Result<(), Fault> {
     match name.starts_with(RESERVED) {
         true => Err(Fault::new(Code::AccessRefused, format!("{what} name '{name}' contains reserved prefix 'amq.*'"))),
         false => Ok(()),
     }
-}
-
-/// There is no such exchange.
-pub fn no_exchange(name: &str, vhost: &str) -> Fault {
-    Fault::new(Code::NotFound, format!("no exchange '{name}' in vhost '{vhost}'"))
 }
 
 fn no_queue(name: &str, vhost: &str) -> Fault {
