@@ -12,10 +12,7 @@ use prost_types::uninterpreted_option::NamePart;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, UninterpretedOption};
 
 use super::dynamic::{Message as Dynamic, Value};
-use super::schema::joined;
-
-/// The JSON names of fields that the pool was told others of, by the fields' full names.
-pub type JsonNames = HashMap<String, Box<str>>;
+use super::schema::{JsonNames, joined};
 
 /// The JSON name that protoc gives a field: every letter behind an underscore is large.
 pub fn json_name(name: &str) -> String {

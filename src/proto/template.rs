@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
+use prost_reflect::Value as Default;
+
 use super::dynamic::Value;
 use super::schema::{Field, FieldSource, Kind, Label, MessageType, WellKnown};
 use super::source::{Known, KnownFile};
@@ -237,12 +239,29 @@ fn described(of: &MessageType, field: &Field) -> String {
     if let Some(oneof) = field.oneof.and_then(|oneof| of.info().oneofs.get(oneof as usize)) {
         let _ = write!(text, ", one of `{oneof}`");
     }
-    let default =
-        field.default.as_ref().filter(|default| Value::zero(field.kind, of).is_some_and(|zero| zero != **default));
+    let default = field.default.as_ref().and_then(scalar);
+    let default = default.filter(|default| Value::zero(field.kind, of).is_some_and(|zero| zero != *default));
     if let Some(default) = default.filter(|_| field.presence) {
-        let _ = write!(text, ", default {}", super::text::value_text(of, field, default));
+        let _ = write!(text, ", default {}", super::text::value_text(of, field, &default));
     }
     text
+}
+
+/// A default as a value.
+fn scalar(default: &Default) -> Option<Value> {
+    Some(match default {
+        Default::Bool(v) => Value::Bool(*v),
+        Default::I32(v) => Value::I32(*v),
+        Default::I64(v) => Value::I64(*v),
+        Default::U32(v) => Value::U32(*v),
+        Default::U64(v) => Value::U64(*v),
+        Default::F32(v) => Value::F32(*v),
+        Default::F64(v) => Value::F64(*v),
+        Default::String(v) => Value::String(v.clone().into()),
+        Default::Bytes(v) => Value::Bytes(v.clone()),
+        Default::EnumNumber(v) => Value::Enum(*v),
+        Default::Message(_) | Default::List(_) | Default::Map(_) => return None,
+    })
 }
 
 fn json_scalar(of: &MessageType, field: &Field) -> String {

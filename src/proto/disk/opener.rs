@@ -11,7 +11,8 @@ use crate::proto::Files;
 use crate::proto::dynamic::{Message as Dynamic, Value};
 use crate::proto::edition::{self, Edition};
 use crate::proto::google::{self, Embedded};
-use crate::proto::names::{self, JsonNames, Refused};
+use crate::proto::names::{self, Refused};
+use crate::proto::schema::JsonNames;
 
 /// What the compiler was not told of a source.
 #[derive(Debug, Default, Clone)]

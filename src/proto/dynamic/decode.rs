@@ -2,39 +2,10 @@
 
 use bytes::Bytes;
 
-use super::wire::{self, MAX_DEPTH, WireType};
-use super::{Message, Value};
+use super::decode_error::DecodeError;
+use super::wire::{self, WireType};
+use super::{MAX_DEPTH, Message, Value};
 use crate::proto::schema::{Field, Kind, Label, MessageType};
-
-/// Why bytes are no message of a type.
-#[derive(Debug, thiserror::Error)]
-#[error("{}{what}", if path.is_empty() { String::new() } else { format!("{path}: ") })]
-pub struct DecodeError {
-    /// The field, from the outside in.
-    path: String,
-    what: String,
-}
-
-impl DecodeError {
-    pub(super) fn new(what: impl Into<String>) -> DecodeError {
-        DecodeError { path: String::new(), what: what.into() }
-    }
-
-    pub(super) fn too_deep() -> DecodeError {
-        DecodeError::new(format!("its messages are nested deeper than {MAX_DEPTH}"))
-    }
-
-    fn inside(mut self, field: &Field) -> DecodeError {
-        // A path of a hundred names helps nobody.
-        if self.path.len() < 256 {
-            self.path = match self.path.is_empty() {
-                true => field.name.to_string(),
-                false => format!("{}.{}", field.name, self.path),
-            };
-        }
-        self
-    }
-}
 
 /// Where a field begins in what it stands in.
 #[derive(Clone, Copy)]

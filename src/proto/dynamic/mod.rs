@@ -4,6 +4,7 @@
 //! order, and cannot hold a proto2 string that is not UTF-8.
 
 mod decode;
+mod decode_error;
 mod encode;
 pub mod wire;
 
@@ -11,7 +12,10 @@ use bytes::Bytes;
 
 use super::schema::{Field, Kind, Label, MessageType};
 
-pub use decode::DecodeError;
+pub use decode_error::DecodeError;
+
+/// Deepest nesting of messages and groups, as in every implementation of Protobuf.
+pub const MAX_DEPTH: usize = 100;
 
 /// A message. What is in it is set: a field without presence that is its default is absent, and so are an empty list and
 /// an empty map.

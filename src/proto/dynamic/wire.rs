@@ -4,10 +4,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::DecodeError;
-
-/// Deepest nesting of messages and groups, as in every implementation of Protobuf.
-pub const MAX_DEPTH: usize = 100;
+use super::decode_error::DecodeError;
 
 /// How a value stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
-use super::pool::built_in;
+use super::built_in::built_in;
 use super::{File, Files};
-use crate::proto::dynamic::DecodeError;
 use crate::proto::dynamic::wire::{self, WireType};
+use crate::proto::dynamic::{DecodeError, MAX_DEPTH};
 use crate::proto::schema::joined;
 
 /// `FileDescriptorProto.dependency`.
@@ -149,7 +149,7 @@ fn with_imports(raw: Bytes, imports: &[String]) -> Result<Bytes, DecodeError> {
     while !rest.is_empty() {
         let start = raw.len() - rest.len();
         let (number, wire) = wire::tag(&mut rest)?;
-        wire::skip(&mut rest, number, wire, wire::MAX_DEPTH)?;
+        wire::skip(&mut rest, number, wire, MAX_DEPTH)?;
         if number != DEPENDENCY {
             out.extend_from_slice(&raw[start..raw.len() - rest.len()]);
         }

@@ -1,5 +1,6 @@
 //! File descriptors as a server or a file hands them out, made into a pool without trusting them.
 
+mod built_in;
 mod check;
 mod imports;
 mod pool;
@@ -15,9 +16,9 @@ use prost_types::FileDescriptorProto;
 use self::check::{check, check_language, is_hollow, is_placeholder, strip};
 use self::imports::top_level;
 pub use self::pool::Linked;
-use super::names::{self, JsonNames};
+use super::names;
 use super::schema::features::FileFeatures;
-use super::schema::{Original, Schema, joined};
+use super::schema::{JsonNames, Original, Schema, joined};
 use crate::error::{Error, Result};
 
 /// Files by name, whatever the order they came in.

@@ -6,6 +6,7 @@ use prost_reflect::DescriptorPool;
 use prost_types::FileDescriptorProto;
 
 use super::Files;
+use super::built_in::built_in;
 use super::imports::Names;
 use crate::error::{Error, Result};
 use crate::proto::schema::Schema;
@@ -115,13 +116,6 @@ impl Files {
             next += 1;
         }
     }
-}
-
-/// Google's own files, which servers may leave out.
-pub fn built_in(name: &str) -> Option<FileDescriptorProto> {
-    name.starts_with("google/protobuf/")
-        .then(|| DescriptorPool::global().get_file_by_name(name).map(|f| f.file_descriptor_proto().clone()))
-        .flatten()
 }
 
 struct Building<'a, 'b> {

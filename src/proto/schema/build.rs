@@ -11,9 +11,9 @@ use super::features::{
     CLOSED, DELIMITED, EnumFeatures, FeatureSet, FieldFeatures, FileFeatures, IMPLICIT, LEGACY_REQUIRED,
     MessageFeatures, OneofFeatures, PACKED, UNVERIFIED,
 };
-use super::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, Original, Schema, Tables, WellKnown, joined};
-use crate::proto::dynamic::Value;
-use crate::proto::names::JsonNames;
+use super::{
+    EnumInfo, Field, FieldSource, JsonNames, Kind, Label, MessageInfo, Original, Schema, Tables, WellKnown, joined,
+};
 
 impl Schema {
     /// The types of all files in a pool. `original` gives a file's descriptor as it came, and what the pool does not keep of
@@ -210,7 +210,7 @@ fn field(from: Described, places: &Places, features: &Features) -> Field {
         packed: label == Label::List && kind.is_packable() && resolved.repeated_field_encoding == PACKED,
         verify_utf8: resolved.utf8_validation != UNVERIFIED,
         delimited: is_message && label != Label::Map && !in_entry && resolved.message_encoding == DELIMITED,
-        default: if single && !is_message { default(from.default) } else { None },
+        default: (single && !is_message).then_some(from.default),
         name: from.name,
         json_name: from.json_name,
         number: from.number,
@@ -243,22 +243,6 @@ fn kind(linked: &Linked, places: &Places) -> Kind {
         Linked::Message(m) => Kind::Message(places.messages.get(m.full_name()).copied().unwrap_or_default()),
         Linked::Enum(e) => Kind::Enum(places.enums.get(e.full_name()).copied().unwrap_or_default()),
     }
-}
-
-fn default(value: Default) -> Option<Value> {
-    Some(match value {
-        Default::Bool(v) => Value::Bool(v),
-        Default::I32(v) => Value::I32(v),
-        Default::I64(v) => Value::I64(v),
-        Default::U32(v) => Value::U32(v),
-        Default::U64(v) => Value::U64(v),
-        Default::F32(v) => Value::F32(v),
-        Default::F64(v) => Value::F64(v),
-        Default::String(v) => Value::String(v.into()),
-        Default::Bytes(v) => Value::Bytes(v),
-        Default::EnumNumber(v) => Value::Enum(v),
-        Default::Message(_) | Default::List(_) | Default::Map(_) => return None,
-    })
 }
 
 fn enumeration(descriptor: &EnumDescriptor, features: &Features) -> EnumInfo {

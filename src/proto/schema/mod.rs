@@ -16,8 +16,6 @@ use prost_reflect::{
 };
 
 use self::features::FileFeatures;
-use super::dynamic::Value;
-use super::names::JsonNames;
 
 /// A schema. Clones share it.
 #[derive(Clone)]
@@ -37,6 +35,9 @@ pub(super) struct Tables {
     /// What the pool was told otherwise.
     json_names: JsonNames,
 }
+
+/// The JSON names of fields that the pool was told others of, by the fields' full names.
+pub type JsonNames = HashMap<String, Box<str>>;
 
 /// A file of a pool as it came.
 pub struct Original<'a> {
@@ -97,7 +98,7 @@ pub struct Field {
     /// Its place in [`MessageInfo::oneofs`].
     pub oneof: Option<u32>,
     /// What it is when it is not set, for a field that can be one value.
-    pub default: Option<Value>,
+    pub default: Option<prost_reflect::Value>,
     /// True for an extension.
     pub is_extension: bool,
     /// Where it comes from: comments, options.

@@ -7,7 +7,7 @@ use super::lexer::{Lexer, Token};
 use crate::error::nearest;
 use crate::proto::ReadOptions;
 use crate::proto::any::{Resolver, type_name};
-use crate::proto::dynamic::wire::MAX_DEPTH;
+use crate::proto::dynamic::MAX_DEPTH;
 use crate::proto::dynamic::{Message, Value};
 use crate::proto::fault::{Bad, Fault};
 use crate::proto::schema::{EnumInfo, Field, Kind, Label, MessageType, WellKnown};

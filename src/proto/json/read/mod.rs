@@ -9,7 +9,7 @@ mod wkt;
 
 use self::lexer::{Lexer, Token};
 use super::super::any::Resolver;
-use super::super::dynamic::wire::MAX_DEPTH;
+use super::super::dynamic::MAX_DEPTH;
 use super::super::dynamic::{Message, Value};
 use super::super::fault::{Bad, Fault};
 use super::super::schema::{Field, Kind, Label, MessageType, WellKnown};
