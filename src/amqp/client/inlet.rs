@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 
 use super::large::Large;
-use super::runtime::Meter;
+use super::meter::Meter;
 use super::scan::{AROUND, Content, FrameRefusal, HEAD, LARGEST_HEADER, Scanner};
 
 /// What to do next.

@@ -5,6 +5,7 @@ mod fault;
 mod inlet;
 mod large;
 mod message;
+mod meter;
 mod outbox;
 mod pace;
 mod publisher;
@@ -29,9 +30,9 @@ use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 pub use deliveries::{ConsumerOptions, Deliveries, OFFSET, Settle};
 pub use fault::fault;
 pub use message::{Outgoing, incoming, short_string, wire_value};
+pub use meter::Meter;
 pub use pace::Pace;
 pub use publishing::{MakeOutgoing, Publishing, PublishingOptions};
-pub use runtime::Meter;
 
 use self::outbox::Outbox;
 use self::publisher::{Fate, FrameLimit, Publisher};

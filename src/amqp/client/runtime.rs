@@ -4,9 +4,8 @@ use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_rs::traits::Reactor;
@@ -20,6 +19,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::inlet::{Inlet, InletStep};
 use super::large::Large;
+use super::meter::Meter;
 use super::outbox::Outbox;
 use super::quiet::Quiet;
 use super::scan::{FrameRefusal, Scanner};
@@ -27,94 +27,6 @@ use super::words::Words;
 
 /// How much of a frame that lapin may not see as it is is read at a time.
 const PIECE: usize = 16 * 1024;
-
-/// How much may be read ahead of the one who consumes it.
-const AHEAD: usize = 48 * 1024 * 1024;
-
-/// Holds the reading back while too much waits to be consumed: lapin queues deliveries without limit, and AMQP's prefetch
-/// counts messages, not bytes.
-#[derive(Debug, Default)]
-pub struct Meter {
-    armed: AtomicBool,
-    ahead: AtomicUsize,
-    /// What is kept apart from lapin.
-    kept: AtomicUsize,
-    waiting: Mutex<Option<Waker>>,
-    part: Mutex<Part>,
-}
-
-/// The last part of a message that came in.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Part {
-    /// When that was.
-    pub came: Option<Instant>,
-    /// More of its message has to come.
-    pub is_amid: bool,
-}
-
-impl Meter {
-    /// Begins to hold back; from now on what is consumed must be told.
-    pub fn arm(&self) {
-        self.armed.store(true, Ordering::SeqCst);
-    }
-
-    /// So many bytes are kept apart from lapin.
-    pub fn kept(&self, bytes: usize) {
-        self.kept.fetch_add(bytes, Ordering::SeqCst);
-    }
-
-    /// So many of these are no more.
-    pub fn released(&self, bytes: usize) {
-        self.kept.fetch_sub(bytes, Ordering::SeqCst);
-        self.wake();
-    }
-
-    /// So many bytes were consumed.
-    pub fn consumed(&self, bytes: usize) {
-        let less = |ahead: usize| Some(ahead.saturating_sub(bytes));
-        // The closure never says no.
-        let _ = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
-        self.wake();
-    }
-
-    /// All that was read is consumed, but for what makes no whole message yet.
-    pub fn drained(&self) {
-        self.ahead.store(0, Ordering::SeqCst);
-        self.wake();
-    }
-
-    /// A part of a message came in.
-    pub fn heard(&self, is_amid: bool) {
-        *self.part.lock().unwrap_or_else(PoisonError::into_inner) = Part { came: Some(Instant::now()), is_amid };
-    }
-
-    /// The last part of a message that came in, whether or not it is consumed.
-    pub fn part(&self) -> Part {
-        *self.part.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn is_full(&self) -> bool {
-        let all = || self.ahead.load(Ordering::SeqCst).saturating_add(self.kept.load(Ordering::SeqCst));
-        self.armed.load(Ordering::SeqCst) && all() >= AHEAD
-    }
-
-    fn wake(&self) {
-        if !self.is_full()
-            && let Some(waker) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
-        {
-            waker.wake();
-        }
-    }
-
-    fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.is_full() {
-            return Poll::Ready(());
-        }
-        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Some(cx.waker().clone());
-        // Room that was made in between woke nobody.
-        if self.is_full() { Poll::Pending } else { Poll::Ready(()) }
-    }
-}
 
 /// What a transport shares with the one who uses the connection.
 #[derive(Debug, Default)]
@@ -297,7 +209,7 @@ impl AsyncRead for Transport {
             match self.inlet.step(buffer) {
                 Err(refusal) => self.refused = Some(Refused::Next(refusal)),
                 Ok(InletStep::Gave(count)) => {
-                    self.meter.ahead.fetch_add(count, Ordering::SeqCst);
+                    self.meter.came(count);
                     return Poll::Ready(Ok(count));
                 }
                 Ok(InletStep::Hold(most)) => {
@@ -313,7 +225,7 @@ impl AsyncRead for Transport {
                     }
                     let visible = self.inlet.came(buffer.get(..count).unwrap_or_default());
                     if visible > 0 || count == 0 {
-                        self.meter.ahead.fetch_add(visible, Ordering::SeqCst);
+                        self.meter.came(visible);
                         return Poll::Ready(Ok(visible));
                     }
                 }

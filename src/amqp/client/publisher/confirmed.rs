@@ -10,8 +10,9 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
+use super::ALONE;
+use super::fate::{Fate, refused_alone};
 use super::returns::{self, digest, digest_of_returned};
-use super::{ALONE, Fate, refused_alone};
 use crate::amqp::client::fault::Cause;
 use crate::amqp::client::words::Words;
 use crate::amqp::client::{Outgoing, fault};

@@ -15,8 +15,9 @@ use lapin::options::BasicQosOptions;
 use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
+use super::ALONE;
+use super::fate::{Fate, refused_alone};
 use super::returns::{digest, digest_of_returned, words};
-use super::{ALONE, Fate, refused_alone};
 use crate::amqp::client::Outgoing;
 use crate::amqp::client::message::encode;
 use crate::amqp::client::outbox::Outbox;
