@@ -8,15 +8,12 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
-use super::events::ConnectionEvents;
+use super::events::{ConnectionEvents, TraceFn};
 use crate::config::{Origin, Resolved, SectionInfo};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
 use crate::kafka::settings::{Broker, Settings, brokers};
 use crate::secret::MASK;
-
-/// Gets every line of librdkafka's log.
-pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// Memory for fetched records that were not written yet, in KiB.
 const FETCHED_KBYTES: &str = "65536";

@@ -1,7 +1,7 @@
 //! What librdkafka tells beside results: collected here, so that nothing of it reaches standard error raw.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rdkafka::ClientContext;
@@ -11,9 +11,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 
-use super::config::TraceFn;
 use super::fault::Fault;
 use crate::kafka::settings::Broker;
+
+/// Gets every line of librdkafka's log.
+pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How many different faults are remembered: the first ones tell most.
 const FAULTS: usize = 16;

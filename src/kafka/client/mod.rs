@@ -9,16 +9,15 @@ mod fault;
 mod intake;
 mod link;
 mod mock;
-mod newest;
 mod offsets;
 mod producer;
 mod reader;
 mod spoken;
 
 pub use admin::administer;
-pub use config::{Setup, TraceFn};
+pub use config::Setup;
 pub use connect::{CLOSE, connect, drop_within, settled_topic};
-pub use events::ConnectionEvents;
+pub use events::{ConnectionEvents, TraceFn};
 pub use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
 pub use intake::Intake;
 pub use link::Link;

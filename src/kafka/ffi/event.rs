@@ -7,7 +7,8 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-use super::{Said, millis, text};
+use super::said::Said;
+use super::{millis, text};
 
 /// One event of a queue.
 pub(super) struct Event(NonNull<rd::rd_kafka_event_t>);

@@ -17,6 +17,7 @@ mod event;
 mod feed;
 mod record;
 mod reports;
+mod said;
 mod topic_producer;
 
 use std::ffi::{CStr, c_char, c_int};
@@ -26,12 +27,13 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub use self::admin::{Admin, AdminOutcome, NewTopic, Said, SetBy, Setting};
+pub use self::admin::{Admin, AdminOutcome, NewTopic, SetBy, Setting};
 pub use self::bell::Bell;
 pub use self::event::{TopicPartitionOffset, What};
 pub use self::feed::{Feed, Fetched};
 pub use self::record::Record;
 pub use self::reports::{Lost, Reports};
+pub use self::said::Said;
 pub use self::topic_producer::{Parcel, TopicProducer};
 
 /// librdkafka's unit of time.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::distinct;
+use super::distinct::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{

@@ -1,6 +1,7 @@
 //! `kafka topic`: list, describe, create and delete topics.
 
 mod change;
+mod distinct;
 mod show;
 
 use crate::context::Context;
@@ -30,10 +31,4 @@ pub async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Create(args) => change::create(args, cx).await,
         Command::Delete(args) => change::delete(args, cx).await,
     }
-}
-
-/// The topics of a command, each once, in their order.
-fn distinct(topics: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::BTreeSet::new();
-    topics.into_iter().filter(|topic| seen.insert(topic.clone())).collect()
 }

@@ -6,7 +6,7 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use serde_json::{Value, json};
 
-use super::distinct;
+use super::distinct::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{

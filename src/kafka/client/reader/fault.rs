@@ -88,3 +88,8 @@ fn keeps_out(code: Code) -> bool {
             | Code::PolicyViolation
     )
 }
+
+/// There is no queue for records.
+pub fn no_memory() -> Error {
+    Error::new(Kind::Io, "librdkafka has no queue to give")
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::super::Setup;
 use super::super::events::ConnectionEvents;
 use super::super::offsets::Partition;
-use super::no_memory;
+use super::fault::no_memory;
 use crate::error::Result;
 use crate::kafka::ffi::{Bell, Feed, Fetched, What};
 

@@ -4,6 +4,8 @@ mod clock;
 mod fault;
 mod gaps;
 mod group;
+mod newest;
+mod record;
 mod source;
 mod watch;
 
@@ -18,20 +20,20 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use self::fault::{fault, unread};
+use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
 pub use self::group::Member;
+use self::newest::{Newest, Scan, newest};
 use self::watch::Finding;
-pub use self::watch::Watch;
+use self::watch::Watch;
 use super::events::ConnectionEvents;
 use super::fault::topic_error;
 use super::link::Link;
-use super::newest::{Newest, Scan, newest};
 use super::offsets::{Partition, at_time, begins, ends};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::flow::{Event, Lane};
 use crate::kafka::ffi::{Bell, Feed, Record, TopicPartitionOffset};
-use crate::message::{Field, Headers, Message, Protocol, Time};
+use crate::message::Message;
 use crate::shutdown::Shutdown;
 
 /// How often offsets are committed while reading; each commit covers what was written by then.
@@ -348,25 +350,4 @@ fn find<'p>(parts: &'p mut [Part], last: &mut usize, record: &Record<'_>) -> Opt
 
 fn size(bytes: Option<&[u8]>) -> u64 {
     bytes.map_or(0, |bytes| bytes.len() as u64)
-}
-
-/// The message in a record of this topic; it borrows librdkafka's buffer.
-#[inline]
-pub fn message_of<'e>(record: &Record<'e>, topic: &'e str) -> Message<'e> {
-    let headers = record.headers();
-    Message {
-        protocol: Some(Protocol::Kafka),
-        topic: Some(topic.into()),
-        partition: Some(record.partition()),
-        offset: Some(record.offset()),
-        timestamp: record.timestamp().map(Time::Millis),
-        key: Field::nullable(record.key()),
-        headers: if headers.is_empty() { Headers::Absent } else { Headers::Kafka(headers) },
-        value: Field::nullable(record.value()),
-        ..Message::default()
-    }
-}
-
-fn no_memory() -> Error {
-    Error::new(Kind::Io, "librdkafka has no queue to give")
 }

@@ -6,8 +6,9 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::super::connect::drop_within;
+use super::record::message_of;
 use super::watch::Finding;
-use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, message_of, size, unread};
+use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, size, unread};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;

@@ -15,48 +15,18 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::types::RDKafkaRespErr;
 
 pub use self::configs::{SetBy, Setting};
 pub use self::topics::NewTopic;
 use super::event::Event;
-use super::{last_error, millis, text, words};
+use super::said::Said;
+use super::{last_error, millis, text};
 
 /// How often somebody who waits for an answer is asked whether to go on.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// So much later than its own limit an answer is not waited for any more: librdkafka always gives one.
 const LATE: Duration = Duration::from_secs(1);
-
-/// Why something was refused: the code, and the words of whoever refused it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
-    /// The broker's or librdkafka's code.
-    pub code: RDKafkaErrorCode,
-    /// Its reason in words.
-    pub words: String,
-}
-
-impl Said {
-    /// The reason where there is one, else what the code means. `None` for no error.
-    ///
-    /// SAFETY: `reason` is null or a string that ends in a zero byte.
-    pub(super) unsafe fn of(code: RDKafkaRespErr, reason: *const c_char) -> Option<Said> {
-        if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-            return None;
-        }
-        // SAFETY: the caller's promise; what a code means is static.
-        let (reason, meaning) = unsafe { (text(reason), text(rd::rd_kafka_err2str(code))) };
-        let code = RDKafkaErrorCode::from(code);
-        let words = if reason.is_empty() || reason == meaning { words(code) } else { reason };
-        Some(Said { code, words })
-    }
-
-    /// A code alone, with what it means.
-    pub fn plain(code: RDKafkaErrorCode) -> Said {
-        Said { code, words: words(code) }
-    }
-}
 
 /// What became of one of the things that a request named.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,10 +13,12 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use self::pick::{Blocks, Pick, pick};
-use super::events::ConnectionEvents;
-use super::offsets::Partition;
-use super::reader::{Consequence, Recover, Watch, message_of};
+use super::record::message_of;
+use super::watch::Watch;
+use super::{Consequence, Recover};
 use crate::error::Result;
+use crate::kafka::client::events::ConnectionEvents;
+use crate::kafka::client::offsets::Partition;
 use crate::kafka::ffi::{Feed, Fetched, Record, TopicPartitionOffset, What};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
