@@ -26,9 +26,9 @@
 //! # Who may import whom
 //! `app` may import anything, and nobody imports `app`. Protocols never import each other; verbs that join them stand in
 //! [`across`], which only `app` and `cli` import. [`flow`] uses [`message`] and leaves, nothing of a protocol, never an
-//! `Args`. Inside a protocol, `settings` uses leaves and `config`; `client` uses `settings`, `flow`, `message`, leaves and
-//! its wire crates, never clap and never [`output`]; a verb joins them. [`message`] uses leaves; [`output`] uses `flow`,
-//! `message` and leaves. A test holds these rules.
+//! `Args`. Inside a protocol, `settings` uses `config`, `message` and leaves; `client` uses `settings`, `flow`, `message`,
+//! leaves and its wire crates, never clap and never [`output`]; a verb joins them. [`message`] uses leaves; [`output`] uses
+//! `flow`, `message` and leaves. A test holds these rules.
 //!
 //! # A fifth reading verb
 //! 1. A variant of its protocol's `Command` with an arm in its `run` (`<protocol>/mod.rs`), and a file or folder of its own:

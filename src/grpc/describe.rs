@@ -1,8 +1,8 @@
 //! `grpc describe`: what the server has, as Protobuf source.
 
 use super::settings::Settings;
-use super::shared::catalog::Lookup;
 use super::shared::elements::{each, element};
+use super::shared::lookup::Lookup;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Printer, escape_text};

@@ -9,8 +9,8 @@ use prost::Message;
 use prost_reflect::FileDescriptor;
 
 use super::settings::Settings;
-use super::shared::catalog::Lookup;
 use super::shared::elements::{self, Each};
+use super::shared::lookup::Lookup;
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::output::Printer;

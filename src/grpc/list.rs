@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::settings::Settings;
-use super::shared::catalog::Lookup;
+use super::shared::lookup::Lookup;
 use crate::context::Context;
 use crate::error::Result;
 use crate::output::{Table, TableLayout};

@@ -104,7 +104,7 @@ fn allowed(file: &str) -> Vec<&'static str> {
             let in_client = stem.starts_with("client") || file.contains("/client/");
             let in_settings = stem == "settings.rs" || file.contains("/settings/");
             if in_settings {
-                &["config"]
+                &["config", "message"]
             } else if in_client {
                 &["config", "flow", "message", "proto"]
             } else {

@@ -5,8 +5,8 @@ use super::format::{FormatArgs, MessageFormat};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::catalog::Lookup;
-use crate::grpc::shared::session;
+use crate::grpc::shared::lookup::Lookup;
+use crate::grpc::shared::methods;
 use crate::output::{Printer, escape_json, escape_text};
 use crate::proto::template::{Style, template};
 use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};
@@ -26,12 +26,12 @@ impl Blank {
     /// Prints it.
     ///
     /// # Errors
-    /// As [`Lookup::open`] and [`session::method`]; `Kind::Usage` for a binary template.
+    /// As [`Lookup::open`] and [`methods::find`]; `Kind::Usage` for a binary template.
     pub async fn print(self, method: &str, format: &FormatArgs, connection: &Settings, cx: &Context) -> Result<()> {
         let found = cx.shutdown.or_stop(async {
             let mut lookup = Lookup::open(connection, cx).await?;
             let mut catalog = lookup.catalog(cx);
-            session::method(&mut catalog, method).await
+            methods::find(&mut catalog, method).await
         });
         let (of, style, format) = (found.await?.input, format.style(), format.reading().format);
         let message = || example(&of, self.seed.unwrap_or_else(|| fastrand::u64(..)));

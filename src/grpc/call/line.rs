@@ -4,7 +4,8 @@ use super::known::KnownMethod;
 use crate::context::Context;
 use crate::error::Result;
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Connecting, Session};
+use crate::grpc::shared::methods;
+use crate::grpc::shared::session::{Connecting, Session};
 use crate::proto::Files;
 use crate::proto::schema::Method;
 
@@ -20,7 +21,7 @@ impl Line {
     /// Finds a method.
     ///
     /// # Errors
-    /// As [`session::method`], [`Connecting::connect`] and reflection.
+    /// As [`methods::find`], [`Connecting::connect`] and reflection.
     pub async fn find(
         prepared: Connecting,
         method: &str,
@@ -30,7 +31,7 @@ impl Line {
         let offline = match prepared.offline(cx) {
             None => None,
             Some(mut catalog) => {
-                let method = cx.shutdown.or_stop(session::method(&mut catalog, method)).await?;
+                let method = cx.shutdown.or_stop(methods::find(&mut catalog, method)).await?;
                 // A file that is broken costs no more than what stands in it.
                 Some((method, catalog.schemas().unwrap_or_default()))
             }
@@ -64,7 +65,7 @@ impl Line {
 /// The method, and all the files that describe it.
 async fn ask(session: &mut Session, method: &str, cx: &Context) -> Result<(Method, Files)> {
     let mut catalog = session.catalog(cx, Files::default());
-    let method = session::method(&mut catalog, method).await?;
+    let method = methods::find(&mut catalog, method).await?;
     catalog.keep();
     Ok((method, catalog.into_files()))
 }

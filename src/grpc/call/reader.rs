@@ -15,7 +15,8 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::{Limits, Manner, Reader};
 use crate::grpc::client::{Call, Response, Responses};
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Connecting, Session};
+use crate::grpc::shared::methods;
+use crate::grpc::shared::session::{Connecting, Session};
 use crate::message::input::DataSource;
 use crate::proto::{JsonStyle, Layout, check_json, rpc, write_json, write_text};
 
@@ -45,7 +46,7 @@ impl ReadingArgs {
     /// # Errors
     /// `Kind::Usage`.
     pub fn check(&self) -> Result<String> {
-        let typed = session::typed_method(&self.method)?;
+        let typed = methods::typed(&self.method)?;
         self.format.check()?;
         Ok(typed)
     }

@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
 use crate::grpc::client::{Job, OrderingKey, Unary, Way};
 use crate::grpc::settings::Settings;
-use crate::grpc::shared::session::{self, Connecting};
+use crate::grpc::shared::methods;
+use crate::grpc::shared::session::Connecting;
 use crate::message::{Field, Message};
 use crate::proto::rpc;
 use crate::proto::schema::MessageType;
@@ -62,9 +63,9 @@ pub struct Prepared {
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`; as [`Connecting::of`].
 pub fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
-    session::typed_method(&args.method)?;
+    methods::typed(&args.method)?;
     args.requests.check(MessageFormat::Json)?;
-    args.refusal.target().map(session::typed_method).transpose()?;
+    args.refusal.target().map(methods::typed).transpose()?;
     let connecting = Connecting::of(&args.connection, cx)?;
     let dead = args.refusal.target().map(|_| Connecting::of(&args.connection, cx)).transpose()?;
     Ok(Prepared { args, connecting, dead })

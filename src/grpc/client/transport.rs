@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use tonic::body::Body;
 
 use super::sniff::{Seen, Sniff, Sniffed};
-use super::target::{Address, HostPort, Target};
 use super::trace::{Timings, timed};
 use crate::error::{Error, Kind, Result};
+use crate::grpc::settings::{Address, HostPort, Http2, Target};
 use crate::net::tls::{Schemes, behind};
 use crate::net::{Policy, Tls, TlsSettings, Ways, asked_without, dial, resolve, speaks_tls};
 use crate::shutdown::Shutdown;
@@ -37,24 +37,6 @@ const CONNECTION_WINDOW: u32 = 128 << 20;
 /// A byte stream of any kind.
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
-
-/// What is asked of HTTP/2.
-#[derive(Debug, Clone, Copy)]
-pub struct Http2 {
-    /// The largest header list taken, in bytes.
-    pub max_headers: u32,
-    /// How often the server is asked for a sign of life.
-    pub keepalive: Option<Duration>,
-    /// How long it may take to give one.
-    pub keepalive_timeout: Duration,
-}
-
-impl Default for Http2 {
-    fn default() -> Http2 {
-        // Servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of them (tonic#1834).
-        Http2 { max_headers: 1 << 20, keepalive: None, keepalive_timeout: Duration::from_secs(20) }
-    }
-}
 
 /// An open HTTP/2 connection. It ends when this and all its clones are dropped; calls by each of them go on side by side.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use etcetera::BaseStrategy;
 use prost::Message;
 
 use crate::error::{Error, Result};
-use crate::grpc::client::Target;
+use crate::grpc::settings::Target;
 use crate::proto::Files;
 
 /// The largest file that is read: what a server may tell at most is bounded, too.

@@ -4,9 +4,7 @@ use prost_reflect::MessageDescriptor;
 use tonic::Code;
 
 use super::cache::Cache;
-use super::session::{Connecting, Session, ends};
 use crate::config::Resolved;
-use crate::context::Context;
 use crate::error::{Error, Kind, Result, nearest};
 use crate::grpc::client::{FetchOutcome, Note, Reflection};
 use crate::grpc::settings::{ReflectionMode, Settings};
@@ -48,37 +46,6 @@ impl GivenFiles {
     /// Whether the server is asked.
     pub fn asks_server(&self) -> bool {
         self.mode != ReflectionMode::Off
-    }
-}
-
-/// Where a verb without a call looks things up: it connects only when the server is asked.
-pub enum Lookup {
-    /// By the server, and the files.
-    Online(Box<Session>),
-    /// By the files alone.
-    Offline(GivenFiles),
-}
-
-impl Lookup {
-    /// Connects unless `--reflection off` says that there is no need.
-    ///
-    /// # Errors
-    /// As [`Session::open`] and [`GivenFiles::load`].
-    pub async fn open(settings: &Settings, cx: &Context) -> Result<Lookup> {
-        let resolved = cx.settings(settings)?;
-        let given = GivenFiles::load(&resolved)?;
-        match given.asks_server() {
-            true => Ok(Lookup::Online(Box::new(Connecting::with(&resolved, given)?.connect(cx).await?))),
-            false => Ok(Lookup::Offline(given)),
-        }
-    }
-
-    /// What is known.
-    pub fn catalog<'a>(&'a mut self, cx: &'a Context) -> Catalog<'a> {
-        match self {
-            Lookup::Online(session) => session.catalog(cx, Files::default()),
-            Lookup::Offline(given) => Catalog::new(given, None, cx.terminal),
-        }
     }
 }
 
@@ -367,6 +334,11 @@ impl<'a> Catalog<'a> {
 
 /// What stands before the fault in a description that a server gave.
 const UNUSABLE: &str = "the server's description of itself cannot be used";
+
+/// Whether a full name ends like this, at a dot.
+pub fn ends(full: &str, end: &str) -> bool {
+    end.is_empty() || full.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+}
 
 /// The error for a name that nobody knows; `nobody` is as "the server has no".
 pub fn unknown<'a>(nobody: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {

@@ -3,4 +3,6 @@
 pub mod cache;
 pub mod catalog;
 pub mod elements;
+pub mod lookup;
+pub mod methods;
 pub mod session;

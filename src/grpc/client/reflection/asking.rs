@@ -13,7 +13,6 @@ use super::super::Broken;
 use super::super::call::{Call, CallOptions, start};
 use super::super::status::Status;
 use super::super::transport::{Connection, Dial};
-use super::nonsense;
 use crate::error::{Error, Kind, Result};
 use crate::proto::rpc;
 
@@ -289,4 +288,9 @@ fn no_reflection(status: &Status) -> Error {
     }
     .status(Code::Unimplemented)
     .hint("register grpc.reflection.v1.ServerReflection in the server, or describe the services with --proto FILE or --descriptor-set FILE")
+}
+
+/// What was answered is no answer.
+pub fn nonsense() -> Error {
+    Error::refused("the server's answer about itself makes no sense")
 }

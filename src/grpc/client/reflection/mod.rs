@@ -14,7 +14,7 @@ use tonic_reflection::pb::v1::server_reflection_request::MessageRequest as Ask;
 use tonic_reflection::pb::v1::server_reflection_response::MessageResponse as Answer;
 use tonic_reflection::pb::v1::{ErrorResponse, ExtensionRequest, ServerReflectionRequest, ServerReflectionResponse};
 
-use self::asking::{Asking, LIMIT, Reply};
+use self::asking::{Asking, LIMIT, Reply, nonsense};
 use super::call::CallOptions;
 use super::transport::{Connection, Dial};
 use crate::error::{Error, Kind, Result};
@@ -292,10 +292,6 @@ impl<'a> Reflection<'a> {
             None => Asked::Refused(nonsense()),
         })
     }
-}
-
-fn nonsense() -> Error {
-    Error::refused("the server's answer about itself makes no sense")
 }
 
 /// The extendable messages that can be reached.

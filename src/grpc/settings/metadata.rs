@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::grpc::settings::Header;
+use super::Header;
 use crate::message::grpc::{self, Shown};
 use crate::message::json::decode_base64;
 

@@ -1,5 +1,8 @@
 //! The gRPC connection: its flags, environment variables and profile keys.
 
+mod metadata;
+mod target;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,11 +10,13 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::client::{Http2, Target, encode_metadata};
 use crate::config::{Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
+
+pub use self::metadata::all as encode_metadata;
+pub use self::target::{Address, HostPort, Target};
 
 /// Settings of a gRPC connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
@@ -226,6 +231,24 @@ impl Settings {
             keepalive: self.keepalive.map(|interval| interval.0),
             keepalive_timeout: self.keepalive_timeout.map_or(default.keepalive_timeout, |interval| interval.0),
         }
+    }
+}
+
+/// What is asked of HTTP/2.
+#[derive(Debug, Clone, Copy)]
+pub struct Http2 {
+    /// The largest header list taken, in bytes.
+    pub max_headers: u32,
+    /// How often the server is asked for a sign of life.
+    pub keepalive: Option<Duration>,
+    /// How long it may take to give one.
+    pub keepalive_timeout: Duration,
+}
+
+impl Default for Http2 {
+    fn default() -> Http2 {
+        // Servers put whole stack traces into `grpc-message`, and hyper's 16 KiB make a hang of them (tonic#1834).
+        Http2 { max_headers: 1 << 20, keepalive: None, keepalive_timeout: Duration::from_secs(20) }
     }
 }
 

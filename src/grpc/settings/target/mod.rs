@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use http::uri::Authority;
 
 use self::parse::parse;
+use super::Settings;
 use crate::config::Resolved;
 use crate::error::Result;
-use crate::grpc::settings::Settings;
 
 /// What is connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
