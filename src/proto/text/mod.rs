@@ -2,6 +2,7 @@
 
 mod lexer;
 mod read;
+mod scalar;
 mod write;
 
 pub use read::read_text;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::group_name;
 use super::lexer::{Lexer, Token};
+use super::scalar::{expected, integer, scalar};
 use crate::error::nearest;
 use crate::proto::ReadOptions;
 use crate::proto::any::{Resolver, type_name};
@@ -335,70 +336,5 @@ fn add(message: &mut Message, of: &MessageType, field: &Field, value: Value) {
     };
     if let (Some(key), Some(value)) = (part(key_field), part(value_field)) {
         message.add_entry(field.number, key, value);
-    }
-}
-
-/// What a kind takes.
-fn expected(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Double | Kind::Float => "a number, inf or nan",
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number of 32 bits",
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a whole number of 64 bits",
-        Kind::Uint32 | Kind::Fixed32 => "a whole number of 32 bits without a sign",
-        Kind::Uint64 | Kind::Fixed64 => "a whole number of 64 bits without a sign",
-        Kind::Bool => "true or false",
-        Kind::String | Kind::Bytes => "a string in quotes",
-        Kind::Enum(_) => "the name or number of an enum value",
-        Kind::Message(_) => "a message in braces",
-    }
-}
-
-fn scalar(kind: Kind, word: &str, negative: bool) -> Option<Value> {
-    let whole = || integer(word).map(|magnitude| if negative { -magnitude } else { magnitude });
-    match kind {
-        Kind::Bool => match word {
-            "true" | "True" | "t" if !negative => Some(Value::Bool(true)),
-            "false" | "False" | "f" if !negative => Some(Value::Bool(false)),
-            _ => whole().and_then(|n| (0..=1).contains(&n).then_some(Value::Bool(n == 1))),
-        },
-        Kind::Double | Kind::Float => {
-            let value = float(word)?;
-            let value = if negative { -value } else { value };
-            Some(if kind == Kind::Double { Value::F64(value) } else { Value::F32(value as f32) })
-        }
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => whole()?.try_into().ok().map(Value::I32),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => whole()?.try_into().ok().map(Value::I64),
-        Kind::Uint32 | Kind::Fixed32 => whole()?.try_into().ok().map(Value::U32),
-        Kind::Uint64 | Kind::Fixed64 => whole()?.try_into().ok().map(Value::U64),
-        Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => None,
-    }
-}
-
-/// A whole number in base 10, 8 or 16.
-fn integer(word: &str) -> Option<i128> {
-    let (digits, base) = match word.as_bytes() {
-        [b'0', b'x' | b'X', ..] => (&word[2..], 16),
-        [b'0', _, ..] => (&word[1..], 8),
-        _ => (word, 10),
-    };
-    let good = digits.len() <= 30 && digits.bytes().all(|b| b.is_ascii_alphanumeric());
-    if good { i128::from_str_radix(digits, base).ok() } else { None }
-}
-
-/// A number with a point, an exponent or an `f` behind it, or one of the words; what is too large is infinite.
-fn float(word: &str) -> Option<f64> {
-    match word.to_ascii_lowercase().as_str() {
-        "inf" | "infinity" => Some(f64::INFINITY),
-        "nan" => Some(f64::NAN),
-        lower => {
-            let text = lower.strip_suffix('f').filter(|_| !lower.starts_with("0x")).unwrap_or(lower);
-            let plain = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'));
-            let is_octal = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
-            match plain && !is_octal {
-                true => text.parse().ok(),
-                // Whole numbers in other bases are for whole kinds, but for a zero of any kind.
-                false => None,
-            }
-        }
     }
 }
