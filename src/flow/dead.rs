@@ -61,8 +61,11 @@ impl Dead {
             let Some((ticket, message)) = self.waiting.pop_front() else { break };
             let submitted = match through(&self.stages, message) {
                 Ok(Passed::One(message)) => {
-                    let mut one = Some((ticket, message));
-                    self.sink.submit(&mut || one.take())
+                    let mut one = Some(message);
+                    self.sink.submit(&mut |into| {
+                        *into = one.take()?;
+                        Some(ticket)
+                    })
                 }
                 Ok(Passed::None | Passed::Many(_)) => Err(Declined::unfit("it is not one message there".to_owned())),
                 Err(unfit) => Err(Declined::Unfit(unfit)),

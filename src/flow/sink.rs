@@ -77,14 +77,20 @@ impl Heard {
     }
 }
 
-/// Gives the next message of a batch.
-pub type Next<'n, 'b> = dyn FnMut() -> Option<(Ticket, Message<'b>)> + 'n;
+/// Gives the next message of a batch, in place of the one before: a message is large, and each time that it changes hands
+/// it would be copied.
+pub type Next<'n, 'b> = dyn FnMut(&mut Message<'b>) -> Option<Ticket> + 'n;
 
 /// Where messages go.
 pub trait Sink {
     /// True when it reports by [`Heard::all`]: then nobody keeps a note of each message for it.
     fn is_bulk(&self) -> bool {
         false
+    }
+
+    /// False when what it makes of a message has nothing of its headers.
+    fn reads_headers(&self) -> bool {
+        true
     }
 
     /// How many messages it takes now; 0 while it is full.

@@ -27,18 +27,18 @@ pub struct Place {
 
 /// How a lane is called when its messages are named: `input lines 3-5`, `orders[0] offset 7`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneName {
+pub struct Origin {
     /// Before one mark.
     pub one: String,
     /// Before several.
     pub many: String,
 }
 
-impl LaneName {
+impl Origin {
     /// `NAME` and `NAMEs`.
-    pub fn of(name: impl Into<String>) -> LaneName {
+    pub fn named(name: impl Into<String>) -> Origin {
         let one = name.into();
-        LaneName { many: format!("{one}s"), one }
+        Origin { many: format!("{one}s"), one }
     }
 }
 
@@ -103,6 +103,9 @@ impl From<Error> for Bad {
 pub trait Source {
     /// How it can be settled.
     fn settling(&self) -> Settling;
+
+    /// Nobody asks for headers: where they cost something, they are left out.
+    fn spare_headers(&mut self) {}
 
     /// What happens beside messages; called also while nothing is filled, so that it can keep its connection alive.
     ///
@@ -181,7 +184,7 @@ pub trait Source {
     }
 
     /// How its messages are called.
-    fn lane_name(&self, lane: Lane) -> LaneName;
+    fn origin(&self, lane: Lane) -> Origin;
 
     /// In words where a lane stands because something in it is held, where it stays there: `done` is the mark up to which
     /// all was done.

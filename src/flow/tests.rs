@@ -147,8 +147,8 @@ impl Source for Fake {
         Ok(())
     }
 
-    fn lane_name(&self, lane: Lane) -> LaneName {
-        LaneName::of(format!("lane {lane} mark"))
+    fn origin(&self, lane: Lane) -> Origin {
+        Origin::named(format!("lane {lane} mark"))
     }
 
     fn fault(&self, _at: usize, unfit: Unfit) -> Error {
@@ -200,8 +200,9 @@ impl Sink for Wild {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        let mut message = Message::default();
         while self.room() > 0 {
-            let Some((ticket, message)) = next() else { return Ok(()) };
+            let Some(ticket) = next(&mut message) else { return Ok(()) };
             let id = id(&message);
             self.world.borrow_mut().given.insert(id);
             self.under_way.push((ticket, id));

@@ -18,7 +18,7 @@ const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
 pub fn write_table(out: &mut Vec<u8>, table: &Table<'_>) {
     let mut object = json::Object::open(out);
     for (name, value) in table.iter() {
-        write_value(object.member(name), value);
+        write_value(object.entry(name), value);
     }
     object.close();
 }

@@ -32,20 +32,26 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
     if let Some(protocol) = protocol {
         object.text("protocol", protocol.name());
     }
-    let origin = [("topic", topic), ("exchange", exchange), ("routing_key", routing_key), ("queue", queue)];
-    for (name, value) in origin {
-        if let Some(value) = value {
-            object.text(name, value);
-        }
+    if let Some(topic) = topic {
+        object.text("topic", topic);
+    }
+    if let Some(exchange) = exchange {
+        object.text("exchange", exchange);
+    }
+    if let Some(routing_key) = routing_key {
+        object.text("routing_key", routing_key);
+    }
+    if let Some(queue) = queue {
+        object.text("queue", queue);
     }
     if let Some(partition) = partition {
-        object.plain("partition", partition);
+        object.number("partition", *partition);
     }
     if let Some(offset) = offset {
-        object.plain("offset", offset);
+        object.number("offset", *offset);
     }
     if let Some(redelivered) = redelivered {
-        object.plain("redelivered", redelivered);
+        object.truth("redelivered", *redelivered);
     }
     if let Some(time) = timestamp {
         time.write_json(object.member("timestamp"));
@@ -64,7 +70,8 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
     object.close();
 }
 
-fn field(object: &mut json::Object<'_>, name: &str, value: &Field<'_>) {
+#[inline]
+fn field(object: &mut json::Object<'_>, name: &'static str, value: &Field<'_>) {
     match value {
         Field::Absent => {}
         Field::Null => object.member(name).extend_from_slice(b"null"),

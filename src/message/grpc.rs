@@ -26,7 +26,7 @@ pub fn write_event(
     object.text("protocol", "grpc");
     object.text("method", method);
     if let Some(call) = call {
-        object.plain("call", call);
+        object.number("call", call);
     }
     object.text("event", event);
     members(&mut object);
@@ -51,7 +51,7 @@ pub fn write_metadata(out: &mut Vec<u8>, headers: &HeaderMap) {
 
 /// The members of a status event. The details are JSON already.
 pub fn write_status(event: &mut Object<'_>, code: i32, message: &str, details: &[Vec<u8>], metadata: &HeaderMap) {
-    event.plain("code", code);
+    event.number("code", code);
     event.text("name", &code_name(code));
     event.text("message", message);
     let out = event.member("details");

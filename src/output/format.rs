@@ -1,7 +1,5 @@
 //! Format strings with kcat's tokens, parsed once.
 
-use std::io::Write;
-
 use super::sanitize::{escape_json, push_bytes};
 use crate::message::{Headers, Message, Shown, Time};
 use crate::values::escaped;
@@ -88,6 +86,11 @@ impl Format {
         Ok(Format(parts))
     }
 
+    /// True when a message's headers are in it.
+    pub fn shows_headers(&self) -> bool {
+        self.0.contains(&Part::Headers)
+    }
+
     /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
     pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, escape: bool) {
         let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
@@ -121,8 +124,7 @@ fn text(out: &mut Vec<u8>, bytes: &[u8], escape: bool) {
 }
 
 fn number(out: &mut Vec<u8>, n: i64) {
-    // Writing to a Vec cannot fail.
-    drop(write!(out, "{n}"));
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
 /// kcat's convention: null has the length -1.

@@ -109,6 +109,15 @@ impl MessageWriter {
         }
     }
 
+    /// True when a message's headers are shown.
+    pub fn shows_headers(&self) -> bool {
+        match &self.output {
+            Output::Raw => false,
+            Output::Format(format) => format.shows_headers(),
+            Output::Json | Output::Pretty => true,
+        }
+    }
+
     /// Where it goes.
     pub fn printer(&mut self) -> &mut Printer {
         &mut self.printer

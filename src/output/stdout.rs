@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 use super::MessageWriter;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{self, Declined, Heard, Next};
+use crate::message::Message;
 
 /// Standard output: what was flushed is written.
 pub struct Stdout {
@@ -25,6 +26,10 @@ impl flow::Sink for Stdout {
         true
     }
 
+    fn reads_headers(&self) -> bool {
+        self.writer.shows_headers()
+    }
+
     fn room(&self) -> usize {
         if self.writer.is_stuck() { 0 } else { usize::MAX }
     }
@@ -34,7 +39,8 @@ impl flow::Sink for Stdout {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
-        while let Some((_, message)) = next() {
+        let mut message = Message::default();
+        while next(&mut message).is_some() {
             self.owes = true;
             self.writer.gather(&message);
             if self.writer.printer().is_full() && !self.writer.printer().try_flush()? {

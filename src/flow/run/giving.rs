@@ -36,31 +36,33 @@ struct Giver<'b, 'r> {
 
 impl<'b> Giver<'b, '_> {
     #[inline]
-    fn next(&mut self) -> Option<(Ticket, Message<'b>)> {
+    fn next(&mut self, into: &mut Message<'b>) -> Option<Ticket> {
         loop {
-            if !self.parts.is_empty() {
-                return self.parts.pop_front();
+            if let Some((ticket, message)) = self.parts.pop_front() {
+                *into = message;
+                return Some(ticket);
             }
             if *self.next >= self.length {
                 return None;
             }
             let at = *self.next;
             *self.next += 1;
-            if let Some(given) = self.make(at) {
-                return Some(given);
+            let given = self.make(at, into);
+            if given.is_some() {
+                return given;
             }
         }
     }
 
     /// What comes of one message of the batch first, if anything does.
     #[inline]
-    fn make(&mut self, at: usize) -> Option<(Ticket, Message<'b>)> {
+    fn make(&mut self, at: usize, into: &mut Message<'b>) -> Option<Ticket> {
         let place = self.source.place(at);
         if self.gone.contains(&place.lane) {
             return None;
         }
-        let message = match self.source.get(at) {
-            Ok(message) => message,
+        match self.source.get(at) {
+            Ok(message) => *into = message,
             Err(Bad::Broken(error)) => {
                 self.give_up(error);
                 return None;
@@ -69,21 +71,20 @@ impl<'b> Giver<'b, '_> {
                 self.refuse(at, refusal, None);
                 return None;
             }
-        };
-        // A message is large, and each time that it changes hands is a copy.
-        if self.stages.is_empty() && self.dead.is_none() {
-            return Some((self.take_up(at, place, 1), message));
         }
-        self.staged(at, message)
+        if self.stages.is_empty() && self.dead.is_none() {
+            return Some(self.take_up(at, place, 1));
+        }
+        self.staged(at, into)
     }
 
     /// What the stages make of a message.
-    fn staged(&mut self, at: usize, message: Message<'b>) -> Option<(Ticket, Message<'b>)> {
-        let copy = self.dead.as_ref().map(|_| message.clone());
-        match through(self.stages, message) {
+    fn staged(&mut self, at: usize, into: &mut Message<'b>) -> Option<Ticket> {
+        let copy = self.dead.as_ref().map(|_| into.clone());
+        match through(self.stages, std::mem::take(into)) {
             Ok(Passed::One(message)) => {
-                let ticket = self.enter(at, 1, copy.as_ref());
-                return Some((ticket, message));
+                *into = message;
+                return Some(self.enter(at, 1, copy.as_ref()));
             }
             Ok(Passed::None) => {
                 self.enter(at, 0, None);
@@ -129,7 +130,7 @@ impl<'b> Giver<'b, '_> {
             let place = self.source.place(at);
             self.account.took(1);
             self.ledger.hold(place);
-            self.account.enter(outcome, || (self.source.lane_name(place.lane), place.mark));
+            self.account.enter(outcome, || (self.source.origin(place.lane), place.mark));
         } else {
             let ticket = self.enter(at, 1, copy);
             self.heard.outcome(ticket, outcome);
@@ -157,7 +158,7 @@ impl Runner<'_> {
             parts: std::mem::take(&mut self.leftover),
             last: None,
         };
-        let submitted = self.sink.submit(&mut || giver.next());
+        let submitted = self.sink.submit(&mut |into| giver.next(into));
         let Giver { parts, last, .. } = giver;
         let left: Vec<_> = parts.into_iter().map(|(ticket, message)| (ticket, message.into_owned())).collect();
         self.leftover.extend(left);

@@ -19,7 +19,7 @@ use super::ledger::Ledger;
 use super::limits::{Limits, OnRefusal};
 use super::parts::{Flow, Names, Reporter};
 use super::sink::{Heard, Sink};
-use super::source::{Event, Filled, Lane, LaneName, Source};
+use super::source::{Event, Filled, Lane, Origin, Source};
 use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -98,7 +98,7 @@ struct Runner<'r> {
     ledger: Ledger,
     account: Account,
     heard: Heard,
-    lane_names: HashMap<Lane, LaneName>,
+    origins: HashMap<Lane, Origin>,
     /// Which of the batch comes next, and how many there are.
     next: usize,
     length: usize,
@@ -118,7 +118,10 @@ struct Runner<'r> {
 
 impl<'r> Runner<'r> {
     fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
-        let Flow { source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
+        let Flow { mut source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
+        if stages.is_empty() && dead.is_none() && !sink.reads_headers() {
+            source.spare_headers();
+        }
         Runner {
             ledger: Ledger::new(source.settling(), sink.is_bulk()),
             drain: shutdown.drain_left(),
@@ -133,7 +136,7 @@ impl<'r> Runner<'r> {
             reporter,
             account: Account::default(),
             heard: Heard::default(),
-            lane_names: HashMap::new(),
+            origins: HashMap::new(),
             next: 0,
             length: 0,
             revoking: None,
@@ -286,7 +289,7 @@ impl<'r> Runner<'r> {
         self.settle()?;
         for lane in &lanes {
             self.ledger.release(*lane);
-            self.lane_names.remove(lane);
+            self.origins.remove(lane);
         }
         self.source.release(&lanes)
     }

@@ -165,7 +165,7 @@ impl EventWriter {
                 let details = rpc::details(&status.details, Layout::Compact, resolver);
                 write_status(event, status.code, &status.message, &details, &status.metadata);
                 if status.is_local {
-                    event.plain("local", true);
+                    event.truth("local", true);
                 }
             });
         }

@@ -246,8 +246,9 @@ impl Sink for Calls {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        let mut message = Message::default();
         while self.room() > 0 {
-            let Some((ticket, message)) = next() else { return Ok(()) };
+            let Some(ticket) = next(&mut message) else { return Ok(()) };
             let Field::Bytes(body) = &message.value else {
                 return Err(Declined::unfit("it has no body, and a request is made of one".to_owned()));
             };

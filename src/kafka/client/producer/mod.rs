@@ -290,17 +290,17 @@ impl Sink for Producer {
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
         let plain = self.to.also.is_empty();
         let mut parcels: Vec<Parcel<'b>> = Vec::with_capacity(BATCH);
-        let mut gathered = 0;
+        let (mut message, mut gathered) = (Message::default(), 0);
         loop {
             let full = self.is_held_up() || self.room_beside(parcels.len(), gathered) == 0;
             if full && !self.takes_doubtful() {
                 break;
             }
-            let Some((ticket, message)) = next() else { break };
+            let Some(ticket) = next(&mut message) else { break };
             if !self.stash.is_empty() || self.to.intake.doubts(&message) {
                 self.send_all(&mut parcels);
                 gathered = 0;
-                self.keep(ticket, message);
+                self.keep(ticket, std::mem::take(&mut message));
                 continue;
             }
             let number = usize::try_from(ticket.0).unwrap_or(usize::MAX);
@@ -316,7 +316,7 @@ impl Sink for Producer {
                 None => {
                     self.send_all(&mut parcels);
                     if !self.stash.is_empty() || !self.send(ticket, &message, true) {
-                        self.keep(ticket, message);
+                        self.keep(ticket, std::mem::take(&mut message));
                     }
                 }
             }

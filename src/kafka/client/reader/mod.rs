@@ -135,6 +135,8 @@ pub struct PartitionReader {
     /// Index of the part that the last record was of: the next one is most often of the same.
     last: usize,
     until_end: bool,
+    /// Nobody asks for headers, and librdkafka reads them of each record only when it is asked.
+    spares_headers: bool,
     /// The group that it is a member of.
     group: Option<Member>,
     assigned: bool,
@@ -230,6 +232,7 @@ impl PartitionReader {
             parts: Vec::new(),
             lanes: 0,
             last: 0,
+            spares_headers: false,
             until_end,
             assigned: group.is_none(),
             group,

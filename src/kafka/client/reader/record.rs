@@ -1,12 +1,11 @@
 //! A record as a message.
 
 use crate::kafka::ffi::Record;
-use crate::message::{Field, Headers, Message, Protocol, Time};
+use crate::message::{Field, Headers, KafkaHeader, Message, Protocol, Time};
 
 /// The message in a record of this topic; it borrows librdkafka's buffer.
 #[inline]
-pub fn message_of<'e>(record: &Record<'e>, topic: &'e str) -> Message<'e> {
-    let headers = record.headers();
+pub fn message_of<'e>(record: &Record<'e>, topic: &'e str, headers: Vec<KafkaHeader<'e>>) -> Message<'e> {
     Message {
         protocol: Some(Protocol::Kafka),
         topic: Some(topic.into()),

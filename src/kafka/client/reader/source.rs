@@ -10,7 +10,7 @@ use super::record::message_of;
 use super::watch::Finding;
 use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, size, unread};
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;
 use crate::kafka::ffi::Fetched;
 use crate::message::{Field, Headers, Message};
@@ -21,6 +21,10 @@ const WINDOW: usize = 4096;
 impl Source for PartitionReader {
     fn settling(&self) -> Settling {
         if self.group.is_some() { Settling::Prefix } else { Settling::Never }
+    }
+
+    fn spare_headers(&mut self) {
+        self.spares_headers = true;
     }
 
     fn serve(&mut self) -> Result<Option<Event>> {
@@ -92,7 +96,10 @@ impl Source for PartitionReader {
             return Ok(self.early.get(self.early_batch.start + at).map(borrowed).unwrap_or_default());
         };
         match (self.topics.get(slot.topic), self.feed.batch().record(slot.at)) {
-            (Some(topic), Some(record)) => Ok(message_of(&record, topic)),
+            (Some(topic), Some(record)) => {
+                let headers = if self.spares_headers { Vec::new() } else { record.headers() };
+                Ok(message_of(&record, topic, headers))
+            }
             _ => Ok(Message::default()),
         }
     }
@@ -162,10 +169,10 @@ impl Source for PartitionReader {
         Box::pin(async move { drop_within(leaving, limit) })
     }
 
-    fn lane_name(&self, lane: Lane) -> LaneName {
+    fn origin(&self, lane: Lane) -> Origin {
         match self.part(lane) {
-            Some(part) => LaneName::of(format!("{}[{}] offset", part.of.topic, part.of.number)),
-            None => LaneName::of("offset"),
+            Some(part) => Origin::named(format!("{}[{}] offset", part.of.topic, part.of.number)),
+            None => Origin::named("offset"),
         }
     }
 

@@ -183,9 +183,9 @@ impl Broker {
     }
 
     /// The state of a connection, for who reads and writes its socket.
-    pub fn status(&self, id: ConnectionId) -> ConnectionState {
+    pub fn status(&self, id: ConnectionId) -> Status {
         match self.connections.get(&id) {
-            None => ConnectionState { ended: true, ..ConnectionState::default() },
+            None => Status { ended: true, ..Status::default() },
             Some(connection) => connection.status(),
         }
     }
@@ -262,7 +262,7 @@ impl Broker {
 
 /// The state of a connection, for who reads and writes its socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ConnectionState {
+pub struct Status {
     /// It is open: the handshake is over.
     pub open: bool,
     /// It is over once what waits was written.

@@ -108,7 +108,7 @@ where
             if size > KEEP {
                 round.iter_mut().chain(&mut kept).for_each(|kept| *kept = Kept::new());
             } else if let Some(kept) = round.get_mut(at) {
-                kept.push_back((time, message_of(record, record.topic()).into_owned()));
+                kept.push_back((time, message_of(record, record.topic(), record.headers()).into_owned()));
             }
         })?;
         blocks.prepend(older);
