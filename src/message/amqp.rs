@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Headers, Message, Value, envelope};
+use super::{Headers, Message, Value, parts};
 
 /// The queue that it was read from.
 pub(super) fn title(message: &Message<'_>) -> Option<String> {
@@ -30,10 +30,10 @@ pub(super) fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
 #[serde(deny_unknown_fields, default)]
 pub struct Properties<'a> {
     /// MIME type of the body.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub content_type: Option<Cow<'a, str>>,
     /// MIME encoding of the body.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub content_encoding: Option<Cow<'a, str>>,
     /// 1 transient, 2 persistent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,28 +42,28 @@ pub struct Properties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<u8>,
     /// Which request this answers.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Cow<'a, str>>,
     /// Queue for the answer.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<Cow<'a, str>>,
     /// Time to live in milliseconds, as a string of digits.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub expiration: Option<Cow<'a, str>>,
     /// The application's id of the message.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub message_id: Option<Cow<'a, str>>,
     /// The application's name of the kind of message.
-    #[serde(rename = "type", borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub kind: Option<Cow<'a, str>>,
     /// The user who published; the broker checks it.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Cow<'a, str>>,
     /// The application that published.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub app_id: Option<Cow<'a, str>>,
     /// Deprecated by the specification, but on the wire.
-    #[serde(borrow, deserialize_with = "envelope::text", skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, deserialize_with = "parts::text", skip_serializing_if = "Option::is_none")]
     pub cluster_id: Option<Cow<'a, str>>,
 }
 

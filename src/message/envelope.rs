@@ -5,9 +5,10 @@ use std::fmt;
 
 use clap::ValueEnum;
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use super::parts::{FieldSeed, Text};
 use super::{Field, Headers, Message, Properties, Protocol, Time, amqp_json, json, kafka};
 
 /// Appends the envelope of a message, without a line end.
@@ -161,89 +162,12 @@ fn member<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, 
     Ok(map.next_value::<Option<Text<'de>>>()?.map(|t| t.0))
 }
 
-/// Reads a text that may be null, and borrows it where it can.
-///
-/// # Errors
-/// The deserializer's.
-pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    Ok(Option::<Text<'de>>::deserialize(deserializer)?.map(|text| text.0))
-}
-
 fn protocol<E: de::Error>(name: &str) -> Result<Protocol, E> {
     let all = Protocol::value_variants();
     all.iter().copied().find(|protocol| protocol.name() == name).ok_or_else(|| {
         let allowed: Vec<_> = all.iter().map(|protocol| protocol.name()).collect();
         E::custom(format!("unknown protocol `{name}`; allowed: {}", allowed.join(", ")))
     })
-}
-
-/// A string that borrows where it can; serde's own `Cow` never does.
-pub(super) struct Text<'a>(pub Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Borrowed(v)))
-            }
-            fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-                Ok(Text(Cow::Owned(v.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-/// Reads a key, value or header value: a string, `{"$base64": …}` or null.
-pub(super) struct FieldSeed(pub &'static str);
-
-impl<'de> DeserializeSeed<'de> for FieldSeed {
-    type Value = Field<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for FieldSeed {
-    type Value = Field<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` as a string, {{\"$base64\":\"…\"}} or null (JSON data goes in as a string, its quotes escaped)",
-            self.0
-        )
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Field::Null)
-    }
-
-    fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Self::Value, E> {
-        Ok(Field::borrowed(v.as_bytes()))
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<Self::Value, E> {
-        Ok(Field::Bytes(Cow::Owned(v.as_bytes().to_vec())))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        match map.next_key::<Text<'de>>()? {
-            Some(Text(tag)) if tag == "$base64" => {}
-            _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
-        }
-        let bytes = json::decode_base64(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)?;
-        match map.next_key::<IgnoredAny>()? {
-            None => Ok(Field::Bytes(Cow::Owned(bytes))),
-            Some(_) => Err(de::Error::custom("`$base64` stands alone in its object")),
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Headers<'de> {

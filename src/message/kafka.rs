@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::envelope::{FieldSeed, Text};
+use super::parts::{FieldSeed, Text};
 use super::{Field, Message, json};
 
 /// One Kafka header: its name, and its value, which may be null.

@@ -8,6 +8,7 @@ pub mod grpc;
 pub mod input;
 pub mod json;
 mod kafka;
+mod parts;
 mod place;
 pub mod table;
 pub mod time;
