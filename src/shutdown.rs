@@ -32,13 +32,13 @@ pub const SAME_REQUEST: Duration = Duration::from_millis(300);
 
 /// Tells the requests to end apart from the signals that repeat them.
 #[derive(Debug, Default)]
-pub struct Requests {
+pub struct EndRequests {
     /// When the last request was made, by the first of its signals.
     last: Option<Instant>,
     made: u32,
 }
 
-impl Requests {
+impl EndRequests {
     /// Takes a signal that came now: which request it makes, counted from 1, or `None` when it repeats one.
     pub fn came(&mut self, now: Instant) -> Option<u32> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < SAME_REQUEST) {
@@ -130,7 +130,7 @@ impl Shutdown {
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::io("cannot listen to signals", e))?;
         let token = shutdown.clone();
         spawn("signals", move || {
-            let mut requests = Requests::default();
+            let mut requests = EndRequests::default();
             for signal in signals.forever() {
                 if token.state.left.load(Ordering::SeqCst) {
                     return;
@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn signals_close_together_are_one_request() {
-        let (mut requests, start) = (Requests::default(), Instant::now());
+        let (mut requests, start) = (EndRequests::default(), Instant::now());
         let mut came = |after: u64| requests.came(start + Duration::from_millis(after));
         assert_eq!([came(0), came(0), came(150), came(299)], [Some(1), None, None, None]);
         // Counted from the first signal of a request, so that no stream of signals puts the second off for ever.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::ranges::Ranges;
 use super::refusal::Refusal;
 use super::sink::Outcome;
-use super::source::Origin;
+use super::source::LaneName;
 use crate::error::{Error, Kind, counted};
 
 /// How the last line of an account counts.
@@ -27,16 +27,16 @@ pub enum Manner {
 
 /// Messages by their place, source by source.
 #[derive(Debug, Default)]
-struct Named(Vec<(Origin, Ranges)>);
+struct Named(Vec<(LaneName, Ranges)>);
 
 impl Named {
-    fn push(&mut self, origin: &Origin, mark: u64) {
-        match self.0.iter_mut().rev().find(|(of, _)| of == origin) {
+    fn push(&mut self, lane: &LaneName, mark: u64) {
+        match self.0.iter_mut().rev().find(|(of, _)| of == lane) {
             Some((_, ranges)) => ranges.push(mark),
             None => {
                 let mut ranges = Ranges::default();
                 ranges.push(mark);
-                self.0.push((origin.clone(), ranges));
+                self.0.push((lane.clone(), ranges));
             }
         }
     }
@@ -46,8 +46,8 @@ impl Named {
     }
 
     fn json(&self) -> Value {
-        let of = |(origin, ranges): &(Origin, Ranges)| {
-            let mut named = json!({ "of": origin.one, "ranges": ranges.merged() });
+        let of = |(lane, ranges): &(LaneName, Ranges)| {
+            let mut named = json!({ "of": lane.one, "ranges": ranges.merged() });
             if let (Value::Object(named), more @ 1..) = (&mut named, ranges.more()) {
                 named.insert("more".to_owned(), more.into());
             }
@@ -59,23 +59,23 @@ impl Named {
 
 impl std::fmt::Display for Named {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (i, (origin, ranges)) in self.0.iter().enumerate() {
-            let (between, name) = (if i > 0 { "; " } else { "" }, name(origin, ranges));
+        for (i, (lane, ranges)) in self.0.iter().enumerate() {
+            let (between, name) = (if i > 0 { "; " } else { "" }, name(lane, ranges));
             write!(f, "{between}{name} {ranges}")?;
         }
         Ok(())
     }
 }
 
-fn name<'o>(origin: &'o Origin, ranges: &Ranges) -> &'o str {
-    if ranges.count() == 1 { &origin.one } else { &origin.many }
+fn name<'o>(lane: &'o LaneName, ranges: &Ranges) -> &'o str {
+    if ranges.count() == 1 { &lane.one } else { &lane.many }
 }
 
 /// Messages with the same bad outcome that stand beside one another, not told yet.
 #[derive(Debug)]
 struct Run {
     outcome: Outcome,
-    origin: Origin,
+    lane: LaneName,
     marks: Ranges,
 }
 
@@ -143,36 +143,36 @@ impl Account {
     }
 
     /// Enters what became of a message: where it stands is asked for only when it has to be named.
-    pub(super) fn enter(&mut self, outcome: Outcome, place: impl FnOnce() -> (Origin, u64)) {
+    pub(super) fn enter(&mut self, outcome: Outcome, place: impl FnOnce() -> (LaneName, u64)) {
         match &outcome {
             Outcome::Confirmed => return self.confirmed += 1,
             Outcome::Written => return self.written += 1,
             Outcome::Refused(_) | Outcome::Unsent | Outcome::Unknown => {}
         }
-        let (origin, mark) = place();
-        self.lost(&origin, mark, outcome);
+        let (lane, mark) = place();
+        self.lost(&lane, mark, outcome);
     }
 
-    fn lost(&mut self, origin: &Origin, mark: u64, outcome: Outcome) {
+    fn lost(&mut self, lane: &LaneName, mark: u64, outcome: Outcome) {
         match &outcome {
             Outcome::Confirmed | Outcome::Written => return,
-            Outcome::Unknown => return self.unknown.push(origin, mark),
-            Outcome::Unsent => self.unsent.push(origin, mark),
+            Outcome::Unknown => return self.unknown.push(lane, mark),
+            Outcome::Unsent => self.unsent.push(lane, mark),
             Outcome::Refused(refusal) => {
                 self.refusals += 1;
                 self.first.get_or_insert_with(|| Refusal::clone(refusal));
-                self.refused_for(&refusal.why).push(origin, mark);
+                self.refused_for(&refusal.why).push(lane, mark);
             }
         }
         match &mut self.run {
-            Some(run) if run.outcome == outcome && run.origin == *origin && run.marks.goes_on_with(mark) => {
+            Some(run) if run.outcome == outcome && run.lane == *lane && run.marks.goes_on_with(mark) => {
                 run.marks.push(mark);
             }
             _ => {
                 self.end_run();
                 let mut marks = Ranges::default();
                 marks.push(mark);
-                self.run = Some(Run { outcome, origin: origin.clone(), marks });
+                self.run = Some(Run { outcome, lane: lane.clone(), marks });
             }
         }
     }
@@ -190,12 +190,12 @@ impl Account {
     }
 
     fn end_run(&mut self) {
-        let Some(Run { outcome, origin, marks }) = self.run.take() else { return };
+        let Some(Run { outcome, lane, marks }) = self.run.take() else { return };
         let what = match outcome {
             Outcome::Refused(refusal) => refusal.why,
             _ => "not sent".to_owned(),
         };
-        self.untold.push(format!("{} {marks}: {what}", name(&origin, &marks)));
+        self.untold.push(format!("{} {marks}: {what}", name(&lane, &marks)));
     }
 
     /// The failures that were not told yet; all of them with `all`, else the run that may still grow is kept.

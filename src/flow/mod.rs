@@ -36,7 +36,7 @@ pub use parts::{Flow, Names, Reader, Reporter, Writer};
 pub use refusal::{Refusal, Unfit};
 pub use run::run;
 pub use sink::{Declined, Heard, Next, Outcome, Sink, Told};
-pub use source::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Work};
+pub use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};
 pub use stage::{Passed, Stage};
 
 /// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::refusal::{Refusal, Unfit};
-use super::source::{Bad, Filled, Lane, Origin, Place, Settling, Source};
+use super::source::{Bad, Filled, Lane, LaneName, Place, Settling, Source};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use crate::message::input::{Decoder, Input, Mark, NextRecord};
@@ -96,8 +96,8 @@ impl Source for Records {
         BATCH
     }
 
-    fn origin(&self, _lane: Lane) -> Origin {
-        Origin::named(if self.decoder.counts_lines() { "input line" } else { "input record" })
+    fn lane_name(&self, _lane: Lane) -> LaneName {
+        LaneName::of(if self.decoder.counts_lines() { "input line" } else { "input record" })
     }
 
     fn fault(&self, at: usize, unfit: Unfit) -> Error {

@@ -27,18 +27,18 @@ pub struct Place {
 
 /// How a lane is called when its messages are named: `input lines 3-5`, `orders[0] offset 7`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct LaneName {
     /// Before one mark.
     pub one: String,
     /// Before several.
     pub many: String,
 }
 
-impl Origin {
+impl LaneName {
     /// `NAME` and `NAMEs`.
-    pub fn named(name: impl Into<String>) -> Origin {
+    pub fn of(name: impl Into<String>) -> LaneName {
         let one = name.into();
-        Origin { many: format!("{one}s"), one }
+        LaneName { many: format!("{one}s"), one }
     }
 }
 
@@ -184,7 +184,7 @@ pub trait Source {
     }
 
     /// How its messages are called.
-    fn origin(&self, lane: Lane) -> Origin;
+    fn lane_name(&self, lane: Lane) -> LaneName;
 
     /// In words where a lane stands because something in it is held, where it stays there: `done` is the mark up to which
     /// all was done.

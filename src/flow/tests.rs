@@ -147,8 +147,8 @@ impl Source for Fake {
         Ok(())
     }
 
-    fn origin(&self, lane: Lane) -> Origin {
-        Origin::named(format!("lane {lane} mark"))
+    fn lane_name(&self, lane: Lane) -> LaneName {
+        LaneName::of(format!("lane {lane} mark"))
     }
 
     fn fault(&self, _at: usize, unfit: Unfit) -> Error {

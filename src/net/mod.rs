@@ -10,4 +10,4 @@ pub mod tls;
 
 pub use dial::{dial, reach, resolve};
 pub use policy::{CONNECT_TIMEOUT, Policy, timed_out};
-pub use tls::{Ended, Tls, TlsSettings, Ways, asked_without, speaks_tls};
+pub use tls::{HandshakeFailure, Tls, TlsSettings, Ways, asked_without, speaks_tls};

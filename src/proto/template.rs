@@ -7,7 +7,7 @@ use prost_reflect::Value as Default;
 
 use super::dynamic::Value;
 use super::schema::{Field, FieldSource, Kind, Label, MessageType, WellKnown};
-use super::source::{Known, KnownFile};
+use super::source::{KnownFile, OptionSchema};
 use super::text::quoted_text;
 
 /// Deepest nesting that a template shows.
@@ -28,7 +28,7 @@ pub enum Style {
 /// message inside of itself is empty.
 pub fn template(of: &MessageType, style: Style) -> String {
     let schema = of.schema();
-    let known = Known::new(&schema);
+    let known = OptionSchema::new(&schema);
     let mut template =
         Template { out: String::new(), style, indent: 0, open: Vec::new(), known: &known, files: HashMap::new() };
     match style {
@@ -47,7 +47,7 @@ struct Template<'a> {
     indent: usize,
     /// The types that are being written, so that none is written inside of itself.
     open: Vec<String>,
-    known: &'a Known,
+    known: &'a OptionSchema,
     /// Comments, by file.
     files: HashMap<String, KnownFile>,
 }

@@ -14,7 +14,7 @@ use super::exit_code::passed_on;
 use super::signals::{self, Came};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::shutdown::{Reason, Requests};
+use crate::shutdown::{EndRequests, Reason};
 
 /// So much later the runner is told: whoever signals the sandbox and then its whole process group has told the command
 /// himself by then, and the runner knows.
@@ -36,7 +36,7 @@ pub async fn run(
     let mut child = runner.spawn().map_err(failed)?;
     let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
     let tell = |signal| pid.iter().for_each(|pid| signals::send(*pid, signal));
-    let mut requests = Requests::default();
+    let mut requests = EndRequests::default();
     let reason = loop {
         tokio::select! {
             status = child.wait() => return passed_on(status.map_err(failed)?),

@@ -16,7 +16,7 @@ use crate::output::Printer;
 
 /// How `--print-env` writes the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
+pub enum EnvForm {
     /// Lines for a shell to evaluate
     Sh,
     /// One JSON object; a variable to be removed is null
@@ -76,7 +76,7 @@ impl Environment {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn print(&self, form: Form) -> Result<()> {
+    pub fn print(&self, form: EnvForm) -> Result<()> {
         let mut printer = Printer::stdout()?;
         printer.record(|out| out.extend_from_slice(self.text(form).as_bytes()))?;
         printer.flush()?;
@@ -84,10 +84,10 @@ impl Environment {
         null.and_then(|null| Ok(rustix::stdio::dup2_stdout(null)?)).map_err(|e| Error::io("cannot close the output", e))
     }
 
-    fn text(&self, form: Form) -> String {
+    fn text(&self, form: EnvForm) -> String {
         match form {
-            Form::Sh => self.0.iter().map(|(name, value)| sh(name, value.as_deref())).collect(),
-            Form::Json => {
+            EnvForm::Sh => self.0.iter().map(|(name, value)| sh(name, value.as_deref())).collect(),
+            EnvForm::Json => {
                 let members = self.0.iter().map(|(name, value)| (name.clone(), value.clone().into()));
                 let mut text = serde_json::Value::Object(members.collect()).to_string();
                 text.push('\n');
@@ -142,7 +142,7 @@ impl ReadyFile {
     /// `Kind::Io`.
     pub fn publish(mut self, environment: &Environment) -> Result<Published> {
         let failed = |e| Error::io(format!("cannot write the ready file {}", self.path.display()), e);
-        let text = environment.text(Form::Sh);
+        let text = environment.text(EnvForm::Sh);
         self.file.write_all(text.as_bytes()).map_err(failed)?;
         self.file.persist(&self.path).map_err(|e| failed(e.error))?;
         Ok(Published { path: self.path, text })

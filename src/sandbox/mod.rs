@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use self::environment::{Environment, Form, ReadyFile};
+use self::environment::{EnvForm, Environment, ReadyFile};
 use self::servers::Servers;
 use self::service::Service;
 use crate::context::Context;
@@ -60,7 +60,7 @@ pub struct Args {
         default_missing_value = "sh",
         conflicts_with_all = ["command", "tour"]
     )]
-    print_env: Option<Form>,
+    print_env: Option<EnvForm>,
     /// Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end
     #[arg(long, value_name = "FILE", conflicts_with = "tour")]
     ready_file: Option<PathBuf>,

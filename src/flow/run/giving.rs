@@ -130,7 +130,7 @@ impl<'b> Giver<'b, '_> {
             let place = self.source.place(at);
             self.account.took(1);
             self.ledger.hold(place);
-            self.account.enter(outcome, || (self.source.origin(place.lane), place.mark));
+            self.account.enter(outcome, || (self.source.lane_name(place.lane), place.mark));
         } else {
             let ticket = self.enter(at, 1, copy);
             self.heard.outcome(ticket, outcome);

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::flow::ledger::Fate;
 use crate::flow::limits::OnRefusal;
 use crate::flow::sink::{Heard, Outcome, Told};
-use crate::flow::source::{Origin, Place, Settling};
+use crate::flow::source::{LaneName, Place, Settling};
 
 impl Runner<'_> {
     /// What the sink reported.
@@ -44,13 +44,13 @@ impl Runner<'_> {
             if let Some((place, Some(Fate::Rejected))) = place {
                 self.source.reject(place).map_err(End::Source)?;
             }
-            let Runner { account, origins, source, .. } = self;
+            let Runner { account, lane_names, source, .. } = self;
             account.enter(outcome, || match place {
                 Some((Place { lane, mark }, _)) => {
-                    (origins.entry(lane).or_insert_with(|| source.origin(lane)).clone(), mark)
+                    (lane_names.entry(lane).or_insert_with(|| source.lane_name(lane)).clone(), mark)
                 }
                 // It was taken away meanwhile.
-                None => (Origin::named("message that was given to others, number"), ticket.0),
+                None => (LaneName::of("message that was given to others, number"), ticket.0),
             });
         }
         self.heard.outcomes = outcomes;

@@ -19,7 +19,7 @@ use super::ledger::Ledger;
 use super::limits::{Limits, OnRefusal};
 use super::parts::{Flow, Names, Reporter};
 use super::sink::{Heard, Sink};
-use super::source::{Event, Filled, Lane, Origin, Source};
+use super::source::{Event, Filled, Lane, LaneName, Source};
 use super::stage::Stage;
 use crate::error::{Error, Result};
 use crate::message::Message;
@@ -98,7 +98,7 @@ struct Runner<'r> {
     ledger: Ledger,
     account: Account,
     heard: Heard,
-    origins: HashMap<Lane, Origin>,
+    lane_names: HashMap<Lane, LaneName>,
     /// Which of the batch comes next, and how many there are.
     next: usize,
     length: usize,
@@ -136,7 +136,7 @@ impl<'r> Runner<'r> {
             reporter,
             account: Account::default(),
             heard: Heard::default(),
-            origins: HashMap::new(),
+            lane_names: HashMap::new(),
             next: 0,
             length: 0,
             revoking: None,
@@ -289,7 +289,7 @@ impl<'r> Runner<'r> {
         self.settle()?;
         for lane in &lanes {
             self.ledger.release(*lane);
-            self.origins.remove(lane);
+            self.lane_names.remove(lane);
         }
         self.source.release(&lanes)
     }

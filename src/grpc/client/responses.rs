@@ -8,7 +8,7 @@ use futures_util::{FutureExt, Stream, StreamExt};
 
 use super::transport::Connection;
 use crate::error::{Error, Result};
-use crate::flow::{Bad, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
 use crate::message::{Field, Message};
 
 /// How many responses are taken together at most, and how many bytes of them.
@@ -142,8 +142,8 @@ impl Source for Responses {
         })
     }
 
-    fn origin(&self, _lane: Lane) -> Origin {
-        Origin::named("response")
+    fn lane_name(&self, _lane: Lane) -> LaneName {
+        LaneName::of("response")
     }
 
     fn fault(&self, at: usize, unfit: Unfit) -> Error {

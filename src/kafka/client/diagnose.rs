@@ -9,7 +9,7 @@ use super::fault::{Fault, kind_of};
 use super::spoken::{Spoken, ask, ask_all, ask_on, stranger};
 use crate::error::{Error, Kind};
 use crate::kafka::settings::Broker;
-use crate::net::{self, Ended, Tls, TlsSettings, Ways, asked_without, reach};
+use crate::net::{self, HandshakeFailure, Tls, TlsSettings, Ways, asked_without, reach};
 
 /// What is said of TLS. There is no --server-name.
 const WAYS: Ways = Ways {
@@ -116,7 +116,9 @@ async fn behind_tls(faults: &[Fault], setup: &Setup, what: String) -> Error {
                 None => Error::new(Kind::Connect, what).because(reasons(faults)),
             },
         },
-        Err(Ended::Cut(_)) if ask(broker).await == Spoken::Kafka => Ended::NoTls.error(&WAYS).context(cannot),
+        Err(HandshakeFailure::Cut(_)) if ask(broker).await == Spoken::Kafka => {
+            HandshakeFailure::NoTls.error(&WAYS).context(cannot)
+        }
         Err(ended) => ended.error(&WAYS).context(cannot),
     }
 }
@@ -131,13 +133,13 @@ async fn reachable(brokers: &[Broker]) -> Option<&Broker> {
 }
 
 /// A handshake, and the answer to the first question behind it.
-async fn handshake(broker: &Broker, tls: &Tls) -> Result<Spoken, Ended> {
+async fn handshake(broker: &Broker, tls: &Tls) -> Result<Spoken, HandshakeFailure> {
     let shaken = async {
-        let cut = |_| Ended::Cut(io::ErrorKind::ConnectionReset.into());
+        let cut = |_| HandshakeFailure::Cut(io::ErrorKind::ConnectionReset.into());
         let stream = reach(&broker.host, broker.port, REACH).await.map_err(cut)?;
         Ok(ask_on(tls.shake(stream).await?).await)
     };
-    let silent = |_| Err(Ended::Cut(io::ErrorKind::TimedOut.into()));
+    let silent = |_| Err(HandshakeFailure::Cut(io::ErrorKind::TimedOut.into()));
     tokio::time::timeout(HANDSHAKE, shaken).await.unwrap_or_else(silent)
 }
 

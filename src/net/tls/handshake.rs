@@ -12,7 +12,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::TlsSettings;
 use super::certificate::{Asked, suspect};
-use super::ended::{Ended, Ways, behind};
+use super::failure::{HandshakeFailure, Ways, behind};
 use crate::error::{Error, Kind, Result};
 use crate::tls_words::plain;
 
@@ -55,7 +55,7 @@ impl Tls {
     /// Makes the handshake.
     ///
     /// # Errors
-    /// As [`Ended::error`].
+    /// As [`HandshakeFailure::error`].
     pub async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>> {
         self.shake(stream).await.map_err(|ended| self.suspect(ended.error(self.ways)))
     }
@@ -64,7 +64,7 @@ impl Tls {
     ///
     /// # Errors
     /// Why it failed.
-    pub async fn shake<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>, Ended> {
+    pub async fn shake<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>, HandshakeFailure> {
         self.asked.reset();
         Ok(self.connector.connect(self.server_name.clone(), stream).await?)
     }
@@ -106,10 +106,10 @@ pub async fn speaks_tls<S: AsyncRead + AsyncWrite + Unpin>(
     let name = ServerName::try_from(host.to_owned()).unwrap_or(ServerName::from(Ipv4Addr::UNSPECIFIED));
     let ask = async {
         let stream = open(PROBE).await.ok()?;
-        Some(TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(Ended::from))
+        Some(TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(HandshakeFailure::from))
     };
     match tokio::time::timeout(PROBE, ask).await {
-        Ok(Some(answer)) => matches!(answer, Ok(_) | Err(Ended::Fault(_))),
+        Ok(Some(answer)) => matches!(answer, Ok(_) | Err(HandshakeFailure::Fault(_))),
         Ok(None) | Err(_) => false,
     }
 }

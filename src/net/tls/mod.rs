@@ -2,7 +2,7 @@
 //! with in words.
 
 mod certificate;
-mod ended;
+mod failure;
 mod handshake;
 mod verify;
 
@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
 pub use self::certificate::given_up;
-pub use self::ended::{Ended, Schemes, Ways, asked_without, behind};
+pub use self::failure::{HandshakeFailure, Schemes, Ways, asked_without, behind};
 pub use self::handshake::{Tls, is_record, speaks_tls};
 use self::verify::{Anything, Trusted};
 use crate::error::{Error, Kind, Result};

@@ -13,7 +13,7 @@ use crate::proto::schema::{Field, Schema};
 use crate::proto::text::value_text;
 
 /// A schema with descriptor.proto among its types, so that options can be read, custom ones as well.
-pub struct Known {
+pub struct OptionSchema {
     pub schema: Schema,
     types: Schema,
 }
@@ -35,17 +35,17 @@ pub struct Comments {
 }
 
 /// A descriptor's options: what stands in brackets or behind `option`.
-pub type Options = Vec<(String, String)>;
+pub type OptionTexts = Vec<(String, String)>;
 
-impl Known {
-    pub fn new(schema: &Schema) -> Known {
+impl OptionSchema {
+    pub fn new(schema: &Schema) -> OptionSchema {
         let has_descriptor = schema.message("google.protobuf.FileDescriptorProto").is_some();
         let types = match has_descriptor {
             true => schema.clone(),
             // Nothing extends an option then.
             false => google::DESCRIPTOR.clone(),
         };
-        Known { schema: schema.clone(), types }
+        OptionSchema { schema: schema.clone(), types }
     }
 
     pub fn file(&self, file: &FileDescriptor) -> KnownFile {
@@ -101,7 +101,7 @@ impl KnownFile {
     }
 
     /// The options of the element at a path, which has them in the field of this number.
-    pub fn options(&self, path: &[i32], number: u32) -> Options {
+    pub fn options(&self, path: &[i32], number: u32) -> OptionTexts {
         let Some(mut element) = self.descriptor.as_ref() else { return Vec::new() };
         for step in path.chunks(2) {
             let [field, index] = step else { return Vec::new() };
@@ -115,7 +115,7 @@ impl KnownFile {
 }
 
 /// Each option by its name and its value.
-fn written(options: &Message) -> Options {
+fn written(options: &Message) -> OptionTexts {
     let mut all = Vec::new();
     for (field, value) in options.set_fields() {
         let name = name_of(field);

@@ -10,7 +10,7 @@ use prost_reflect::{
     MessageDescriptor, MethodDescriptor, OneofDescriptor, ServiceDescriptor,
 };
 
-pub(super) use self::known::{Known, KnownFile};
+pub(super) use self::known::{KnownFile, OptionSchema};
 use self::print::Printer;
 use super::schema::Schema;
 

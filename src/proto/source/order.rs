@@ -8,20 +8,20 @@ use prost_reflect::{Kind, MessageDescriptor};
 ///
 /// A descriptor has them as they stood in its source, and in their midst those that maps and groups make, each where its field
 /// stood. A message that comes before one of these is therefore written before the field.
-pub struct Messages {
+pub struct MessageOrder {
     all: Vec<MessageDescriptor>,
     /// Where those that maps and groups make stand, by their full names.
     made: HashMap<String, usize>,
     written: usize,
 }
 
-impl Messages {
+impl MessageOrder {
     /// None is written yet. `made` has the full names of those that maps and groups make.
-    pub fn new(all: impl Iterator<Item = MessageDescriptor>, made: &HashSet<String>) -> Messages {
+    pub fn new(all: impl Iterator<Item = MessageDescriptor>, made: &HashSet<String>) -> MessageOrder {
         let all: Vec<_> = all.collect();
         let names = all.iter().map(|m| m.full_name().to_owned()).enumerate();
         let made = names.filter(|(_, name)| made.contains(name)).map(|(place, name)| (name, place)).collect();
-        Messages { all, made, written: 0 }
+        MessageOrder { all, made, written: 0 }
     }
 
     /// Takes those that are to be written before a field or extension of one of these kinds.

@@ -3,7 +3,7 @@
 use prost_reflect::Kind;
 use prost_types::FieldDescriptorProto;
 
-use super::known::Options;
+use super::known::OptionTexts;
 use crate::proto::names::json_name;
 use crate::proto::text::quoted_text;
 
@@ -23,7 +23,7 @@ pub fn type_text(kind: &Kind) -> String {
 }
 
 /// The options of a field with those that have a place of their own in its descriptor. An extension has no JSON name.
-pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, options: Options) -> Options {
+pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, options: OptionTexts) -> OptionTexts {
     let mut all = Vec::new();
     if let Some(default) = &proto.default_value {
         let text = match kind {
@@ -42,7 +42,7 @@ pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, o
 }
 
 /// What stands in brackets behind an element.
-pub fn brackets(options: Options) -> String {
+pub fn brackets(options: OptionTexts) -> String {
     match options.is_empty() {
         true => String::new(),
         false => {

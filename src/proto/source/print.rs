@@ -10,8 +10,8 @@ use prost_reflect::{
 use prost_types::FieldDescriptorProto;
 use prost_types::field_descriptor_proto::Type;
 
-use super::known::{Known, KnownFile, Options};
-use super::order::Messages;
+use super::known::{KnownFile, OptionSchema, OptionTexts};
+use super::order::MessageOrder;
 use super::parts::{brackets, span, type_text, with_own};
 use crate::proto::schema::Schema;
 use crate::proto::schema::features::{EDITION_2024, FOR_SOURCES};
@@ -45,7 +45,7 @@ impl Printer {
             text: String::new(),
             depth: 0,
             schema: schema.clone(),
-            file: Known::new(schema).file(file),
+            file: OptionSchema::new(schema).file(file),
             groups: HashSet::new(),
         }
     }
@@ -79,7 +79,7 @@ impl Printer {
     }
 
     /// `option …;` lines.
-    fn options(&mut self, options: &Options) {
+    fn options(&mut self, options: &OptionTexts) {
         for (name, value) in options {
             self.line(format!("option {name} = {value};"));
         }
@@ -129,7 +129,7 @@ impl Printer {
             self.gap();
         }
         self.options(&options);
-        let mut messages = Messages::new(file.messages(), &groups(std::iter::empty(), file.extensions()));
+        let mut messages = MessageOrder::new(file.messages(), &groups(std::iter::empty(), file.extensions()));
         self.messages(messages.until(file.extensions().map(|e| e.kind())));
         for descriptor in file.enums() {
             self.gap();
@@ -195,7 +195,7 @@ impl Printer {
         let mut made = groups(std::iter::once(message.clone()), message.child_extensions());
         let maps = message.child_messages().filter(|m| self.schema.is_map_entry(m.full_name()));
         made.extend(maps.map(|m| m.full_name().to_owned()));
-        let mut messages = Messages::new(message.child_messages(), &made);
+        let mut messages = MessageOrder::new(message.child_messages(), &made);
         let mut shown: Vec<String> = Vec::new();
         // As declared, which is also where a oneof stands.
         let declared = &message.descriptor_proto().field;
@@ -282,7 +282,7 @@ impl Printer {
         number: u32,
         kind: &Kind,
         proto: &FieldDescriptorProto,
-        options: Options,
+        options: OptionTexts,
     ) {
         let is_group = proto.r#type() == Type::Group;
         let options = brackets(options);

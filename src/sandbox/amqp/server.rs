@@ -15,7 +15,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
 use tokio::time::{sleep_until, timeout};
 
-use super::broker::{Broker, ConnectionId, Limits, Status};
+use super::broker::{Broker, ConnectionId, ConnectionState, Limits};
 
 /// How much is read at once.
 const CHUNK: usize = 64 << 10;
@@ -171,7 +171,7 @@ impl Session<'_> {
         let now = Instant::now();
         let mut since = Since { heard: now, said: now, unsettled: now };
         let mut chunk = vec![0; CHUNK];
-        let mut before = Status::default();
+        let mut before = ConnectionState::default();
         let mut had_read = true;
         loop {
             match self.write() {
@@ -304,10 +304,10 @@ impl Session<'_> {
 
 /// When a client is given up: after two heartbeats without a word, or when it takes too long to log in or to leave,
 /// whatever it says meanwhile.
-fn silent_until(status: Status, since: &Since, reads: bool) -> Instant {
+fn silent_until(status: ConnectionState, since: &Since, reads: bool) -> Instant {
     match status {
-        Status { open: false, .. } => since.unsettled + PATIENCE,
-        Status { heartbeat: 1.., .. } if reads => since.heard + 4 * half(status.heartbeat),
+        ConnectionState { open: false, .. } => since.unsettled + PATIENCE,
+        ConnectionState { heartbeat: 1.., .. } if reads => since.heard + 4 * half(status.heartbeat),
         _ => since.heard + FOREVER,
     }
 }
@@ -321,10 +321,10 @@ fn half(seconds: u16) -> Duration {
 }
 
 /// When a task has something to do although nothing has happened.
-fn due(status: Status, since: &Since, reads: bool) -> Instant {
+fn due(status: ConnectionState, since: &Since, reads: bool) -> Instant {
     let silent = silent_until(status, since, reads);
     match status {
-        Status { open: true, heartbeat: 1.., .. } => silent.min(since.said + half(status.heartbeat)),
+        ConnectionState { open: true, heartbeat: 1.., .. } => silent.min(since.said + half(status.heartbeat)),
         _ => silent,
     }
 }

@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::inbox::{Inbox, Responses};
 use super::log::{CallLog, Log};
 use super::stub::Stubs;
-use super::wire::Fault;
+use super::wire::BreakOff;
 use super::{play, services};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::Method;
@@ -35,7 +35,7 @@ pub struct Handler {
     /// Where it is logged.
     pub log: Option<Arc<Log>>,
     /// Where a reset is asked for.
-    pub fault: Fault,
+    pub fault: BreakOff,
 }
 
 impl StreamingService<Message> for Handler {
@@ -83,7 +83,7 @@ async fn built_in(method: Method, metadata: MetadataMap, inbox: Inbox) -> Result
 fn logged(
     responses: Responses,
     log: Option<Arc<CallLog>>,
-    fault: Fault,
+    fault: BreakOff,
 ) -> impl Stream<Item = Result<Message, Status>> + Send {
     let ended = futures_util::stream::once(async { None });
     responses.map(Some).chain(ended).filter_map(move |item| {

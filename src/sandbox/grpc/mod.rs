@@ -37,9 +37,9 @@ use tower_service::Service;
 use self::call::{Answerer, Handler};
 use self::codec::Dynamic;
 use self::log::Log;
-use self::reflection::Reflection;
-use self::schema::Schema;
-use self::wire::{Breakable, Cut, Fault, Socket};
+use self::reflection::ReflectionService;
+use self::schema::ServedSchema;
+use self::wire::{BreakOff, Breakable, Cutter, Socket};
 use crate::error::{Error, Result};
 use crate::output::Terminal;
 
@@ -118,7 +118,7 @@ pub struct Sandbox {
 }
 
 struct Inner {
-    schema: Schema,
+    schema: ServedSchema,
     stubs: stub::ByPath,
     log: Option<Arc<Log>>,
     health: HealthReporter,
@@ -130,7 +130,7 @@ impl Sandbox {
     /// # Errors
     /// `Kind::Usage` for what is wrong in a file, `Kind::Io` for a file that cannot be read or written.
     pub fn new(args: &Args, terminal: Terminal) -> Result<Sandbox> {
-        let schema = Schema::load(args)?;
+        let schema = ServedSchema::load(args)?;
         let stubs = stub::load(&args.stub, &schema)?;
         let log = match &args.log {
             Some(path) => Some(Arc::new(Log::create(path, schema.types.clone(), terminal)?)),
@@ -170,7 +170,7 @@ impl Inner {
         };
         // Who waits for a server asks for its health all the time.
         let log = self.log.clone().filter(|_| !is_health);
-        Some(Handler { method, answerer, log, fault: Fault::default() })
+        Some(Handler { method, answerer, log, fault: BreakOff::default() })
     }
 }
 
@@ -188,11 +188,11 @@ impl Service<Request<Body>> for Sandbox {
     fn call(&mut self, request: Request<Body>) -> Answer {
         let path = request.uri().path();
         if reflection::PATHS.contains(&path) && !self.inner.stubs.contains_key(path) {
-            let reflection = Reflection(self.inner.schema.types.clone());
+            let reflection = ReflectionService(self.inner.schema.types.clone());
             return async move { Ok(Grpc::new(ProstCodec::default()).streaming(reflection, request).await) }.boxed();
         }
         let Some(handler) = self.inner.handler(path) else { return self.routes.call(request).boxed() };
-        let (fault, cut) = (handler.fault.clone(), request.extensions().get::<Cut>().cloned());
+        let (fault, cut) = (handler.fault.clone(), request.extensions().get::<Cutter>().cloned());
         let codec = Dynamic { input: handler.method.input.clone() };
         // Begun before tonic's own, which would answer CANCELLED.
         let deadline = wire::timeout(request.headers()).map(tokio::time::sleep);

@@ -10,7 +10,7 @@ use tonic::{Code, Response, Status};
 
 use super::inbox::{Inbox, Responses, with_headers};
 use super::stub::{End, Stub, Stubs, When};
-use super::wire::Fault;
+use super::wire::BreakOff;
 use crate::proto::dynamic::Message;
 
 /// Answers a call from stubs.
@@ -21,7 +21,7 @@ pub async fn answer(
     stubs: Arc<Stubs>,
     headers: HeaderMap,
     mut inbox: Inbox,
-    fault: Fault,
+    fault: BreakOff,
 ) -> Result<Response<Responses>, Status> {
     let (requests, count) = match stubs.when {
         When::First => (vec![inbox.first().await?], 1),
@@ -65,7 +65,7 @@ struct Play {
     /// Kept even when nothing is read from it any more: a client may go on sending until it has its answer.
     inbox: Inbox,
     more: Option<More>,
-    fault: Fault,
+    fault: BreakOff,
     over: bool,
 }
 

@@ -30,9 +30,9 @@ const ENOUGH: usize = 1 << 20;
 type Responses = BoxStream<'static, Result<ServerReflectionResponse, Status>>;
 
 /// Answers questions about a schema.
-pub struct Reflection(pub Schema);
+pub struct ReflectionService(pub Schema);
 
-impl StreamingService<ServerReflectionRequest> for Reflection {
+impl StreamingService<ServerReflectionRequest> for ReflectionService {
     type Response = ServerReflectionResponse;
     type ResponseStream = Responses;
     type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;

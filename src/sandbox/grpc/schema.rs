@@ -25,18 +25,18 @@ const COMMON: &[&[u8]] = &[
 ];
 
 /// All files, and which of the services are built in.
-pub struct Schema {
+pub struct ServedSchema {
     /// The types of all files.
     pub types: schema::Schema,
     built_in: HashSet<String>,
 }
 
-impl Schema {
+impl ServedSchema {
     /// Reads the user's files and adds the built-in ones that do not clash with them: the user's own win.
     ///
     /// # Errors
     /// As [`disk::load`]; `Kind::Usage` when the user's files contradict each other.
-    pub fn load(args: &Args) -> Result<Schema> {
+    pub fn load(args: &Args) -> Result<ServedSchema> {
         let own = disk::load(&args.proto, &args.import_path, &args.descriptor_set)?;
         let mut pool = own.pool().map_err(|e| {
             e.context("the given files contradict each other")
@@ -58,7 +58,7 @@ impl Schema {
                 add(&mut pool, file);
             }
         }
-        Ok(Schema { types: own.schema_of(&pool), built_in })
+        Ok(ServedSchema { types: own.schema_of(&pool), built_in })
     }
 
     /// The method of a path, `/pkg.Service/Method`.

@@ -39,11 +39,11 @@ pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
 const GRACE: Duration = Duration::from_millis(100);
 
 /// A client's connection, which can be cut from inside of a call.
-pub struct Socket(TcpStream, Cut);
+pub struct Socket(TcpStream, Cutter);
 
 /// Cuts a connection.
 #[derive(Clone)]
-pub struct Cut(Arc<Option<std::net::TcpStream>>);
+pub struct Cutter(Arc<Option<std::net::TcpStream>>);
 
 impl Socket {
     /// Takes an accepted connection.
@@ -51,11 +51,11 @@ impl Socket {
         // Small frames must not wait for each other. A connection that refuses is slower, no more.
         let _ = stream.set_nodelay(true);
         let twin = stream.as_fd().try_clone_to_owned().ok().map(std::net::TcpStream::from);
-        Socket(stream, Cut(Arc::new(twin)))
+        Socket(stream, Cutter(Arc::new(twin)))
     }
 }
 
-impl Cut {
+impl Cutter {
     fn cut(&self) {
         if let Some(stream) = &*self.0 {
             // It may be gone already, which is what was wanted.
@@ -65,9 +65,9 @@ impl Cut {
 }
 
 impl Connected for Socket {
-    type ConnectInfo = Cut;
+    type ConnectInfo = Cutter;
 
-    fn connect_info(&self) -> Cut {
+    fn connect_info(&self) -> Cutter {
         self.1.clone()
     }
 }
@@ -105,19 +105,19 @@ impl AsyncWrite for Socket {
 }
 
 /// How a call is to be broken off, once that is known.
-pub type Fault = Arc<OnceLock<Reset>>;
+pub type BreakOff = Arc<OnceLock<Reset>>;
 
 /// A response's body: where the fault is set, it breaks instead of ending.
 pub struct Breakable {
     body: Body,
-    fault: Fault,
-    cut: Option<Cut>,
+    fault: BreakOff,
+    cut: Option<Cutter>,
     grace: Option<BoxFuture<'static, ()>>,
 }
 
 impl Breakable {
     /// Wraps a body. `cut` is the call's connection.
-    pub fn wrap(body: Body, fault: Fault, cut: Option<Cut>) -> Body {
+    pub fn wrap(body: Body, fault: BreakOff, cut: Option<Cutter>) -> Body {
         Body::new(Breakable { body, fault, cut, grace: None })
     }
 }

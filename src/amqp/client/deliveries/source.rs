@@ -11,7 +11,7 @@ use lapin::options::{BasicCancelOptions, BasicNackOptions};
 use super::{BATCH, BATCH_BYTES, Deliveries, Over, Settle, TICK};
 use crate::amqp::client::{fault, incoming};
 use crate::error::{Error, Kind, Result, counted};
-use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
 use crate::message::Message;
 
 impl Source for Deliveries {
@@ -191,8 +191,8 @@ impl Source for Deliveries {
         Box::pin(async move { self.with.client.close(&self.with.shutdown).await })
     }
 
-    fn origin(&self, _lane: Lane) -> Origin {
-        Origin::named(format!("queue `{}`, message", self.with.queue))
+    fn lane_name(&self, _lane: Lane) -> LaneName {
+        LaneName::of(format!("queue `{}`, message", self.with.queue))
     }
 
     fn hole(&self, _lane: Lane, _done: Option<u64>) -> Option<String> {

@@ -10,7 +10,7 @@ use super::record::message_of;
 use super::watch::Finding;
 use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, size, unread};
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Bad, Done, Event, Filled, Lane, Origin, Place, Settling, Source, Unfit, Work};
+use crate::flow::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;
 use crate::kafka::ffi::Fetched;
 use crate::message::{Field, Headers, Message};
@@ -169,10 +169,10 @@ impl Source for PartitionReader {
         Box::pin(async move { drop_within(leaving, limit) })
     }
 
-    fn origin(&self, lane: Lane) -> Origin {
+    fn lane_name(&self, lane: Lane) -> LaneName {
         match self.part(lane) {
-            Some(part) => Origin::named(format!("{}[{}] offset", part.of.topic, part.of.number)),
-            None => Origin::named("offset"),
+            Some(part) => LaneName::of(format!("{}[{}] offset", part.of.topic, part.of.number)),
+            None => LaneName::of("offset"),
         }
     }
 

@@ -13,7 +13,7 @@ use super::message::Weight;
 use super::method::{self, Method};
 use super::table::{Table, Value};
 use super::wire::{self, AROUND, Frame, next_frame};
-use super::{Broker, ConnectionId, QueueId, Status};
+use super::{Broker, ConnectionId, ConnectionState, QueueId};
 
 /// A heartbeat's frame.
 pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
@@ -77,8 +77,8 @@ pub struct Connection {
 
 impl Connection {
     /// The state of the connection.
-    pub fn status(&self) -> Status {
-        Status {
+    pub fn status(&self) -> ConnectionState {
+        ConnectionState {
             open: self.phase == Phase::Running,
             ended: self.phase == Phase::Ended,
             blocked: self.blocked,

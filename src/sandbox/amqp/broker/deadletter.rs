@@ -10,7 +10,7 @@ use super::{Broker, QueueId};
 
 /// Why a message is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
+pub enum DeathReason {
     /// A consumer did not want it.
     Rejected,
     /// Its time was over.
@@ -29,23 +29,23 @@ pub struct Letters {
     queue: Rc<str>,
     vhost: Rc<str>,
     entries: Vec<Entry>,
-    reason: Reason,
+    reason: DeathReason,
 }
 
-impl Reason {
+impl DeathReason {
     fn name(self) -> &'static str {
         match self {
-            Reason::Rejected => "rejected",
-            Reason::Expired => "expired",
-            Reason::MaxLength => "maxlen",
-            Reason::DeliveryLimit => "delivery_limit",
+            DeathReason::Rejected => "rejected",
+            DeathReason::Expired => "expired",
+            DeathReason::MaxLength => "maxlen",
+            DeathReason::DeliveryLimit => "delivery_limit",
         }
     }
 }
 
 impl Broker {
     /// Gives messages of a queue up: they are dead-lettered once what is being done has been done.
-    pub(super) fn dead_letter(&mut self, id: QueueId, entries: Vec<Entry>, reason: Reason) {
+    pub(super) fn dead_letter(&mut self, id: QueueId, entries: Vec<Entry>, reason: DeathReason) {
         let Some(queue) = self.queues.get(&id) else { return };
         let Some(exchange) = queue.settings.dead_letter_exchange.clone() else { return };
         let (key, queue, vhost) = (queue.settings.dead_letter_key.clone(), queue.name.clone(), queue.vhost.clone());
@@ -67,14 +67,21 @@ impl Broker {
             let route: Vec<QueueId> = route
                 .iter()
                 .copied()
-                .filter(|queue| reason == Reason::Rejected || !self.is_cycle(*queue, &deaths))
+                .filter(|queue| reason == DeathReason::Rejected || !self.is_cycle(*queue, &deaths))
                 .collect();
             self.spread(&route, letter, None);
         }
     }
 
     /// The message as it is published to the dead-letter exchange.
-    fn letter(&self, message: &Message, exchange: &str, key: Option<&[u8]>, queue: &str, reason: Reason) -> Message {
+    fn letter(
+        &self,
+        message: &Message,
+        exchange: &str,
+        key: Option<&[u8]>,
+        queue: &str,
+        reason: DeathReason,
+    ) -> Message {
         let mut headers = message.properties.headers();
         // Those that BCC named are not told here either.
         let told = headers.get("CC").and_then(Value::as_array).unwrap_or_default();
@@ -116,7 +123,7 @@ fn record(
     message: &Message,
     keys: &[Vec<u8>],
     queue: &str,
-    reason: Reason,
+    reason: DeathReason,
     expiration: Option<&[u8]>,
 ) {
     let mut all = deaths(headers);

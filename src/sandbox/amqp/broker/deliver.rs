@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::channel::Held;
 use super::connection::Connection;
-use super::deadletter::Reason;
+use super::deadletter::DeathReason;
 use super::message::{Message, Properties};
 use super::queue::{ConsumerId, Entry};
 use super::table::Value;
@@ -95,7 +95,7 @@ impl Broker {
             expired.push(entry);
         }
         if !expired.is_empty() {
-            self.dead_letter(id, expired, Reason::Expired);
+            self.dead_letter(id, expired, DeathReason::Expired);
         }
     }
 

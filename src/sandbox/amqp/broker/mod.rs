@@ -183,9 +183,9 @@ impl Broker {
     }
 
     /// The state of a connection, for who reads and writes its socket.
-    pub fn status(&self, id: ConnectionId) -> Status {
+    pub fn status(&self, id: ConnectionId) -> ConnectionState {
         match self.connections.get(&id) {
-            None => Status { ended: true, ..Status::default() },
+            None => ConnectionState { ended: true, ..ConnectionState::default() },
             Some(connection) => connection.status(),
         }
     }
@@ -262,7 +262,7 @@ impl Broker {
 
 /// The state of a connection, for who reads and writes its socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct ConnectionState {
     /// It is open: the handshake is over.
     pub open: bool,
     /// It is over once what waits was written.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arguments::{LONGEST, Overflow};
 use super::channel::{Incoming, flush_confirms};
-use super::deadletter::Reason;
+use super::deadletter::DeathReason;
 use super::exchange::no_exchange;
 use super::fault::{Code, Fault};
 use super::message::{Message, Properties, Property};
@@ -157,7 +157,7 @@ impl Broker {
         if queue.rejects(message.body.len()) {
             if queue.settings.overflow == Overflow::RejectDeadLetter {
                 let refused = queue.entry(message.clone(), ttl, now, place);
-                self.dead_letter(id, vec![refused], Reason::MaxLength);
+                self.dead_letter(id, vec![refused], DeathReason::MaxLength);
             }
             return false;
         }
@@ -187,7 +187,7 @@ impl Broker {
             dropped.extend(queue.pop());
         }
         if !dropped.is_empty() {
-            self.dead_letter(id, dropped, Reason::MaxLength);
+            self.dead_letter(id, dropped, DeathReason::MaxLength);
         }
     }
 

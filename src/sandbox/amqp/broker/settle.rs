@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use amq_protocol::protocol::{AMQPClass, basic};
 
 use super::channel::{Channel, Held, flush_confirms};
-use super::deadletter::Reason;
+use super::deadletter::DeathReason;
 use super::fault::{Code, Fault};
 use super::queue::{Back, Entry};
 use super::wire;
@@ -76,7 +76,7 @@ impl Broker {
             self.requeue(taken, Back::Refused);
         } else {
             for held in taken.into_values() {
-                self.dead_letter(held.queue, vec![held.entry], Reason::Rejected);
+                self.dead_letter(held.queue, vec![held.entry], DeathReason::Rejected);
             }
         }
         Ok(())
@@ -116,7 +116,7 @@ impl Broker {
             queues.push(id);
         }
         for (id, entry) in spent {
-            self.dead_letter(id, vec![entry], Reason::DeliveryLimit);
+            self.dead_letter(id, vec![entry], DeathReason::DeliveryLimit);
         }
         queues.sort_unstable();
         queues.dedup();

@@ -16,14 +16,14 @@ use serde_json::{Map, Value};
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use super::matching::{Headers, Pattern};
+use super::matching::{MetadataPattern, Pattern};
 use super::members::{Bare, Members, code, headers, metadata, probability, wait};
 use super::{Asked, ByPath, Chance, End, Reset, Stub, Stubs, When};
 use crate::error::{Error, Result, nearest};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::{MessageType, Method};
 use crate::proto::{ReadOptions, Resolver, read_json, rpc, type_name};
-use crate::sandbox::grpc::schema::Schema;
+use crate::sandbox::grpc::schema::ServedSchema;
 use crate::secret::read_within;
 use crate::values;
 
@@ -34,7 +34,7 @@ const SIZE_LIMIT: usize = 256 << 20;
 ///
 /// # Errors
 /// `Kind::Io` for a file that cannot be read; `Kind::Usage`, with the place, for all that is wrong in one.
-pub fn load(paths: &[PathBuf], schema: &Schema) -> Result<ByPath> {
+pub fn load(paths: &[PathBuf], schema: &ServedSchema) -> Result<ByPath> {
     let mut all: HashMap<String, Stubs> = HashMap::new();
     for path in paths {
         let shown = path.display();
@@ -49,7 +49,7 @@ pub fn load(paths: &[PathBuf], schema: &Schema) -> Result<ByPath> {
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
-    schema: &'a Schema,
+    schema: &'a ServedSchema,
 }
 
 /// One stub as it is written.
@@ -59,7 +59,7 @@ struct Written<'a> {
     #[serde(borrow, rename = "match")]
     request: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "headers")]
-    match_metadata: Headers,
+    match_metadata: MetadataPattern,
     #[serde(borrow)]
     response: Option<&'a RawValue>,
     #[serde(borrow)]

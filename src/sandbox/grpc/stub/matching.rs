@@ -126,9 +126,9 @@ fn plain(canonical: Option<Value>) -> Pattern {
 
 /// The metadata that a request must have.
 #[derive(Debug, Default)]
-pub struct Headers(pub Vec<(String, Option<Vec<Shown<'static>>>)>);
+pub struct MetadataPattern(pub Vec<(String, Option<Vec<Shown<'static>>>)>);
 
-impl Headers {
+impl MetadataPattern {
     /// The first name where a request's metadata differs.
     pub fn difference(&self, headers: &HeaderMap) -> Option<String> {
         self.0.iter().find_map(|(name, asked)| {

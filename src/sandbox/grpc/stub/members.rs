@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use tonic::Code;
 
-use super::matching::Headers;
+use super::matching::MetadataPattern;
 use crate::message::grpc::{Shown, code_of, encoded};
 use crate::message::json::decode_base64;
 use crate::values;
@@ -107,7 +107,7 @@ pub fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap,
 }
 
 /// Metadata to be asked for; `null` asks for its absence.
-pub fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D::Error> {
+pub fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MetadataPattern, D::Error> {
     let one = |(name, value): (String, Value)| {
         let name = name.to_lowercase();
         let values = match value {
@@ -117,5 +117,5 @@ pub fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Headers, D:
         Ok((name, values))
     };
     let all: Result<_, String> = Map::deserialize(deserializer)?.into_iter().map(one).collect();
-    all.map(Headers).map_err(de::Error::custom)
+    all.map(MetadataPattern).map_err(de::Error::custom)
 }

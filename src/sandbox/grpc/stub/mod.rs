@@ -15,7 +15,7 @@ use tonic::Status;
 
 pub use self::file::load;
 pub use self::matching::canonical;
-use self::matching::{Headers, Pattern};
+use self::matching::{MetadataPattern, Pattern};
 use crate::proto::dynamic::Message;
 use crate::proto::schema::Schema;
 
@@ -66,7 +66,7 @@ pub struct Stub {
     /// Where it stands: `FILE:LINE`.
     place: String,
     request: Asked,
-    metadata: Headers,
+    metadata: MetadataPattern,
     /// How many more times it answers.
     times: Option<AtomicU64>,
     chance: Option<Chance>,

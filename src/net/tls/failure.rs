@@ -30,7 +30,7 @@ pub struct Schemes {
 
 /// Why there was no TLS connection.
 #[derive(Debug)]
-pub enum Ended {
+pub enum HandshakeFailure {
     /// What the server answered is not TLS.
     NoTls,
     /// What TLS found, or was told by the server.
@@ -39,17 +39,17 @@ pub enum Ended {
     Cut(IoError),
 }
 
-impl From<IoError> for Ended {
-    fn from(error: IoError) -> Ended {
+impl From<IoError> for HandshakeFailure {
+    fn from(error: IoError) -> HandshakeFailure {
         match rustls_in(&error) {
-            Some(rustls::Error::InvalidMessage(_)) => Ended::NoTls,
-            Some(fault) => Ended::Fault(fault.clone()),
-            None => Ended::Cut(error),
+            Some(rustls::Error::InvalidMessage(_)) => HandshakeFailure::NoTls,
+            Some(fault) => HandshakeFailure::Fault(fault.clone()),
+            None => HandshakeFailure::Cut(error),
         }
     }
 }
 
-impl Ended {
+impl HandshakeFailure {
     /// The error, with the fix: `Kind::Connect` where the connection was cut, else `Kind::Tls`.
     pub fn error(self, ways: &Ways) -> Error {
         let plain = || match ways.schemes {
@@ -57,9 +57,9 @@ impl Ended {
             None => "if the server uses no TLS, pass --plaintext, and no other TLS flag".to_owned(),
         };
         match self {
-            Ended::NoTls => Error::new(Kind::Tls, "the server does not speak TLS").hint(plain()),
-            Ended::Fault(fault) => explained("the TLS handshake failed", &fault, ways),
-            Ended::Cut(cause) => match cause.kind() {
+            HandshakeFailure::NoTls => Error::new(Kind::Tls, "the server does not speak TLS").hint(plain()),
+            HandshakeFailure::Fault(fault) => explained("the TLS handshake failed", &fault, ways),
+            HandshakeFailure::Cut(cause) => match cause.kind() {
                 ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
                     let closed = Error::new(Kind::Connect, "the connection was closed in the TLS handshake");
                     closed.because(cause).hint(plain())
