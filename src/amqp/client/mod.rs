@@ -35,7 +35,7 @@ pub use pace::Pace;
 pub use publishing::{MakeOutgoing, Publishing, PublishingOptions};
 
 use self::outbox::Outbox;
-use self::publisher::{Fate, FrameLimit, Publisher};
+use self::publisher::{FrameLimit, PublishOutcome, Publisher};
 use self::runtime::{Transport, Wire};
 use self::words::Words;
 use super::settings::{Endpoint, Mechanism};

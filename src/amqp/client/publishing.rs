@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Event;
 
-use super::{Client, EventStream, Fate, FrameLimit, Outgoing, Publisher, fault};
+use super::{Client, EventStream, FrameLimit, Outgoing, PublishOutcome, Publisher, fault};
 use crate::error::Result;
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
@@ -50,7 +50,7 @@ pub struct Publishing {
     /// A message that has to wait for those before it.
     stashed: Option<(Ticket, Outgoing)>,
     /// What was refused before it was sent.
-    refused: Vec<(Ticket, Fate)>,
+    refused: Vec<(Ticket, PublishOutcome)>,
     waiting: Option<Waiting>,
     /// The error of a channel that another one took the place of.
     outlived: Option<String>,
@@ -227,13 +227,13 @@ impl Sink for Publishing {
     }
 }
 
-fn outcome(fate: Fate) -> Outcome {
+fn outcome(of: PublishOutcome) -> Outcome {
     let refused = |why: String| Outcome::Refused(Box::new(Refusal::new(why)));
-    match fate {
-        Fate::Confirmed => Outcome::Confirmed,
-        Fate::Written => Outcome::Written,
-        Fate::Nacked => refused("not accepted by the broker (nack)".to_owned()),
-        Fate::Returned(text) => {
+    match of {
+        PublishOutcome::Confirmed => Outcome::Confirmed,
+        PublishOutcome::Written => Outcome::Written,
+        PublishOutcome::Nacked => refused("not accepted by the broker (nack)".to_owned()),
+        PublishOutcome::Returned(text) => {
             let refusal = Refusal::new(format!("returned by the broker: {text}"));
             // To the default exchange a routing key is the name of a queue.
             Outcome::Refused(Box::new(match text.contains("the default exchange") {
@@ -244,8 +244,8 @@ fn outcome(fate: Fate) -> Outcome {
                 false => refusal,
             }))
         }
-        Fate::Refused(why) => refused(format!("not published: {why}")),
-        Fate::Failed => Outcome::Unsent,
-        Fate::Unknown => Outcome::Unknown,
+        PublishOutcome::Refused(why) => refused(format!("not published: {why}")),
+        PublishOutcome::Failed => Outcome::Unsent,
+        PublishOutcome::Unknown => Outcome::Unknown,
     }
 }

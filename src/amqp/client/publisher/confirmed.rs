@@ -11,7 +11,7 @@ use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::ALONE;
-use super::fate::{Fate, refused_alone};
+use super::outcome::{PublishOutcome, refused_alone};
 use super::returns::{self, digest, digest_of_returned};
 use crate::amqp::client::fault::Cause;
 use crate::amqp::client::words::Words;
@@ -131,7 +131,7 @@ impl Confirmed {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         std::future::poll_fn(|cx| match self.in_flight.front_mut() {
             Some(head) => head.poll(cx),
             None => Poll::Pending,
@@ -151,18 +151,18 @@ impl Confirmed {
             if let Some(head) = self.in_flight.pop_front() {
                 self.bytes -= head.bytes;
                 self.proven = true;
-                report(head.line, head.fate());
+                report(head.line, head.outcome());
             }
         }
         Ok(())
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         let certain = self.last_words();
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
-            report(line, if certain { message.fate() } else { Fate::Unknown });
+            report(line, if certain { message.outcome() } else { PublishOutcome::Unknown });
         }
         self.bytes = 0;
     }
@@ -219,7 +219,7 @@ impl Confirmed {
 
     /// The channel is gone. Which message it was closed for is certain only of one that is in flight alone; of several,
     /// each may have been taken without its confirm.
-    fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Fate)) {
+    fn fail_all(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, PublishOutcome)) {
         let alone = self.in_flight.len() == 1 && is_about_a_message(error);
         let refused = refused_alone(error).filter(|_| alone);
         self.outlived = refused.is_some();
@@ -227,9 +227,9 @@ impl Confirmed {
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;
             let outcome = match certain {
-                true => message.fate(),
-                false if message.unsent || alone => refused.clone().unwrap_or(Fate::Failed),
-                false => Fate::Unknown,
+                true => message.outcome(),
+                false if message.unsent || alone => refused.clone().unwrap_or(PublishOutcome::Failed),
+                false => PublishOutcome::Unknown,
             };
             report(line, outcome);
         }
@@ -261,12 +261,12 @@ impl InFlight {
         Poll::Ready(())
     }
 
-    fn fate(self) -> Fate {
+    fn outcome(self) -> PublishOutcome {
         match (self.returned, self.state) {
-            (Some(text), _) => Fate::Returned(text),
-            (None, State::Acked) => Fate::Confirmed,
-            (None, State::Nacked) => Fate::Nacked,
-            (None, State::Failed(_) | State::Waiting(_)) => Fate::Unknown,
+            (Some(text), _) => PublishOutcome::Returned(text),
+            (None, State::Acked) => PublishOutcome::Confirmed,
+            (None, State::Nacked) => PublishOutcome::Nacked,
+            (None, State::Failed(_) | State::Waiting(_)) => PublishOutcome::Unknown,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Publishing with many messages in flight: bounded, in order, each message's fate known by its input line.
 
 mod confirmed;
-mod fate;
+mod outcome;
 mod returns;
 mod unconfirmed;
 
 use self::confirmed::Confirmed;
-pub use self::fate::Fate;
+pub use self::outcome::PublishOutcome;
 use self::unconfirmed::Unconfirmed;
 use super::message::header_frame;
 use super::{Client, Outgoing};
@@ -38,12 +38,12 @@ impl FrameLimit {
     }
 
     /// Why a message would end the connection.
-    pub fn refusal(&self, message: &Outgoing) -> Option<Fate> {
+    pub fn refusal(&self, message: &Outgoing) -> Option<PublishOutcome> {
         // Without headers the rest is smaller than the smallest frame_max.
         message.properties.headers().as_ref()?;
         let (size, limit) = (header_frame(&message.properties), self.frame_max);
         (size > limit).then(|| {
-            Fate::Refused(format!(
+            PublishOutcome::Refused(format!(
                 "its properties and headers take a frame of {size} bytes, over the {limit} of the broker's frame_max"
             ))
         })
@@ -114,7 +114,7 @@ impl Publisher {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         match self {
             Publisher::Confirmed(publisher) => publisher.settled(report).await,
             Publisher::Unconfirmed(publisher) => publisher.settled(report).await,
@@ -135,7 +135,7 @@ impl Publisher {
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         match self {
             Publisher::Confirmed(publisher) => publisher.abandon(report),
             Publisher::Unconfirmed(publisher) => publisher.abandon(report),

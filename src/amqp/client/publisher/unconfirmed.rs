@@ -16,7 +16,7 @@ use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
 use super::ALONE;
-use super::fate::{Fate, refused_alone};
+use super::outcome::{PublishOutcome, refused_alone};
 use super::returns::{digest, digest_of_returned, words};
 use crate::amqp::client::Outgoing;
 use crate::amqp::client::message::encode;
@@ -229,7 +229,7 @@ impl Unconfirmed {
     ///
     /// # Errors
     /// lapin's: the connection ended.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, Fate)) -> lapin::Result<()> {
+    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         self.put();
         self.ask();
         match std::future::poll_fn(|cx| self.poll_news(cx)).await {
@@ -252,7 +252,7 @@ impl Unconfirmed {
                 self.collect_returns();
                 for message in self.watched.drain(..asked) {
                     self.watched_bytes -= message.bytes;
-                    report(message.line, message.fate(Fate::Written));
+                    report(message.line, message.outcome(PublishOutcome::Written));
                 }
             }
         }
@@ -260,7 +260,7 @@ impl Unconfirmed {
     }
 
     /// The channel is gone, maybe for a message that is in flight alone.
-    fn refuse(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, Fate)) {
+    fn refuse(&mut self, error: &lapin::Error, report: &mut impl FnMut(u64, PublishOutcome)) {
         let alone = self.watched.len() == 1 && self.watched.front().is_some_and(|message| message.bytes >= ALONE);
         if let Some(outcome) = refused_alone(error).filter(|_| alone)
             && let Some(message) = self.watched.pop_front()
@@ -289,29 +289,29 @@ impl Unconfirmed {
         }
     }
 
-    fn report_written(&mut self, report: &mut impl FnMut(u64, Fate)) {
+    fn report_written(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         let written = self.chunks.iter().take_while(|chunk| chunk.end <= self.written).count();
         for chunk in self.chunks.drain(..written) {
-            chunk.lines.into_iter().for_each(|line| report(line, Fate::Written));
+            chunk.lines.into_iter().for_each(|line| report(line, PublishOutcome::Written));
         }
     }
 
     /// See [`super::Publisher::abandon`].
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, Fate)) {
+    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         self.outbox.clear();
         self.written = self.outbox.written();
         self.report_written(report);
-        let mut left: Vec<(u64, Fate)> = Vec::new();
-        left.extend(self.chunks.drain(..).flat_map(|chunk| chunk.lines).map(|line| (line, Fate::Unknown)));
+        let mut left: Vec<(u64, PublishOutcome)> = Vec::new();
+        left.extend(self.chunks.drain(..).flat_map(|chunk| chunk.lines).map(|line| (line, PublishOutcome::Unknown)));
         self.collect_returns();
         self.asked = None;
         self.watched_bytes = 0;
         for message in self.watched.drain(..) {
             // Written or not: the broker has not said that it got so far.
-            let sent = if message.end.is_some() { Fate::Unknown } else { Fate::Failed };
-            left.push((message.line, message.fate(sent)));
+            let sent = if message.end.is_some() { PublishOutcome::Unknown } else { PublishOutcome::Failed };
+            left.push((message.line, message.outcome(sent)));
         }
-        left.extend(self.lines.drain(..).map(|line| (line, Fate::Failed)));
+        left.extend(self.lines.drain(..).map(|line| (line, PublishOutcome::Failed)));
         left.sort_by_key(|(line, _)| *line);
         left.into_iter().for_each(|(line, outcome)| report(line, outcome));
         self.frames.clear();
@@ -319,8 +319,8 @@ impl Unconfirmed {
 }
 
 impl Watched {
-    fn fate(self, otherwise: Fate) -> Fate {
-        self.returned.map_or(otherwise, |words| Fate::Returned(words.into()))
+    fn outcome(self, otherwise: PublishOutcome) -> PublishOutcome {
+        self.returned.map_or(otherwise, |words| PublishOutcome::Returned(words.into()))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::amqp::client::fault::{is_ours, said};
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum PublishOutcome {
     /// The broker has taken responsibility for it.
     Confirmed,
     /// It was written to the connection, and nobody asked for more.
@@ -23,11 +23,11 @@ pub enum Fate {
 
 /// Whether the broker closed a channel for what one message is, its size, its user, its expiration, and not for where it
 /// goes: the next one may be better.
-pub fn refused_alone(error: &lapin::Error) -> Option<Fate> {
+pub fn refused_alone(error: &lapin::Error) -> Option<PublishOutcome> {
     const PRECONDITION_FAILED: u16 = 406;
     match error.kind() {
         lapin::ErrorKind::ProtocolError(answer) if answer.get_id() == PRECONDITION_FAILED && !is_ours(answer) => {
-            Some(Fate::Refused(said(answer)))
+            Some(PublishOutcome::Refused(said(answer)))
         }
         _ => None,
     }

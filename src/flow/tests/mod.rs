@@ -1,0 +1,184 @@
+//! The loop between a source and a sink that do whatever they may.
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use serde_json::json;
+
+use self::world::{Copies, Fake, Id, Shared, Silent, Wild, World};
+use super::*;
+use crate::error::{Kind, Result};
+use crate::shutdown::{Reason, Shutdown};
+
+struct Case {
+    seed: u64,
+    settling: Settling,
+    bulk: bool,
+    refuses: bool,
+    on_refusal: OnRefusal,
+    parts: usize,
+}
+
+impl Case {
+    async fn run(&self, limits: Limits, shutdown: Shutdown) -> (Shared, Silent, Result<()>) {
+        let world = Shared::default();
+        let lanes: BTreeMap<Lane, VecDeque<u64>> =
+            (0..4).map(|lane| (lane, (0..100).map(|n| n * 2 + u64::from(lane)).collect())).collect();
+        let random = fastrand::Rng::with_seed(self.seed);
+        let source = Fake {
+            world: world.clone(),
+            settling: self.settling,
+            random: random.clone(),
+            lanes,
+            batch: Vec::new(),
+            revoked: None,
+            next_lane: 4,
+            ahead: None,
+            ended: false,
+        };
+        let sink = Wild {
+            world: world.clone(),
+            random,
+            bulk: self.bulk,
+            under_way: Vec::new(),
+            written: false,
+            refuses: self.refuses,
+            parts: self.parts,
+        };
+        let stages: Vec<Box<dyn Stage>> = match self.parts {
+            1 => Vec::new(),
+            parts => vec![Box::new(Copies(parts))],
+        };
+        let flow = Flow {
+            source: Box::new(source),
+            stages,
+            sink: Box::new(sink),
+            limits,
+            on_refusal: self.on_refusal,
+            dead: None,
+            manner: Manner::Carried,
+            names: None,
+            shutdown,
+        };
+        let mut reporter = Silent::default();
+        let ended = run(flow, &mut reporter).await;
+        (world, reporter, ended)
+    }
+}
+
+fn cases() -> impl Iterator<Item = Case> {
+    (0..240).map(|seed| Case {
+        seed,
+        settling: [Settling::Prefix, Settling::Each, Settling::Never][seed as usize % 3],
+        bulk: seed % 4 == 0,
+        refuses: seed % 5 == 0,
+        on_refusal: OnRefusal::Continue,
+        parts: 1,
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_done_is_settled_and_nothing_else() {
+    for case in cases() {
+        let (world, reporter, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
+        let world = world.borrow();
+        let seed = case.seed;
+        let good = |id: &Id| matches!(world.outcomes.get(id), Some(Outcome::Confirmed | Outcome::Written));
+        let expected: BTreeSet<Id> = match case.settling {
+            Settling::Never => BTreeSet::new(),
+            Settling::Each => world.given.iter().filter(|id| good(id)).copied().collect(),
+            Settling::Prefix => {
+                let lanes: BTreeSet<Lane> = world.given.iter().map(|(lane, _)| *lane).collect();
+                let of =
+                    |lane| world.given.iter().filter(move |(of, _)| *of == lane).take_while(|id| good(id)).copied();
+                lanes.into_iter().flat_map(of).collect()
+            }
+        };
+        assert_eq!(world.settled, expected, "seed {seed}");
+        let count = |wanted: fn(&Outcome) -> bool| world.outcomes.values().filter(|o| wanted(o)).count() as u64;
+        let refused = count(|o| matches!(o, Outcome::Refused(_)));
+        let unknown = count(|o| *o == Outcome::Unknown);
+        assert_eq!(reporter.account["read"], json!(world.given.len()), "seed {seed}");
+        assert_eq!(reporter.account["refused"], json!(refused));
+        assert_eq!(reporter.account["unknown"], json!(unknown));
+        let done = count(|o| matches!(o, Outcome::Confirmed | Outcome::Written));
+        assert_eq!(
+            reporter.account["confirmed"].as_u64().zip(reporter.account["written"].as_u64()).map(|(a, b)| a + b),
+            Some(done)
+        );
+        let kind = ended.err().map(|error| error.kind());
+        let expected = match (unknown, refused) {
+            (0, 0) => None,
+            (0, _) => Some(Kind::Refused),
+            (_, _) => Some(Kind::Partial),
+        };
+        assert_eq!(kind, expected, "seed {seed}");
+        assert_eq!(world.given.len(), 400, "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_of_several_parts_is_written_with_the_last_of_them() {
+    for case in cases().filter(|case| case.bulk) {
+        let case = Case { parts: 3, ..case };
+        let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
+        assert!(ended.is_ok() && world.borrow().outcomes.len() == 400, "seed {}", case.seed);
+    }
+}
+
+/// Whether the first of them is ever answered or not: it holds the notes of all behind it.
+#[test]
+fn notes_are_bounded() {
+    let mut ledger = ledger::Ledger::new(Settling::Prefix, false);
+    let first = ledger.enter(Place { lane: 0, mark: 0 }, 1);
+    let mut mark = 0;
+    while ledger.room() > 0 {
+        mark += 1;
+        assert!(mark < 1_000_000, "no end");
+        let ticket = ledger.enter(Place { lane: 0, mark }, 1);
+        ledger.outcome(ticket, ledger::Fate::Done);
+    }
+    ledger.outcome(first, ledger::Fate::Done);
+    assert_eq!(ledger.under_way(), 0);
+    assert!(ledger.room() as u64 > mark);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_is_kept_and_a_stop_settles_what_is_done() {
+    for case in cases() {
+        let limits = Limits { count: Some(123), idle: None };
+        let (world, _, ended) = case.run(limits, Shutdown::new(None)).await;
+        assert_eq!(world.borrow().given.len(), 123, "seed {}", case.seed);
+        assert!(case.refuses || ended.is_ok());
+
+        let shutdown = Shutdown::new(None);
+        shutdown.stop(Reason::Interrupt);
+        let (_, _, ended) = case.run(Limits::default(), shutdown).await;
+        assert_eq!(ended.map_err(|error| error.kind()), Err(Kind::Interrupted));
+        let more = Limits { count: Some(500), idle: Some(Duration::from_secs(1)) };
+        let (_, _, ended) = case.run(more, Shutdown::new(None)).await;
+        assert!(case.refuses || ended.is_err_and(|error| error.kind() == Kind::Unmet));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_skipped_rejected_or_the_end() {
+    for case in cases().filter(|case| case.refuses && !case.bulk) {
+        let case = Case { on_refusal: OnRefusal::Reject, ..case };
+        let (world, _, _) = case.run(Limits::default(), Shutdown::new(None)).await;
+        let refused = |world: &World| -> BTreeSet<Id> {
+            let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
+            world.outcomes.iter().filter(|(_, outcome)| refused(outcome)).map(|(id, _)| *id).collect()
+        };
+        {
+            let world = world.borrow();
+            let is_each = case.settling != Settling::Prefix;
+            assert_eq!(world.rejected, if is_each { refused(&world) } else { BTreeSet::new() });
+        }
+        let case = Case { on_refusal: OnRefusal::Stop, ..case };
+        let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
+        assert!(ended.is_err() && world.borrow().given.len() < 400);
+    }
+}
