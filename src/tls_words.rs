@@ -115,21 +115,7 @@ fn certificate(fault: &CertificateError) -> Words {
             Words::new("the server's certificate is not signed by the key of the authority that it names")
                 .fix("--ca may hold an older certificate of the same authority, or of another with its name")
         }
-        CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
-            let expected = expected.to_str();
-            match names.is_empty() {
-                true => Words::new(format!(
-                    "the server's certificate is for no host, so not for `{expected}` either: it has no subjectAltName"
-                ))
-                .fix("make one with the host in it, as `openssl req -x509 … -addext subjectAltName=DNS:HOST`"),
-                false => Words::new(format!(
-                    "the server's certificate is for {}, and not for `{expected}`",
-                    names.join(", ")
-                ))
-                .fix("name the server as its certificate does, with --server-name"),
-            }
-        }
+        CertificateError::NotValidForNameContext { expected, presented } => for_others(&expected.to_str(), presented),
         CertificateError::NotValidForName => Words::new("the server's certificate is for another name")
             .fix("name the server as its certificate does, with --server-name"),
         #[expect(deprecated, reason = "what rustls says where it knows no more")]
@@ -158,6 +144,19 @@ fn certificate(fault: &CertificateError) -> Words {
         },
         // Revocation and OCSP are not asked for.
         other => Words::new(format!("the server's certificate cannot be used: {}", spaced(other))),
+    }
+}
+
+/// A certificate that is made for other hosts, or for none.
+fn for_others(expected: &str, presented: &[String]) -> Words {
+    let names: Vec<&str> = presented.iter().map(|name| bare(name)).collect();
+    match names.is_empty() {
+        true => Words::new(format!(
+            "the server's certificate is for no host, so not for `{expected}` either: it has no subjectAltName"
+        ))
+        .fix("make one with the host in it, as `openssl req -x509 … -addext subjectAltName=DNS:HOST`"),
+        false => Words::new(format!("the server's certificate is for {}, and not for `{expected}`", names.join(", ")))
+            .fix("name the server as its certificate does, with --server-name"),
     }
 }
 

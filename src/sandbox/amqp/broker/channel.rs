@@ -6,9 +6,10 @@ use std::rc::Rc;
 use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_HEADER, FRAME_METHOD};
 use amq_protocol::protocol::{AMQPClass, access, basic, channel as wire_channel, confirm};
 
+use super::decode;
 use super::fault::{Code, Fault, MethodId};
 use super::message::Properties;
-use super::method::{self, Method};
+use super::method::Method;
 use super::queue::{Back, Entry};
 use super::wire::{self, Frame};
 use super::{Broker, ConnectionId, LARGEST_BODY, QueueId};
@@ -120,7 +121,7 @@ impl Broker {
     }
 
     pub(super) fn channel_frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
-        let at = if frame.kind == FRAME_METHOD { method::id(frame.payload) } else { PUBLISH };
+        let at = if frame.kind == FRAME_METHOD { decode::method_id(frame.payload) } else { PUBLISH };
         let Some(connection) = self.connections.get(&id) else { return };
         let handled = match connection.channels.get(&frame.channel) {
             Some(channel) if channel.closing => return self.closing_frame(id, frame.channel, at),
@@ -150,7 +151,7 @@ impl Broker {
     }
 
     fn open(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
-        method::parse(frame)?;
+        decode::method(frame)?;
         self.open_channel(id, frame.channel)?;
         let ok = wire_channel::AMQPMethod::OpenOk(wire_channel::OpenOk {});
         self.say(id, frame.channel, AMQPClass::Channel(ok));
@@ -240,7 +241,7 @@ impl Broker {
     fn channel_method(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
         let number = frame.channel;
         let not_implemented = |text: String| Err(Fault::new(Code::NotImplemented, text));
-        match method::parse(frame)? {
+        match decode::method(frame)? {
             Method::Publish { exchange, key, mandatory, immediate } => {
                 self.begin_publish(id, number, exchange, key, mandatory, immediate)
             }

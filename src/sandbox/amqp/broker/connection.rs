@@ -7,10 +7,11 @@ use amq_protocol::protocol::constants::{FRAME_BODY, FRAME_END, FRAME_HEADER, FRA
 use amq_protocol::protocol::{AMQPClass, connection as wire_connection};
 
 use super::channel::{Channel, PUBLISH};
+use super::decode;
 use super::fault::{Code, Fault, MethodId};
 use super::handshake::{Capabilities, GREETING, greeting, negotiated};
 use super::message::Weight;
-use super::method::{self, Method};
+use super::method::Method;
 use super::table::{Table, Value};
 use super::wire::{self, AROUND, Frame, next_frame};
 use super::{Broker, ConnectionId, ConnectionState, QueueId};
@@ -219,7 +220,7 @@ impl Broker {
 
     /// Whether a frame begins a message while there is no room for any. Its publisher is told, and goes on from there.
     fn must_wait(&mut self, id: ConnectionId, frame: Frame<'_>) -> bool {
-        if frame.kind != FRAME_METHOD || method::id(frame.payload) != PUBLISH {
+        if frame.kind != FRAME_METHOD || decode::method_id(frame.payload) != PUBLISH {
             return false;
         }
         let own = self.connections.get(&id).map_or(0, |connection| connection.incoming);
@@ -241,7 +242,7 @@ impl Broker {
 
     fn frame(&mut self, id: ConnectionId, frame: Frame<'_>) {
         let Some(connection) = self.connections.get(&id) else { return };
-        let at = if frame.kind == FRAME_METHOD { method::id(frame.payload) } else { (0, 0) };
+        let at = if frame.kind == FRAME_METHOD { decode::method_id(frame.payload) } else { (0, 0) };
         let handled = match (frame.kind, frame.channel, connection.phase) {
             (FRAME_METHOD, 0, _) => self.connection_method(id, frame),
             (_, _, Phase::Closing) => Ok(()),
@@ -287,7 +288,7 @@ impl Broker {
     fn connection_method(&mut self, id: ConnectionId, frame: Frame<'_>) -> Result<(), Fault> {
         let Some(connection) = self.connections.get_mut(&id) else { return Ok(()) };
         if connection.phase == Phase::Closing {
-            match method::id(frame.payload) {
+            match decode::method_id(frame.payload) {
                 (10, 51) => connection.phase = Phase::Ended,
                 // It closes at the same time.
                 (10, 50) => connection.method(wire_connection::AMQPMethod::CloseOk(wire_connection::CloseOk {})),
@@ -295,7 +296,7 @@ impl Broker {
             }
             return Ok(());
         }
-        match (connection.phase, method::parse(frame)?) {
+        match (connection.phase, decode::method(frame)?) {
             (Phase::Starting, Method::StartOk { properties, mechanism, response }) => {
                 connection.can = Capabilities::of(&properties);
                 let user = self.limits.login(mechanism, response)?;

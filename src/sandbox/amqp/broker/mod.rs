@@ -9,6 +9,7 @@ mod channel;
 mod connection;
 mod consume;
 mod deadletter;
+mod decode;
 mod deliver;
 mod exchange;
 mod fault;
