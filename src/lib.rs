@@ -9,11 +9,11 @@
 //! - [`flow`]: the middle between a source and a sink. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
-//! - [`config`]: file, profiles, layers; what sections a profile has, `sections` tells it. [`sandbox`]: servers inside the process.
-//! - Leaves that everything may use: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what
-//!   is below every protocol: names, TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there), `tls_words` (rustls's errors in words),
-//!   `cursor` (reading frames of AMQP);
-//!   [`context`] is what a verb is given.
+//! - [`config`]: file, profiles, layers; `sections` tells it which sections a profile has. [`sandbox`]: servers inside the
+//!   process. [`context`]: what a verb is given.
+//! - Leaves: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what is below every protocol: names,
+//!   TCP, TLS, attempts), [`secret`], [`values`], `closed` (streams that were not there), `tls_words` (rustls's errors in
+//!   words), `cursor` (reading frames of AMQP).
 //!
 //! # The way of a message
 //! Source → stages → sink → settle, in the one loop of [`flow`]: a verb prepares a source and a sink from its arguments
@@ -24,11 +24,21 @@
 //! input are `flow/records.rs`. [`across`] joins the halves of several protocols (`bridge`).
 //!
 //! # Who may import whom
-//! `app` may import anything, and nobody imports `app`. Protocols never import each other; verbs that join them stand in
-//! [`across`], which only `app` and `cli` import. [`flow`] uses [`message`] and leaves, nothing of a protocol, never an
-//! `Args`. Inside a protocol, `settings` uses `config`, `message` and leaves; `client` uses `settings`, `flow`, `message`,
-//! leaves and its wire crates, never clap and never [`output`]; a verb joins them. [`message`] uses leaves; [`output`] uses
-//! `flow`, `message` and leaves. A test holds these rules.
+//! Everything may use leaves, and these use only each other. [`app`] may import anything, and nobody imports it. Protocols
+//! never import each other: verbs that join them stand in [`across`], which only [`app`] and [`cli`] import, as they do
+//! `sections`, where the settings of all are named.
+//! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`] uses both.
+//!   [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
+//! - [`config`] uses [`output`], and [`context`] these two. [`sandbox`] uses them, [`message`] and [`proto`].
+//! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`config`], [`flow`],
+//!   [`message`], [`proto`] and its wire crates, never clap and never [`output`]; `ffi` below it uses [`message`] alone.
+//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`].
+//!
+//! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
+//! as its own, and a name as what defines it, not as who gives it out. A child may name the types and constants of its
+//! parent, which it goes on with; a function that both call stands in a file of its own.
+//!
+//! `tests/it/layout` holds these rules.
 //!
 //! # A fifth reading verb
 //! 1. A variant of its protocol's `Command` with an arm in its `run` (`<protocol>/mod.rs`), and a file or folder of its own:
@@ -42,14 +52,14 @@
 //!
 //! # A new stage
 //! 1. A type that implements [`flow::Stage`], beside what it is about: a protocol's in its folder, any message's in [`flow`].
-//! 2. Its flag as a group of its own in `cli/args.rs`, with a function that gives the stages.
+//! 2. Its flag as a group of its own in `args.rs`, with a function that gives the stages.
 //! 3. The verbs that have it flatten the group in and put it into `stages` of their `Flow` or `Writer`. What it leaves out
 //!    counts as filtered by itself. Then `mscomm generate .`.
 //!
 //! # A fourth protocol
 //! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs) and its `pub mod`.
 //! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `sections.rs`,
-//!    which a test asks for, and its folder in `tests/it/layout.rs`. Then `mscomm generate .`.
+//!    which a test asks for, and its name in `tests/it/layout/rules.rs`. Then `mscomm generate .`.
 //! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`], which
 //!    `message/envelope.rs` and its test ask for; its words in a file of its own, which `message/place.rs` walks; its shape for
 //!    the other brokers in [`message::convert`]; and the variants of `across/bridge.rs`.
