@@ -18,17 +18,21 @@ pub struct Dead {
     copies: HashMap<Ticket, Message<'static>>,
     /// What was refused, and waits for room.
     waiting: VecDeque<(Ticket, Message<'static>)>,
+    /// It is of no use any more: what is refused now is held.
+    is_over: bool,
 }
 
 impl Dead {
     /// What is refused goes to this sink, through these stages of its own.
     pub fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
-        Dead { stages, sink, copies: HashMap::new(), waiting: VecDeque::new() }
+        Dead { stages, sink, copies: HashMap::new(), waiting: VecDeque::new(), is_over: false }
     }
 
     /// Remembers a message that goes to the sink proper.
     pub fn remember(&mut self, ticket: Ticket, message: &Message<'_>) {
-        self.copies.insert(ticket, message.clone().into_owned());
+        if !self.is_over {
+            self.copies.insert(ticket, message.clone().into_owned());
+        }
     }
 
     /// The sink proper has told of a message: true when it was refused and is taken up here.
@@ -49,19 +53,32 @@ impl Dead {
 
     /// True when nothing waits, and nothing is under way.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty() && self.sink.is_empty()
+        self.is_over || (self.waiting.is_empty() && self.sink.is_empty())
     }
 
     /// Sends what waits as far as there is room, and reports what became known.
     ///
     /// # Errors
-    /// The sink is of no use any more.
+    /// It is of no use any more, which it tells once; what became of everything is reported with it.
     pub fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        if self.is_over {
+            return Poll::Pending;
+        }
+        let polled = self.work(cx, heard);
+        if let Poll::Ready(Err(_)) = polled {
+            self.is_over = true;
+            self.abandon(heard);
+        }
+        polled
+    }
+
+    fn work(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         while !self.waiting.is_empty() && self.sink.room() > 0 {
             let Some((ticket, message)) = self.waiting.pop_front() else { break };
+            let mut one = None;
             let submitted = match through(&self.stages, message) {
                 Ok(Passed::One(message)) => {
-                    let mut one = Some(message);
+                    one = Some(message);
                     self.sink.submit(&mut |into| {
                         *into = one.take()?;
                         Some(ticket)
@@ -76,7 +93,12 @@ impl Dead {
                     heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))));
                     return Poll::Ready(Ok(()));
                 }
-                Err(Declined::Over(error)) => return Poll::Ready(Err(error)),
+                Err(Declined::Over(error)) => {
+                    if one.is_some() {
+                        heard.outcome(ticket, Outcome::Unsent);
+                    }
+                    return Poll::Ready(Err(error));
+                }
             }
         }
         self.sink.poll(cx, heard)

@@ -61,14 +61,17 @@ impl Runner<'_> {
         if refused && self.on_refusal == OnRefusal::Stop { Err(End::Refused) } else { Ok(()) }
     }
 
-    /// Takes up what became of messages that were refused and go elsewhere.
+    /// Takes up what became of messages that were refused and go elsewhere. When they cannot any more, that is the end, but
+    /// not that of the sink proper: it is left in [`Runner::unburied`].
     pub(super) fn bury(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         while let Some(dead) = &mut self.dead {
             let mut heard = Heard::default();
             let Poll::Ready(polled) = dead.poll(cx, &mut heard) else { break };
             self.buried(heard);
             self.settle().map_err(End::Source)?;
-            polled.map_err(End::Sink)?;
+            if let Err(error) = polled {
+                self.unburied = Some(error);
+            }
         }
         Ok(())
     }

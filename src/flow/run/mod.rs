@@ -50,6 +50,8 @@ enum End {
     Source(Error),
     /// The sink failed.
     Sink(Error),
+    /// Where refused messages go failed.
+    Dead(Error),
     /// A signal or `--timeout`.
     Stopped(Error),
 }
@@ -91,6 +93,8 @@ struct Runner<'r> {
     limits: Limits,
     on_refusal: OnRefusal,
     dead: Option<Dead>,
+    /// Why nothing goes there any more.
+    unburied: Option<Error>,
     manner: Manner,
     names: Option<Names>,
     drain: Duration,
@@ -131,6 +135,7 @@ impl<'r> Runner<'r> {
             limits,
             on_refusal,
             dead,
+            unburied: None,
             manner,
             names,
             reporter,
@@ -168,6 +173,9 @@ impl<'r> Runner<'r> {
             self.take_up(heard)?;
         }
         self.bury(cx)?;
+        if let Some(error) = self.unburied.take() {
+            return Err(End::Dead(error));
+        }
         if let Some(event) = self.source.serve().map_err(End::Source)? {
             self.happened(event)?;
             return Ok(true);

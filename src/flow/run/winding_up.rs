@@ -23,7 +23,7 @@ impl Runner<'_> {
         let (mut stopped, mut failure) = match end {
             End::Stopped(reason) => (Some(reason), None),
             End::Source(error) => (None, Some(self.of_source(error))),
-            End::Sink(error) => (None, Some(self.of_sink(error))),
+            End::Sink(error) | End::Dead(error) => (None, Some(self.of_sink(error))),
             End::Full => {
                 let held = counted(self.ledger.held(), "message");
                 let error = Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
@@ -45,6 +45,12 @@ impl Runner<'_> {
                     }
                 }
                 None => late = true,
+            }
+        }
+        if let Some(error) = self.unburied.take().map(|error| self.of_sink(error)) {
+            match (&stopped, &failure) {
+                (None, None) => failure = Some(error),
+                _ => self.reporter.warn(error.chain()),
             }
         }
         self.sink.abandon(&mut self.heard);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use self::world::{Copies, Fake, Id, Shared, Silent, Wild, World};
+use self::world::{Copies, Fake, Grave, Id, Shared, Silent, Wild, World};
 use super::*;
 use crate::error::{Kind, Result};
 use crate::shutdown::{Reason, Shutdown};
@@ -19,6 +19,8 @@ struct Case {
     refuses: bool,
     on_refusal: OnRefusal,
     parts: usize,
+    /// What was refused goes to a [`Grave`] with so much room.
+    grave: Option<usize>,
 }
 
 impl Case {
@@ -57,7 +59,10 @@ impl Case {
             sink: Box::new(sink),
             limits,
             on_refusal: self.on_refusal,
-            dead: None,
+            dead: self.grave.map(|room| {
+                let grave = Grave { world: world.clone(), room, taken: Vec::new() };
+                dead::Dead::new(Vec::new(), Box::new(grave))
+            }),
             manner: Manner::Carried,
             names: None,
             shutdown,
@@ -76,6 +81,7 @@ fn cases() -> impl Iterator<Item = Case> {
         refuses: seed % 5 == 0,
         on_refusal: OnRefusal::Continue,
         parts: 1,
+        grave: None,
     })
 }
 
@@ -180,5 +186,23 @@ async fn what_is_refused_is_skipped_rejected_or_the_end() {
         let case = Case { on_refusal: OnRefusal::Stop, ..case };
         let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
         assert!(ended.is_err() && world.borrow().given.len() < 400);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_is_settled_where_it_goes_and_the_rest_is_waited_for_when_it_cannot() {
+    let is_refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused(_));
+    for case in cases().filter(|case| case.refuses && !case.bulk && case.settling == Settling::Each) {
+        for room in [0, 3, 400] {
+            let case = Case { grave: Some(room), ..case };
+            let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
+            let (world, seed) = (world.borrow(), case.seed);
+            let good = world.outcomes.values().filter(|outcome| **outcome == Outcome::Confirmed).count();
+            assert_eq!(world.settled.len(), good + world.buried.len(), "seed {seed}, room {room}");
+            assert_eq!(world.outcomes.len(), world.given.len(), "seed {seed}: each was waited for");
+            let refused = world.outcomes.values().filter(|outcome| is_refused(outcome)).count();
+            assert_eq!(world.buried.len(), refused.min(room), "seed {seed}, room {room}");
+            assert!(ended.is_err() && (room < 400 || world.given.len() == 400), "seed {seed}");
+        }
     }
 }

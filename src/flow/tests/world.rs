@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::flow::*;
 use crate::message::{Field, Message};
 
@@ -22,6 +22,8 @@ pub struct World {
     pub outcomes: BTreeMap<Id, Outcome>,
     pub settled: BTreeSet<Id>,
     pub rejected: BTreeSet<Id>,
+    /// In the [`Grave`].
+    pub buried: BTreeSet<Id>,
     pub released: BTreeSet<Lane>,
     /// How many parts of a message were written; it is with the last of them.
     pub parts: BTreeMap<Id, usize>,
@@ -118,7 +120,8 @@ impl Source for Fake {
             Done::One(mark) => vec![(lane, mark)],
         };
         for id in new {
-            let good = matches!(world.outcomes.get(&id), Some(Outcome::Confirmed | Outcome::Written));
+            let good = matches!(world.outcomes.get(&id), Some(Outcome::Confirmed | Outcome::Written))
+                || world.buried.contains(&id);
             assert!(good, "{id:?} was settled with {:?}", world.outcomes.get(&id));
             let fresh = world.settled.insert(id);
             assert!(fresh || matches!(done, Done::Through(_)), "{id:?} was settled twice");
@@ -255,6 +258,49 @@ impl Sink for Wild {
             self.world.borrow_mut().outcomes.insert(id, Outcome::Unknown);
             heard.outcome(ticket, Outcome::Unknown);
         }
+    }
+}
+
+/// Takes so many of what was refused, and fails with the next.
+pub struct Grave {
+    pub world: Shared,
+    pub room: usize,
+    pub taken: Vec<(Ticket, Id)>,
+}
+
+impl Sink for Grave {
+    fn room(&self) -> usize {
+        usize::from(self.taken.is_empty())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.taken.is_empty()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        if self.room == 0 {
+            return Err(Error::new(Kind::Connect, "the grave is gone").into());
+        }
+        self.room -= 1;
+        let mut message = Message::default();
+        self.taken.extend(next(&mut message).map(|ticket| (ticket, id(&message))));
+        Ok(())
+    }
+
+    fn flush(&mut self, _last: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn poll(&mut self, _: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        for (ticket, id) in self.taken.drain(..) {
+            assert!(self.world.borrow_mut().buried.insert(id));
+            heard.outcome(ticket, Outcome::Confirmed);
+        }
+        if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        heard.outcomes.extend(self.taken.drain(..).map(|(ticket, _)| (ticket, Outcome::Unknown)));
     }
 }
 
