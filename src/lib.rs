@@ -116,7 +116,7 @@ pub mod testing {
     }
 
     pub mod proto {
-        pub use crate::proto::dynamic::{Message, Value};
+        pub use crate::proto::dynamic::{DynamicMessage, Value};
         pub use crate::proto::rpc::encode_status;
         pub use crate::proto::schema::{MessageType, Schema};
         pub use crate::proto::{Fault, Files, Layout, ReadOptions, read_json, read_text, write_json};

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::dynamic::{Message, Value};
+use super::dynamic::{DynamicMessage, Value};
 use super::schema::{MessageType, Schema, WellKnown};
 
 /// Finds the type of an `Any`.
@@ -42,7 +42,7 @@ pub fn type_name(url: &str) -> &str {
 }
 
 /// The type URL and the bytes of an `Any`.
-pub(super) fn parts(any: &Message) -> (&str, Bytes) {
+pub(super) fn parts(any: &DynamicMessage) -> (&str, Bytes) {
     let value = match any.get(2) {
         Some(Value::Bytes(value)) => value.clone(),
         _ => Bytes::new(),
@@ -54,7 +54,7 @@ pub(super) fn parts(any: &Message) -> (&str, Bytes) {
 pub(super) const MAX_DEPTH: usize = 8;
 
 /// The full names of types inside of `Any`s of this message that the resolver does not know.
-pub fn unresolved(message: &Message, resolver: &dyn Resolver) -> Vec<String> {
+pub fn unresolved(message: &DynamicMessage, resolver: &dyn Resolver) -> Vec<String> {
     let mut names = Vec::new();
     collect(message, resolver, MAX_DEPTH, &mut names);
     names.sort();
@@ -62,7 +62,7 @@ pub fn unresolved(message: &Message, resolver: &dyn Resolver) -> Vec<String> {
     names
 }
 
-fn collect(message: &Message, resolver: &dyn Resolver, depth: usize, names: &mut Vec<String>) {
+fn collect(message: &DynamicMessage, resolver: &dyn Resolver, depth: usize, names: &mut Vec<String>) {
     if message.of().info().well_known == Some(WellKnown::Any) {
         let (url, value) = parts(message);
         let name = type_name(url);
@@ -70,7 +70,7 @@ fn collect(message: &Message, resolver: &dyn Resolver, depth: usize, names: &mut
             None if name.is_empty() => {}
             None => names.push(name.to_owned()),
             Some(of) if depth > 0 => {
-                if let Ok(inner) = Message::decode(of, value) {
+                if let Ok(inner) = DynamicMessage::decode(of, value) {
                     collect(&inner, resolver, depth - 1, names);
                 }
             }

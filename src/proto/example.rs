@@ -1,14 +1,14 @@
 //! A random message that is valid.
 
-use super::dynamic::{Message, Value};
+use super::dynamic::{DynamicMessage, Value};
 use super::rpc;
-use super::schema::{Field, Kind, Label, MessageType, WellKnown};
+use super::schema::{Field, FieldKind, Label, MessageType, WellKnown};
 
 /// Deepest nesting of what is not required.
 const MAX_DEPTH: usize = 5;
 
 /// A random message of this type: valid, of a bounded size, and the same for the same seed.
-pub fn example(of: &MessageType, seed: u64) -> Message {
+pub fn example(of: &MessageType, seed: u64) -> DynamicMessage {
     Example { random: fastrand::Rng::with_seed(seed), open: Vec::new() }.message(of)
 }
 
@@ -19,8 +19,8 @@ struct Example {
 }
 
 impl Example {
-    fn message(&mut self, of: &MessageType) -> Message {
-        let mut message = Message::new(of.clone());
+    fn message(&mut self, of: &MessageType) -> DynamicMessage {
+        let mut message = DynamicMessage::new(of.clone());
         let info = of.info();
         if let Some(well_known) = info.well_known {
             self.well_known(&mut message, well_known);
@@ -72,24 +72,24 @@ impl Example {
     fn value(&mut self, of: &MessageType, field: &Field) -> Option<Value> {
         let random = &mut self.random;
         Some(match field.kind {
-            Kind::Double => Value::F64(f64::from(random.i32(-100_000..100_000)) / 64.0),
-            Kind::Float => Value::F32(f32::from(random.i16(..)) / 64.0),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(random.i32(-1000..100_000)),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(random.i64(-1000..10_000_000_000)),
-            Kind::Uint32 | Kind::Fixed32 => Value::U32(random.u32(0..100_000)),
-            Kind::Uint64 | Kind::Fixed64 => Value::U64(random.u64(0..10_000_000_000)),
-            Kind::Bool => Value::Bool(random.bool()),
-            Kind::String => Value::String(format!("{}-{}", field.name, random.u16(..)).into()),
-            Kind::Bytes => {
+            FieldKind::Double => Value::F64(f64::from(random.i32(-100_000..100_000)) / 64.0),
+            FieldKind::Float => Value::F32(f32::from(random.i16(..)) / 64.0),
+            FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => Value::I32(random.i32(-1000..100_000)),
+            FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => Value::I64(random.i64(-1000..10_000_000_000)),
+            FieldKind::Uint32 | FieldKind::Fixed32 => Value::U32(random.u32(0..100_000)),
+            FieldKind::Uint64 | FieldKind::Fixed64 => Value::U64(random.u64(0..10_000_000_000)),
+            FieldKind::Bool => Value::Bool(random.bool()),
+            FieldKind::String => Value::String(format!("{}-{}", field.name, random.u16(..)).into()),
+            FieldKind::Bytes => {
                 let count = random.usize(1..=12);
                 Value::Bytes((0..count).map(|_| random.u8(..)).collect::<Vec<u8>>().into())
             }
-            Kind::Enum(index) => Value::Enum(random.choice(&of.enumeration(index).values)?.1),
-            Kind::Message(index) => Value::Message(Box::new(self.message(&of.other(index)))),
+            FieldKind::Enum(index) => Value::Enum(random.choice(&of.enumeration(index).values)?.1),
+            FieldKind::Message(index) => Value::Message(Box::new(self.message(&of.other(index)))),
         })
     }
 
-    fn well_known(&mut self, message: &mut Message, well_known: WellKnown) {
+    fn well_known(&mut self, message: &mut DynamicMessage, well_known: WellKnown) {
         let of = message.of().clone();
         match well_known {
             WellKnown::Timestamp => {
@@ -134,7 +134,7 @@ mod tests {
                 assert_eq!(message.missing_required(), None);
                 assert_eq!(message, example(&of, seed));
                 let bytes = message.encode_to_vec();
-                let decoded = Message::decode(of.clone(), bytes.clone().into()).expect("decodes");
+                let decoded = DynamicMessage::decode(of.clone(), bytes.clone().into()).expect("decodes");
                 assert_eq!(decoded.encode_to_vec(), bytes);
                 let mut json = Vec::new();
                 crate::proto::write_json(&mut json, &message, crate::proto::Layout::Compact, &schema);

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use prost_types::uninterpreted_option::NamePart;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, UninterpretedOption};
 
-use super::dynamic::{Message as Dynamic, Value};
+use super::dynamic::{DynamicMessage, Value};
 use super::schema::{JsonNames, joined};
 
 /// The JSON name that protoc gives a field: every letter behind an underscore is large.
@@ -77,15 +77,15 @@ fn all_differ<T: Eq + std::hash::Hash>(mut names: impl ExactSizeIterator<Item = 
 }
 
 /// Gives the fields of an encoded descriptor's messages the names that the pool was not told.
-pub fn put_back(file: &mut Dynamic, names: &JsonNames) {
+pub fn put_back(file: &mut DynamicMessage, names: &JsonNames) {
     // FileDescriptorProto.package and .message_type
     let package = file.get(2).and_then(Value::as_str).unwrap_or_default().to_owned();
     file.messages_mut(4).for_each(|message| put_back_in(message, &package, names));
 }
 
-fn put_back_in(message: &mut Dynamic, scope: &str, names: &JsonNames) {
+fn put_back_in(message: &mut DynamicMessage, scope: &str, names: &JsonNames) {
     // `name` of any descriptor, DescriptorProto.field and .nested_type, and FieldDescriptorProto.json_name.
-    let name = |of: &Dynamic| of.get(1).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let name = |of: &DynamicMessage| of.get(1).and_then(Value::as_str).unwrap_or_default().to_owned();
     let scope = joined(scope, &name(message));
     for field in message.messages_mut(2) {
         if let Some(json) = names.get(&joined(&scope, &name(field))) {

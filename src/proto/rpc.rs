@@ -8,7 +8,7 @@ use prost_reflect::DescriptorPool;
 use protox::file::{ChainFileResolver, GoogleFileResolver};
 
 use super::any::Resolver;
-use super::dynamic::{Message as Dynamic, Value};
+use super::dynamic::{DynamicMessage, Value};
 use super::google::{self, Embedded};
 use super::schema::{MessageType, Schema};
 use super::{Layout, write_json};
@@ -73,8 +73,8 @@ pub fn unresolved(status_bytes: &[u8], resolver: &dyn Resolver) -> Vec<String> {
     read.map(|status| super::unresolved(&status, &(Common, resolver))).unwrap_or_default()
 }
 
-fn decode_status(bytes: &[u8]) -> Option<Dynamic> {
-    SCHEMA.message("google.rpc.Status").and_then(|of| Dynamic::decode(of, Bytes::copy_from_slice(bytes)).ok())
+fn decode_status(bytes: &[u8]) -> Option<DynamicMessage> {
+    SCHEMA.message("google.rpc.Status").and_then(|of| DynamicMessage::decode(of, Bytes::copy_from_slice(bytes)).ok())
 }
 
 /// Whether these are an encoded `google.rpc.Status`.

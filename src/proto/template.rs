@@ -6,7 +6,7 @@ use std::fmt::Write;
 use prost_reflect::Value as Default;
 
 use super::dynamic::Value;
-use super::schema::{Field, FieldSource, Kind, Label, MessageType, WellKnown};
+use super::schema::{Field, FieldKind, FieldSource, Label, MessageType, WellKnown};
 use super::source::{KnownFile, OptionSchema};
 use super::text::quoted_text;
 
@@ -111,9 +111,9 @@ impl Template<'_> {
     fn other(&mut self, of: &MessageType, field: &Field) {
         let text = match (self.style, field.kind) {
             (Style::PlainJson, _) => return,
-            (Style::Text, Kind::Message(_)) => format!("# {} {{ }}", field.name),
+            (Style::Text, FieldKind::Message(_)) => format!("# {} {{ }}", field.name),
             (Style::Text, _) => format!("# {}: {}", field.name, text_scalar(of, field)),
-            (Style::Json, Kind::Message(_)) => format!("// {}: {{}}", json_text(&field.json_name)),
+            (Style::Json, FieldKind::Message(_)) => format!("// {}: {{}}", json_text(&field.json_name)),
             (Style::Json, _) => format!("// {}: {}", json_text(&field.json_name), json_scalar(of, field)),
         };
         self.line(&text);
@@ -153,8 +153,8 @@ impl Template<'_> {
             Label::Map => {
                 let (Some((key, value)), Some(entry)) = (of.entry_of(field), of.message_of(field)) else { return };
                 let key = match key.kind {
-                    Kind::String => "\"key\"".to_owned(),
-                    Kind::Bool => "\"false\"".to_owned(),
+                    FieldKind::String => "\"key\"".to_owned(),
+                    FieldKind::Bool => "\"false\"".to_owned(),
                     _ => "\"0\"".to_owned(),
                 };
                 let _ = write!(self.out, "{{{key}: ");
@@ -220,8 +220,8 @@ fn json_text(text: &str) -> String {
 /// What a field is, in one line.
 fn described(of: &MessageType, field: &Field) -> String {
     let name = |of: &MessageType, field: &Field| match field.kind {
-        Kind::Message(_) => of.message_of(field).map(|m| m.full_name().to_owned()).unwrap_or_default(),
-        Kind::Enum(index) => of.enumeration(index).full_name.to_string(),
+        FieldKind::Message(_) => of.message_of(field).map(|m| m.full_name().to_owned()).unwrap_or_default(),
+        FieldKind::Enum(index) => of.enumeration(index).full_name.to_string(),
         kind => format!("{kind:?}").to_lowercase(),
     };
     let mut text = match (field.label, of.entry_of(field), of.message_of(field)) {
@@ -229,7 +229,7 @@ fn described(of: &MessageType, field: &Field) -> String {
         (Label::List, ..) => format!("repeated {}", name(of, field)),
         _ => name(of, field),
     };
-    if let Kind::Enum(index) = field.kind {
+    if let FieldKind::Enum(index) = field.kind {
         let names: Vec<&str> = of.enumeration(index).values.iter().map(|(name, _)| &**name).collect();
         let _ = write!(text, ": {}", names.join(", "));
     }
@@ -266,20 +266,26 @@ fn scalar(default: &Default) -> Option<Value> {
 
 fn json_scalar(of: &MessageType, field: &Field) -> String {
     match field.kind {
-        Kind::Bool => "false".to_owned(),
-        Kind::String | Kind::Bytes => "\"\"".to_owned(),
-        Kind::Enum(index) if of.enumeration(index).is_null => "null".to_owned(),
-        Kind::Enum(index) => of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| json_text(name)),
-        Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => "\"0\"".to_owned(),
+        FieldKind::Bool => "false".to_owned(),
+        FieldKind::String | FieldKind::Bytes => "\"\"".to_owned(),
+        FieldKind::Enum(index) if of.enumeration(index).is_null => "null".to_owned(),
+        FieldKind::Enum(index) => {
+            of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| json_text(name))
+        }
+        FieldKind::Int64 | FieldKind::Uint64 | FieldKind::Sint64 | FieldKind::Fixed64 | FieldKind::Sfixed64 => {
+            "\"0\"".to_owned()
+        }
         _ => "0".to_owned(),
     }
 }
 
 fn text_scalar(of: &MessageType, field: &Field) -> String {
     match field.kind {
-        Kind::Bool => "false".to_owned(),
-        Kind::String | Kind::Bytes => quoted_text(""),
-        Kind::Enum(index) => of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| name.to_string()),
+        FieldKind::Bool => "false".to_owned(),
+        FieldKind::String | FieldKind::Bytes => quoted_text(""),
+        FieldKind::Enum(index) => {
+            of.enumeration(index).values.first().map_or("0".to_owned(), |(name, _)| name.to_string())
+        }
         _ => "0".to_owned(),
     }
 }

@@ -125,7 +125,7 @@ pub fn split_line(lines: usize) -> impl FnMut() {
 pub fn write_protojson() -> impl FnMut() {
     let schema = Schema::new(&DescriptorPool::global(), |_| None);
     let of = schema.message("google.protobuf.FieldDescriptorProto").expect("a known message");
-    let mut message = proto::Message::new(of);
+    let mut message = proto::DynamicMessage::new(of);
     message.set_named("name", Value::String("amount".into()));
     message.set_named("number", Value::I32(4));
     message.set_named("type_name", Value::String(".shop.Money".into()));

@@ -56,7 +56,7 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 
-use proto::dynamic::Message;
+use proto::dynamic::DynamicMessage;
 use proto::schema::{MessageType, Schema};
 use proto::{Files, Layout, ReadOptions, read_json, read_text, write_json, write_text};
 
@@ -84,9 +84,9 @@ fuzz_target!(|data: &[u8]| {
             }
         }
         4 => {
-            if let Ok(message) = Message::decode(of.clone(), data.to_vec().into()) {
+            if let Ok(message) = DynamicMessage::decode(of.clone(), data.to_vec().into()) {
                 let bytes = message.encode_to_vec();
-                let again = Message::decode(of.clone(), bytes.clone().into()).expect("its own bytes");
+                let again = DynamicMessage::decode(of.clone(), bytes.clone().into()).expect("its own bytes");
                 assert_eq!(again.encode_to_vec(), bytes);
                 let mut out = Vec::new();
                 let _ = write_json(&mut out, &message, Layout::Pretty, &*SCHEMA);
@@ -98,9 +98,9 @@ fuzz_target!(|data: &[u8]| {
 });
 
 /// What was read comes back from each form as it was.
-fn same(of: &MessageType, message: &Message) {
+fn same(of: &MessageType, message: &DynamicMessage) {
     let bytes = message.encode_to_vec();
-    let decoded = Message::decode(of.clone(), bytes.clone().into()).expect("its own bytes");
+    let decoded = DynamicMessage::decode(of.clone(), bytes.clone().into()).expect("its own bytes");
     assert_eq!(decoded.encode_to_vec(), bytes);
     let (mut json, mut text) = (Vec::new(), Vec::new());
     let _ = write_json(&mut json, message, Layout::Compact, &*SCHEMA);
@@ -142,7 +142,7 @@ fn descriptors(mut data: &[u8]) {
         drop(proto::template::template(&of, proto::template::Style::Json));
         let example = proto::example(&of, 1);
         // A schema of a stranger may contradict itself, so that what it means is not the same twice.
-        if let Ok(again) = Message::decode(of, example.encode_to_vec().into()) {
+        if let Ok(again) = DynamicMessage::decode(of, example.encode_to_vec().into()) {
             drop(again.encode_to_vec());
         }
     }

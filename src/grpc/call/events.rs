@@ -12,7 +12,7 @@ use crate::grpc::client::Status;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
 use crate::output::{Printer, Terminal, escape_json, escape_text};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::dynamic::wire::put_varint;
 use crate::proto::schema::Method;
 use crate::proto::{JsonStyle, Layout, Resolver, rpc, write_json, write_text};
@@ -116,7 +116,7 @@ impl EventWriter {
     }
 
     /// A response message, as it came and as it was read. Gives what in it has no canonical JSON, when it is JSON.
-    pub fn message(&mut self, raw: &Bytes, message: &Message, resolver: &dyn Resolver) -> Option<String> {
+    pub fn message(&mut self, raw: &Bytes, message: &DynamicMessage, resolver: &dyn Resolver) -> Option<String> {
         let (format, style, is_stream) = (self.format, self.style, self.is_stream);
         let pretty = |layout| JsonStyle { layout, ..style };
         let mut odd = None;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::MessageType;
 use crate::proto::{Fault, JsonStyle, Layout, ReadOptions, Resolver, read_json, read_text};
 
@@ -165,7 +165,8 @@ impl RequestFormat {
             MessageFormat::Binary => {
                 // As it is: whoever sends bytes means them.
                 let bytes = Bytes::copy_from_slice(text);
-                Message::decode(of.clone(), bytes.clone()).map_err(|e| fault(format!("no {}: {e}", of.full_name())))?;
+                DynamicMessage::decode(of.clone(), bytes.clone())
+                    .map_err(|e| fault(format!("no {}: {e}", of.full_name())))?;
                 return Ok(bytes);
             }
         };

@@ -18,7 +18,7 @@ use crate::grpc::client::{Broken, Call, CallOptions, Status, start};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::catalog::Found;
 use crate::grpc::shared::session::{Connecting, Session};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Method;
 use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
@@ -153,12 +153,12 @@ impl KnownMethod {
     ///
     /// # Errors
     /// [`Kind::Partial`]: it is none.
-    pub async fn response(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<Message> {
+    pub async fn response(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<DynamicMessage> {
         if number > 1 && !self.method.descriptor.is_server_streaming() {
             let error = Error::new(Kind::Partial, "the server sent a second response to a call that has one");
             return Err(error.status(Code::Unimplemented));
         }
-        let message = Message::decode(self.method.output.clone(), bytes.clone()).map_err(|e| {
+        let message = DynamicMessage::decode(self.method.output.clone(), bytes.clone()).map_err(|e| {
             let name = self.method.output.full_name();
             Error::new(Kind::Partial, format!("response {number} is no {name}")).because(e)
         })?;

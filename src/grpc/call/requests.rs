@@ -11,7 +11,7 @@ use super::format::{MessageFormat, RequestFormat};
 use crate::error::{Error, Kind, Result};
 use crate::message::input::{DataSource, Input, Mode, NextRecord, Options};
 use crate::output::Terminal;
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::rpc;
 use crate::proto::schema::{MessageType, Schema};
 
@@ -220,7 +220,7 @@ fn behind(error: Error, sent: u64) -> Error {
 /// # Errors
 /// `Kind::Usage` when it cannot be empty.
 pub fn empty(of: &MessageType) -> Result<Bytes> {
-    match Message::new(of.clone()).missing_required() {
+    match DynamicMessage::new(of.clone()).missing_required() {
         None => Ok(Bytes::new()),
         Some(path) => Err(Error::usage(format!("`{path}` of {} is required, and there is no data", of.full_name()))
             .hint("pass the request with -d")),

@@ -68,7 +68,7 @@ pub const EXCLUSIVE: &[(&str, &str)] = &[
 
 /// A TLS fault found before anything was sent, and the keys that it is about.
 #[derive(Debug)]
-pub struct Fault {
+pub struct SettingsFault {
     /// The keys.
     pub keys: &'static [&'static str],
     /// What is wrong with them.
@@ -98,22 +98,24 @@ impl TlsSettings {
     }
 
     /// Checks that the keys fit together; [`TlsSettings::client_config`] reads the files.
-    pub fn fault(&self) -> Option<Fault> {
+    pub fn fault(&self) -> Option<SettingsFault> {
         match (&self.cert, &self.key) {
-            (Some(_), None) => Some(Fault {
+            (Some(_), None) => Some(SettingsFault {
                 keys: &["cert"],
                 message: "a client certificate without its private key".to_owned(),
                 hint: "add --key FILE".to_owned(),
             }),
-            (None, Some(_)) => Some(Fault {
+            (None, Some(_)) => Some(SettingsFault {
                 keys: &["key"],
                 message: "a private key without its client certificate".to_owned(),
                 hint: "add --cert FILE".to_owned(),
             }),
-            _ => self.server_name.as_ref().filter(|n| ServerName::try_from(n.as_str()).is_err()).map(|name| Fault {
-                keys: &["server_name"],
-                message: format!("`{name}` is no host name"),
-                hint: "write a DNS name or an IP address, without a port".to_owned(),
+            _ => self.server_name.as_ref().filter(|n| ServerName::try_from(n.as_str()).is_err()).map(|name| {
+                SettingsFault {
+                    keys: &["server_name"],
+                    message: format!("`{name}` is no host name"),
+                    hint: "write a DNS name or an IP address, without a port".to_owned(),
+                }
             }),
         }
     }

@@ -8,7 +8,7 @@ use prost_types::{EnumDescriptorProto, FileDescriptorProto};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
 use crate::proto::Files;
-use crate::proto::dynamic::{Message as Dynamic, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::edition::{self, Edition};
 use crate::proto::google::{self, Embedded};
 use crate::proto::names::{self, Refused};
@@ -180,7 +180,7 @@ impl Untold {
     pub fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
         let is_told = !self.is_proto3 && self.json_names.is_empty() && self.added_imports == 0;
         let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto").filter(|_| !is_told);
-        if let Some(mut file) = of.and_then(|of| Dynamic::decode(of, raw.clone().into()).ok()) {
+        if let Some(mut file) = of.and_then(|of| DynamicMessage::decode(of, raw.clone().into()).ok()) {
             if self.is_proto3 {
                 file.set_named("syntax", Value::String("proto3".to_owned().into()));
             }

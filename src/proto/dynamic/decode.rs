@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::decode_error::DecodeError;
 use super::wire::{self, WireType};
-use super::{MAX_DEPTH, Message, Value};
-use crate::proto::schema::{Field, Kind, Label, MessageType};
+use super::{DynamicMessage, MAX_DEPTH, Value};
+use crate::proto::schema::{Field, FieldKind, Label, MessageType};
 
 /// Where a field begins in what it stands in.
 #[derive(Clone, Copy)]
@@ -21,14 +21,14 @@ impl Start<'_> {
     }
 }
 
-impl Message {
+impl DynamicMessage {
     /// Reads a message. Values with the wrong wire type, and values that a closed enum does not have, are kept as unknown.
     /// A missing required field is no error here.
     ///
     /// # Errors
     /// Cut off, nested deeper than 100, or a string that must be UTF-8 and is not.
-    pub fn decode(of: MessageType, bytes: Bytes) -> Result<Message, DecodeError> {
-        let mut message = Message::new(of);
+    pub fn decode(of: MessageType, bytes: Bytes) -> Result<DynamicMessage, DecodeError> {
+        let mut message = DynamicMessage::new(of);
         message.merge(bytes, MAX_DEPTH)?;
         Ok(message)
     }
@@ -108,7 +108,7 @@ impl Message {
         depth: usize,
     ) -> Result<bool, DecodeError> {
         let number = field.number;
-        if let Kind::Message(index) = field.kind {
+        if let FieldKind::Message(index) = field.kind {
             let depth = depth.checked_sub(1).ok_or_else(DecodeError::too_deep)?;
             let fits = wire == if field.delimited { WireType::StartGroup } else { WireType::Length };
             if !fits {
@@ -142,7 +142,7 @@ impl Message {
     }
 
     fn store(&mut self, of: &MessageType, field: &Field, value: Value) {
-        if let (Kind::Enum(index), Value::Enum(number)) = (field.kind, &value)
+        if let (FieldKind::Enum(index), Value::Enum(number)) = (field.kind, &value)
             && !of.enumeration(index).takes(*number)
         {
             let mut raw = Vec::new();
@@ -162,22 +162,22 @@ impl Message {
     }
 
     /// The message that a value is merged into: a new item of a list, or the one that is there, taken out.
-    fn message_to_fill(&mut self, field: &Field, of: impl FnOnce() -> MessageType) -> Box<Message> {
+    fn message_to_fill(&mut self, field: &Field, of: impl FnOnce() -> MessageType) -> Box<DynamicMessage> {
         if field.label == Label::Single
             && let Ok(at) = self.place(field.number)
             && let (_, Value::Message(message)) = self.fields.remove(at)
         {
             return message;
         }
-        Box::new(Message::new(of()))
+        Box::new(DynamicMessage::new(of()))
     }
 
     /// One entry of a map. An entry whose value a closed enum does not have is unknown as a whole.
     fn entry(&mut self, of: &MessageType, field: &Field, raw: Bytes, depth: usize) -> Result<(), DecodeError> {
         let (Some((key, value)), Some(entry_type)) = (of.entry_of(field), of.message_of(field)) else { return Ok(()) };
-        let mut entry = Message::new(entry_type.clone());
+        let mut entry = DynamicMessage::new(entry_type.clone());
         entry.merge(raw.clone(), depth)?;
-        if matches!(value.kind, Kind::Enum(_)) && !entry.unknown.is_empty() && !entry.has(2) {
+        if matches!(value.kind, FieldKind::Enum(_)) && !entry.unknown.is_empty() && !entry.has(2) {
             let mut whole = Vec::with_capacity(raw.len() + 8);
             wire::put_tag(&mut whole, field.number, WireType::Length);
             wire::put_varint(&mut whole, raw.len() as u64);
@@ -233,19 +233,19 @@ impl Message {
 }
 
 /// The wire type of a value that stands alone.
-pub(super) fn scalar_wire(kind: Kind) -> WireType {
+pub(super) fn scalar_wire(kind: FieldKind) -> WireType {
     match kind {
-        Kind::Double | Kind::Fixed64 | Kind::Sfixed64 => WireType::Fixed64,
-        Kind::Float | Kind::Fixed32 | Kind::Sfixed32 => WireType::Fixed32,
-        Kind::String | Kind::Bytes | Kind::Message(_) => WireType::Length,
-        Kind::Int32
-        | Kind::Int64
-        | Kind::Uint32
-        | Kind::Uint64
-        | Kind::Sint32
-        | Kind::Sint64
-        | Kind::Bool
-        | Kind::Enum(_) => WireType::Varint,
+        FieldKind::Double | FieldKind::Fixed64 | FieldKind::Sfixed64 => WireType::Fixed64,
+        FieldKind::Float | FieldKind::Fixed32 | FieldKind::Sfixed32 => WireType::Fixed32,
+        FieldKind::String | FieldKind::Bytes | FieldKind::Message(_) => WireType::Length,
+        FieldKind::Int32
+        | FieldKind::Int64
+        | FieldKind::Uint32
+        | FieldKind::Uint64
+        | FieldKind::Sint32
+        | FieldKind::Sint64
+        | FieldKind::Bool
+        | FieldKind::Enum(_) => WireType::Varint,
     }
 }
 
@@ -255,39 +255,39 @@ fn scalar(field: &Field, wire: WireType, from: &mut Bytes) -> Result<Value, Deco
         WireType::Varint => {
             let value = wire::varint(from)?;
             match field.kind {
-                Kind::Int32 => Value::I32(value as i32),
-                Kind::Int64 => Value::I64(value as i64),
-                Kind::Uint32 => Value::U32(value as u32),
-                Kind::Sint32 => Value::I32((value as u32 >> 1) as i32 ^ -((value & 1) as i32)),
-                Kind::Sint64 => Value::I64((value >> 1) as i64 ^ -((value & 1) as i64)),
-                Kind::Bool => Value::Bool(value != 0),
-                Kind::Enum(_) => Value::Enum(value as i32),
+                FieldKind::Int32 => Value::I32(value as i32),
+                FieldKind::Int64 => Value::I64(value as i64),
+                FieldKind::Uint32 => Value::U32(value as u32),
+                FieldKind::Sint32 => Value::I32((value as u32 >> 1) as i32 ^ -((value & 1) as i32)),
+                FieldKind::Sint64 => Value::I64((value >> 1) as i64 ^ -((value & 1) as i64)),
+                FieldKind::Bool => Value::Bool(value != 0),
+                FieldKind::Enum(_) => Value::Enum(value as i32),
                 _ => Value::U64(value),
             }
         }
         WireType::Fixed32 => {
             let value = wire::fixed32(from)?;
             match field.kind {
-                Kind::Float => Value::F32(f32::from_bits(value)),
-                Kind::Sfixed32 => Value::I32(value.cast_signed()),
+                FieldKind::Float => Value::F32(f32::from_bits(value)),
+                FieldKind::Sfixed32 => Value::I32(value.cast_signed()),
                 _ => Value::U32(value),
             }
         }
         WireType::Fixed64 => {
             let value = wire::fixed64(from)?;
             match field.kind {
-                Kind::Double => Value::F64(f64::from_bits(value)),
-                Kind::Sfixed64 => Value::I64(value.cast_signed()),
+                FieldKind::Double => Value::F64(f64::from_bits(value)),
+                FieldKind::Sfixed64 => Value::I64(value.cast_signed()),
                 _ => Value::U64(value),
             }
         }
         WireType::Length | WireType::StartGroup | WireType::EndGroup => {
             let value = wire::delimited(from)?;
             match field.kind {
-                Kind::String if field.verify_utf8 && std::str::from_utf8(&value).is_err() => {
+                FieldKind::String if field.verify_utf8 && std::str::from_utf8(&value).is_err() => {
                     return Err(DecodeError::new("it is not UTF-8"));
                 }
-                Kind::String => Value::String(value),
+                FieldKind::String => Value::String(value),
                 _ => Value::Bytes(value),
             }
         }

@@ -3,10 +3,10 @@
 
 use super::decode::scalar_wire;
 use super::wire::{WireType, put_tag, put_varint};
-use super::{Message, Value, is_packed};
-use crate::proto::schema::{Field, Kind};
+use super::{DynamicMessage, Value, is_packed};
+use crate::proto::schema::{Field, FieldKind};
 
-impl Message {
+impl DynamicMessage {
     /// Its bytes.
     pub fn encode_to_vec(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -72,7 +72,7 @@ fn one(out: &mut Vec<u8>, field: &Field, value: &Value) {
 }
 
 /// An item of a message set.
-fn item(out: &mut Vec<u8>, number: u32, message: &Message) {
+fn item(out: &mut Vec<u8>, number: u32, message: &DynamicMessage) {
     put_tag(out, 1, WireType::StartGroup);
     put_tag(out, 2, WireType::Varint);
     put_varint(out, u64::from(number));
@@ -81,22 +81,22 @@ fn item(out: &mut Vec<u8>, number: u32, message: &Message) {
     put_tag(out, 1, WireType::EndGroup);
 }
 
-fn scalar(out: &mut Vec<u8>, kind: Kind, value: &Value) {
+fn scalar(out: &mut Vec<u8>, kind: FieldKind, value: &Value) {
     match value {
         Value::Bool(v) => out.push(u8::from(*v)),
         Value::I32(v) => match kind {
-            Kind::Sint32 => put_varint(out, u64::from((v << 1 ^ v >> 31).cast_unsigned())),
-            Kind::Sfixed32 => out.extend_from_slice(&v.to_le_bytes()),
+            FieldKind::Sint32 => put_varint(out, u64::from((v << 1 ^ v >> 31).cast_unsigned())),
+            FieldKind::Sfixed32 => out.extend_from_slice(&v.to_le_bytes()),
             _ => put_varint(out, i64::from(*v).cast_unsigned()),
         },
         Value::I64(v) => match kind {
-            Kind::Sint64 => put_varint(out, (v << 1 ^ v >> 63).cast_unsigned()),
-            Kind::Sfixed64 => out.extend_from_slice(&v.to_le_bytes()),
+            FieldKind::Sint64 => put_varint(out, (v << 1 ^ v >> 63).cast_unsigned()),
+            FieldKind::Sfixed64 => out.extend_from_slice(&v.to_le_bytes()),
             _ => put_varint(out, v.cast_unsigned()),
         },
-        Value::U32(v) if kind == Kind::Fixed32 => out.extend_from_slice(&v.to_le_bytes()),
+        Value::U32(v) if kind == FieldKind::Fixed32 => out.extend_from_slice(&v.to_le_bytes()),
         Value::U32(v) => put_varint(out, u64::from(*v)),
-        Value::U64(v) if kind == Kind::Fixed64 => out.extend_from_slice(&v.to_le_bytes()),
+        Value::U64(v) if kind == FieldKind::Fixed64 => out.extend_from_slice(&v.to_le_bytes()),
         Value::U64(v) => put_varint(out, *v),
         Value::F32(v) => out.extend_from_slice(&v.to_bits().to_le_bytes()),
         Value::F64(v) => out.extend_from_slice(&v.to_bits().to_le_bytes()),

@@ -10,7 +10,7 @@ pub mod wire;
 
 use bytes::Bytes;
 
-use super::schema::{Field, Kind, Label, MessageType};
+use super::schema::{Field, FieldKind, Label, MessageType};
 
 pub use decode_error::DecodeError;
 
@@ -20,7 +20,7 @@ pub const MAX_DEPTH: usize = 100;
 /// A message. What is in it is set: a field without presence that is its default is absent, and so are an empty list and
 /// an empty map.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct DynamicMessage {
     of: MessageType,
     /// By number, fields and extensions alike.
     fields: Vec<(u32, Value)>,
@@ -52,23 +52,23 @@ pub enum Value {
     /// The number of an enum's value.
     Enum(i32),
     /// A message, or a group.
-    Message(Box<Message>),
+    Message(Box<DynamicMessage>),
     /// Not empty when it is set.
     List(Vec<Value>),
     /// Sorted by key, each key once; not empty when it is set.
     Map(Vec<(Value, Value)>),
 }
 
-impl PartialEq for Message {
-    fn eq(&self, other: &Message) -> bool {
+impl PartialEq for DynamicMessage {
+    fn eq(&self, other: &DynamicMessage) -> bool {
         self.of.is(&other.of) && self.fields == other.fields && self.unknown == other.unknown
     }
 }
 
-impl Message {
+impl DynamicMessage {
     /// An empty message.
-    pub fn new(of: MessageType) -> Message {
-        Message { of, fields: Vec::new(), unknown: Vec::new() }
+    pub fn new(of: MessageType) -> DynamicMessage {
+        DynamicMessage { of, fields: Vec::new(), unknown: Vec::new() }
     }
 
     /// Its type.
@@ -116,7 +116,7 @@ impl Message {
     }
 
     /// Sets a field or extension of this message's type. Another member of its oneof is cleared; a map is sorted, its
-    /// last entry of a key stays; what may not be set (see [`Message`]) is cleared instead.
+    /// last entry of a key stays; what may not be set (see [`DynamicMessage`]) is cleared instead.
     pub fn set(&mut self, number: u32, mut value: Value) {
         let of = self.of.clone();
         let Some(field) = of.info().any_field(number) else { return };
@@ -144,7 +144,7 @@ impl Message {
         self.get(self.of.info().field_named(name)?.number)
     }
 
-    /// Sets the field of this name, if there is one, as [`Message::set`] does.
+    /// Sets the field of this name, if there is one, as [`DynamicMessage::set`] does.
     pub fn set_named(&mut self, name: &str, value: Value) {
         if let Some(number) = self.of.info().field_named(name).map(|f| f.number) {
             self.set(number, value);
@@ -152,7 +152,7 @@ impl Message {
     }
 
     /// Calls a function for this message and for each one in it, from the inside out.
-    pub fn for_each_inner(&mut self, visit: &mut dyn FnMut(&mut Message)) {
+    pub fn for_each_inner(&mut self, visit: &mut dyn FnMut(&mut DynamicMessage)) {
         for (_, value) in &mut self.fields {
             match value {
                 Value::Message(inner) => inner.for_each_inner(visit),
@@ -173,7 +173,7 @@ impl Message {
     }
 
     /// The messages of a list.
-    pub(in crate::proto) fn messages_mut(&mut self, number: u32) -> impl Iterator<Item = &mut Message> {
+    pub(in crate::proto) fn messages_mut(&mut self, number: u32) -> impl Iterator<Item = &mut DynamicMessage> {
         let list = self.place(number).ok().map(|at| &mut self.fields[at].1);
         let items = match list {
             Some(Value::List(items)) => items.as_mut_slice(),
@@ -227,7 +227,7 @@ impl Message {
         }
     }
 
-    /// Adds an entry to a map, which [`Message::sort_maps`] brings into order in the end.
+    /// Adds an entry to a map, which [`DynamicMessage::sort_maps`] brings into order in the end.
     pub(in crate::proto) fn add_entry(&mut self, number: u32, key: Value, value: Value) {
         match self.slot(number, || Value::Map(Vec::new())) {
             Value::Map(entries) => entries.push((key, value)),
@@ -271,19 +271,21 @@ impl Message {
 
 impl Value {
     /// The value that a field of this kind has when nothing is said: the first one of an enum; none for a message.
-    pub fn zero(kind: Kind, of: &MessageType) -> Option<Value> {
+    pub fn zero(kind: FieldKind, of: &MessageType) -> Option<Value> {
         Some(match kind {
-            Kind::Double => Value::F64(0.0),
-            Kind::Float => Value::F32(0.0),
-            Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(0),
-            Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(0),
-            Kind::Uint32 | Kind::Fixed32 => Value::U32(0),
-            Kind::Uint64 | Kind::Fixed64 => Value::U64(0),
-            Kind::Bool => Value::Bool(false),
-            Kind::String => Value::String(Bytes::new()),
-            Kind::Bytes => Value::Bytes(Bytes::new()),
-            Kind::Enum(index) => Value::Enum(of.enumeration(index).values.first().map_or(0, |(_, number)| *number)),
-            Kind::Message(index) => Value::Message(Box::new(Message::new(of.other(index)))),
+            FieldKind::Double => Value::F64(0.0),
+            FieldKind::Float => Value::F32(0.0),
+            FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => Value::I32(0),
+            FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => Value::I64(0),
+            FieldKind::Uint32 | FieldKind::Fixed32 => Value::U32(0),
+            FieldKind::Uint64 | FieldKind::Fixed64 => Value::U64(0),
+            FieldKind::Bool => Value::Bool(false),
+            FieldKind::String => Value::String(Bytes::new()),
+            FieldKind::Bytes => Value::Bytes(Bytes::new()),
+            FieldKind::Enum(index) => {
+                Value::Enum(of.enumeration(index).values.first().map_or(0, |(_, number)| *number))
+            }
+            FieldKind::Message(index) => Value::Message(Box::new(DynamicMessage::new(of.other(index)))),
         })
     }
 
@@ -319,7 +321,7 @@ impl Value {
     }
 
     /// The message, if it is one.
-    pub fn as_message(&self) -> Option<&Message> {
+    pub fn as_message(&self) -> Option<&DynamicMessage> {
         match self {
             Value::Message(message) => Some(message),
             _ => None,

@@ -14,7 +14,7 @@ use prost_types::uninterpreted_option::NamePart;
 use prost_types::{DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, UninterpretedOption};
 
 use self::source::{DEFAULT, Lowered, Token, lowered, place, tokens};
-use super::dynamic::{Message as Dynamic, Value};
+use super::dynamic::{DynamicMessage, Value};
 use super::google;
 use super::schema::features::{EDITION_2023, EDITION_2024, FOR_SOURCES, UNVERIFIED};
 use super::schema::joined;
@@ -110,7 +110,7 @@ impl Edition {
         }
         raw.extend(Language { syntax: "editions".to_owned(), edition: self.number }.encode_to_vec());
         let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto");
-        let Some(mut file) = of.and_then(|of| Dynamic::decode(of, raw.clone().into()).ok()) else { return raw };
+        let Some(mut file) = of.and_then(|of| DynamicMessage::decode(of, raw.clone().into()).ok()) else { return raw };
         file.for_each_inner(&mut |message| {
             // A closed enum's unknown value: the compiler took the number of a draft.
             let is_features = message.of().full_name() == "google.protobuf.FeatureSet";
@@ -128,7 +128,7 @@ impl Edition {
     }
 
     /// Says how far the messages and enums of a file or a message can be seen.
-    fn show(&self, holder: &mut Dynamic, [messages, enums]: [u32; 2], scope: &str) {
+    fn show(&self, holder: &mut DynamicMessage, [messages, enums]: [u32; 2], scope: &str) {
         for (list, field) in [(messages, number::MESSAGE_VISIBILITY), (enums, number::ENUM_VISIBILITY)] {
             for element in holder.messages_mut(list) {
                 let name = joined(scope, element.get_named("name").and_then(Value::as_str).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! Canonical protojson of a [`Message`], straight into an output buffer.
+//! Canonical protojson of a [`DynamicMessage`], straight into an output buffer.
 //!
 //! The rules are those of <https://protobuf.dev/programming-guides/json/>, the order is that of the field numbers, map
 //! entries are sorted. Whatever came over the wire gets printed: a value that has no canonical form (a timestamp in the
@@ -12,8 +12,8 @@ pub use read::{ReadOptions, check_json, read_json};
 use std::io::Write;
 
 use super::any::{MAX_DEPTH, Resolver};
-use super::dynamic::{Message, Value};
-use super::schema::{Field, Kind, Label, MessageType};
+use super::dynamic::{DynamicMessage, Value};
+use super::schema::{Field, FieldKind, Label, MessageType};
 use crate::message::json::{base64, string};
 
 /// How JSON is laid out.
@@ -50,7 +50,7 @@ impl From<Layout> for JsonStyle {
 /// Appends a message, without a line end. Gives what in it has no canonical form: where, and what it is.
 pub fn write_json(
     out: &mut Vec<u8>,
-    message: &Message,
+    message: &DynamicMessage,
     style: impl Into<JsonStyle>,
     resolver: &dyn Resolver,
 ) -> Option<String> {
@@ -86,19 +86,19 @@ struct Writer<'a> {
 type First = bool;
 
 impl Writer<'_> {
-    fn message(&mut self, message: &Message) {
+    fn message(&mut self, message: &DynamicMessage) {
         if !self.well_known(message) {
             self.object(message);
         }
     }
 
-    fn object(&mut self, message: &Message) {
+    fn object(&mut self, message: &DynamicMessage) {
         let mut first = self.open(b'{');
         self.members(message, &mut first);
         self.close(b'}', first);
     }
 
-    fn members(&mut self, message: &Message, first: &mut First) {
+    fn members(&mut self, message: &DynamicMessage, first: &mut First) {
         let of = message.of();
         if self.style.emit_defaults {
             for field in &of.info().fields {
@@ -214,8 +214,8 @@ impl Writer<'_> {
         self.close(b'}', first);
     }
 
-    fn enumeration(&mut self, of: &MessageType, kind: Kind, number: i32) {
-        let Kind::Enum(index) = kind else { return self.plain(number) };
+    fn enumeration(&mut self, of: &MessageType, kind: FieldKind, number: i32) {
+        let FieldKind::Enum(index) = kind else { return self.plain(number) };
         let descriptor = of.enumeration(index);
         if descriptor.is_null && !self.style.enum_numbers {
             return self.out.extend_from_slice(b"null");

@@ -6,20 +6,20 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use super::{Layout, write_json};
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::samples::schema;
 use crate::proto::schema::Schema;
 use crate::proto::{Fault, ReadOptions, read_json};
 
-fn message(schema: &Schema, name: &str, bytes: &[u8]) -> Message {
-    Message::decode(schema.message(name).expect(name), Bytes::copy_from_slice(bytes)).expect("decodes")
+fn message(schema: &Schema, name: &str, bytes: &[u8]) -> DynamicMessage {
+    DynamicMessage::decode(schema.message(name).expect(name), Bytes::copy_from_slice(bytes)).expect("decodes")
 }
 
-fn read(schema: &Schema, name: &str, text: &str) -> Result<Message, Fault> {
+fn read(schema: &Schema, name: &str, text: &str) -> Result<DynamicMessage, Fault> {
     read_json(&schema.message(name).expect(name), text.as_bytes(), ReadOptions::default(), schema)
 }
 
-fn json(message: &Message, layout: Layout, schema: &Schema) -> String {
+fn json(message: &DynamicMessage, layout: Layout, schema: &Schema) -> String {
     let mut out = Vec::new();
     write_json(&mut out, message, layout, schema);
     String::from_utf8(out).expect("UTF-8")
@@ -63,9 +63,9 @@ fn pretty_has_two_blanks() {
 fn what_has_no_canonical_form_is_shown_all_the_same() {
     let schema = schema();
     let with = |field: &str, inner: &str, values: &[(&str, Value)]| {
-        let mut value = Message::new(schema.message(inner).expect(inner));
+        let mut value = DynamicMessage::new(schema.message(inner).expect(inner));
         values.iter().for_each(|(name, v)| value.set_named(name, v.clone()));
-        let mut message = Message::new(schema.message("t3.M").expect("M"));
+        let mut message = DynamicMessage::new(schema.message("t3.M").expect("M"));
         message.set_named(field, Value::Message(Box::new(value)));
         json(&message, Layout::Compact, &schema)
     };
@@ -97,12 +97,12 @@ fn any_in_any_ends() {
     let any = schema.message("google.protobuf.Any").expect("Any");
     let mut bytes = Vec::new();
     for _ in 0..50 {
-        let mut message = Message::new(any.clone());
+        let mut message = DynamicMessage::new(any.clone());
         message.set_named("type_url", Value::String("x/google.protobuf.Any".into()));
         message.set_named("value", Value::Bytes(bytes.into()));
         bytes = message.encode_to_vec();
     }
-    let text = json(&Message::decode(any, bytes.into()).expect("decodes"), Layout::Compact, &schema);
+    let text = json(&DynamicMessage::decode(any, bytes.into()).expect("decodes"), Layout::Compact, &schema);
     assert!(text.contains("@value"), "{text}");
 }
 

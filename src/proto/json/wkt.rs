@@ -6,12 +6,12 @@ use super::Writer;
 use crate::message::json::{base64, string};
 use crate::message::time::civil;
 use crate::proto::any::{parts, type_name};
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::schema::WellKnown;
 
 impl Writer<'_> {
     /// Writes a message that has a JSON of its own; false when it has none, or its values are out of range.
-    pub(super) fn well_known(&mut self, message: &Message) -> bool {
+    pub(super) fn well_known(&mut self, message: &DynamicMessage) -> bool {
         let Some(well_known) = message.of().info().well_known else { return false };
         let text = match well_known {
             WellKnown::Empty => return false,
@@ -37,7 +37,7 @@ impl Writer<'_> {
     }
 
     /// `Struct` is its map, `ListValue` its list.
-    fn only_field(&mut self, message: &Message, empty: &[u8]) -> bool {
+    fn only_field(&mut self, message: &DynamicMessage, empty: &[u8]) -> bool {
         match message.set_fields().next() {
             Some((field, value)) => self.value(message.of(), field, value),
             None => self.out.extend_from_slice(empty),
@@ -46,7 +46,7 @@ impl Writer<'_> {
     }
 
     /// `DoubleValue` and the like are their one value.
-    fn wrapper(&mut self, message: &Message) -> bool {
+    fn wrapper(&mut self, message: &DynamicMessage) -> bool {
         let of = message.of();
         let Some(field) = of.info().field(1) else { return false };
         let zero = || Value::zero(field.kind, of);
@@ -58,7 +58,7 @@ impl Writer<'_> {
     }
 
     /// `google.protobuf.Value`: the value that is set; nothing set has no canonical form and is null.
-    fn dynamic(&mut self, message: &Message) {
+    fn dynamic(&mut self, message: &DynamicMessage) {
         match message.set_fields().next() {
             Some((_, Value::Enum(_))) => self.out.extend_from_slice(b"null"),
             None => {
@@ -73,11 +73,11 @@ impl Writer<'_> {
         }
     }
 
-    fn any(&mut self, message: &Message) {
+    fn any(&mut self, message: &DynamicMessage) {
         let (url, bytes) = parts(message);
         let of = if self.any_depth > 0 { self.resolver.message(type_name(url)) } else { None };
         let (is_known, is_deep) = (of.is_some(), self.any_depth == 0);
-        let inner = of.and_then(|of| Message::decode(of, bytes.clone()).ok());
+        let inner = of.and_then(|of| DynamicMessage::decode(of, bytes.clone()).ok());
         if inner.is_none() && !(url.is_empty() && bytes.is_empty()) {
             self.odd(|| match is_known {
                 true => format!("an Any whose bytes are no {}", type_name(url)),
@@ -111,7 +111,7 @@ impl Writer<'_> {
 }
 
 /// The fields 1 `seconds` and 2 `nanos`.
-fn seconds_and_nanos(message: &Message) -> Option<(i64, i32)> {
+fn seconds_and_nanos(message: &DynamicMessage) -> Option<(i64, i32)> {
     match (message.get(1), message.get(2)) {
         (None, None) => Some((0, 0)),
         (Some(Value::I64(seconds)), None) => Some((*seconds, 0)),
@@ -123,7 +123,7 @@ fn seconds_and_nanos(message: &Message) -> Option<(i64, i32)> {
 }
 
 /// What a timestamp, duration or field mask without a canonical form is.
-fn out_of_range(message: &Message) -> String {
+fn out_of_range(message: &DynamicMessage) -> String {
     let name = message.of().full_name();
     match (message.of().info().well_known, seconds_and_nanos(message)) {
         (Some(WellKnown::Timestamp | WellKnown::Duration), Some((seconds, nanos))) => {
@@ -145,7 +145,7 @@ fn fraction(nanos: u32) -> Cow<'static, str> {
 }
 
 /// The years 1 to 9999; jiff's own range ends a day before theirs.
-fn timestamp(message: &Message) -> Option<String> {
+fn timestamp(message: &DynamicMessage) -> Option<String> {
     let (seconds, nanos) = seconds_and_nanos(message)?;
     let nanos = u32::try_from(nanos).ok().filter(|n| *n < 1_000_000_000)?;
     if !(-62_135_596_800..=253_402_300_799).contains(&seconds) {
@@ -158,7 +158,7 @@ fn timestamp(message: &Message) -> Option<String> {
 }
 
 /// ±10,000 years.
-fn duration(message: &Message) -> Option<String> {
+fn duration(message: &DynamicMessage) -> Option<String> {
     const MAX_SECONDS: u64 = 315_576_000_000;
     let (seconds, nanos) = seconds_and_nanos(message)?;
     let in_range = seconds.unsigned_abs() <= MAX_SECONDS && nanos.unsigned_abs() < 1_000_000_000;
@@ -170,7 +170,7 @@ fn duration(message: &Message) -> Option<String> {
 }
 
 /// Paths in camel case, joined by commas; `None` when one would not read back to the same.
-fn field_mask(message: &Message) -> Option<String> {
+fn field_mask(message: &DynamicMessage) -> Option<String> {
     let paths = message.get(1).map(Value::as_list).unwrap_or_default();
     let mut out = String::new();
     for (i, path) in paths.iter().enumerate() {

@@ -12,7 +12,7 @@ use super::features::{
     MessageFeatures, OneofFeatures, PACKED, UNVERIFIED,
 };
 use super::{
-    EnumInfo, Field, FieldSource, JsonNames, Kind, Label, MessageInfo, Original, Schema, Tables, WellKnown, joined,
+    EnumInfo, Field, FieldKind, FieldSource, JsonNames, Label, MessageInfo, Original, Schema, Tables, WellKnown, joined,
 };
 
 impl Schema {
@@ -200,7 +200,7 @@ fn field(from: Described, places: &Places, features: &Features) -> Field {
         Cardinality::Optional | Cardinality::Required => Label::Single,
     };
     let single = label == Label::Single;
-    let is_message = matches!(kind, Kind::Message(_));
+    let is_message = matches!(kind, FieldKind::Message(_));
     // The two fields of a map's entry are plain, whatever holds around them.
     let in_entry =
         matches!(&from.source, FieldSource::Field(f) if features.map_entries.contains(f.parent_message().full_name()));
@@ -222,26 +222,26 @@ fn field(from: Described, places: &Places, features: &Features) -> Field {
     }
 }
 
-fn kind(linked: &Linked, places: &Places) -> Kind {
+fn kind(linked: &Linked, places: &Places) -> FieldKind {
     match linked {
-        Linked::Double => Kind::Double,
-        Linked::Float => Kind::Float,
-        Linked::Int32 => Kind::Int32,
-        Linked::Int64 => Kind::Int64,
-        Linked::Uint32 => Kind::Uint32,
-        Linked::Uint64 => Kind::Uint64,
-        Linked::Sint32 => Kind::Sint32,
-        Linked::Sint64 => Kind::Sint64,
-        Linked::Fixed32 => Kind::Fixed32,
-        Linked::Fixed64 => Kind::Fixed64,
-        Linked::Sfixed32 => Kind::Sfixed32,
-        Linked::Sfixed64 => Kind::Sfixed64,
-        Linked::Bool => Kind::Bool,
-        Linked::String => Kind::String,
-        Linked::Bytes => Kind::Bytes,
+        Linked::Double => FieldKind::Double,
+        Linked::Float => FieldKind::Float,
+        Linked::Int32 => FieldKind::Int32,
+        Linked::Int64 => FieldKind::Int64,
+        Linked::Uint32 => FieldKind::Uint32,
+        Linked::Uint64 => FieldKind::Uint64,
+        Linked::Sint32 => FieldKind::Sint32,
+        Linked::Sint64 => FieldKind::Sint64,
+        Linked::Fixed32 => FieldKind::Fixed32,
+        Linked::Fixed64 => FieldKind::Fixed64,
+        Linked::Sfixed32 => FieldKind::Sfixed32,
+        Linked::Sfixed64 => FieldKind::Sfixed64,
+        Linked::Bool => FieldKind::Bool,
+        Linked::String => FieldKind::String,
+        Linked::Bytes => FieldKind::Bytes,
         // The pool has every type that it links to.
-        Linked::Message(m) => Kind::Message(places.messages.get(m.full_name()).copied().unwrap_or_default()),
-        Linked::Enum(e) => Kind::Enum(places.enums.get(e.full_name()).copied().unwrap_or_default()),
+        Linked::Message(m) => FieldKind::Message(places.messages.get(m.full_name()).copied().unwrap_or_default()),
+        Linked::Enum(e) => FieldKind::Enum(places.enums.get(e.full_name()).copied().unwrap_or_default()),
     }
 }
 
@@ -287,7 +287,7 @@ fn mark_required(messages: &mut [MessageInfo]) {
     let mut open = Vec::new();
     for (index, message) in (0u32..).zip(messages.iter()) {
         let fields = || message.fields.iter().chain(&message.extensions);
-        for held in fields().filter_map(|f| if let Kind::Message(at) = f.kind { Some(at) } else { None }) {
+        for held in fields().filter_map(|f| if let FieldKind::Message(at) = f.kind { Some(at) } else { None }) {
             holders[held as usize].push(index);
         }
         if fields().any(|f| f.required) {

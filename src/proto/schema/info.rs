@@ -37,7 +37,7 @@ pub struct Field {
     /// 1 to 536,870,911; larger ones are possible in message sets.
     pub number: u32,
     /// What its values are.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// How many.
     pub label: Label,
     /// Whether being set to the default is told from not being set. False for lists and maps.
@@ -71,7 +71,7 @@ pub enum FieldSource {
 
 /// What a field's values are. Messages and enums are places in the schema's tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     Double,
     Float,
     Int32,
@@ -170,14 +170,14 @@ fn find(fields: &[Field], number: u32) -> Option<&Field> {
 impl Field {
     /// True for a message, a group, or the entries of a map.
     pub fn is_message(&self) -> bool {
-        matches!(self.kind, Kind::Message(_))
+        matches!(self.kind, FieldKind::Message(_))
     }
 }
 
-impl Kind {
+impl FieldKind {
     /// Whether a list of it can stand in one piece.
     pub fn is_packable(self) -> bool {
-        !matches!(self, Kind::String | Kind::Bytes | Kind::Message(_))
+        !matches!(self, FieldKind::String | FieldKind::Bytes | FieldKind::Message(_))
     }
 }
 

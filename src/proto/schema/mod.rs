@@ -15,7 +15,7 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor};
 
 use self::features::FileFeatures;
-pub use self::info::{EnumInfo, Field, FieldSource, Kind, Label, MessageInfo, WellKnown};
+pub use self::info::{EnumInfo, Field, FieldKind, FieldSource, Label, MessageInfo, WellKnown};
 
 /// A schema. Clones share it.
 #[derive(Clone)]
@@ -158,7 +158,7 @@ impl MessageType {
     /// The message that a field holds, for a message or the entries of a map.
     pub fn message_of(&self, field: &Field) -> Option<MessageType> {
         match field.kind {
-            Kind::Message(index) => Some(self.other(index)),
+            FieldKind::Message(index) => Some(self.other(index)),
             _ => None,
         }
     }
@@ -166,7 +166,7 @@ impl MessageType {
     /// What there is to know of the message that a field holds.
     pub fn info_of(&self, field: &Field) -> Option<&MessageInfo> {
         match field.kind {
-            Kind::Message(index) => self.tables.messages.get(index as usize),
+            FieldKind::Message(index) => self.tables.messages.get(index as usize),
             _ => None,
         }
     }
@@ -174,7 +174,7 @@ impl MessageType {
     /// The key and the value of a map's entries.
     pub fn entry_of(&self, field: &Field) -> Option<(&Field, &Field)> {
         match (field.label, field.kind) {
-            (Label::Map, Kind::Message(index)) => {
+            (Label::Map, FieldKind::Message(index)) => {
                 let entry = &self.tables.messages[index as usize];
                 Some((entry.field(1)?, entry.field(2)?))
             }

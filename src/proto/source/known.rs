@@ -6,7 +6,7 @@ use prost::Message as _;
 use prost_reflect::FileDescriptor;
 use prost_types::FileDescriptorProto;
 
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::google;
 use crate::proto::schema::features::{EXPORTED, FileFeatures, LOCAL};
 use crate::proto::schema::{Field, Schema};
@@ -22,7 +22,7 @@ pub struct OptionSchema {
 pub struct KnownFile {
     /// What it imports for more than options, each behind `public ` or `weak ` where it says so.
     pub imports: Vec<(&'static str, String)>,
-    descriptor: Option<Message>,
+    descriptor: Option<DynamicMessage>,
     comments: HashMap<Vec<i32>, Comments>,
     features: FileFeatures,
 }
@@ -71,7 +71,7 @@ impl OptionSchema {
             imports,
             comments: comments.collect(),
             features,
-            descriptor: of.and_then(|of| Message::decode(of, raw).ok()),
+            descriptor: of.and_then(|of| DynamicMessage::decode(of, raw).ok()),
         }
     }
 }
@@ -115,7 +115,7 @@ impl KnownFile {
 }
 
 /// Each option by its name and its value.
-fn written(options: &Message) -> OptionTexts {
+fn written(options: &DynamicMessage) -> OptionTexts {
     let mut all = Vec::new();
     for (field, value) in options.set_fields() {
         let name = name_of(field);

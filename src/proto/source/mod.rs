@@ -11,7 +11,7 @@ use prost_reflect::{
 };
 
 pub(super) use self::known::{KnownFile, OptionSchema};
-use self::print::Printer;
+use self::print::SourceWriter;
 use super::schema::Schema;
 
 /// Something that a schema names.
@@ -116,7 +116,7 @@ impl Element {
 
     /// Its source, each line ended, with options and with the comments that the schema has.
     pub fn source(&self, schema: &Schema) -> String {
-        let mut printer = Printer::new(schema, &self.file());
+        let mut printer = SourceWriter::new(schema, &self.file());
         match self {
             Element::Service(e) => printer.service(e),
             Element::Method(e) => printer.method(e),
@@ -133,7 +133,7 @@ impl Element {
 
 /// A whole file as source, which protoc compiles to the same descriptor again.
 pub fn file_source(schema: &Schema, file: &FileDescriptor) -> String {
-    let mut printer = Printer::new(schema, file);
+    let mut printer = SourceWriter::new(schema, file);
     printer.file(file);
     printer.text
 }

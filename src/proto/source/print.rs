@@ -30,7 +30,7 @@ mod number {
     pub const METHOD: u32 = 4;
 }
 
-pub struct Printer {
+pub struct SourceWriter {
     pub text: String,
     depth: usize,
     schema: Schema,
@@ -39,9 +39,9 @@ pub struct Printer {
     groups: HashSet<String>,
 }
 
-impl Printer {
-    pub fn new(schema: &Schema, file: &FileDescriptor) -> Printer {
-        Printer {
+impl SourceWriter {
+    pub fn new(schema: &Schema, file: &FileDescriptor) -> SourceWriter {
+        SourceWriter {
             text: String::new(),
             depth: 0,
             schema: schema.clone(),

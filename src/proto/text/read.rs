@@ -9,9 +9,9 @@ use crate::error::nearest;
 use crate::proto::ReadOptions;
 use crate::proto::any::{Resolver, type_name};
 use crate::proto::dynamic::MAX_DEPTH;
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::fault::{Bad, Fault};
-use crate::proto::schema::{EnumInfo, Field, Kind, Label, MessageType, WellKnown};
+use crate::proto::schema::{EnumInfo, Field, FieldKind, Label, MessageType, WellKnown};
 
 /// Reads one message of this type. Required fields may be missing.
 ///
@@ -22,10 +22,10 @@ pub fn read_text(
     text: &[u8],
     options: ReadOptions,
     resolver: &dyn Resolver,
-) -> Result<Message, Fault> {
+) -> Result<DynamicMessage, Fault> {
     let read = || {
         let mut reader = Reader { lexer: Lexer::new(text)?, options, resolver };
-        let mut message = Message::new(of.clone());
+        let mut message = DynamicMessage::new(of.clone());
         reader.fields(&mut message, None, MAX_DEPTH)?;
         Ok(message)
     };
@@ -40,7 +40,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// Fields up to the closing sign, or to the end of the text.
-    fn fields(&mut self, message: &mut Message, close: Option<u8>, depth: usize) -> Result<(), Bad> {
+    fn fields(&mut self, message: &mut DynamicMessage, close: Option<u8>, depth: usize) -> Result<(), Bad> {
         let depth = depth
             .checked_sub(1)
             .ok_or_else(|| Bad::new(self.lexer.place, format!("nested deeper than {MAX_DEPTH}")))?;
@@ -67,7 +67,7 @@ impl Reader<'_> {
         }
     }
 
-    fn field(&mut self, message: &mut Message, depth: usize) -> Result<(), Bad> {
+    fn field(&mut self, message: &mut DynamicMessage, depth: usize) -> Result<(), Bad> {
         let place = self.lexer.place;
         let of = message.of().clone();
         let name = match &self.lexer.token {
@@ -109,7 +109,7 @@ impl Reader<'_> {
 
     fn values(
         &mut self,
-        message: &mut Message,
+        message: &mut DynamicMessage,
         of: &MessageType,
         field: &Field,
         place: usize,
@@ -146,7 +146,7 @@ impl Reader<'_> {
     }
 
     /// A field that can have one value has it once, and so has a oneof.
-    fn check_single(&self, message: &Message, of: &MessageType, field: &Field, place: usize) -> Result<(), Bad> {
+    fn check_single(&self, message: &DynamicMessage, of: &MessageType, field: &Field, place: usize) -> Result<(), Bad> {
         if message.has(field.number) {
             return Err(Bad::new(place, "it is given twice"));
         }
@@ -159,14 +159,14 @@ impl Reader<'_> {
 
     /// One value; `None` for an enum's that is skipped.
     fn value(&mut self, of: &MessageType, field: &Field, depth: usize) -> Result<Option<Value>, Bad> {
-        if let Kind::Message(index) = field.kind {
+        if let FieldKind::Message(index) = field.kind {
             let close = match self.lexer.token {
                 Token::Sign(b'{') => b'}',
                 Token::Sign(b'<') => b'>',
                 _ => return Err(self.lexer.unexpected("`{`")),
             };
             self.lexer.advance()?;
-            let mut inner = Message::new(of.other(index));
+            let mut inner = DynamicMessage::new(of.other(index));
             self.fields(&mut inner, Some(close), depth)?;
             return Ok(Some(Value::Message(Box::new(inner))));
         }
@@ -174,11 +174,11 @@ impl Reader<'_> {
         if let Token::Quoted(_) = self.lexer.token {
             let bytes = self.strings()?;
             return match field.kind {
-                Kind::Bytes => Ok(Some(Value::Bytes(bytes))),
-                Kind::String if field.verify_utf8 && std::str::from_utf8(&bytes).is_err() => {
+                FieldKind::Bytes => Ok(Some(Value::Bytes(bytes))),
+                FieldKind::String if field.verify_utf8 && std::str::from_utf8(&bytes).is_err() => {
                     Err(Bad::new(place, "it is not UTF-8"))
                 }
-                Kind::String => Ok(Some(Value::String(bytes))),
+                FieldKind::String => Ok(Some(Value::String(bytes))),
                 _ => Err(Bad::new(place, format!("expected {}, found a string", expected(field.kind)))),
             };
         }
@@ -188,7 +188,7 @@ impl Reader<'_> {
             _ => return Err(self.lexer.unexpected(expected(field.kind))),
         };
         let value = match field.kind {
-            Kind::Enum(index) => self.enumeration(of.enumeration(index), word, negative, place)?,
+            FieldKind::Enum(index) => self.enumeration(of.enumeration(index), word, negative, place)?,
             kind => {
                 let value = scalar(kind, word, negative);
                 let sign = if negative { "-" } else { "" };
@@ -231,7 +231,7 @@ impl Reader<'_> {
     }
 
     /// `[type.googleapis.com/pkg.Message] { … }` in an `Any`.
-    fn any(&mut self, message: &mut Message, url: &str, place: usize, depth: usize) -> Result<(), Bad> {
+    fn any(&mut self, message: &mut DynamicMessage, url: &str, place: usize, depth: usize) -> Result<(), Bad> {
         if message.has(1) || message.has(2) {
             return Err(Bad::new(place, "the `Any` has a value already"));
         }
@@ -248,7 +248,7 @@ impl Reader<'_> {
             _ => return Err(self.lexer.unexpected("`{`")),
         };
         self.lexer.advance()?;
-        let mut inner = Message::new(of);
+        let mut inner = DynamicMessage::new(of);
         self.fields(&mut inner, Some(close), depth)?;
         message.set(1, Value::String(url.to_owned().into()));
         message.set(2, Value::Bytes(inner.encode_to_vec().into()));
@@ -324,7 +324,7 @@ fn unknown_field(of: &MessageType, name: &str, place: usize) -> Bad {
 }
 
 /// Adds to a list, or to a map.
-fn add(message: &mut Message, of: &MessageType, field: &Field, value: Value) {
+fn add(message: &mut DynamicMessage, of: &MessageType, field: &Field, value: Value) {
     let (Label::Map, Some(entry), Some((key_field, value_field))) =
         (field.label, of.message_of(field), of.entry_of(field))
     else {

@@ -1,42 +1,42 @@
 //! Words and numbers of the text format as values.
 
 use crate::proto::dynamic::Value;
-use crate::proto::schema::Kind;
+use crate::proto::schema::FieldKind;
 
 /// What a kind takes.
-pub fn expected(kind: Kind) -> &'static str {
+pub fn expected(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Double | Kind::Float => "a number, inf or nan",
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number of 32 bits",
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => "a whole number of 64 bits",
-        Kind::Uint32 | Kind::Fixed32 => "a whole number of 32 bits without a sign",
-        Kind::Uint64 | Kind::Fixed64 => "a whole number of 64 bits without a sign",
-        Kind::Bool => "true or false",
-        Kind::String | Kind::Bytes => "a string in quotes",
-        Kind::Enum(_) => "the name or number of an enum value",
-        Kind::Message(_) => "a message in braces",
+        FieldKind::Double | FieldKind::Float => "a number, inf or nan",
+        FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => "a whole number of 32 bits",
+        FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => "a whole number of 64 bits",
+        FieldKind::Uint32 | FieldKind::Fixed32 => "a whole number of 32 bits without a sign",
+        FieldKind::Uint64 | FieldKind::Fixed64 => "a whole number of 64 bits without a sign",
+        FieldKind::Bool => "true or false",
+        FieldKind::String | FieldKind::Bytes => "a string in quotes",
+        FieldKind::Enum(_) => "the name or number of an enum value",
+        FieldKind::Message(_) => "a message in braces",
     }
 }
 
 /// A word as a value of a kind.
-pub fn scalar(kind: Kind, word: &str, negative: bool) -> Option<Value> {
+pub fn scalar(kind: FieldKind, word: &str, negative: bool) -> Option<Value> {
     let whole = || integer(word).map(|magnitude| if negative { -magnitude } else { magnitude });
     match kind {
-        Kind::Bool => match word {
+        FieldKind::Bool => match word {
             "true" | "True" | "t" if !negative => Some(Value::Bool(true)),
             "false" | "False" | "f" if !negative => Some(Value::Bool(false)),
             _ => whole().and_then(|n| (0..=1).contains(&n).then_some(Value::Bool(n == 1))),
         },
-        Kind::Double | Kind::Float => {
+        FieldKind::Double | FieldKind::Float => {
             let value = float(word)?;
             let value = if negative { -value } else { value };
-            Some(if kind == Kind::Double { Value::F64(value) } else { Value::F32(value as f32) })
+            Some(if kind == FieldKind::Double { Value::F64(value) } else { Value::F32(value as f32) })
         }
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => whole()?.try_into().ok().map(Value::I32),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => whole()?.try_into().ok().map(Value::I64),
-        Kind::Uint32 | Kind::Fixed32 => whole()?.try_into().ok().map(Value::U32),
-        Kind::Uint64 | Kind::Fixed64 => whole()?.try_into().ok().map(Value::U64),
-        Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => None,
+        FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => whole()?.try_into().ok().map(Value::I32),
+        FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => whole()?.try_into().ok().map(Value::I64),
+        FieldKind::Uint32 | FieldKind::Fixed32 => whole()?.try_into().ok().map(Value::U32),
+        FieldKind::Uint64 | FieldKind::Fixed64 => whole()?.try_into().ok().map(Value::U64),
+        FieldKind::String | FieldKind::Bytes | FieldKind::Enum(_) | FieldKind::Message(_) => None,
     }
 }
 

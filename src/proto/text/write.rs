@@ -8,12 +8,12 @@ use super::shown_name;
 use crate::proto::Layout;
 use crate::proto::any::{MAX_DEPTH, Resolver, parts, type_name};
 use crate::proto::dynamic::wire::{self, WireType};
-use crate::proto::dynamic::{Message, Value};
-use crate::proto::schema::{Field, Kind, MessageType, WellKnown};
+use crate::proto::dynamic::{DynamicMessage, Value};
+use crate::proto::schema::{Field, FieldKind, MessageType, WellKnown};
 
 /// Appends a message: compact on one line, without a line end; pretty with each line ended. What the schema does not know
 /// stands by its number, which no reader takes.
-pub fn write_text(out: &mut Vec<u8>, message: &Message, layout: Layout, resolver: &dyn Resolver) {
+pub fn write_text(out: &mut Vec<u8>, message: &DynamicMessage, layout: Layout, resolver: &dyn Resolver) {
     let mut writer = Writer { out, layout, indent: 0, resolver, any_depth: MAX_DEPTH, blank: false };
     writer.fields(message);
 }
@@ -53,7 +53,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn fields(&mut self, message: &Message) {
+    fn fields(&mut self, message: &DynamicMessage) {
         if message.of().info().well_known == Some(WellKnown::Any) && self.any(message) {
             return;
         }
@@ -101,7 +101,7 @@ impl Writer<'_> {
             Value::String(v) => quoted(self.out, v, std::str::from_utf8(v).is_ok()),
             Value::Bytes(v) => quoted(self.out, v, false),
             Value::Enum(number) => match field.kind {
-                Kind::Enum(index) if of.enumeration(index).name_of(*number).is_some() => {
+                FieldKind::Enum(index) if of.enumeration(index).name_of(*number).is_some() => {
                     let name = of.enumeration(index).name_of(*number).unwrap_or_default();
                     self.out.extend_from_slice(name.as_bytes());
                 }
@@ -113,7 +113,7 @@ impl Writer<'_> {
     }
 
     /// An `Any` by its content; false when that is not known.
-    fn any(&mut self, message: &Message) -> bool {
+    fn any(&mut self, message: &DynamicMessage) -> bool {
         let (url, bytes) = parts(message);
         // Only such a URL can stand in brackets.
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/%!$&()*+,;=".contains(c);
@@ -121,7 +121,7 @@ impl Writer<'_> {
             return false;
         }
         let Some(of) = self.resolver.message(type_name(url)) else { return false };
-        let Ok(inner) = Message::decode(of, bytes) else { return false };
+        let Ok(inner) = DynamicMessage::decode(of, bytes) else { return false };
         self.any_depth -= 1;
         self.open(&format!("[{url}]"));
         self.fields(&inner);

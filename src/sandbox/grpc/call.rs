@@ -13,7 +13,7 @@ use super::log::{CallLog, Log};
 use super::stub::Stubs;
 use super::wire::BreakOff;
 use super::{play, services};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Method;
 
 /// Who answers a call.
@@ -38,12 +38,12 @@ pub struct Handler {
     pub fault: BreakOff,
 }
 
-impl StreamingService<Message> for Handler {
-    type Response = Message;
+impl StreamingService<DynamicMessage> for Handler {
+    type Response = DynamicMessage;
     type ResponseStream = Responses;
     type Future = BoxFuture<'static, Result<Response<Responses>, Status>>;
 
-    fn call(&mut self, request: Request<Streaming<Message>>) -> Self::Future {
+    fn call(&mut self, request: Request<Streaming<DynamicMessage>>) -> Self::Future {
         let (metadata, _, requests) = request.into_parts();
         let method = self.method.clone();
         let name = method.full_name();
@@ -84,7 +84,7 @@ fn logged(
     responses: Responses,
     log: Option<Arc<CallLog>>,
     fault: BreakOff,
-) -> impl Stream<Item = Result<Message, Status>> + Send {
+) -> impl Stream<Item = Result<DynamicMessage, Status>> + Send {
     let ended = futures_util::stream::once(async { None });
     responses.map(Some).chain(ended).filter_map(move |item| {
         if let Some(log) = &log {

@@ -4,7 +4,7 @@ use bytes::{Buf, BufMut};
 use tonic::Status;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::MessageType;
 
 /// The messages of one method, on the server's side.
@@ -15,8 +15,8 @@ pub struct Dynamic {
 }
 
 impl Codec for Dynamic {
-    type Encode = Message;
-    type Decode = Message;
+    type Encode = DynamicMessage;
+    type Decode = DynamicMessage;
     type Encoder = Dynamic;
     type Decoder = Dynamic;
 
@@ -30,21 +30,21 @@ impl Codec for Dynamic {
 }
 
 impl Encoder for Dynamic {
-    type Item = Message;
+    type Item = DynamicMessage;
     type Error = Status;
 
-    fn encode(&mut self, message: Message, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
+    fn encode(&mut self, message: DynamicMessage, into: &mut EncodeBuf<'_>) -> Result<(), Status> {
         into.put_slice(&message.encode_to_vec());
         Ok(())
     }
 }
 
 impl Decoder for Dynamic {
-    type Item = Message;
+    type Item = DynamicMessage;
     type Error = Status;
 
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Message>, Status> {
-        let message = Message::decode(self.input.clone(), from.copy_to_bytes(from.remaining()));
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<DynamicMessage>, Status> {
+        let message = DynamicMessage::decode(self.input.clone(), from.copy_to_bytes(from.remaining()));
         message.map(Some).map_err(|e| Status::invalid_argument(e.to_string()))
     }
 }

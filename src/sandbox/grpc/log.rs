@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::Object;
 use crate::output::Terminal;
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Schema;
 use crate::proto::{Layout, rpc, write_json};
 
@@ -82,7 +82,7 @@ impl CallLog {
     }
 
     /// A request message.
-    pub fn message(&self, message: &Message) {
+    pub fn message(&self, message: &DynamicMessage) {
         self.event("message", |event| {
             write_json(event.member("value"), message, Layout::Compact, &self.log.types);
         });

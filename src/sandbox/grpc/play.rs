@@ -11,7 +11,7 @@ use tonic::{Code, Response, Status};
 use super::inbox::{Inbox, Responses, with_headers};
 use super::stub::{End, Stub, Stubs, When};
 use super::wire::BreakOff;
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 
 /// Answers a call from stubs.
 ///
@@ -71,7 +71,7 @@ struct Play {
 
 impl Play {
     /// The next response; an error is the end that is not plain OK.
-    async fn next(&mut self) -> Option<Result<Message, Status>> {
+    async fn next(&mut self) -> Option<Result<DynamicMessage, Status>> {
         if self.over {
             return None;
         }
@@ -104,7 +104,7 @@ impl Play {
         Ok(true)
     }
 
-    fn end(&mut self) -> Option<Result<Message, Status>> {
+    fn end(&mut self) -> Option<Result<DynamicMessage, Status>> {
         self.over = true;
         match &self.stub.end {
             // With trailers, OK has to be said.

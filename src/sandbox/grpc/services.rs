@@ -8,7 +8,7 @@ use tonic::metadata::{KeyAndValueRef, MetadataMap};
 use tonic::{Code, Status};
 
 use super::inbox::{Inbox, Responses};
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::rpc::encode_status;
 use crate::proto::schema::{MessageType, Method};
 
@@ -35,7 +35,7 @@ async fn greet(method: &Method, mut requests: Inbox) -> Result<Responses, Status
     let request = requests.first().await?;
     let name = text(&request, "name");
     let name = if name.is_empty() { "world".to_owned() } else { name };
-    let mut reply = Message::new(method.output.clone());
+    let mut reply = DynamicMessage::new(method.output.clone());
     reply.set_named("message", Value::String(format!("Hello {name}").into()));
     Ok(once(reply))
 }
@@ -79,7 +79,7 @@ impl Echo {
             count += 1;
             texts.push(text(&request, "message"));
         }
-        let mut response = Message::new(self.output.clone());
+        let mut response = DynamicMessage::new(self.output.clone());
         response.set_named("message", Value::String(texts.join(" ").into()));
         response.set_named("number", Value::I32(count));
         self.add_metadata(&mut response);
@@ -102,8 +102,8 @@ impl Echo {
         Ok(stream::once(async { Ok(response) }).chain(rest).boxed())
     }
 
-    fn response(&self, request: &Message, number: i32) -> Message {
-        let mut response = Message::new(self.output.clone());
+    fn response(&self, request: &DynamicMessage, number: i32) -> DynamicMessage {
+        let mut response = DynamicMessage::new(self.output.clone());
         for name in ["message", "data", "any"] {
             if let Some(value) = request.get_named(name) {
                 response.set_named(name, value.clone());
@@ -116,7 +116,7 @@ impl Echo {
         response
     }
 
-    fn add_metadata(&self, response: &mut Message) {
+    fn add_metadata(&self, response: &mut DynamicMessage) {
         let field = self.output.info().field_named("metadata");
         let Some(of) = field.and_then(|f| self.output.message_of(f)) else { return };
         let entries = self.metadata.iter().filter_map(|entry| {
@@ -131,7 +131,7 @@ impl Echo {
             if USUAL.contains(&name) {
                 return None;
             }
-            let mut message = Message::new(of.clone());
+            let mut message = DynamicMessage::new(of.clone());
             message.set_named("name", Value::String(name.to_owned().into()));
             message.set_named(field, value);
             Some(Value::Message(Box::new(message)))
@@ -140,19 +140,19 @@ impl Echo {
     }
 }
 
-fn once(message: Message) -> Responses {
+fn once(message: DynamicMessage) -> Responses {
     stream::once(async { Ok(message) }).boxed()
 }
 
-fn text(message: &Message, name: &str) -> String {
+fn text(message: &DynamicMessage, name: &str) -> String {
     message.get_named(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn inner<'a>(message: &'a Message, name: &str) -> Option<&'a Message> {
+fn inner<'a>(message: &'a DynamicMessage, name: &str) -> Option<&'a DynamicMessage> {
     message.get_named(name)?.as_message()
 }
 
-async fn pause(request: &Message) {
+async fn pause(request: &DynamicMessage) {
     let Some(delay) = inner(request, "delay") else { return };
     let seconds = delay.get_named("seconds").and_then(Value::as_i64).unwrap_or_default();
     let nanos = delay.get_named("nanos").and_then(Value::as_i32).unwrap_or_default();
@@ -162,7 +162,7 @@ async fn pause(request: &Message) {
 }
 
 /// The status that a request asks for.
-fn failure(request: &Message) -> Result<(), Status> {
+fn failure(request: &DynamicMessage) -> Result<(), Status> {
     let Some(fail) = inner(request, "fail") else { return Ok(()) };
     let code = fail.get_named("code").and_then(Value::as_i32).unwrap_or_default();
     let details = fail.get_named("details").map(Value::as_list).unwrap_or_default();

@@ -58,16 +58,16 @@ pub enum Reply {
 }
 
 /// How one exchange ended.
-enum Outcome {
+enum ExchangeEnd {
     Answer(Bytes),
     /// The stream ended with this status, which may be OK, or without one.
     Ended(Option<Status>),
     Broken(Broken),
 }
 
-impl Outcome {
+impl ExchangeEnd {
     fn is(&self, code: Code) -> bool {
-        matches!(self, Outcome::Ended(Some(status)) if status.code == code as i32)
+        matches!(self, ExchangeEnd::Ended(Some(status)) if status.code == code as i32)
     }
 }
 
@@ -100,7 +100,7 @@ impl<'a> Asking<'a> {
     pub async fn ask(&mut self, request: Bytes, limit: Duration) -> Result<Reply> {
         let (had_answers, asked) = (self.stream.is_some(), Instant::now());
         let outcome = match self.exchange(request.clone(), limit).await? {
-            answer @ Outcome::Answer(_) => {
+            answer @ ExchangeEnd::Answer(_) => {
                 self.slowest = self.slowest.max(asked.elapsed());
                 answer
             }
@@ -115,7 +115,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks in the version that was there before, once.
-    async fn ask_older(&mut self, request: Bytes, failed: Outcome, limit: Duration) -> Result<Reply> {
+    async fn ask_older(&mut self, request: Bytes, failed: ExchangeEnd, limit: Duration) -> Result<Reply> {
         if self.has_tried_older {
             return self.said(failed);
         }
@@ -129,7 +129,7 @@ impl<'a> Asking<'a> {
             outcome => outcome?,
         };
         match &older {
-            Outcome::Answer(_) => self.said(older),
+            ExchangeEnd::Answer(_) => self.said(older),
             older if older.is(Code::NotFound) => Ok(Reply::NotFound),
             older if older.is(Code::Unimplemented) || !failed.is(Code::Unimplemented) => {
                 self.service = V1;
@@ -140,10 +140,10 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks once more on a new stream, and if need be on a new connection: one that is old may go away at any time.
-    async fn ask_again(&mut self, request: Bytes, limit: Duration) -> Result<Outcome> {
+    async fn ask_again(&mut self, request: Bytes, limit: Duration) -> Result<ExchangeEnd> {
         self.revive(false).await?;
         match self.exchange(request.clone(), limit).await? {
-            Outcome::Broken(_) => {
+            ExchangeEnd::Broken(_) => {
                 self.dial.again(self.connection).await.map_err(|e| e.context(CANNOT_ASK))?;
                 self.exchange(request, limit).await
             }
@@ -160,22 +160,22 @@ impl<'a> Asking<'a> {
         }
     }
 
-    fn said(&mut self, outcome: Outcome) -> Result<Reply> {
+    fn said(&mut self, outcome: ExchangeEnd) -> Result<Reply> {
         match outcome {
-            Outcome::Answer(answer) => {
+            ExchangeEnd::Answer(answer) => {
                 self.is_settled = true;
                 Ok(Reply::Answer(answer))
             }
             // tonic ends the whole stream where the protocol has an answer that says so.
             outcome if outcome.is(Code::NotFound) => Ok(Reply::NotFound),
-            Outcome::Ended(Some(status)) if status.code == Code::Unimplemented as i32 && !self.is_settled => {
+            ExchangeEnd::Ended(Some(status)) if status.code == Code::Unimplemented as i32 && !self.is_settled => {
                 Err(no_reflection(&status))
             }
-            Outcome::Ended(Some(status)) if !status.is_ok() => {
+            ExchangeEnd::Ended(Some(status)) if !status.is_ok() => {
                 Ok(Reply::Refused(status.error("the server did not describe itself", &rpc::Common)))
             }
-            Outcome::Ended(_) => Ok(Reply::Refused(nonsense())),
-            Outcome::Broken(broken) => {
+            ExchangeEnd::Ended(_) => Ok(Reply::Refused(nonsense())),
+            ExchangeEnd::Broken(broken) => {
                 let error = broken.error.context(CANNOT_ASK);
                 // Nothing was changed by asking, so the outcome of nothing is unknown.
                 Err(if error.kind() == Kind::Partial { error.with_kind(Kind::Connect) } else { error })
@@ -188,15 +188,15 @@ impl<'a> Asking<'a> {
     /// The stream stays open for more questions. Some proxies pass nothing on before a request has ended (grpcurl#189): when
     /// nothing comes, each question gets a stream of its own, which ends with it; the same for a server that ends the stream
     /// behind each answer.
-    async fn exchange(&mut self, request: Bytes, limit: Duration) -> Result<Outcome> {
+    async fn exchange(&mut self, request: Bytes, limit: Duration) -> Result<ExchangeEnd> {
         if !self.one_by_one {
             let had_answers = self.stream.is_some();
             let patience = if self.has_answered { limit } else { PATIENCE };
             match timeout(patience, self.on_open_stream(request.clone())).await {
                 Ok(outcome) => {
-                    self.has_answered |= matches!(outcome, Outcome::Answer(_));
+                    self.has_answered |= matches!(outcome, ExchangeEnd::Answer(_));
                     let is_over =
-                        matches!(&outcome, Outcome::Ended(status) if status.as_ref().is_none_or(Status::is_ok));
+                        matches!(&outcome, ExchangeEnd::Ended(status) if status.as_ref().is_none_or(Status::is_ok));
                     self.one_by_one |= is_over && had_answers;
                     return Ok(outcome);
                 }
@@ -213,7 +213,7 @@ impl<'a> Asking<'a> {
         timeout(limit, self.on_own_stream(request)).await.map_err(|_| silent(limit))
     }
 
-    async fn on_open_stream(&mut self, request: Bytes) -> Outcome {
+    async fn on_open_stream(&mut self, request: Bytes) -> ExchangeEnd {
         let stream = match &mut self.stream {
             Some(stream) => {
                 // A closed channel shows as the end of the stream.
@@ -227,31 +227,31 @@ impl<'a> Asking<'a> {
                 let body = UnboundedReceiverStream::new(receiver);
                 match start(self.connection, &path, body, &self.options).await {
                     Ok(call) => self.stream.insert(Stream { requests, call }),
-                    Err(broken) => return Outcome::Broken(broken),
+                    Err(broken) => return ExchangeEnd::Broken(broken),
                 }
             }
         };
         match stream.call.message(self.connection).await {
-            Ok(Some(answer)) => Outcome::Answer(answer),
-            Ok(None) => Outcome::Ended(self.stream.take().and_then(|stream| stream.call.status())),
+            Ok(Some(answer)) => ExchangeEnd::Answer(answer),
+            Ok(None) => ExchangeEnd::Ended(self.stream.take().and_then(|stream| stream.call.status())),
             Err(broken) => {
                 self.stream = None;
-                Outcome::Broken(broken)
+                ExchangeEnd::Broken(broken)
             }
         }
     }
 
-    async fn on_own_stream(&mut self, request: Bytes) -> Outcome {
+    async fn on_own_stream(&mut self, request: Bytes) -> ExchangeEnd {
         let path = format!("/{}/ServerReflectionInfo", self.service);
         let stream = futures_util::stream::once(std::future::ready(request));
         let mut call = match start(self.connection, &path, stream, &self.options).await {
             Ok(call) => call,
-            Err(broken) => return Outcome::Broken(broken),
+            Err(broken) => return ExchangeEnd::Broken(broken),
         };
         match call.message(self.connection).await {
-            Ok(Some(answer)) => Outcome::Answer(answer),
-            Ok(None) => Outcome::Ended(call.status()),
-            Err(broken) => Outcome::Broken(broken),
+            Ok(Some(answer)) => ExchangeEnd::Answer(answer),
+            Ok(None) => ExchangeEnd::Ended(call.status()),
+            Err(broken) => ExchangeEnd::Broken(broken),
         }
     }
 }
@@ -259,18 +259,18 @@ impl<'a> Asking<'a> {
 const CANNOT_ASK: &str = "cannot ask the server about itself";
 
 /// Whether the failure may be about the stream, and not about the question.
-fn is_stale(failed: &Outcome, had_answers: bool) -> bool {
+fn is_stale(failed: &ExchangeEnd, had_answers: bool) -> bool {
     let is_final = |status: &Status| {
         let finals = [Code::NotFound, Code::Unimplemented, Code::InvalidArgument];
         finals.iter().any(|code| status.code == *code as i32)
     };
     match failed {
-        Outcome::Answer(_) => false,
-        Outcome::Broken(_) => true,
-        Outcome::Ended(Some(status)) if !status.is_ok() => {
+        ExchangeEnd::Answer(_) => false,
+        ExchangeEnd::Broken(_) => true,
+        ExchangeEnd::Ended(Some(status)) if !status.is_ok() => {
             status.code == Code::Unavailable as i32 || had_answers && !is_final(status)
         }
-        Outcome::Ended(_) => true,
+        ExchangeEnd::Ended(_) => true,
     }
 }
 

@@ -10,9 +10,9 @@ mod wkt;
 use self::lexer::{Lexer, Token};
 use super::super::any::Resolver;
 use super::super::dynamic::MAX_DEPTH;
-use super::super::dynamic::{Message, Value};
+use super::super::dynamic::{DynamicMessage, Value};
 use super::super::fault::{Bad, Fault};
-use super::super::schema::{Field, Kind, Label, MessageType, WellKnown};
+use super::super::schema::{Field, FieldKind, Label, MessageType, WellKnown};
 use crate::error::nearest;
 
 /// How strict a reader is.
@@ -31,7 +31,7 @@ pub fn read_json(
     text: &[u8],
     options: ReadOptions,
     resolver: &dyn Resolver,
-) -> Result<Message, Fault> {
+) -> Result<DynamicMessage, Fault> {
     let mut reader = Reader { lexer: Lexer::new(text), options, resolver };
     let read = reader.message(of, MAX_DEPTH).and_then(|message| reader.lexer.end().map(|()| message));
     read.map_err(|bad| bad.in_text(text))
@@ -80,11 +80,11 @@ impl Seen {
 }
 
 impl Reader<'_> {
-    fn message(&mut self, of: &MessageType, depth: usize) -> Result<Message, Bad> {
+    fn message(&mut self, of: &MessageType, depth: usize) -> Result<DynamicMessage, Bad> {
         let depth = self.inner(depth)?;
         match of.info().well_known {
             None | Some(WellKnown::Empty) => {
-                let mut message = Message::new(of.clone());
+                let mut message = DynamicMessage::new(of.clone());
                 self.members(&mut message, None, depth)?;
                 Ok(message)
             }
@@ -106,7 +106,7 @@ impl Reader<'_> {
     }
 
     /// The members of an object as fields; `skipped` is no field but something that the caller has read.
-    fn members(&mut self, message: &mut Message, skipped: Option<&str>, depth: usize) -> Result<(), Bad> {
+    fn members(&mut self, message: &mut DynamicMessage, skipped: Option<&str>, depth: usize) -> Result<(), Bad> {
         let of = message.of().clone();
         self.expect(Token::Object, &format!("an object, the fields of {}", of.full_name()))?;
         self.lexer.open();
@@ -133,7 +133,7 @@ impl Reader<'_> {
 
     fn member(
         &mut self,
-        message: &mut Message,
+        message: &mut DynamicMessage,
         of: &MessageType,
         field: &Field,
         seen: &mut Seen,
@@ -209,10 +209,10 @@ impl Reader<'_> {
     /// One value; `None` for an enum's that is skipped.
     fn value(&mut self, of: &MessageType, field: &Field, depth: usize) -> Result<Option<Value>, Bad> {
         match field.kind {
-            Kind::Message(index) => {
+            FieldKind::Message(index) => {
                 self.message(&of.other(index), depth).map(|message| Some(Value::Message(Box::new(message))))
             }
-            Kind::Enum(index) => self.enumeration(of.enumeration(index)),
+            FieldKind::Enum(index) => self.enumeration(of.enumeration(index)),
             kind => self.scalar(kind).map(Some),
         }
     }
@@ -229,10 +229,10 @@ fn named<'a>(of: &'a MessageType, name: &str) -> Option<&'a Field> {
 /// Whether null is a value of the field, and not its absence.
 fn takes_null(of: &MessageType, field: &Field) -> bool {
     match field.kind {
-        Kind::Message(index) => {
+        FieldKind::Message(index) => {
             of.other(index).info().well_known == Some(WellKnown::Value) && field.label != Label::Map
         }
-        Kind::Enum(index) => of.enumeration(index).is_null && field.label != Label::Map,
+        FieldKind::Enum(index) => of.enumeration(index).is_null && field.label != Label::Map,
         _ => false,
     }
 }

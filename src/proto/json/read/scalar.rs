@@ -6,22 +6,22 @@ use crate::error::nearest;
 use crate::message::json::decode_base64;
 use crate::proto::dynamic::Value;
 use crate::proto::fault::Bad;
-use crate::proto::schema::{EnumInfo, Field, Kind};
+use crate::proto::schema::{EnumInfo, Field, FieldKind};
 
 impl Reader<'_> {
     /// A value that is no message and no enum.
-    pub(super) fn scalar(&mut self, kind: Kind) -> Result<Value, Bad> {
+    pub(super) fn scalar(&mut self, kind: FieldKind) -> Result<Value, Bad> {
         let place = self.lexer.place();
         let token = self.lexer.peek()?;
         let wrong = |what: String| Bad::new(place, what);
         match (kind, token) {
-            (Kind::Bool, Token::True) => self.lexer.literal("true").map(|()| Value::Bool(true)),
-            (Kind::Bool, Token::False) => self.lexer.literal("false").map(|()| Value::Bool(false)),
-            (Kind::String, Token::String) => Ok(Value::String(self.lexer.string()?.into_owned().into())),
-            (Kind::Bytes, Token::String) => {
+            (FieldKind::Bool, Token::True) => self.lexer.literal("true").map(|()| Value::Bool(true)),
+            (FieldKind::Bool, Token::False) => self.lexer.literal("false").map(|()| Value::Bool(false)),
+            (FieldKind::String, Token::String) => Ok(Value::String(self.lexer.string()?.into_owned().into())),
+            (FieldKind::Bytes, Token::String) => {
                 decode_base64(&self.lexer.string()?).map(|bytes| Value::Bytes(bytes.into())).map_err(wrong)
             }
-            (Kind::Bool | Kind::String | Kind::Bytes, found) => {
+            (FieldKind::Bool | FieldKind::String | FieldKind::Bytes, found) => {
                 Err(wrong(format!("expected {}, found {}", allowed(kind), found.name())))
             }
             (_, Token::Number) => number(kind, self.lexer.number()?).map_err(wrong),
@@ -70,25 +70,25 @@ impl Reader<'_> {
 }
 
 /// What a kind takes.
-fn allowed(kind: Kind) -> &'static str {
+fn allowed(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Double | Kind::Float => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => "a whole number from -2147483648 to 2147483647",
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => {
+        FieldKind::Double | FieldKind::Float => "a number, \"NaN\", \"Infinity\" or \"-Infinity\"",
+        FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => "a whole number from -2147483648 to 2147483647",
+        FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => {
             "a whole number from -9223372036854775808 to 9223372036854775807"
         }
-        Kind::Uint32 | Kind::Fixed32 => "a whole number from 0 to 4294967295",
-        Kind::Uint64 | Kind::Fixed64 => "a whole number from 0 to 18446744073709551615",
-        Kind::Bool => "true or false",
-        Kind::String => "a string",
-        Kind::Bytes => "a string of base64",
-        Kind::Enum(_) => "an enum value",
-        Kind::Message(_) => "an object",
+        FieldKind::Uint32 | FieldKind::Fixed32 => "a whole number from 0 to 4294967295",
+        FieldKind::Uint64 | FieldKind::Fixed64 => "a whole number from 0 to 18446744073709551615",
+        FieldKind::Bool => "true or false",
+        FieldKind::String => "a string",
+        FieldKind::Bytes => "a string of base64",
+        FieldKind::Enum(_) => "an enum value",
+        FieldKind::Message(_) => "an object",
     }
 }
 
 /// The values of floats that are no numbers of JSON.
-fn special(kind: Kind, text: &str) -> Option<Value> {
+fn special(kind: FieldKind, text: &str) -> Option<Value> {
     let value = match text {
         "NaN" => f64::NAN,
         "Infinity" => f64::INFINITY,
@@ -96,35 +96,41 @@ fn special(kind: Kind, text: &str) -> Option<Value> {
         _ => return None,
     };
     match kind {
-        Kind::Double => Some(Value::F64(value)),
-        Kind::Float => Some(Value::F32(value as f32)),
+        FieldKind::Double => Some(Value::F64(value)),
+        FieldKind::Float => Some(Value::F32(value as f32)),
         _ => None,
     }
 }
 
 /// A number by its text.
-fn number(kind: Kind, text: &str) -> Result<Value, String> {
+fn number(kind: FieldKind, text: &str) -> Result<Value, String> {
     let wrong = || format!("`{}` is not {}", shortened(text), allowed(kind));
     if !is_number(text) {
         return Err(wrong());
     }
     let fits = || whole(text).ok_or_else(wrong);
     Ok(match kind {
-        Kind::Double | Kind::Float => {
+        FieldKind::Double | FieldKind::Float => {
             let wide: f64 = text.parse().map_err(|_| wrong())?;
             // The largest float's shortest text is a little above it.
             let narrow = wide as f32;
             match kind {
-                Kind::Double if wide.is_finite() => Value::F64(wide),
-                Kind::Float if narrow.is_finite() => Value::F32(narrow),
+                FieldKind::Double if wide.is_finite() => Value::F64(wide),
+                FieldKind::Float if narrow.is_finite() => Value::F32(narrow),
                 _ => return Err(format!("`{}` is too large", shortened(text))),
             }
         }
-        Kind::Int32 | Kind::Sint32 | Kind::Sfixed32 => Value::I32(fits()?.try_into().map_err(|_| wrong())?),
-        Kind::Int64 | Kind::Sint64 | Kind::Sfixed64 => Value::I64(fits()?.try_into().map_err(|_| wrong())?),
-        Kind::Uint32 | Kind::Fixed32 => Value::U32(fits()?.try_into().map_err(|_| wrong())?),
-        Kind::Uint64 | Kind::Fixed64 => Value::U64(fits()?.try_into().map_err(|_| wrong())?),
-        Kind::Bool | Kind::String | Kind::Bytes | Kind::Enum(_) | Kind::Message(_) => return Err(wrong()),
+        FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => {
+            Value::I32(fits()?.try_into().map_err(|_| wrong())?)
+        }
+        FieldKind::Int64 | FieldKind::Sint64 | FieldKind::Sfixed64 => {
+            Value::I64(fits()?.try_into().map_err(|_| wrong())?)
+        }
+        FieldKind::Uint32 | FieldKind::Fixed32 => Value::U32(fits()?.try_into().map_err(|_| wrong())?),
+        FieldKind::Uint64 | FieldKind::Fixed64 => Value::U64(fits()?.try_into().map_err(|_| wrong())?),
+        FieldKind::Bool | FieldKind::String | FieldKind::Bytes | FieldKind::Enum(_) | FieldKind::Message(_) => {
+            return Err(wrong());
+        }
     })
 }
 
@@ -157,10 +163,10 @@ pub(super) fn whole(text: &str) -> Option<i128> {
 /// The key of a map, which stands as the name of a member.
 pub(super) fn key(field: &Field, name: &str) -> Result<Value, String> {
     match (field.kind, name) {
-        (Kind::String, name) => Ok(Value::String(name.to_owned().into())),
-        (Kind::Bool, "true") => Ok(Value::Bool(true)),
-        (Kind::Bool, "false") => Ok(Value::Bool(false)),
-        (Kind::Bool, _) => Err(format!("`{}` is no key here; allowed are true and false", shortened(name))),
+        (FieldKind::String, name) => Ok(Value::String(name.to_owned().into())),
+        (FieldKind::Bool, "true") => Ok(Value::Bool(true)),
+        (FieldKind::Bool, "false") => Ok(Value::Bool(false)),
+        (FieldKind::Bool, _) => Err(format!("`{}` is no key here; allowed are true and false", shortened(name))),
         (kind, name) => number(kind, name),
     }
 }

@@ -7,13 +7,18 @@ use super::lexer::Token;
 use crate::message::json::decode_base64;
 use crate::message::time::days;
 use crate::proto::any::type_name;
-use crate::proto::dynamic::{Message, Value};
+use crate::proto::dynamic::{DynamicMessage, Value};
 use crate::proto::fault::Bad;
 use crate::proto::schema::{MessageType, WellKnown};
 
 impl Reader<'_> {
-    pub(super) fn well_known(&mut self, of: &MessageType, well_known: WellKnown, depth: usize) -> Result<Message, Bad> {
-        let mut message = Message::new(of.clone());
+    pub(super) fn well_known(
+        &mut self,
+        of: &MessageType,
+        well_known: WellKnown,
+        depth: usize,
+    ) -> Result<DynamicMessage, Bad> {
+        let mut message = DynamicMessage::new(of.clone());
         match well_known {
             WellKnown::Any => return self.any(of, depth),
             WellKnown::Struct | WellKnown::ListValue | WellKnown::Wrapper => {
@@ -43,7 +48,7 @@ impl Reader<'_> {
     }
 
     /// `google.protobuf.Value`: any JSON.
-    fn dynamic(&mut self, message: &mut Message, depth: usize) -> Result<(), Bad> {
+    fn dynamic(&mut self, message: &mut DynamicMessage, depth: usize) -> Result<(), Bad> {
         let of = message.of().clone();
         let number = match self.lexer.peek()? {
             Token::Null => 1,
@@ -62,7 +67,12 @@ impl Reader<'_> {
     }
 
     /// Seconds and nanoseconds from a text.
-    fn moment(&mut self, message: &mut Message, what: &str, parse: fn(&str) -> Option<(i64, i32)>) -> Result<(), Bad> {
+    fn moment(
+        &mut self,
+        message: &mut DynamicMessage,
+        what: &str,
+        parse: fn(&str) -> Option<(i64, i32)>,
+    ) -> Result<(), Bad> {
         let place = self.lexer.place();
         self.expect(Token::String, what)?;
         let text = self.lexer.string()?;
@@ -73,11 +83,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn any(&mut self, of: &MessageType, depth: usize) -> Result<Message, Bad> {
+    fn any(&mut self, of: &MessageType, depth: usize) -> Result<DynamicMessage, Bad> {
         self.expect(Token::Object, "an object with `@type`")?;
         let place = self.lexer.place();
         let found = self.look_at_any()?;
-        let mut any = Message::new(of.clone());
+        let mut any = DynamicMessage::new(of.clone());
         let Some(url) = found.url else {
             // What our writer makes of an Any without a type.
             return match (found.members, found.raw) {
@@ -107,7 +117,7 @@ impl Reader<'_> {
         let value = match own_json || (is_empty && found.has_value) {
             true => self.any_value(&inner, found.has_value, depth)?,
             false => {
-                let mut value = Message::new(inner);
+                let mut value = DynamicMessage::new(inner);
                 self.members(&mut value, Some("@type"), depth)?;
                 value
             }
@@ -117,7 +127,7 @@ impl Reader<'_> {
     }
 
     /// The member `value` of an `Any` whose type has a JSON of its own.
-    fn any_value(&mut self, inner: &MessageType, has_value: bool, depth: usize) -> Result<Message, Bad> {
+    fn any_value(&mut self, inner: &MessageType, has_value: bool, depth: usize) -> Result<DynamicMessage, Bad> {
         let place = self.lexer.place();
         if !has_value {
             let what = format!("{} in an `Any` stands under `value`, and there is none", inner.full_name());

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::exchange::{Binding, Destination, Kind, check_headers_binding, no_exchange, not_default};
+use super::exchange::{Binding, Destination, ExchangeKind, check_headers_binding, no_exchange, not_default};
 use super::fault::Fault;
 use super::table::Table;
 use super::{Broker, ConnectionId};
@@ -34,7 +34,7 @@ impl Broker {
         arguments.sort();
         let (exchange, destination) = self.ends(id, source, end)?;
         let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
-        if vhost.exchanges.get(&exchange).is_some_and(|exchange| exchange.kind == Kind::Headers) {
+        if vhost.exchanges.get(&exchange).is_some_and(|exchange| exchange.kind == ExchangeKind::Headers) {
             check_headers_binding(&arguments)?;
         }
         vhost.bind(&exchange, Binding { destination, key: key.into(), arguments });

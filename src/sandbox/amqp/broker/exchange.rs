@@ -10,7 +10,7 @@ use super::table::{Table, Value};
 
 /// The types of exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExchangeKind {
     /// Equal keys.
     Direct,
     /// Everything.
@@ -21,17 +21,17 @@ pub enum Kind {
     Headers,
 }
 
-impl Kind {
+impl ExchangeKind {
     /// The type of this name.
     ///
     /// # Errors
     /// RabbitMQ's refusal of other names.
-    pub fn named(name: &str) -> Result<Kind, Fault> {
+    pub fn named(name: &str) -> Result<ExchangeKind, Fault> {
         match name {
-            "direct" => Ok(Kind::Direct),
-            "fanout" => Ok(Kind::Fanout),
-            "topic" => Ok(Kind::Topic),
-            "headers" => Ok(Kind::Headers),
+            "direct" => Ok(ExchangeKind::Direct),
+            "fanout" => Ok(ExchangeKind::Fanout),
+            "topic" => Ok(ExchangeKind::Topic),
+            "headers" => Ok(ExchangeKind::Headers),
             // Of names that Erlang knows for something else it says that they are invalid; this one is the likeliest.
             "" => Err(Fault::new(Code::CommandInvalid, "invalid exchange type ''")),
             _ => Err(Fault::new(Code::CommandInvalid, format!("unknown exchange type '{name}'"))),
@@ -41,10 +41,10 @@ impl Kind {
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Direct => "direct",
-            Kind::Fanout => "fanout",
-            Kind::Topic => "topic",
-            Kind::Headers => "headers",
+            ExchangeKind::Direct => "direct",
+            ExchangeKind::Fanout => "fanout",
+            ExchangeKind::Topic => "topic",
+            ExchangeKind::Headers => "headers",
         }
     }
 }
@@ -75,7 +75,7 @@ pub struct Exchange {
     /// Its name.
     pub name: Rc<str>,
     /// Its type.
-    pub kind: Kind,
+    pub kind: ExchangeKind,
     /// What it was declared with.
     pub flags: ExchangeFlags,
     /// What it was declared with.
@@ -86,7 +86,7 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange without bindings.
-    pub fn new(name: &str, kind: Kind, flags: ExchangeFlags, arguments: Table) -> Exchange {
+    pub fn new(name: &str, kind: ExchangeKind, flags: ExchangeFlags, arguments: Table) -> Exchange {
         Exchange { name: name.into(), kind, flags, arguments, bindings: HashSet::new() }
     }
 
@@ -110,17 +110,17 @@ impl Exchange {
         headers: &'a Table,
     ) -> impl Iterator<Item = &'a Destination> {
         let words: Vec<Vec<&[u8]>> = match self.kind {
-            Kind::Topic => keys.iter().map(|key| words(key)).collect(),
+            ExchangeKind::Topic => keys.iter().map(|key| words(key)).collect(),
             _ => Vec::new(),
         };
         let matching = move |binding: &&Binding| match self.kind {
-            Kind::Fanout => true,
-            Kind::Direct => keys.iter().any(|key| **key == *binding.key),
-            Kind::Topic => {
+            ExchangeKind::Fanout => true,
+            ExchangeKind::Direct => keys.iter().any(|key| **key == *binding.key),
+            ExchangeKind::Topic => {
                 let pattern = self::words(&binding.key);
                 words.iter().any(|key| topic_matches(&pattern, key))
             }
-            Kind::Headers => headers_match(&binding.arguments, headers),
+            ExchangeKind::Headers => headers_match(&binding.arguments, headers),
         };
         self.bindings.iter().filter(matching).map(|binding| &binding.destination)
     }

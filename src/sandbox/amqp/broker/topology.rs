@@ -7,7 +7,7 @@ use amq_protocol::protocol::{AMQPClass, basic, exchange as wire_exchange, queue 
 use super::arguments::{check, check_argument, check_equal, check_field};
 use super::bind::End;
 use super::connection::Connection;
-use super::exchange::{Destination, Exchange, Kind, no_exchange, not_default};
+use super::exchange::{Destination, Exchange, ExchangeKind, no_exchange, not_default};
 use super::fault::{Code, Fault};
 use super::method::{ExchangeFlags, Method, QueueFlags};
 use super::queue::{ConsumerId, Queue};
@@ -102,7 +102,7 @@ impl Broker {
         flags: ExchangeFlags,
         arguments: Table,
     ) -> Result<(), Fault> {
-        let kind = Kind::named(kind)?;
+        let kind = ExchangeKind::named(kind)?;
         not_default(name)?;
         let Some(vhost) = self.vhost_of(id) else { return Ok(()) };
         let shown = format!("exchange '{name}' in vhost '{}'", vhost.name);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::QueueId;
-use super::exchange::{Binding, Destination, Exchange, Kind};
+use super::exchange::{Binding, Destination, Exchange, ExchangeKind};
 use super::message::Message;
 use super::method::ExchangeFlags;
 use super::table::Table;
@@ -36,17 +36,17 @@ impl Vhost {
         let flags = ExchangeFlags { durable: true, auto_delete: false, internal: false };
         let mut exchanges = HashMap::new();
         for (name, kind) in [
-            ("amq.direct", Kind::Direct),
-            ("amq.fanout", Kind::Fanout),
-            ("amq.topic", Kind::Topic),
-            ("amq.headers", Kind::Headers),
-            ("amq.match", Kind::Headers),
+            ("amq.direct", ExchangeKind::Direct),
+            ("amq.fanout", ExchangeKind::Fanout),
+            ("amq.topic", ExchangeKind::Topic),
+            ("amq.headers", ExchangeKind::Headers),
+            ("amq.match", ExchangeKind::Headers),
         ] {
             exchanges.insert(Rc::from(name), Exchange::new(name, kind, flags, Table::default()));
         }
         let internal = ExchangeFlags { internal: true, ..flags };
         let trace = "amq.rabbitmq.trace";
-        exchanges.insert(Rc::from(trace), Exchange::new(trace, Kind::Topic, internal, Table::default()));
+        exchanges.insert(Rc::from(trace), Exchange::new(trace, ExchangeKind::Topic, internal, Table::default()));
         Vhost { name: name.into(), exchanges, queues: HashMap::new(), sources: HashMap::new(), routes: HashMap::new() }
     }
 
@@ -159,7 +159,7 @@ impl Vhost {
                 continue;
             }
             let Some(exchange) = self.exchanges.get(&name) else { continue };
-            walk.by_headers |= exchange.kind == Kind::Headers;
+            walk.by_headers |= exchange.kind == ExchangeKind::Headers;
             let mut found = false;
             for destination in exchange.destinations(walk.keys, walk.headers) {
                 found = true;

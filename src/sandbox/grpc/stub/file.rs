@@ -20,7 +20,7 @@ use super::matching::{MetadataPattern, Pattern};
 use super::members::{Bare, Members, code, headers, metadata, probability, wait};
 use super::{Asked, ByPath, Chance, End, Reset, Stub, Stubs, When};
 use crate::error::{Error, Result, nearest};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::{MessageType, Method};
 use crate::proto::{ReadOptions, Resolver, read_json, rpc, type_name};
 use crate::sandbox::grpc::schema::ServedSchema;
@@ -259,7 +259,7 @@ impl Part<'_> {
     }
 
     /// A message of this type, with its fault in the place where it stands in the file.
-    fn message(&self, of: &MessageType, part: &str, name: &str) -> Result<Message> {
+    fn message(&self, of: &MessageType, part: &str, name: &str) -> Result<DynamicMessage> {
         // Details may be of google.rpc without the user's files saying so.
         let known = (&self.file.schema.types, rpc::Common);
         read_json(of, part.as_bytes(), ReadOptions::default(), &known).map_err(|fault| {

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use crate::message::grpc::{Shown, shown};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::{Label, MessageType, Schema};
 use crate::proto::{Layout, write_json};
 
@@ -23,7 +23,7 @@ pub enum Pattern {
 }
 
 /// A message as canonical JSON.
-pub fn canonical(message: &Message, types: &Schema) -> Value {
+pub fn canonical(message: &DynamicMessage, types: &Schema) -> Value {
     let mut text = Vec::new();
     write_json(&mut text, message, Layout::Compact, types);
     // Our own writer's JSON reads back.
@@ -32,7 +32,7 @@ pub fn canonical(message: &Message, types: &Schema) -> Value {
 
 impl Pattern {
     /// The pattern of a partial message: `written` as the user gave it, `read` as it was understood.
-    pub fn of(written: &Value, read: &Message, types: &Schema) -> Pattern {
+    pub fn of(written: &Value, read: &DynamicMessage, types: &Schema) -> Pattern {
         message(written, Some(canonical(read, types)), read.of())
     }
 

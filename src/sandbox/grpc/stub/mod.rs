@@ -16,7 +16,7 @@ use tonic::Status;
 pub use self::file::load;
 pub use self::matching::canonical;
 use self::matching::{MetadataPattern, Pattern};
-use crate::proto::dynamic::Message;
+use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Schema;
 
 /// When a method with a stream of requests is answered.
@@ -73,7 +73,7 @@ pub struct Stub {
     /// What goes out before the first response.
     pub headers: HeaderMap,
     /// In their order.
-    pub responses: Vec<Message>,
+    pub responses: Vec<DynamicMessage>,
     /// How long to wait before anything goes out.
     pub delay: Duration,
     /// How long to wait between two responses.
@@ -189,7 +189,7 @@ impl Stubs {
     ///
     /// # Errors
     /// UNIMPLEMENTED, and in what the stubs differ.
-    pub fn choose(&self, requests: &[Message], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
+    pub fn choose(&self, requests: &[DynamicMessage], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
         let requests: Vec<Value> = requests.iter().map(|message| canonical(message, &self.types)).collect();
         let mut text = format!("no stub of {} matches this request", self.method);
         for (i, stub) in self.stubs.iter().enumerate() {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use mscomm::testing::proto::{Fault, Files, Message, MessageType, ReadOptions, Schema, read_json, read_text};
+use mscomm::testing::proto::{DynamicMessage, Fault, Files, MessageType, ReadOptions, Schema, read_json, read_text};
 use prost::Message as _;
 
 use super::servers::echo;
@@ -147,7 +147,11 @@ fn is_decided(input: &str) -> bool {
 }
 
 /// Goes through a file of inputs with the reference's verdicts.
-fn judged(name: &str, read: impl Fn(&MessageType, &[u8]) -> Result<Message, Fault>, is_decided: impl Fn(&str) -> bool) {
+fn judged(
+    name: &str,
+    read: impl Fn(&MessageType, &[u8]) -> Result<DynamicMessage, Fault>,
+    is_decided: impl Fn(&str) -> bool,
+) {
     let schema = schema();
     let mut differences = Vec::new();
     let lines = String::from_utf8(file(name)).expect("UTF-8");
