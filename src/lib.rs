@@ -61,8 +61,12 @@
 //! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `sections.rs`,
 //!    which a test asks for, and its name in `tests/it/layout/rules.rs`. Then `mscomm generate .`.
 //! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`], which
-//!    `message/envelope.rs` and its test ask for; its words in a file of its own, which `message/place.rs` walks; its shape for
-//!    the other brokers in [`message::convert`]; and the variants of `across/bridge.rs`.
+//!    `message/envelope.rs` and its test ask for, and as a variant of [`message::Headers`] when these are of a shape of its own;
+//!    the variants of `across/bridge.rs`.
+//! 4. All that the others have to know of its messages is in one file in [`message`]: its words, which `message/place.rs`
+//!    walks, and its `SHAPE`, which the compiler asks for in [`message::convert`]: how a message of its own becomes the neutral
+//!    form, and how it makes one of its own of that. Then every message goes to every system and back. One that has no messages
+//!    but calls, as gRPC, asks [`message::Headers`] for their names and bytes.
 
 #![deny(unsafe_code)]
 
@@ -106,6 +110,10 @@ pub mod testing {
     pub use crate::message::{Field, Headers, Message, Protocol, Time};
     pub use crate::output::{ColorWhen, Format, Terminal};
     pub use crate::sections::section_infos;
+
+    pub mod convert {
+        pub use crate::message::convert::to;
+    }
 
     pub mod envelope {
         pub use crate::message::envelope::{read, write};

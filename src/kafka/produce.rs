@@ -9,9 +9,9 @@ use crate::args::{RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Reader, Stage, Unfit, Writer};
-use crate::message::convert::to_kafka;
+use crate::message::convert;
 use crate::message::input::Mode;
-use crate::message::{Field, KafkaHeader, Message, Time};
+use crate::message::{Field, KafkaHeader, Message, Protocol, Time};
 use crate::output::{Progress, Report, Shows};
 use crate::shutdown;
 use crate::values::{self, Delimiter};
@@ -154,7 +154,7 @@ impl Shape {
 
     /// The record that a message becomes.
     fn shape<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, Unfit> {
-        let mut message = if self.convert { to_kafka(message) } else { message };
+        let mut message = if self.convert { convert::to(Protocol::Kafka, message, None)? } else { message };
         if let Some(key) = &self.key {
             message.key = Field::borrowed(key);
         }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{Headers, Message, Value, parts};
+use super::headers::Header;
+use super::neutral::{Neutral, Shape};
+use super::table::check_short;
+use super::{Field, Headers, Message, Protocol, Table, Value, parts};
 
 /// The queue that it was read from.
 pub(super) fn title(message: &Message<'_>) -> Option<String> {
@@ -23,6 +26,131 @@ pub(super) fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
         Value::I64(offset) => Some(*offset),
         _ => None,
     }
+}
+
+/// A message with a table of headers, properties and a routing key.
+pub(super) const SHAPE: Shape = Shape {
+    to_neutral,
+    fits,
+    from_neutral,
+    adds: &["x-delivery-count", "x-acquired-count", "x-death", "x-first-death-", "x-last-death-", "x-stream-offset"],
+};
+
+fn to_neutral(mut message: Message<'_>) -> Neutral<'_> {
+    let is_ours = message.protocol == Some(Protocol::Amqp);
+    // What a broker delivered has a routing key, which may not be the one that it is published with on the way back.
+    let (headers, theirs, says_more) = match std::mem::take(&mut message.headers) {
+        Headers::Amqp(table) => {
+            let is_plain = table.iter().all(|(_, value)| matches!(value, Value::Text(_)));
+            (Some(list_of(&table)), Headers::Amqp(table), is_ours || !is_plain)
+        }
+        Headers::Absent => (None, Headers::Absent, is_ours),
+        // Properties beside the headers of another system, as in an envelope written by hand.
+        others => (Some(others.into_list()), Headers::Absent, false),
+    };
+    let mut neutral = Neutral::new(Protocol::Amqp, message, headers);
+    if says_more || neutral.message.properties.is_some() {
+        neutral.own = Some(theirs);
+    }
+    take_key(&mut neutral.message);
+    neutral
+}
+
+/// The routing key becomes the key where there is none.
+fn take_key(message: &mut Message<'_>) {
+    if message.key.is_absent()
+        && let Some(routing_key) = &message.routing_key
+    {
+        message.key = Field::Bytes(match routing_key {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.clone().into_bytes()),
+        });
+    }
+}
+
+/// A table as a list: long strings as they are, every other type as JSON.
+fn list_of<'a>(table: &Table<'a>) -> Vec<Header<'a>> {
+    let value = |value: &Value<'a>| match value {
+        Value::Void => None,
+        Value::Text(text) => Some(text.clone()),
+        other => {
+            let mut out = Vec::new();
+            other.write_json(&mut out);
+            Some(Cow::Owned(out))
+        }
+    };
+    table.iter().map(|(name, v)| (name.clone(), value(v))).collect()
+}
+
+fn fits(neutral: &Neutral<'_>) -> bool {
+    let message = &neutral.message;
+    // Written by hand, a key beside headers of ours: it routes, and nothing is left over.
+    if message.headers != Headers::Absent {
+        return true;
+    }
+    let headers = neutral.headers.as_deref().unwrap_or_default();
+    let is_table = headers.windows(2).all(|pair| pair[0].0 < pair[1].0) && headers.iter().all(|(_, v)| v.is_some());
+    let is_routed = match (&message.key, neutral.routed_by) {
+        (Field::Absent, _) => true,
+        (Field::Null, _) => false,
+        (Field::Bytes(key), None) => key.len() <= 255 && std::str::from_utf8(key).is_ok(),
+        (Field::Bytes(key), Some(by)) => **key == *by.as_bytes(),
+    };
+    is_table && is_routed && message.value != Field::Null
+}
+
+fn from_neutral(neutral: &mut Neutral<'_>) -> Result<(), String> {
+    let message = &mut neutral.message;
+    if let Some(original) = neutral.was.take() {
+        put_back(message, original);
+    }
+    if let Some(list) = neutral.headers.take() {
+        message.headers = Headers::Amqp(table_of(list)?);
+    }
+    route_by_key(message);
+    if message.value == Field::Null {
+        message.value = Field::borrowed(b"");
+    }
+    Ok(())
+}
+
+/// Makes it the message that it once was, where it says nothing else itself.
+fn put_back<'a>(message: &mut Message<'a>, original: Message<'a>) {
+    let key = message.key.bytes();
+    if key.is_none() || key == original.routing_key.as_deref().map(str::as_bytes) {
+        message.routing_key = original.routing_key.or(message.routing_key.take());
+    }
+    message.exchange = original.exchange.or(message.exchange.take());
+    // Other systems may give a timestamp to all, so that only the original knows whether it had one.
+    message.timestamp = original.timestamp;
+    message.properties = message.properties.take().or(original.properties);
+}
+
+fn route_by_key(message: &mut Message<'_>) {
+    if message.routing_key.is_none()
+        && let Field::Bytes(key) = &message.key
+        && key.len() <= 255
+    {
+        message.routing_key = match key {
+            Cow::Borrowed(key) => std::str::from_utf8(key).ok().map(Cow::Borrowed),
+            Cow::Owned(key) => std::str::from_utf8(key).ok().map(|key| Cow::Owned(key.to_owned())),
+        };
+    }
+}
+
+/// A list as a table: repeated names become one array.
+fn table_of<'a>(mut headers: Vec<Header<'a>>) -> Result<Table<'a>, String> {
+    headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let value = |(_, value): &mut Header<'a>| value.take().map_or(Value::Void, Value::Text);
+    let entry = |same: &mut [Header<'a>]| {
+        let name = same.first_mut().map(|(name, _)| std::mem::take(name)).unwrap_or_default();
+        check_short(&name)?;
+        Ok(match same {
+            [only] => (name, value(only)),
+            _ => (name, Value::Array(same.iter_mut().map(value).collect())),
+        })
+    };
+    headers.chunk_by_mut(|(a, _), (b, _)| a == b).map(entry).collect()
 }
 
 /// The AMQP basic properties that are neither headers nor timestamp (AMQP 0-9-1, class basic).

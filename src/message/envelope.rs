@@ -201,7 +201,7 @@ impl<'de> Visitor<'de> for HeadersVisitor {
             }
             object.insert(name, value);
         }
-        amqp_json::read_table(&object).map(Headers::Amqp).map_err(de::Error::custom)
+        amqp_json::read_table(object).map(Headers::Amqp).map_err(de::Error::custom)
     }
 }
 

@@ -126,6 +126,24 @@ pub fn encoded(name: &str, value: &Shown<'_>) -> Result<(HeaderName, HeaderValue
     Ok((key, value))
 }
 
+/// Set by a client itself, beside what no metadata may be.
+const OWN: [&str; 2] = ["user-agent", "content-length"];
+
+/// A header of a message as metadata of a call; `None` for one that can be none.
+pub fn from_header(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let name = name.to_ascii_lowercase();
+    // gRPC over HTTP2, "Custom-Metadata".
+    let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
+    if !is_name || OWN.contains(&name.as_str()) {
+        return None;
+    }
+    let value = match name.ends_with("-bin") {
+        true => Shown::Binary(value.to_vec()),
+        false => Shown::Text(Cow::Borrowed(std::str::from_utf8(value).ok()?)),
+    };
+    encoded(&name, &value).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

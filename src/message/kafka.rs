@@ -1,16 +1,58 @@
 //! What only a record of Kafka has: its headers with their form in the envelope, and its place.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 
+use super::headers::Header;
+use super::neutral::{Neutral, Shape};
 use super::parts::{FieldSeed, Text};
-use super::{Field, Message, json};
+use super::{Field, Headers, Message, Protocol, Time, json};
 
 /// One Kafka header: its name, and its value, which may be null.
-pub type KafkaHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
+pub type KafkaHeader<'a> = Header<'a>;
+
+/// A record, whose form is nearly the neutral one.
+pub(super) const SHAPE: Shape = Shape { to_neutral, fits: |_| true, from_neutral, adds: &[] };
+
+fn to_neutral(mut message: Message<'_>) -> Neutral<'_> {
+    let headers = match std::mem::take(&mut message.headers) {
+        Headers::Kafka(list) => Some(list),
+        theirs => {
+            message.headers = theirs;
+            None
+        }
+    };
+    Neutral::new(Protocol::Kafka, message, headers)
+}
+
+fn from_neutral(neutral: &mut Neutral<'_>) -> Result<(), String> {
+    let message = &mut neutral.message;
+    if let Some(list) = neutral.headers.take() {
+        message.headers = Headers::Kafka(list);
+    }
+    message.properties = None;
+    if let Some(original) = neutral.was.take() {
+        put_back(message, original);
+    }
+    Ok(())
+}
+
+/// Makes it the record that it once was, where it says nothing else itself.
+fn put_back<'a>(message: &mut Message<'a>, original: Message<'a>) {
+    if message.key.is_absent() {
+        message.key = original.key;
+    }
+    // Other systems may have seconds alone.
+    let seconds = |time: Option<Time>| time.and_then(Time::seconds);
+    if message.timestamp.is_none() || seconds(message.timestamp) == seconds(original.timestamp) {
+        message.timestamp = original.timestamp.or(message.timestamp);
+    }
+    if original.value == Field::Null && message.value.bytes().is_some_and(<[u8]>::is_empty) {
+        message.value = Field::Null;
+    }
+}
 
 /// The topic, with where the record stands in it.
 pub(super) fn title(message: &Message<'_>) -> Option<String> {

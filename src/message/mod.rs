@@ -5,9 +5,11 @@ pub mod amqp_json;
 pub mod convert;
 pub mod envelope;
 pub mod grpc;
+mod headers;
 pub mod input;
 pub mod json;
 mod kafka;
+mod neutral;
 mod parts;
 mod place;
 pub mod table;
@@ -16,6 +18,7 @@ pub mod time;
 use std::borrow::Cow;
 
 pub use amqp::Properties;
+pub use headers::{Headers, Shown};
 pub use kafka::KafkaHeader;
 pub use table::{Table, Value};
 pub use time::Time;
@@ -76,53 +79,6 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Headers in the shape of the system that they belong to.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Headers<'a> {
-    /// None were said. An empty list or table is something else.
-    #[default]
-    Absent,
-    /// Ordered, duplicates kept.
-    Kafka(Vec<KafkaHeader<'a>>),
-    /// Typed values by name.
-    Amqp(Table<'a>),
-}
-
-/// What a header says, for a person to read.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Shown<'m> {
-    /// That it has no value.
-    Null,
-    /// A text, which stands for itself.
-    Text(&'m [u8]),
-    /// A value of another type, whose form is JSON ([`Value::write_json`]).
-    Typed(&'m Value<'m>),
-}
-
-impl Headers<'_> {
-    /// Names and what they say, in their order.
-    pub fn for_each<'m>(&'m self, mut each: impl FnMut(&'m str, Shown<'m>)) {
-        match self {
-            Headers::Absent => {}
-            Headers::Kafka(headers) => {
-                for (name, value) in headers {
-                    each(name, value.as_deref().map_or(Shown::Null, Shown::Text));
-                }
-            }
-            Headers::Amqp(table) => {
-                for (name, value) in table.iter() {
-                    let shown = match value {
-                        Value::Void => Shown::Null,
-                        Value::Text(text) => Shown::Text(text),
-                        other => Shown::Typed(other),
-                    };
-                    each(name, shown);
-                }
-            }
-        }
-    }
-}
-
 /// A message of either system, with what it says about itself. What a system does not have is `None` or absent.
 ///
 /// It borrows from the buffer that it was read from, so that a message can pass through without a copy.
@@ -176,16 +132,7 @@ impl Message<'_> {
             redelivered: self.redelivered,
             timestamp: self.timestamp,
             key: field(self.key),
-            headers: match self.headers {
-                Headers::Absent => Headers::Absent,
-                Headers::Amqp(table) => Headers::Amqp(table.into_owned()),
-                Headers::Kafka(headers) => Headers::Kafka(
-                    headers
-                        .into_iter()
-                        .map(|(n, v)| (Cow::Owned(n.into_owned()), v.map(|v| Cow::Owned(v.into_owned()))))
-                        .collect(),
-                ),
-            },
+            headers: self.headers.into_owned(),
             value: field(self.value),
             properties: self.properties.map(|own| Box::new(own.into_owned())),
         }

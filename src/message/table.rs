@@ -48,6 +48,18 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// The same value, borrowing from this one.
+    pub fn borrowed(&self) -> Value<'_> {
+        match self {
+            Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Value::Bytes(bytes) => Value::Bytes(Cow::Borrowed(bytes)),
+            Value::Array(items) => Value::Array(items.iter().map(Value::borrowed).collect()),
+            Value::Table(table) => Value::Table(table.borrowed()),
+            // Holds nothing that could be borrowed.
+            other => other.clone(),
+        }
+    }
+
     /// The same value, borrowing nothing.
     pub fn into_owned(self) -> Value<'static> {
         match self {
@@ -103,6 +115,11 @@ impl<'a> Table<'a> {
     /// Names and values in their order.
     pub fn iter(&self) -> std::slice::Iter<'_, (Cow<'a, str>, Value<'a>)> {
         self.0.iter()
+    }
+
+    /// The same table, borrowing from this one.
+    pub fn borrowed(&self) -> Table<'_> {
+        Table(self.0.iter().map(|(name, value)| (Cow::Borrowed(name.as_ref()), value.borrowed())).collect())
     }
 
     /// The same table, borrowing nothing.

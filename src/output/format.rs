@@ -134,12 +134,10 @@ fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 
 /// `a=1,b=NULL`, as kcat; values that are no strings are JSON.
 fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
-    let mut first = true;
-    headers.for_each(|name, value| {
-        if !first {
+    for (i, (name, value)) in headers.iter().enumerate() {
+        if i > 0 {
             out.push(b',');
         }
-        first = false;
         text(out, name.as_bytes(), escape);
         out.push(b'=');
         match value {
@@ -153,7 +151,7 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
                 }
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

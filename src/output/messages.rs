@@ -203,13 +203,15 @@ fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
             }
         }
     }
-    message.headers.for_each(|name, value| match value {
-        Shown::Null => line(name, b"null", false),
-        Shown::Text(text) => line(name, text, false),
-        Shown::Typed(value) => {
-            let mut json = Vec::new();
-            value.write_json(&mut json);
-            line(name, &json, true);
+    for (name, value) in message.headers.iter() {
+        match value {
+            Shown::Null => line(name, b"null", false),
+            Shown::Text(text) => line(name, text, false),
+            Shown::Typed(value) => {
+                let mut json = Vec::new();
+                value.write_json(&mut json);
+                line(name, &json, true);
+            }
         }
-    });
+    }
 }

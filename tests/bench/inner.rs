@@ -37,6 +37,16 @@ fn read_delivery_as_json(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
+fn to_kafka(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(works::to_kafka());
+}
+
+#[divan::bench]
+fn to_amqp(bencher: Bencher<'_, '_>) {
+    bencher.bench_local(works::to_amqp(true));
+}
+
+#[divan::bench]
 fn write_format(bencher: Bencher<'_, '_>) {
     bencher.bench_local(works::write_format());
 }

@@ -6,7 +6,7 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, FieldTable};
 use mscomm::testing::input::{DataSource, Decoder, Input, Mode, NextRecord, Options};
 use mscomm::testing::proto::{self, Layout, Schema, Value, write_json};
-use mscomm::testing::{Field, Format, Headers, Message, Protocol, Time, envelope};
+use mscomm::testing::{Field, Format, Headers, Message, Protocol, Time, convert, envelope};
 use prost_reflect::DescriptorPool;
 
 /// A body of 100 bytes, as somebody's JSON.
@@ -84,6 +84,26 @@ pub fn read_delivery_as_json() -> impl FnMut() {
     move || {
         out.clear();
         envelope::write(&mut out, &mscomm::testing::incoming(&delivery, "orders"));
+    }
+}
+
+/// Reads a delivery and makes a record of it.
+pub fn to_kafka() -> impl FnMut() {
+    let delivery = delivery();
+    move || {
+        let message = mscomm::testing::incoming(&delivery, "orders");
+        convert::to(Protocol::Kafka, message, None).expect("a record");
+    }
+}
+
+/// Makes a message of AMQP of a record, one with headers or a plain one.
+pub fn to_amqp(with_headers: bool) -> impl FnMut() {
+    move || {
+        let mut message = message();
+        if !with_headers {
+            message.headers = Headers::Absent;
+        }
+        convert::to(Protocol::Amqp, message, None).expect("a message");
     }
 }
 

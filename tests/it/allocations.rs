@@ -30,6 +30,17 @@ fn reading_a_delivery_allocates_its_list_of_headers_and_its_properties_alone() {
     assert_eq!(found, [2, 2]);
 }
 
+/// Beside those of reading or making it: what is written of where it was, a list of headers, its header that is no text.
+#[test]
+fn a_message_for_another_system_takes_few_allocations() {
+    let found = [
+        ("a delivery to Kafka", allocations(works::to_kafka())),
+        ("a record to AMQP", allocations(works::to_amqp(true))),
+        ("a plain record to AMQP", allocations(works::to_amqp(false))),
+    ];
+    assert_eq!(found, [("a delivery to Kafka", 8), ("a record to AMQP", 3), ("a plain record to AMQP", 1)]);
+}
+
 /// prost-reflect hands out strings and messages by value: what it takes is not ours to save.
 #[test]
 fn a_response_is_written_with_what_its_reflection_takes() {

@@ -141,7 +141,7 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Makes one of a message that [`crate::message::convert::to_amqp`] shaped.
+    /// Makes one of a message that [`crate::message::convert::to`] shaped.
     ///
     /// # Errors
     /// A sentence: a text is over AMQP's 255 bytes, a timestamp lies before 1970, exchange and routing key are both empty, or

@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use crate::amqp::client::Outgoing;
 use crate::error::{Error, Result};
 use crate::message::table::check_short;
-use crate::message::{Headers, Message, Properties, Table, Time, Value, amqp_json, convert};
+use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Value, amqp_json, convert};
 use crate::values;
 
 /// Properties and headers as flags.
@@ -76,7 +76,7 @@ fn header_table(text: &str) -> Result<Table<'static>, String> {
     const FORM: &str = r#"write a JSON object, as {"n":{"$u8":1}}"#;
     // What it is not is told by serde with the value in it.
     match serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| format!("{e}; {FORM}"))? {
-        serde_json::Value::Object(object) => amqp_json::read_table(&object),
+        serde_json::Value::Object(object) => amqp_json::read_table(object),
         other => Err(format!("it is {}; {FORM}", amqp_json::kind_of(&other))),
     }
 }
@@ -200,9 +200,12 @@ impl Overrides {
     /// Gives a message what the flags demand, and the shape of the wire.
     ///
     /// # Errors
-    /// A sentence: see [`convert::to_amqp`] and [`Outgoing::new`].
+    /// A sentence: see [`convert::to`] and [`Outgoing::new`].
     pub fn apply(&self, message: Message<'_>) -> Result<Outgoing, String> {
-        let mut message = convert::to_amqp(message, self.routing_key.as_deref())?;
+        let mut message = convert::to(Protocol::Amqp, message, self.routing_key.as_deref())?;
+        if let Some(routing_key) = &self.routing_key {
+            message.routing_key = Some(routing_key.as_str().into());
+        }
         match (&self.exchange, &self.routing_key) {
             (Some(exchange), _) => message.exchange = Some(exchange.as_str().into()),
             // Without an exchange the flag names a queue, also for what came from elsewhere.
@@ -242,10 +245,7 @@ impl Overrides {
             message.timestamp = Some(Time::Seconds(seconds));
         }
         if let Some(extra) = &self.headers {
-            let mut table = match std::mem::take(&mut message.headers) {
-                Headers::Amqp(table) => table,
-                Headers::Absent | Headers::Kafka(_) => Table::default(),
-            };
+            let mut table = std::mem::take(&mut message.headers).into_table().unwrap_or_default();
             for (name, value) in extra.iter() {
                 table.insert(name.clone(), value.clone());
             }

@@ -21,7 +21,7 @@ fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
     let (name, value) =
         text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write KEY=VALUE, as x-max-length=10")?;
     let value = match serde_json::from_str(value) {
-        Ok(json) => wire_value(amqp_json::read_value(&json)?)?,
+        Ok(json) => wire_value(amqp_json::read_value(json)?)?,
         Err(_) => AMQPValue::LongString(value.into()),
     };
     Ok((short_string(name)?, value))

@@ -1,22 +1,18 @@
 //! The headers of messages as metadata of calls.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 
 use crate::error::counted;
-use crate::message::grpc::{Shown, encoded};
-use crate::message::{Headers, Value};
+use crate::message::Headers;
+use crate::message::grpc::from_header;
 
 /// How many names that were left out are told apart.
 const NAMES: usize = 1000;
 
 /// How many of them are named.
 const NAMED: usize = 5;
-
-/// Set by the client itself, beside what no metadata may be.
-const OWN: [&str; 2] = ["user-agent", "content-length"];
 
 /// Makes metadata of headers.
 pub struct Metadata {
@@ -34,34 +30,15 @@ impl Metadata {
     /// What of the headers can be metadata.
     pub fn of(&mut self, headers: &Headers<'_>) -> HeaderMap {
         let mut metadata = HeaderMap::new();
-        let mut put = |name: &str, value: Option<&[u8]>| match value.and_then(|value| self.pair(name, value)) {
-            Some((name, value)) => drop(metadata.append(name, value)),
-            None if self.left_out.len() < NAMES => drop(self.left_out.insert(name.to_owned())),
-            None => {}
-        };
-        match headers {
-            Headers::Absent => {}
-            Headers::Kafka(headers) => headers.iter().for_each(|(name, value)| put(name, value.as_deref())),
-            Headers::Amqp(table) => table.iter().for_each(|(name, value)| match value {
-                Value::Text(value) | Value::Bytes(value) => put(name, Some(value)),
-                _ => put(name, None),
-            }),
+        for (name, value) in headers.iter() {
+            let pair = value.bytes().and_then(|value| from_header(name, value));
+            match pair.filter(|(name, _)| !self.given.contains_key(name)) {
+                Some((name, value)) => drop(metadata.append(name, value)),
+                None if self.left_out.len() < NAMES => drop(self.left_out.insert(name.to_owned())),
+                None => {}
+            }
         }
         metadata
-    }
-
-    fn pair(&self, name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-        let name = name.to_ascii_lowercase();
-        // gRPC over HTTP2, "Custom-Metadata".
-        let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));
-        if !is_name || OWN.contains(&name.as_str()) || self.given.contains_key(&name) {
-            return None;
-        }
-        let value = match name.ends_with("-bin") {
-            true => Shown::Binary(value.to_vec()),
-            false => Shown::Text(Cow::Borrowed(std::str::from_utf8(value).ok()?)),
-        };
-        encoded(&name, &value).ok()
     }
 
     /// In words which names were left out, once.
@@ -79,8 +56,12 @@ impl Metadata {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
+    use http::HeaderValue;
+
     use super::*;
-    use crate::message::Table;
+    use crate::message::{Table, Value};
 
     #[test]
     fn what_can_be_metadata_is() {

@@ -33,9 +33,8 @@ pub struct Parcel<'a> {
 impl<'a> Parcel<'a> {
     /// The parcel of a message that borrows what it holds; `None` for one that says more.
     pub fn of(message: &Message<'a>, number: usize) -> Option<Parcel<'a>> {
-        let plain = matches!(message.headers, Headers::Absent | Headers::Amqp(_))
-            && message.timestamp.is_none()
-            && message.partition.is_none();
+        let plain =
+            !matches!(message.headers, Headers::Kafka(_)) && message.timestamp.is_none() && message.partition.is_none();
         let (true, Ok(key), Ok(value)) = (plain, borrowed(&message.key), borrowed(&message.value)) else { return None };
         Some(Parcel { key, value, number })
     }
@@ -152,10 +151,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
     /// # Errors
     /// librdkafka's code: its queue is full, the record too large, the partition not there.
     pub fn send(&self, message: &Message<'_>, also: &[KafkaHeader<'_>], number: usize) -> Result<(), RDKafkaErrorCode> {
-        let own: &[KafkaHeader<'_>] = match &message.headers {
-            Headers::Kafka(headers) => headers,
-            Headers::Absent | Headers::Amqp(_) => &[],
-        };
+        let own = message.headers.list();
         let timestamp = message.timestamp.and_then(crate::message::Time::millis);
         if own.is_empty() && also.is_empty() && timestamp.is_none() {
             return self.send_plain(message, number);

@@ -211,10 +211,7 @@ impl Producer {
     fn keep(&mut self, ticket: Ticket, message: Message<'_>) {
         let mut message = message.into_owned();
         if !self.to.also.is_empty() {
-            let mut headers = match message.headers {
-                Headers::Kafka(headers) => headers,
-                Headers::Absent | Headers::Amqp(_) => Vec::new(),
-            };
+            let mut headers = message.headers.into_list();
             headers.extend(self.to.also.iter().cloned());
             message.headers = Headers::Kafka(headers);
         }

@@ -13,7 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::flow::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
 use crate::kafka::client::connect::CLOSE;
 use crate::kafka::ffi::Fetched;
-use crate::message::{Field, Headers, Message};
+use crate::message::{Field, Message};
 
 /// After how many records what was written is flushed.
 const WINDOW: usize = 4096;
@@ -272,13 +272,6 @@ fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
         Field::Null => Field::Null,
         Field::Bytes(bytes) => Field::borrowed(bytes),
     };
-    let headers = match &message.headers {
-        Headers::Kafka(headers) => {
-            let of = headers.iter().map(|(name, value)| (name.as_ref().into(), value.as_deref().map(Into::into)));
-            Headers::Kafka(of.collect())
-        }
-        Headers::Absent | Headers::Amqp(_) => Headers::Absent,
-    };
     Message {
         protocol: message.protocol,
         topic: message.topic.as_deref().map(Into::into),
@@ -286,7 +279,7 @@ fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
         offset: message.offset,
         timestamp: message.timestamp,
         key: field(&message.key),
-        headers,
+        headers: message.headers.borrowed(),
         value: field(&message.value),
         ..Message::default()
     }
