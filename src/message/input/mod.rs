@@ -3,17 +3,16 @@
 //! A thread reads chunks ahead, so that a slow producer of input never holds up signals, confirms or heartbeats; the
 //! records are slices of one reused buffer.
 
+mod ahead;
 mod decoder;
 mod source;
 mod split;
 #[cfg(test)]
 mod tests;
 
-use std::io::Read;
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::mpsc;
-
+use self::ahead::{Ahead, Chunk, HEADROOM};
 use self::split::{Cut, Splitter};
 use crate::closed::check_stdin;
 use crate::error::{Error, Kind, Result};
@@ -21,15 +20,6 @@ use crate::values::{CONVERT, TextStart, text_start};
 
 pub use decoder::Decoder;
 pub use source::DataSource;
-
-/// How much is read at a time.
-const CHUNK: usize = 256 * 1024;
-
-/// How many chunks are read ahead.
-const AHEAD: usize = 4;
-
-/// The room before a chunk for what is left of the one before it, so that the chunk itself need not be copied.
-const HEADROOM: usize = 8 * 1024;
 
 /// What a record is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -108,17 +98,12 @@ impl Mark {
     }
 }
 
-/// A chunk of the source: its bytes stand behind [`HEADROOM`].
-type Chunk = std::io::Result<Vec<u8>>;
-
 /// The records of a source.
 #[derive(Debug)]
 pub struct Input {
     source: DataSource,
     options: Options,
-    chunks: mpsc::Receiver<Chunk>,
-    /// Takes back what was used up.
-    spare: std::sync::mpsc::Sender<Vec<u8>>,
+    ahead: Ahead,
     splitter: Splitter,
     buffer: Vec<u8>,
     start: usize,
@@ -143,8 +128,7 @@ impl Input {
     /// # Errors
     /// `Kind::Io` when the file cannot be opened, or there is no standard input.
     pub fn open(source: DataSource, options: Options) -> Result<Input> {
-        let (sender, chunks) = mpsc::channel(AHEAD);
-        let (spare, spares) = std::sync::mpsc::channel();
+        let (ahead, reading) = ahead::new();
         let mut size = None;
         let mut buffer = Vec::new();
         let mut ended = false;
@@ -152,7 +136,7 @@ impl Input {
             DataSource::Text(text) => (buffer, ended) = (text.clone(), true),
             DataSource::Stdin => {
                 check_stdin()?;
-                crate::shutdown::spawn("stdin", move || read_ahead(std::io::stdin(), &sender, &spares))?;
+                crate::shutdown::spawn("stdin", move || reading.all(std::io::stdin()))?;
             }
             DataSource::File(path) => {
                 let failed = |e| Error::io(format!("cannot read {}", path.display()), e);
@@ -162,7 +146,7 @@ impl Input {
                     return Err(failed(std::io::ErrorKind::IsADirectory.into()));
                 }
                 size = Some(metadata.len()).filter(|_| metadata.is_file());
-                crate::shutdown::spawn("input", move || read_ahead(file, &sender, &spares))?;
+                crate::shutdown::spawn("input", move || reading.all(file))?;
             }
         }
         let bytes = buffer.len() as u64;
@@ -172,8 +156,7 @@ impl Input {
         Ok(Input {
             source,
             options,
-            chunks,
-            spare,
+            ahead,
             splitter,
             buffer,
             start: 0,
@@ -324,7 +307,7 @@ impl Input {
     /// # Errors
     /// `Kind::Io` when reading failed: an input cut short must never look like its end.
     pub async fn more(&mut self) -> Result<()> {
-        let chunk = self.chunks.recv().await;
+        let chunk = self.ahead.next().await;
         self.take(chunk)
     }
 
@@ -333,7 +316,7 @@ impl Input {
     /// # Errors
     /// As [`Input::more`].
     pub fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let chunk = ready!(self.chunks.poll_recv(cx));
+        let chunk = ready!(self.ahead.poll_next(cx));
         Poll::Ready(self.take(chunk))
     }
 
@@ -358,8 +341,7 @@ impl Input {
                         self.buffer.extend_from_slice(&chunk[HEADROOM..]);
                     }
                 }
-                // The thread that would fill it again may be through.
-                let _ = self.spare.send(chunk);
+                self.ahead.give_back(chunk);
             }
             Some(Err(e)) => {
                 self.failure = Some(e);
@@ -390,29 +372,4 @@ fn pass(text: &[u8], column: &mut usize) -> u64 {
     // All but the continuation bytes of UTF-8.
     *column += rest.iter().filter(|byte| **byte & 0xc0 != 0x80).count();
     memchr::memchr_iter(b'\n', text).count() as u64
-}
-
-/// Reads to the end or until nobody listens.
-fn read_ahead(mut source: impl Read, chunks: &mpsc::Sender<Chunk>, spares: &std::sync::mpsc::Receiver<Vec<u8>>) {
-    loop {
-        // One that grew with a large record is not kept.
-        let spare = spares.try_iter().find(|spare| spare.capacity() <= 2 * CHUNK);
-        let mut chunk = spare.unwrap_or_default();
-        chunk.resize(HEADROOM + CHUNK, 0);
-        match source.read(&mut chunk[HEADROOM..]) {
-            Ok(0) => return,
-            Ok(n) => {
-                chunk.truncate(HEADROOM + n);
-                if chunks.blocking_send(Ok(chunk)).is_err() {
-                    return;
-                }
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => {
-                // Nobody listening any more is as good as told.
-                let _ = chunks.blocking_send(Err(e));
-                return;
-            }
-        }
-    }
 }

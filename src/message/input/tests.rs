@@ -1,5 +1,6 @@
 //! Records cut of what is read.
 
+use super::ahead::CHUNK;
 use super::*;
 use crate::message::Field;
 
