@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::decode_error::DecodeError;
+use super::decode_error::{DecodeError, MAX_DEPTH};
 use super::wire::{self, WireType};
-use super::{DynamicMessage, MAX_DEPTH, Value};
+use super::{DynamicMessage, Value};
 use crate::proto::schema::{Field, FieldKind, Label, MessageType};
 
 /// Where a field begins in what it stands in.

@@ -1,7 +1,9 @@
 //! Why bytes are no message.
 
-use super::MAX_DEPTH;
 use crate::proto::schema::Field;
+
+/// Deepest nesting of messages and groups, as in every implementation of Protobuf.
+pub const MAX_DEPTH: usize = 100;
 
 /// Why bytes are no message of a type.
 #[derive(Debug, thiserror::Error)]

@@ -12,10 +12,7 @@ use bytes::Bytes;
 
 use super::schema::{Field, FieldKind, Label, MessageType};
 
-pub use decode_error::DecodeError;
-
-/// Deepest nesting of messages and groups, as in every implementation of Protobuf.
-pub const MAX_DEPTH: usize = 100;
+pub use decode_error::{DecodeError, MAX_DEPTH};
 
 /// A message. What is in it is set: a field without presence that is its default is absent, and so are an empty list and
 /// an empty map.

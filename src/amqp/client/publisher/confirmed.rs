@@ -10,8 +10,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::protocol::AMQPError;
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::ALONE;
-use super::outcome::{PublishOutcome, refused_alone};
+use super::outcome::{ALONE, PublishOutcome, refused_alone};
 use super::returns::{self, digest, digest_of_returned};
 use crate::amqp::client::fault::Cause;
 use crate::amqp::client::words::Words;

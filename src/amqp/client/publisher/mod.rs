@@ -6,15 +6,12 @@ mod returns;
 mod unconfirmed;
 
 use self::confirmed::Confirmed;
+use self::outcome::ALONE;
 pub use self::outcome::PublishOutcome;
 use self::unconfirmed::Unconfirmed;
 use super::message::header_frame;
 use super::{Client, Outgoing};
 use crate::error::Result;
-
-/// A message of so many bytes is in flight alone, so that it is known which one was too large: what RabbitMQ takes
-/// (`max_message_size`) nobody says before.
-const ALONE: usize = 4 * 1024 * 1024;
 
 /// A channel for publishing.
 #[derive(Debug)]

@@ -2,6 +2,10 @@
 
 use crate::amqp::client::fault::{is_ours, said};
 
+/// A message of so many bytes is in flight alone, so that it is known which one was too large: what RabbitMQ takes
+/// (`max_message_size`) nobody says before.
+pub const ALONE: usize = 4 * 1024 * 1024;
+
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishOutcome {

@@ -15,8 +15,7 @@ use lapin::options::BasicQosOptions;
 use lapin::types::{ChannelId, FrameSize, ShortString};
 use lapin::{BasicProperties, Channel, ChannelState};
 
-use super::ALONE;
-use super::outcome::{PublishOutcome, refused_alone};
+use super::outcome::{ALONE, PublishOutcome, refused_alone};
 use super::returns::{digest, digest_of_returned, words};
 use crate::amqp::client::Outgoing;
 use crate::amqp::client::message::encode;

@@ -1,6 +1,6 @@
 //! Judges whole payloads.
 
-use super::{BODY, DEPTH, FrameRefusal, METHOD};
+use super::frame::{BODY, DEPTH, FrameRefusal, METHOD};
 use crate::cursor::Cursor;
 
 /// `connection.start`, the only method with a table that a server sends.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::inlet::{Inlet, InletStep};
+use super::frame::{BODY, DEPTH};
 use super::*;
 
 fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {

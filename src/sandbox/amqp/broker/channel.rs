@@ -12,11 +12,14 @@ use super::message::Properties;
 use super::method::Method;
 use super::queue::{Back, Entry};
 use super::wire::{self, Frame};
-use super::{Broker, ConnectionId, LARGEST_BODY, QueueId};
+use super::{Broker, ConnectionId, QueueId};
 use crate::cursor::Cursor;
 
 /// `basic.publish`, which content belongs to.
 pub const PUBLISH: MethodId = (60, 40);
+
+/// RabbitMQ's default limit of a message's body.
+const LARGEST_BODY: usize = 128 << 20;
 
 /// A consumer of a channel.
 #[derive(Debug)]

@@ -50,9 +50,6 @@ const AT_ONCE: usize = 64;
 /// Stands for what is due without being a queue's: the numbers begin above it.
 const NO_QUEUE: QueueId = 0;
 
-/// RabbitMQ's default limit of a message's body.
-const LARGEST_BODY: usize = 128 << 20;
-
 /// What the broker is told at its start.
 #[derive(Debug, Clone)]
 pub struct Limits {
