@@ -35,8 +35,8 @@
 //!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`].
 //!
 //! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
-//! as its own, and a name as what defines it, not as who gives it out. A child may name the types and constants of its
-//! parent, which it goes on with; a function that both call stands in a file of its own.
+//! as its own, and a name as what defines it, not as who gives it out. A child may name the types of its parent,
+//! which it goes on with; a function or a constant that both use stands in a file of its own.
 //!
 //! `tests/it/layout` holds these rules.
 //!

@@ -10,8 +10,8 @@ use super::naming::How;
 struct Edge {
     from: Path,
     to: Path,
-    /// Whether what it names is a function.
-    is_function: bool,
+    /// Whether what it names is a type.
+    is_type: bool,
     /// Where, and what.
     said: String,
 }
@@ -29,9 +29,9 @@ fn edges(modules: &Modules) -> BTreeSet<Edge> {
                     continue;
                 }
                 let defined = &modules.of[&meaning.module].items;
-                let is_function = meaning.item.is_none_or(|item| defined.get(&item) == Some(&true));
+                let is_type = meaning.item.is_some_and(|item| defined.get(&item) == Some(&true));
                 let said = format!("src/{}:{} names {}", module.file, naming.line, naming.path.join("::"));
-                edges.insert(Edge { from: from.clone(), to: meaning.module, is_function, said });
+                edges.insert(Edge { from: from.clone(), to: meaning.module, is_type, said });
             }
         }
     }
@@ -44,16 +44,16 @@ const OWN: &str = "mod.rs";
 type Graph<'e> = BTreeMap<&'e str, BTreeMap<&'e str, &'e str>>;
 
 /// The circles of every folder, the shortest that a module is in, each with a reason for every step. The nodes are the
-/// folder's own file (`mod.rs`) and each module in it with all that is below. What a module names of the types and constants
-/// of the folder's own file is no step.
+/// folder's own file (`mod.rs`) and each module in it with all that is below. The types of the folder's own
+/// file that a module names are no step.
 pub fn circles(modules: &Modules) -> Vec<String> {
     let edges = edges(modules);
     let mut found = Vec::new();
     for folder in modules.of.keys() {
         let mut graph = Graph::new();
-        for Edge { from, to, is_function, said } in &edges {
+        for Edge { from, to, is_type, said } in &edges {
             let (Some(from), Some(to)) = (node(folder, from), node(folder, to)) else { continue };
-            if from != to && (to != OWN || *is_function) {
+            if from != to && (to != OWN || !is_type) {
                 graph.entry(from).or_default().entry(to).or_insert(said);
             }
         }

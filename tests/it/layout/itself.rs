@@ -99,5 +99,6 @@ fn circles_are_found_in_every_folder() {
     // Types of the parent, and functions of it.
     assert_eq!(found("", "fn f() { b::b() }", "fn g(x: super::Own) {}").len(), 0);
     assert_eq!(found("", "fn f() { b::b() } fn own() {}", "fn g() { super::own() }").len(), 1);
+    assert_eq!(found("", "fn f() { b::b() } const OWN: u8 = 0;", "use super::OWN;").len(), 1);
     assert_eq!(found("", "fn own() {}", "fn g() { super::own() }").len(), 0);
 }

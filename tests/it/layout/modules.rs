@@ -15,7 +15,7 @@ pub struct Module {
     pub file: String,
     /// Modules that it declares.
     pub children: BTreeSet<String>,
-    /// Items that it defines, and whether each is a function (or a macro).
+    /// Items that it defines, and whether each is a type (or a trait).
     pub items: BTreeMap<String, bool>,
     /// Names that its `use` bring in, and the paths that they stand for.
     pub brought: BTreeMap<String, Vec<Path>>,

@@ -167,8 +167,9 @@ impl<'ast> Visit<'ast> for Reader {
                 return;
             }
             (_, Some(name)) => {
-                let is_function = matches!(item, syn::Item::Fn(_) | syn::Item::Macro(_));
-                self.module.items.insert(name.to_string(), is_function);
+                use syn::Item::{Const, Fn, Macro, Static};
+                let is_type = !matches!(item, Const(_) | Fn(_) | Macro(_) | Static(_));
+                self.module.items.insert(name.to_string(), is_type);
             }
             (_, None) => {}
         }
