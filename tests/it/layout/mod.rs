@@ -65,9 +65,9 @@ fn everything_is_looked_at() {
     }
 }
 
-/// Only the sink writes to standard output, and nothing is left from looking for a fault.
+/// Only the printer writes to standard output, and nothing is left from looking for a fault.
 #[test]
-fn nothing_prints_past_the_sink() {
+fn nothing_prints_past_the_printer() {
     for (file, text) in sources() {
         for word in ["println!", "print!(", "dbg!", "todo!", "unimplemented!"] {
             assert!(!text.contains(word), "src/{file} has {word}");
