@@ -78,7 +78,9 @@ impl Splitter {
     pub fn tail(&self) -> Option<usize> {
         match &self.kind {
             Kind::Lines(finder) => Some(finder.needle().len() - 1),
-            Kind::Json(_) | Kind::Text => Some(0),
+            // A slash may be the first of two, or of a value.
+            Kind::Json(state) => Some(usize::from(state.slash)),
+            Kind::Text => Some(0),
             Kind::Raw { .. } | Kind::Delimited => None,
         }
     }
@@ -160,69 +162,25 @@ impl JsonState {
     fn cut(&mut self, rest: &[u8], scanned: usize, ended: bool) -> Cut {
         let mut at = scanned;
         while let Some(&byte) = rest.get(at) {
-            let i = at;
+            let here = at;
             at += 1;
-            if self.comment {
-                self.comment = byte != b'\n';
-                continue;
-            }
-            if std::mem::take(&mut self.slash) {
-                if byte == b'/' {
-                    self.comment = true;
-                    continue;
-                }
-                self.start.get_or_insert(i - 1);
-            }
-            if byte == b'/' && !self.in_string {
-                self.slash = true;
+            if self.is_comment(here, byte) {
                 continue;
             }
             let Some(start) = self.start else {
-                if !byte.is_ascii_whitespace() {
-                    self.start = Some(i);
-                    match byte {
-                        b'{' | b'[' => self.depth = 1,
-                        b'"' => self.in_string = true,
-                        _ => {}
-                    }
-                }
+                self.begin(here, byte);
                 continue;
             };
-            if self.escaped {
-                self.escaped = false;
+            if std::mem::take(&mut self.escaped) {
                 continue;
             }
             if self.in_string {
-                // Most of a message is inside of strings, and most of these are plain.
-                match memchr::memchr2(b'"', b'\\', rest.get(i..).unwrap_or_default()).map(|found| i + found) {
-                    None => at = rest.len(),
-                    Some(end) if rest.get(end) == Some(&b'\\') => {
-                        self.escaped = true;
-                        at = end + 1;
-                    }
-                    Some(end) => {
-                        self.in_string = false;
-                        at = end + 1;
-                        if self.depth == 0 {
-                            return self.found(start..at);
-                        }
-                    }
+                at = self.pass_string(rest, here);
+                if !self.in_string && self.depth == 0 {
+                    return self.found(start..at);
                 }
-                continue;
-            }
-            match byte {
-                b'"' if self.depth == 0 => return self.found(start..i),
-                b'"' => self.in_string = true,
-                b'{' | b'[' if self.depth == 0 => return self.found(start..i),
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' if self.depth > 0 => {
-                    self.depth -= 1;
-                    if self.depth == 0 {
-                        return self.found(start..i + 1);
-                    }
-                }
-                _ if self.depth == 0 && byte.is_ascii_whitespace() => return self.found(start..i),
-                _ => {}
+            } else if let Some(end) = self.pass_token(here, byte) {
+                return self.found(start..end);
             }
         }
         match self.start {
@@ -231,6 +189,62 @@ impl JsonState {
             None if self.slash => self.found(rest.len() - 1..rest.len()),
             None => Cut::End,
         }
+    }
+
+    /// Whether a byte is of a comment, or may begin one. A slash that did not is the first byte of a value.
+    fn is_comment(&mut self, here: usize, byte: u8) -> bool {
+        if self.comment {
+            self.comment = byte != b'\n';
+            return true;
+        }
+        if std::mem::take(&mut self.slash) {
+            if byte == b'/' {
+                self.comment = true;
+                return true;
+            }
+            self.start.get_or_insert(here - 1);
+        }
+        self.slash = byte == b'/' && !self.in_string;
+        self.slash
+    }
+
+    /// Begins a value where there is none yet.
+    fn begin(&mut self, here: usize, byte: u8) {
+        if byte.is_ascii_whitespace() {
+            return;
+        }
+        self.start = Some(here);
+        match byte {
+            b'{' | b'[' => self.depth = 1,
+            b'"' => self.in_string = true,
+            _ => {}
+        }
+    }
+
+    /// Passes over a string to behind its end, or an escape in it.
+    fn pass_string(&mut self, rest: &[u8], here: usize) -> usize {
+        // Most of a message is inside of strings, and most of these are plain.
+        let Some(found) = memchr::memchr2(b'"', b'\\', rest.get(here..).unwrap_or_default()) else { return rest.len() };
+        let end = here + found;
+        self.escaped = rest.get(end) == Some(&b'\\');
+        self.in_string = self.escaped;
+        end + 1
+    }
+
+    /// Passes over a byte outside of strings; where the value ends with it, or before it, that is where.
+    fn pass_token(&mut self, here: usize, byte: u8) -> Option<usize> {
+        match byte {
+            b'"' | b'{' | b'[' if self.depth == 0 => return Some(here),
+            b'"' => self.in_string = true,
+            b'{' | b'[' => self.depth += 1,
+            b'}' | b']' if self.depth > 0 => {
+                self.depth -= 1;
+                return (self.depth == 0).then_some(here + 1);
+            }
+            _ if self.depth == 0 && byte.is_ascii_whitespace() => return Some(here),
+            _ => {}
+        }
+        None
     }
 
     fn found(&mut self, record: Range<usize>) -> Cut {

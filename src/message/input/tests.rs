@@ -57,6 +57,8 @@ fn what_is_behind_a_record_over_the_limit_is_read() {
             format!("{{}}\n\n {{\"a\":\n\"{long}\"}} {{}}\n{}\n{{}}", " ".repeat(2 * CHUNK)),
             vec![(1, false), (3, true), (4, false), (6, false)],
         ),
+        // What begins with the last byte of a chunk, behind a comment over the limit.
+        (Mode::Json, "\n", format!("//{}\n/x\n{{}}", " ".repeat(CHUNK - 4)), vec![(2, false), (3, false)]),
     ] {
         std::fs::write(&path, &text).expect("writes");
         let options = Options { mode, delimiter: delimiter.into(), key_delimiter: None, limit: (16, "the test") };
