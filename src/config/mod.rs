@@ -18,7 +18,7 @@ use std::path::PathBuf;
 pub use built_in::{LOCAL, SANDBOX, sandbox_var};
 pub use entry::Origin;
 pub use file::validate_name;
-pub use sections::{Resolved, Section, SectionInfo, Sections};
+pub use sections::{Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 

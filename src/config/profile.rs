@@ -9,7 +9,7 @@ use super::ConfigSource;
 use super::built_in::{LOCAL, SANDBOX, sandbox_var};
 use super::entry::{Entry, Origin};
 use super::file::{File, unknown, validate_name};
-use super::sections::{KeyKind, SectionInfo};
+use super::sections::{KeyKind, Problem, SectionInfo};
 use crate::error::{Error, Result};
 
 /// The profile in force.
@@ -205,7 +205,7 @@ pub fn check_profile(file: &File, name: &str) -> Result<()> {
             for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {
                 // What a reference gives is known only when the profile is used.
                 let text = value.as_str().filter(|text| !text.contains("${"));
-                if let Some((message, fix)) = text.and_then(|text| (info.check_value)(&key, text).err()) {
+                if let Some(Problem { message, fix }) = text.and_then(|text| (info.check_value)(&key, text).err()) {
                     let what = format!("{}.{key} in {origin}", info.name);
                     return Err(Error::config(message).hint(fix).context(what));
                 }

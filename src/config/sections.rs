@@ -12,8 +12,21 @@ use super::entry::Origin;
 use crate::error::{Error, Kind, Result};
 use crate::net::tls::{self, TlsSettings};
 
-/// What is wrong with a value, and the fix.
-pub type Problem = (String, String);
+/// What is wrong with a value, and the fix. Neither holds a password.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub message: String,
+    /// The fix.
+    pub fix: String,
+}
+
+impl Problem {
+    /// A problem and its fix.
+    pub fn new(message: impl Into<String>, fix: impl Into<String>) -> Problem {
+        Problem { message: message.into(), fix: fix.into() }
+    }
+}
 
 /// A protocol's settings: one struct that is at once its connection flags, its environment variables and its
 /// profile keys. Every field is an `Option`, a nested struct of such, or a map.
@@ -33,7 +46,7 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// Never called with a reference.
     ///
     /// # Errors
-    /// What is wrong with the value, and the fix; neither holds a password.
+    /// What is wrong with the value.
     fn check_value(_key: &str, _value: &str) -> Result<(), Problem> {
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::{Resolved, Section};
+use crate::config::{Problem, Resolved, Section};
 use crate::error::{Result, nearest};
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
@@ -79,7 +79,7 @@ impl Section for Settings {
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:9092";
 
-    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+    fn check_value(key: &str, value: &str) -> Result<(), Problem> {
         match key {
             "server" => brokers(value).map(drop),
             "sasl.mechanism" => known_mechanism(value),
@@ -102,12 +102,11 @@ impl Section for Settings {
             ));
         }
         if let Some(server) = &settings.server {
-            brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
+            brokers(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
         }
         settings.sasl.check(resolved)?;
         for (name, _) in &settings.extra {
-            not_reserved(name)
-                .map_err(|(message, fix)| resolved.fault(&[&format!("extra.{name}")], message).hint(fix))?;
+            not_reserved(name).map_err(|p| resolved.fault(&[&format!("extra.{name}")], p.message).hint(p.fix))?;
         }
         check_token(resolved)
     }
@@ -135,27 +134,27 @@ const RESERVED: &[(&str, &str)] = &[
     ("enable.partition.eof", "use --until-end"),
 ];
 
-fn not_reserved(name: &str) -> Result<(), (String, String)> {
+fn not_reserved(name: &str) -> Result<(), Problem> {
     if name == "transactional.id" {
-        return Err((
-            "mscomm writes no transactions yet".to_owned(),
-            "leave out transactional.id; without it every record is written once and in its order, too".to_owned(),
+        return Err(Problem::new(
+            "mscomm writes no transactions yet",
+            "leave out transactional.id; without it every record is written once and in its order, too",
         ));
     }
     match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
-        Some((_, fix)) => Err((format!("the property {name} is mscomm's own"), (*fix).to_owned())),
+        Some((_, fix)) => Err(Problem::new(format!("the property {name} is mscomm's own"), *fix)),
         None => Ok(()),
     }
 }
 
-fn known_mechanism(mechanism: &str) -> Result<(), (String, String)> {
+fn known_mechanism(mechanism: &str) -> Result<(), Problem> {
     if MECHANISMS.contains(&mechanism) {
         return Ok(());
     }
     let allowed = MECHANISMS.join(", ");
     let near = nearest(mechanism, MECHANISMS.iter().copied());
     let fix = near.map_or_else(|| format!("allowed: {allowed}"), |n| format!("did you mean {n}? allowed: {allowed}"));
-    Err((format!("unknown SASL mechanism `{mechanism}`"), fix))
+    Err(Problem::new(format!("unknown SASL mechanism `{mechanism}`"), fix))
 }
 
 /// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
@@ -177,7 +176,7 @@ impl Sasl {
                 .fault(&used, "a user without a SASL mechanism")
                 .hint(format!("add --sasl-mechanism with {}", MECHANISMS.join(", "))));
         };
-        known_mechanism(mechanism).map_err(|(message, fix)| resolved.fault(&["sasl.mechanism"], message).hint(fix))?;
+        known_mechanism(mechanism).map_err(|p| resolved.fault(&["sasl.mechanism"], p.message).hint(p.fix))?;
         match (&self.username, &self.password) {
             (Some(_), Some(_)) => Ok(()),
             (Some(_), None) => Err(resolved
@@ -210,18 +209,18 @@ impl fmt::Display for Broker {
 ///
 /// # Errors
 /// What is wrong with it, and the fix.
-pub fn brokers(list: &str) -> Result<Vec<Broker>, (String, String)> {
+pub fn brokers(list: &str) -> Result<Vec<Broker>, Problem> {
     let form = || "write host:port, several separated by commas, as k1:9092,k2:9092".to_owned();
     // Before anything is named in an error: a comma in a password would make an entry of each half.
     if list.contains('@') {
-        return Err((
-            "credentials do not belong into the list of brokers".to_owned(),
+        return Err(Problem::new(
+            "credentials do not belong into the list of brokers",
             "use --username NAME, --password env:NAME and --sasl-mechanism (in a profile: kafka.sasl); and only host:port \
-             here"
-                .to_owned(),
+             here",
         ));
     }
-    list.split(',').map(|entry| broker(entry.trim(), list).map_err(|(m, h)| (m, h.unwrap_or_else(form)))).collect()
+    let named = |(message, fix): (String, Option<String>)| Problem { message, fix: fix.unwrap_or_else(form) };
+    list.split(',').map(|entry| broker(entry.trim(), list).map_err(named)).collect()
 }
 
 fn broker(entry: &str, list: &str) -> Result<Broker, (String, Option<String>)> {
@@ -296,12 +295,12 @@ mod tests {
             (":9092", "no valid host"),
             ("a b:1", "no valid host"),
         ] {
-            let (message, hint) = brokers(text).expect_err(text);
-            assert!(message.contains(says) && !hint.is_empty(), "{text}: {message}");
+            let Problem { message, fix } = brokers(text).expect_err(text);
+            assert!(message.contains(says) && !fix.is_empty(), "{text}: {message}");
         }
         for text in ["u:SECRET@h:9092", "k:1,u:SECRET@h", "u:SEC,RET@h", "SASL_SSL://u:SECRET@h", "u:SEC://RET@h"] {
-            let (message, hint) = brokers(text).expect_err(text);
-            assert!(message.contains("credentials") && !format!("{message}{hint}").contains("SEC"), "{text}");
+            let Problem { message, fix } = brokers(text).expect_err(text);
+            assert!(message.contains("credentials") && !format!("{message}{fix}").contains("SEC"), "{text}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::uri::Uri;
-use crate::config::{Resolved, Section};
+use crate::config::{Problem, Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
@@ -134,10 +134,10 @@ impl Section for Settings {
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "amqp://guest:guest@localhost:5672/";
 
-    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+    fn check_value(key: &str, value: &str) -> Result<(), Problem> {
         match key {
-            "server" => uri::parse(value).map(drop).map_err(|p| (p.message, p.fix)),
-            "heartbeat" => heartbeat_seconds(value).map(drop).map_err(|e| (e, "as 30s".to_owned())),
+            "server" => uri::parse(value).map(drop),
+            "heartbeat" => heartbeat_seconds(value).map(drop).map_err(|e| Problem::new(e, "as 30s")),
             _ => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use url::Host;
 
 use super::Mechanism;
+use crate::config::Problem;
 use crate::error::nearest;
 use crate::secret::Secret;
 use crate::values::is_scheme;
@@ -50,17 +51,8 @@ pub struct Uri {
     pub frame_max: Option<u32>,
 }
 
-/// What is wrong with a URI, and the fix. Never holds a user's password.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// What is wrong.
-    pub message: String,
-    /// The fix.
-    pub fix: String,
-}
-
 fn problem<T>(message: impl Into<String>, fix: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem { message: message.into(), fix: fix.into() })
+    Err(Problem::new(message, fix))
 }
 
 const EXAMPLE: &str = "write amqp://user:password@host:5672/vhost, or amqps://… for TLS";

@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::{Resolved, Section};
+use crate::config::{Problem, Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
@@ -322,7 +322,7 @@ impl Section for Settings {
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:50051";
 
-    fn check_value(key: &str, value: &str) -> Result<(), (String, String)> {
+    fn check_value(key: &str, value: &str) -> Result<(), Problem> {
         match key {
             "server" => Target::check(value),
             _ => Ok(()),

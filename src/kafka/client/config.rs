@@ -48,7 +48,7 @@ impl Setup {
     pub fn new(resolved: Resolved<Settings>, trace: TraceFn) -> Result<Setup> {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
-        let brokers = brokers(server).map_err(|(message, hint)| resolved.fault(&["server"], message).hint(hint))?;
+        let brokers = brokers(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
         let list: Vec<String> = brokers.iter().map(Broker::to_string).collect();
         // Without its handler at the end of the process, which takes away what librdkafka's threads are using then.
         openssl_sys::init();

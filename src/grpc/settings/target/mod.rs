@@ -8,7 +8,7 @@ use http::uri::Authority;
 
 use self::parse::parse;
 use super::Settings;
-use crate::config::Resolved;
+use crate::config::{Problem, Resolved};
 use crate::error::Result;
 
 /// What is connected to.
@@ -107,8 +107,8 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, and the fix.
-    pub fn check(text: &str) -> Result<(), (String, String)> {
-        parse(text).map(drop).map_err(|e| (e, FORMS.to_owned()))
+    pub fn check(text: &str) -> Result<(), Problem> {
+        parse(text).map(drop).map_err(|e| Problem::new(e, FORMS))
     }
 
     /// Whether an address asks for TLS itself.
