@@ -41,32 +41,39 @@
 //! `tests/it/layout` holds these rules.
 //!
 //! # A fifth reading verb
-//! 1. A variant of its protocol's `Command` with an arm in its `run` (`<protocol>/mod.rs`), and a file or folder of its own:
-//!    its arguments that say what is read as `ReadingArgs`, with [`args::LimitArgs`] and the settings flattened in.
-//! 2. `prepare(args, cx)` checks them; `Prepared::open(cx)` connects and gives a [`flow::Reader`].
-//! 3. A type that implements [`flow::Source`], beside the wire.
-//! 4. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, and `output::Show` into
-//!    standard output.
-//! 5. To be carried elsewhere: `<protocol>/mod.rs` gives out what 1 and 2 made, and `across/bridge.rs` has a variant of
-//!    `Reading` and of `PreparedReader`; the compiler names the rest. Then `mscomm generate .`.
+//! 1. A file or folder of its own: what is read as `ReadingArgs`, with [`args::LimitArgs`] and the settings flattened in;
+//!    `prepare(args, cx)` checks them, `Prepared::open(cx)` connects and gives a [`flow::Reader`]. In `<protocol>/mod.rs` its
+//!    `mod`, a variant of `Command`, and the arm in `run`.
+//! 2. A type that implements [`flow::Source`], in a file of its own in `<protocol>/client`, whose `mod.rs` gives it out.
+//! 3. The verb's own `Args` add `OutputArgs` and `ReportArgs`; its `run` is: prepare, open, and `output::Show`.
+//! 4. To be carried elsewhere: `<protocol>/mod.rs` gives out what 1 made, by names of their own; `across/bridge.rs` has a variant
+//!    in the protocol's half of `Reading` (`AmqpReading`) and in `PreparedReader`, whose arms the compiler asks for, and its name
+//!    in the help, which a test asks for. If it can reject a message, `run` there says so (`refusal.check`): nobody asks.
+//! 5. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
 //! # A new stage
-//! 1. A type that implements [`flow::Stage`], beside what it is about: a protocol's in its folder, any message's in [`flow`].
-//! 2. Its flag as a group of its own in `args.rs`, with a function that gives the stages.
-//! 3. The verbs that have it flatten the group in and put it into `stages` of their `Flow` or `Writer`. What it leaves out
-//!    counts as filtered by itself. Then `mscomm generate .`.
+//! 1. A type that implements [`flow::Stage`]: any message's in a file in `flow`, given out by `flow/mod.rs`; else beside its verb.
+//! 2. In `args.rs` its flag as a group of its own, with a function that gives the stages.
+//! 3. Writing verbs flatten the group in, and put them into `stages` of their `Writer`. Reading verbs hand them to
+//!    `output/show.rs`, whose `Writer` has none so far; `across/bridge.rs` has the group in `OwnArgs`, and puts them before
+//!    those in `flow.stages`.
+//! 4. What it leaves out counts as filtered and is settled. Nobody asks for this: `amqp consume` has the broker send no more
+//!    than `--count` (`ConsumerOptions::count`, `prefetch`), so that a queue dries up where a stage leaves something out.
+//! 5. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
 //! # A fourth protocol
-//! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs) and its `pub mod`.
-//! 2. A variant of [`cli::Command`], whose arm in [`app`] the compiler asks for; its settings in `sections.rs`,
-//!    which a test asks for, and its name in `tests/it/layout/rules.rs`. Then `mscomm generate .`.
-//! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`], which
-//!    `message/envelope.rs` and its test ask for, and as a variant of [`message::Headers`] when these are of a shape of its own;
-//!    the variants of `across/bridge.rs`.
-//! 4. All that the others have to know of its messages is in one file in [`message`]: its words, which `message/place.rs`
-//!    walks, and its `SHAPE`, which the compiler asks for in [`message::convert`]: how a message of its own becomes the neutral
-//!    form, and how it makes one of its own of that. Then every message goes to every system and back. One that has no messages
-//!    but calls, as gRPC, asks [`message::Headers`] for their names and bytes.
+//! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs), its `mod` in `lib.rs`,
+//!    and a variant of [`cli::Command`], whose arm in [`app`] the compiler asks for.
+//! 2. Its settings in `sections.rs` and its name in `tests/it/layout/rules.rs`, both of which a test asks for: the profiles have
+//!    it then. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
+//! 3. To carry messages: a variant of [`message::Protocol`]; what only it has as fields of [`message::Message`]; its headers as a
+//!    variant of [`message::Headers`], even where it is a list as Kafka's, because they tell whose they are. The compiler and the
+//!    test of `message/envelope.rs` ask for the rest: the JSON of headers is told apart by its shape there, an array or an object.
+//! 4. One file in [`message`] with its `SHAPE`, which [`message::convert`] asks for: how a message becomes the neutral form, and
+//!    the way back. Its words (title, destination, position …) go into `message/place.rs`, where nobody asks; what its broker
+//!    makes of a message into `carried` in `message/convert/tests.rs`, whose pairs are all systems with all.
+//! 5. The variants of `across/bridge.rs`, as for a reading verb. One that has no messages but calls, as gRPC, asks
+//!    [`message::Headers`] for their names and bytes.
 
 #![deny(unsafe_code)]
 

@@ -208,7 +208,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
     let with = With { own_keys, old_times };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
-        refusal.check(matches!(from.verb, Reading::Amqp(_)))?;
+        refusal.check(matches!(from.verb, Reading::Amqp(AmqpReading::Consume(_))))?;
     }
     let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
@@ -333,6 +333,29 @@ impl PreparedWriter {
             PreparedWriter::Grpc(prepared) => prepared.open(cx).await,
             PreparedWriter::Kafka(prepared) => prepared.open(cx).await,
             PreparedWriter::Stdout(writer) => Ok(Writer::plain(Box::new(Stdout::new(writer)))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text is written by hand.
+    #[test]
+    fn the_help_names_every_verb() {
+        let own = <OwnArgs as clap::Args>::augment_args(clap::Command::new("bridge"));
+        let sides = own.get_arguments().find(|arg| arg.get_id() == "sides").expect("is there");
+        let help = sides.get_long_help().expect("is there").to_string();
+        for side in [From::command(), To::command()] {
+            for system in side.get_subcommands() {
+                let mut names: Vec<_> =
+                    system.get_subcommands().map(|verb| format!("{} {}", system.get_name(), verb.get_name())).collect();
+                if names.is_empty() {
+                    names.push(system.get_name().to_owned());
+                }
+                assert!(names.iter().all(|name| help.contains(name)), "{names:?} in {help}");
+            }
         }
     }
 }

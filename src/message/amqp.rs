@@ -30,6 +30,7 @@ pub(super) fn stream_offset(headers: &Headers<'_>) -> Option<i64> {
 
 /// A message with a table of headers, properties and a routing key.
 pub(super) const SHAPE: Shape = Shape {
+    is_meant: |message| message.properties.is_some() || message.routing_key.is_some(),
     to_neutral,
     fits,
     from_neutral,

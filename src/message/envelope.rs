@@ -311,7 +311,11 @@ mod tests {
         assert_eq!(object.len(), MEMBERS.len());
         assert!(MEMBERS.iter().all(|member| object.contains_key(*member)), "{line}");
         for protocol in Protocol::value_variants() {
-            there_and_back(&Message { protocol: Some(*protocol), ..Message::default() });
+            let headers = match protocol {
+                Protocol::Amqp => Headers::Amqp(Table::from_iter([("n".into(), Value::U32(7))])),
+                Protocol::Kafka => Headers::Kafka(vec![("n".into(), None)]),
+            };
+            there_and_back(&Message { protocol: Some(*protocol), headers, ..Message::default() });
         }
     }
 

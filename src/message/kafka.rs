@@ -14,7 +14,13 @@ use super::{Field, Headers, Message, Protocol, Time, json};
 pub type KafkaHeader<'a> = Header<'a>;
 
 /// A record, whose form is nearly the neutral one.
-pub(super) const SHAPE: Shape = Shape { to_neutral, fits: |_| true, from_neutral, adds: &[] };
+pub(super) const SHAPE: Shape = Shape {
+    is_meant: |message| !message.key.is_absent() || message.value == Field::Null,
+    to_neutral,
+    fits: |_| true,
+    from_neutral,
+    adds: &[],
+};
 
 fn to_neutral(mut message: Message<'_>) -> Neutral<'_> {
     let headers = match std::mem::take(&mut message.headers) {

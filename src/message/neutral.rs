@@ -30,6 +30,8 @@ impl<'a> Neutral<'a> {
 
 /// What a system says of its messages: all that the others have to know.
 pub(super) struct Shape {
+    /// Whether a message that names no system, as one written by hand, has something that only this one has.
+    pub is_meant: fn(&Message<'_>) -> bool,
     /// From its own shape to the neutral form.
     pub to_neutral: for<'a> fn(Message<'a>) -> Neutral<'a>,
     /// Whether all of a neutral form has a place in its own shape.

@@ -21,6 +21,8 @@ mod tests;
 
 use std::borrow::Cow;
 
+use clap::ValueEnum;
+
 use super::neutral::{Neutral, Shape};
 use super::{Field, Headers, Message, Protocol, amqp, envelope, kafka};
 
@@ -63,11 +65,8 @@ fn source(message: &Message<'_>, target: Protocol) -> Option<Protocol> {
     let is_other = |system: &Protocol| *system != target;
     let system = message.headers.system().filter(is_other).or(message.protocol.filter(is_other));
     // What was written by hand may have those of several.
-    system.or_else(|| {
-        let amqp = message.properties.is_some() || message.routing_key.is_some();
-        let kafka = !message.key.is_absent() || message.value == Field::Null;
-        [amqp.then_some(Protocol::Amqp), kafka.then_some(Protocol::Kafka)].into_iter().flatten().find(is_other)
-    })
+    let is_meant = |system: &Protocol| is_other(system) && (shape(*system).is_meant)(message);
+    system.or_else(|| Protocol::value_variants().iter().copied().find(is_meant))
 }
 
 /// The envelope that rides along: what only its own system can say, or else all but the body. Another header of our own
@@ -75,6 +74,7 @@ fn source(message: &Message<'_>, target: Protocol) -> Option<Protocol> {
 fn origin_of(neutral: &mut Neutral<'_>) -> Vec<u8> {
     let Neutral { message, headers, source, own, .. } = neutral;
     let list = headers.get_or_insert_default();
+    // Each by its name, so that a new field does not compile before it is known whether it rides along.
     let mut origin = Message {
         protocol: Some(*source),
         topic: message.topic.clone(),
@@ -82,8 +82,13 @@ fn origin_of(neutral: &mut Neutral<'_>) -> Vec<u8> {
         offset: message.offset,
         exchange: message.exchange.clone(),
         routing_key: message.routing_key.clone(),
+        queue: None,
+        redelivered: None,
         timestamp: message.timestamp,
-        ..Message::default()
+        key: Field::Absent,
+        headers: Headers::Absent,
+        value: Field::Absent,
+        properties: None,
     };
     let is_own = own.is_some();
     if let Some(theirs) = own.take() {

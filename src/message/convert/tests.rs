@@ -259,9 +259,9 @@ fn awkward() -> Vec<(&'static str, Message<'static>)> {
 
 #[test]
 fn awkward_messages_there_and_back() {
-    let systems = [Protocol::Amqp, Protocol::Kafka];
+    let systems = Protocol::value_variants();
     for (what, message) in awkward() {
-        for (own, other) in systems.into_iter().flat_map(|own| systems.map(|other| (own, other))) {
+        for (own, other) in systems.iter().flat_map(|own| systems.iter().map(|other| (*own, *other))) {
             for routing_key in [None, Some("q"), Some("k")] {
                 let case = format!("{what}: {own:?}, {other:?}, {own:?} by {routing_key:?}");
                 let first = carried(own, message.clone(), routing_key);
