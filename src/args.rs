@@ -15,14 +15,14 @@ use crate::values::{Delimiter, delimiter, duration};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DataArgs {
+pub(crate) struct DataArgs {
     /// Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal
     #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub data: Option<String>,
 }
 
 /// A data argument as it was meant.
-pub fn source(text: &str) -> DataSource {
+pub(crate) fn source(text: &str) -> DataSource {
     match text.strip_prefix('@') {
         // grpcurl's `-d @` is the same.
         Some("-" | "") => DataSource::Stdin,
@@ -36,7 +36,7 @@ impl DataArgs {
     ///
     /// # Errors
     /// `Kind::Usage` when nobody gave any: standard input is a terminal and there is no `-d`.
-    pub fn source(&self) -> Result<DataSource> {
+    pub(crate) fn source(&self) -> Result<DataSource> {
         use std::io::IsTerminal;
         match &self.data {
             Some(text) => Ok(source(text)),
@@ -49,7 +49,7 @@ impl DataArgs {
 
 /// How `publish` and `produce` cut their data into messages.
 #[derive(Debug, Clone, clap::Args)]
-pub struct RecordArgs {
+pub(crate) struct RecordArgs {
     /// Where the data comes from.
     #[command(flatten)]
     pub data: DataArgs,
@@ -66,7 +66,7 @@ impl RecordArgs {
     ///
     /// # Errors
     /// As [`DataArgs::source`] and [`Input::open`]; `Kind::Usage` for a key delimiter with envelopes.
-    pub fn open(&self, key_delimiter: Option<&Delimiter>, limit: (usize, &'static str)) -> Result<Input> {
+    pub(crate) fn open(&self, key_delimiter: Option<&Delimiter>, limit: (usize, &'static str)) -> Result<Input> {
         self.open_checked(key_delimiter, limit, |_, _, _| Ok(()))
     }
 
@@ -74,7 +74,7 @@ impl RecordArgs {
     ///
     /// # Errors
     /// As [`RecordArgs::open`], and those of `check`.
-    pub fn open_checked(
+    pub(crate) fn open_checked(
         &self,
         key_delimiter: Option<&Delimiter>,
         limit: (usize, &'static str),
@@ -107,7 +107,7 @@ impl RecordArgs {
 
 /// When a reader stops.
 #[derive(Debug, Clone, clap::Args)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Stop after so many messages; fewer before the end or the idle timeout is exit 1
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
@@ -121,14 +121,14 @@ pub struct LimitArgs {
 
 impl LimitArgs {
     /// The limits of a flow; the end is its source's.
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits { count: self.count, idle: self.idle_timeout }
     }
 }
 
 /// What is told of messages at the end.
 #[derive(Debug, Clone, clap::Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Give the account as JSON too: json (a line on standard error), or json=FILE
     #[arg(long, value_name = "FORM")]
     pub report: Option<ReportTo>,
@@ -136,7 +136,7 @@ pub struct ReportArgs {
 
 /// What a writer does with a message that was refused.
 #[derive(Debug, Clone, clap::Args)]
-pub struct RefusalArgs {
+pub(crate) struct RefusalArgs {
     /// What happens when a message is refused for what it is (too large, nacked, returned by the broker): continue (the others
     /// go on, and it stays where it came from), stop, skip (it counts as done), reject (its queue is told, which drops it or
     /// dead-letters it), or dead:TARGET (it goes to that queue or topic, and counts as done once it is there)
@@ -146,7 +146,7 @@ pub struct RefusalArgs {
 
 /// `--on-refusal`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RefusalArg {
+pub(crate) enum RefusalArg {
     /// In the terms of a flow.
     Policy(OnRefusal),
     /// It goes to this queue or topic.
@@ -174,7 +174,7 @@ impl std::str::FromStr for RefusalArg {
 
 impl RefusalArgs {
     /// The same in a flow's terms.
-    pub fn policy(&self) -> OnRefusal {
+    pub(crate) fn policy(&self) -> OnRefusal {
         match self.on_refusal {
             RefusalArg::Policy(policy) => policy,
             RefusalArg::Dead(_) => OnRefusal::Continue,
@@ -182,7 +182,7 @@ impl RefusalArgs {
     }
 
     /// Where what was refused goes, if anywhere.
-    pub fn target(&self) -> Option<&str> {
+    pub(crate) fn target(&self) -> Option<&str> {
         match &self.on_refusal {
             RefusalArg::Policy(_) => None,
             RefusalArg::Dead(target) => Some(target),
@@ -193,7 +193,7 @@ impl RefusalArgs {
     ///
     /// # Errors
     /// `Kind::Usage`: only a queue can be told that a message was rejected.
-    pub fn check(&self, from_queue: bool) -> Result<()> {
+    pub(crate) fn check(&self, from_queue: bool) -> Result<()> {
         match (&self.on_refusal, from_queue) {
             (RefusalArg::Policy(OnRefusal::Reject), false) => Err(Error::usage(
                 "--on-refusal reject is for messages of a queue, which is told of it",
@@ -206,7 +206,7 @@ impl RefusalArgs {
 
 /// A command's verbs, made only when that command is typed: the whole tree costs a third of the start.
 #[derive(Debug)]
-pub struct Deferred<T>(pub Box<T>);
+pub(crate) struct Deferred<T>(pub Box<T>);
 
 impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {

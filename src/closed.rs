@@ -29,7 +29,7 @@ extern "C" fn look() {
 ///
 /// # Errors
 /// [`Kind::Io`](crate::error::Kind::Io) when there was none.
-pub fn check_stdin() -> Result<()> {
+pub(crate) fn check_stdin() -> Result<()> {
     if !INPUT.load(Ordering::Relaxed) {
         return Ok(());
     }
@@ -38,6 +38,6 @@ pub fn check_stdin() -> Result<()> {
 }
 
 /// True when there was no standard output.
-pub fn stdout_was_closed() -> bool {
+pub(crate) fn stdout_was_closed() -> bool {
     OUTPUT.load(Ordering::Relaxed)
 }

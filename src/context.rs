@@ -8,7 +8,7 @@ use crate::shutdown::{Reason, Shutdown};
 
 /// The surroundings of one command.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub(crate) struct Context {
     /// The token that ends work early.
     pub shutdown: Shutdown,
     /// `--connect-timeout` and `--wait`.
@@ -24,7 +24,7 @@ impl Context {
     ///
     /// # Errors
     /// See [`ConfigSource::resolve`].
-    pub fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
+    pub(crate) fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
         let resolved = self.config.resolve(flags).map_err(|error| match self.shutdown.reason() {
             // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
             Some(reason) => reason.error(),

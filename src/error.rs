@@ -70,7 +70,7 @@ impl StdError for Error {
 }
 
 /// `Result` with the crate's [`Error`].
-pub type Result<T, E = Error> = std::result::Result<T, E>;
+pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// An error without a cause.
@@ -233,7 +233,7 @@ impl Error {
 }
 
 /// `1 message`, `2 messages`.
-pub fn counted(count: impl Into<u64>, noun: &str) -> String {
+pub(crate) fn counted(count: impl Into<u64>, noun: &str) -> String {
     match count.into() {
         1 => format!("1 {noun}"),
         count => format!("{count} {noun}s"),
@@ -241,7 +241,7 @@ pub fn counted(count: impl Into<u64>, noun: &str) -> String {
 }
 
 /// Names the candidate nearest to `name`, for "did you mean" hints.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
         .map(|candidate| (likeness(&name.to_lowercase(), &candidate.to_lowercase()), candidate))

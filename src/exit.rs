@@ -23,7 +23,7 @@ pub const TABLE: &[(&str, &str)] = &[
 ];
 
 /// The exit code of an error.
-pub fn code(kind: Kind) -> u8 {
+pub(crate) fn code(kind: Kind) -> u8 {
     match kind {
         Kind::ClosedPipe => 0,
         Kind::Unmet => 1,

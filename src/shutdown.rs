@@ -28,11 +28,11 @@ const STUCK: Duration = Duration::from_secs(1);
 
 /// Signals that come so soon after the first are the same request: GNU `timeout` signals its child and then its own
 /// process group, which the child is in; service managers do alike.
-pub const SAME_REQUEST: Duration = Duration::from_millis(300);
+pub(crate) const SAME_REQUEST: Duration = Duration::from_millis(300);
 
 /// Tells the requests to end apart from the signals that repeat them.
 #[derive(Debug, Default)]
-pub struct EndRequests {
+pub(crate) struct EndRequests {
     /// When the last request was made, by the first of its signals.
     last: Option<Instant>,
     made: u32,
@@ -40,7 +40,7 @@ pub struct EndRequests {
 
 impl EndRequests {
     /// Takes a signal that came now: which request it makes, counted from 1, or `None` when it repeats one.
-    pub fn came(&mut self, now: Instant) -> Option<u32> {
+    pub(crate) fn came(&mut self, now: Instant) -> Option<u32> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < SAME_REQUEST) {
             return None;
         }
@@ -53,7 +53,7 @@ impl EndRequests {
 /// Why the work was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// SIGINT.
     Interrupt = 1,
     /// SIGTERM.
@@ -81,7 +81,7 @@ impl Reason {
     }
 
     /// The error that a command which stopped for this reason ends with.
-    pub fn error(self) -> Error {
+    pub(crate) fn error(self) -> Error {
         match self {
             Reason::Interrupt => Error::new(Kind::Interrupted, "interrupted"),
             Reason::Terminate => Error::new(Kind::Terminated, "terminated"),
@@ -92,7 +92,7 @@ impl Reason {
 
 /// The token passed to everything that may have to stop early. Clones share one state.
 #[derive(Debug, Clone)]
-pub struct Shutdown {
+pub(crate) struct Shutdown {
     state: Arc<State>,
 }
 
@@ -108,7 +108,7 @@ struct State {
 
 impl Shutdown {
     /// A token that only [`Shutdown::stop`] and `timeout` trigger.
-    pub fn new(timeout: Option<Duration>) -> Shutdown {
+    pub(crate) fn new(timeout: Option<Duration>) -> Shutdown {
         let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
         Shutdown {
             state: Arc::new(State {
@@ -125,7 +125,7 @@ impl Shutdown {
     ///
     /// # Errors
     /// [`Kind::Io`] when the handlers cannot be installed.
-    pub fn install(timeout: Option<Duration>) -> Result<Shutdown> {
+    pub(crate) fn install(timeout: Option<Duration>) -> Result<Shutdown> {
         let shutdown = Shutdown::new(timeout);
         let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::io("cannot listen to signals", e))?;
         let token = shutdown.clone();
@@ -159,7 +159,7 @@ impl Shutdown {
 
     /// From now on signals are the caller's to act on: none of them asks the work to stop, and `--timeout` still does.
     #[cfg(feature = "sandbox")]
-    pub fn leave_signals(&self) {
+    pub(crate) fn leave_signals(&self) {
         self.state.left.store(true, Ordering::SeqCst);
     }
 
@@ -180,7 +180,7 @@ impl Shutdown {
     }
 
     /// Asks the work to stop. False when it had been asked before.
-    pub fn stop(&self, reason: Reason) -> bool {
+    pub(crate) fn stop(&self, reason: Reason) -> bool {
         let first = self.state.reason.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if first {
             *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -191,7 +191,7 @@ impl Shutdown {
     }
 
     /// Why the work has to stop; `None` while it may go on.
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         Reason::from_u8(self.state.reason.load(Ordering::Relaxed))
     }
 
@@ -199,12 +199,12 @@ impl Shutdown {
     ///
     /// # Errors
     /// The error of the [`Reason`].
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.reason().map_or(Ok(()), |reason| Err(reason.error()))
     }
 
     /// Resolves once the work has to stop.
-    pub async fn stopped(&self) -> Reason {
+    pub(crate) async fn stopped(&self) -> Reason {
         let mut changed = self.state.changed.subscribe();
         loop {
             if let Some(reason) = self.reason() {
@@ -221,7 +221,7 @@ impl Shutdown {
     ///
     /// # Errors
     /// Those of `work`, or the [`Reason`]'s.
-    pub async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn or_stop<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             reason = self.stopped() => Err(reason.error()),
@@ -230,20 +230,20 @@ impl Shutdown {
     }
 
     /// What is left of `--timeout`; `None` without one.
-    pub fn remaining(&self) -> Option<Duration> {
+    pub(crate) fn remaining(&self) -> Option<Duration> {
         self.state.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
     /// How long settling may still take, counted from when the work was asked to stop: seconds after a signal, less than one
     /// after `--timeout`.
-    pub fn drain_left(&self) -> Duration {
+    pub(crate) fn drain_left(&self) -> Duration {
         let until = *self.state.drain_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.map_or(DRAIN, |until| until.saturating_duration_since(Instant::now()))
     }
 
     /// Runs `work` for at most `limit`, and once everything has to stop for no longer than `left` says then. `None` when it
     /// did not end.
-    pub async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         limit: Duration,
         left: impl Fn(&Shutdown) -> Duration,
@@ -263,7 +263,7 @@ impl Shutdown {
 
     /// How long a goodbye may take that is worth `limit`: with the settling before it, less than after which a thread counts
     /// as stuck.
-    pub fn goodbye(&self, limit: Duration) -> Duration {
+    pub(crate) fn goodbye(&self, limit: Duration) -> Duration {
         match self.reason() {
             None => limit,
             Some(Reason::Timeout) => limit.min(self.drain_left() + GOODBYE_LATE),
@@ -276,7 +276,7 @@ impl Shutdown {
 ///
 /// # Errors
 /// [`Kind::Io`] when the system has no more threads.
-pub fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)

@@ -9,7 +9,7 @@ use rustls::{AlertDescription as Alert, CertificateError, Error, InconsistentKey
 
 /// An error in words.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Words {
+pub(crate) struct Words {
     /// What is wrong.
     pub what: String,
     /// The fix, where there is one.
@@ -45,12 +45,12 @@ fn of_error(error: &(dyn StdError + 'static)) -> Option<Words> {
 }
 
 /// The words of a rustls error in the chain of causes, else what the error itself says.
-pub fn plain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn plain(error: &(dyn StdError + 'static)) -> String {
     of_error(error).map_or_else(|| error.to_string(), |words| words.what)
 }
 
 /// The words of an error that is rustls's, or the input or output error around one.
-pub fn of_itself(error: &(dyn StdError + 'static)) -> Option<Words> {
+pub(crate) fn of_itself(error: &(dyn StdError + 'static)) -> Option<Words> {
     let io = error.downcast_ref::<std::io::Error>();
     // This one rustls makes without an error of its own inside, and with the address of its manual in the text.
     if io.is_some_and(|io| io.kind() == ErrorKind::UnexpectedEof && io.to_string().contains("close_notify")) {
@@ -62,7 +62,7 @@ pub fn of_itself(error: &(dyn StdError + 'static)) -> Option<Words> {
 }
 
 /// The words of a rustls error.
-pub fn words(error: &Error) -> Words {
+pub(crate) fn words(error: &Error) -> Words {
     match error {
         Error::InvalidCertificate(fault) => certificate(fault),
         Error::AlertReceived(alert) => told(*alert),

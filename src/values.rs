@@ -7,7 +7,7 @@ use std::time::Duration;
 /// # Errors
 /// A sentence that names what is allowed: more than a hundred years, a bare number, a sign and a fraction are refused, for they read differently
 /// in every tool.
-pub fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     // A century: what is added to the clock must not leave its range.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 86_400);
     const FIX: &str = "write a whole number and its unit, as 500ms, 30s, 2m or 1h30m";
@@ -24,14 +24,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// True for what can stand before `://`: a word, so that a password with these characters in it is not taken for one.
-pub fn is_scheme(text: &str) -> bool {
+pub(crate) fn is_scheme(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'))
 }
 
 /// How a text begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TextStart {
+pub(crate) enum TextStart {
     /// It is UTF-8 behind so many bytes: those of a byte order mark, which editors on Windows write.
     Here(usize),
     /// It is in another encoding.
@@ -42,7 +42,7 @@ pub enum TextStart {
 
 /// Looks at the first bytes of what should be UTF-8; `ended` says that nothing will follow. JSON and the like begin with an
 /// ASCII character, so that other encodings show without a mark, too (RFC 4627, section 3).
-pub fn text_start(bytes: &[u8], ended: bool) -> TextStart {
+pub(crate) fn text_start(bytes: &[u8], ended: bool) -> TextStart {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => TextStart::Here(3),
         [] | [_] | [0xef, 0xbb] | [0xff | 0, _] | [0xff | 0, _, _] | [_, 0] | [_, 0, _] if !ended => {
@@ -57,13 +57,13 @@ pub fn text_start(bytes: &[u8], ended: bool) -> TextStart {
 }
 
 /// What to do about a text in another encoding.
-pub const CONVERT: &str = "save it as UTF-8, or convert it, as `iconv -f UTF-16 -t UTF-8`";
+pub(crate) const CONVERT: &str = "save it as UTF-8, or convert it, as `iconv -f UTF-16 -t UTF-8`";
 
 /// A whole text without its byte order mark.
 ///
 /// # Errors
 /// What it is instead of UTF-8.
-pub fn text(mut bytes: Vec<u8>) -> Result<String, String> {
+pub(crate) fn text(mut bytes: Vec<u8>) -> Result<String, String> {
     match text_start(&bytes, true) {
         TextStart::Foreign(name) => Err(format!("it is {name} and not UTF-8")),
         TextStart::Here(skipped) => {
@@ -78,7 +78,7 @@ pub fn text(mut bytes: Vec<u8>) -> Result<String, String> {
 ///
 /// # Errors
 /// A sentence that names what is allowed.
-pub fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let fix = "write a whole number of bytes, or one with k, M or G, as 64M";
     let number: usize = text[..digits].parse().map_err(|_| fix.to_owned())?;
@@ -96,7 +96,7 @@ pub fn size(text: &str) -> Result<usize, String> {
 ///
 /// # Errors
 /// A sentence that names the bad escape.
-pub fn escaped(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn escaped(text: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
@@ -130,7 +130,7 @@ pub fn escaped(text: &str) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// As [`escaped`].
-pub fn delimiter(text: &str) -> Result<Delimiter, String> {
+pub(crate) fn delimiter(text: &str) -> Result<Delimiter, String> {
     let bytes = escaped(text)?;
     if bytes.is_empty() {
         return Err(r"a delimiter cannot be empty; write for example \n, \0 or \t".to_owned());
@@ -144,7 +144,7 @@ pub fn delimiter(text: &str) -> Result<Delimiter, String> {
 ///
 /// # Errors
 /// A sentence with the allowed forms.
-pub fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
+pub(crate) fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
     let colon = if strict { text.find(": ") } else { text.find(':') };
     let (name, value) = match (colon, text.find('=')) {
         (Some(colon), equals) if equals.is_none_or(|equals| colon < equals) => {
@@ -158,7 +158,7 @@ pub fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
 
 /// A flag's parser whose error does not repeat the value, as clap's own do: for values that may hold a secret.
 #[derive(Clone)]
-pub struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
+pub(crate) struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
 
 impl<T: Clone + Send + Sync + 'static> clap::builder::TypedValueParser for Unechoed<T> {
     type Value = T;
@@ -180,7 +180,7 @@ impl<T: Clone + Send + Sync + 'static> clap::builder::TypedValueParser for Unech
 
 /// The bytes between two records, or between a key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Delimiter(pub Vec<u8>);
+pub(crate) struct Delimiter(pub Vec<u8>);
 
 #[cfg(test)]
 mod tests {

@@ -21,7 +21,7 @@ const LARGEST: (usize, &str) = (512 * 1024 * 1024, "a message that is carried");
 
 /// What bridge itself is told, and both sides.
 #[derive(Debug)]
-pub struct Args {
+pub(crate) struct Args {
     own: OwnArgs,
     from: From,
     to: To,
@@ -193,7 +193,7 @@ fn side(cx: &Context, profile: Option<String>) -> Context {
 ///
 /// # Errors
 /// Those of both verbs, with the side that they are about; see [`flow::run`].
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { own, from, to } = args;
     let (from_cx, to_cx) = (side(cx, from.profile), side(cx, to.profile));
     let names = Names { source: from.verb.name(), sink: to.verb.name() };

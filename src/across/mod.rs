@@ -1,3 +1,3 @@
 //! Verbs that join protocols: they know the protocols' readers and writers, and nothing of their wires.
 
-pub mod bridge;
+pub(crate) mod bridge;

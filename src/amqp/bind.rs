@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// Arguments of both verbs.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Exchange that the messages come from
     #[arg(value_name = "EXCHANGE")]
     source: String,
@@ -68,7 +68,7 @@ impl Args {
 ///
 /// # Errors
 /// As [`on_channel`] and [`fault`].
-pub async fn bind(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn bind(args: Args, cx: &Context) -> Result<()> {
     let bindings = args.bindings()?;
     on_channel(&args.settings, cx, async |channel: &Channel| {
         for Binding { source, destination, key, arguments } in bindings {
@@ -88,7 +88,7 @@ pub async fn bind(args: Args, cx: &Context) -> Result<()> {
 ///
 /// # Errors
 /// As [`on_channel`] and [`fault`].
-pub async fn unbind(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn unbind(args: Args, cx: &Context) -> Result<()> {
     let bindings = args.bindings()?;
     on_channel(&args.settings, cx, async |channel: &Channel| {
         for Binding { source, destination, key, arguments } in bindings {

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Create an exchange; one that is there must be the same
     Declare(Box<DeclareArgs>),
     /// Delete an exchange
@@ -21,7 +21,7 @@ pub enum Command {
 
 /// Arguments of `declare`.
 #[derive(Debug, clap::Args)]
-pub struct DeclareArgs {
+pub(crate) struct DeclareArgs {
     /// Name of the exchange
     #[arg(value_name = "EXCHANGE")]
     exchange: String,
@@ -50,7 +50,7 @@ pub struct DeclareArgs {
 
 /// Arguments of `delete`.
 #[derive(Debug, clap::Args)]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     /// Name of the exchange
     #[arg(value_name = "EXCHANGE")]
     exchange: String,
@@ -66,7 +66,7 @@ pub struct DeleteArgs {
 ///
 /// # Errors
 /// As [`on_channel`] and [`fault`].
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Declare(args) => declare(*args, cx).await,
         Command::Delete(args) => delete(*args, cx).await,

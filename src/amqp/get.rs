@@ -15,7 +15,7 @@ use crate::output::{MessageWriter, OutputArgs};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -39,7 +39,7 @@ const IN_ORDER: u64 = 9;
 ///
 /// # Errors
 /// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_connection`], [`fault`] and the writer's.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
     let (mut found, mut is_counted) = (0, false);

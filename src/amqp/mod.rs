@@ -7,19 +7,19 @@ mod exchange;
 mod get;
 mod publish;
 mod queue;
-pub mod settings;
+pub(crate) mod settings;
 mod shared;
 
 pub use client::incoming;
 
-pub use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
-pub use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
+pub(crate) use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 use crate::context::Context;
 use crate::error::Result;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Publish messages from an argument, a file or standard input
     Publish(Box<publish::Args>),
     /// Read messages from a queue, settling each once it was written
@@ -45,7 +45,7 @@ pub enum Command {
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Publish(args) => publish::run(*args, cx).await,
         Command::Consume(args) => consume::run(*args, cx).await,

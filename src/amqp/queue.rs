@@ -18,7 +18,7 @@ use lapin::Channel;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Create a queue; one that is there must be the same
     Declare(Box<DeclareArgs>),
     /// Delete a queue with its messages
@@ -31,7 +31,7 @@ pub enum Command {
 
 /// Arguments of `declare`.
 #[derive(Debug, clap::Args)]
-pub struct DeclareArgs {
+pub(crate) struct DeclareArgs {
     /// Name of the queue; an empty one lets the broker make one up, which is printed
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -105,7 +105,7 @@ impl DeclareArgs {
 
 /// Arguments of `delete`.
 #[derive(Debug, clap::Args)]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -122,7 +122,7 @@ pub struct DeleteArgs {
 
 /// Arguments of `purge`.
 #[derive(Debug, clap::Args)]
-pub struct PurgeArgs {
+pub(crate) struct PurgeArgs {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -133,7 +133,7 @@ pub struct PurgeArgs {
 
 /// Arguments of `info`.
 #[derive(Debug, clap::Args)]
-pub struct InfoArgs {
+pub(crate) struct InfoArgs {
     /// Names of the queues
     #[arg(value_name = "QUEUE", required = true)]
     queues: Vec<String>,
@@ -149,7 +149,7 @@ pub struct InfoArgs {
 ///
 /// # Errors
 /// As [`on_channel`] and [`fault`].
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Declare(args) => declare(*args, cx).await,
         Command::Delete(args) => delete(*args, cx).await,

@@ -33,7 +33,7 @@ const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
 ///
 /// # Errors
 /// As [`Printer::flush`].
-pub fn completions(shell: Shell) -> Result<()> {
+pub(crate) fn completions(shell: Shell) -> Result<()> {
     match COMPLETIONS.iter().find(|(known, ..)| *known == shell) {
         Some((_, _, script)) => print(script),
         None => print(&completion(shell)),
@@ -44,7 +44,7 @@ pub fn completions(shell: Shell) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Usage` when there is no such command; as [`Printer::flush`].
-pub fn man(path: &[String]) -> Result<()> {
+pub(crate) fn man(path: &[String]) -> Result<()> {
     let root = tree();
     let mut command = &root;
     for name in path {
@@ -61,7 +61,7 @@ pub fn man(path: &[String]) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Io`.
-pub fn all(folder: &Path) -> Result<()> {
+pub(crate) fn all(folder: &Path) -> Result<()> {
     let scripts = COMPLETIONS.map(|(shell, name, _)| (name.to_owned(), completion(shell)));
     replace(&folder.join("completions"), scripts.into(), |name| name.contains("mscomm"))?;
     let root = tree();

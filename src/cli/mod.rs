@@ -1,7 +1,7 @@
 //! The command tree, and what is generated from it.
 
-pub mod generate;
-pub mod refusal;
+pub(crate) mod generate;
+pub(crate) mod refusal;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::{amqp, config, grpc, kafka, values};
 /// gRPC, RabbitMQ and Kafka from one command line
 #[derive(Debug, Parser)]
 #[command(name = "mscomm", version, about, after_long_help = after_help(), propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
-pub struct Cli {
+pub(crate) struct Cli {
     /// Flags of every command.
     #[command(flatten)]
     pub global: Global,
@@ -30,7 +30,7 @@ pub struct Cli {
 /// Flags of every command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global")]
-pub struct Global {
+pub(crate) struct Global {
     /// Connection profile to use [env: MSCOMM_PROFILE]
     #[arg(short, long, global = true, value_name = "NAME")]
     pub profile: Option<String>,
@@ -59,7 +59,7 @@ pub struct Global {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Call gRPC methods and look at services, by reflection
     #[command(subcommand)]
     Grpc(Deferred<grpc::Command>),

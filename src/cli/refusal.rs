@@ -29,7 +29,7 @@ const SECRET_FLAGS: &[&str] = &[
 ];
 
 /// The error with everything masked that may be a secret.
-pub fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
+pub(crate) fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     let unknown = error.kind() == ErrorKind::UnknownArgument;
     for kind in [ContextKind::InvalidSubcommand, ContextKind::InvalidArg] {
         // The others of `InvalidArg` are the names of flags that there are.

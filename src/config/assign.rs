@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `Kind::Config`.
-pub fn profiles(document: &mut DocumentMut) -> Result<&mut dyn toml_edit::TableLike> {
+pub(crate) fn profiles(document: &mut DocumentMut) -> Result<&mut dyn toml_edit::TableLike> {
     let item = document.entry("profiles").or_insert_with(|| {
         let mut table = TomlTable::new();
         table.set_implicit(true);
@@ -25,7 +25,7 @@ pub fn profiles(document: &mut DocumentMut) -> Result<&mut dyn toml_edit::TableL
 ///
 /// # Errors
 /// `Kind::Usage` for an unknown key or a text that is no pair, `Kind::Config` for a profile that is no table.
-pub fn assign(
+pub(crate) fn assign(
     document: &mut DocumentMut,
     name: &str,
     values: &[String],

@@ -1,11 +1,11 @@
 //! The profiles that are there without a file.
 
 /// The profile that answers when nothing is configured.
-pub const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 /// The profile that a sandbox's command runs under.
-pub const SANDBOX: &str = "sandbox";
+pub(crate) const SANDBOX: &str = "sandbox";
 
 /// The variable in which a sandbox leaves the address of one of its servers.
-pub fn sandbox_var(section: &str) -> String {
+pub(crate) fn sandbox_var(section: &str) -> String {
     format!("MSCOMM_SANDBOX_{}", section.to_uppercase())
 }

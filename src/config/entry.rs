@@ -64,7 +64,7 @@ impl fmt::Display for Origin {
 
 /// One key's value before references are looked up.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Dotted path inside the section.
     pub key: String,
     /// The value as it was written.
@@ -75,7 +75,7 @@ pub struct Entry {
 
 impl Entry {
     /// True for the values that switch nothing on, so that `tls = false` excludes nothing.
-    pub fn is_off(&self) -> bool {
+    pub(crate) fn is_off(&self) -> bool {
         matches!(self.value, Value::Bool(false))
     }
 }

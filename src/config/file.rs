@@ -20,7 +20,7 @@ const SIZE_LIMIT: usize = 16 << 20;
 
 /// The configuration file as it was read.
 #[derive(Debug, Clone)]
-pub struct File {
+pub(crate) struct File {
     /// Where it is.
     pub path: PathBuf,
     /// The parsed text, with the positions of every key.
@@ -38,7 +38,7 @@ impl File {
     ///
     /// # Errors
     /// `Kind::Config`: missing although named, unreadable, a folder, not UTF-8, bad TOML, an unknown top-level key.
-    pub fn load(path: &Path, named: bool, source: &ConfigSource) -> Result<Option<File>> {
+    pub(crate) fn load(path: &Path, named: bool, source: &ConfigSource) -> Result<Option<File>> {
         let shown = path.display();
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
@@ -75,7 +75,7 @@ impl File {
     ///
     /// # Errors
     /// As [`File::load`].
-    pub fn parsed(path: &Path, text: String, sections: Sections) -> Result<File> {
+    pub(crate) fn parsed(path: &Path, text: String, sections: Sections) -> Result<File> {
         // A byte order mark, which toml_edit does not know.
         let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
         let document = parse(path, text)?;
@@ -119,22 +119,22 @@ impl File {
     }
 
     /// The table of profiles, when there is one.
-    pub fn profiles(&self) -> Option<&dyn toml_edit::TableLike> {
+    pub(crate) fn profiles(&self) -> Option<&dyn toml_edit::TableLike> {
         self.document.get("profiles").and_then(Item::as_table_like)
     }
 
     /// The profile that is used when none is named.
-    pub fn default_profile(&self) -> Option<&str> {
+    pub(crate) fn default_profile(&self) -> Option<&str> {
         self.document.get("default").and_then(Item::as_str)
     }
 
     /// Line (from 1) of a position.
-    pub fn line(&self, span: Option<Range<usize>>) -> Option<usize> {
+    pub(crate) fn line(&self, span: Option<Range<usize>>) -> Option<usize> {
         span.map(|span| position(self.document.raw(), span.start).0)
     }
 
     /// An error at a position of this file.
-    pub fn error(&self, span: Option<Range<usize>>, message: impl std::fmt::Display) -> Error {
+    pub(crate) fn error(&self, span: Option<Range<usize>>, message: impl std::fmt::Display) -> Error {
         Error::config(format!("{}: {message}", place(&self.path, self.document.raw(), span)))
     }
 
@@ -142,7 +142,7 @@ impl File {
     ///
     /// # Errors
     /// `Kind::Config`, with the `chmod` that mends it.
-    pub fn require_private(&self, key: &str) -> Result<()> {
+    pub(crate) fn require_private(&self, key: &str) -> Result<()> {
         if self.mode & 0o077 == 0 {
             return Ok(());
         }
@@ -155,7 +155,7 @@ impl File {
     ///
     /// # Errors
     /// `Kind::Config`.
-    pub fn require_own(&self, key: &str) -> Result<()> {
+    pub(crate) fn require_own(&self, key: &str) -> Result<()> {
         if self.own && self.mode & 0o022 == 0 {
             return Ok(());
         }
@@ -166,7 +166,7 @@ impl File {
 }
 
 /// Adds "did you mean", or else the allowed names.
-pub fn unknown<'a>(error: Error, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+pub(crate) fn unknown<'a>(error: Error, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
     /// What other tools call the server.
     const SERVER: &[&str] =
         &["url", "uri", "host", "hosts", "address", "broker", "brokers", "bootstrap", "bootstrap_servers"];
@@ -212,7 +212,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 ///
 /// # Errors
 /// `Kind::Config`, with the allowed characters.
-pub fn validate_name(name: &str) -> Result<()> {
+pub(crate) fn validate_name(name: &str) -> Result<()> {
     let ok = !name.is_empty()
         && !name.starts_with(['-', '.'])
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
@@ -227,7 +227,7 @@ pub fn validate_name(name: &str) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Io`, and `Kind::Config` when the new text is not one that could be read again.
-pub fn write(path: &Path, document: &DocumentMut) -> Result<()> {
+pub(crate) fn write(path: &Path, document: &DocumentMut) -> Result<()> {
     let text = document.to_string();
     parse(path, text.clone())?;
     // Through a symbolic link, the file it points to is replaced, and not the link.
@@ -257,7 +257,7 @@ pub fn write(path: &Path, document: &DocumentMut) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Io`.
-pub fn lock(path: &Path) -> Result<std::fs::File> {
+pub(crate) fn lock(path: &Path) -> Result<std::fs::File> {
     let failed = |e| Error::io(format!("cannot lock {}", path.display()), e);
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.exists() {

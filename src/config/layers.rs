@@ -17,7 +17,7 @@ use crate::secret::{self, Place};
 ///
 /// # Errors
 /// See [`super::ConfigSource::resolve`].
-pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>) -> Result<Resolved<T>> {
+pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>) -> Result<Resolved<T>> {
     let info = SectionInfo::of::<T>();
     let mut entries = flag_entries(flags, &info)?;
     entries.extend(environment_entries(&info)?);
@@ -51,7 +51,7 @@ pub fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>
 }
 
 /// Keeps the strongest value of each key, in the order of the keys.
-pub fn merge(entries: Vec<Entry>) -> Vec<Entry> {
+pub(crate) fn merge(entries: Vec<Entry>) -> Vec<Entry> {
     let mut best: BTreeMap<String, Entry> = BTreeMap::new();
     for entry in entries {
         match best.get(&entry.key) {
@@ -151,7 +151,7 @@ fn environment_entries(info: &SectionInfo) -> Result<Vec<Entry>> {
 }
 
 /// The environment knows only text: numbers and booleans are read where the key does not take text.
-pub fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
+pub(crate) fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
     let as_text = Value::String(text);
     if (info.accepts)(key, &as_text).is_ok() {
         return as_text;
@@ -208,7 +208,7 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Opt
 ///
 /// # Errors
 /// `Kind::Config`.
-pub fn listed(info: &SectionInfo, chosen: &Chosen) -> Result<Vec<Entry>> {
+pub(crate) fn listed(info: &SectionInfo, chosen: &Chosen) -> Result<Vec<Entry>> {
     let mut entries = environment_entries(info)?;
     entries.extend(chosen.entries(info)?);
     Ok(merge(entries))

@@ -11,23 +11,25 @@ mod layers;
 mod profile;
 mod sections;
 mod shown;
-pub mod verbs;
+pub(crate) mod verbs;
 
 use std::path::PathBuf;
 
-pub use built_in::{LOCAL, SANDBOX, sandbox_var};
-pub use entry::Origin;
-pub use file::validate_name;
-pub use sections::{Problem, Resolved, Section, SectionInfo, Sections};
+pub(crate) use built_in::LOCAL;
+#[cfg(feature = "sandbox")]
+pub(crate) use built_in::{SANDBOX, sandbox_var};
+pub(crate) use entry::Origin;
+pub(crate) use file::validate_name;
+pub(crate) use sections::{Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 
 /// Variable that names the configuration file.
-pub const CONFIG_VAR: &str = "MSCOMM_CONFIG";
+pub(crate) const CONFIG_VAR: &str = "MSCOMM_CONFIG";
 /// Variable that names the profile.
-pub const PROFILE_VAR: &str = "MSCOMM_PROFILE";
+pub(crate) const PROFILE_VAR: &str = "MSCOMM_PROFILE";
 /// A configuration file, for the man page and for whoever begins one.
-pub const CONFIG_EXAMPLE: &str = r#"default = "staging"
+pub(crate) const CONFIG_EXAMPLE: &str = r#"default = "staging"
 
 [profiles.staging.grpc]
 server = "https://api.staging:443"
@@ -48,7 +50,7 @@ extends = "staging"
 
 /// Which file and which profile the user asked for.
 #[derive(Debug, Clone)]
-pub struct ConfigSource {
+pub(crate) struct ConfigSource {
     /// `--config`.
     pub file: Option<PathBuf>,
     /// `-p/--profile`.
@@ -64,7 +66,7 @@ impl ConfigSource {
     ///
     /// # Errors
     /// `Kind::Config` when there is no home folder to look in.
-    pub fn path(&self) -> Result<(PathBuf, bool)> {
+    pub(crate) fn path(&self) -> Result<(PathBuf, bool)> {
         if let Some(path) = &self.file {
             return Ok((path.clone(), true));
         }
@@ -101,7 +103,7 @@ impl ConfigSource {
     /// # Errors
     /// `Kind::Config` for the file, a profile, a secret or an environment variable; `Kind::Usage` for flags that
     /// contradict each other. Nothing is looked at that this protocol does not use.
-    pub fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
+    pub(crate) fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
         let chosen = profile::Chosen::load(self)?;
         layers::resolve(flags, &chosen, self.deadline)
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 
 /// The profile in force.
 #[derive(Debug)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// Its name.
     pub name: String,
     /// The file it was looked for in.
@@ -28,7 +28,7 @@ impl Chosen {
     ///
     /// # Errors
     /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
-    pub fn load(source: &ConfigSource) -> Result<Chosen> {
+    pub(crate) fn load(source: &ConfigSource) -> Result<Chosen> {
         let (path, named) = source.path()?;
         let file = File::load(&path, named, source)?;
         let asked = source.asked()?;
@@ -39,13 +39,13 @@ impl Chosen {
     ///
     /// # Errors
     /// As [`Chosen::load`].
-    pub fn named(source: &ConfigSource, name: &str) -> Result<Chosen> {
+    pub(crate) fn named(source: &ConfigSource, name: &str) -> Result<Chosen> {
         let (path, named) = source.path()?;
         Chosen::of(&path, File::load(&path, named, source)?, name)
     }
 
     /// Whether this is a profile of the file that is, or extends, another one.
-    pub fn extends(&self, name: &str) -> bool {
+    pub(crate) fn extends(&self, name: &str) -> bool {
         self.chain.iter().any(|link| link == name)
     }
 
@@ -53,7 +53,7 @@ impl Chosen {
     ///
     /// # Errors
     /// As [`Chosen::load`].
-    pub fn of(path: &Path, file: Option<File>, name: &str) -> Result<Chosen> {
+    pub(crate) fn of(path: &Path, file: Option<File>, name: &str) -> Result<Chosen> {
         validate_name(name)?;
         Chosen::find(path, file, Some((name.to_owned(), "name")))
     }
@@ -88,7 +88,7 @@ impl Chosen {
     ///
     /// # Errors
     /// `Kind::Config`: unknown keys (with the nearest known one), wrong types.
-    pub fn entries(&self, info: &SectionInfo) -> Result<Vec<Entry>> {
+    pub(crate) fn entries(&self, info: &SectionInfo) -> Result<Vec<Entry>> {
         let Some(file) = self.file.as_ref().filter(|_| !self.chain.is_empty()) else {
             return Ok(self.built_in(info));
         };
@@ -118,7 +118,7 @@ impl Chosen {
 }
 
 /// The names of the profiles in a file.
-pub fn profile_names(file: &File) -> Vec<&str> {
+pub(crate) fn profile_names(file: &File) -> Vec<&str> {
     file.profiles().map(|p| p.iter().map(|(name, _)| name).collect()).unwrap_or_default()
 }
 
@@ -126,7 +126,7 @@ pub fn profile_names(file: &File) -> Vec<&str> {
 ///
 /// # Errors
 /// `Kind::Config`.
-pub fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a dyn TableLike>> {
+pub(crate) fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a dyn TableLike>> {
     let Some((key, item)) = file.profiles().and_then(|p| p.get_key_value(name)) else {
         return Ok(None);
     };
@@ -199,7 +199,7 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
 ///
 /// # Errors
 /// `Kind::Config`, the first fault.
-pub fn check_profile(file: &File, name: &str) -> Result<()> {
+pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
     for profile in chain(file, name)? {
         for info in (file.sections)() {
             for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {

@@ -153,7 +153,7 @@ impl<T: Section> Resolved<T> {
 }
 
 /// Gives all sections that a profile can have, in the order in which they are shown.
-pub type Sections = fn() -> Vec<SectionInfo>;
+pub(crate) type Sections = fn() -> Vec<SectionInfo>;
 
 /// What a key holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

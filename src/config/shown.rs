@@ -62,7 +62,7 @@ pub(super) fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: b
 }
 
 /// How a value may be shown: secrets masked, references as they are.
-pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
+pub(crate) fn shown(info: &SectionInfo, entry: &Entry) -> String {
     let in_file = matches!(entry.origin, Origin::Profile { .. });
     let text = match &entry.value {
         Value::String(text) => text.clone(),
@@ -83,7 +83,7 @@ pub fn shown(info: &SectionInfo, entry: &Entry) -> String {
 
 /// What is to be known of an entry that comes from a weaker layer than the server does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inherited {
+pub(crate) enum Inherited {
     /// A user or a secret that was written for another server, and goes to this one.
     Credential,
     /// `insecure`, written for another server: this one's certificate is not checked either.
@@ -93,7 +93,7 @@ pub enum Inherited {
 }
 
 /// Looks at an entry beside the server of its section.
-pub fn inherited(info: &SectionInfo, entry: &Entry, server: &Entry) -> Option<Inherited> {
+pub(crate) fn inherited(info: &SectionInfo, entry: &Entry, server: &Entry) -> Option<Inherited> {
     if entry.origin.rank() >= server.origin.rank() {
         return None;
     }

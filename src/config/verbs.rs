@@ -16,7 +16,7 @@ use crate::output::{Table, TableLayout, Terminal};
 
 /// Verbs of `mscomm profile`.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the profiles, with their servers
     List {
         /// table on a terminal, tsv in a pipe, or json
@@ -71,7 +71,7 @@ pub enum Command {
 ///
 /// # Errors
 /// `Kind::Config` for the file and its profiles, `Kind::Usage` for arguments, `Kind::Io` when the file cannot be written.
-pub fn run(command: Command, source: &ConfigSource, terminal: &Terminal) -> Result<()> {
+pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     match command {
         Command::List { output } => list(source, output, terminal),
         Command::Show { name, output } => show(source, name, output, terminal),

@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, counted};
 
 /// How the last line of an account counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// A reader whose source cannot be settled.
     Read,
     /// A reader that settles.
@@ -84,7 +84,7 @@ const REASONS: usize = 64;
 
 /// The account of one flow.
 #[derive(Debug)]
-pub struct Account {
+pub(crate) struct Account {
     started: Instant,
     read: u64,
     sent: u64,
@@ -207,27 +207,27 @@ impl Account {
     }
 
     /// How many messages were taken from the source.
-    pub fn read(&self) -> u64 {
+    pub(crate) fn read(&self) -> u64 {
         self.read
     }
 
     /// How many went on to the sink.
-    pub fn sent(&self) -> u64 {
+    pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
     /// How many have an outcome that is good.
-    pub fn done(&self) -> u64 {
+    pub(crate) fn done(&self) -> u64 {
         self.confirmed + self.written
     }
 
     /// How many were certainly not taken.
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.refusals + self.unsent.count()
     }
 
     /// How many nobody knows of.
-    pub fn unknown(&self) -> u64 {
+    pub(crate) fn unknown(&self) -> u64 {
         self.unknown.count()
     }
 
@@ -237,17 +237,17 @@ impl Account {
     }
 
     /// True when the peer has confirmed something.
-    pub fn has_confirmed(&self) -> bool {
+    pub(crate) fn has_confirmed(&self) -> bool {
         self.confirmed > 0
     }
 
     /// True when nothing failed and everything is known.
-    pub fn is_well(&self) -> bool {
+    pub(crate) fn is_well(&self) -> bool {
         self.failed() == 0 && self.unknown() == 0
     }
 
     /// The account in a line. `settled` is how many the source has taken as done.
-    pub fn sentence(&self, manner: Manner, settled: u64) -> String {
+    pub(crate) fn sentence(&self, manner: Manner, settled: u64) -> String {
         let (read, sent, confirmed, failed, unknown) =
             (self.read, self.sent, self.confirmed, self.failed(), self.unknown());
         match manner {
@@ -286,7 +286,7 @@ impl Account {
     }
 
     /// The account as an object: counts, and what was refused, not sent or is unknown, by where it stands in its source.
-    pub fn json(&self) -> Map<String, Value> {
+    pub(crate) fn json(&self) -> Map<String, Value> {
         let refused =
             |(why, named): &(String, Named)| json!({ "why": why, "count": named.count(), "messages": named.json() });
         let mut object = Map::new();

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::message::Message;
 
 /// The place for what was refused.
-pub struct Dead {
+pub(crate) struct Dead {
     stages: Vec<Box<dyn Stage>>,
     sink: Box<dyn Sink>,
     /// What is under way to the sink proper, as it came from the source.
@@ -24,19 +24,19 @@ pub struct Dead {
 
 impl Dead {
     /// What is refused goes to this sink, through these stages of its own.
-    pub fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
+    pub(crate) fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
         Dead { stages, sink, copies: HashMap::new(), waiting: VecDeque::new(), is_over: false }
     }
 
     /// Remembers a message that goes to the sink proper.
-    pub fn remember(&mut self, ticket: Ticket, message: &Message<'_>) {
+    pub(crate) fn remember(&mut self, ticket: Ticket, message: &Message<'_>) {
         if !self.is_over {
             self.copies.insert(ticket, message.clone().into_owned());
         }
     }
 
     /// The sink proper has told of a message: true when it was refused and is taken up here.
-    pub fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> bool {
+    pub(crate) fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> bool {
         match (self.copies.remove(&ticket), outcome) {
             (Some(message), Outcome::Refused(_)) => {
                 self.waiting.push_back((ticket, message));
@@ -47,12 +47,12 @@ impl Dead {
     }
 
     /// True when no more can be taken up for now: what was refused waits for room.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         !self.waiting.is_empty()
     }
 
     /// True when nothing waits, and nothing is under way.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.is_over || (self.waiting.is_empty() && self.sink.is_empty())
     }
 
@@ -60,7 +60,7 @@ impl Dead {
     ///
     /// # Errors
     /// It is of no use any more, which it tells once; what became of everything is reported with it.
-    pub fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         if self.is_over {
             return Poll::Pending;
         }
@@ -105,14 +105,14 @@ impl Dead {
     }
 
     /// Gives up waiting.
-    pub fn abandon(&mut self, heard: &mut Heard) {
+    pub(crate) fn abandon(&mut self, heard: &mut Heard) {
         self.sink.abandon(heard);
         heard.outcomes.extend(self.waiting.drain(..).map(|(ticket, _)| (ticket, Outcome::Unsent)));
         self.copies.clear();
     }
 
     /// The goodbye.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.sink.close().await;
     }
 }

@@ -7,7 +7,7 @@ use crate::exit;
 
 /// How a flow ended.
 #[derive(Debug)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// What became of the messages.
     pub account: Account,
     /// How the account counts.
@@ -33,7 +33,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// The verdict.
-pub fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
+pub(crate) fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
     reporter.end();
     let sentence = ended.account.sentence(ended.manner, ended.settled);
     let mut report = ended.account.json();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// When a flow ends by itself, beside the end of its source.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// After so many messages; fewer are [`Kind::Unmet`](crate::error::Kind::Unmet).
     pub count: Option<u64>,
     /// When nothing came for so long.
@@ -13,7 +13,7 @@ pub struct Limits {
 
 /// What happens to a message that was refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnRefusal {
+pub(crate) enum OnRefusal {
     /// The others go on; it stays unsettled.
     #[default]
     Continue,

@@ -29,17 +29,17 @@ mod stage;
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, Manner};
-pub use dead::Dead;
-pub use limits::{Limits, OnRefusal};
-pub use parts::{Flow, Names, Reader, Reporter, Writer};
-pub use refusal::{Refusal, Unfit};
-pub use run::run;
-pub use sink::{Declined, Heard, Next, Outcome, Sink, Told};
-pub use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};
-pub use stage::{Passed, Stage};
+pub(crate) use account::{Account, Manner};
+pub(crate) use dead::Dead;
+pub(crate) use limits::{Limits, OnRefusal};
+pub(crate) use parts::{Flow, Names, Reader, Reporter, Writer};
+pub(crate) use refusal::{Refusal, Unfit};
+pub(crate) use run::run;
+pub(crate) use sink::{Declined, Heard, Next, Outcome, Sink, Told};
+pub(crate) use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};
+pub(crate) use stage::{Passed, Stage};
 
 /// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits
 /// where a wire client has room for one word (Kafka's opaque of a record).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
+pub(crate) struct Ticket(pub u64);

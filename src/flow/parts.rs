@@ -14,7 +14,7 @@ use crate::message::input::Input;
 use crate::shutdown::Shutdown;
 
 /// What a flow tells while it runs.
-pub trait Reporter {
+pub(crate) trait Reporter {
     /// How far it has come; called often.
     fn progress(&mut self, account: &Account, under_way: usize, bytes: u64);
     /// For the user, who has to know.
@@ -33,7 +33,7 @@ pub trait Reporter {
 }
 
 /// A source, what happens on the way, and a sink.
-pub struct Flow {
+pub(crate) struct Flow {
     /// Where messages come from.
     pub source: Box<dyn Source>,
     /// What happens to each on the way, in this order.
@@ -56,7 +56,7 @@ pub struct Flow {
 
 impl Flow {
     /// Both halves, joined.
-    pub fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
+    pub(crate) fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
         let Reader { source, limits, manner: _ } = reader;
         let Writer { stages, sink, on_refusal, dead, manner: _ } = writer;
         Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone() }
@@ -65,7 +65,7 @@ impl Flow {
 
 /// How the sides of a flow are called.
 #[derive(Debug, Clone, Copy)]
-pub struct Names {
+pub(crate) struct Names {
     /// The source, as `kafka tail`.
     pub source: &'static str,
     /// The sink, as `amqp publish`.
@@ -74,18 +74,18 @@ pub struct Names {
 
 impl Names {
     /// The error with the side that it is about.
-    pub fn of_source(self, error: Error) -> Error {
+    pub(crate) fn of_source(self, error: Error) -> Error {
         error.context(format!("from {}", self.source))
     }
 
     /// As [`Names::of_source`].
-    pub fn of_sink(self, error: Error) -> Error {
+    pub(crate) fn of_sink(self, error: Error) -> Error {
         error.context(format!("to {}", self.sink))
     }
 }
 
 /// The half of a flow that reads, as a verb opens it.
-pub struct Reader {
+pub(crate) struct Reader {
     /// Where messages come from.
     pub source: Box<dyn Source>,
     /// When it ends by itself.
@@ -96,13 +96,13 @@ pub struct Reader {
 
 impl Reader {
     /// The records of an input.
-    pub fn of_input(input: Input, limits: Limits) -> Reader {
+    pub(crate) fn of_input(input: Input, limits: Limits) -> Reader {
         Reader { source: Box::new(Records::new(input)), limits, manner: Manner::Read }
     }
 }
 
 /// The half of a flow that writes, as a verb opens it.
-pub struct Writer {
+pub(crate) struct Writer {
     /// What happens to a message before.
     pub stages: Vec<Box<dyn Stage>>,
     /// Where messages go.
@@ -117,7 +117,7 @@ pub struct Writer {
 
 impl Writer {
     /// One that refuses nothing.
-    pub fn plain(sink: Box<dyn Sink>) -> Writer {
+    pub(crate) fn plain(sink: Box<dyn Sink>) -> Writer {
         Writer { stages: Vec::new(), sink, on_refusal: OnRefusal::Continue, dead: None, manner: Manner::Read }
     }
 }

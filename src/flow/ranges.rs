@@ -8,7 +8,7 @@ const NAMED: usize = 50;
 
 /// Numbers as ranges, bounded. They come in ascending order but for those that were under way at the end.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Ranges {
+pub(crate) struct Ranges {
     ranges: Vec<(u64, u64)>,
     count: u64,
     /// How many numbers are in no range.
@@ -17,7 +17,7 @@ pub struct Ranges {
 
 impl Ranges {
     /// Adds a number.
-    pub fn push(&mut self, number: u64) {
+    pub(crate) fn push(&mut self, number: u64) {
         self.count += 1;
         let full = self.ranges.len() >= KEPT;
         match self.ranges.last_mut() {
@@ -28,17 +28,17 @@ impl Ranges {
     }
 
     /// True when this number would go on with the last range.
-    pub fn goes_on_with(&self, number: u64) -> bool {
+    pub(crate) fn goes_on_with(&self, number: u64) -> bool {
         self.ranges.last().is_some_and(|(_, last)| last.checked_add(1) == Some(number))
     }
 
     /// How many numbers there are.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// In ascending order, with neighbours in one range.
-    pub fn merged(&self) -> Vec<(u64, u64)> {
+    pub(crate) fn merged(&self) -> Vec<(u64, u64)> {
         let mut sorted = self.ranges.clone();
         sorted.sort_unstable();
         let mut merged: Vec<(u64, u64)> = Vec::new();
@@ -52,7 +52,7 @@ impl Ranges {
     }
 
     /// How many numbers are in none of the ranges.
-    pub fn more(&self) -> u64 {
+    pub(crate) fn more(&self) -> u64 {
         self.more
     }
 }

@@ -13,7 +13,7 @@ use crate::message::input::{Decoder, Input, Mark, NextRecord};
 const BATCH: usize = 1024;
 
 /// The records of an input.
-pub struct Records {
+pub(crate) struct Records {
     input: Input,
     decoder: Decoder,
     marks: Vec<Mark>,
@@ -24,7 +24,7 @@ pub struct Records {
 
 impl Records {
     /// Those of this input.
-    pub fn new(input: Input) -> Records {
+    pub(crate) fn new(input: Input) -> Records {
         let decoder = Decoder::of(&input);
         Records { input, decoder, marks: Vec::with_capacity(BATCH), behind: None, since: Instant::now() }
     }

@@ -4,7 +4,7 @@ use crate::error::Kind;
 
 /// Why a message was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// A sentence without a subject: `not accepted by the broker (nack)`.
     pub why: String,
     /// The fix.
@@ -15,20 +15,20 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal without a fix.
-    pub fn new(why: impl Into<String>) -> Refusal {
+    pub(crate) fn new(why: impl Into<String>) -> Refusal {
         Refusal { why: why.into(), hint: None, kind: Kind::Refused }
     }
 
     /// Adds the fix.
     #[must_use]
-    pub fn hint(self, hint: impl Into<String>) -> Refusal {
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Refusal {
         Refusal { hint: Some(hint.into()), ..self }
     }
 }
 
 /// A message that cannot be what it is to become: the member that is wrong, where it is about one, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unfit {
+pub(crate) struct Unfit {
     /// The member of the envelope.
     pub member: Option<&'static str>,
     /// A sentence.

@@ -10,7 +10,7 @@ use crate::message::Message;
 
 /// What became of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The peer has taken responsibility for it.
     Confirmed,
     /// It was written, and nobody can know more.
@@ -25,7 +25,7 @@ pub enum Outcome {
 
 /// Why a sink takes no more.
 #[derive(Debug)]
-pub enum Declined {
+pub(crate) enum Declined {
     /// The message that it was given last is not fit for it; the next one may be.
     Unfit(Unfit),
     /// It is of no use any more.
@@ -34,7 +34,7 @@ pub enum Declined {
 
 impl Declined {
     /// The message that it was given last is not fit for it.
-    pub fn unfit(why: String) -> Declined {
+    pub(crate) fn unfit(why: String) -> Declined {
         Declined::Unfit(why.into())
     }
 }
@@ -47,7 +47,7 @@ impl From<Error> for Declined {
 
 /// What a sink has to tell to the user.
 #[derive(Debug)]
-pub enum Told {
+pub(crate) enum Told {
     /// Something is wrong that does not end the work.
     Warn(String),
     /// It is well again.
@@ -56,7 +56,7 @@ pub enum Told {
 
 /// What a sink reports.
 #[derive(Debug, Default)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// What became of single messages, in any order.
     pub outcomes: Vec<(Ticket, Outcome)>,
     /// Everything that was ever submitted is written.
@@ -67,22 +67,22 @@ pub struct Heard {
 
 impl Heard {
     /// What became of a message.
-    pub fn outcome(&mut self, ticket: Ticket, outcome: Outcome) {
+    pub(crate) fn outcome(&mut self, ticket: Ticket, outcome: Outcome) {
         self.outcomes.push((ticket, outcome));
     }
 
     /// True when there is nothing in it.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.outcomes.is_empty() && !self.all && self.told.is_empty()
     }
 }
 
 /// Gives the next message of a batch, in place of the one before: a message is large, and each time that it changes hands
 /// it would be copied.
-pub type Next<'n, 'b> = dyn FnMut(&mut Message<'b>) -> Option<Ticket> + 'n;
+pub(crate) type Next<'n, 'b> = dyn FnMut(&mut Message<'b>) -> Option<Ticket> + 'n;
 
 /// Where messages go.
-pub trait Sink {
+pub(crate) trait Sink {
     /// True when it reports by [`Heard::all`]: then nobody keeps a note of each message for it.
     fn is_bulk(&self) -> bool {
         false

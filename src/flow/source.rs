@@ -10,15 +10,15 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 
 /// What takes time and is waited for.
-pub type Work<'a, T = Result<()>> = Pin<Box<dyn Future<Output = T> + 'a>>;
+pub(crate) type Work<'a, T = Result<()>> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 /// One order of messages: a queue, or a Kafka partition as long as it is assigned. Small numbers, which the source gives
 /// and may give again once the lane was released.
-pub type Lane = u32;
+pub(crate) type Lane = u32;
 
 /// Where a message stands in its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub(crate) struct Place {
     /// The order that it belongs to.
     pub lane: Lane,
     /// Its place in that order, ascending and not dense: an offset, a delivery tag, a line.
@@ -27,7 +27,7 @@ pub struct Place {
 
 /// How a lane is called when its messages are named: `input lines 3-5`, `orders[0] offset 7`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LaneName {
+pub(crate) struct LaneName {
     /// Before one mark.
     pub one: String,
     /// Before several.
@@ -36,7 +36,7 @@ pub struct LaneName {
 
 impl LaneName {
     /// `NAME` and `NAMEs`.
-    pub fn of(name: impl Into<String>) -> LaneName {
+    pub(crate) fn of(name: impl Into<String>) -> LaneName {
         let one = name.into();
         LaneName { many: format!("{one}s"), one }
     }
@@ -44,7 +44,7 @@ impl LaneName {
 
 /// How a source can be told that messages are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settling {
+pub(crate) enum Settling {
     /// Not at all.
     Never,
     /// All up to a place in a lane, as offsets are committed.
@@ -55,7 +55,7 @@ pub enum Settling {
 
 /// What is done in a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Done {
+pub(crate) enum Done {
     /// All that was read, up to this mark and with it.
     Through(u64),
     /// This message alone: one before it is not done.
@@ -64,7 +64,7 @@ pub enum Done {
 
 /// What [`Source::fill`] brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
+pub(crate) enum Filled {
     /// So many messages lie in the batch, at least one.
     Batch(usize),
     /// Nothing is here now.
@@ -75,7 +75,7 @@ pub enum Filled {
 
 /// What happens to a source beside messages.
 #[derive(Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// These lanes are taken away: what of them is under way is waited for and settled, then [`Source::release`] is called.
     Revoked(Vec<Lane>),
     /// For the user, who has to know.
@@ -86,7 +86,7 @@ pub enum Event {
 
 /// Why there is no message.
 #[derive(Debug)]
-pub enum Bad {
+pub(crate) enum Bad {
     /// It is refused for what it is, and the next one may be good.
     Refused(Refusal),
     /// Nothing behind it can be good.
@@ -100,7 +100,7 @@ impl From<Error> for Bad {
 }
 
 /// Where messages come from.
-pub trait Source {
+pub(crate) trait Source {
     /// How it can be settled.
     fn settling(&self) -> Settling;
 

@@ -7,7 +7,7 @@ use crate::message::Message;
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one is what most stages give of most messages: no allocation for it")]
 #[expect(dead_code, reason = "the loop knows how; the stages that filter and split are still to come")]
-pub enum Passed<'b> {
+pub(crate) enum Passed<'b> {
     /// It goes on.
     One(Message<'b>),
     /// It was not asked for.
@@ -17,7 +17,7 @@ pub enum Passed<'b> {
 }
 
 /// One message in, none to many out.
-pub trait Stage {
+pub(crate) trait Stage {
     /// Makes what goes on of a message; it may borrow from the message and from the stage.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Stage {
 ///
 /// # Errors
 /// Those of the stages.
-pub fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+pub(crate) fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) -> Result<Passed<'b>, Unfit> {
     let Some((first, rest)) = stages.split_first() else { return Ok(Passed::One(message)) };
     let passed = first.apply(message)?;
     if rest.is_empty() {

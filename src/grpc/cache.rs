@@ -12,7 +12,7 @@ use crate::output::{Table, TableLayout};
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the servers whose descriptions are kept
     List {
         /// table, tsv or json
@@ -31,7 +31,7 @@ pub enum Command {
 ///
 /// # Errors
 /// `Kind::Refused` when nothing is kept of the server, `Kind::Io`.
-pub fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) fn run(command: Command, cx: &Context) -> Result<()> {
     let kept = cache::kept()?;
     match command {
         Command::List { output } => {

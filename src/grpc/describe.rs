@@ -11,7 +11,7 @@ use crate::proto::schema::Schema;
 
 /// Describes an element of the schema.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// A service, method, message, field, enum or extension by its full name; all services without it
     #[arg(value_name = "SYMBOL")]
     symbol: Option<String>,
@@ -24,7 +24,7 @@ pub struct Args {
 ///
 /// # Errors
 /// As [`Lookup::open`] and reflection; `Kind::Refused` when there is no such symbol.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let elements = cx.shutdown.or_stop(elements(&args, cx)).await?;
     let mut printer = Printer::stdout()?;
     for (element, schema) in elements {

@@ -19,7 +19,7 @@ use crate::proto::{file_source, find, is_same_file};
 
 /// Writes what describes services.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Services, methods, messages… to describe, each by its full name; all services of the server if none is given
     #[arg(value_name = "SYMBOL")]
     symbols: Vec<String>,
@@ -42,7 +42,7 @@ pub struct Args {
 /// # Errors
 /// As [`Lookup::open`] and reflection; `Kind::Refused` for an unknown symbol and for a file whose name leads elsewhere;
 /// `Kind::Usage` for a file that exists with another content; `Kind::Io`.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let (files, each) = cx.shutdown.or_stop(files(&args, cx)).await?;
     // Nothing is written when nothing was found.
     let failed = each.failed(files.is_empty() || !args.symbols.is_empty(), cx);

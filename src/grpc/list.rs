@@ -10,7 +10,7 @@ use crate::output::{Table, TableLayout};
 
 /// Lists services or methods.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// The service whose methods to list; all services without it
     #[arg(value_name = "SERVICE")]
     service: Option<String>,
@@ -26,7 +26,7 @@ pub struct Args {
 ///
 /// # Errors
 /// As [`Lookup::open`] and reflection; `Kind::Refused` when there is no such service.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let table = cx.shutdown.or_stop(table(&args, cx)).await?;
     table.print(args.output, &cx.terminal)
 }

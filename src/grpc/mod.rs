@@ -2,20 +2,20 @@
 
 mod cache;
 mod call;
-pub mod client;
+pub(crate) mod client;
 mod describe;
 mod export;
 mod list;
-pub mod settings;
+pub(crate) mod settings;
 mod shared;
 
-pub use self::call::{PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_reader, prepare_writer};
+pub(crate) use self::call::{PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_reader, prepare_writer};
 use crate::context::Context;
 use crate::error::Result;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the services of a server, or the methods of a service
     List(list::Args),
     /// Show a service, method, message or enum as Protobuf source
@@ -39,7 +39,7 @@ pub enum Command {
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::List(args) => list::run(args, cx).await,
         Command::Describe(args) => describe::run(args, cx).await,

@@ -4,19 +4,19 @@ mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
 mod produce;
-pub mod settings;
+pub(crate) mod settings;
 mod shared;
 mod tail;
 mod topic;
 
-pub use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
-pub use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
+pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 use crate::context::Context;
 use crate::error::Result;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Send records to a topic
     Produce(Box<produce::Args>),
     /// Read records of topics, and follow them
@@ -30,7 +30,7 @@ pub enum Command {
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,

@@ -18,7 +18,7 @@ use crate::values::{self, Delimiter};
 
 /// Send records to a topic
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     producing: ProducingArgs,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Where to and how, wherever records come from.
 #[derive(Debug, clap::Args)]
-pub struct ProducingArgs {
+pub(crate) struct ProducingArgs {
     /// The topic
     #[arg(value_name = "TOPIC", value_parser = super::shared::topic_name)]
     topic: String,
@@ -68,7 +68,7 @@ pub struct ProducingArgs {
 
 impl ProducingArgs {
     /// What becomes of a record that is refused.
-    pub fn refusal(&self) -> &RefusalArgs {
+    pub(crate) fn refusal(&self) -> &RefusalArgs {
         &self.refusal
     }
 }
@@ -101,7 +101,7 @@ fn check_time(time: Time) -> Result<(), String> {
 
 /// What becomes of a timestamp that librdkafka cannot send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OldTimes {
+pub(crate) enum OldTimes {
     /// The record is not fit to be sent.
     Refused,
     /// It goes out with the present time; that is counted and told.
@@ -204,7 +204,7 @@ impl Stage for Shape {
 /// # Errors
 /// The connection's; `Kind::Usage` for a bad record; `Kind::Refused` for those that were refused; `Kind::Partial` when the
 /// outcome of some is unknown.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { producing, records, key_delimiter, report } = args;
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
@@ -227,7 +227,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     args: ProducingArgs,
     setup: Setup,
     shape: Shape,
@@ -237,7 +237,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     Ok(Prepared { args, setup, shape })
@@ -248,7 +248,7 @@ impl Prepared {
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
-    pub async fn open(self, cx: &Context) -> Result<Writer> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { args, setup, shape } = self;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),

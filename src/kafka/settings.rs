@@ -14,7 +14,7 @@ use crate::values;
 /// Settings of a Kafka connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Bootstrap brokers: host:port, separated by commas
     #[arg(short, long, visible_aliases = ["brokers", "url"], visible_short_alias = 'b', value_name = "BROKERS", help_heading = CONNECTION)]
     pub server: Option<String>,
@@ -34,7 +34,7 @@ pub struct Settings {
 /// SASL settings: the table `sasl` of a profile.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Sasl {
+pub(crate) struct Sasl {
     /// SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
     #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION)]
     pub mechanism: Option<String>,
@@ -158,11 +158,11 @@ fn known_mechanism(mechanism: &str) -> Result<(), Problem> {
 }
 
 /// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
-pub const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+pub(crate) const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
 
 impl Sasl {
     /// True when the connection is to authenticate.
-    pub fn is_used(&self) -> bool {
+    pub(crate) fn is_used(&self) -> bool {
         self.mechanism.is_some() || self.username.is_some() || self.password.is_some()
     }
 
@@ -189,7 +189,7 @@ impl Sasl {
 
 /// One entry of the bootstrap list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broker {
+pub(crate) struct Broker {
     /// Name or address, an IPv6 address without its brackets.
     pub host: String,
     /// Port, 9092 where none is written.
@@ -209,7 +209,7 @@ impl fmt::Display for Broker {
 ///
 /// # Errors
 /// What is wrong with it, and the fix.
-pub fn brokers(list: &str) -> Result<Vec<Broker>, Problem> {
+pub(crate) fn brokers(list: &str) -> Result<Vec<Broker>, Problem> {
     let form = || "write host:port, several separated by commas, as k1:9092,k2:9092".to_owned();
     // Before anything is named in an error: a comma in a password would make an entry of each half.
     if list.contains('@') {

@@ -12,7 +12,7 @@ use crate::shutdown;
 ///
 /// # Errors
 /// As [`Context::settings`] and [`Setup::new`].
-pub fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
+pub(crate) fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
     let terminal = cx.terminal;
     let trace: TraceFn = Arc::new(move |line| terminal.trace(line));
     Setup::new(cx.settings(flags)?, trace)
@@ -22,7 +22,7 @@ pub fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
 ///
 /// # Errors
 /// When it is empty.
-pub fn topic_name(text: &str) -> Result<String, String> {
+pub(crate) fn topic_name(text: &str) -> Result<String, String> {
     if text.is_empty() {
         return Err("a topic has a name; list them with `mscomm kafka topic list`".to_owned());
     }
@@ -33,7 +33,7 @@ pub fn topic_name(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// Those of the work.
-pub async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let (sender, done) = tokio::sync::oneshot::channel();
     shutdown::spawn("kafka", move || {
         // The receiver waits below, unless the process is leaving already.

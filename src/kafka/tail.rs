@@ -20,7 +20,7 @@ use crate::values;
 
 /// Read records of topics, and follow them
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     reading: ReadingArgs,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// What is read, wherever it goes.
 #[derive(Debug, clap::Args)]
-pub struct ReadingArgs {
+pub(crate) struct ReadingArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_name)]
     topics: Vec<String>,
@@ -151,14 +151,14 @@ fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str)
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
 /// than asked for; the output's.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let prepared = prepare(args.reading, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
     show.run(prepared.open(cx).await?, &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     args: ReadingArgs,
     setup: Arc<Setup>,
 }
@@ -167,7 +167,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     check(&args)?;
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
     Ok(Prepared { args, setup })
@@ -178,7 +178,7 @@ impl Prepared {
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
-    pub async fn open(self, cx: &Context) -> Result<flow::Reader> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
         let Prepared { args, setup } = self;
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",

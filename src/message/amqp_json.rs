@@ -15,7 +15,7 @@ use super::table::{Table, Value, check_short};
 const TOO_LARGE: f64 = 9_223_372_036_854_775_808.0;
 
 /// Appends a table as a JSON object.
-pub fn write_table(out: &mut Vec<u8>, table: &Table<'_>) {
+pub(crate) fn write_table(out: &mut Vec<u8>, table: &Table<'_>) {
     let mut object = json::Object::open(out);
     for (name, value) in table.iter() {
         write_value(object.entry(name), value);
@@ -31,7 +31,7 @@ impl Value<'_> {
 }
 
 /// Appends one value.
-pub fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
+pub(crate) fn write_value(out: &mut Vec<u8>, value: &Value<'_>) {
     match value {
         Value::Void => out.extend_from_slice(b"null"),
         Value::Bool(b) => number(out, b),
@@ -88,13 +88,13 @@ fn tagged(out: &mut Vec<u8>, tag: &str, value: impl std::fmt::Display) {
 }
 
 /// How deep tables and lists may lie in each other: more is not read from a broker either.
-pub const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// Reads a table.
 ///
 /// # Errors
 /// A sentence that names the member and what is allowed.
-pub fn read_table(object: Map<String, Json>) -> Result<Table<'static>, String> {
+pub(crate) fn read_table(object: Map<String, Json>) -> Result<Table<'static>, String> {
     let table = inner_table(object)?;
     match table.iter().map(|(_, value)| depth(value)).max() {
         Some(depth) if depth >= DEPTH => Err(format!("headers may lie at most {DEPTH} deep in each other")),
@@ -124,7 +124,7 @@ fn depth(value: &Value<'_>) -> usize {
 ///
 /// # Errors
 /// A sentence that says what is allowed.
-pub fn read_value(value: Json) -> Result<Value<'static>, String> {
+pub(crate) fn read_value(value: Json) -> Result<Value<'static>, String> {
     Ok(match value {
         Json::Null => Value::Void,
         Json::Bool(b) => Value::Bool(b),
@@ -148,7 +148,7 @@ pub fn read_value(value: Json) -> Result<Value<'static>, String> {
 }
 
 /// A JSON value by its kind alone.
-pub fn kind_of(value: &Json) -> &'static str {
+pub(crate) fn kind_of(value: &Json) -> &'static str {
     match value {
         Json::Null => "null",
         Json::Bool(_) => "a boolean",

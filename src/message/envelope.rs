@@ -92,7 +92,7 @@ pub fn read(line: &[u8]) -> Result<Message<'_>, serde_json::Error> {
 }
 
 /// The members of an envelope.
-pub const MEMBERS: &[&str] = &[
+pub(crate) const MEMBERS: &[&str] = &[
     "protocol",
     "topic",
     "partition",

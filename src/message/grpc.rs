@@ -15,7 +15,7 @@ const RESERVED: &[&str] =
 
 /// Appends one event of a call, without a line end. `method` is `pkg.Service/Method`; `call` tells the calls of a server
 /// apart.
-pub fn write_event(
+pub(crate) fn write_event(
     out: &mut Vec<u8>,
     method: &str,
     call: Option<u64>,
@@ -34,7 +34,7 @@ pub fn write_event(
 }
 
 /// Appends metadata as an array of pairs in their order.
-pub fn write_metadata(out: &mut Vec<u8>, headers: &HeaderMap) {
+pub(crate) fn write_metadata(out: &mut Vec<u8>, headers: &HeaderMap) {
     out.push(b'[');
     for (i, (name, value)) in shown(headers).enumerate() {
         out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
@@ -50,7 +50,13 @@ pub fn write_metadata(out: &mut Vec<u8>, headers: &HeaderMap) {
 }
 
 /// The members of a status event. The details are JSON already.
-pub fn write_status(event: &mut Object<'_>, code: i32, message: &str, details: &[Vec<u8>], metadata: &HeaderMap) {
+pub(crate) fn write_status(
+    event: &mut Object<'_>,
+    code: i32,
+    message: &str,
+    details: &[Vec<u8>],
+    metadata: &HeaderMap,
+) {
     event.number("code", code);
     event.text("name", &code_name(code));
     event.text("message", message);
@@ -62,7 +68,7 @@ pub fn write_status(event: &mut Object<'_>, code: i32, message: &str, details: &
 }
 
 /// A status code's name as grpcurl prints it: `NotFound`.
-pub fn code_name(code: i32) -> String {
+pub(crate) fn code_name(code: i32) -> String {
     match code {
         0 => "OK".to_owned(),
         1..=16 => format!("{:?}", Code::from_i32(code)),
@@ -72,14 +78,14 @@ pub fn code_name(code: i32) -> String {
 
 /// Finds a status code by its name, as `NOT_FOUND` or `NotFound`.
 #[cfg(any(test, feature = "sandbox"))]
-pub fn code_of(name: &str) -> Option<Code> {
+pub(crate) fn code_of(name: &str) -> Option<Code> {
     let plain = |text: &str| text.replace('_', "").to_lowercase();
     (0..=16).map(Code::from_i32).find(|code| plain(&code_name(*code as i32)) == plain(name))
 }
 
 /// A value of metadata as its sender meant it.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Shown<'a> {
+pub(crate) enum Shown<'a> {
     /// Text.
     Text(Cow<'a, str>),
     /// The bytes of a `-bin` value.
@@ -87,7 +93,7 @@ pub enum Shown<'a> {
 }
 
 /// Received metadata in its order. `-bin` values are decoded; several in one header are taken apart.
-pub fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, Shown<'_>)> {
+pub(crate) fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, Shown<'_>)> {
     headers.iter().flat_map(|(name, value)| {
         let name = name.as_str();
         let text = || vec![(name, Shown::Text(String::from_utf8_lossy(value.as_bytes())))];
@@ -103,7 +109,7 @@ pub fn shown(headers: &HeaderMap) -> impl Iterator<Item = (&str, Shown<'_>)> {
 /// # Errors
 /// A sentence: a reserved name, bytes under a name without `-bin` and the other way round, a value with characters that
 /// headers cannot hold.
-pub fn encoded(name: &str, value: &Shown<'_>) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn encoded(name: &str, value: &Shown<'_>) -> Result<(HeaderName, HeaderValue), String> {
     if RESERVED.contains(&name) || name.starts_with("grpc-") {
         return Err(format!("metadata `{name}` is set by gRPC itself"));
     }
@@ -130,7 +136,7 @@ pub fn encoded(name: &str, value: &Shown<'_>) -> Result<(HeaderName, HeaderValue
 const OWN: [&str; 2] = ["user-agent", "content-length"];
 
 /// A header of a message as metadata of a call; `None` for one that can be none.
-pub fn from_header(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+pub(crate) fn from_header(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
     let name = name.to_ascii_lowercase();
     // gRPC over HTTP2, "Custom-Metadata".
     let is_name = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b));

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{Protocol, Table, Value};
 
 /// A header that has no type of its own: its name, and its bytes, which may be null.
-pub type Header<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
+pub(crate) type Header<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// Headers in the shape of the system that they belong to.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -21,7 +21,7 @@ fn plain(bytes: &[u8]) -> usize {
 }
 
 /// Appends a JSON string. Control characters are escaped, everything else stands as it is.
-pub fn string(out: &mut Vec<u8>, text: &str) {
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let mut bytes = text.as_bytes();
@@ -44,7 +44,7 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Appends bytes: a JSON string when they are UTF-8, else `{"$base64": "…"}`.
-pub fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
         Ok(text) => string(out, text),
         Err(_) => base64_object(out, "$base64", bytes),
@@ -52,7 +52,7 @@ pub fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Appends `{"tag": "base64 of the bytes"}`.
-pub fn base64_object(out: &mut Vec<u8>, tag: &str, bytes: &[u8]) {
+pub(crate) fn base64_object(out: &mut Vec<u8>, tag: &str, bytes: &[u8]) {
     out.push(b'{');
     string(out, tag);
     out.extend_from_slice(b":\"");
@@ -61,7 +61,7 @@ pub fn base64_object(out: &mut Vec<u8>, tag: &str, bytes: &[u8]) {
 }
 
 /// Appends standard base64 with padding.
-pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     let written = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or(0);
@@ -72,7 +72,7 @@ pub fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
 ///
 /// # Errors
 /// A sentence that says so.
-pub fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
+pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
     use base64::alphabet::STANDARD as STD;
     use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -87,13 +87,13 @@ pub fn decode_base64(text: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Characters that move the cursor, colour, or change the direction of the text around them (Unicode TR 36, section 2.5).
-pub fn is_unsafe(c: char) -> bool {
+pub(crate) fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Escapes the unsafe characters of a JSON text from `from` on, the JSON way: it stays the same JSON.
-pub fn escape(out: &mut Vec<u8>, from: usize) {
+pub(crate) fn escape(out: &mut Vec<u8>, from: usize) {
     let text = String::from_utf8_lossy(&out[from..]);
     let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
     if !text.chars().any(bad) {
@@ -112,20 +112,20 @@ pub fn escape(out: &mut Vec<u8>, from: usize) {
 }
 
 /// Writes the members of one JSON object, with the commas between them.
-pub struct Object<'a> {
+pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
     first: bool,
 }
 
 impl<'a> Object<'a> {
     /// Opens the object.
-    pub fn open(out: &'a mut Vec<u8>) -> Object<'a> {
+    pub(crate) fn open(out: &'a mut Vec<u8>) -> Object<'a> {
         out.push(b'{');
         Object { out, first: true }
     }
 
     /// Appends the name of the next member, whatever is in it, and gives the buffer for its value.
-    pub fn entry(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(crate) fn entry(&mut self, name: &str) -> &mut Vec<u8> {
         self.comma();
         string(self.out, name);
         self.out.push(b':');
@@ -141,7 +141,7 @@ impl<'a> Object<'a> {
 
     /// The same for a name of ours, in which there is nothing to escape.
     #[inline]
-    pub fn member(&mut self, name: &'static str) -> &mut Vec<u8> {
+    pub(crate) fn member(&mut self, name: &'static str) -> &mut Vec<u8> {
         self.comma();
         self.out.push(b'"');
         self.out.extend_from_slice(name.as_bytes());
@@ -151,23 +151,23 @@ impl<'a> Object<'a> {
 
     /// A member with a string.
     #[inline]
-    pub fn text(&mut self, name: &'static str, value: &str) {
+    pub(crate) fn text(&mut self, name: &'static str, value: &str) {
         string(self.member(name), value);
     }
 
     /// A member with an integer.
     #[inline]
-    pub fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
+    pub(crate) fn number(&mut self, name: &'static str, value: impl itoa::Integer) {
         self.member(name).extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
     }
 
     /// A member that is true or false.
-    pub fn truth(&mut self, name: &'static str, value: bool) {
+    pub(crate) fn truth(&mut self, name: &'static str, value: bool) {
         self.member(name).extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// Closes the object.
-    pub fn close(self) {
+    pub(crate) fn close(self) {
         self.out.push(b'}');
     }
 }

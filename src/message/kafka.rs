@@ -11,7 +11,7 @@ use super::parts::{FieldSeed, Text};
 use super::{Field, Headers, Message, Protocol, Time, json};
 
 /// One Kafka header: its name, and its value, which may be null.
-pub type KafkaHeader<'a> = Header<'a>;
+pub(crate) type KafkaHeader<'a> = Header<'a>;
 
 /// A record, whose form is nearly the neutral one.
 pub(super) const SHAPE: Shape = Shape {
@@ -70,7 +70,7 @@ pub(super) fn title(message: &Message<'_>) -> Option<String> {
 }
 
 /// Appends headers as an array of `[name, value]`.
-pub fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {
+pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {
     out.push(b'[');
     for (i, (name, value)) in headers.iter().enumerate() {
         out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
@@ -89,7 +89,7 @@ pub fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>]) {
 ///
 /// # Errors
 /// The deserializer's.
-pub fn read_headers<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Vec<KafkaHeader<'de>>, A::Error> {
+pub(crate) fn read_headers<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<Vec<KafkaHeader<'de>>, A::Error> {
     let mut headers = Vec::new();
     while let Some(HeaderPair(header)) = seq.next_element()? {
         headers.push(header);

@@ -1,26 +1,27 @@
 //! The one [`Message`] of all brokers, its JSON Lines envelope, and the ways data comes in.
 
 mod amqp;
-pub mod amqp_json;
-pub mod convert;
-pub mod envelope;
-pub mod grpc;
+pub(crate) mod amqp_json;
+pub(crate) mod convert;
+pub(crate) mod envelope;
+pub(crate) mod grpc;
 mod headers;
-pub mod input;
-pub mod json;
+pub(crate) mod input;
+pub(crate) mod json;
 mod kafka;
 mod neutral;
 mod parts;
 mod place;
-pub mod table;
-pub mod time;
+pub(crate) mod table;
+pub(crate) mod time;
 
 use std::borrow::Cow;
 
-pub use amqp::Properties;
-pub use headers::{Headers, Shown};
-pub use kafka::KafkaHeader;
-pub use table::{Table, Value};
+pub(crate) use amqp::Properties;
+pub use headers::Headers;
+pub(crate) use headers::Shown;
+pub(crate) use kafka::KafkaHeader;
+pub(crate) use table::{Table, Value};
 pub use time::Time;
 
 /// The system that a message came from.

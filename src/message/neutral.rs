@@ -23,7 +23,7 @@ pub(super) struct Neutral<'a> {
 
 impl<'a> Neutral<'a> {
     /// A message that says nothing beyond.
-    pub fn new(source: Protocol, message: Message<'a>, headers: Option<Vec<Header<'a>>>) -> Neutral<'a> {
+    pub(crate) fn new(source: Protocol, message: Message<'a>, headers: Option<Vec<Header<'a>>>) -> Neutral<'a> {
         Neutral { message, headers, source, own: None, was: None, routed_by: None }
     }
 }

@@ -159,7 +159,7 @@ impl<'a> IntoIterator for Table<'a> {
 ///
 /// # Errors
 /// A sentence that names the limit.
-pub fn check_short(text: &str) -> Result<(), String> {
+pub(crate) fn check_short(text: &str) -> Result<(), String> {
     if text.len() > 255 {
         let start: String = text.chars().take(20).collect();
         return Err(format!("{start:?}… has {} bytes; AMQP allows 255", text.len()));

@@ -123,7 +123,7 @@ impl Time {
 
 /// Year, month and day of a day counted from 1970-01-01, in the proleptic Gregorian calendar
 /// (<https://howardhinnant.github.io/date_algorithms.html#civil_from_days>).
-pub fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     // Eras of 400 years that begin on a first of March, so that leap days stand at the end of a year.
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
@@ -136,7 +136,7 @@ pub fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// The day of a date, counted from 1970-01-01; `None` for one that is in no calendar. [`civil`] the other way round.
-pub fn days(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(crate) fn days(year: i64, month: i64, day: i64) -> Option<i64> {
     let shifted = year - i64::from(month <= 2);
     let (era, year_of_era) = (shifted.div_euclid(400), shifted.rem_euclid(400));
     let from_march = if month > 2 { month - 3 } else { month + 9 };

@@ -16,7 +16,7 @@ const SHARE: f32 = 0.98;
 ///
 /// # Errors
 /// `Kind::Connect`.
-pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
+pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     let zoned = host.split_once('%').and_then(|(ip, zone)| Some((ip.parse().ok()?, zone)));
     // The resolver knows a zone by its name for addresses of a link alone.
     let name = zoned.map_or_else(|| host.to_owned(), |(_, zone): (Ipv6Addr, _)| format!("fe80::1%{zone}"));
@@ -35,7 +35,7 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
 ///
 /// # Errors
 /// As [`resolve`] and [`dial`].
-pub async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
+pub(crate) async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream> {
     let reached = async { dial(&resolve(host, port).await?, limit).await };
     tokio::time::timeout(limit, reached).await.unwrap_or_else(|_| Err(timed_out(limit)))
 }
@@ -45,7 +45,7 @@ pub async fn reach(host: &str, port: u16, limit: Duration) -> Result<TcpStream> 
 ///
 /// # Errors
 /// `Kind::Connect`, with what each address said; `Kind::Deadline` when the time ran out while one of them was silent.
-pub async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream> {
+pub(crate) async fn dial(addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream> {
     let started = Instant::now();
     let mut failed = Vec::new();
     for (tried, address) in addresses.iter().enumerate() {

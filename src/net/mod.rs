@@ -6,8 +6,8 @@
 
 mod dial;
 mod policy;
-pub mod tls;
+pub(crate) mod tls;
 
-pub use dial::{dial, reach, resolve};
-pub use policy::{CONNECT_TIMEOUT, Policy, timed_out};
-pub use tls::{HandshakeFailure, Tls, TlsSettings, Ways, asked_without, speaks_tls};
+pub(crate) use dial::{dial, reach, resolve};
+pub(crate) use policy::{CONNECT_TIMEOUT, Policy, timed_out};
+pub(crate) use tls::{HandshakeFailure, Tls, TlsSettings, Ways, asked_without, speaks_tls};

@@ -8,14 +8,14 @@ use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
 
 /// How long one attempt may take when nothing else is said.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause between two attempts.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// How a connection is tried.
 #[derive(Clone, Copy)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// The limit of one attempt.
     pub connect_timeout: Duration,
     /// `Some` keeps trying, `Some(Some(limit))` at most so long.
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Policy {
 impl Policy {
     /// How long a peer that was there may be away: as long as an attempt to connect may take, or as `--wait` says. `None` is
     /// for ever.
-    pub fn patience(&self) -> Option<Duration> {
+    pub(crate) fn patience(&self) -> Option<Duration> {
         self.wait.unwrap_or(Some(self.connect_timeout))
     }
 
@@ -42,7 +42,7 @@ impl Policy {
     ///
     /// # Errors
     /// As [`Policy::connect`].
-    pub async fn connect_to<T, F>(
+    pub(crate) async fn connect_to<T, F>(
         &self,
         address: impl Display,
         shutdown: &Shutdown,
@@ -65,7 +65,7 @@ impl Policy {
     ///
     /// # Errors
     /// The last attempt's error; as [`Kind::Deadline`] once the wait is over.
-    pub async fn connect<T, F>(&self, shutdown: &Shutdown, mut attempt: impl FnMut(Duration) -> F) -> Result<T>
+    pub(crate) async fn connect<T, F>(&self, shutdown: &Shutdown, mut attempt: impl FnMut(Duration) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -111,7 +111,7 @@ impl Policy {
     ///
     /// # Errors
     /// The last attempt's error.
-    pub async fn reconnect<T, F: Future<Output = Result<T>>>(
+    pub(crate) async fn reconnect<T, F: Future<Output = Result<T>>>(
         &self,
         shutdown: &Shutdown,
         on_lost: impl Fn(&Error),
@@ -158,7 +158,7 @@ async fn pause(shutdown: &Shutdown) -> Result<()> {
 }
 
 /// The error of an attempt that took too long.
-pub fn timed_out(limit: Duration) -> Error {
+pub(crate) fn timed_out(limit: Duration) -> Error {
     // Rounded, because the rest of a wait has nanoseconds that tell nothing.
     let limit = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
     Error::new(Kind::Deadline, format!("no connection within {}", humantime::format_duration(limit)))

@@ -19,7 +19,7 @@ const TOKENS: &[(char, Part, &str)] = &[
 ];
 
 /// The tokens, for errors and help.
-pub fn tokens() -> String {
+pub(crate) fn tokens() -> String {
     let tokens = TOKENS.iter().map(|(token, _, what)| format!("%{token} {what}, "));
     tokens.chain(["%% percent".to_owned()]).collect()
 }

@@ -40,7 +40,7 @@ fn long_help() -> String {
 
 /// How messages are written.
 #[derive(Debug, Clone, clap::Args)]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as '%t %p %o %k %s\n'
     #[arg(short, long, value_name = "FORMAT", value_parser = output, long_help = long_help())]
     output: Option<Output>,
@@ -51,7 +51,7 @@ pub struct OutputArgs {
 
 /// Writes messages to the [`Printer`] in the chosen form.
 #[derive(Debug)]
-pub struct MessageWriter {
+pub(crate) struct MessageWriter {
     printer: Printer,
     output: Output,
     delimiter: Vec<u8>,
@@ -65,7 +65,7 @@ impl MessageWriter {
     ///
     /// # Errors
     /// As [`Printer::stdout`].
-    pub fn new(args: &OutputArgs, terminal: &Terminal) -> Result<MessageWriter> {
+    pub(crate) fn new(args: &OutputArgs, terminal: &Terminal) -> Result<MessageWriter> {
         let default = if terminal.stdout { Output::Pretty } else { Output::Raw };
         Ok(MessageWriter {
             printer: Printer::stdout()?,
@@ -80,13 +80,13 @@ impl MessageWriter {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn write(&mut self, message: &Message<'_>) -> Result<()> {
+    pub(crate) fn write(&mut self, message: &Message<'_>) -> Result<()> {
         self.gather(message);
         if self.printer.is_full() { self.printer.flush() } else { Ok(()) }
     }
 
     /// Appends one message, for who writes by [`MessageWriter::printer`].
-    pub fn gather(&mut self, message: &Message<'_>) {
+    pub(crate) fn gather(&mut self, message: &Message<'_>) {
         let (escape, color) = (self.escape, self.color);
         match &self.output {
             Output::Raw => self.printer.gather(|out| {
@@ -110,7 +110,7 @@ impl MessageWriter {
     }
 
     /// True when a message's headers are shown.
-    pub fn shows_headers(&self) -> bool {
+    pub(crate) fn shows_headers(&self) -> bool {
         match &self.output {
             Output::Raw => false,
             Output::Format(format) => format.shows_headers(),
@@ -119,7 +119,7 @@ impl MessageWriter {
     }
 
     /// Where it goes.
-    pub fn printer(&mut self) -> &mut Printer {
+    pub(crate) fn printer(&mut self) -> &mut Printer {
         &mut self.printer
     }
 
@@ -127,17 +127,17 @@ impl MessageWriter {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         self.printer.flush()
     }
 
     /// See [`Printer::is_stuck`].
-    pub fn is_stuck(&self) -> bool {
+    pub(crate) fn is_stuck(&self) -> bool {
         self.printer.is_stuck()
     }
 
     /// See [`Printer::reader_is_gone`].
-    pub fn reader_is_gone(&self) -> bool {
+    pub(crate) fn reader_is_gone(&self) -> bool {
         self.printer.reader_is_gone()
     }
 }

@@ -22,7 +22,7 @@ const LIMIT: usize = 64 * 1024;
 ///
 /// A record counts as written only after [`Printer::flush`] returned: whoever settles before that can lose messages.
 #[derive(Debug)]
-pub struct Printer {
+pub(crate) struct Printer {
     out: File,
     /// The same pipe or terminal, opened once more so that writing to it never waits. To change the one that was given would
     /// change it for whoever else has it. Only who shares its thread with others needs it.
@@ -52,7 +52,7 @@ impl Printer {
     ///
     /// # Errors
     /// `Kind::Io` when there was none at the start.
-    pub fn stdout() -> Result<Printer> {
+    pub(crate) fn stdout() -> Result<Printer> {
         if stdout_was_closed() {
             return Err(Error::io("cannot write to standard output", rustix::io::Errno::BADF.into()));
         }
@@ -75,23 +75,23 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+    pub(crate) fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
         self.gather(write);
         if self.is_full() { self.flush() } else { Ok(()) }
     }
 
     /// Appends one record, for who writes with [`Printer::drain`] when [`Printer::is_full`] says so.
-    pub fn gather(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn gather(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.buffer);
     }
 
     /// True when enough is gathered.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.buffer.len() >= LIMIT
     }
 
     /// True when something waits for [`Printer::flush`].
-    pub fn is_dirty(&self) -> bool {
+    pub(crate) fn is_dirty(&self) -> bool {
         !self.buffer.is_empty()
     }
 
@@ -99,7 +99,7 @@ impl Printer {
     ///
     /// # Errors
     /// `Kind::ClosedPipe` when the reader is gone, `Kind::Io` for everything else, a full disk for example.
-    pub fn flush(&mut self) -> Result<()> {
+    pub(crate) fn flush(&mut self) -> Result<()> {
         let written = write_all(&self.out, &self.buffer, &mut self.written);
         self.forget(written)
     }
@@ -109,7 +109,7 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn try_flush(&mut self) -> Result<bool> {
+    pub(crate) fn try_flush(&mut self) -> Result<bool> {
         let Some(out) = self.aside.get_or_init(|| aside(&self.out)) else { return self.flush().map(|()| true) };
         let written = write_some(out, &self.buffer, &mut self.written);
         self.stuck = matches!(written, Ok(false));
@@ -120,7 +120,7 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
             if let Some(waiting) = &mut self.waiting {
                 // Whatever came of waiting: writing tells.
@@ -141,12 +141,12 @@ impl Printer {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub async fn drain(&mut self) -> Result<()> {
+    pub(crate) async fn drain(&mut self) -> Result<()> {
         std::future::poll_fn(|cx| self.poll_flush(cx)).await
     }
 
     /// True while what was gathered waits for room: it goes out by [`Printer::poll_flush`].
-    pub fn is_stuck(&self) -> bool {
+    pub(crate) fn is_stuck(&self) -> bool {
         self.stuck
     }
 
@@ -162,7 +162,7 @@ impl Printer {
     }
 
     /// True when the reader at the other end of the pipe is gone, so that nothing more need be fetched for it.
-    pub fn reader_is_gone(&self) -> bool {
+    pub(crate) fn reader_is_gone(&self) -> bool {
         self.ready(PollFlags::empty()).contains(PollFlags::ERR)
     }
 

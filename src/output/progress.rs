@@ -8,7 +8,7 @@ use super::Terminal;
 
 /// A bar for an input of known size, a live counter for everything else, or nothing in a pipe and with `-q`.
 #[derive(Debug)]
-pub struct Progress {
+pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     verb: &'static str,
     messages: u64,
@@ -16,13 +16,13 @@ pub struct Progress {
 
 impl Progress {
     /// For a writer. `size` is the size of its input in bytes, when it has one.
-    pub fn writer(terminal: &Terminal, verb: &'static str, size: Option<u64>) -> Progress {
+    pub(crate) fn writer(terminal: &Terminal, verb: &'static str, size: Option<u64>) -> Progress {
         Progress::start(terminal, verb, size, terminal.stderr && !terminal.quiet)
     }
 
     /// For a reader: none when the messages themselves scroll by on the same screen, and none in front of another program,
     /// which may draw there itself.
-    pub fn reader(terminal: &Terminal, verb: &'static str) -> Progress {
+    pub(crate) fn reader(terminal: &Terminal, verb: &'static str) -> Progress {
         Progress::start(
             terminal,
             verb,
@@ -58,7 +58,7 @@ impl Progress {
     }
 
     /// Sets what was done so far. Cheap enough for each message; it draws at most ten times a second.
-    pub fn set(&mut self, messages: u64, bytes: u64) {
+    pub(crate) fn set(&mut self, messages: u64, bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             // The text is made anew only when it will be seen to differ.
@@ -70,7 +70,7 @@ impl Progress {
     }
 
     /// Sets how far what goes from one peer to another has come. As cheap as [`Progress::set`].
-    pub fn set_both(&mut self, read: u64, confirmed: u64, under_way: usize, bytes: u64) {
+    pub(crate) fn set_both(&mut self, read: u64, confirmed: u64, under_way: usize, bytes: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             if read / 128 != self.messages / 128 || read < 128 {
@@ -82,14 +82,14 @@ impl Progress {
     }
 
     /// Removes it from the screen, so that a line can be printed where it was.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
     }
 
     /// Runs `print` without the bar on the screen.
-    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+    pub(crate) fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),

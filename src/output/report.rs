@@ -12,7 +12,7 @@ use crate::flow::{Account, Reporter};
 
 /// Where the account goes as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReportTo {
+pub(crate) enum ReportTo {
     /// A line on standard error.
     Stderr,
     /// A file, which is made anew.
@@ -33,7 +33,7 @@ impl std::str::FromStr for ReportTo {
 
 /// Which numbers progress shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shows {
+pub(crate) enum Shows {
     /// What was read.
     Read,
     /// What was settled of what was sent.
@@ -43,7 +43,7 @@ pub enum Shows {
 }
 
 /// Tells what a flow has to tell.
-pub struct Report {
+pub(crate) struct Report {
     terminal: Terminal,
     progress: Progress,
     shows: Shows,
@@ -56,7 +56,7 @@ impl Report {
     ///
     /// # Errors
     /// [`Kind::Io`](crate::error::Kind::Io).
-    pub fn new(terminal: Terminal, progress: Progress, shows: Shows, to: Option<&ReportTo>) -> Result<Report> {
+    pub(crate) fn new(terminal: Terminal, progress: Progress, shows: Shows, to: Option<&ReportTo>) -> Result<Report> {
         let file = match to {
             Some(ReportTo::File(path)) => {
                 let file = File::create(path).map_err(|e| Error::io(format!("cannot write {}", path.display()), e))?;

@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-pub use crate::message::json::escape as escape_json;
+pub(crate) use crate::message::json::escape as escape_json;
 use crate::message::json::is_unsafe;
 
 /// For bodies and error texts: newline and tab stay, bytes that are not UTF-8 are shown as `\xNN`.
-pub fn escape_text(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_text(text: &str) -> Cow<'_, str> {
     escape(text, |c| is_unsafe(c) && !matches!(c, '\n' | '\t'))
 }
 
 /// For keys, headers and names, which are one line: newline and tab are escaped too.
-pub fn escape_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn escape_line(text: &str) -> Cow<'_, str> {
     escape(text, is_unsafe)
 }
 
@@ -36,7 +36,7 @@ fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// Appends bytes as [`escape_text`] does, each byte that is not UTF-8 as `\xNN`.
-pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8], line: bool) {
+pub(crate) fn push_bytes(out: &mut Vec<u8>, bytes: &[u8], line: bool) {
     for chunk in bytes.utf8_chunks() {
         let text = chunk.valid();
         let text = if line { escape_line(text) } else { escape_text(text) };
@@ -48,7 +48,7 @@ pub fn push_bytes(out: &mut Vec<u8>, bytes: &[u8], line: bool) {
 }
 
 /// Appends JSON as [`escape_json`] does.
-pub fn push_json(out: &mut Vec<u8>, json: &[u8]) {
+pub(crate) fn push_json(out: &mut Vec<u8>, json: &[u8]) {
     let from = out.len();
     out.extend_from_slice(json);
     escape_json(out, from);

@@ -6,7 +6,7 @@ use crate::flow::{self, Flow, Reader, Writer};
 use crate::shutdown::Shutdown;
 
 /// Standard output, and what is told beside it.
-pub struct Show {
+pub(crate) struct Show {
     stdout: Stdout,
     report: Report,
 }
@@ -16,7 +16,12 @@ impl Show {
     ///
     /// # Errors
     /// As [`MessageWriter::new`] and [`Report::new`].
-    pub fn new(args: &OutputArgs, to: Option<&ReportTo>, terminal: Terminal, noun: &'static str) -> Result<Show> {
+    pub(crate) fn new(
+        args: &OutputArgs,
+        to: Option<&ReportTo>,
+        terminal: Terminal,
+        noun: &'static str,
+    ) -> Result<Show> {
         let stdout = Stdout::new(MessageWriter::new(args, &terminal)?);
         let report = Report::new(terminal, Progress::reader(&terminal, noun), Shows::Read, to)?;
         Ok(Show { stdout, report })
@@ -26,7 +31,7 @@ impl Show {
     ///
     /// # Errors
     /// As [`flow::run`].
-    pub async fn run(mut self, reader: Reader, shutdown: &Shutdown) -> Result<()> {
+    pub(crate) async fn run(mut self, reader: Reader, shutdown: &Shutdown) -> Result<()> {
         let manner = reader.manner;
         let flow = Flow::new(reader, Writer::plain(Box::new(self.stdout)), manner, shutdown);
         flow::run(flow, &mut self.report).await

@@ -8,7 +8,7 @@ use crate::flow::{self, Declined, Heard, Next};
 use crate::message::Message;
 
 /// Standard output: what was flushed is written.
-pub struct Stdout {
+pub(crate) struct Stdout {
     writer: MessageWriter,
     /// Something was written that is not reported.
     owes: bool,
@@ -16,7 +16,7 @@ pub struct Stdout {
 
 impl Stdout {
     /// Messages go out in this form.
-    pub fn new(writer: MessageWriter) -> Stdout {
+    pub(crate) fn new(writer: MessageWriter) -> Stdout {
         Stdout { writer, owes: false }
     }
 }

@@ -13,7 +13,7 @@ const MIN_WIDTH: u16 = 40;
 
 /// `-o` of the commands that list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TableLayout {
+pub(crate) enum TableLayout {
     /// A table, the default on a terminal
     Table,
     /// Tab-separated lines without a heading, the default in a pipe
@@ -24,19 +24,19 @@ pub enum TableLayout {
 
 /// Rows under named columns. The names are the members of `-o json`, lowercase with underscores.
 #[derive(Debug)]
-pub struct Table {
+pub(crate) struct Table {
     columns: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(columns: impl Into<Vec<&'static str>>) -> Table {
+    pub(crate) fn new(columns: impl Into<Vec<&'static str>>) -> Table {
         Table { columns: columns.into(), rows: Vec::new() }
     }
 
     /// Adds a row, a value for each column: one without a column would be lost in `-o json`.
-    pub fn row(&mut self, values: impl IntoIterator<Item = Value>) {
+    pub(crate) fn row(&mut self, values: impl IntoIterator<Item = Value>) {
         let row: Vec<Value> = values.into_iter().collect();
         debug_assert_eq!(row.len(), self.columns.len(), "a value for each of {:?}", self.columns);
         self.rows.push(row);
@@ -46,7 +46,7 @@ impl Table {
     ///
     /// # Errors
     /// As [`Printer::flush`].
-    pub fn print(&self, layout: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
+    pub(crate) fn print(&self, layout: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
         let mut printer = Printer::stdout()?;
         let default = if terminal.stdout { TableLayout::Table } else { TableLayout::Tsv };
         match layout.unwrap_or(default) {

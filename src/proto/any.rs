@@ -37,7 +37,7 @@ impl<T: Resolver + ?Sized> Resolver for &T {
 }
 
 /// The full name in a type URL: what follows its last slash.
-pub fn type_name(url: &str) -> &str {
+pub(crate) fn type_name(url: &str) -> &str {
     url.rsplit_once('/').map_or(url, |(_, name)| name)
 }
 
@@ -54,7 +54,7 @@ pub(super) fn parts(any: &DynamicMessage) -> (&str, Bytes) {
 pub(super) const MAX_DEPTH: usize = 8;
 
 /// The full names of types inside of `Any`s of this message that the resolver does not know.
-pub fn unresolved(message: &DynamicMessage, resolver: &dyn Resolver) -> Vec<String> {
+pub(crate) fn unresolved(message: &DynamicMessage, resolver: &dyn Resolver) -> Vec<String> {
     let mut names = Vec::new();
     collect(message, resolver, MAX_DEPTH, &mut names);
     names.sort();

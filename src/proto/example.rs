@@ -8,7 +8,7 @@ use super::schema::{Field, FieldKind, Label, MessageType, WellKnown};
 const MAX_DEPTH: usize = 5;
 
 /// A random message of this type: valid, of a bounded size, and the same for the same seed.
-pub fn example(of: &MessageType, seed: u64) -> DynamicMessage {
+pub(crate) fn example(of: &MessageType, seed: u64) -> DynamicMessage {
     Example { random: fastrand::Rng::with_seed(seed), open: Vec::new() }.message(of)
 }
 

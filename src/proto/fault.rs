@@ -28,18 +28,18 @@ pub(super) struct Bad {
 
 impl Bad {
     /// Something wrong at a place of the text.
-    pub fn new(at: usize, message: impl Into<String>) -> Bad {
+    pub(crate) fn new(at: usize, message: impl Into<String>) -> Bad {
         Bad { at, path: Vec::new(), message: message.into(), unresolved: None }
     }
 
     /// The same, inside of a member or an item.
-    pub fn inside(mut self, segment: impl Into<String>) -> Bad {
+    pub(crate) fn inside(mut self, segment: impl Into<String>) -> Bad {
         self.path.push(segment.into());
         self
     }
 
     /// The fault for people.
-    pub fn in_text(self, text: &[u8]) -> Fault {
+    pub(crate) fn in_text(self, text: &[u8]) -> Fault {
         let before = text.get(..self.at).unwrap_or(text);
         let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
         let mut path = String::new();

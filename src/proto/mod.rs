@@ -1,8 +1,8 @@
 //! Protobuf without a network: descriptors from untrusted bytes, JSON in and out, and schemas as source.
 
 mod any;
-pub mod disk;
-pub mod dynamic;
+pub(crate) mod disk;
+pub(crate) mod dynamic;
 mod edition;
 mod example;
 mod fault;
@@ -10,20 +10,23 @@ mod files;
 mod google;
 mod json;
 mod names;
-pub mod rpc;
+pub(crate) mod rpc;
 #[cfg(test)]
 mod samples;
-pub mod schema;
+pub(crate) mod schema;
 mod source;
-pub mod template;
+pub(crate) mod template;
 mod text;
 
 #[cfg(feature = "sandbox")]
-pub use any::type_name;
-pub use any::{Resolver, unresolved};
-pub use example::example;
+pub(crate) use any::type_name;
+pub(crate) use any::{Resolver, unresolved};
+pub(crate) use example::example;
 pub use fault::Fault;
-pub use files::{Files, Linked, is_same_file};
-pub use json::{JsonStyle, Layout, ReadOptions, check_json, read_json, write_json};
-pub use source::{Element, file_source, find};
-pub use text::{read_text, write_text};
+pub use files::Files;
+pub(crate) use files::{Linked, is_same_file};
+pub(crate) use json::{JsonStyle, check_json};
+pub use json::{Layout, ReadOptions, read_json, write_json};
+pub(crate) use source::{Element, file_source, find};
+pub use text::read_text;
+pub(crate) use text::write_text;

@@ -15,7 +15,7 @@ use super::dynamic::{DynamicMessage, Value};
 use super::schema::{JsonNames, joined};
 
 /// The JSON name that protoc gives a field: every letter behind an underscore is large.
-pub fn json_name(name: &str) -> String {
+pub(crate) fn json_name(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     let mut up = false;
     for c in name.chars() {
@@ -37,7 +37,7 @@ fn of(field: &FieldDescriptorProto) -> Cow<'_, str> {
 }
 
 /// Makes a file one that the pool takes, whatever its JSON names are, and tells those that it had.
-pub fn for_pool(file: &mut FileDescriptorProto) -> JsonNames {
+pub(crate) fn for_pool(file: &mut FileDescriptorProto) -> JsonNames {
     let is_proto3 = file.syntax.as_deref() == Some("proto3");
     let mut names = JsonNames::new();
     let mut is_alike = false;
@@ -77,7 +77,7 @@ fn all_differ<T: Eq + std::hash::Hash>(mut names: impl ExactSizeIterator<Item = 
 }
 
 /// Gives the fields of an encoded descriptor's messages the names that the pool was not told.
-pub fn put_back(file: &mut DynamicMessage, names: &JsonNames) {
+pub(crate) fn put_back(file: &mut DynamicMessage, names: &JsonNames) {
     // FileDescriptorProto.package and .message_type
     let package = file.get(2).and_then(Value::as_str).unwrap_or_default().to_owned();
     file.messages_mut(4).for_each(|message| put_back_in(message, &package, names));
@@ -97,7 +97,7 @@ fn put_back_in(message: &mut DynamicMessage, scope: &str, names: &JsonNames) {
 
 /// Something that protoc refuses: the path of it in the descriptor, and what.
 #[derive(Debug, PartialEq)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// As in `SourceCodeInfo`.
     pub path: Vec<i32>,
     /// What is wrong.
@@ -108,7 +108,7 @@ pub struct Refused {
 ///
 /// # Errors
 /// The first field that it refuses.
-pub fn check(file: &FileDescriptorProto, is_edition: bool) -> Result<(), Refused> {
+pub(crate) fn check(file: &FileDescriptorProto, is_edition: bool) -> Result<(), Refused> {
     let is_legacy = !is_edition && file.syntax.as_deref() != Some("proto3");
     let options = file.options.as_ref().map_or(&[][..], |o| &o.uninterpreted_option);
     let is_legacy = is_best_effort(options).unwrap_or(is_legacy);

@@ -15,12 +15,12 @@ use super::{Layout, write_json};
 use crate::message::json::base64;
 
 /// Google's own files and `google.rpc`. Compiled when it is first looked at: only failed calls need it.
-pub static SCHEMA: LazyLock<Schema> =
+pub(crate) static SCHEMA: LazyLock<Schema> =
     LazyLock::new(|| Schema::new(&compile(google::RPC).unwrap_or_default(), |_| None));
 
 /// The types of [`SCHEMA`], which is not made before one of them is asked for: most calls need none.
 #[derive(Debug, Clone, Copy)]
-pub struct Common;
+pub(crate) struct Common;
 
 impl Resolver for Common {
     fn message(&self, name: &str) -> Option<MessageType> {
@@ -33,7 +33,7 @@ impl Resolver for Common {
 ///
 /// # Errors
 /// protox's, with the place.
-pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<DescriptorPool, protox::Error> {
+pub(crate) fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<DescriptorPool, protox::Error> {
     let mut resolver = ChainFileResolver::new();
     resolver.add(GoogleFileResolver::new());
     resolver.add(Embedded(sources));
@@ -46,7 +46,7 @@ pub fn compile(sources: &'static [(&'static str, &'static str)]) -> Result<Descr
 }
 
 /// The details in an encoded `google.rpc.Status`, each as JSON. What does not decode is one detail, in base64.
-pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
+pub(crate) fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> Vec<Vec<u8>> {
     let Some(read) = &decode_status(status_bytes) else {
         let mut json = b"{\"@value\": \"".to_vec();
         base64(&mut json, status_bytes);
@@ -68,7 +68,7 @@ pub fn details(status_bytes: &[u8], layout: Layout, resolver: &dyn Resolver) -> 
 }
 
 /// The full names of types in these details that neither the resolver nor [`Common`] knows.
-pub fn unresolved(status_bytes: &[u8], resolver: &dyn Resolver) -> Vec<String> {
+pub(crate) fn unresolved(status_bytes: &[u8], resolver: &dyn Resolver) -> Vec<String> {
     let read = if status_bytes.is_empty() { None } else { decode_status(status_bytes) };
     read.map(|status| super::unresolved(&status, &(Common, resolver))).unwrap_or_default()
 }
@@ -78,7 +78,7 @@ fn decode_status(bytes: &[u8]) -> Option<DynamicMessage> {
 }
 
 /// Whether these are an encoded `google.rpc.Status`.
-pub fn is_status(bytes: &[u8]) -> bool {
+pub(crate) fn is_status(bytes: &[u8]) -> bool {
     bytes.is_empty() || decode_status(bytes).is_some()
 }
 

@@ -15,7 +15,7 @@ const MAX_DEPTH: usize = 5;
 
 /// How a template is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub(crate) enum Style {
     /// JSON, with what there is to know of each field behind `//`.
     Json,
     /// JSON alone, indented.
@@ -26,7 +26,7 @@ pub enum Style {
 
 /// A message of this type with every field set to something that can stay as it is. Of a oneof it has the first field; a
 /// message inside of itself is empty.
-pub fn template(of: &MessageType, style: Style) -> String {
+pub(crate) fn template(of: &MessageType, style: Style) -> String {
     let schema = of.schema();
     let known = OptionSchema::new(&schema);
     let mut template =

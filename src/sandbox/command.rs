@@ -24,7 +24,7 @@ const GROUP: Duration = Duration::from_millis(20);
 ///
 /// # Errors
 /// `Kind::Io` when it cannot be started, `Kind::Child` with its own exit code.
-pub async fn run(
+pub(crate) async fn run(
     environment: &Environment,
     line: &[OsString],
     mut signals: UnboundedReceiver<Came>,
@@ -62,7 +62,7 @@ pub async fn run(
 }
 
 /// Waits for a command; a signal to this process goes on to it.
-pub async fn wait(mut child: Child, cx: &Context) -> Result<ExitStatus> {
+pub(crate) async fn wait(mut child: Child, cx: &Context) -> Result<ExitStatus> {
     let failed = |e| Error::io("cannot wait for the command", e);
     let reason = tokio::select! {
         status = child.wait() => return status.map_err(failed),

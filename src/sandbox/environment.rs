@@ -16,7 +16,7 @@ use crate::output::Printer;
 
 /// How `--print-env` writes the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum EnvForm {
+pub(crate) enum EnvForm {
     /// Lines for a shell to evaluate
     Sh,
     /// One JSON object; a variable to be removed is null
@@ -25,11 +25,11 @@ pub enum EnvForm {
 
 /// Changes of an environment, in a fixed order; `None` removes a variable.
 #[derive(Debug)]
-pub struct Environment(Vec<(String, Option<String>)>);
+pub(crate) struct Environment(Vec<(String, Option<String>)>);
 
 impl Environment {
     /// The environment of a sandbox, whatever the surroundings say.
-    pub fn of(servers: &Servers, sections: Sections) -> Environment {
+    pub(crate) fn of(servers: &Servers, sections: Sections) -> Environment {
         let mut changes = vec![
             (PROFILE_VAR.to_owned(), Some(SANDBOX.to_owned())),
             (sandbox_var("pid"), Some(std::process::id().to_string())),
@@ -56,7 +56,7 @@ impl Environment {
     }
 
     /// A command in it, which ends with its handle.
-    pub fn command(&self, program: &OsStr) -> Command {
+    pub(crate) fn command(&self, program: &OsStr) -> Command {
         let mut command = Command::new(program);
         self.apply(&mut command);
         command.kill_on_drop(true);
@@ -76,7 +76,7 @@ impl Environment {
     ///
     /// # Errors
     /// Those of the output.
-    pub fn print(&self, form: EnvForm) -> Result<()> {
+    pub(crate) fn print(&self, form: EnvForm) -> Result<()> {
         let mut printer = Printer::stdout()?;
         printer.record(|out| out.extend_from_slice(self.text(form).as_bytes()))?;
         printer.flush()?;
@@ -109,7 +109,7 @@ fn sh(name: &str, value: Option<&str>) -> String {
 
 /// A file that is to appear, whole, when all servers answer.
 #[derive(Debug)]
-pub struct ReadyFile {
+pub(crate) struct ReadyFile {
     path: PathBuf,
     file: NamedTempFile,
 }
@@ -119,7 +119,7 @@ impl ReadyFile {
     ///
     /// # Errors
     /// `Kind::Io`; also when something else than a file is there, as a device, which must not be replaced.
-    pub fn prepare(path: &Path) -> Result<ReadyFile> {
+    pub(crate) fn prepare(path: &Path) -> Result<ReadyFile> {
         let failed = |e| Error::io(format!("cannot write the ready file {}", path.display()), e);
         if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
             let what = format!("cannot write the ready file {}: what is there is no regular file", path.display());
@@ -140,7 +140,7 @@ impl ReadyFile {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn publish(mut self, environment: &Environment) -> Result<Published> {
+    pub(crate) fn publish(mut self, environment: &Environment) -> Result<Published> {
         let failed = |e| Error::io(format!("cannot write the ready file {}", self.path.display()), e);
         let text = environment.text(EnvForm::Sh);
         self.file.write_all(text.as_bytes()).map_err(failed)?;
@@ -151,7 +151,7 @@ impl ReadyFile {
 
 /// A ready file that is there until this is dropped.
 #[derive(Debug)]
-pub struct Published {
+pub(crate) struct Published {
     path: PathBuf,
     text: String,
 }

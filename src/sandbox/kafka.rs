@@ -25,7 +25,7 @@ use crate::shutdown;
 /// What the command line says of the Kafka cluster.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub struct Args {
+pub(crate) struct Args {
     /// Port that leads to the first Kafka broker; 0 is its own, a free one
     ///
     /// The mock cluster itself takes free ports only: a client begins at this port and is told the others.
@@ -41,7 +41,7 @@ pub struct Args {
 
 /// A topic to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
+pub(crate) struct Topic {
     name: String,
     partitions: i32,
 }
@@ -72,7 +72,7 @@ fn topic(text: &str) -> Result<Topic, String> {
 }
 
 /// A cluster to start. Its fixed port is taken already.
-pub struct Options {
+pub(crate) struct Options {
     brokers: u16,
     topics: Vec<Topic>,
     front: Option<TcpListener>,
@@ -83,7 +83,7 @@ impl Args {
     ///
     /// # Errors
     /// `Kind::Usage` for a topic that is named twice, `Kind::Io` for a port that cannot be had.
-    pub fn options(&self) -> Result<Options> {
+    pub(crate) fn options(&self) -> Result<Options> {
         let named = |i: usize, topic: &Topic| self.topics.iter().take(i).any(|other| other.name == topic.name);
         if let Some((_, twice)) = self.topics.iter().enumerate().find(|(i, topic)| named(*i, topic)) {
             return Err(Error::usage(format!("--topic {} is given twice", twice.name)));
@@ -95,7 +95,7 @@ impl Args {
 
 /// A running mock cluster; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Mock {
+pub(crate) struct Mock {
     bootstrap: String,
     /// The cluster may not leave its thread, which waits until this end is gone.
     _alive: mpsc::Sender<()>,
@@ -106,7 +106,7 @@ impl Mock {
     ///
     /// # Errors
     /// `Kind::Io` when a port cannot be had.
-    pub async fn start(options: Options) -> Result<Mock> {
+    pub(crate) async fn start(options: Options) -> Result<Mock> {
         let failed = || Error::new(Kind::Io, "cannot start the mock Kafka cluster");
         let (alive, end) = mpsc::channel::<()>();
         let (tell, started) = tokio::sync::oneshot::channel();
@@ -131,7 +131,7 @@ impl Mock {
     }
 
     /// The bootstrap list, usable by other processes of this machine.
-    pub fn bootstrap(&self) -> &str {
+    pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
 }

@@ -1,16 +1,16 @@
 //! `mscomm sandbox`: throw-away servers inside this process, for trying and for hermetic tests. Never a way to run a
 //! broker: nothing is stored, nothing is protected, everything ends with the process.
 
-pub mod amqp;
+pub(crate) mod amqp;
 mod command;
 mod environment;
 mod exit_code;
-pub mod grpc;
+pub(crate) mod grpc;
 mod kafka;
 mod probe;
 #[expect(unsafe_code, reason = "a call of librdkafka that rdkafka has no safe one for")]
 mod rebalance;
-pub mod runner;
+pub(crate) mod runner;
 mod servers;
 mod service;
 mod signals;
@@ -31,7 +31,7 @@ use crate::output::{Table, TableLayout};
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
-pub struct Args {
+pub(crate) struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with_all = ["command", "only"])]
     tour: bool,
@@ -101,7 +101,7 @@ The sandbox is for trying and for hermetic tests. It is no way to run a broker, 
 /// # Errors
 /// `Kind::Usage` for flags that do not go together, `Kind::Io` when a server or the command cannot be started,
 /// `Kind::Child` with the command's own exit code.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let plan = args.plan(cx.terminal)?;
     let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;

@@ -24,7 +24,7 @@ const KAFKA: &[u8] = b"\0\0\0\x10\0\x12\0\0\0\0\0\x07\0\x06mscomm";
 ///
 /// # Errors
 /// `Kind::Io` when it does not answer in time, or not as it should.
-pub async fn probe(service: Service, address: &str) -> Result<()> {
+pub(crate) async fn probe(service: Service, address: &str) -> Result<()> {
     let name = service.name();
     let failed = |e| Error::new(Kind::Io, format!("the sandbox's {name} server does not answer")).because(e);
     match tokio::time::timeout(LIMIT, ask(service, address)).await {

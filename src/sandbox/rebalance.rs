@@ -7,7 +7,7 @@ use rdkafka::bindings as rd;
 use rdkafka::client::Client;
 
 /// Sets the delay of the mock cluster that a client has, if it has one. As `group.initial.rebalance.delay.ms` of a broker.
-pub fn set_initial_delay<C: ClientContext>(client: &Client<C>, delay: Duration) {
+pub(crate) fn set_initial_delay<C: ClientContext>(client: &Client<C>, delay: Duration) {
     let millis = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the client is alive, and its cluster as long as it; the call locks the cluster.
     unsafe {

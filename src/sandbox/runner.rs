@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::shutdown::SAME_REQUEST;
 
 /// The hidden command.
-pub const NAME: &str = "run-in-sandbox";
+pub(crate) const NAME: &str = "run-in-sandbox";
 
 /// What the kernel sends when the sandbox has died, once for each of its threads: not to be taken for what it says.
 const DIED: i32 = SIGUSR1;
@@ -32,7 +32,7 @@ const KILLED: Duration = Duration::from_secs(2);
 
 /// Arguments of the hidden command.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Process id of the sandbox
     #[arg(long, value_name = "PID")]
     parent: i32,
@@ -45,7 +45,7 @@ pub struct Args {
 ///
 /// # Errors
 /// `Kind::Io` when the system does not tell.
-pub fn program() -> Result<std::path::PathBuf> {
+pub(crate) fn program() -> Result<std::path::PathBuf> {
     std::env::current_exe().map_err(|e| Error::io("cannot find this program's own file", e))
 }
 
@@ -53,7 +53,7 @@ pub fn program() -> Result<std::path::PathBuf> {
 ///
 /// # Errors
 /// `Kind::Io` when it cannot be started, `Kind::Child` with its exit code, `Kind::Terminated` when it had to be killed.
-pub fn run(args: Args) -> Result<()> {
+pub(crate) fn run(args: Args) -> Result<()> {
     let (tell, told) = mpsc::channel();
     let mut listened = signals::ending();
     listened.extend([SIGCHLD, DIED]);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::output::Terminal;
 
 /// What is to be started. The fixed ports are taken already.
-pub struct Plan {
+pub(crate) struct Plan {
     grpc: Option<(TcpListener, grpc::Sandbox)>,
     amqp: Option<(TcpListener, amqp::Options)>,
     kafka: Option<kafka::Options>,
@@ -67,7 +67,7 @@ impl Args {
 }
 
 /// A server that runs until this is dropped.
-pub struct Server {
+pub(crate) struct Server {
     /// What it serves.
     pub service: Service,
     /// What `--server` would take.
@@ -84,14 +84,14 @@ enum Stop {
 }
 
 /// The servers that run.
-pub struct Servers(Vec<Server>);
+pub(crate) struct Servers(Vec<Server>);
 
 impl Servers {
     /// Starts them side by side, and returns when all of them answer.
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub async fn start(plan: Plan) -> Result<Servers> {
+    pub(crate) async fn start(plan: Plan) -> Result<Servers> {
         let (grpc, amqp, kafka) = tokio::try_join!(
             optional(plan.grpc.map(start_grpc)),
             optional(plan.amqp.map(start_amqp)),
@@ -101,7 +101,7 @@ impl Servers {
     }
 
     /// The servers, always in the same order.
-    pub fn running(&self) -> &[Server] {
+    pub(crate) fn running(&self) -> &[Server] {
         &self.0
     }
 
@@ -109,7 +109,7 @@ impl Servers {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn block_on_demand(&self) -> Result<()> {
+    pub(crate) fn block_on_demand(&self) -> Result<()> {
         let broker = self.0.iter().find_map(|server| match &server.stop {
             Stop::Amqp(broker) => Some(broker.blocker()),
             _ => None,

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// What a sandbox can serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Service {
+pub(crate) enum Service {
     /// gRPC
     Grpc,
     /// RabbitMQ's protocol, AMQP 0-9-1
@@ -17,7 +17,7 @@ pub enum Service {
 
 impl Service {
     /// As the command line and the configuration name it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Service::Grpc => "grpc",
             Service::Amqp => "amqp",
@@ -26,7 +26,7 @@ impl Service {
     }
 
     /// The variable in which other clients look for the server.
-    pub fn variable(self) -> &'static str {
+    pub(crate) fn variable(self) -> &'static str {
         match self {
             Service::Grpc => "GRPC_SERVER",
             Service::Amqp => "AMQP_URL",
@@ -39,7 +39,7 @@ impl Service {
 ///
 /// # Errors
 /// `Kind::Io`.
-pub fn listener(service: Service, port: u16) -> Result<TcpListener> {
+pub(crate) fn listener(service: Service, port: u16) -> Result<TcpListener> {
     let listener = TcpListener::bind(("127.0.0.1", port)).and_then(|l| l.set_nonblocking(true).map(|()| l));
     listener.map_err(|e| {
         let error = Error::io(format!("cannot listen on 127.0.0.1:{port} for {}", service.name()), e);

@@ -11,7 +11,7 @@ use crate::shutdown::{self, Shutdown};
 
 /// A signal that came.
 #[derive(Debug, Clone, Copy)]
-pub struct Came {
+pub(crate) struct Came {
     /// Its number.
     pub signal: i32,
     /// The process that sent it. The terminal is none.
@@ -19,7 +19,7 @@ pub struct Came {
 }
 
 /// Those that ask to end. SIGHUP is not among them where it is ignored: `nohup` wants it so.
-pub fn ending() -> Vec<i32> {
+pub(crate) fn ending() -> Vec<i32> {
     let ignored = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
         u64::from_str_radix(mask.trim(), 16).ok()
@@ -36,7 +36,7 @@ pub fn ending() -> Vec<i32> {
 ///
 /// # Errors
 /// `Kind::Io`.
-pub fn listen(signals: &[i32], mut tell: impl FnMut(Came) -> bool + Send + 'static) -> Result<()> {
+pub(crate) fn listen(signals: &[i32], mut tell: impl FnMut(Came) -> bool + Send + 'static) -> Result<()> {
     let mut origins = SignalsInfo::<WithOrigin>::new(signals).map_err(|e| Error::io("cannot listen to signals", e))?;
     shutdown::spawn("sandbox-signals", move || {
         for origin in origins.forever() {
@@ -51,7 +51,7 @@ pub fn listen(signals: &[i32], mut tell: impl FnMut(Came) -> bool + Send + 'stat
 ///
 /// # Errors
 /// As [`listen`].
-pub fn to_channel(shutdown: &Shutdown) -> Result<UnboundedReceiver<Came>> {
+pub(crate) fn to_channel(shutdown: &Shutdown) -> Result<UnboundedReceiver<Came>> {
     let (sender, signals) = unbounded_channel();
     listen(&ending(), move |came| sender.send(came).is_ok())?;
     shutdown.leave_signals();
@@ -59,7 +59,7 @@ pub fn to_channel(shutdown: &Shutdown) -> Result<UnboundedReceiver<Came>> {
 }
 
 /// Sends a signal. That the process has ended in between is no matter.
-pub fn send(pid: Pid, signal: i32) {
+pub(crate) fn send(pid: Pid, signal: i32) {
     if let Some(signal) = Signal::from_named_raw(signal) {
         // There may be nobody to tell any more.
         let _ = rustix::process::kill_process(pid, signal);

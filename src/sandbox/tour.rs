@@ -103,7 +103,7 @@ starts a shell with the same servers; `mscomm --help` has the rest.";
 ///
 /// # Errors
 /// `Kind::Child` with the code of the command that failed, `Kind::Deadline` for one that does not end, `Kind::Io`.
-pub async fn run(environment: &Environment, cx: &Context) -> Result<()> {
+pub(crate) async fn run(environment: &Environment, cx: &Context) -> Result<()> {
     for Part(title, steps) in PARTS {
         show(&cx.terminal, AnsiColor::Green, &format!("\n=== {title} ===\n"))?;
         for Step(sentence, script) in *steps {

@@ -10,7 +10,7 @@ use crate::values::is_scheme;
 ///
 /// A password with an unescaped `/`, `?`, `#`, `,` or `@` ends the authority early for every parser; it is a password
 /// still. So all between the first colon and the last `@` counts, even where it could be read otherwise.
-pub fn url_password(text: &str) -> Option<Range<usize>> {
+pub(crate) fn url_password(text: &str) -> Option<Range<usize>> {
     if text.starts_with("unix:/") {
         return None;
     }
@@ -29,7 +29,7 @@ pub fn url_password(text: &str) -> Option<Range<usize>> {
 }
 
 /// The text with the password of its URL masked, for messages.
-pub fn without_password(text: &str) -> String {
+pub(crate) fn without_password(text: &str) -> String {
     match url_password(text) {
         Some(range) => format!("{}{}{}", &text[..range.start], MASK, &text[range.end..]),
         None => text.to_owned(),
@@ -38,7 +38,7 @@ pub fn without_password(text: &str) -> String {
 
 /// A text of ours or of somebody else's with every password of a URL in it masked, and every `user:password@host` without
 /// a scheme: the last line of defence, for what is printed beside results.
-pub fn without_passwords(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_passwords(text: &str) -> Cow<'_, str> {
     if !text.contains('@') {
         return Cow::Borrowed(text);
     }

@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-pub use in_url::{url_password, without_password, without_passwords};
-pub use reading::read_within;
+pub(crate) use in_url::{url_password, without_password, without_passwords};
+pub(crate) use reading::read_within;
 use reading::{READ_LIMIT, Reading, closed};
 
 use crate::error::{Error, Kind, Result};
 
 /// What is shown in place of a secret.
-pub const MASK: &str = "********";
+pub(crate) const MASK: &str = "********";
 
 /// The most bytes that are taken for a secret.
 const SIZE_LIMIT: usize = 64 * 1024;
@@ -33,16 +33,16 @@ const SCHEMES: &str =
 /// A password or token. `Debug` and `Display` print [`MASK`]; [`Secret::expose`] is the only way in.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Secret(String);
+pub(crate) struct Secret(String);
 
 impl Secret {
     /// Wraps a secret.
-    pub fn new(value: impl Into<String>) -> Secret {
+    pub(crate) fn new(value: impl Into<String>) -> Secret {
         Secret(value.into())
     }
 
     /// The secret itself, for the wire only.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -69,7 +69,7 @@ impl FromStr for Secret {
 
 /// Where a reference stands: decides how relative paths and unknown schemes are read.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// The folder that relative `file:` paths start from; the working directory without one.
     pub base: Option<&'a Path>,
     /// Whether `abc:def` is an unknown scheme (in the configuration file) or just a password (elsewhere).
@@ -112,14 +112,14 @@ impl<'a> Reference<'a> {
 }
 
 /// True for a value that only says where the secret is, so that it may be shown.
-pub fn is_reference(value: &str) -> bool {
+pub(crate) fn is_reference(value: &str) -> bool {
     matches!(Reference::split(value), Some(r) if !matches!(r, Reference::Literal(_)))
 }
 
 /// The parts of a value that stand in the text itself, as ranges of bytes: all but its `${…}` references.
 ///
 /// What only looks like a reference, an unknown one or `${literal:…}`, is text.
-pub fn outside_references(value: &str) -> Vec<Range<usize>> {
+pub(crate) fn outside_references(value: &str) -> Vec<Range<usize>> {
     let mut parts = Vec::new();
     let (mut from, mut at) = (0, 0);
     while let Some(found) = value[at..].find("${") {
@@ -139,7 +139,7 @@ pub fn outside_references(value: &str) -> Vec<Range<usize>> {
 
 /// A file that a value names, and that others can read; with its permission bits, and whether this user may change them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenFile {
+pub(crate) struct OpenFile {
     /// The file.
     pub path: PathBuf,
     /// Its permission bits.
@@ -152,7 +152,7 @@ pub struct OpenFile {
 ///
 /// A group may read what somebody else made readable for it, as a service's administrator does; a user's own file is meant
 /// for nobody else.
-pub fn open_files(value: &str, whole: bool, base: Option<&Path>) -> Vec<OpenFile> {
+pub(crate) fn open_files(value: &str, whole: bool, base: Option<&Path>) -> Vec<OpenFile> {
     let mut paths = Vec::new();
     match Reference::split(value) {
         Some(Reference::File(path)) if whole => paths.push(path),
@@ -172,7 +172,7 @@ pub fn open_files(value: &str, whole: bool, base: Option<&Path>) -> Vec<OpenFile
 ///
 /// # Errors
 /// `Kind::Config` when the reference is unknown or leads nowhere; the text names the fix, never the secret.
-pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
+pub(crate) fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
     if let Some(reference) = Reference::split(value) {
         return reference.read(place).map(Secret);
     }
@@ -194,7 +194,7 @@ pub fn resolve(value: &str, place: Place<'_>) -> Result<Secret> {
 ///
 /// # Errors
 /// `Kind::Config`, as [`resolve`].
-pub fn interpolate(value: &str, place: Place<'_>) -> Result<String> {
+pub(crate) fn interpolate(value: &str, place: Place<'_>) -> Result<String> {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
     while let Some(at) = rest.find("${") {
@@ -244,7 +244,7 @@ fn from_file(path: &str, place: Place<'_>) -> Result<String> {
 }
 
 /// `~/` is the home folder; relative paths start at `base`.
-pub fn expand(path: &str, base: Option<&Path>) -> PathBuf {
+pub(crate) fn expand(path: &str, base: Option<&Path>) -> PathBuf {
     if let (Some(rest), Ok(home)) = (path.strip_prefix("~/"), etcetera::home_dir()) {
         return home.join(rest);
     }

@@ -70,7 +70,7 @@ pub(super) fn closed() -> std::io::Error {
 ///
 /// # Errors
 /// As reading a file; also when it has more than `limit` bytes, or has no end in that time.
-pub fn read_within(path: &Path, limit: usize, deadline: Option<Instant>) -> std::io::Result<Vec<u8>> {
+pub(crate) fn read_within(path: &Path, limit: usize, deadline: Option<Instant>) -> std::io::Result<Vec<u8>> {
     let until = Instant::now() + READ_LIMIT;
     let owned = path.to_owned();
     let reading = Reading::start(move || std::fs::File::open(owned), limit)?;

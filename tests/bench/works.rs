@@ -10,20 +10,20 @@ use mscomm::testing::{Field, Format, Headers, Message, Protocol, Time, convert, 
 use prost_reflect::DescriptorPool;
 
 /// A body of 100 bytes, as somebody's JSON.
-pub const BODY: &str = concat!(
+pub(crate) const BODY: &str = concat!(
     r#"{"id":7,"name":"order","state":"paid","amount":4242,"#,
     r#""note":"a body of a hundred bytes for everyone"}"#
 );
 
 /// The envelope of [`message`].
-pub const ENVELOPE: &str = concat!(
+pub(crate) const ENVELOPE: &str = concat!(
     r#"{"protocol":"kafka","topic":"orders","partition":3,"offset":123456,"timestamp":"2026-11-22T10:00:00.123Z","#,
     r#""key":"00004711","headers":[["trace","0123456789abcdef"],["source","bench"],["kind","order"]],"#,
     r#""value":"a body that needs no escape, which is the common case of a text as of a number: 0123456789"}"#
 );
 
 /// A record as it comes from Kafka, with a key and three headers.
-pub fn message() -> Message<'static> {
+pub(crate) fn message() -> Message<'static> {
     let header = |name: &'static str, value: &'static str| (name.into(), Some(value.as_bytes().into()));
     Message {
         protocol: Some(Protocol::Kafka),
@@ -43,7 +43,7 @@ pub fn message() -> Message<'static> {
 }
 
 /// Writes the envelope of a record.
-pub fn write_envelope() -> impl FnMut() {
+pub(crate) fn write_envelope() -> impl FnMut() {
     let (message, mut out) = (message(), Vec::with_capacity(4096));
     move || {
         out.clear();
@@ -69,7 +69,7 @@ fn delivery() -> Delivery {
 }
 
 /// Reads a delivery and writes its body.
-pub fn read_delivery() -> impl FnMut() {
+pub(crate) fn read_delivery() -> impl FnMut() {
     let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
     move || {
         out.clear();
@@ -79,7 +79,7 @@ pub fn read_delivery() -> impl FnMut() {
 }
 
 /// Reads a delivery and writes its envelope.
-pub fn read_delivery_as_json() -> impl FnMut() {
+pub(crate) fn read_delivery_as_json() -> impl FnMut() {
     let (delivery, mut out) = (delivery(), Vec::with_capacity(4096));
     move || {
         out.clear();
@@ -88,7 +88,7 @@ pub fn read_delivery_as_json() -> impl FnMut() {
 }
 
 /// Reads a delivery and makes a record of it.
-pub fn to_kafka() -> impl FnMut() {
+pub(crate) fn to_kafka() -> impl FnMut() {
     let delivery = delivery();
     move || {
         let message = mscomm::testing::incoming(&delivery, "orders");
@@ -97,7 +97,7 @@ pub fn to_kafka() -> impl FnMut() {
 }
 
 /// Makes a message of AMQP of a record, one with headers or a plain one.
-pub fn to_amqp(with_headers: bool) -> impl FnMut() {
+pub(crate) fn to_amqp(with_headers: bool) -> impl FnMut() {
     move || {
         let mut message = message();
         if !with_headers {
@@ -108,14 +108,14 @@ pub fn to_amqp(with_headers: bool) -> impl FnMut() {
 }
 
 /// Reads an envelope.
-pub fn read_envelope() -> impl FnMut() {
+pub(crate) fn read_envelope() -> impl FnMut() {
     || {
         envelope::read(ENVELOPE.as_bytes()).expect("an envelope");
     }
 }
 
 /// Writes a record by a format string.
-pub fn write_format() -> impl FnMut() {
+pub(crate) fn write_format() -> impl FnMut() {
     let format = Format::parse("%t %p %o %k %s\\n").expect("a format");
     let (message, mut out) = (message(), Vec::with_capacity(4096));
     move || {
@@ -125,7 +125,7 @@ pub fn write_format() -> impl FnMut() {
 }
 
 /// Cuts a line off and makes a message of it. The text has `lines` of them; more than that ends in a panic.
-pub fn split_line(lines: usize) -> impl FnMut() {
+pub(crate) fn split_line(lines: usize) -> impl FnMut() {
     let options = Options {
         mode: Mode::Lines,
         delimiter: b"\n".to_vec(),
@@ -142,7 +142,7 @@ pub fn split_line(lines: usize) -> impl FnMut() {
 }
 
 /// Writes a response message as JSON: six fields, one of them a message, one repeated.
-pub fn write_protojson() -> impl FnMut() {
+pub(crate) fn write_protojson() -> impl FnMut() {
     let schema = Schema::new(&DescriptorPool::global(), |_| None);
     let of = schema.message("google.protobuf.FieldDescriptorProto").expect("a known message");
     let mut message = proto::DynamicMessage::new(of);

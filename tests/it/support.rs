@@ -8,26 +8,26 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long anything in a test may take.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// The binary under test.
-pub const BINARY: &str = env!("CARGO_BIN_EXE_mscomm");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mscomm");
 
 /// An address or path that `tests/brokers` exports: `test_env("AMQP")` is `MSCOMM_TEST_AMQP`.
-pub fn test_env(name: &str) -> String {
+pub(crate) fn test_env(name: &str) -> String {
     let name = format!("MSCOMM_TEST_{name}");
     std::env::var(&name).unwrap_or_else(|_| panic!("{name} is not set: run the tests through tests/run"))
 }
 
 /// A name that no other test and no other run uses.
-pub fn unique(prefix: &str) -> String {
+pub(crate) fn unique(prefix: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     format!("{prefix}-{}-{}-{}", std::process::id(), time.subsec_nanos(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Polls until there is a value; panics at the deadline.
-pub fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = poll() {
@@ -39,7 +39,7 @@ pub fn eventually<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A command line of the binary.
-pub fn mscomm<S: AsRef<str>>(args: &[S]) -> Run {
+pub(crate) fn mscomm<S: AsRef<str>>(args: &[S]) -> Run {
     let home = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(BINARY);
     command.args(args.iter().map(AsRef::as_ref)).stdin(Stdio::null());
@@ -55,7 +55,7 @@ pub fn mscomm<S: AsRef<str>>(args: &[S]) -> Run {
 }
 
 /// A command line that is being put together.
-pub struct Run {
+pub(crate) struct Run {
     pub command: Command,
     stdin: Option<Vec<u8>>,
     pub home: tempfile::TempDir,
@@ -63,26 +63,26 @@ pub struct Run {
 
 impl Run {
     /// Sets an environment variable.
-    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Run {
+    pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Run {
         self.command.env(name, value.into());
         self
     }
 
     /// Gives it standard input.
-    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Run {
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Run {
         self.stdin = Some(bytes.into());
         self
     }
 
     /// Connects standard output to a file.
-    pub fn stdout_to(mut self, path: &str) -> Run {
+    pub(crate) fn stdout_to(mut self, path: &str) -> Run {
         let file = std::fs::OpenOptions::new().write(true).open(path).expect(path);
         self.command.stdout(file);
         self
     }
 
     /// Writes the configuration file of this command's home, as the owner alone may read it.
-    pub fn config(self, text: &str) -> Run {
+    pub(crate) fn config(self, text: &str) -> Run {
         let path = self.config_path();
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         std::fs::write(&path, text).expect("writes");
@@ -91,43 +91,43 @@ impl Run {
     }
 
     /// Where the configuration file of this command is looked for.
-    pub fn config_path(&self) -> PathBuf {
+    pub(crate) fn config_path(&self) -> PathBuf {
         self.home.path().join(".config/mscomm/config.toml")
     }
 
     /// Runs it to its end.
-    pub fn run(self) -> Done {
+    pub(crate) fn run(self) -> Done {
         self.start_piped(true).wait()
     }
 
     /// Starts it with standard output and error piped.
-    pub fn start(self) -> Running {
+    pub(crate) fn start(self) -> Running {
         self.start_piped(true)
     }
 
     /// Starts it with standard output as it was set up by the caller.
-    pub fn start_with_own_stdout(self) -> Running {
+    pub(crate) fn start_with_own_stdout(self) -> Running {
         self.start_piped(false)
     }
 
     /// As [`Run::run`], with standard output as it was set up.
-    pub fn run_with_own_stdout(self) -> Done {
+    pub(crate) fn run_with_own_stdout(self) -> Done {
         self.start_piped(false).wait()
     }
 
     /// As [`Run::run`], without a standard output, as a shell's `>&-` leaves it.
-    pub fn run_without_stdout(self) -> Done {
+    pub(crate) fn run_without_stdout(self) -> Done {
         self.through_shell("exec \"$0\" \"$@\" >&-").start_piped(false).wait()
     }
 
     /// As [`Run::run`], without a standard input, as a shell's `<&-` leaves it.
-    pub fn run_without_stdin(self) -> Done {
+    pub(crate) fn run_without_stdin(self) -> Done {
         self.through_shell("exec \"$0\" \"$@\" <&-").run()
     }
 
     /// As [`Run::run`], with no more memory than so many KiB, all mappings counted.
     #[cfg(feature = "sandbox")]
-    pub fn run_in_memory(self, kib: u32) -> Done {
+    pub(crate) fn run_in_memory(self, kib: u32) -> Done {
         self.through_shell(&format!("ulimit -v {kib} && exec \"$0\" \"$@\"")).run()
     }
 
@@ -184,7 +184,7 @@ fn collect(mut pipe: impl std::io::Read + Send + 'static) -> Collected {
 }
 
 /// A command that runs.
-pub struct Running {
+pub(crate) struct Running {
     pub child: Child,
     stdout: Option<Collected>,
     stderr: Option<Collected>,
@@ -193,18 +193,18 @@ pub struct Running {
 
 impl Running {
     /// What came on standard output so far.
-    pub fn stdout(&self) -> Vec<u8> {
+    pub(crate) fn stdout(&self) -> Vec<u8> {
         self.stdout.as_ref().map(|s| s.lock().expect("not poisoned").0.clone()).unwrap_or_default()
     }
 
     /// What came on standard error so far.
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         let bytes = self.stderr.as_ref().map(|s| s.lock().expect("not poisoned").0.clone());
         String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned()
     }
 
     /// Waits until standard output has so many lines.
-    pub fn wait_for_lines(&self, count: usize) -> Vec<String> {
+    pub(crate) fn wait_for_lines(&self, count: usize) -> Vec<String> {
         eventually(&format!("{count} lines, stderr: {}", self.stderr()), || {
             let text = String::from_utf8_lossy(&self.stdout()).into_owned();
             (text.matches('\n').count() >= count).then(|| text.lines().map(str::to_owned).collect())
@@ -212,7 +212,7 @@ impl Running {
     }
 
     /// Sends a signal: "INT", "TERM", "KILL", "STOP"; or several, one right after the other: "TERM INT".
-    pub fn signal(&self, names: &str) {
+    pub(crate) fn signal(&self, names: &str) {
         let pid = self.child.id();
         let kills: Vec<String> = names.split(' ').map(|name| format!("kill -s {name} {pid}")).collect();
         // One shell with its own `kill`, so that they lie no more than a moment apart.
@@ -221,7 +221,7 @@ impl Running {
     }
 
     /// Waits for its end; panics at the deadline.
-    pub fn wait(mut self) -> Done {
+    pub(crate) fn wait(mut self) -> Done {
         let started = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("waits") {
@@ -257,7 +257,7 @@ fn code(status: ExitStatus) -> i32 {
 }
 
 /// A command that has ended.
-pub struct Done {
+pub(crate) struct Done {
     pub code: i32,
     pub stdout: Vec<u8>,
     pub stderr: String,
@@ -268,13 +268,13 @@ pub struct Done {
 impl Done {
     /// Panics with all its output unless it exited with 0.
     #[track_caller]
-    pub fn ok(self) -> Done {
+    pub(crate) fn ok(self) -> Done {
         self.exits(0)
     }
 
     /// Panics with all its output unless it exited with `code`, said why, and printed nothing on standard output.
     #[track_caller]
-    pub fn fails(self, code: i32) -> Done {
+    pub(crate) fn fails(self, code: i32) -> Done {
         let done = self.exits(code);
         assert!(!done.stderr.is_empty(), "nothing on stderr");
         assert!(done.stdout.is_empty(), "on stdout: {}", done.text());
@@ -283,14 +283,14 @@ impl Done {
 
     /// Panics with all its output unless it exited with `code`.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Done {
+    pub(crate) fn exits(self, code: i32) -> Done {
         assert_eq!(self.code, code, "exit code\nstdout: {}\nstderr: {}", self.text(), self.stderr);
         self
     }
 
     /// Panics unless standard error has all these texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Done {
+    pub(crate) fn says(self, texts: &[&str]) -> Done {
         for text in texts {
             assert!(self.stderr.contains(text), "no {text:?} in stderr:\n{}", self.stderr);
         }
@@ -298,30 +298,30 @@ impl Done {
     }
 
     /// Standard output as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// Standard output's lines.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         self.text().lines().map(str::to_owned).collect()
     }
 }
 
 /// Sets a file's permissions.
-pub fn chmod(path: &Path, mode: u32) {
+pub(crate) fn chmod(path: &Path, mode: u32) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
 }
 
 /// An address that takes packets and answers nothing: its queue of connections is full.
-pub struct BlackHole {
+pub(crate) struct BlackHole {
     pub address: std::net::SocketAddr,
     _open: (tokio::net::TcpListener, Vec<tokio::net::TcpStream>, tokio::runtime::Runtime),
 }
 
 impl BlackHole {
-    pub fn dig() -> BlackHole {
+    pub(crate) fn dig() -> BlackHole {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (listener, filling) = runtime.block_on(async {
             let socket = tokio::net::TcpSocket::new_v4().expect("a socket");

@@ -110,7 +110,7 @@ impl Drop for Listener {
 }
 
 /// The tests' server certificate, and a client certificate that is needed, or only asked for.
-pub fn asking(version: &'static SupportedProtocolVersion, needed: bool) -> ServerConfig {
+pub(crate) fn asking(version: &'static SupportedProtocolVersion, needed: bool) -> ServerConfig {
     let folder = test_env("DIR");
     let certificate = |path: String| CertificateDer::from_pem_file(path).expect("a certificate");
     let mut roots = RootCertStore::empty();
@@ -131,7 +131,7 @@ pub fn asking(version: &'static SupportedProtocolVersion, needed: bool) -> Serve
 
 /// A server that asks for a client certificate, can do without one, and hangs up on so many connections behind the handshake
 /// before it serves what is behind it; its port.
-pub fn late(hang_ups: usize, upstream: &str) -> u16 {
+pub(crate) fn late(hang_ups: usize, upstream: &str) -> u16 {
     let upstream = upstream.to_owned();
     let mut config = asking(&version::TLS13, false);
     config.alpn_protocols = vec![b"h2".to_vec()];

@@ -18,7 +18,7 @@ const NOT_ALLOWED: u16 = 530;
 
 /// Who ended the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// The broker said no: what it answered is final.
     Answer,
     /// The connection is gone: what was under way is unknown.
@@ -27,7 +27,7 @@ pub enum Cause {
 
 impl Cause {
     /// The cause of an error.
-    pub fn of(error: &lapin::Error) -> Cause {
+    pub(crate) fn of(error: &lapin::Error) -> Cause {
         match error.kind() {
             Lapin::ProtocolError(e) if e.get_id() != CONNECTION_FORCED => Cause::Answer,
             _ => Cause::Lost,
@@ -36,7 +36,7 @@ impl Cause {
 }
 
 /// An error of an open connection; `doing` says what failed and names the queue or exchange.
-pub fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
+pub(crate) fn fault(error: &lapin::Error, doing: impl Into<String>) -> Error {
     let doing = doing.into();
     match error.kind() {
         Lapin::ProtocolError(answer) if is_ours(answer) => Error::new(Kind::Refused, doing)
@@ -93,7 +93,7 @@ fn is_late(answer: &AMQPError) -> bool {
 
 /// Whether lapin closed the connection itself: it words its reasons as if the broker had answered. RabbitMQ's begin with the
 /// name of their code.
-pub fn is_ours(answer: &AMQPError) -> bool {
+pub(crate) fn is_ours(answer: &AMQPError) -> bool {
     const TEXTS: [&str; 7] = [
         "connection frame received",
         "content header frame",
@@ -112,13 +112,13 @@ fn refusal(error: &std::io::Error) -> Option<FrameRefusal> {
 }
 
 /// `the broker answered 404 NOT_FOUND - no queue 'x' in vhost '/'`.
-pub fn said(answer: &AMQPError) -> String {
+pub(crate) fn said(answer: &AMQPError) -> String {
     let text = answer.get_message().as_str();
     format!("the broker answered {} {text}", answer.get_id())
 }
 
 /// An error between the open socket and the open connection.
-pub async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<Tls>, words: &Words) -> Error {
+pub(crate) async fn handshake(error: &lapin::Error, endpoint: &Endpoint, tls: &Option<Tls>, words: &Words) -> Error {
     if let Some(fault) = words.offered().and_then(|offered| not_offered(offered, endpoint.mechanism)) {
         return fault;
     }

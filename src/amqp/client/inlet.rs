@@ -10,7 +10,7 @@ use super::scan::{AROUND, Content, FrameRefusal, HEAD, LARGEST_HEADER, Scanner};
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
-pub enum InletStep {
+pub(crate) enum InletStep {
     /// So many bytes are in lapin's buffer.
     Gave(usize),
     /// Read into lapin's buffer, and call [`Inlet::came`].
@@ -20,7 +20,7 @@ pub enum InletStep {
 }
 
 /// The way in.
-pub struct Inlet {
+pub(crate) struct Inlet {
     scanner: Scanner,
     large: Arc<Large>,
     meter: Arc<Meter>,
@@ -41,7 +41,7 @@ pub struct Inlet {
 
 impl Inlet {
     /// A way in that keeps large headers apart, and tells the meter of them.
-    pub fn new(scanner: Scanner, large: Arc<Large>, meter: Arc<Meter>) -> Inlet {
+    pub(crate) fn new(scanner: Scanner, large: Arc<Large>, meter: Arc<Meter>) -> Inlet {
         let (rest, out) = (BytesMut::new(), BytesMut::new());
         let told = Content::default();
         Inlet { scanner, large, meter, told, held: Vec::new(), want: 0, rest, out, refusal: None, pause: false }
@@ -49,7 +49,7 @@ impl Inlet {
 
     /// True once behind a frame that was kept: lapin reads on while there is room in its buffer, which these frames do not
     /// take, and works off what it has only when there is nothing for now.
-    pub fn pauses(&mut self) -> bool {
+    pub(crate) fn pauses(&mut self) -> bool {
         self.out.is_empty() && std::mem::take(&mut self.pause)
     }
 
@@ -57,7 +57,7 @@ impl Inlet {
     ///
     /// # Errors
     /// Why lapin gets no more.
-    pub fn step(&mut self, buffer: &mut [u8]) -> Result<InletStep, FrameRefusal> {
+    pub(crate) fn step(&mut self, buffer: &mut [u8]) -> Result<InletStep, FrameRefusal> {
         loop {
             if !self.out.is_empty() {
                 return Ok(InletStep::Gave(move_into(buffer, &mut self.out)));
@@ -85,7 +85,7 @@ impl Inlet {
     }
 
     /// Looks at what was read into lapin's buffer, and says how much of it is for lapin.
-    pub fn came(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn came(&mut self, bytes: &[u8]) -> usize {
         let looked = self.scanner.look(bytes);
         self.tell();
         match looked {
@@ -105,7 +105,7 @@ impl Inlet {
     }
 
     /// Adds to the frame that is put together; none is the end of the stream.
-    pub fn hold(&mut self, part: &[u8]) {
+    pub(crate) fn hold(&mut self, part: &[u8]) {
         self.held.extend_from_slice(part);
         if part.is_empty() {
             self.release();

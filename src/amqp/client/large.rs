@@ -13,7 +13,7 @@ use super::scan::{FrameRefusal, HEAD, HEADER, judge};
 
 /// The frames that wait for their message, by the message id that stands in their place.
 #[derive(Debug)]
-pub struct Large {
+pub(crate) struct Large {
     /// Nobody who publishes can know it.
     secret: u128,
     count: AtomicUsize,
@@ -35,7 +35,7 @@ impl Large {
     ///
     /// # Errors
     /// Why nobody may see it.
-    pub fn keep(&self, frame: Vec<u8>) -> Result<Vec<u8>, FrameRefusal> {
+    pub(crate) fn keep(&self, frame: Vec<u8>) -> Result<Vec<u8>, FrameRefusal> {
         judge(HEADER, frame.get(HEAD..).unwrap_or_default())?;
         let (channel, header) = read(&frame).ok_or(FrameRefusal::Unreadable)?;
         let id = format!("{:032x}-{}", self.secret, self.count.fetch_add(1, Ordering::SeqCst));
@@ -45,7 +45,7 @@ impl Large {
     }
 
     /// Puts the real properties into a message, and says how many bytes they took if they had been kept.
-    pub fn restore(&self, properties: &mut BasicProperties) -> usize {
+    pub(crate) fn restore(&self, properties: &mut BasicProperties) -> usize {
         if self.count.load(Ordering::SeqCst) == 0 {
             return 0;
         }

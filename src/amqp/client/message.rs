@@ -91,7 +91,7 @@ fn wire_table(table: Table<'_>) -> Result<FieldTable, String> {
 ///
 /// # Errors
 /// A sentence about a name over 255 bytes, in a table.
-pub fn wire_value(value: Value<'_>) -> Result<AMQPValue, String> {
+pub(crate) fn wire_value(value: Value<'_>) -> Result<AMQPValue, String> {
     Ok(match value {
         Value::Void => AMQPValue::Void,
         Value::Bool(b) => AMQPValue::Boolean(b),
@@ -119,7 +119,7 @@ pub fn wire_value(value: Value<'_>) -> Result<AMQPValue, String> {
 ///
 /// # Errors
 /// A sentence that names the limit.
-pub fn short_string<'a>(text: impl Into<Cow<'a, str>>) -> Result<ShortString, String> {
+pub(crate) fn short_string<'a>(text: impl Into<Cow<'a, str>>) -> Result<ShortString, String> {
     let text = text.into();
     check_short(&text)?;
     ShortString::try_new(text).map_err(|e| e.to_string())
@@ -127,7 +127,7 @@ pub fn short_string<'a>(text: impl Into<Cow<'a, str>>) -> Result<ShortString, St
 
 /// A message in the shape of `basic.publish`.
 #[derive(Debug, Clone, Default)]
-pub struct Outgoing {
+pub(crate) struct Outgoing {
     /// The exchange; empty for the default one.
     pub exchange: ShortString,
     /// The routing key.
@@ -147,7 +147,7 @@ impl Outgoing {
     /// A sentence: a text is over AMQP's 255 bytes, a timestamp lies before 1970, exchange and routing key are both empty, or
     /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration`, a
     /// `delivery_mode` or a `CC` that it cannot read.
-    pub fn new(message: Message<'_>) -> Result<Outgoing, String> {
+    pub(crate) fn new(message: Message<'_>) -> Result<Outgoing, String> {
         let named = |name: &str, text: Option<Cow<'_, str>>| {
             short_string(text.unwrap_or_default()).map_err(|e| format!("{name} {e}"))
         };
@@ -254,13 +254,13 @@ fn wire_properties(own: Option<Box<Properties<'_>>>) -> Result<BasicProperties, 
 }
 
 /// A frame as bytes.
-pub fn encode(frame: &AMQPFrame) -> Vec<u8> {
+pub(crate) fn encode(frame: &AMQPFrame) -> Vec<u8> {
     // Writing to a Vec cannot fail.
     gen_frame(frame)(WriteContext::from(Vec::new())).map(|written| written.write).unwrap_or_default()
 }
 
 /// The size of the header frame with these properties, which cannot be split (AMQP 0-9-1, section 4.2.6).
-pub fn header_frame(properties: &BasicProperties) -> usize {
+pub(crate) fn header_frame(properties: &BasicProperties) -> usize {
     // Type, channel, size and end; class, weight, size of the body, flags.
     const AROUND: usize = 7 + 1 + 2 + 2 + 8 + 2;
     let text = |text: &Option<ShortString>| text.as_ref().map_or(0, short);

@@ -11,7 +11,7 @@ const AHEAD: usize = 48 * 1024 * 1024;
 /// Holds the reading back while too much waits to be consumed: lapin queues deliveries without limit, and AMQP's prefetch
 /// counts messages, not bytes.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub(crate) struct Meter {
     armed: AtomicBool,
     ahead: AtomicUsize,
     /// What is kept apart from lapin.
@@ -22,7 +22,7 @@ pub struct Meter {
 
 /// The last part of a message that came in.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Part {
+pub(crate) struct Part {
     /// When that was.
     pub came: Option<Instant>,
     /// More of its message has to come.
@@ -31,28 +31,28 @@ pub struct Part {
 
 impl Meter {
     /// Begins to hold back; from now on what is consumed must be told.
-    pub fn arm(&self) {
+    pub(crate) fn arm(&self) {
         self.armed.store(true, Ordering::SeqCst);
     }
 
     /// So many bytes were read.
-    pub fn came(&self, bytes: usize) {
+    pub(crate) fn came(&self, bytes: usize) {
         self.ahead.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// So many bytes are kept apart from lapin.
-    pub fn kept(&self, bytes: usize) {
+    pub(crate) fn kept(&self, bytes: usize) {
         self.kept.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// So many of these are no more.
-    pub fn released(&self, bytes: usize) {
+    pub(crate) fn released(&self, bytes: usize) {
         self.kept.fetch_sub(bytes, Ordering::SeqCst);
         self.wake();
     }
 
     /// So many bytes were consumed.
-    pub fn consumed(&self, bytes: usize) {
+    pub(crate) fn consumed(&self, bytes: usize) {
         let less = |ahead: usize| Some(ahead.saturating_sub(bytes));
         // The closure never says no.
         let _ = self.ahead.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
@@ -60,18 +60,18 @@ impl Meter {
     }
 
     /// All that was read is consumed, but for what makes no whole message yet.
-    pub fn drained(&self) {
+    pub(crate) fn drained(&self) {
         self.ahead.store(0, Ordering::SeqCst);
         self.wake();
     }
 
     /// A part of a message came in.
-    pub fn heard(&self, is_amid: bool) {
+    pub(crate) fn heard(&self, is_amid: bool) {
         *self.part.lock().unwrap_or_else(PoisonError::into_inner) = Part { came: Some(Instant::now()), is_amid };
     }
 
     /// The last part of a message that came in, whether or not it is consumed.
-    pub fn part(&self) -> Part {
+    pub(crate) fn part(&self) -> Part {
         *self.part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -89,7 +89,7 @@ impl Meter {
     }
 
     /// Ready while there is room.
-    pub fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_room(&self, cx: &Context<'_>) -> Poll<()> {
         if !self.is_full() {
             return Poll::Ready(());
         }

@@ -27,12 +27,13 @@ use lapin::types::FieldTable;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
-pub use deliveries::{ConsumerOptions, Deliveries, OFFSET, Settle};
-pub use fault::fault;
-pub use message::{Outgoing, incoming, short_string, wire_value};
-pub use meter::Meter;
-pub use pace::Pace;
-pub use publishing::{MakeOutgoing, Publishing, PublishingOptions};
+pub(crate) use deliveries::{ConsumerOptions, Deliveries, OFFSET, Settle};
+pub(crate) use fault::fault;
+pub use message::incoming;
+pub(crate) use message::{Outgoing, short_string, wire_value};
+pub(crate) use meter::Meter;
+pub(crate) use pace::Pace;
+pub(crate) use publishing::{MakeOutgoing, Publishing, PublishingOptions};
 
 use self::outbox::Outbox;
 use self::publisher::{FrameLimit, PublishOutcome, Publisher};
@@ -47,14 +48,14 @@ use crate::shutdown::Shutdown;
 const CLOSE: Duration = Duration::from_secs(2);
 
 /// What happens to a connection as a whole.
-pub type EventStream = Pin<Box<dyn Stream<Item = Event> + Send>>;
+pub(crate) type EventStream = Pin<Box<dyn Stream<Item = Event> + Send>>;
 
 /// How long lapin may take to tell what closed a channel, once it lets nobody use it any more.
 const TELL: Duration = Duration::from_secs(1);
 
 /// An open connection.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     connection: Connection,
     wire: Arc<Wire>,
 }
@@ -64,7 +65,7 @@ impl Client {
     ///
     /// # Errors
     /// `Kind::Connect`, `Kind::Tls`, `Kind::Auth`, `Kind::Deadline`; `Kind::Refused` for a virtual host that is not there.
-    pub async fn connect(endpoint: &Endpoint, policy: &Policy, shutdown: &Shutdown) -> Result<Client> {
+    pub(crate) async fn connect(endpoint: &Endpoint, policy: &Policy, shutdown: &Shutdown) -> Result<Client> {
         let mut policy = *policy;
         // The URI's own limit gives way to a flag.
         if let (Some(limit), CONNECT_TIMEOUT) = (endpoint.connect_timeout, policy.connect_timeout) {
@@ -78,7 +79,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn channel(&self) -> Result<Channel> {
+    pub(crate) async fn channel(&self) -> Result<Channel> {
         self.connection.create_channel().await.map_err(|e| fault(&e, "cannot open a channel"))
     }
 
@@ -86,7 +87,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn another_channel(&self) -> Result<Option<Channel>> {
+    pub(crate) async fn another_channel(&self) -> Result<Option<Channel>> {
         match self.connection.create_channel().await {
             Err(error) if matches!(error.kind(), lapin::ErrorKind::ChannelsLimitReached) => Ok(None),
             opened => opened.map(Some).map_err(|e| fault(&e, "cannot open a channel")),
@@ -94,13 +95,13 @@ impl Client {
     }
 
     /// Bounds what is read ahead; the meter must be told what is consumed.
-    pub fn meter(&self) -> Arc<Meter> {
+    pub(crate) fn meter(&self) -> Arc<Meter> {
         self.wire.meter.arm();
         self.wire.meter.clone()
     }
 
     /// Gives a message that was delivered its properties, where they are larger than lapin takes.
-    pub fn restore(&self, properties: &mut lapin::BasicProperties) {
+    pub(crate) fn restore(&self, properties: &mut lapin::BasicProperties) {
         match self.wire.large.restore(properties) {
             0 => {}
             kept => self.wire.meter.released(kept),
@@ -108,7 +109,7 @@ impl Client {
     }
 
     /// The broker's reason in place of "the connection was lost", where it gave one that lapin did not pass on.
-    pub fn explain(&self, error: Error) -> Error {
+    pub(crate) fn explain(&self, error: Error) -> Error {
         match self.wire.words.reason() {
             Some(said) if error.kind() == Kind::Connect => fault(&said, error.to_string()),
             _ => error,
@@ -116,7 +117,7 @@ impl Client {
     }
 
     /// The error behind an error: whoever comes to a channel that is closing is told no more than that.
-    pub async fn cause(&self, error: lapin::Error, events: &mut EventStream) -> lapin::Error {
+    pub(crate) async fn cause(&self, error: lapin::Error, events: &mut EventStream) -> lapin::Error {
         let is_told = matches!(error.kind(), lapin::ErrorKind::ProtocolError(answer) if !fault::is_ours(answer));
         let is_closing = matches!(error.kind(), lapin::ErrorKind::InvalidChannelState(..));
         match self.wire.words.reason() {
@@ -141,7 +142,7 @@ impl Client {
     }
 
     /// Forgets what the broker refused: it was asked to find something out, and nothing ended by it.
-    pub fn forget_refusals(&self) {
+    pub(crate) fn forget_refusals(&self) {
         self.wire.words.forget_channels();
     }
 
@@ -154,13 +155,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::channel`].
-    pub async fn channel_again(&self) -> Result<Channel> {
+    pub(crate) async fn channel_again(&self) -> Result<Channel> {
         self.wire.words.forget_channels();
         self.channel().await
     }
 
     /// The virtual host.
-    pub fn vhost(&self) -> String {
+    pub(crate) fn vhost(&self) -> String {
         self.connection.status().vhost().to_string()
     }
 
@@ -170,12 +171,12 @@ impl Client {
     }
 
     /// What happens to the connection as a whole, from now on.
-    pub fn events(&self) -> EventStream {
+    pub(crate) fn events(&self) -> EventStream {
         Box::pin(self.connection.events_listener())
     }
 
     /// Says goodbye. What is not settled by then goes back to its queue.
-    pub async fn close(&self, shutdown: &Shutdown) {
+    pub(crate) async fn close(&self, shutdown: &Shutdown) {
         // Whether the answer came or not, the process has nothing more to do with the connection.
         let goodbye = self.connection.close(200, "OK".into());
         let _ = shutdown.within(CLOSE, |shutdown| shutdown.goodbye(CLOSE), goodbye).await;
@@ -186,7 +187,7 @@ impl Client {
 ///
 /// # Errors
 /// As [`fault()`]: `Kind::Refused` when it is not there.
-pub async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
+pub(crate) async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
     let name = short_string(queue).map_err(Error::usage)?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let found = channel.queue_declare(name, options, FieldTable::default()).await;

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 /// What waits to be written, and how far that has come. Sizes are in bytes.
 #[derive(Debug, Default)]
-pub struct Outbox(Mutex<State>);
+pub(crate) struct Outbox(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,7 +27,7 @@ impl Outbox {
     }
 
     /// Adds whole frames, and says how much was put in by now: once so much is written, so are they.
-    pub fn put(&self, frames: &[u8]) -> u64 {
+    pub(crate) fn put(&self, frames: &[u8]) -> u64 {
         let mut state = self.state();
         state.waiting.extend_from_slice(frames);
         state.put += frames.len() as u64;
@@ -38,7 +38,7 @@ impl Outbox {
     }
 
     /// How much was written by now, once it is more than `known`.
-    pub fn poll_written(&self, cx: &Context<'_>, known: u64) -> Poll<u64> {
+    pub(crate) fn poll_written(&self, cx: &Context<'_>, known: u64) -> Poll<u64> {
         let mut state = self.state();
         if state.written > known || state.closed {
             return Poll::Ready(state.written);
@@ -48,17 +48,17 @@ impl Outbox {
     }
 
     /// How much was written by now.
-    pub fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.state().written
     }
 
     /// True once nothing more will be written.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.state().closed
     }
 
     /// Drops what nobody has begun to write.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.state().waiting.clear();
     }
 

@@ -17,7 +17,7 @@ const MANY: u32 = 16;
 
 /// Knows how often a stream ran dry lately.
 #[derive(Debug)]
-pub struct Pace {
+pub(crate) struct Pace {
     last: Instant,
     in_a_row: u32,
 }
@@ -31,7 +31,7 @@ impl Default for Pace {
 impl Pace {
     /// Nothing is there now: in a stream, what to wait for so that there is more than one message; then call
     /// [`Pace::rested`].
-    pub fn dry(&mut self) -> Option<Pin<Box<Sleep>>> {
+    pub(crate) fn dry(&mut self) -> Option<Pin<Box<Sleep>>> {
         let close = self.last.elapsed() < CLOSE;
         self.in_a_row = if close { self.in_a_row.saturating_add(1) } else { 0 };
         self.last = Instant::now();
@@ -39,7 +39,7 @@ impl Pace {
     }
 
     /// It was waited.
-    pub fn rested(&mut self) {
+    pub(crate) fn rested(&mut self) {
         self.last = Instant::now();
     }
 }

@@ -15,10 +15,10 @@ use crate::message::Message;
 use crate::shutdown::Shutdown;
 
 /// Makes what goes out of a message, or says why it cannot.
-pub type MakeOutgoing = Box<dyn Fn(Message<'_>) -> Result<Outgoing, String> + Send>;
+pub(crate) type MakeOutgoing = Box<dyn Fn(Message<'_>) -> Result<Outgoing, String> + Send>;
 
 /// How messages are published.
-pub struct PublishingOptions {
+pub(crate) struct PublishingOptions {
     /// The connection.
     pub client: Arc<Client>,
     /// Bounds the goodbye.
@@ -43,7 +43,7 @@ enum Waiting {
 }
 
 /// Publishes messages.
-pub struct Publishing {
+pub(crate) struct Publishing {
     with: PublishingOptions,
     limit: FrameLimit,
     publisher: Publisher,
@@ -65,7 +65,7 @@ impl Publishing {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn open(with: PublishingOptions) -> Result<Publishing> {
+    pub(crate) async fn open(with: PublishingOptions) -> Result<Publishing> {
         let events = with.client.events();
         let publisher = Publisher::open(&with.client, with.confirm, with.window).await?;
         Ok(Publishing {

@@ -9,14 +9,14 @@ const INTERVAL: std::ops::Range<usize> = TUNE.len() + 6..TUNE.len() + 8;
 
 /// Looks for the interval in what comes in, however it is cut into reads.
 #[derive(Debug, Default)]
-pub struct Quiet {
+pub(crate) struct Quiet {
     /// How much of the frame has come.
     at: usize,
 }
 
 impl Quiet {
     /// Makes the interval none.
-    pub fn pass(&mut self, bytes: &mut [u8]) {
+    pub(crate) fn pass(&mut self, bytes: &mut [u8]) {
         for byte in bytes {
             if self.at >= INTERVAL.end {
                 return;

@@ -30,7 +30,7 @@ const PIECE: usize = 16 * 1024;
 
 /// What a transport shares with the one who uses the connection.
 #[derive(Debug, Default)]
-pub struct Wire {
+pub(crate) struct Wire {
     pub meter: Arc<Meter>,
     pub outbox: Arc<Outbox>,
     pub large: Arc<Large>,
@@ -38,7 +38,7 @@ pub struct Wire {
 }
 
 /// A connected socket, how far it may be read, what of it lapin may see, and what goes out past lapin.
-pub struct Transport {
+pub(crate) struct Transport {
     socket: Socket,
     meter: Arc<Meter>,
     outbox: Arc<Outbox>,
@@ -64,7 +64,7 @@ enum Refused {
 impl Transport {
     /// A socket whose reading the meter holds back, and which takes the frames of the outbox. `frame_max` is what the broker
     /// will be asked for.
-    pub fn new(socket: Socket, wire: &Wire, frame_max: u32) -> Transport {
+    pub(crate) fn new(socket: Socket, wire: &Wire, frame_max: u32) -> Transport {
         let scanner = Scanner::new(frame_max, wire.words.clone());
         Transport {
             socket,
@@ -80,7 +80,7 @@ impl Transport {
     }
 
     /// There are to be no heartbeats; asked for before anything was read.
-    pub fn quiet(&mut self) {
+    pub(crate) fn quiet(&mut self) {
         self.quiet = Some(Quiet::default());
     }
 
@@ -135,7 +135,7 @@ impl Drop for Transport {
 }
 
 /// With or without TLS.
-pub enum Socket {
+pub(crate) enum Socket {
     /// Plain TCP.
     Plain(TcpStream),
     /// TLS; boxed, because its state is large.
@@ -143,13 +143,13 @@ pub enum Socket {
 }
 
 /// The runtime that lapin is given.
-pub fn runtime() -> Runtime<RuntimeParts<Tokio, Sockets>> {
+pub(crate) fn runtime() -> Runtime<RuntimeParts<Tokio, Sockets>> {
     Runtime::new(RuntimeParts::new(Tokio::current(), Sockets(Tokio::current())))
 }
 
 /// tokio's reactor, but for the type of its streams.
 #[derive(Debug, Clone)]
-pub struct Sockets(Tokio);
+pub(crate) struct Sockets(Tokio);
 
 impl Reactor for Sockets {
     type TcpStream = Transport;

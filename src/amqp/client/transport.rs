@@ -9,14 +9,14 @@ use crate::net::tls::Schemes;
 use crate::net::{self, Tls, Ways, reach};
 
 /// What is said of TLS.
-pub const WAYS: Ways =
+pub(crate) const WAYS: Ways =
     Ways { schemes: Some(Schemes { tls: "amqps://", plain: "amqp://" }), misnamed: None, alpn: None };
 
 /// Reads the files of TLS; `None` for a plain connection.
 ///
 /// # Errors
 /// As [`Tls::new`].
-pub fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
+pub(crate) fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
     endpoint.tls.as_ref().map(|settings| Tls::new(settings, &endpoint.host, &[], &WAYS)).transpose()
 }
 
@@ -24,7 +24,7 @@ pub fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
 ///
 /// # Errors
 /// `Kind::Connect`, `Kind::Deadline` or `Kind::Tls`.
-pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Socket> {
+pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Socket> {
     let stream = reach(&endpoint.host, endpoint.port, limit).await?;
     match tls {
         None => Ok(Socket::Plain(stream)),
@@ -33,7 +33,7 @@ pub async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Re
 }
 
 /// Whether the server speaks TLS: asked once a plain connection failed.
-pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
+pub(crate) async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Endpoint { host, port, .. } = endpoint;
     net::speaks_tls(host, async |limit| reach(host, *port, limit).await).await
 }

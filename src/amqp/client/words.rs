@@ -19,7 +19,7 @@ const RETURN: [u8; 4] = [0, 60, 0, 50];
 
 /// What the broker said.
 #[derive(Debug, Default)]
-pub struct Words {
+pub(crate) struct Words {
     /// Why it closed something at first: the channel, or 0 for the connection, the code and the text. What comes behind a
     /// channel that was closed may well be about frames that were still sent on it.
     closed: Mutex<Option<(u16, u16, String)>>,
@@ -34,12 +34,12 @@ impl Words {
     }
 
     /// How many messages have come back. The confirm of a message comes behind its return.
-    pub fn returns(&self) -> u64 {
+    pub(crate) fn returns(&self) -> u64 {
         self.returns.load(Ordering::SeqCst)
     }
 
     /// Takes note of a method, before lapin works it off.
-    pub fn note(&self, channel: u16, payload: &[u8]) {
+    pub(crate) fn note(&self, channel: u16, payload: &[u8]) {
         let mut cursor = Cursor(payload);
         match cursor.array::<4>() {
             Some(RETURN) => {
@@ -63,12 +63,12 @@ impl Words {
     }
 
     /// The mechanisms that the broker offers, separated by spaces.
-    pub fn offered(&self) -> Option<&str> {
+    pub(crate) fn offered(&self) -> Option<&str> {
         self.offered.get().map(String::as_str)
     }
 
     /// Why the connection or a channel was closed.
-    pub fn reason(&self) -> Option<lapin::Error> {
+    pub(crate) fn reason(&self) -> Option<lapin::Error> {
         let said = self.said();
         let (_, code, text) = said.as_ref()?;
         let error = AMQPError::from_id(*code, text.as_str().into())?;
@@ -76,7 +76,7 @@ impl Words {
     }
 
     /// Forgets what was said on channels: the work goes on on another one.
-    pub fn forget_channels(&self) {
+    pub(crate) fn forget_channels(&self) {
         self.said().take_if(|(channel, ..)| *channel != 0);
     }
 }

@@ -20,7 +20,7 @@ use crate::values;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// What is read.
     #[command(flatten)]
     reading: ReadingArgs,
@@ -36,7 +36,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("count", |arg| arg.help("Stop after so many messages; only these are taken")))]
 #[command(mut_arg("until_end", |arg| arg.help(UNTIL_END)))]
-pub struct ReadingArgs {
+pub(crate) struct ReadingArgs {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
@@ -149,14 +149,14 @@ const PREFETCH_COUNTED: u16 = 20;
 /// # Errors
 /// `Kind::Unmet` for fewer messages than `--count`, or than a queue still holds of those that `--until-end` asks for; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let prepared = prepare(args.reading, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?, &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     args: ReadingArgs,
     queue: ShortString,
     tag: ShortString,
@@ -167,7 +167,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
@@ -180,7 +180,7 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
-    pub async fn open(self, cx: &Context) -> Result<Reader> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
         let Prepared { args, queue, tag, endpoint } = self;
         let settle = args.settle.mode();
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);

@@ -21,7 +21,7 @@ const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest messa
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Where to, and how.
     #[command(flatten)]
     publishing: PublishingArgs,
@@ -38,7 +38,7 @@ pub struct Args {
 
 /// Where to and how, wherever messages come from.
 #[derive(Debug, clap::Args)]
-pub struct PublishingArgs {
+pub(crate) struct PublishingArgs {
     /// Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
@@ -71,12 +71,12 @@ pub struct PublishingArgs {
 
 impl PublishingArgs {
     /// True when it says to which exchange: then a message's own routing key is enough.
-    pub fn names_exchange(&self) -> bool {
+    pub(crate) fn names_exchange(&self) -> bool {
         self.exchange.is_some()
     }
 
     /// What becomes of a message that is refused.
-    pub fn refusal(&self) -> &RefusalArgs {
+    pub(crate) fn refusal(&self) -> &RefusalArgs {
         &self.refusal
     }
 }
@@ -86,7 +86,7 @@ impl PublishingArgs {
 /// # Errors
 /// `Kind::Usage` for bad data, once what stands before it is confirmed; `Kind::Refused` for nacks, returns and an exchange
 /// that is not there; `Kind::Partial` when the fate of a message is unknown; as [`Client::connect`].
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { publishing, key_delimiter, records, report } = args;
     publishing.refusal.check(false)?;
     if let (Some(delimiter), Some(text)) = (&key_delimiter, &records.data.data)
@@ -107,7 +107,7 @@ pub async fn run(args: Args, cx: &Context) -> Result<()> {
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     overrides: Overrides,
     key_delimiter: Option<Delimiter>,
     endpoint: Endpoint,
@@ -121,7 +121,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub fn prepare(
+pub(crate) fn prepare(
     args: PublishingArgs,
     own_keys: bool,
     key_delimiter: Option<Delimiter>,
@@ -147,7 +147,7 @@ impl Prepared {
     ///
     /// # Errors
     /// As [`Client::connect`].
-    pub async fn open(self, cx: &Context) -> Result<Writer> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal } = self;
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
         let open = async |make: MakeOutgoing, confirm| {

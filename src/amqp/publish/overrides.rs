@@ -14,7 +14,7 @@ use crate::values;
 /// Properties and headers as flags.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Message")]
-pub struct PropertyArgs {
+pub(crate) struct PropertyArgs {
     /// Header with a string, as 'trace: 42' or trace=42. May be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header))]
     headers: Vec<(String, String)>,
@@ -108,7 +108,7 @@ fn timestamp(text: &str) -> Result<u64, String> {
 
 /// Which messages come back when no queue wants them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mandatory {
+pub(crate) enum Mandatory {
     /// All.
     Always,
     /// Those that name a queue: it is meant to exist.
@@ -125,7 +125,7 @@ const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
 
 /// What the flags demand of every message, checked once.
 #[derive(Debug)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     exchange: Option<String>,
     mandatory: Mandatory,
     routing_key: Option<String>,
@@ -141,7 +141,7 @@ impl Overrides {
     ///
     /// # Errors
     /// `Kind::Usage` for a text over AMQP's 255 bytes.
-    pub fn new(
+    pub(crate) fn new(
         exchange: Option<String>,
         routing_key: Option<String>,
         mandatory: Mandatory,
@@ -192,7 +192,7 @@ impl Overrides {
     }
 
     /// True when neither flag says where to publish to.
-    pub fn lacks_destination(&self) -> bool {
+    pub(crate) fn lacks_destination(&self) -> bool {
         let empty = |text: &Option<String>| text.as_deref().unwrap_or_default().is_empty();
         empty(&self.exchange) && empty(&self.routing_key)
     }
@@ -201,7 +201,7 @@ impl Overrides {
     ///
     /// # Errors
     /// A sentence: see [`convert::to`] and [`Outgoing::new`].
-    pub fn apply(&self, message: Message<'_>) -> Result<Outgoing, String> {
+    pub(crate) fn apply(&self, message: Message<'_>) -> Result<Outgoing, String> {
         let mut message = convert::to(Protocol::Amqp, message, self.routing_key.as_deref())?;
         if let Some(routing_key) = &self.routing_key {
             message.routing_key = Some(routing_key.as_str().into());

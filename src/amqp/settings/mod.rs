@@ -17,7 +17,7 @@ use crate::values;
 /// Settings of an AMQP connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…
     #[arg(short, long, visible_alias = "url", value_name = "URI", help_heading = CONNECTION)]
     pub server: Option<String>,
@@ -88,7 +88,7 @@ impl From<Mechanism> for &'static str {
 
 /// Where and how to connect, every default filled in.
 #[derive(Debug, Clone)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Host name or address, IPv6 without brackets.
     pub host: String,
     /// Port.
@@ -119,7 +119,7 @@ const FRAME_MAX: u32 = 131_072;
 
 impl Endpoint {
     /// `host:port`, as errors name it.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
         } else {
@@ -173,7 +173,7 @@ impl Section for Settings {
 /// # Errors
 /// `Kind::Usage` or `Kind::Config`, by where the value came from: no server, a bad URI, TLS keys without TLS, a user without
 /// a password.
-pub fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
+pub(crate) fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
     let settings = &resolved.settings;
     let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
     let uri = uri::parse(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;

@@ -16,7 +16,7 @@ use crate::values::is_scheme;
 
 /// What a URI says; what it does not say is `None`.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Uri {
+pub(crate) struct Uri {
     /// The scheme is `amqps`.
     pub tls: bool,
     /// Host name or address, IPv6 without its brackets.
@@ -61,7 +61,7 @@ const EXAMPLE: &str = "write amqp://user:password@host:5672/vhost, or amqps://â€
 ///
 /// # Errors
 /// What is wrong, and the fix.
-pub fn parse(text: &str) -> Result<Uri, Problem> {
+pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return problem("the URI holds a space or a control character", "write it as a percent escape, a space as %20");
     }

@@ -10,7 +10,7 @@ use crate::message::amqp_json;
 
 /// `--argument key=value`, for whatever has no flag of its own.
 #[derive(Debug, Clone, clap::Args)]
-pub struct ArgumentArgs {
+pub(crate) struct ArgumentArgs {
     /// Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string.
     /// May be repeated
     #[arg(long = "argument", short = 'A', value_name = "KEY=VALUE", value_parser = argument)]
@@ -29,7 +29,7 @@ fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
 
 impl ArgumentArgs {
     /// Whether this one is given.
-    pub fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.arguments.iter().any(|(given, _)| given.as_str() == name)
     }
 
@@ -37,7 +37,7 @@ impl ArgumentArgs {
     ///
     /// # Errors
     /// `Kind::Usage` for one that is given twice.
-    pub fn table(&self, named: Vec<(&'static str, Option<AMQPValue>)>) -> Result<FieldTable> {
+    pub(crate) fn table(&self, named: Vec<(&'static str, Option<AMQPValue>)>) -> Result<FieldTable> {
         let mut table = FieldTable::default();
         for (name, value) in named {
             if let Some(value) = value {
@@ -56,7 +56,7 @@ impl ArgumentArgs {
 
 impl ArgumentArgs {
     /// Adds the fix when the broker refused an argument for its type.
-    pub fn typed(&self, error: Error, answer: &lapin::Error) -> Error {
+    pub(crate) fn typed(&self, error: Error, answer: &lapin::Error) -> Error {
         let lapin::ErrorKind::ProtocolError(answer) = answer.kind() else { return error };
         let text = answer.get_message().as_str();
         if !["expected integer", "unacceptable_type", "invalid type", "of type '"]
@@ -80,7 +80,7 @@ impl ArgumentArgs {
 }
 
 /// A text as an AMQP argument.
-pub fn text(value: &Option<String>) -> Option<AMQPValue> {
+pub(crate) fn text(value: &Option<String>) -> Option<AMQPValue> {
     value.as_ref().map(|v| AMQPValue::LongString(v.as_str().into()))
 }
 
@@ -88,7 +88,7 @@ pub fn text(value: &Option<String>) -> Option<AMQPValue> {
 ///
 /// # Errors
 /// `Kind::Usage` when it is too large for AMQP.
-pub fn number(value: Option<u64>) -> Result<Option<AMQPValue>> {
+pub(crate) fn number(value: Option<u64>) -> Result<Option<AMQPValue>> {
     value
         .map(|n| {
             i64::try_from(n).map(AMQPValue::LongLongInt).map_err(|_| Error::usage(format!("{n} is too large a number")))
@@ -100,7 +100,7 @@ pub fn number(value: Option<u64>) -> Result<Option<AMQPValue>> {
 ///
 /// # Errors
 /// As [`number`].
-pub fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
+pub(crate) fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
     number(value.map(|d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX)))
 }
 
@@ -108,7 +108,7 @@ pub fn millis(value: Option<Duration>) -> Result<Option<AMQPValue>> {
 ///
 /// # Errors
 /// `Kind::Usage` when it is over AMQP's 255 bytes.
-pub fn name(text: &str) -> Result<ShortString> {
+pub(crate) fn name(text: &str) -> Result<ShortString> {
     short_string(text).map_err(Error::usage)
 }
 
@@ -117,7 +117,7 @@ pub fn name(text: &str) -> Result<ShortString> {
 ///
 /// # Errors
 /// `Kind::Usage` when it is empty; as [`name`].
-pub fn full_name(what: &str, text: &str) -> Result<ShortString> {
+pub(crate) fn full_name(what: &str, text: &str) -> Result<ShortString> {
     match text {
         "" => Err(Error::usage(format!("the name of the {what} is empty"))),
         _ => name(text),

@@ -29,7 +29,7 @@ async fn lost(events: &mut EventStream) -> lapin::Error {
 ///
 /// # Errors
 /// As [`Client::connect`], and those of `work`.
-pub async fn on_channel<T>(
+pub(crate) async fn on_channel<T>(
     settings: &Settings,
     cx: &Context,
     work: impl AsyncFnOnce(&Channel) -> Result<T>,
@@ -41,7 +41,7 @@ pub async fn on_channel<T>(
 ///
 /// # Errors
 /// As [`on_channel`].
-pub async fn on_connection<T>(
+pub(crate) async fn on_connection<T>(
     settings: &Settings,
     cx: &Context,
     work: impl AsyncFnOnce(&Client, &Channel) -> Result<T>,

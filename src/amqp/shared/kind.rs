@@ -9,7 +9,7 @@ use crate::amqp::client::{Client, look_at};
 
 /// Kinds of queues, as far as they are read differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum QueueKind {
+pub(crate) enum QueueKind {
     /// One that counts how often a message came back. Whether there is a limit to that, only a declaration could tell that
     /// might create a queue.
     Quorum,
@@ -22,7 +22,7 @@ pub enum QueueKind {
 }
 
 /// The warning of a verb that only looks at messages.
-pub fn counts_looks(queue: &str) -> String {
+pub(crate) fn counts_looks(queue: &str) -> String {
     format!(
         "queue `{queue}` counts each look at a message as a delivery: with a delivery limit (x-delivery-limit, a policy, or 20 \
          in RabbitMQ 4) it drops or dead-letters what was looked at too often"
@@ -36,7 +36,7 @@ const QUESTIONS: usize = 16;
 
 impl QueueKind {
     /// Asks the broker.
-    pub async fn of(client: &Client, queue: &ShortString) -> QueueKind {
+    pub(crate) async fn of(client: &Client, queue: &ShortString) -> QueueKind {
         let kind = QueueKind::ask(client, queue).await;
         client.forget_refusals();
         kind.unwrap_or(QueueKind::Unknown)

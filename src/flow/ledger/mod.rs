@@ -14,7 +14,7 @@ const NUMBERS: u64 = (1 << NUMBER) - 1;
 
 impl Ticket {
     /// The lane of the message.
-    pub fn lane(self) -> Lane {
+    pub(crate) fn lane(self) -> Lane {
         Lane::try_from(self.0 >> NUMBER).unwrap_or(Lane::MAX)
     }
 }
@@ -22,7 +22,7 @@ impl Ticket {
 /// What became of a message, as far as its source is concerned.
 /// Of a message of several parts, the last of these that any of them has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// It may be settled.
     Done,
     /// Its source is told by itself that it was refused.
@@ -76,7 +76,7 @@ impl State {
 
 /// What is under way, lane by lane.
 #[derive(Debug)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     settling: Settling,
     /// The sink reports everything together: two numbers a lane are enough.
     bulk: bool,
@@ -94,7 +94,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Of nothing yet.
-    pub fn new(settling: Settling, bulk: bool) -> Ledger {
+    pub(crate) fn new(settling: Settling, bulk: bool) -> Ledger {
         Ledger {
             settling,
             bulk,
@@ -110,7 +110,7 @@ impl Ledger {
     }
 
     /// Takes a message up that is submitted now in `parts` parts; none is done at once. Its ticket.
-    pub fn enter(&mut self, place: Place, parts: u32) -> Ticket {
+    pub(crate) fn enter(&mut self, place: Place, parts: u32) -> Ticket {
         let at = self.state(place.lane);
         let Some(state) = self.states.get_mut(at) else { return Ticket(0) };
         if self.bulk {
@@ -135,7 +135,7 @@ impl Ledger {
     }
 
     /// Takes a message up that does not go to a bulk sink, and is not done.
-    pub fn hold(&mut self, place: Place) {
+    pub(crate) fn hold(&mut self, place: Place) {
         let at = self.state(place.lane);
         if let Some(state) = self.states.get_mut(at) {
             state.hole = true;
@@ -164,7 +164,7 @@ impl Ledger {
 
     /// A part of a message has its outcome. Where the message stands, and its fate when that was the last of its parts;
     /// `None` for a ticket that is not under way.
-    pub fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, Option<Fate>)> {
+    pub(crate) fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, Option<Fate>)> {
         let lane = ticket.lane();
         let at = self.find(lane)?;
         let state = self.states.get_mut(at)?;
@@ -180,7 +180,7 @@ impl Ledger {
     }
 
     /// Where a message stands that is under way.
-    pub fn place(&self, ticket: Ticket) -> Option<Place> {
+    pub(crate) fn place(&self, ticket: Ticket) -> Option<Place> {
         let lane = ticket.lane();
         let state = self.states.get(*self.lanes.get(&lane)?)?;
         state.slots.get(state.index(ticket)?).map(|slot| Place { lane, mark: slot.mark })
@@ -214,7 +214,7 @@ impl Ledger {
     }
 
     /// Everything that was entered is done (a bulk sink).
-    pub fn all(&mut self) {
+    pub(crate) fn all(&mut self) {
         for (lane, at) in &self.dirty {
             if let Some(state) = self.states.get_mut(*at) {
                 state.done = state.entered.or(state.done);
@@ -227,7 +227,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Those of `settle`; what it was given is told all the same.
-    pub fn settle<E>(&mut self, mut settle: impl FnMut(Lane, Done) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn settle<E>(&mut self, mut settle: impl FnMut(Lane, Done) -> Result<(), E>) -> Result<(), E> {
         let mut ended = Ok(());
         // What a bulk sink has not written yet stays in the list.
         let mut kept = 0;
@@ -260,22 +260,22 @@ impl Ledger {
     }
 
     /// Messages that were entered and have not all their outcomes; not those of a bulk sink.
-    pub fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.under_way
     }
 
     /// How many more may be entered; a bulk sink needs no notes.
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         MOST.saturating_sub(self.under_way)
     }
 
     /// How many messages are held.
-    pub fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.held
     }
 
     /// The lanes in which something is held, and the mark up to which all before it was done.
-    pub fn holes(&self) -> Vec<(Lane, Option<u64>)> {
+    pub(crate) fn holes(&self) -> Vec<(Lane, Option<u64>)> {
         let is_hole = |(lane, at): (&Lane, &usize)| {
             self.states.get(*at).filter(|state| state.hole).map(|state| (*lane, state.done))
         };
@@ -285,13 +285,13 @@ impl Ledger {
     }
 
     /// True when nothing of this lane is under way.
-    pub fn is_clear(&self, lane: Lane) -> bool {
+    pub(crate) fn is_clear(&self, lane: Lane) -> bool {
         let state = self.lanes.get(&lane).and_then(|at| self.states.get(*at));
         state.is_none_or(|state| state.slots.is_empty() && (!self.bulk || state.entered == state.done))
     }
 
     /// Forgets a lane. What of it is still under way has no place any more: its outcome is `None`.
-    pub fn release(&mut self, lane: Lane) {
+    pub(crate) fn release(&mut self, lane: Lane) {
         let Some(at) = self.lanes.remove(&lane) else { return };
         if let Some(state) = self.states.get_mut(at) {
             if !self.bulk {

@@ -60,7 +60,7 @@ enum End {
 ///
 /// # Errors
 /// The verdict; see [`conclude`].
-pub async fn run(flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
+pub(crate) async fn run(flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
     let shutdown = flow.shutdown.clone();
     let mut runner = Runner::new(flow, reporter);
     let end = tokio::select! {

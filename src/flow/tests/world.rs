@@ -13,11 +13,11 @@ use crate::flow::*;
 use crate::message::{Field, Message};
 
 /// A lane, and a mark in it.
-pub type Id = (Lane, u64);
+pub(crate) type Id = (Lane, u64);
 
 /// What both sides know.
 #[derive(Debug, Default)]
-pub struct World {
+pub(crate) struct World {
     pub given: BTreeSet<Id>,
     pub outcomes: BTreeMap<Id, Outcome>,
     pub settled: BTreeSet<Id>,
@@ -29,10 +29,10 @@ pub struct World {
     pub parts: BTreeMap<Id, usize>,
 }
 
-pub type Shared = Rc<RefCell<World>>;
+pub(crate) type Shared = Rc<RefCell<World>>;
 
 /// A source that gives, and takes back, whatever it may.
-pub struct Fake {
+pub(crate) struct Fake {
     pub world: Shared,
     pub settling: Settling,
     pub random: fastrand::Rng,
@@ -165,7 +165,7 @@ impl Source for Fake {
 }
 
 /// A sink that answers in any order, and refuses what it likes.
-pub struct Wild {
+pub(crate) struct Wild {
     pub world: Shared,
     pub random: fastrand::Rng,
     pub bulk: bool,
@@ -177,7 +177,7 @@ pub struct Wild {
 }
 
 /// Makes so many of one.
-pub struct Copies(pub usize);
+pub(crate) struct Copies(pub usize);
 
 impl Stage for Copies {
     fn apply<'b>(&'b self, message: Message<'b>) -> std::result::Result<Passed<'b>, Unfit> {
@@ -186,7 +186,7 @@ impl Stage for Copies {
 }
 
 /// What a message is, by its value.
-pub fn id(message: &Message<'_>) -> Id {
+pub(crate) fn id(message: &Message<'_>) -> Id {
     let text = String::from_utf8_lossy(message.value.bytes().expect("a value")).into_owned();
     let (lane, mark) = text.split_once(':').expect("an id");
     (lane.parse().expect("a lane"), mark.parse().expect("a mark"))
@@ -262,7 +262,7 @@ impl Sink for Wild {
 }
 
 /// Takes so many of what was refused, and fails with the next.
-pub struct Grave {
+pub(crate) struct Grave {
     pub world: Shared,
     pub room: usize,
     pub taken: Vec<(Ticket, Id)>,
@@ -306,7 +306,7 @@ impl Sink for Grave {
 
 /// Keeps what it is told.
 #[derive(Default)]
-pub struct Silent {
+pub(crate) struct Silent {
     pub account: Map<String, Value>,
     pub warned: Vec<String>,
 }

@@ -13,7 +13,7 @@ use crate::proto::{JsonStyle, Layout, example, rpc, write_json, write_text};
 
 /// A request that nobody has written yet.
 #[derive(Debug, Clone, Copy)]
-pub struct Blank {
+pub(crate) struct Blank {
     /// With every field, to fill in; else a random one.
     pub template: bool,
     /// What the random one is made from.
@@ -27,7 +27,13 @@ impl Blank {
     ///
     /// # Errors
     /// As [`Lookup::open`] and [`methods::find`]; `Kind::Usage` for a binary template.
-    pub async fn print(self, method: &str, format: &FormatArgs, connection: &Settings, cx: &Context) -> Result<()> {
+    pub(crate) async fn print(
+        self,
+        method: &str,
+        format: &FormatArgs,
+        connection: &Settings,
+        cx: &Context,
+    ) -> Result<()> {
         let found = cx.shutdown.or_stop(async {
             let mut lookup = Lookup::open(connection, cx).await?;
             let mut catalog = lookup.catalog(cx);

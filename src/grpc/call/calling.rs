@@ -23,7 +23,7 @@ use crate::output::Terminal;
 use crate::proto::rpc;
 
 /// A call, from its first request to its status.
-pub struct Calling<'a> {
+pub(crate) struct Calling<'a> {
     known: KnownMethod,
     events: EventWriter,
     /// How many responses have no canonical JSON.
@@ -38,7 +38,7 @@ pub struct Calling<'a> {
 
 impl<'a> Calling<'a> {
     /// Nothing is sent yet.
-    pub fn new(known: KnownMethod, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
+    pub(crate) fn new(known: KnownMethod, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
         events.of(&known.method);
         Calling { known, events, odd: 0, count, started: Instant::now(), ending: None, cx }
     }
@@ -47,7 +47,7 @@ impl<'a> Calling<'a> {
     ///
     /// # Errors
     /// How the call ended; as [`EventWriter::flush`].
-    pub async fn end(mut self, ended: Result<()>) -> Result<()> {
+    pub(crate) async fn end(mut self, ended: Result<()>) -> Result<()> {
         let ended = self.events.end(ended).await;
         if self.odd > 1 {
             self.cx.terminal.warn(format!("{} have no canonical JSON", counted(self.odd, "response")));
@@ -61,7 +61,7 @@ impl<'a> Calling<'a> {
     ///
     /// # Errors
     /// As [`KnownMethod::requests`].
-    pub async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
+    pub(crate) async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
         self.known.requests(reading, data).await
     }
 
@@ -69,7 +69,7 @@ impl<'a> Calling<'a> {
     ///
     /// # Errors
     /// As the verb.
-    pub async fn run(&mut self, mut session: Session, requests: Ready) -> Result<()> {
+    pub(crate) async fn run(&mut self, mut session: Session, requests: Ready) -> Result<()> {
         self.started = Instant::now();
         let ended = match requests {
             Ready::One(message) => match self.known.call_once(&mut session, message).await {
@@ -201,6 +201,6 @@ impl<'a> Calling<'a> {
 }
 
 /// The error of a call that gave fewer responses than were asked for.
-pub fn few(received: u64, count: u64) -> Error {
+pub(crate) fn few(received: u64, count: u64) -> Error {
     Error::new(Kind::Unmet, format!("{received} of {count} responses came"))
 }

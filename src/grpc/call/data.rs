@@ -16,7 +16,7 @@ use crate::output::Terminal;
 const SHORT: u64 = 1 << 20;
 
 /// The requests of a call.
-pub enum Ready {
+pub(crate) enum Ready {
     /// The one of a method that takes one.
     One(Bytes),
     /// Those of a stream, and where somebody types them.
@@ -24,11 +24,11 @@ pub enum Ready {
 }
 
 /// The end of the requests, while it has not come.
-pub struct Sent(pub Option<oneshot::Receiver<Result<u64>>>);
+pub(crate) struct Sent(pub Option<oneshot::Receiver<Result<u64>>>);
 
 impl Sent {
     /// What was wrong with the data; pending for ever when nothing is.
-    pub async fn fault(&mut self) -> Error {
+    pub(crate) async fn fault(&mut self) -> Error {
         if let Some(receiver) = &mut self.0 {
             let ended = receiver.await;
             self.0 = None;
@@ -40,7 +40,7 @@ impl Sent {
     }
 
     /// Fails when something was wrong with the data.
-    pub fn check(&mut self) -> Result<()> {
+    pub(crate) fn check(&mut self) -> Result<()> {
         let Some(Ok(ended)) = self.0.as_mut().map(oneshot::Receiver::try_recv) else { return Ok(()) };
         // A receiver that has given its value must not be asked again.
         self.0 = None;
@@ -53,7 +53,7 @@ impl Sent {
 ///
 /// # Errors
 /// As [`Requests::open`], [`Requests::next`] and [`Requests::wait_for_first`].
-pub fn read(
+pub(crate) fn read(
     shape: &RequestShape,
     input: &MessageDescriptor,
     data: &DataArgs,

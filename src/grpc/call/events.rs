@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// `-o` of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum OutputForm {
+pub(crate) enum OutputForm {
     /// Each response as indented JSON, the default on a terminal
     Pretty,
     /// Each response as one line of JSON, the default in a pipe
@@ -36,7 +36,7 @@ impl OutputForm {
     ///
     /// # Errors
     /// `Kind::Usage` for bytes on a terminal.
-    pub fn of(asked: Option<OutputForm>, format: MessageFormat, terminal: &Terminal) -> Result<OutputForm> {
+    pub(crate) fn of(asked: Option<OutputForm>, format: MessageFormat, terminal: &Terminal) -> Result<OutputForm> {
         let form = asked.unwrap_or(if terminal.stdout { OutputForm::Pretty } else { OutputForm::Raw });
         match (format, form) {
             (MessageFormat::Binary, OutputForm::Pretty | OutputForm::Raw) if terminal.stdout => {
@@ -71,7 +71,7 @@ fn code_of(error: &Error) -> Option<Code> {
 }
 
 /// Writes the events of one call.
-pub struct EventWriter {
+pub(crate) struct EventWriter {
     printer: Printer,
     form: OutputForm,
     format: MessageFormat,
@@ -89,7 +89,7 @@ impl EventWriter {
     ///
     /// # Errors
     /// As [`Printer::stdout`].
-    pub fn new(form: OutputForm, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
+    pub(crate) fn new(form: OutputForm, format: &FormatArgs, method: &str, terminal: &Terminal) -> Result<EventWriter> {
         Ok(EventWriter {
             printer: Printer::stdout()?,
             form,
@@ -103,20 +103,20 @@ impl EventWriter {
     }
 
     /// Says which method is called.
-    pub fn of(&mut self, method: &Method) {
+    pub(crate) fn of(&mut self, method: &Method) {
         self.method = method.full_name();
         self.is_stream = method.descriptor.is_server_streaming();
     }
 
     /// The response headers.
-    pub fn headers(&mut self, headers: &HeaderMap) {
+    pub(crate) fn headers(&mut self, headers: &HeaderMap) {
         if self.form == OutputForm::Json {
             self.event("headers", |event| write_metadata(event.member("metadata"), headers));
         }
     }
 
     /// A response message, as it came and as it was read. Gives what in it has no canonical JSON, when it is JSON.
-    pub fn message(&mut self, raw: &Bytes, message: &DynamicMessage, resolver: &dyn Resolver) -> Option<String> {
+    pub(crate) fn message(&mut self, raw: &Bytes, message: &DynamicMessage, resolver: &dyn Resolver) -> Option<String> {
         let (format, style, is_stream) = (self.format, self.style, self.is_stream);
         let pretty = |layout| JsonStyle { layout, ..style };
         let mut odd = None;
@@ -158,7 +158,7 @@ impl EventWriter {
     }
 
     /// The status that ended the call.
-    pub fn status(&mut self, status: &Status, resolver: &dyn Resolver) {
+    pub(crate) fn status(&mut self, status: &Status, resolver: &dyn Resolver) {
         self.has_ended = true;
         if self.form == OutputForm::Json {
             self.event("status", |event| {
@@ -173,7 +173,7 @@ impl EventWriter {
 
     /// The status of a call that ended without one from the server, unless nothing was tried. `metadata` is what there was of
     /// it.
-    pub fn failed(&mut self, error: &Error, metadata: &HeaderMap) {
+    pub(crate) fn failed(&mut self, error: &Error, metadata: &HeaderMap) {
         let Some(code) = code_of(error).filter(|_| !self.has_ended) else { return };
         let metadata = metadata.clone();
         let status =
@@ -185,7 +185,7 @@ impl EventWriter {
     ///
     /// # Errors
     /// How the call ended; as [`EventWriter::flush`].
-    pub async fn end(&mut self, ended: Result<()>) -> Result<()> {
+    pub(crate) async fn end(&mut self, ended: Result<()>) -> Result<()> {
         if let Err(error) = &ended {
             self.failed(error, &HeaderMap::new());
         }
@@ -195,7 +195,7 @@ impl EventWriter {
     }
 
     /// See [`Printer::is_full`].
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.printer.is_full()
     }
 
@@ -203,12 +203,12 @@ impl EventWriter {
     ///
     /// # Errors
     /// As [`Printer::drain`].
-    pub async fn flush(&mut self) -> Result<()> {
+    pub(crate) async fn flush(&mut self) -> Result<()> {
         if self.printer.is_dirty() { self.printer.drain().await } else { Ok(()) }
     }
 
     /// Waits until nobody reads standard output any more.
-    pub async fn unread(&self) -> Error {
+    pub(crate) async fn unread(&self) -> Error {
         loop {
             tokio::time::sleep(LOOK).await;
             if self.printer.reader_is_gone() {

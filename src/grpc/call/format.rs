@@ -9,7 +9,7 @@ use crate::proto::{Fault, JsonStyle, Layout, ReadOptions, Resolver, read_json, r
 
 /// A form of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum MessageFormat {
+pub(crate) enum MessageFormat {
     /// Canonical protojson
     Json,
     /// The Protobuf text format
@@ -20,7 +20,7 @@ pub enum MessageFormat {
 
 /// Which name a field has in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum FieldNames {
+pub(crate) enum FieldNames {
     /// The one for JSON, mostly lowerCamelCase
     Json,
     /// The one of the schema
@@ -29,7 +29,7 @@ pub enum FieldNames {
 
 /// How a 64-bit integer stands in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Int64 {
+pub(crate) enum Int64 {
     /// As a string, which every reader takes
     String,
     /// As a number, which many readers cannot hold beyond 2^53
@@ -38,7 +38,7 @@ pub enum Int64 {
 
 /// How an enum's value stands in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum EnumValues {
+pub(crate) enum EnumValues {
     /// By its name
     Name,
     /// By its number
@@ -48,7 +48,7 @@ pub enum EnumValues {
 /// The flags for the form of messages.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Messages")]
-pub struct FormatArgs {
+pub(crate) struct FormatArgs {
     /// Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<MessageFormat>,
@@ -71,17 +71,17 @@ pub struct FormatArgs {
 
 impl FormatArgs {
     /// The form of the responses.
-    pub fn responses(&self) -> MessageFormat {
+    pub(crate) fn responses(&self) -> MessageFormat {
         self.format.unwrap_or(MessageFormat::Json)
     }
 
     /// How the requests are read.
-    pub fn reading(&self) -> RequestFormat {
+    pub(crate) fn reading(&self) -> RequestFormat {
         self.requests.reading(self.responses())
     }
 
     /// How responses are written as JSON.
-    pub fn style(&self) -> JsonStyle {
+    pub(crate) fn style(&self) -> JsonStyle {
         JsonStyle {
             layout: Layout::Compact,
             emit_defaults: self.emit_defaults,
@@ -95,7 +95,7 @@ impl FormatArgs {
     ///
     /// # Errors
     /// `Kind::Usage`.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let json_only = [
             ("--emit-defaults", self.emit_defaults),
             ("--field-names", self.field_names.is_some()),
@@ -114,7 +114,7 @@ impl FormatArgs {
 /// The flags for the form of requests.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Messages")]
-pub struct RequestArgs {
+pub(crate) struct RequestArgs {
     /// Form of the requests, when it is another one
     #[arg(long, value_name = "FORMAT", value_enum)]
     request_format: Option<MessageFormat>,
@@ -125,7 +125,7 @@ pub struct RequestArgs {
 
 impl RequestArgs {
     /// How requests are read that have this form where nothing else is said.
-    pub fn reading(&self, default: MessageFormat) -> RequestFormat {
+    pub(crate) fn reading(&self, default: MessageFormat) -> RequestFormat {
         let options = ReadOptions { allow_unknown_fields: self.allow_unknown_fields };
         RequestFormat { format: self.request_format.unwrap_or(default), options }
     }
@@ -134,7 +134,7 @@ impl RequestArgs {
     ///
     /// # Errors
     /// `Kind::Usage`.
-    pub fn check(&self, default: MessageFormat) -> Result<()> {
+    pub(crate) fn check(&self, default: MessageFormat) -> Result<()> {
         match self.allow_unknown_fields && self.reading(default).format == MessageFormat::Binary {
             false => Ok(()),
             true => Err(Error::usage("--allow-unknown-fields is for requests in JSON or text")
@@ -145,7 +145,7 @@ impl RequestArgs {
 
 /// How requests are read.
 #[derive(Debug, Clone, Copy)]
-pub struct RequestFormat {
+pub(crate) struct RequestFormat {
     /// Their form.
     pub format: MessageFormat,
     /// How strict.
@@ -157,7 +157,7 @@ impl RequestFormat {
     ///
     /// # Errors
     /// What is wrong with it, and where.
-    pub fn request(self, of: &MessageType, text: &[u8], resolver: &dyn Resolver) -> Result<Bytes, Fault> {
+    pub(crate) fn request(self, of: &MessageType, text: &[u8], resolver: &dyn Resolver) -> Result<Bytes, Fault> {
         let fault = |message: String| Fault { line: 1, column: 1, message, unresolved: None };
         let message = match self.format {
             MessageFormat::Json => read_json(of, text, self.options, resolver)?,

@@ -24,7 +24,7 @@ use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
 
 /// A method, its types, and those that turn up inside of an `Any`.
-pub struct KnownMethod {
+pub(crate) struct KnownMethod {
     /// The method.
     pub method: Method,
     /// Where the types inside of `Any` are found; it grows as they turn up.
@@ -47,7 +47,7 @@ pub struct KnownMethod {
 
 impl KnownMethod {
     /// A method with all the files that describe it.
-    pub fn new(
+    pub(crate) fn new(
         (method, files): (Method, Files),
         connection: &Settings,
         with: &Connecting,
@@ -71,12 +71,12 @@ impl KnownMethod {
     }
 
     /// Adds types that may stand inside of an `Any`.
-    pub fn know(&mut self, types: Types) {
+    pub(crate) fn know(&mut self, types: Types) {
         self.types.extend(types);
     }
 
     /// The path of a call.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/{}", self.method.full_name())
     }
 
@@ -95,14 +95,14 @@ impl KnownMethod {
     ///
     /// # Errors
     /// As [`data::read`]; the reason to stop.
-    pub async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
+    pub(crate) async fn requests(&mut self, reading: RequestFormat, data: &DataArgs) -> Result<Ready> {
         let shape = self.shape(reading);
         let requests = data::read(&shape, &self.method.descriptor.input(), data, self.cx.terminal)?;
         self.during(std::future::pending(), requests).await?
     }
 
     /// What is sent with a call that begins now.
-    pub fn options(&self, session: &Session) -> CallOptions {
+    pub(crate) fn options(&self, session: &Session) -> CallOptions {
         let observer = self.cx.terminal.is_verbose().then(|| trace::observer(self.cx.terminal));
         CallOptions { observer, ..session.options(&self.cx) }
     }
@@ -111,7 +111,11 @@ impl KnownMethod {
     ///
     /// # Errors
     /// The fault; the reason to stop.
-    pub async fn during<T>(&mut self, fault: impl Future<Output = Error>, work: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn during<T>(
+        &mut self,
+        fault: impl Future<Output = Error>,
+        work: impl Future<Output = T>,
+    ) -> Result<T> {
         let (mut fault, mut work) = (std::pin::pin!(fault), std::pin::pin!(work));
         loop {
             let question = tokio::select! {
@@ -133,7 +137,7 @@ impl KnownMethod {
     ///
     /// # Errors
     /// As [`start`]; the reason to stop.
-    pub async fn call_once(&mut self, session: &mut Session, message: Bytes) -> Result<Call> {
+    pub(crate) async fn call_once(&mut self, session: &mut Session, message: Bytes) -> Result<Call> {
         match self.try_once(session, message.clone()).await? {
             Err(broken) if broken.unprocessed => {
                 self.cx.terminal.trace(format!("{}; calling once more", broken.error.chain()));
@@ -153,7 +157,12 @@ impl KnownMethod {
     ///
     /// # Errors
     /// [`Kind::Partial`]: it is none.
-    pub async fn response(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<DynamicMessage> {
+    pub(crate) async fn response(
+        &mut self,
+        session: &mut Session,
+        bytes: &Bytes,
+        number: u64,
+    ) -> Result<DynamicMessage> {
         if number > 1 && !self.method.descriptor.is_server_streaming() {
             let error = Error::new(Kind::Partial, "the server sent a second response to a call that has one");
             return Err(error.status(Code::Unimplemented));
@@ -170,7 +179,7 @@ impl KnownMethod {
     }
 
     /// The error of a call that ended with a status other than OK.
-    pub fn failure(&self, status: &Status) -> Error {
+    pub(crate) fn failure(&self, status: &Status) -> Error {
         let is_late = status.exit_status() == Code::DeadlineExceeded as u8;
         match self.cx.shutdown.reason().filter(|_| is_late) {
             Some(reason) => reason.error(),
@@ -185,7 +194,7 @@ impl KnownMethod {
     /// Asks the server for types that turned up inside of an `Any`. One that it does not tell is shown in base64.
     ///
     /// The connection of the call does, unless the server takes one call at a time: it would answer behind its end.
-    pub async fn learn(&mut self, session: &mut Session, mut names: Vec<String>) {
+    pub(crate) async fn learn(&mut self, session: &mut Session, mut names: Vec<String>) {
         names.retain(|name| !self.asked.contains(name));
         if names.is_empty() {
             return;
@@ -199,7 +208,7 @@ impl KnownMethod {
     }
 
     /// Asks the server for the type of an `Any` in a request, beside the call.
-    pub async fn ask(&mut self, name: String) {
+    pub(crate) async fn ask(&mut self, name: String) {
         // The files are all there is, and they are known.
         if !self.asks_server || self.asked.contains(&name) {
             return;

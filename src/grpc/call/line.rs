@@ -10,7 +10,7 @@ use crate::proto::Files;
 use crate::proto::schema::Method;
 
 /// The way to a server.
-pub enum Line {
+pub(crate) enum Line {
     /// Nobody was asked yet.
     Ready(Box<Connecting>),
     /// The server was asked for the method.
@@ -22,7 +22,7 @@ impl Line {
     ///
     /// # Errors
     /// As [`methods::find`], [`Connecting::connect`] and reflection.
-    pub async fn find(
+    pub(crate) async fn find(
         prepared: Connecting,
         method: &str,
         settings: &Settings,
@@ -54,7 +54,7 @@ impl Line {
     ///
     /// # Errors
     /// As [`Connecting::connect`].
-    pub async fn connect(self, cx: &Context) -> Result<Session> {
+    pub(crate) async fn connect(self, cx: &Context) -> Result<Session> {
         match self {
             Line::Ready(prepared) => cx.shutdown.or_stop(prepared.connect(cx)).await,
             Line::Open(session) => Ok(*session),

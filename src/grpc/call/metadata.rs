@@ -15,7 +15,7 @@ const NAMES: usize = 1000;
 const NAMED: usize = 5;
 
 /// Makes metadata of headers.
-pub struct Metadata {
+pub(crate) struct Metadata {
     /// Names that `-H` sets: they count, whatever a message says.
     given: HeaderMap,
     left_out: BTreeSet<String>,
@@ -23,12 +23,12 @@ pub struct Metadata {
 
 impl Metadata {
     /// Of a message, beside what every call has.
-    pub fn beside(given: &HeaderMap) -> Metadata {
+    pub(crate) fn beside(given: &HeaderMap) -> Metadata {
         Metadata { given: given.clone(), left_out: BTreeSet::new() }
     }
 
     /// What of the headers can be metadata.
-    pub fn of(&mut self, headers: &Headers<'_>) -> HeaderMap {
+    pub(crate) fn of(&mut self, headers: &Headers<'_>) -> HeaderMap {
         let mut metadata = HeaderMap::new();
         for (name, value) in headers.iter() {
             let pair = value.bytes().and_then(|value| from_header(name, value));
@@ -42,7 +42,7 @@ impl Metadata {
     }
 
     /// In words which names were left out, once.
-    pub fn left_out(&mut self) -> Option<String> {
+    pub(crate) fn left_out(&mut self) -> Option<String> {
         let names = std::mem::take(&mut self.left_out);
         if names.is_empty() {
             return None;

@@ -17,15 +17,15 @@ use self::blank::Blank;
 use self::calling::Calling;
 use self::events::{EventWriter, OutputForm};
 use self::line::Line;
-pub use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
-pub use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
+pub(crate) use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub(crate) use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
 use super::shared::session::Connecting;
 use crate::context::Context;
 use crate::error::Result;
 
 /// Calls a method.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// What is called.
     #[command(flatten)]
     reading: ReadingArgs,
@@ -48,7 +48,7 @@ pub struct Args {
 /// # Errors
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
 /// [`Connecting::of`], [`Connecting::connect`] and reflection.
-pub async fn run(args: Args, cx: &Context) -> Result<()> {
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { reading, output, template, example, seed } = args;
     let typed = reading.check()?;
     let ReadingArgs { method, data, count, format, connection } = &reading;

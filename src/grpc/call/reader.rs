@@ -22,7 +22,7 @@ use crate::proto::{JsonStyle, Layout, check_json, rpc, write_json, write_text};
 
 /// What is called, wherever the responses go.
 #[derive(Debug, clap::Args)]
-pub struct ReadingArgs {
+pub(crate) struct ReadingArgs {
     /// The method, as package.Service/Method or package.Service.Method; its end is enough while it is the only one
     #[arg(value_name = "METHOD")]
     pub method: String,
@@ -45,7 +45,7 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// `Kind::Usage`.
-    pub fn check(&self) -> Result<String> {
+    pub(crate) fn check(&self) -> Result<String> {
         let typed = methods::typed(&self.method)?;
         self.format.check()?;
         Ok(typed)
@@ -55,7 +55,7 @@ impl ReadingArgs {
     ///
     /// # Errors
     /// `Kind::Usage`; `Kind::Io`.
-    pub fn check_data(&self) -> Result<()> {
+    pub(crate) fn check_data(&self) -> Result<()> {
         let data = self.data.data.as_deref().map(source);
         if let (Some(DataSource::Text(text)), MessageFormat::Json) = (&data, self.format.reading().format) {
             check_json(text).map_err(|fault| {
@@ -72,7 +72,7 @@ impl ReadingArgs {
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     args: ReadingArgs,
     connecting: Connecting,
 }
@@ -81,7 +81,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`; as [`Connecting::of`].
-pub fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
     args.check()?;
     args.check_data()?;
     let connecting = Connecting::of(&args.connection, cx)?;
@@ -94,7 +94,7 @@ impl Prepared {
     /// # Errors
     /// `Kind::Usage` for a method of another sort, and for bad data, before the call is made; as [`Connecting::connect`] and
     /// reflection.
-    pub async fn open(self, cx: &Context) -> Result<Reader> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
         let Prepared { args, connecting } = self;
         let (mut known, line) = Line::find(connecting, &args.method, &args.connection, cx).await?;
         let (descriptor, name) = (known.method.descriptor.clone(), known.method.full_name());

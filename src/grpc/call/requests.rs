@@ -24,13 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NOTE: Duration = Duration::from_secs(1);
 
 /// A question for the type of an `Any` that no known schema has, and where the answer goes: the types that are known then.
-pub type TypeQuestion = (String, oneshot::Sender<Types>);
+pub(crate) type TypeQuestion = (String, oneshot::Sender<Types>);
 
 /// Where the types inside of `Any` are found: the server may define one otherwise than a given file.
-pub type Types = Vec<Schema>;
+pub(crate) type Types = Vec<Schema>;
 
 /// Request messages in a source.
-pub struct Requests {
+pub(crate) struct Requests {
     input: Input,
     reading: RequestFormat,
     of: MessageType,
@@ -43,7 +43,7 @@ pub struct Requests {
 
 /// How the messages of a method are read.
 #[derive(Clone)]
-pub struct RequestShape {
+pub(crate) struct RequestShape {
     /// Their form.
     pub reading: RequestFormat,
     /// Their type.
@@ -61,7 +61,7 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Input::open`].
-    pub fn open(source: DataSource, shape: RequestShape) -> Result<Requests> {
+    pub(crate) fn open(source: DataSource, shape: RequestShape) -> Result<Requests> {
         let RequestShape { reading, of, is_stream, max_send, ask } = shape;
         let mode = match (reading.format, is_stream) {
             (MessageFormat::Json, _) => Mode::Json,
@@ -79,7 +79,7 @@ impl Requests {
     ///
     /// # Errors
     /// `Kind::Usage` with the place of a fault, `Kind::Io` when the source cannot be read.
-    pub async fn next(&mut self) -> Result<Option<Bytes>> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>> {
         let mut asked = Vec::new();
         loop {
             match self.input.step()? {
@@ -132,7 +132,7 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Requests::next`]; `Kind::Usage` for a second message.
-    pub async fn single(&mut self) -> Result<Bytes> {
+    pub(crate) async fn single(&mut self) -> Result<Bytes> {
         let Some(message) = self.next().await? else { return empty(&self.of) };
         match self.next().await? {
             None => Ok(message),
@@ -145,7 +145,7 @@ impl Requests {
     ///
     /// # Errors
     /// As [`Requests::next`].
-    pub async fn check(&mut self) -> Result<()> {
+    pub(crate) async fn check(&mut self) -> Result<()> {
         while self.next().await?.is_some() {}
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Requests {
     ///
     /// # Errors
     /// `Kind::Usage` when nothing came, as [`Requests::next`] otherwise.
-    pub async fn wait_for_first(&mut self, terminal: &Terminal) -> Result<()> {
+    pub(crate) async fn wait_for_first(&mut self, terminal: &Terminal) -> Result<()> {
         if let Ok(read) = tokio::time::timeout(NOTE, self.input.more()).await {
             return read;
         }
@@ -173,7 +173,7 @@ impl Requests {
     /// the stream neither goes on nor ends, so that the server does not take what it has for the whole.
     ///
     /// With a terminal that somebody types at, a faulty request is said and left out.
-    pub fn into_stream(
+    pub(crate) fn into_stream(
         self,
         typed: Option<Terminal>,
     ) -> (impl Stream<Item = Bytes> + Send + 'static, oneshot::Receiver<Result<u64>>) {
@@ -219,7 +219,7 @@ fn behind(error: Error, sent: u64) -> Error {
 ///
 /// # Errors
 /// `Kind::Usage` when it cannot be empty.
-pub fn empty(of: &MessageType) -> Result<Bytes> {
+pub(crate) fn empty(of: &MessageType) -> Result<Bytes> {
     match DynamicMessage::new(of.clone()).missing_required() {
         None => Ok(Bytes::new()),
         Some(path) => Err(Error::usage(format!("`{path}` of {} is required, and there is no data", of.full_name()))
@@ -228,6 +228,6 @@ pub fn empty(of: &MessageType) -> Result<Bytes> {
 }
 
 /// One message for the wire.
-pub fn once(message: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
+pub(crate) fn once(message: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
     stream::once(std::future::ready(message))
 }

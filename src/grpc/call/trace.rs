@@ -10,7 +10,7 @@ use crate::output::Terminal;
 use crate::secret::MASK;
 
 /// What is told of a call to the user.
-pub fn observer(terminal: Terminal) -> Observer {
+pub(crate) fn observer(terminal: Terminal) -> Observer {
     Arc::new(move |event| match event {
         WireEvent::Request(path, authority, head) => {
             terminal.wire('>', format!("POST {path} {:?}", Version::HTTP_2));
@@ -52,7 +52,7 @@ fn message(terminal: &Terminal, direction: char, size: MessageSize) {
 }
 
 /// How the server ended the call, when it said so behind the messages.
-pub fn status(terminal: &Terminal, status: &Status, trailers: bool) {
+pub(crate) fn status(terminal: &Terminal, status: &Status, trailers: bool) {
     if !trailers {
         // It stood in the headers, which were shown.
         return;

@@ -32,7 +32,7 @@ const ON_REFUSAL: &str = "What happens when a message is refused for what it is 
 #[command(mut_arg("request_format", |arg| arg.help("Form of the bodies: json (the default), text or binary")))]
 #[command(mut_arg("on_refusal", |arg| arg.help(ON_REFUSAL)))]
 #[command(mut_arg("allow_unknown_fields", |arg| arg.help("Skip fields in the bodies that the schema does not have")))]
-pub struct WritingArgs {
+pub(crate) struct WritingArgs {
     /// The method, which takes one message and has one response; its end is enough while it is the only one
     #[arg(value_name = "METHOD")]
     method: String,
@@ -51,7 +51,7 @@ pub struct WritingArgs {
 }
 
 /// What was typed is good, and nothing was sent yet.
-pub struct Prepared {
+pub(crate) struct Prepared {
     args: WritingArgs,
     connecting: Connecting,
     /// For the method that what was refused goes to.
@@ -62,7 +62,7 @@ pub struct Prepared {
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`; as [`Connecting::of`].
-pub fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     methods::typed(&args.method)?;
     args.requests.check(MessageFormat::Json)?;
     args.refusal.target().map(methods::typed).transpose()?;
@@ -76,7 +76,7 @@ impl Prepared {
     ///
     /// # Errors
     /// `Kind::Usage` for a method that streams; as [`Connecting::connect`] and reflection.
-    pub async fn open(self, cx: &Context) -> Result<Writer> {
+    pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { args, connecting, dead } = self;
         let sink = args.sink(&args.method, connecting, cx).await?;
         let dead = match (dead, args.refusal.target()) {
@@ -92,7 +92,7 @@ impl Prepared {
 
 impl WritingArgs {
     /// What becomes of a message that is refused.
-    pub fn refusal(&self) -> &RefusalArgs {
+    pub(crate) fn refusal(&self) -> &RefusalArgs {
         &self.refusal
     }
 

@@ -12,7 +12,7 @@ use tonic::codec::{EncodeBuf, Encoder};
 use super::trace::{Observer, Sizes, WireEvent};
 
 /// The body of a request, which tells what goes out.
-pub struct SentBody<B> {
+pub(crate) struct SentBody<B> {
     pub body: B,
     pub sizes: Arc<Sizes>,
     pub observer: Observer,
@@ -36,7 +36,7 @@ impl<B: http_body::Body<Data = Bytes, Error = TonicStatus> + Unpin> http_body::B
 
 /// Messages as bytes: what is in them is not the wire's matter.
 #[derive(Debug, Clone, Copy)]
-pub struct Raw;
+pub(crate) struct Raw;
 
 impl Encoder for Raw {
     type Item = Bytes;

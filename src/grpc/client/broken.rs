@@ -33,7 +33,7 @@ impl From<Broken> for Error {
 
 /// How far a call had come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CallProgress {
+pub(crate) enum CallProgress {
     /// No answer of any kind.
     Asked,
     /// The head of the response, and so many messages.
@@ -51,7 +51,7 @@ pub enum CallProgress {
 /// | a message over the limit (see [`super::Call::message`]) | `Refused` |
 /// | the end without a status, no message or two where one belongs, bytes that are no message | `Partial` |
 /// | a status, or the HTTP code of what is no gRPC | `GrpcStatus` |
-pub async fn broken(connection: &Connection, cause: hyper::Error, progress: CallProgress) -> Broken {
+pub(crate) async fn broken(connection: &Connection, cause: hyper::Error, progress: CallProgress) -> Broken {
     let h2 = find::<h2::Error>(&cause);
     let reason = h2.and_then(h2::Error::reason);
     let is_remote = h2.is_some_and(h2::Error::is_remote);
@@ -126,7 +126,7 @@ fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 
 }
 
 /// Whether headers are over the limit, by the measure of RFC 9113, section 6.5.2.
-pub fn is_over(headers: &HeaderMap, limit: u32) -> bool {
+pub(crate) fn is_over(headers: &HeaderMap, limit: u32) -> bool {
     // One more name than this would have been dropped (http, `HeaderMap::try_append`).
     const NAMES: usize = 24_576;
     let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
@@ -134,7 +134,7 @@ pub fn is_over(headers: &HeaderMap, limit: u32) -> bool {
 }
 
 /// The error for headers over the limit.
-pub fn over(connection: &Connection, what: &str) -> Error {
+pub(crate) fn over(connection: &Connection, what: &str) -> Error {
     Error::refused(format!("the {what} are over {} bytes, the limit of --max-header-list", connection.max_headers))
         .hint("raise --max-header-list, as --max-header-list 8M")
         .status(Code::ResourceExhausted)

@@ -26,7 +26,7 @@ use crate::grpc::settings::Compression;
 
 /// What every call of a command shares.
 #[derive(Clone)]
-pub struct CallOptions {
+pub(crate) struct CallOptions {
     /// Request metadata.
     pub metadata: HeaderMap,
     /// What is left of the deadline, for `grpc-timeout`.
@@ -45,7 +45,7 @@ pub struct CallOptions {
 const ACCEPTED: HeaderValue = HeaderValue::from_static("identity,gzip,deflate,zstd");
 
 /// A call that the server has answered with headers.
-pub struct Call {
+pub(crate) struct Call {
     /// The response headers. Empty when the server answered with a status alone.
     pub headers: HeaderMap,
     ended: Option<Status>,
@@ -59,7 +59,7 @@ pub struct Call {
 ///
 /// # Errors
 /// The connection broke, or what came is no gRPC.
-pub async fn start(
+pub(crate) async fn start(
     connection: &mut Connection,
     path: &str,
     requests: impl Stream<Item = Bytes> + Send + 'static,
@@ -179,7 +179,7 @@ impl Call {
     ///
     /// # Errors
     /// The connection or the stream broke before a status came, or a message was over the limit.
-    pub async fn message(&mut self, connection: &Connection) -> Result<Option<Bytes>, Broken> {
+    pub(crate) async fn message(&mut self, connection: &Connection) -> Result<Option<Bytes>, Broken> {
         let Some(messages) = &mut self.messages else { return Ok(None) };
         let (trailers, cut) = match messages.next().await {
             NextMessage::Message(message) => {
@@ -225,12 +225,12 @@ impl Call {
     }
 
     /// How the server ended the call, once it has.
-    pub fn status(self) -> Option<Status> {
+    pub(crate) fn status(self) -> Option<Status> {
         self.ended
     }
 
     /// How many messages came.
-    pub fn received(&self) -> u64 {
+    pub(crate) fn received(&self) -> u64 {
         self.received
     }
 

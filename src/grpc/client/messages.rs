@@ -20,7 +20,7 @@ const PREFIX: usize = 5;
 
 /// How a response says that its messages are compressed.
 #[derive(Debug, Clone)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Not at all.
     Identity,
     /// So.
@@ -31,7 +31,7 @@ pub enum Encoding {
 
 impl Encoding {
     /// What the head of a response says.
-    pub fn of(headers: &HeaderMap) -> Encoding {
+    pub(crate) fn of(headers: &HeaderMap) -> Encoding {
         let name = headers.get("grpc-encoding").map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
         let Some(name) = name.filter(|name| !name.is_empty() && name != "identity") else { return Encoding::Identity };
         match Compression::ALL.into_iter().find(|c| c.name() == name) {
@@ -43,7 +43,7 @@ impl Encoding {
 
 /// What is wrong with a message.
 #[derive(Debug)]
-pub enum BadMessage {
+pub(crate) enum BadMessage {
     /// It is over the limit.
     Large,
     /// It is compressed in a way that is not known.
@@ -54,7 +54,7 @@ pub enum BadMessage {
 
 /// What comes next in a body.
 #[derive(Debug)]
-pub enum NextMessage {
+pub(crate) enum NextMessage {
     /// A message.
     Message(Bytes),
     /// The end, with the trailers, and what was wrong with the last message, if it was cut off.
@@ -66,7 +66,7 @@ pub enum NextMessage {
 }
 
 /// The messages of a response.
-pub struct Messages {
+pub(crate) struct Messages {
     body: Incoming,
     encoding: Encoding,
     /// In bytes, compressed or not.
@@ -81,12 +81,12 @@ pub struct Messages {
 
 impl Messages {
     /// Nothing is read yet.
-    pub fn new(body: Incoming, encoding: Encoding, limit: usize, observer: Option<Observer>) -> Messages {
+    pub(crate) fn new(body: Incoming, encoding: Encoding, limit: usize, observer: Option<Observer>) -> Messages {
         Messages { body, encoding, limit, chunk: Bytes::new(), begun: BytesMut::new(), count: 0, observer }
     }
 
     /// The next message, or the end. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> NextMessage {
+    pub(crate) async fn next(&mut self) -> NextMessage {
         loop {
             match self.cut() {
                 Err(bad) => return NextMessage::Bad(bad),

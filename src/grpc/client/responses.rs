@@ -17,7 +17,7 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// A response as it goes on.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     /// The body of the message.
     pub value: Vec<u8>,
     /// What has to be said of it.
@@ -26,10 +26,10 @@ pub struct Response {
 
 /// Responses as they come: what is not asked for is not read, and so the server is held back by the window of the stream. An
 /// error is the last.
-pub type ResponseStream = Pin<Box<dyn Stream<Item = Result<Response>>>>;
+pub(crate) type ResponseStream = Pin<Box<dyn Stream<Item = Result<Response>>>>;
 
 /// The responses of one call.
-pub struct Responses {
+pub(crate) struct Responses {
     incoming: ResponseStream,
     connection: Connection,
     few: fn(u64, u64) -> Error,
@@ -47,7 +47,7 @@ pub struct Responses {
 
 impl Responses {
     /// Those of this call, over this connection. `few` is the error of fewer than were asked for: so many of so many.
-    pub fn new(incoming: ResponseStream, connection: Connection, few: fn(u64, u64) -> Error) -> Responses {
+    pub(crate) fn new(incoming: ResponseStream, connection: Connection, few: fn(u64, u64) -> Error) -> Responses {
         Responses {
             incoming,
             connection,

@@ -18,7 +18,7 @@ const MAX_SETTINGS: usize = 20 * 6;
 
 /// What the first bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sniffed {
+pub(crate) enum Sniffed {
     /// An HTTP/2 SETTINGS frame, as it must be.
     Settings,
     /// A TLS record.
@@ -33,7 +33,7 @@ pub enum Sniffed {
 
 /// What is known of the bytes that came in.
 #[derive(Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     first: watch::Sender<Option<Sniffed>>,
     failure: Mutex<Option<io::Error>>,
     max_streams: OnceLock<u32>,
@@ -43,7 +43,7 @@ pub struct Seen {
 
 impl Seen {
     /// Waits for the server's first frame.
-    pub async fn first(&self) -> Sniffed {
+    pub(crate) async fn first(&self) -> Sniffed {
         let mut changed = self.first.subscribe();
         loop {
             if let Some(sniffed) = *changed.borrow_and_update() {
@@ -56,18 +56,18 @@ impl Seen {
     }
 
     /// How many streams the server's first SETTINGS let be open at a time, when they say so.
-    pub fn max_streams(&self) -> Option<u32> {
+    pub(crate) fn max_streams(&self) -> Option<u32> {
         self.max_streams.get().copied()
     }
 
     /// Waits until the connection is let go of: everything that was to be written is.
-    pub async fn gone(&self) {
+    pub(crate) async fn gone(&self) {
         // The sender is in `self`.
         let _ = self.gone.subscribe().wait_for(|gone| *gone).await;
     }
 
     /// The error that reading or writing ended with.
-    pub fn failure(&self) -> Option<io::Error> {
+    pub(crate) fn failure(&self) -> Option<io::Error> {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(copy)
     }
 
@@ -95,7 +95,7 @@ fn copy(error: &io::Error) -> io::Error {
 
 /// A stream that is looked at.
 #[derive(Debug)]
-pub struct Sniff<T> {
+pub(crate) struct Sniff<T> {
     io: T,
     head: Vec<u8>,
     decided: bool,
@@ -104,7 +104,7 @@ pub struct Sniff<T> {
 
 impl<T> Sniff<T> {
     /// Wraps a stream nothing was read from.
-    pub fn new(io: T) -> (Sniff<T>, Arc<Seen>) {
+    pub(crate) fn new(io: T) -> (Sniff<T>, Arc<Seen>) {
         let seen = Arc::new(Seen {
             first: watch::channel(None).0,
             failure: Mutex::new(None),

@@ -16,7 +16,7 @@ use crate::proto::{Layout, Resolver, rpc};
 
 /// What the server said at the end of a call.
 #[derive(Debug, Clone)]
-pub struct Status {
+pub(crate) struct Status {
     /// As it was sent: not only 0 to 16.
     pub code: i32,
     /// `grpc-message`, decoded.
@@ -34,7 +34,7 @@ const OWN: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"
 
 impl Status {
     /// Takes the status out of trailers, or of the headers of an answer without a body. `None` when there is none.
-    pub fn take(mut headers: HeaderMap) -> Option<Status> {
+    pub(crate) fn take(mut headers: HeaderMap) -> Option<Status> {
         let code = headers.get(OWN[0])?;
         // Whatever is no number is UNKNOWN (gRPC over HTTP2, "Responses").
         let code = code.to_str().ok().and_then(|c| c.parse().ok()).unwrap_or(Code::Unknown as i32);
@@ -51,7 +51,7 @@ impl Status {
 
     /// The status that an answer in HTTP stands for (grpc/doc/http-grpc-status-mapping.md), with what it says. One that is
     /// gRPC in all but its HTTP status may still say how it ended.
-    pub async fn of_http(http: StatusCode, headers: HeaderMap, body: Incoming) -> Status {
+    pub(crate) async fn of_http(http: StatusCode, headers: HeaderMap, body: Incoming) -> Status {
         let code = match http.as_u16() {
             400 => Code::Internal,
             401 => Code::Unauthenticated,
@@ -78,17 +78,17 @@ impl Status {
     }
 
     /// True for OK.
-    pub fn is_ok(&self) -> bool {
+    pub(crate) fn is_ok(&self) -> bool {
         self.code == Code::Ok as i32
     }
 
     /// The code as one of the sixteen errors; a code that the standard does not know is UNKNOWN.
-    pub fn exit_status(&self) -> u8 {
+    pub(crate) fn exit_status(&self) -> u8 {
         u8::try_from(self.code).ok().filter(|c| (1..=16).contains(c)).unwrap_or(Code::Unknown as u8)
     }
 
     /// The error that a call with this status ends with, laid out as grpcurl does.
-    pub fn error(&self, what: &str, resolver: &dyn Resolver) -> Error {
+    pub(crate) fn error(&self, what: &str, resolver: &dyn Resolver) -> Error {
         let mut text = format!("  Code: {}\n  Message: {}", self.name(), continued(&self.message));
         let details = rpc::details(&self.details, Layout::Pretty, resolver);
         if !details.is_empty() {
@@ -107,7 +107,7 @@ impl Status {
     }
 
     /// The code's name as grpcurl prints it: `NotFound`.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         code_name(self.code)
     }
 }

@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 /// Something that went over the wire.
 #[derive(Debug)]
-pub enum WireEvent<'a> {
+pub(crate) enum WireEvent<'a> {
     /// The head of the request: its path, `:authority`, and headers.
     Request(&'a str, &'a str, &'a HeaderMap),
     /// A request message.
@@ -21,7 +21,7 @@ pub enum WireEvent<'a> {
 
 /// The size of a message.
 #[derive(Debug, Clone, Copy)]
-pub struct MessageSize {
+pub(crate) struct MessageSize {
     /// Counted from 1.
     pub number: u64,
     /// In bytes.
@@ -31,11 +31,11 @@ pub struct MessageSize {
 }
 
 /// Who is told.
-pub type Observer = Arc<dyn Fn(WireEvent<'_>) + Send + Sync>;
+pub(crate) type Observer = Arc<dyn Fn(WireEvent<'_>) + Send + Sync>;
 
 /// How long the phases of connecting took.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Timings {
+pub(crate) struct Timings {
     /// Finding the addresses of the name.
     pub name: Option<Duration>,
     /// TCP, or the unix socket.
@@ -47,7 +47,7 @@ pub struct Timings {
 }
 
 /// Runs a phase and takes its time.
-pub async fn timed<T>(phase: impl Future<Output = T>) -> (T, Duration) {
+pub(crate) async fn timed<T>(phase: impl Future<Output = T>) -> (T, Duration) {
     let started = Instant::now();
     let done = phase.await;
     (done, started.elapsed())
@@ -55,7 +55,7 @@ pub async fn timed<T>(phase: impl Future<Output = T>) -> (T, Duration) {
 
 /// Pairs the plain sizes of messages with those on the wire, whichever comes first.
 #[derive(Debug, Default)]
-pub struct Sizes(Mutex<Pairs>);
+pub(crate) struct Sizes(Mutex<Pairs>);
 
 #[derive(Debug, Default)]
 struct Pairs {
@@ -67,19 +67,19 @@ struct Pairs {
 
 impl Sizes {
     /// A message as the codec has it.
-    pub fn plain(&self, bytes: usize) {
+    pub(crate) fn plain(&self, bytes: usize) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).plain.push_back(bytes);
     }
 
     /// Bytes of the body as they are on the wire.
-    pub fn wire(&self, bytes: &[u8]) {
+    pub(crate) fn wire(&self, bytes: &[u8]) {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Pairs { scanner, wire, .. } = &mut *pairs;
         scanner.scan(bytes, |message| wire.push_back(message));
     }
 
     /// The next message whose sizes are known.
-    pub fn next(&self) -> Option<MessageSize> {
+    pub(crate) fn next(&self) -> Option<MessageSize> {
         let mut pairs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pairs.plain.is_empty() || pairs.wire.is_empty() {
             return None;

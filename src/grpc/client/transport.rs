@@ -40,7 +40,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 /// An open HTTP/2 connection. It ends when this and all its clones are dropped; calls by each of them go on side by side.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// How long it took to open.
     pub timings: Timings,
     /// Where requests go in.
@@ -82,7 +82,7 @@ impl Drop for Driver {
 
 /// How to connect. All files are read, and nothing is sent yet.
 #[derive(Debug, Clone)]
-pub struct Dialer {
+pub(crate) struct Dialer {
     /// The server.
     pub target: Target,
     tls: Option<Tls>,
@@ -94,7 +94,7 @@ impl Dialer {
     ///
     /// # Errors
     /// As [`Tls::new`].
-    pub fn new(target: Target, tls: &TlsSettings, http2: Http2) -> Result<Dialer> {
+    pub(crate) fn new(target: Target, tls: &TlsSettings, http2: Http2) -> Result<Dialer> {
         let tls = match target.tls {
             true => Some(Tls::new(tls, &target.server_name, &[b"h2"], &WAYS)?),
             false => None,
@@ -106,7 +106,7 @@ impl Dialer {
     ///
     /// # Errors
     /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
-    pub async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
+    pub(crate) async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
         policy.connect_to(&self.target.address, shutdown, |limit| self.attempt(limit)).await
     }
 
@@ -202,7 +202,7 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
 
 /// How a connection is made once more.
 #[derive(Debug, Clone, Copy)]
-pub struct Dial<'a> {
+pub(crate) struct Dial<'a> {
     /// Where to, and how.
     pub dialer: &'a Dialer,
     /// `--connect-timeout` and `--wait`.
@@ -216,7 +216,7 @@ impl Dial<'_> {
     ///
     /// # Errors
     /// As [`Dialer::connect`].
-    pub async fn again(&self, connection: &mut Connection) -> Result<()> {
+    pub(crate) async fn again(&self, connection: &mut Connection) -> Result<()> {
         *connection = self.dialer.connect(self.policy, self.shutdown).await?;
         Ok(())
     }
@@ -227,18 +227,18 @@ const GOODBYE: Duration = Duration::from_millis(500);
 
 impl Connection {
     /// Whether it is gone.
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.requests.is_closed()
     }
 
     /// Whether the server takes one call at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`): a second one would wait for the end
     /// of the first.
-    pub fn takes_one_call(&self) -> bool {
+    pub(crate) fn takes_one_call(&self) -> bool {
         self.seen.max_streams().is_some_and(|max| max <= 1)
     }
 
     /// Closes it once everything is written: a call that was cancelled is told to the server as that.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let Connection { requests, seen, driver: _driver, .. } = self;
         // Without anybody who could ask for more, it ends by itself. hyper's own future is ready before that.
         drop(requests);
@@ -248,7 +248,7 @@ impl Connection {
 
     /// Why the connection ended, for the error of a call that it took with it. `Kind::Tls` for a TLS alert, else
     /// `Kind::Connect`.
-    pub async fn lost(&self) -> Error {
+    pub(crate) async fn lost(&self) -> Error {
         if let Some(error) = self.seen.failure() {
             return behind(&error, &WAYS)
                 .unwrap_or_else(|| Error::new(Kind::Connect, "the connection was lost").because(error));

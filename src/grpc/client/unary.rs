@@ -28,7 +28,7 @@ const WAITING: usize = 4;
 
 /// Messages that go one after the other: those of one key in a lane, or all without a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct OrderingKey {
+pub(crate) struct OrderingKey {
     /// The lane.
     pub lane: Lane,
     /// The key.
@@ -37,7 +37,7 @@ pub struct OrderingKey {
 
 /// A call to make.
 #[derive(Debug)]
-pub struct Job {
+pub(crate) struct Job {
     /// The message.
     pub ticket: Ticket,
     /// What it has to wait for; nothing without.
@@ -49,7 +49,7 @@ pub struct Job {
 }
 
 /// The way to the server, and what is sent with each call.
-pub struct Way {
+pub(crate) struct Way {
     /// An open connection.
     pub connection: Connection,
     /// How another one is opened.
@@ -85,7 +85,7 @@ struct Attempt {
 }
 
 /// Makes calls.
-pub struct Unary {
+pub(crate) struct Unary {
     way: Way,
     /// Clones of the connection that no call uses.
     idle: Vec<Connection>,
@@ -109,7 +109,7 @@ pub struct Unary {
 
 impl Unary {
     /// Nothing is called yet.
-    pub fn new(way: Way) -> Unary {
+    pub(crate) fn new(way: Way) -> Unary {
         Unary {
             way,
             idle: Vec::new(),
@@ -128,19 +128,19 @@ impl Unary {
     }
 
     /// How many more messages are taken.
-    pub fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         let most = self.way.jobs.saturating_mul(1 + WAITING);
         let here = self.calls.len() + self.again.len() + self.waiting.len();
         if self.is_over { 0 } else { most.saturating_sub(here) }
     }
 
     /// True when nothing is under way.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.calls.is_empty() && self.again.is_empty() && self.waiting.is_empty() && self.over.is_none()
     }
 
     /// Takes a message; its call begins with the next poll at the earliest.
-    pub fn submit(&mut self, job: Job) {
+    pub(crate) fn submit(&mut self, job: Job) {
         self.waiting.push_back(job);
     }
 
@@ -148,7 +148,7 @@ impl Unary {
     ///
     /// # Errors
     /// The connection is gone, or could not be made again; what became of everything is reported with it.
-    pub fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         loop {
             if let Some(dialing) = &mut self.dialing
                 && let Poll::Ready(dialed) = dialing.poll_unpin(cx)
@@ -180,7 +180,7 @@ impl Unary {
     }
 
     /// Reports everything as what is known of it.
-    pub fn abandon(&mut self, heard: &mut Heard) {
+    pub(crate) fn abandon(&mut self, heard: &mut Heard) {
         self.calls.clear();
         for ticket in self.under_way.drain(..) {
             heard.outcome(ticket, Outcome::Unknown);
@@ -193,7 +193,7 @@ impl Unary {
     }
 
     /// Says goodbye.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let Unary { way, idle, calls, dialing, .. } = self;
         drop((idle, calls, dialing));
         way.connection.close().await;

@@ -10,7 +10,7 @@ use crate::message::json::decode_base64;
 ///
 /// # Errors
 /// A sentence: a reserved name, a `-bin` value that is no base64, a value with characters that headers cannot hold.
-pub fn encoded(header: &Header) -> Result<(HeaderName, HeaderValue), String> {
+pub(crate) fn encoded(header: &Header) -> Result<(HeaderName, HeaderValue), String> {
     let Header { name, value } = header;
     let value = match name.ends_with("-bin") {
         true => Shown::Binary(decode_base64(value).map_err(|e| format!("metadata `{name}` takes base64: {e}"))?),
@@ -25,7 +25,7 @@ pub fn encoded(header: &Header) -> Result<(HeaderName, HeaderValue), String> {
 ///
 /// # Errors
 /// As [`encoded`].
-pub fn all(headers: &[Header]) -> Result<HeaderMap, String> {
+pub(crate) fn all(headers: &[Header]) -> Result<HeaderMap, String> {
     let mut map = HeaderMap::new();
     for header in headers {
         let (name, value) = encoded(header)?;

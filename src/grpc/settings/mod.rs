@@ -15,13 +15,13 @@ use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
 
-pub use self::metadata::all as encode_metadata;
-pub use self::target::{Address, HostPort, Target};
+pub(crate) use self::metadata::all as encode_metadata;
+pub(crate) use self::target::{Address, HostPort, Target};
 
 /// Settings of a gRPC connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)
     #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION)]
     pub server: Option<String>,
@@ -88,7 +88,7 @@ const SCHEMA: &str = "Schema";
 /// Whether the server is asked about itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum ReflectionMode {
+pub(crate) enum ReflectionMode {
     /// First, and then the given files are looked at
     #[default]
     Auto,
@@ -115,7 +115,7 @@ fn read_paths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<P
 /// How messages are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub enum Compression {
+pub(crate) enum Compression {
     /// gzip
     Gzip,
     /// zlib, which HTTP calls deflate
@@ -126,10 +126,10 @@ pub enum Compression {
 
 impl Compression {
     /// All of them.
-    pub const ALL: [Compression; 3] = [Compression::Gzip, Compression::Deflate, Compression::Zstd];
+    pub(crate) const ALL: [Compression; 3] = [Compression::Gzip, Compression::Deflate, Compression::Zstd];
 
     /// Its name in headers.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Compression::Gzip => "gzip",
             Compression::Deflate => "deflate",
@@ -217,12 +217,12 @@ impl From<Size> for usize {
 impl Settings {
     /// The largest response message taken, in bytes. grpcurl's limit is 4 MiB, which its users run into; this one is
     /// only to keep a broken server from filling the memory.
-    pub fn max_recv(&self) -> usize {
+    pub(crate) fn max_recv(&self) -> usize {
         self.max_recv.map_or(64 << 20, |size| size.0)
     }
 
     /// What is asked of HTTP/2.
-    pub fn http2(&self) -> Http2 {
+    pub(crate) fn http2(&self) -> Http2 {
         let default = Http2::default();
         Http2 {
             max_headers: self
@@ -236,7 +236,7 @@ impl Settings {
 
 /// What is asked of HTTP/2.
 #[derive(Debug, Clone, Copy)]
-pub struct Http2 {
+pub(crate) struct Http2 {
     /// The largest header list taken, in bytes.
     pub max_headers: u32,
     /// How often the server is asked for a sign of life.
@@ -254,7 +254,7 @@ impl Default for Http2 {
 
 /// One piece of request metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// Lowercase.
     pub name: String,
     /// As it was written; base64 for a name that ends in `-bin`.

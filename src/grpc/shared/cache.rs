@@ -17,7 +17,7 @@ const SIZE_LIMIT: u64 = 256 << 20;
 
 /// A file of the cache.
 #[derive(Clone, PartialEq, Message)]
-pub struct CacheFile {
+pub(crate) struct CacheFile {
     /// The server, as [`Cache::of`] names it.
     #[prost(string, tag = "1")]
     pub server: String,
@@ -36,7 +36,7 @@ fn folder() -> Result<PathBuf> {
 }
 
 /// How long ago a file was written.
-pub fn age(path: &Path) -> Option<Duration> {
+pub(crate) fn age(path: &Path) -> Option<Duration> {
     SystemTime::now().duration_since(std::fs::metadata(path).ok()?.modified().ok()?).ok()
 }
 
@@ -49,7 +49,7 @@ fn read(path: &Path) -> Option<CacheFile> {
 ///
 /// # Errors
 /// `Kind::Io`.
-pub fn kept() -> Result<Vec<(PathBuf, CacheFile)>> {
+pub(crate) fn kept() -> Result<Vec<(PathBuf, CacheFile)>> {
     let entries = match std::fs::read_dir(folder()?) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|e| Error::io("cannot read the cache", e))?,
@@ -62,7 +62,7 @@ pub fn kept() -> Result<Vec<(PathBuf, CacheFile)>> {
 
 /// What is kept of one server.
 #[derive(Debug, Clone)]
-pub struct Cache {
+pub(crate) struct Cache {
     server: String,
     path: PathBuf,
     max_age: Duration,
@@ -73,7 +73,7 @@ impl Cache {
     ///
     /// # Errors
     /// `Kind::Io` when there is no home.
-    pub fn of(target: &Target, max_age: Duration) -> Result<Cache> {
+    pub(crate) fn of(target: &Target, max_age: Duration) -> Result<Cache> {
         let scheme = if target.tls { "https" } else { "http" };
         let (authority, address) = (target.authority.as_str(), target.address.to_string());
         let elsewhere = if authority == address { String::new() } else { format!(" at {address}") };
@@ -88,7 +88,7 @@ impl Cache {
     }
 
     /// The services and files, unless they are too old or cannot be used.
-    pub fn load(&self) -> Option<(Vec<String>, Files)> {
+    pub(crate) fn load(&self) -> Option<(Vec<String>, Files)> {
         age(&self.path).filter(|age| *age <= self.max_age)?;
         let content = read(&self.path).filter(|content| content.server == self.server)?;
         let mut files = Files::default();
@@ -103,7 +103,7 @@ impl Cache {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn save(&self, services: &[String], files: &Files) -> Result<()> {
+    pub(crate) fn save(&self, services: &[String], files: &Files) -> Result<()> {
         let failed = |e: std::io::Error| Error::io(format!("cannot write the cache {}", self.path.display()), e);
         let content = CacheFile {
             server: self.server.clone(),

@@ -14,7 +14,7 @@ use crate::proto::{Files, Linked, disk, find};
 
 /// The files that the user gave, and whether the server is asked as well.
 #[derive(Debug, Clone)]
-pub struct GivenFiles {
+pub(crate) struct GivenFiles {
     files: Files,
     mode: ReflectionMode,
 }
@@ -24,7 +24,7 @@ impl GivenFiles {
     ///
     /// # Errors
     /// As [`disk::load`]; `Kind::Usage` when nothing at all would be known.
-    pub fn load(resolved: &Resolved<Settings>) -> Result<GivenFiles> {
+    pub(crate) fn load(resolved: &Resolved<Settings>) -> Result<GivenFiles> {
         let settings = &resolved.settings;
         let mode = settings.reflection.unwrap_or_default();
         let paths = |paths: &Option<Vec<_>>| paths.clone().unwrap_or_default();
@@ -44,7 +44,7 @@ impl GivenFiles {
     }
 
     /// Whether the server is asked.
-    pub fn asks_server(&self) -> bool {
+    pub(crate) fn asks_server(&self) -> bool {
         self.mode != ReflectionMode::Off
     }
 }
@@ -53,7 +53,7 @@ impl GivenFiles {
 ///
 /// Both may define the same, and not in the same way. What the server tells is linked with those files that define nothing
 /// of it, and the files with what the server told that is not in them: a symbol is looked up on the side that defines it.
-pub struct Catalog<'a> {
+pub(crate) struct Catalog<'a> {
     given: &'a Files,
     /// `None` when it is not to be asked, or has failed.
     reflection: Option<Reflection<'a>>,
@@ -80,7 +80,7 @@ enum Side {
 
 /// What looking for a symbol came to.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// It is there, or what it stands in.
     Yes,
     /// Nobody knows it.
@@ -93,7 +93,7 @@ pub enum Found {
 
 impl<'a> Catalog<'a> {
     /// Nothing is asked yet.
-    pub fn new(given: &'a GivenFiles, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
+    pub(crate) fn new(given: &'a GivenFiles, reflection: Option<Reflection<'a>>, terminal: Terminal) -> Catalog<'a> {
         Catalog {
             given: &given.files,
             reflection,
@@ -108,12 +108,12 @@ impl<'a> Catalog<'a> {
     }
 
     /// The same with what was kept of the server.
-    pub fn with_cache(self, cache: Option<Cache>, services: Option<Vec<String>>) -> Catalog<'a> {
+    pub(crate) fn with_cache(self, cache: Option<Cache>, services: Option<Vec<String>>) -> Catalog<'a> {
         Catalog { is_kept: services.is_some(), cache, services, ..self }
     }
 
     /// Forgets what was kept, for it does not do. False when nothing was.
-    pub fn forget(&mut self) -> bool {
+    pub(crate) fn forget(&mut self) -> bool {
         let kept = std::mem::take(&mut self.is_kept);
         if kept {
             (self.services, self.linked) = (None, [None, None]);
@@ -125,7 +125,7 @@ impl<'a> Catalog<'a> {
     }
 
     /// Keeps what the server told, for who asked for it.
-    pub fn keep(&self) {
+    pub(crate) fn keep(&self) {
         let (Some(cache), Some(reflection), false) = (&self.cache, &self.reflection, self.is_kept) else { return };
         // Without it the server is asked again, which is no harm.
         if let Err(error) = cache.save(self.services.as_deref().unwrap_or_default(), reflection.files()) {
@@ -137,7 +137,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Reflection::services`], when there are no files.
-    pub async fn services(&mut self) -> Result<Vec<String>> {
+    pub(crate) async fn services(&mut self) -> Result<Vec<String>> {
         let mut names = self.given.services();
         if let Some(services) = self.services.as_ref().filter(|services| !services.is_empty()) {
             names.extend(services.iter().cloned());
@@ -157,7 +157,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Reflection::fetch`], when there are no files.
-    pub async fn fetch(&mut self, symbol: &str) -> Result<Found> {
+    pub(crate) async fn fetch(&mut self, symbol: &str) -> Result<Found> {
         let mut found = Found::No;
         if self.is_kept && find(self.side(Side::Server)?.schema.pool(), symbol).is_some() {
             return Ok(Found::Yes);
@@ -192,7 +192,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Catalog::services`], and the server's reason not to describe it.
-    pub async fn service_named(&mut self, name: &str) -> Result<Option<String>> {
+    pub(crate) async fn service_named(&mut self, name: &str) -> Result<Option<String>> {
         match self.fetch(name).await? {
             Found::Yes => return Ok(Some(name.to_owned())),
             Found::Unusable(error) => return Err(error),
@@ -212,7 +212,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Reflection::fetch_extensions`], when there are no files.
-    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
+    pub(crate) async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
         // What is kept has them.
         let Some(reflection) = self.reflection.as_mut().filter(|_| !self.is_kept) else { return Ok(false) };
         let asked = reflection.fetch_extensions(roots).await;
@@ -223,7 +223,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Catalog::schema_of`], and as [`Reflection::fetch_options`], when there are no files.
-    pub async fn schema_with_options(&mut self, symbol: &str) -> Result<Schema> {
+    pub(crate) async fn schema_with_options(&mut self, symbol: &str) -> Result<Schema> {
         if let Some(reflection) = &mut self.reflection {
             let asked = reflection.fetch_options().await;
             self.or_files(asked)?;
@@ -274,7 +274,7 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// `Kind::Refused`: the file that defines it is broken on either side.
-    pub fn schema_of(&mut self, symbol: &str) -> Result<Schema> {
+    pub(crate) fn schema_of(&mut self, symbol: &str) -> Result<Schema> {
         let sides = match (self.given.is_empty(), self.told().defines(symbol) || !self.given.defines(symbol)) {
             (true, _) => &[Side::Server][..],
             (false, true) => &[Side::Server, Side::Files],
@@ -311,18 +311,23 @@ impl<'a> Catalog<'a> {
     ///
     /// # Errors
     /// As [`Files::linked`].
-    pub fn schemas(&mut self) -> Result<Vec<Schema>> {
+    pub(crate) fn schemas(&mut self) -> Result<Vec<Schema>> {
         let sides = if self.given.is_empty() { &[Side::Server][..] } else { &[Side::Server, Side::Files] };
         sides.iter().map(|side| self.side(*side).map(|linked| linked.schema.clone())).collect()
     }
 
     /// What the server told.
-    pub fn into_files(self) -> Files {
+    pub(crate) fn into_files(self) -> Files {
         self.reflection.map_or(self.told, Reflection::into_files)
     }
 
     /// The error for a name that nobody knows.
-    pub fn unknown<'n>(&self, what: &str, name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> Error {
+    pub(crate) fn unknown<'n>(
+        &self,
+        what: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'n str> + Clone,
+    ) -> Error {
         let nobody = match (&self.reflection, self.given.is_empty()) {
             (_, true) => "the server has no",
             (Some(_), false) => "neither the server nor a given file has a",
@@ -336,12 +341,17 @@ impl<'a> Catalog<'a> {
 const UNUSABLE: &str = "the server's description of itself cannot be used";
 
 /// Whether a full name ends like this, at a dot.
-pub fn ends(full: &str, end: &str) -> bool {
+pub(crate) fn ends(full: &str, end: &str) -> bool {
     end.is_empty() || full.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// The error for a name that nobody knows; `nobody` is as "the server has no".
-pub fn unknown<'a>(nobody: &str, what: &str, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
+pub(crate) fn unknown<'a>(
+    nobody: &str,
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Error {
     if known.clone().into_iter().any(|known| known == name) {
         return Error::refused(format!("the server lists the {what} `{name}`, and does not describe it"))
             .status(Code::Unimplemented)

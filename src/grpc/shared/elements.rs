@@ -11,7 +11,7 @@ use crate::proto::{Element, find};
 ///
 /// # Errors
 /// Those that are about more than one of them.
-pub async fn each(catalog: &mut Catalog<'_>, symbols: &[String]) -> Result<Each<(Element, Schema)>> {
+pub(crate) async fn each(catalog: &mut Catalog<'_>, symbols: &[String]) -> Result<Each<(Element, Schema)>> {
     let mut fetched = Vec::with_capacity(symbols.len());
     for symbol in symbols {
         match catalog.fetch(&dotted(symbol)).await {
@@ -36,7 +36,7 @@ fn is_of_one(error: &Error) -> bool {
 }
 
 /// What was found of several things, of which one that cannot be described costs only itself.
-pub struct Each<T> {
+pub(crate) struct Each<T> {
     found: Vec<T>,
     failed: Vec<(String, Error)>,
 }
@@ -52,7 +52,7 @@ impl<T> Each<T> {
     ///
     /// # Errors
     /// Those that are about more than this one.
-    pub fn take(&mut self, name: &str, found: Result<T>) -> Result<()> {
+    pub(crate) fn take(&mut self, name: &str, found: Result<T>) -> Result<()> {
         match found {
             Ok(found) => self.found.push(found),
             Err(error) if is_of_one(&error) => self.failed.push((name.to_owned(), error)),
@@ -62,7 +62,7 @@ impl<T> Each<T> {
     }
 
     /// What was found, and the rest.
-    pub fn split<U>(self) -> (Vec<T>, Each<U>) {
+    pub(crate) fn split<U>(self) -> (Vec<T>, Each<U>) {
         (self.found, Each { found: Vec::new(), failed: self.failed })
     }
 
@@ -70,7 +70,7 @@ impl<T> Each<T> {
     ///
     /// # Errors
     /// The first fault, when nothing was found.
-    pub fn or_warn(self, cx: &Context) -> Result<Vec<T>> {
+    pub(crate) fn or_warn(self, cx: &Context) -> Result<Vec<T>> {
         let is_empty = self.found.is_empty();
         let (found, each) = self.split::<()>();
         each.failed(is_empty, cx).map(|()| found)
@@ -80,7 +80,7 @@ impl<T> Each<T> {
     ///
     /// # Errors
     /// The first fault, when it is `fatal`; the others are said.
-    pub fn failed(self, fatal: bool, cx: &Context) -> Result<()> {
+    pub(crate) fn failed(self, fatal: bool, cx: &Context) -> Result<()> {
         let mut failed = self.failed.into_iter();
         let first = if fatal { failed.next() } else { None };
         for (name, error) in failed {
@@ -100,7 +100,7 @@ fn dotted(symbol: &str) -> String {
 ///
 /// # Errors
 /// As [`Catalog::fetch`] and [`Catalog::schema_of`]; `Kind::Refused` when there is none.
-pub async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
+pub(crate) async fn element(catalog: &mut Catalog<'_>, symbol: &str) -> Result<(Element, Schema)> {
     let found = catalog.fetch(&dotted(symbol)).await?;
     element_of(catalog, symbol, found).await
 }

@@ -8,7 +8,7 @@ use crate::grpc::settings::Settings;
 use crate::proto::Files;
 
 /// It connects only when the server is asked.
-pub enum Lookup {
+pub(crate) enum Lookup {
     /// By the server, and the files.
     Online(Box<Session>),
     /// By the files alone.
@@ -20,7 +20,7 @@ impl Lookup {
     ///
     /// # Errors
     /// As [`Session::open`] and [`GivenFiles::load`].
-    pub async fn open(settings: &Settings, cx: &Context) -> Result<Lookup> {
+    pub(crate) async fn open(settings: &Settings, cx: &Context) -> Result<Lookup> {
         let resolved = cx.settings(settings)?;
         let given = GivenFiles::load(&resolved)?;
         match given.asks_server() {
@@ -30,7 +30,7 @@ impl Lookup {
     }
 
     /// What is known.
-    pub fn catalog<'a>(&'a mut self, cx: &'a Context) -> Catalog<'a> {
+    pub(crate) fn catalog<'a>(&'a mut self, cx: &'a Context) -> Catalog<'a> {
         match self {
             Lookup::Online(session) => session.catalog(cx, Files::default()),
             Lookup::Offline(given) => Catalog::new(given, None, cx.terminal),

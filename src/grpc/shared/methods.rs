@@ -24,7 +24,7 @@ fn split_method(text: &str) -> Result<(&str, &str)> {
 ///
 /// # Errors
 /// `Kind::Usage` when it is none.
-pub fn typed(text: &str) -> Result<String> {
+pub(crate) fn typed(text: &str) -> Result<String> {
     let (service, method) = split_method(text)?;
     Ok(if service.is_empty() { method.to_owned() } else { format!("{service}/{method}") })
 }
@@ -35,7 +35,7 @@ pub fn typed(text: &str) -> Result<String> {
 /// # Errors
 /// `Kind::Refused` when there is no such service or method, with the nearest that there is; `Kind::Usage` when there are
 /// several.
-pub async fn find(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
+pub(crate) async fn find(catalog: &mut Catalog<'_>, text: &str) -> Result<Method> {
     match find_known(catalog, text).await {
         // The server may have learned since.
         Err(_) if catalog.forget() => find_known(catalog, text).await,

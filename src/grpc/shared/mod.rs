@@ -1,8 +1,8 @@
 //! What several verbs use: settings to a connection, and what is known of the services behind it.
 
-pub mod cache;
-pub mod catalog;
-pub mod elements;
-pub mod lookup;
-pub mod methods;
-pub mod session;
+pub(crate) mod cache;
+pub(crate) mod catalog;
+pub(crate) mod elements;
+pub(crate) mod lookup;
+pub(crate) mod methods;
+pub(crate) mod session;

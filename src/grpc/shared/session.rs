@@ -17,7 +17,7 @@ use crate::proto::Files;
 const REFLECTION_LIMIT: usize = 64 << 20;
 
 /// All that a connection needs. Everything in the settings is checked, and nothing is sent yet.
-pub struct Connecting {
+pub(crate) struct Connecting {
     dialer: Dialer,
     metadata: http::HeaderMap,
     /// What only reflection gets.
@@ -36,7 +36,7 @@ impl Connecting {
     ///
     /// # Errors
     /// As [`Context::settings`] and [`Connecting::with`].
-    pub fn of(settings: &Settings, cx: &Context) -> Result<Connecting> {
+    pub(crate) fn of(settings: &Settings, cx: &Context) -> Result<Connecting> {
         let resolved = cx.settings(settings)?;
         let given = GivenFiles::load(&resolved)?;
         Connecting::with(&resolved, given)
@@ -46,7 +46,7 @@ impl Connecting {
     ///
     /// # Errors
     /// As [`Target::of`] and [`Dialer::new`]; bad metadata.
-    pub fn with(resolved: &Resolved<Settings>, given: GivenFiles) -> Result<Connecting> {
+    pub(crate) fn with(resolved: &Resolved<Settings>, given: GivenFiles) -> Result<Connecting> {
         let target = Target::of(resolved)?;
         let settings = &resolved.settings;
         let metadata = encode_metadata(&settings.headers).map_err(|e| resolved.fault(&["headers"], e))?;
@@ -68,12 +68,12 @@ impl Connecting {
     }
 
     /// What is known before anybody is asked: where the server is not to be asked, all there is to know.
-    pub fn offline(&self, cx: &Context) -> Option<Catalog<'_>> {
+    pub(crate) fn offline(&self, cx: &Context) -> Option<Catalog<'_>> {
         (!self.given.asks_server()).then(|| Catalog::new(&self.given, None, cx.terminal))
     }
 
     /// Whether the server is asked about itself.
-    pub fn asks_server(&self) -> bool {
+    pub(crate) fn asks_server(&self) -> bool {
         self.given.asks_server()
     }
 
@@ -85,7 +85,7 @@ impl Connecting {
     ///
     /// # Errors
     /// As [`Dialer::connect`].
-    pub async fn connect(self, cx: &Context) -> Result<Session> {
+    pub(crate) async fn connect(self, cx: &Context) -> Result<Session> {
         let target = &self.dialer.target;
         let how = if target.tls { "TLS" } else { "no TLS" };
         cx.terminal.trace(format!("connecting to {} with {how}", target.address));
@@ -96,7 +96,7 @@ impl Connecting {
 }
 
 /// An open connection and what is sent with every call.
-pub struct Session {
+pub(crate) struct Session {
     /// The connection.
     pub connection: Connection,
     /// What it was opened with.
@@ -108,12 +108,12 @@ impl Session {
     ///
     /// # Errors
     /// As [`Connecting::of`] and [`Connecting::connect`].
-    pub async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
+    pub(crate) async fn open(settings: &Settings, cx: &Context) -> Result<Session> {
         Connecting::of(settings, cx)?.connect(cx).await
     }
 
     /// What is sent with a call that begins now.
-    pub fn options(&self, cx: &Context) -> CallOptions {
+    pub(crate) fn options(&self, cx: &Context) -> CallOptions {
         CallOptions {
             metadata: self.with.metadata.clone(),
             timeout: cx.shutdown.remaining(),
@@ -125,12 +125,12 @@ impl Session {
     }
 
     /// How another connection is opened.
-    pub fn dialer(&self) -> Dialer {
+    pub(crate) fn dialer(&self) -> Dialer {
         self.with.dialer.clone()
     }
 
     /// What the server and the user's files say; `known` is what the server has told already.
-    pub fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
+    pub(crate) fn catalog<'a>(&'a mut self, cx: &'a Context, known: Files) -> Catalog<'a> {
         // A small --max-recv is meant for the responses of the call.
         let mut options = CallOptions { max_recv: REFLECTION_LIMIT, compress: None, ..self.options(cx) };
         let Connecting { given, cache, reflect_metadata, .. } = &self.with;
@@ -152,7 +152,7 @@ impl Session {
     ///
     /// # Errors
     /// As [`Dialer::connect`].
-    pub async fn reconnect(&mut self, cx: &Context) -> Result<()> {
+    pub(crate) async fn reconnect(&mut self, cx: &Context) -> Result<()> {
         self.with.dial(cx).again(&mut self.connection).await
     }
 }
@@ -169,6 +169,6 @@ fn connected(timings: &Timings) -> String {
 }
 
 /// A time for people.
-pub fn millis(time: Duration) -> String {
+pub(crate) fn millis(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

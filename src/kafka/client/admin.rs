@@ -12,7 +12,7 @@ use crate::shutdown::Shutdown;
 ///
 /// # Errors
 /// Those of the request as a whole, in the words of whoever refused it; the reason to stop.
-pub fn administer<W: Connected, T>(
+pub(crate) fn administer<W: Connected, T>(
     wire: &W,
     limit: Duration,
     shutdown: &Shutdown,

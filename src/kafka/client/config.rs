@@ -32,7 +32,7 @@ const QUEUE_RECORDS: &str = "30000";
 const BATCH_BYTES: usize = 1_000_000;
 
 /// Everything that a client of any kind is made from.
-pub struct Setup {
+pub(crate) struct Setup {
     config: ClientConfig,
     resolved: Resolved<Settings>,
     trace: TraceFn,
@@ -45,7 +45,7 @@ impl Setup {
     ///
     /// # Errors
     /// No server; an unknown or bad property, with librdkafka's words; `Kind::Tls` for the files.
-    pub fn new(resolved: Resolved<Settings>, trace: TraceFn) -> Result<Setup> {
+    pub(crate) fn new(resolved: Resolved<Settings>, trace: TraceFn) -> Result<Setup> {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let brokers = brokers(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
@@ -71,7 +71,7 @@ impl Setup {
     }
 
     /// True when the server is the one of the sandbox that this command runs in.
-    pub fn in_sandbox(&self) -> bool {
+    pub(crate) fn in_sandbox(&self) -> bool {
         in_sandbox(&self.resolved)
     }
 
@@ -79,7 +79,7 @@ impl Setup {
     ///
     /// # Errors
     /// What librdkafka says of the properties together.
-    pub fn consumer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseConsumer<ConnectionEvents>>> {
+    pub(crate) fn consumer(&self, more: &[(&str, &str)]) -> Result<Arc<BaseConsumer<ConnectionEvents>>> {
         let mut config = self.reading();
         for (name, value) in more {
             config.set(*name, *value);
@@ -115,7 +115,7 @@ impl Setup {
     ///
     /// # Errors
     /// What librdkafka says of the properties together.
-    pub fn producer(
+    pub(crate) fn producer(
         &self,
         more: &[(&str, &str)],
         largest: Option<usize>,
@@ -142,22 +142,22 @@ impl Setup {
     }
 
     /// The property `acks` of the user, under either of its names: stronger than a flag.
-    pub fn acks(&self) -> Option<&str> {
+    pub(crate) fn acks(&self) -> Option<&str> {
         self.extra("acks").or(self.extra("request.required.acks"))
     }
 
     /// The size of the largest record that a producer takes, in bytes.
-    pub fn max_record(&self) -> usize {
+    pub(crate) fn max_record(&self) -> usize {
         self.config.get("message.max.bytes").and_then(|v| v.parse().ok()).unwrap_or(1_000_000)
     }
 
     /// How many bytes a batch of a producer may have.
-    pub fn max_batch(&self) -> usize {
+    pub(crate) fn max_batch(&self) -> usize {
         self.extra("batch.size").and_then(|v| v.parse().ok()).unwrap_or(BATCH_BYTES)
     }
 
     /// How many records, and bytes of them, a producer keeps until they are confirmed.
-    pub fn room(&self) -> (usize, usize) {
+    pub(crate) fn room(&self) -> (usize, usize) {
         let number = |name: &str, default: &str| self.extra(name).unwrap_or(default).parse().unwrap_or(usize::MAX);
         let records = match number("queue.buffering.max.messages", QUEUE_RECORDS) {
             // As many as there are.
@@ -168,39 +168,39 @@ impl Setup {
     }
 
     /// True when a topic that is not there is to be made by the broker.
-    pub fn creates_topics(&self) -> bool {
+    pub(crate) fn creates_topics(&self) -> bool {
         self.config.get("allow.auto.create.topics") == Some("true")
     }
 
     /// What the user chose for a property, if anything.
-    pub fn extra(&self, name: &str) -> Option<&str> {
+    pub(crate) fn extra(&self, name: &str) -> Option<&str> {
         self.resolved.settings.extra.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// The settings from all layers.
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.resolved.settings
     }
 
     /// The bootstrap list, for messages.
-    pub fn names(&self) -> String {
+    pub(crate) fn names(&self) -> String {
         let names: Vec<String> = self.brokers.iter().map(Broker::to_string).collect();
         names.join(", ")
     }
 
     /// True when properties of the user say more of TLS than the settings that all protocols have.
-    pub fn has_tls_properties(&self) -> bool {
+    pub(crate) fn has_tls_properties(&self) -> bool {
         let mut names = self.resolved.settings.extra.iter().map(|(name, _)| name.as_str());
         names.any(|name| name.starts_with("ssl.") || name.starts_with("enable.ssl"))
     }
 
     /// True when the connection is to be TLS.
-    pub fn is_tls(&self) -> bool {
+    pub(crate) fn is_tls(&self) -> bool {
         self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().ends_with("ssl"))
     }
 
     /// True when the connection authenticates with SASL.
-    pub fn is_sasl(&self) -> bool {
+    pub(crate) fn is_sasl(&self) -> bool {
         self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().starts_with("sasl"))
     }
 

@@ -37,7 +37,7 @@ const GRACE: Duration = Duration::from_millis(300);
 const ASK: Duration = Duration::from_secs(2);
 
 /// A client of any kind.
-pub trait Connected: Send + Sync + 'static {
+pub(crate) trait Connected: Send + Sync + 'static {
     /// The client underneath.
     fn client(&self) -> &Client<ConnectionEvents>;
     /// Takes up what librdkafka has to tell, without waiting.
@@ -74,7 +74,7 @@ type Answer = Option<Result<Arc<Metadata>, rdkafka::error::KafkaError>>;
 ///
 /// # Errors
 /// `Kind::Connect` when no broker can be reached, each with its reason; `Kind::Tls`, `Kind::Auth`; `Kind::Deadline`.
-pub async fn connect<W: Connected>(
+pub(crate) async fn connect<W: Connected>(
     wire: &Arc<W>,
     setup: &Setup,
     topic: Option<&str>,
@@ -88,7 +88,7 @@ pub async fn connect<W: Connected>(
 ///
 /// # Errors
 /// As [`connect`].
-pub async fn connect_serving<W: Connected>(
+pub(crate) async fn connect_serving<W: Connected>(
     wire: &Arc<W>,
     setup: &Setup,
     topic: Option<&str>,
@@ -255,7 +255,7 @@ async fn one(broker: &Broker, limit: Duration) -> Result<()> {
 ///
 /// # Errors
 /// As [`super::topic_error`].
-pub fn settled_topic<W: Connected>(
+pub(crate) fn settled_topic<W: Connected>(
     wire: &Arc<W>,
     topic: &str,
     first: Arc<Metadata>,
@@ -287,10 +287,10 @@ pub fn settled_topic<W: Connected>(
 }
 
 /// How long closing connections, and leaving a group, may take.
-pub const CLOSE: Duration = Duration::from_secs(2);
+pub(crate) const CLOSE: Duration = Duration::from_secs(2);
 
 /// Drops something that may block while it is dropped, a consumer that leaves its group for example.
-pub fn drop_within<T: Send + 'static>(value: T, limit: Duration) {
+pub(crate) fn drop_within<T: Send + 'static>(value: T, limit: Duration) {
     let (done, ended) = std::sync::mpsc::channel();
     let dropping = shutdown::spawn("kafka-close", move || {
         drop(value);

@@ -25,7 +25,7 @@ const REACH: Duration = Duration::from_millis(1500);
 const HANDSHAKE: Duration = Duration::from_secs(3);
 
 /// The error of a cluster that cannot be used, from what librdkafka told and from what its ports answer.
-pub async fn diagnose(faults: &[Fault], setup: &Setup) -> Error {
+pub(crate) async fn diagnose(faults: &[Fault], setup: &Setup) -> Error {
     let what = cannot(setup);
     if let Some(fault) = faults.iter().find(|f| kind_of(f.code) == Kind::Auth) {
         return Error::new(Kind::Auth, what)
@@ -49,7 +49,7 @@ fn cannot(setup: &Setup) -> String {
 }
 
 /// The error of brokers that cannot be reached by the names that they give themselves.
-pub fn unreachable(setup: &Setup, named: &[Broker], why: &str) -> Error {
+pub(crate) fn unreachable(setup: &Setup, named: &[Broker], why: &str) -> Error {
     let names: Vec<String> = named.iter().map(Broker::to_string).collect();
     let (bootstrap, names) = (setup.names(), names.join(", "));
     let message =
@@ -60,7 +60,7 @@ pub fn unreachable(setup: &Setup, named: &[Broker], why: &str) -> Error {
 }
 
 /// The error of ports that speak something else; `None` when one of them may be a broker's.
-pub async fn no_kafka(setup: &Setup) -> Option<Error> {
+pub(crate) async fn no_kafka(setup: &Setup) -> Option<Error> {
     let answers = ask_all(&setup.brokers).await;
     stranger(&setup.brokers, &answers).map(|(broker, why)| no_broker(broker, why))
 }

@@ -15,13 +15,13 @@ use super::fault::Fault;
 use crate::kafka::settings::Broker;
 
 /// Gets every line of librdkafka's log.
-pub type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
+pub(crate) type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How many different faults are remembered: the first ones tell most.
 const FAULTS: usize = 16;
 
 /// The context of every client.
-pub struct ConnectionEvents {
+pub(crate) struct ConnectionEvents {
     trace: TraceFn,
     /// The log has an error that is told nowhere else.
     doubt: AtomicBool,
@@ -44,7 +44,7 @@ struct State {
 
 impl ConnectionEvents {
     /// Nothing happened yet; `trace` gets every line of the log.
-    pub fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> ConnectionEvents {
+    pub(crate) fn new(trace: TraceFn, bootstrap: Vec<Broker>) -> ConnectionEvents {
         ConnectionEvents {
             trace,
             bootstrap,
@@ -59,7 +59,7 @@ impl ConnectionEvents {
     }
 
     /// Takes up a fault that an event carried.
-    pub fn note(&self, code: Code, text: &str) {
+    pub(crate) fn note(&self, code: Code, text: &str) {
         (self.trace)(text);
         if code == Code::GroupAuthorizationFailed {
             // No matter of the connection: the group's reader tells it.
@@ -79,7 +79,7 @@ impl ConnectionEvents {
     }
 
     /// Passes a line of the log on: `FACILITY: [thrd:NAME]: TEXT`.
-    pub fn log_line(&self, line: &str) {
+    pub(crate) fn log_line(&self, line: &str) {
         (self.trace)(line);
         if let Some(text) = line.strip_prefix("FAIL: ") {
             let text = text.split_once("]: ").map_or(text, |(_, text)| text);
@@ -91,13 +91,13 @@ impl ConnectionEvents {
     }
 
     /// True when the log had an error since it was last asked: a reason to look what is wrong.
-    pub fn take_doubt(&self) -> bool {
+    pub(crate) fn take_doubt(&self) -> bool {
         // Read first: it is asked for with every batch of records.
         self.doubt.load(Ordering::Relaxed) && self.doubt.swap(false, Ordering::Relaxed)
     }
 
     /// The faults since the last [`ConnectionEvents::recovered`].
-    pub fn faults(&self) -> Vec<Fault> {
+    pub(crate) fn faults(&self) -> Vec<Fault> {
         let state = self.state();
         match (state.faults.is_empty(), &state.failure) {
             (true, Some(fault)) => vec![fault.clone()],
@@ -106,22 +106,22 @@ impl ConnectionEvents {
     }
 
     /// The words with which the group's coordinator refused this client, whenever that was.
-    pub fn kept_out(&self) -> Option<String> {
+    pub(crate) fn kept_out(&self) -> Option<String> {
         self.kept_out.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Since when something has been wrong, without any progress.
-    pub fn trouble(&self) -> Option<Instant> {
+    pub(crate) fn trouble(&self) -> Option<Instant> {
         self.state().trouble
     }
 
     /// True when no broker could be reached.
-    pub fn all_down(&self) -> bool {
+    pub(crate) fn all_down(&self) -> bool {
         self.state().all_down
     }
 
     /// Things go well: what went wrong before no longer matters.
-    pub fn recovered(&self) {
+    pub(crate) fn recovered(&self) {
         let mut state = self.state();
         if state.trouble.is_some() {
             *state = State::default();

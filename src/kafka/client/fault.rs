@@ -9,7 +9,7 @@ use crate::kafka::settings::{Broker, brokers};
 
 /// Something that librdkafka reported while it worked: not yet an error, it may recover.
 #[derive(Debug, Clone)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// The code.
     pub code: Code,
     /// The reason in words, with the broker's name before it.
@@ -25,7 +25,7 @@ pub struct Fault {
 impl Fault {
     /// Reads librdkafka's text: `[PROTOCOL://]HOST:PORT/ID: REASON: GUESSES (after TIME in state STATE)`. `bootstrap` are the
     /// brokers that the user named.
-    pub fn read(code: Code, text: &str, bootstrap: &[Broker]) -> Fault {
+    pub(crate) fn read(code: Code, text: &str, bootstrap: &[Broker]) -> Fault {
         let (text, state) = match text.rsplit_once(" (after ") {
             Some((text, rest)) => (text, rest.split_once(" in state ").map(|(_, state)| state)),
             None => (text, None),
@@ -91,7 +91,7 @@ fn phase(state: &str) -> Option<&'static str> {
 }
 
 /// The kind of a code.
-pub fn kind_of(code: Code) -> Kind {
+pub(crate) fn kind_of(code: Code) -> Kind {
     match code {
         Code::SSL => Kind::Tls,
         Code::Authentication
@@ -114,7 +114,7 @@ pub fn kind_of(code: Code) -> Kind {
 }
 
 /// The error of a call that failed.
-pub fn error_of(what: impl Into<String>, error: &KafkaError) -> Error {
+pub(crate) fn error_of(what: impl Into<String>, error: &KafkaError) -> Error {
     match error.rdkafka_error_code() {
         Some(code) => Error::new(kind_of(code), what).because(ffi::words(code)),
         None => Error::refused(what).because(error.to_string()),
@@ -122,7 +122,7 @@ pub fn error_of(what: impl Into<String>, error: &KafkaError) -> Error {
 }
 
 /// The error of a request that was refused, in the words of whoever refused it.
-pub fn said_error(what: impl Into<String>, said: &Said) -> Error {
+pub(crate) fn said_error(what: impl Into<String>, said: &Said) -> Error {
     let kind = match said.code {
         // Something that librdkafka does not even send.
         Code::InvalidArgument => Kind::Usage,
@@ -132,12 +132,12 @@ pub fn said_error(what: impl Into<String>, said: &Said) -> Error {
 }
 
 /// The error of a topic that cannot be used.
-pub fn topic_error(topic: &str, code: Code) -> Error {
+pub(crate) fn topic_error(topic: &str, code: Code) -> Error {
     topic_refused(topic, &Said::plain(code))
 }
 
 /// As [`topic_error`], in the broker's own words.
-pub fn topic_refused(topic: &str, said: &Said) -> Error {
+pub(crate) fn topic_refused(topic: &str, said: &Said) -> Error {
     match said.code {
         Code::UnknownTopicOrPartition | Code::UnknownTopic => Error::refused(format!("there is no topic `{topic}`"))
             .hint(format!(
@@ -164,7 +164,7 @@ fn is_topic_name(name: &str) -> bool {
 }
 
 /// What the metadata of all topics says against one of them.
-pub fn fault_of_topic(metadata: &Metadata, topic: &str) -> Option<Error> {
+pub(crate) fn fault_of_topic(metadata: &Metadata, topic: &str) -> Option<Error> {
     let code = match metadata.topics().iter().find(|t| t.name() == topic) {
         None => Code::UnknownTopicOrPartition,
         Some(found) => found.error()?.into(),

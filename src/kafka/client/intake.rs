@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 
 /// What a topic takes. Without its settings it is taken to take everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Intake {
+pub(crate) struct Intake {
     /// `max.message.bytes`: the largest batch, compressed.
     pub largest: Option<usize>,
     /// Records without a key are refused.
@@ -28,7 +28,7 @@ pub struct Intake {
 
 impl Intake {
     /// Asks for the settings of a topic; blocks. A cluster that does not tell them (to this user) tells nothing.
-    pub fn of<W: Connected>(wire: &W, topic: &str, shutdown: &Shutdown) -> Intake {
+    pub(crate) fn of<W: Connected>(wire: &W, topic: &str, shutdown: &Shutdown) -> Intake {
         if is_mock(wire) {
             return Intake::default();
         }
@@ -39,7 +39,7 @@ impl Intake {
     }
 
     /// True for a record that the broker may refuse for what it says: it is sent in a batch of its own.
-    pub fn doubts(&self, message: &Message<'_>) -> bool {
+    pub(crate) fn doubts(&self, message: &Message<'_>) -> bool {
         (self.keys_only && message.key.bytes().is_none()) || (self.around_now.is_some() && self.is_far(message))
     }
 

@@ -12,7 +12,7 @@ use crate::net::Policy;
 use crate::shutdown::Shutdown;
 
 /// What a lost connection is made anew with.
-pub struct Link {
+pub(crate) struct Link {
     /// How to reach the brokers.
     pub setup: Arc<Setup>,
     /// For how long.
@@ -29,7 +29,7 @@ impl Link {
     ///
     /// # Errors
     /// Why no broker is reachable any more; the reason to stop.
-    pub async fn recover(
+    pub(crate) async fn recover(
         &self,
         consumer: &Arc<BaseConsumer<ConnectionEvents>>,
         warn: &(dyn Fn(String) + Sync),

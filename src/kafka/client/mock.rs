@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// What it cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
+pub(crate) enum Lack {
     /// Creating, changing and deleting anything, and settings.
     Admin,
     /// Finding offsets by time: it answers with the end.
@@ -31,7 +31,7 @@ impl Lack {
 ///
 /// # Errors
 /// `Kind::Refused`.
-pub fn refuse_sandbox(setup: &Setup, lack: Lack) -> Result<()> {
+pub(crate) fn refuse_sandbox(setup: &Setup, lack: Lack) -> Result<()> {
     if setup.in_sandbox() { Err(lack.error()) } else { Ok(()) }
 }
 
@@ -39,12 +39,12 @@ pub fn refuse_sandbox(setup: &Setup, lack: Lack) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Refused`.
-pub fn refuse_mock<W: Connected>(wire: &W, lack: Lack) -> Result<()> {
+pub(crate) fn refuse_mock<W: Connected>(wire: &W, lack: Lack) -> Result<()> {
     if is_mock(wire) { Err(lack.error()) } else { Ok(()) }
 }
 
 /// True when the cluster that answered is a mock.
-pub fn is_mock<W: Connected>(wire: &W) -> bool {
+pub(crate) fn is_mock<W: Connected>(wire: &W) -> bool {
     // Known from the metadata already: nothing is waited for.
     wire.client().fetch_cluster_id(Duration::ZERO).is_some_and(|id| id.starts_with("mockCluster"))
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// A topic's partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Partition {
+pub(crate) struct Partition {
     /// The topic.
     pub topic: String,
     /// Its number.
@@ -24,7 +24,7 @@ pub struct Partition {
 ///
 /// # Errors
 /// `Kind::Refused` for a wanted one that is not there.
-pub fn partitions_of(metadata: &Metadata, topic: &str, wanted: &[i32]) -> Result<Vec<Partition>> {
+pub(crate) fn partitions_of(metadata: &Metadata, topic: &str, wanted: &[i32]) -> Result<Vec<Partition>> {
     let found = metadata.topics().iter().filter(|t| t.name() == topic).flat_map(|t| t.partitions());
     let mut numbers: Vec<i32> = found.map(|p| p.id()).collect();
     numbers.sort_unstable();
@@ -42,7 +42,7 @@ pub fn partitions_of(metadata: &Metadata, topic: &str, wanted: &[i32]) -> Result
 ///
 /// # Errors
 /// As librdkafka's; a partition without a leader.
-pub fn ends(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+pub(crate) fn ends(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
     at(consumer, of, Offset::End, limit)
 }
 
@@ -50,7 +50,7 @@ pub fn ends(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: 
 ///
 /// # Errors
 /// As [`ends`].
-pub fn begins(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
+pub(crate) fn begins(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Vec<i64>> {
     at(consumer, of, Offset::Beginning, limit)
 }
 
@@ -58,7 +58,7 @@ pub fn begins(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit
 ///
 /// # Errors
 /// As [`ends`].
-pub fn at_time(
+pub(crate) fn at_time(
     consumer: &BaseConsumer<ConnectionEvents>,
     of: &[Partition],
     millis: i64,
@@ -86,7 +86,7 @@ fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset,
 }
 
 /// What librdkafka and a moment's patience get over.
-pub fn is_passing(code: Code) -> bool {
+pub(crate) fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::NotLeaderForPartition

@@ -22,7 +22,7 @@ const NUMBER: &[u8] = b"mscm";
 
 /// What a port speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Spoken {
+pub(crate) enum Spoken {
     /// Kafka.
     Kafka,
     /// TLS.
@@ -41,7 +41,7 @@ pub enum Spoken {
 
 impl Spoken {
     /// What somebody else's protocol is called; `None` for Kafka, for TLS, which may have Kafka inside, and for silence.
-    pub fn stranger(self) -> Option<&'static str> {
+    pub(crate) fn stranger(self) -> Option<&'static str> {
         match self {
             Spoken::Http => Some("it answers as a web server does"),
             Spoken::Amqp => Some("it answers as an AMQP server does"),
@@ -52,7 +52,7 @@ impl Spoken {
 }
 
 /// Asks one port.
-pub async fn ask(broker: &Broker) -> Spoken {
+pub(crate) async fn ask(broker: &Broker) -> Spoken {
     match reach(&broker.host, broker.port, ANSWER).await {
         Ok(stream) => ask_on(stream).await,
         Err(_) => Spoken::Closed,
@@ -60,7 +60,7 @@ pub async fn ask(broker: &Broker) -> Spoken {
 }
 
 /// Asks on a connection, below which there may be TLS.
-pub async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Spoken {
+pub(crate) async fn ask_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Spoken {
     let mut head = Vec::with_capacity(8);
     let exchange = async {
         stream.write_all(QUESTION).await?;
@@ -88,12 +88,12 @@ fn judge(head: &[u8]) -> Option<Spoken> {
 }
 
 /// Asks all of them at once.
-pub async fn ask_all(brokers: &[Broker]) -> Vec<Spoken> {
+pub(crate) async fn ask_all(brokers: &[Broker]) -> Vec<Spoken> {
     join_all(brokers.iter().map(ask)).await
 }
 
 /// The first of the brokers that is none, and why, unless one of those that can be reached may be one.
-pub fn stranger<'b>(brokers: &'b [Broker], answers: &[Spoken]) -> Option<(&'b Broker, &'static str)> {
+pub(crate) fn stranger<'b>(brokers: &'b [Broker], answers: &[Spoken]) -> Option<(&'b Broker, &'static str)> {
     let mut strangers = brokers.iter().zip(answers).filter(|(_, spoken)| **spoken != Spoken::Closed);
     let (broker, spoken) = strangers.next()?;
     let why = spoken.stranger()?;

@@ -11,11 +11,11 @@ use rdkafka::bindings as rd;
 /// Rung when something comes into one of the queues that it hangs on, as long as that was empty. So whoever waits for it
 /// takes all that is there first, registers, and looks once more.
 #[derive(Debug, Clone, Default)]
-pub struct Bell(Arc<AtomicWaker>);
+pub(crate) struct Bell(Arc<AtomicWaker>);
 
 impl Bell {
     /// Wakes this task the next time, and no other.
-    pub fn register(&self, waker: &Waker) {
+    pub(crate) fn register(&self, waker: &Waker) {
         self.0.register(waker);
     }
 

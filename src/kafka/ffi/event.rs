@@ -22,7 +22,7 @@ impl Drop for Event {
 
 /// A topic's partition, and an offset in it (negative when the event has none).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicPartitionOffset {
+pub(crate) struct TopicPartitionOffset {
     /// The topic.
     pub topic: String,
     /// The partition.
@@ -32,7 +32,7 @@ pub struct TopicPartitionOffset {
 }
 
 /// What an event says.
-pub enum What {
+pub(crate) enum What {
     /// Something failed, in a partition or at large.
     Fault {
         /// librdkafka's or the broker's code.

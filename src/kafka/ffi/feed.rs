@@ -20,7 +20,7 @@ use super::{last_error, millis, text};
 /// What a consumer fetches and tells, with the consumer that it belongs to.
 ///
 /// Records have a queue of their own: taken from it by the batch, each costs less than an event does.
-pub struct Feed<C: ConsumerContext + 'static> {
+pub(crate) struct Feed<C: ConsumerContext + 'static> {
     /// Records, and what goes wrong in one partition.
     fetched: NonNull<rd::rd_kafka_queue_t>,
     /// Everything else.
@@ -39,14 +39,14 @@ unsafe impl<C: ConsumerContext + 'static> Send for Feed<C> {}
 impl<C: ConsumerContext + 'static> Feed<C> {
     /// For partitions that are named one by one with [`Feed::start`]. `None` when librdkafka has no memory. The bell rings
     /// when records or events come.
-    pub fn of_partitions(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
+    pub(crate) fn of_partitions(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
         // SAFETY: the client lives as long as `consumer`, which the feed keeps.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_main(consumer.client().native_ptr()) })?;
         Feed::new(consumer, events, bell)
     }
 
     /// For a consumer with a group, whose partitions are named with [`Feed::claim`]. `None` when it has none.
-    pub fn of_group(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
+    pub(crate) fn of_group(consumer: Arc<BaseConsumer<C>>, bell: &Bell) -> Option<Feed<C>> {
         // SAFETY: as above.
         let events = NonNull::new(unsafe { rd::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) })?;
         Feed::new(consumer, events, bell)
@@ -64,7 +64,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     }
 
     /// The consumer.
-    pub fn consumer(&self) -> &Arc<BaseConsumer<C>> {
+    pub(crate) fn consumer(&self) -> &Arc<BaseConsumer<C>> {
         &self.consumer
     }
 
@@ -72,7 +72,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     ///
     /// # Errors
     /// librdkafka's code.
-    pub fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) fn start(&mut self, topic: &str, partition: i32, offset: i64) -> Result<(), RDKafkaErrorCode> {
         let handle = match self.topics.get(topic) {
             Some(handle) => *handle,
             None => {
@@ -96,7 +96,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     ///
     /// # Errors
     /// librdkafka's code.
-    pub fn stop(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) fn stop(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
         let Some(handle) = self.topics.get(topic) else { return Ok(()) };
         // SAFETY: the topic lives.
         match unsafe { rd::rd_kafka_consume_stop(handle.as_ptr(), partition) } {
@@ -110,7 +110,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     ///
     /// # Errors
     /// librdkafka's code.
-    pub fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) fn commit(&self, offsets: &TopicPartitionList) -> Result<(), RDKafkaErrorCode> {
         // SAFETY: client, list and queue live; librdkafka copies the list.
         let code = unsafe {
             rd::rd_kafka_commit_queue(
@@ -128,7 +128,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     ///
     /// # Errors
     /// librdkafka's code.
-    pub fn claim(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) fn claim(&self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: client and queue live; the reference to the partition's queue is given back at once.
         unsafe {
@@ -142,7 +142,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
 
     /// The generation of the group that this is a member of, with the newer protocol the member's epoch; 0 or less when it is
     /// none. rdkafka has no way to ask.
-    pub fn generation(&self) -> i32 {
+    pub(crate) fn generation(&self) -> i32 {
         // SAFETY: the client lives; what it gives is destroyed here, and null is checked for.
         unsafe {
             let metadata = rd::rd_kafka_consumer_group_metadata(self.consumer.client().native_ptr());
@@ -156,25 +156,25 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     }
 
     /// The next event, or `None` when none came within the time.
-    pub fn event(&self, timeout: Duration) -> Option<What> {
+    pub(crate) fn event(&self, timeout: Duration) -> Option<What> {
         // SAFETY: the queue lives as long as the feed.
         unsafe { What::poll(self.events, timeout) }
     }
 
     /// True when an event may be there.
-    pub fn has_events(&self) -> bool {
+    pub(crate) fn has_events(&self) -> bool {
         // SAFETY: the queue lives as long as the feed.
         unsafe { rd::rd_kafka_queue_length(self.events.as_ptr()) > 0 }
     }
 
     /// True when records or faults may be there.
-    pub fn has_fetched(&self) -> bool {
+    pub(crate) fn has_fetched(&self) -> bool {
         // SAFETY: as above.
         unsafe { rd::rd_kafka_queue_length(self.fetched.as_ptr()) > 0 }
     }
 
     /// Up to `most` of the records and faults that are there, in place of those before; when there are none, waits for one.
-    pub fn fetch(&mut self, most: usize, timeout: Duration) -> Batch<'_> {
+    pub(crate) fn fetch(&mut self, most: usize, timeout: Duration) -> Batch<'_> {
         self.clear();
         self.take(most, Duration::ZERO);
         if self.batch.is_empty() && !timeout.is_zero() {
@@ -185,7 +185,7 @@ impl<C: ConsumerContext + 'static> Feed<C> {
     }
 
     /// What was fetched last.
-    pub fn batch(&self) -> Batch<'_> {
+    pub(crate) fn batch(&self) -> Batch<'_> {
         Batch { messages: &self.batch }
     }
 
@@ -225,12 +225,12 @@ impl<C: ConsumerContext + 'static> Drop for Feed<C> {
 
 /// What was fetched together.
 #[derive(Clone, Copy)]
-pub struct Batch<'f> {
+pub(crate) struct Batch<'f> {
     messages: &'f [*mut rd::rd_kafka_message_t],
 }
 
 /// One of a batch; what it shows borrows from it.
-pub enum Fetched<'b> {
+pub(crate) enum Fetched<'b> {
     /// A record.
     Record(Record<'b>),
     /// The end of a partition was reached.
@@ -241,13 +241,13 @@ pub enum Fetched<'b> {
 
 impl<'f> Batch<'f> {
     /// In the order in which they came.
-    pub fn iter(self) -> impl Iterator<Item = Fetched<'f>> {
+    pub(crate) fn iter(self) -> impl Iterator<Item = Fetched<'f>> {
         // SAFETY: every message lives as long as nothing else is fetched.
         self.messages.iter().filter_map(|message| unsafe { message.as_ref() }).map(Batch::read)
     }
 
     /// A record of it; `None` for what is none.
-    pub fn record(self, at: usize) -> Option<Record<'f>> {
+    pub(crate) fn record(self, at: usize) -> Option<Record<'f>> {
         // SAFETY: as above.
         let message: &'f rd::rd_kafka_message_t = unsafe { self.messages.get(at)?.as_ref() }?;
         (message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Record::of(message))

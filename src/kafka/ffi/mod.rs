@@ -27,14 +27,14 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub use self::admin::{Admin, AdminOutcome, NewTopic, SetBy, Setting};
-pub use self::bell::Bell;
-pub use self::event::{TopicPartitionOffset, What};
-pub use self::feed::{Feed, Fetched};
-pub use self::record::Record;
-pub use self::reports::{Lost, Reports};
-pub use self::said::Said;
-pub use self::topic_producer::{Parcel, TopicProducer};
+pub(crate) use self::admin::{Admin, AdminOutcome, NewTopic, SetBy, Setting};
+pub(crate) use self::bell::Bell;
+pub(crate) use self::event::{TopicPartitionOffset, What};
+pub(crate) use self::feed::{Feed, Fetched};
+pub(crate) use self::record::Record;
+pub(crate) use self::reports::{Lost, Reports};
+pub(crate) use self::said::Said;
+pub(crate) use self::topic_producer::{Parcel, TopicProducer};
 
 /// librdkafka's unit of time.
 fn millis(time: Duration) -> c_int {
@@ -56,7 +56,7 @@ unsafe fn text(text: *const c_char) -> String {
 }
 
 /// The names of all of librdkafka's properties.
-pub fn property_names() -> Vec<String> {
+pub(crate) fn property_names() -> Vec<String> {
     // SAFETY: both configurations and their dumps are made, read and given back here.
     unsafe {
         let global = rd::rd_kafka_conf_new();
@@ -76,7 +76,7 @@ pub fn property_names() -> Vec<String> {
 }
 
 /// librdkafka's words for a code, without its `Broker:` or `Local:`.
-pub fn words(code: RDKafkaErrorCode) -> String {
+pub(crate) fn words(code: RDKafkaErrorCode) -> String {
     let Ok(code) = RDKafkaRespErr::try_from(code as i32) else { return code.to_string() };
     // SAFETY: the text is static.
     let text = unsafe { text(rd::rd_kafka_err2str(code)) };

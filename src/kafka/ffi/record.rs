@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaRespErr;
 use crate::message::KafkaHeader;
 
 /// A fetched record; everything borrows from librdkafka's buffer.
-pub struct Record<'e> {
+pub(crate) struct Record<'e> {
     message: &'e rd::rd_kafka_message_t,
 }
 
@@ -20,28 +20,28 @@ impl<'e> Record<'e> {
     }
 
     /// Something that all records of one topic and no others have, while one of them lives: cheaper to compare than names.
-    pub fn topic_id(&self) -> usize {
+    pub(crate) fn topic_id(&self) -> usize {
         self.message.rkt as usize
     }
 
     /// The topic; Kafka allows ASCII only.
-    pub fn topic(&self) -> &'e str {
+    pub(crate) fn topic(&self) -> &'e str {
         // SAFETY: the topic's handle lives as long as the message, and its name ends in a zero byte.
         unsafe { CStr::from_ptr(rd::rd_kafka_topic_name(self.message.rkt)) }.to_str().unwrap_or_default()
     }
 
     /// The partition.
-    pub fn partition(&self) -> i32 {
+    pub(crate) fn partition(&self) -> i32 {
         self.message.partition
     }
 
     /// The offset.
-    pub fn offset(&self) -> i64 {
+    pub(crate) fn offset(&self) -> i64 {
         self.message.offset
     }
 
     /// Milliseconds since 1970, where the broker has a time.
-    pub fn timestamp(&self) -> Option<i64> {
+    pub(crate) fn timestamp(&self) -> Option<i64> {
         let mut kind = rd::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message lives.
         let time = unsafe { rd::rd_kafka_message_timestamp(self.message, &mut kind) };
@@ -49,19 +49,19 @@ impl<'e> Record<'e> {
     }
 
     /// The key.
-    pub fn key(&self) -> Option<&'e [u8]> {
+    pub(crate) fn key(&self) -> Option<&'e [u8]> {
         // SAFETY: key and length belong together.
         unsafe { slice(self.message.key, self.message.key_len) }
     }
 
     /// The value.
-    pub fn value(&self) -> Option<&'e [u8]> {
+    pub(crate) fn value(&self) -> Option<&'e [u8]> {
         // SAFETY: payload and length belong together.
         unsafe { slice(self.message.payload, self.message.len) }
     }
 
     /// The headers, in their order. A name that is not UTF-8, which Kafka's protocol forbids, has U+FFFD for what is not.
-    pub fn headers(&self) -> Vec<KafkaHeader<'e>> {
+    pub(crate) fn headers(&self) -> Vec<KafkaHeader<'e>> {
         let mut headers = Vec::new();
         // SAFETY: the headers live as long as the message; every pointer is set when the call succeeds.
         unsafe {

@@ -15,7 +15,7 @@ const CHUNK: usize = 256;
 
 /// A record that was not delivered.
 #[derive(Debug)]
-pub struct Lost {
+pub(crate) struct Lost {
     /// What was given with it.
     pub number: usize,
     /// Why. The broker's words are not to be had: where they should be (`rd_kafka_message_produce_errstr`) librdkafka 2.12 has
@@ -34,7 +34,7 @@ pub struct Lost {
 
 /// What became of the records of one report: they were sent in one batch.
 #[derive(Debug, Default)]
-pub struct Reports {
+pub(crate) struct Reports {
     /// The numbers of those that were delivered.
     pub delivered: Vec<usize>,
     /// Those that were not.
@@ -45,7 +45,7 @@ pub struct Reports {
 
 impl Reports {
     /// How many records they are about.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.delivered.len() + self.lost.len()
     }
 

@@ -10,7 +10,7 @@ use super::{text, words};
 
 /// Why something was refused: the code, and the words of whoever refused it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub(crate) struct Said {
     /// The broker's or librdkafka's code.
     pub code: RDKafkaErrorCode,
     /// Its reason in words.
@@ -33,7 +33,7 @@ impl Said {
     }
 
     /// A code alone, with what it means.
-    pub fn plain(code: RDKafkaErrorCode) -> Said {
+    pub(crate) fn plain(code: RDKafkaErrorCode) -> Said {
         Said { code, words: words(code) }
     }
 }

@@ -23,7 +23,7 @@ const ANY: i32 = -1;
 
 /// A record that says nothing but its key and value.
 #[derive(Debug, Clone, Copy)]
-pub struct Parcel<'a> {
+pub(crate) struct Parcel<'a> {
     key: Option<&'a [u8]>,
     value: Option<&'a [u8]>,
     /// What comes back with the delivery report.
@@ -32,7 +32,7 @@ pub struct Parcel<'a> {
 
 impl<'a> Parcel<'a> {
     /// The parcel of a message that borrows what it holds; `None` for one that says more.
-    pub fn of(message: &Message<'a>, number: usize) -> Option<Parcel<'a>> {
+    pub(crate) fn of(message: &Message<'a>, number: usize) -> Option<Parcel<'a>> {
         let plain =
             !matches!(message.headers, Headers::Kafka(_)) && message.timestamp.is_none() && message.partition.is_none();
         let (true, Ok(key), Ok(value)) = (plain, borrowed(&message.key), borrowed(&message.value)) else { return None };
@@ -40,17 +40,17 @@ impl<'a> Parcel<'a> {
     }
 
     /// The length of the value.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.value.map_or(0, <[u8]>::len)
     }
 
     /// What comes back with the delivery report.
-    pub fn number(&self) -> usize {
+    pub(crate) fn number(&self) -> usize {
         self.number
     }
 
     /// The same as a message, which can be kept.
-    pub fn into_message(self) -> Message<'static> {
+    pub(crate) fn into_message(self) -> Message<'static> {
         let of = |bytes: Option<&[u8]>| bytes.map_or(Field::Null, |bytes| Field::Bytes(Cow::Owned(bytes.to_vec())));
         Message { key: of(self.key), value: of(self.value), ..Message::default() }
     }
@@ -66,7 +66,7 @@ fn borrowed<'a>(field: &Field<'a>) -> Result<Option<&'a [u8]>, ()> {
 }
 
 /// A topic's handle, with the producer that it belongs to.
-pub struct TopicProducer<C: ProducerContext + 'static> {
+pub(crate) struct TopicProducer<C: ProducerContext + 'static> {
     topic: NonNull<rd::rd_kafka_topic_t>,
     reports: NonNull<rd::rd_kafka_queue_t>,
     batch: Vec<rd::rd_kafka_message_t>,
@@ -83,7 +83,11 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
     ///
     /// # Errors
     /// librdkafka's code: the name holds a zero byte, or is none.
-    pub fn new(producer: Arc<BaseProducer<C>>, topic: &str, bell: &Bell) -> Result<TopicProducer<C>, RDKafkaErrorCode> {
+    pub(crate) fn new(
+        producer: Arc<BaseProducer<C>>,
+        topic: &str,
+        bell: &Bell,
+    ) -> Result<TopicProducer<C>, RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: the client lives; both handles are given back before it, in `drop`. The main queue is always there.
         unsafe {
@@ -101,7 +105,12 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
 
     /// The next report, fault or line for the log, or `None` when none came within the time. `reports` are what the report
     /// says, as [`What::Other`]; of what was lost for a code that `keeps`, the records too.
-    pub fn poll(&self, timeout: Duration, reports: &mut Reports, keeps: fn(RDKafkaErrorCode) -> bool) -> Option<What> {
+    pub(crate) fn poll(
+        &self,
+        timeout: Duration,
+        reports: &mut Reports,
+        keeps: fn(RDKafkaErrorCode) -> bool,
+    ) -> Option<What> {
         // SAFETY: the queue lives as long as this.
         let event = unsafe { Event::next(self.reports, timeout) }?;
         Some(if reports.read(&event, keeps) { What::Other } else { event.what() })
@@ -109,7 +118,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
 
     /// Hands over records, which librdkafka copies; for less than each by itself would cost. True when it took all of them;
     /// else [`TopicProducer::refused`] says which it did not.
-    pub fn send_all(&mut self, parcels: &[Parcel<'_>]) -> bool {
+    pub(crate) fn send_all(&mut self, parcels: &[Parcel<'_>]) -> bool {
         self.batch.clear();
         self.batch.extend(parcels.iter().map(|parcel| {
             let (payload, len) = pointer(parcel.value);
@@ -137,7 +146,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
 
     /// For each of the records that [`TopicProducer::send_all`] was given last: why it was not taken, if it was not. When
     /// the queue is full, it is so for all that stand behind.
-    pub fn refused(&self) -> impl Iterator<Item = Option<RDKafkaErrorCode>> + '_ {
+    pub(crate) fn refused(&self) -> impl Iterator<Item = Option<RDKafkaErrorCode>> + '_ {
         let code = |m: &rd::rd_kafka_message_t| match m.err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => None,
             err => Some(err.into()),
@@ -150,7 +159,12 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
     ///
     /// # Errors
     /// librdkafka's code: its queue is full, the record too large, the partition not there.
-    pub fn send(&self, message: &Message<'_>, also: &[KafkaHeader<'_>], number: usize) -> Result<(), RDKafkaErrorCode> {
+    pub(crate) fn send(
+        &self,
+        message: &Message<'_>,
+        also: &[KafkaHeader<'_>],
+        number: usize,
+    ) -> Result<(), RDKafkaErrorCode> {
         let own = message.headers.list();
         let timestamp = message.timestamp.and_then(crate::message::Time::millis);
         if own.is_empty() && also.is_empty() && timestamp.is_none() {
@@ -229,7 +243,7 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
     }
 
     /// The producer.
-    pub fn producer(&self) -> &Arc<BaseProducer<C>> {
+    pub(crate) fn producer(&self) -> &Arc<BaseProducer<C>> {
         &self.producer
     }
 }

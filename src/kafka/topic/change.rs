@@ -21,7 +21,7 @@ const SPREAD: Duration = Duration::from_secs(5);
 
 /// Create topics
 #[derive(Debug, clap::Args)]
-pub struct CreateArgs {
+pub(crate) struct CreateArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
@@ -40,7 +40,7 @@ pub struct CreateArgs {
 
 /// Delete topics and all their records, without asking
 #[derive(Debug, clap::Args)]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
@@ -59,7 +59,7 @@ fn setting(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// `Kind::Refused`: it exists, a bad name or setting, too few brokers.
-pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
+pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
     let CreateArgs { topics, partitions, replication_factor, configs, settings } = args;
     change(Verb::Create, topics, &settings, cx, move |admin, topics| {
         let new = |name| NewTopic { name, partitions, replicas: replication_factor, settings: &configs };
@@ -73,7 +73,7 @@ pub async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 ///
 /// # Errors
 /// `Kind::Refused` for one that is not there.
-pub async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
+pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     change(Verb::Delete, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics)).await
 }
 

@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// Topics
 #[derive(Debug, clap::Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// List the topics
     List(show::ListArgs),
     /// Show partitions, leaders, replicas, watermarks and the settings that are not the default
@@ -24,7 +24,7 @@ pub enum Command {
 ///
 /// # Errors
 /// The verb's.
-pub async fn run(command: Command, cx: &Context) -> Result<()> {
+pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::List(args) => show::list(args, cx).await,
         Command::Describe(args) => show::describe(args, cx).await,

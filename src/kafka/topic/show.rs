@@ -20,7 +20,7 @@ use crate::output::{Table, TableLayout};
 
 /// List the topics
 #[derive(Debug, clap::Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// The cluster's own topics too
     #[arg(long)]
     internal: bool,
@@ -33,7 +33,7 @@ pub struct ListArgs {
 
 /// Show partitions, leaders, replicas, watermarks and the settings that are not the default
 #[derive(Debug, clap::Args)]
-pub struct DescribeArgs {
+pub(crate) struct DescribeArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
@@ -53,7 +53,7 @@ fn is_internal(name: &str) -> bool {
 ///
 /// # Errors
 /// The connection's and the output's.
-pub async fn list(args: ListArgs, cx: &Context) -> Result<()> {
+pub(crate) async fn list(args: ListArgs, cx: &Context) -> Result<()> {
     let setup = shared::setup(&args.settings, cx)?;
     let consumer = setup.consumer(&[])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
@@ -78,7 +78,7 @@ fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32])
 ///
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic that is not there.
-pub async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
+pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
     let setup = shared::setup(&args.settings, cx)?;
     // With the other isolation level an open transaction's first record would be taken for the end.
     let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;

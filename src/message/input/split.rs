@@ -8,7 +8,7 @@ use super::Mode;
 
 /// What a buffer begins with.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Cut {
+pub(crate) enum Cut {
     /// A record at this range; with what surrounds it, it uses so many bytes.
     Record {
         /// The record itself.
@@ -26,7 +26,7 @@ pub enum Cut {
 
 /// The search, with what it knows of the unfinished record.
 #[derive(Debug)]
-pub struct Splitter {
+pub(crate) struct Splitter {
     kind: Kind,
     /// How far the unfinished record was looked at.
     scanned: usize,
@@ -55,7 +55,7 @@ struct JsonState {
 }
 
 impl Splitter {
-    pub fn new(mode: Mode, delimiter: &[u8]) -> Splitter {
+    pub(crate) fn new(mode: Mode, delimiter: &[u8]) -> Splitter {
         let kind = match mode {
             Mode::Lines => Kind::Lines(Box::new(Finder::new(delimiter).into_owned())),
             Mode::Raw => Kind::Raw { done: false },
@@ -67,7 +67,7 @@ impl Splitter {
     }
 
     /// Where the unfinished record begins; `None` where there is none yet.
-    pub fn begin(&self) -> Option<usize> {
+    pub(crate) fn begin(&self) -> Option<usize> {
         match &self.kind {
             Kind::Json(state) => state.start,
             _ => Some(0),
@@ -75,7 +75,7 @@ impl Splitter {
     }
 
     /// How much of an unfinished record has to be kept to find its end; `None` where all of it has.
-    pub fn tail(&self) -> Option<usize> {
+    pub(crate) fn tail(&self) -> Option<usize> {
         match &self.kind {
             Kind::Lines(finder) => Some(finder.needle().len() - 1),
             // A slash may be the first of two, or of a value.
@@ -86,7 +86,7 @@ impl Splitter {
     }
 
     /// So much of the unfinished record is not in the buffer any more.
-    pub fn forget(&mut self, bytes: usize) {
+    pub(crate) fn forget(&mut self, bytes: usize) {
         self.scanned = self.scanned.saturating_sub(bytes);
         if let Kind::Json(JsonState { start: Some(start), .. }) = &mut self.kind {
             *start = start.saturating_sub(bytes);
@@ -94,7 +94,7 @@ impl Splitter {
     }
 
     /// Looks at the rest of the buffer; `ended` says that nothing will follow.
-    pub fn cut(&mut self, rest: &[u8], ended: bool) -> Cut {
+    pub(crate) fn cut(&mut self, rest: &[u8], ended: bool) -> Cut {
         let cut = match &mut self.kind {
             Kind::Lines(finder) => {
                 let delimiter = finder.needle().len();

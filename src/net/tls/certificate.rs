@@ -16,11 +16,11 @@ const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass i
 /// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after the
 /// handshake, and the reset of the connection may overtake that.
 #[derive(Debug, Default)]
-pub struct Asked(AtomicBool);
+pub(crate) struct Asked(AtomicBool);
 
 impl Asked {
     /// Watches the connections made with a configuration that has no certificate; others are left as they are.
-    pub fn watch(config: &mut ClientConfig) -> Arc<Asked> {
+    pub(crate) fn watch(config: &mut ClientConfig) -> Arc<Asked> {
         let asked = Arc::new(Asked::default());
         if !config.client_auth_cert_resolver.has_certs() {
             config.client_auth_cert_resolver = asked.clone();
@@ -31,12 +31,12 @@ impl Asked {
     }
 
     /// Forgets it: another attempt begins.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 
     /// Whether the server asked for what was not there.
-    pub fn in_vain(&self) -> bool {
+    pub(crate) fn in_vain(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -44,13 +44,13 @@ impl Asked {
 /// The error of an attempt that the server ended without a word after it had [`Asked`] in vain. It may have asked for what it
 /// can do without (RabbitMQ's verify_peer without fail_if_no_peer_cert) and not serve yet, so another attempt may work.
 #[must_use]
-pub fn suspect(error: Error) -> Error {
+pub(crate) fn suspect(error: Error) -> Error {
     error.with_kind(Kind::Connect).hint(CERTIFICATE_HINT)
 }
 
 /// The error of the last attempt: with nothing to come, what was suspected is the likely reason.
 #[must_use]
-pub fn given_up(error: Error) -> Error {
+pub(crate) fn given_up(error: Error) -> Error {
     match error.kind() == Kind::Connect && error.fix() == Some(CERTIFICATE_HINT) {
         true => error.with_kind(Kind::Tls),
         false => error,

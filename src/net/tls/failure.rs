@@ -10,7 +10,7 @@ use crate::tls_words::{Words, words};
 
 /// What the fixes of a protocol name.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Ways {
+pub(crate) struct Ways {
     /// The schemes of its addresses, where these say whether TLS is used.
     pub schemes: Option<Schemes>,
     /// The fix for a server whose certificate is for another name, where it is not `--server-name`.
@@ -21,7 +21,7 @@ pub struct Ways {
 
 /// How addresses begin.
 #[derive(Debug, Clone, Copy)]
-pub struct Schemes {
+pub(crate) struct Schemes {
     /// As `https://`.
     pub tls: &'static str,
     /// As `http://`.
@@ -30,7 +30,7 @@ pub struct Schemes {
 
 /// Why there was no TLS connection.
 #[derive(Debug)]
-pub enum HandshakeFailure {
+pub(crate) enum HandshakeFailure {
     /// What the server answered is not TLS.
     NoTls,
     /// What TLS found, or was told by the server.
@@ -51,7 +51,7 @@ impl From<IoError> for HandshakeFailure {
 
 impl HandshakeFailure {
     /// The error, with the fix: `Kind::Connect` where the connection was cut, else `Kind::Tls`.
-    pub fn error(self, ways: &Ways) -> Error {
+    pub(crate) fn error(self, ways: &Ways) -> Error {
         let plain = || match ways.schemes {
             Some(Schemes { plain, .. }) => format!("if the server uses no TLS, pass --plaintext or write {plain}"),
             None => "if the server uses no TLS, pass --plaintext, and no other TLS flag".to_owned(),
@@ -73,12 +73,12 @@ impl HandshakeFailure {
 
 /// The error of a connection that TLS ended behind its handshake; `None` when it was not TLS. With TLS 1.3 a server says only
 /// there that it wants another certificate, or one at all.
-pub fn behind(error: &IoError, ways: &Ways) -> Option<Error> {
+pub(crate) fn behind(error: &IoError, ways: &Ways) -> Option<Error> {
     rustls_in(error).map(|fault| explained("TLS ended the connection", fault, ways))
 }
 
 /// The error of a server that was asked without TLS, and speaks it.
-pub fn asked_without(ways: &Ways) -> Error {
+pub(crate) fn asked_without(ways: &Ways) -> Error {
     let scheme = ways.schemes.map_or_else(String::new, |Schemes { tls, .. }| format!(" or write {tls}"));
     Error::new(Kind::Tls, "the server speaks TLS, and was asked without")
         .hint(format!("pass --tls{scheme}; --ca FILE names an authority of your own"))

@@ -21,7 +21,7 @@ const PROBE: Duration = Duration::from_secs(2);
 
 /// TLS with one server, its files read.
 #[derive(Clone)]
-pub struct Tls {
+pub(crate) struct Tls {
     connector: TlsConnector,
     server_name: ServerName<'static>,
     asked: Arc<Asked>,
@@ -40,7 +40,7 @@ impl Tls {
     ///
     /// # Errors
     /// `Kind::Tls`: as [`TlsSettings::client_config`], and for a host that no certificate can be for.
-    pub fn new(settings: &TlsSettings, host: &str, alpn: &[&[u8]], ways: &'static Ways) -> Result<Tls> {
+    pub(crate) fn new(settings: &TlsSettings, host: &str, alpn: &[&[u8]], ways: &'static Ways) -> Result<Tls> {
         let mut config = settings.client_config(alpn)?;
         let asked = Asked::watch(&mut config);
         let name = settings.server_name.as_deref().unwrap_or(host);
@@ -56,7 +56,7 @@ impl Tls {
     ///
     /// # Errors
     /// As [`HandshakeFailure::error`].
-    pub async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>> {
+    pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>> {
         self.shake(stream).await.map_err(|ended| self.suspect(ended.error(self.ways)))
     }
 
@@ -64,20 +64,23 @@ impl Tls {
     ///
     /// # Errors
     /// Why it failed.
-    pub async fn shake<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> Result<TlsStream<S>, HandshakeFailure> {
+    pub(crate) async fn shake<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> Result<TlsStream<S>, HandshakeFailure> {
         self.asked.reset();
         Ok(self.connector.connect(self.server_name.clone(), stream).await?)
     }
 
     /// Whether the server asked for a client certificate that is not there, in the last handshake.
-    pub fn asked_in_vain(&self) -> bool {
+    pub(crate) fn asked_in_vain(&self) -> bool {
         self.asked.in_vain()
     }
 
     /// The error of an attempt that ended behind the handshake: where the server has asked for a client certificate in vain
     /// and the connection was lost, that may be why.
     #[must_use]
-    pub fn suspect(&self, error: Error) -> Error {
+    pub(crate) fn suspect(&self, error: Error) -> Error {
         match error.kind() {
             Kind::Connect if self.asked.in_vain() => suspect(error),
             _ => error,
@@ -85,7 +88,7 @@ impl Tls {
     }
 
     /// Whether TLS is at fault where the connection ended behind the handshake, before the server has said anything.
-    pub fn behind(&self, error: &io::Error) -> Option<Error> {
+    pub(crate) fn behind(&self, error: &io::Error) -> Option<Error> {
         let closed = || {
             let closed = Error::new(Kind::Connect, "the connection was closed behind the TLS handshake");
             self.suspect(closed.because(plain(error)))
@@ -96,7 +99,7 @@ impl Tls {
 
 /// Whether a server answers a TLS handshake, in whatever way: asked once it was not understood without. `open` gets the time
 /// that it may take to connect.
-pub async fn speaks_tls<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn speaks_tls<S: AsyncRead + AsyncWrite + Unpin>(
     host: &str,
     open: impl AsyncFnOnce(Duration) -> Result<S>,
 ) -> bool {
@@ -116,6 +119,6 @@ pub async fn speaks_tls<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// Whether these first bytes of an answer are an alert or a handshake of TLS 1.x: what speaks TLS alone answers so to whatever
 /// it is asked.
-pub fn is_record(head: &[u8]) -> bool {
+pub(crate) fn is_record(head: &[u8]) -> bool {
     matches!(head, [0x15 | 0x16, 3, ..])
 }

@@ -15,9 +15,9 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
-pub use self::certificate::given_up;
-pub use self::failure::{HandshakeFailure, Schemes, Ways, asked_without, behind};
-pub use self::handshake::{Tls, is_record, speaks_tls};
+pub(crate) use self::certificate::given_up;
+pub(crate) use self::failure::{HandshakeFailure, Schemes, Ways, asked_without, behind};
+pub(crate) use self::handshake::{Tls, is_record, speaks_tls};
 use self::verify::{Anything, Trusted};
 use crate::error::{Error, Kind, Result};
 use crate::tls_words::words;
@@ -50,13 +50,13 @@ pub struct TlsSettings {
 }
 
 /// Help heading of everything that decides where and how to connect.
-pub const CONNECTION: &str = "Connection";
+pub(crate) const CONNECTION: &str = "Connection";
 
 /// The TLS keys that name a file, for [`crate::config::Section::PATHS`].
-pub const PATHS: &[&str] = &["ca", "cert", "key"];
+pub(crate) const PATHS: &[&str] = &["ca", "cert", "key"];
 
 /// The pairs of TLS keys that contradict each other, for [`crate::config::Section::EXCLUSIVE`].
-pub const EXCLUSIVE: &[(&str, &str)] = &[
+pub(crate) const EXCLUSIVE: &[(&str, &str)] = &[
     ("tls", "plaintext"),
     ("insecure", "ca"),
     ("ca", "plaintext"),

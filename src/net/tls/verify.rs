@@ -12,7 +12,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, Sign
 /// webpki, which takes no authority's certificate for a server's, and beside it the very certificates that are trusted: what
 /// a plain `openssl req -x509` makes says CA:TRUE and is the server's all the same.
 #[derive(Debug)]
-pub struct Trusted {
+pub(crate) struct Trusted {
     webpki: Arc<WebPkiServerVerifier>,
     certificates: Vec<CertificateDer<'static>>,
 }
@@ -22,7 +22,10 @@ impl Trusted {
     ///
     /// # Errors
     /// What rustls says of the first that is none.
-    pub fn only(certificates: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Trusted, Error> {
+    pub(crate) fn only(
+        certificates: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Result<Trusted, Error> {
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone())?;
@@ -31,7 +34,10 @@ impl Trusted {
     }
 
     /// Trusts what can be read of these; `None` when that is nothing.
-    pub fn those_of(certificates: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Option<Trusted> {
+    pub(crate) fn those_of(
+        certificates: Vec<CertificateDer<'static>>,
+        provider: Arc<CryptoProvider>,
+    ) -> Option<Trusted> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(certificates.iter().cloned());
         Trusted::new(roots, certificates, provider)
@@ -104,7 +110,7 @@ impl ServerCertVerifier for Trusted {
 
 /// `--insecure`: takes any certificate, but still checks that the peer holds its key.
 #[derive(Debug)]
-pub struct Anything(pub Arc<CryptoProvider>);
+pub(crate) struct Anything(pub Arc<CryptoProvider>);
 
 impl ServerCertVerifier for Anything {
     fn verify_server_cert(

@@ -37,7 +37,7 @@ struct Set {
 /// `Kind::Io` for a file that cannot be read; `Kind::Usage` for bad source (with its place), an import that is nowhere,
 /// a descriptor set that does not decode or lacks an import, and a file that is given twice and differs.
 #[cfg(any(test, feature = "sandbox"))]
-pub fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
+pub(crate) fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
     let files = load_part(sources, import_paths, sets)?;
     match files.missing().as_slice() {
         [] => Ok(files),
@@ -50,7 +50,7 @@ pub fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> 
 ///
 /// # Errors
 /// As [`load`], but for missing imports.
-pub fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
+pub(crate) fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
     let mut files = Files::default();
     for path in sets {
         let shown = path.display();

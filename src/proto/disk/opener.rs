@@ -16,7 +16,7 @@ use crate::proto::schema::JsonNames;
 
 /// What the compiler was not told of a source.
 #[derive(Debug, Default, Clone)]
-pub struct Untold {
+pub(crate) struct Untold {
     edition: Option<Edition>,
     /// It stands in the descriptor sets, which have all of it.
     pub is_given: bool,
@@ -31,7 +31,7 @@ pub struct Untold {
 type All = Arc<Mutex<BTreeMap<String, Untold>>>;
 
 /// Sources below folders, files of descriptor sets, and Google's own.
-pub struct Opener {
+pub(crate) struct Opener {
     places: ChainFileResolver,
     /// Files that were opened for the sake of others.
     ahead: Mutex<HashMap<String, File>>,
@@ -42,7 +42,7 @@ pub struct Opener {
 
 impl Opener {
     /// Looks below the folders first. What the compiler is not told is kept in `untold`.
-    pub fn new(folders: &[PathBuf], sets: &Arc<Files>, untold: &All) -> Opener {
+    pub(crate) fn new(folders: &[PathBuf], sets: &Arc<Files>, untold: &All) -> Opener {
         let mut places = ChainFileResolver::new();
         for folder in folders {
             let plain = IncludeFileResolver::new(folder.clone());
@@ -177,7 +177,7 @@ impl Untold {
     }
 
     /// The encoded descriptor of the source, with all that it says.
-    pub fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
         let is_told = !self.is_proto3 && self.json_names.is_empty() && self.added_imports == 0;
         let of = google::DESCRIPTOR.message("google.protobuf.FileDescriptorProto").filter(|_| !is_told);
         if let Some(mut file) = of.and_then(|of| DynamicMessage::decode(of, raw.clone().into()).ok()) {

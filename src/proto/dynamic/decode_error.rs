@@ -3,7 +3,7 @@
 use crate::proto::schema::Field;
 
 /// Deepest nesting of messages and groups, as in every implementation of Protobuf.
-pub const MAX_DEPTH: usize = 100;
+pub(crate) const MAX_DEPTH: usize = 100;
 
 /// Why bytes are no message of a type.
 #[derive(Debug, thiserror::Error)]

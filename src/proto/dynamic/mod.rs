@@ -6,13 +6,13 @@
 mod decode;
 mod decode_error;
 mod encode;
-pub mod wire;
+pub(crate) mod wire;
 
 use bytes::Bytes;
 
 use super::schema::{Field, FieldKind, Label, MessageType};
 
-pub use decode_error::{DecodeError, MAX_DEPTH};
+pub(crate) use decode_error::{DecodeError, MAX_DEPTH};
 
 /// A message. What is in it is set: a field without presence that is its default is absent, and so are an empty list and
 /// an empty map.

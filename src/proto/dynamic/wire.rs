@@ -8,7 +8,7 @@ use super::decode_error::DecodeError;
 
 /// How a value stands on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WireType {
+pub(crate) enum WireType {
     Varint = 0,
     Fixed64 = 1,
     Length = 2,
@@ -18,7 +18,7 @@ pub enum WireType {
 }
 
 /// Appends a varint.
-pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -27,7 +27,7 @@ pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a tag.
-pub fn put_tag(out: &mut Vec<u8>, number: u32, wire: WireType) {
+pub(crate) fn put_tag(out: &mut Vec<u8>, number: u32, wire: WireType) {
     put_varint(out, u64::from(number) << 3 | wire as u64);
 }
 
@@ -35,7 +35,7 @@ pub fn put_tag(out: &mut Vec<u8>, number: u32, wire: WireType) {
 ///
 /// # Errors
 /// It is cut off, or longer than ten bytes.
-pub fn varint(from: &mut Bytes) -> Result<u64, DecodeError> {
+pub(crate) fn varint(from: &mut Bytes) -> Result<u64, DecodeError> {
     let mut value = 0u64;
     for (at, &byte) in from.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * at);
@@ -52,7 +52,7 @@ pub fn varint(from: &mut Bytes) -> Result<u64, DecodeError> {
 ///
 /// # Errors
 /// As [`varint`]; a field number or a wire type that does not exist.
-pub fn tag(from: &mut Bytes) -> Result<(u32, WireType), DecodeError> {
+pub(crate) fn tag(from: &mut Bytes) -> Result<(u32, WireType), DecodeError> {
     let tag = u32::try_from(varint(from)?).map_err(|_| DecodeError::new("a field number is too large"))?;
     let wire = match tag & 7 {
         0 => WireType::Varint,
@@ -73,7 +73,7 @@ pub fn tag(from: &mut Bytes) -> Result<(u32, WireType), DecodeError> {
 ///
 /// # Errors
 /// There are not so many.
-pub fn take(from: &mut Bytes, count: u64) -> Result<Bytes, DecodeError> {
+pub(crate) fn take(from: &mut Bytes, count: u64) -> Result<Bytes, DecodeError> {
     match usize::try_from(count) {
         Ok(count) if count <= from.len() => Ok(from.split_to(count)),
         _ => Err(DecodeError::new(format!("{count} bytes are announced, {} are left", from.len()))),
@@ -84,7 +84,7 @@ pub fn take(from: &mut Bytes, count: u64) -> Result<Bytes, DecodeError> {
 ///
 /// # Errors
 /// As [`varint`] and [`take`].
-pub fn delimited(from: &mut Bytes) -> Result<Bytes, DecodeError> {
+pub(crate) fn delimited(from: &mut Bytes) -> Result<Bytes, DecodeError> {
     let count = varint(from)?;
     take(from, count)
 }
@@ -93,7 +93,7 @@ pub fn delimited(from: &mut Bytes) -> Result<Bytes, DecodeError> {
 ///
 /// # Errors
 /// As [`take`].
-pub fn fixed32(from: &mut Bytes) -> Result<u32, DecodeError> {
+pub(crate) fn fixed32(from: &mut Bytes) -> Result<u32, DecodeError> {
     Ok(take(from, 4)?.get_u32_le())
 }
 
@@ -101,7 +101,7 @@ pub fn fixed32(from: &mut Bytes) -> Result<u32, DecodeError> {
 ///
 /// # Errors
 /// As [`take`].
-pub fn fixed64(from: &mut Bytes) -> Result<u64, DecodeError> {
+pub(crate) fn fixed64(from: &mut Bytes) -> Result<u64, DecodeError> {
     Ok(take(from, 8)?.get_u64_le())
 }
 
@@ -109,7 +109,7 @@ pub fn fixed64(from: &mut Bytes) -> Result<u64, DecodeError> {
 ///
 /// # Errors
 /// It is cut off, nested too deep, or a group that does not end as it began.
-pub fn skip(from: &mut Bytes, number: u32, wire: WireType, depth: usize) -> Result<(), DecodeError> {
+pub(crate) fn skip(from: &mut Bytes, number: u32, wire: WireType, depth: usize) -> Result<(), DecodeError> {
     match wire {
         WireType::Varint => drop(varint(from)?),
         WireType::Fixed64 => drop(take(from, 8)?),

@@ -23,7 +23,7 @@ use super::schema::joined;
 ///
 /// # Errors
 /// An edition that is not known, with its place.
-pub fn edition_of(source: &str) -> Result<Option<i32>, String> {
+pub(crate) fn edition_of(source: &str) -> Result<Option<i32>, String> {
     let tokens = tokens(source);
     let [Token { text: "edition", .. }, Token { text: "=", .. }, value, ..] = tokens.as_slice() else {
         return Ok(None);
@@ -40,7 +40,7 @@ pub fn edition_of(source: &str) -> Result<Option<i32>, String> {
 
 /// What a source in an edition says that has no place in a descriptor of another language.
 #[derive(Debug, Clone)]
-pub struct Edition {
+pub(crate) struct Edition {
     /// descriptor.proto, enum `Edition`.
     number: i32,
     /// How many of the imports, the last ones, are for options alone.
@@ -53,7 +53,7 @@ pub struct Edition {
 ///
 /// # Errors
 /// The parser's, and what an edition does not have: the labels `optional` and `required`, an import behind one for options.
-pub fn parse(name: &str, source: &str, number: i32) -> Result<(FileDescriptorProto, Edition), protox::Error> {
+pub(crate) fn parse(name: &str, source: &str, number: i32) -> Result<(FileDescriptorProto, Edition), protox::Error> {
     let tokens = tokens(source);
     let misplaced = |at: usize, what: String| {
         let (line, column) = place(source, at);
@@ -85,7 +85,7 @@ pub fn parse(name: &str, source: &str, number: i32) -> Result<(FileDescriptorPro
 }
 
 /// What is wrong with a source, with its place.
-pub fn fault(what: String) -> protox::Error {
+pub(crate) fn fault(what: String) -> protox::Error {
     /// protox shows the debug form, which has the place.
     #[derive(thiserror::Error)]
     #[error("{0}")]
@@ -100,7 +100,7 @@ pub fn fault(what: String) -> protox::Error {
 
 impl Edition {
     /// The encoded descriptor of the source, with all that it says: what stands last counts.
-    pub fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn raw(&self, mut raw: Vec<u8>) -> Vec<u8> {
         #[derive(Clone, PartialEq, Message)]
         struct Language {
             #[prost(string, tag = "12")]
@@ -145,14 +145,14 @@ impl Edition {
 
 /// The numbers of fields of descriptor.proto.
 mod number {
-    pub const DEPENDENCY: u32 = 3;
-    pub const OPTION_DEPENDENCY: u32 = 15;
+    pub(crate) const DEPENDENCY: u32 = 3;
+    pub(crate) const OPTION_DEPENDENCY: u32 = 15;
     /// Messages and enums of a file.
-    pub const IN_FILE: [u32; 2] = [4, 5];
+    pub(crate) const IN_FILE: [u32; 2] = [4, 5];
     /// Messages and enums of a message.
-    pub const IN_MESSAGE: [u32; 2] = [3, 4];
-    pub const MESSAGE_VISIBILITY: u32 = 11;
-    pub const ENUM_VISIBILITY: u32 = 6;
+    pub(crate) const IN_MESSAGE: [u32; 2] = [3, 4];
+    pub(crate) const MESSAGE_VISIBILITY: u32 = 11;
+    pub(crate) const ENUM_VISIBILITY: u32 = 6;
 }
 
 /// FeatureSet.utf8_validation

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use crate::proto::schema::features::{EDITION_2024, EXPORTED, LOCAL};
 
 /// What stands for the option `default`, which proto3 does not have, in as many letters.
-pub const DEFAULT: &str = "defaul_";
+pub(crate) const DEFAULT: &str = "defaul_";
 
 /// A word, a string with its quotes, or a single sign.
-pub struct Token<'a> {
+pub(crate) struct Token<'a> {
     pub at: usize,
     pub text: &'a str,
 }
 
 /// The tokens of a source, without comments and blanks. What is no token is for the parser to say.
-pub fn tokens(source: &str) -> Vec<Token<'_>> {
+pub(crate) fn tokens(source: &str) -> Vec<Token<'_>> {
     let bytes = source.as_bytes();
     let mut all = Vec::new();
     let mut at = 0;
@@ -61,13 +61,13 @@ fn string_length(rest: &[u8], quote: u8) -> usize {
 }
 
 /// Line and column, from 1.
-pub fn place(source: &str, at: usize) -> (usize, usize) {
+pub(crate) fn place(source: &str, at: usize) -> (usize, usize) {
     let before = &source[..at];
     (before.matches('\n').count() + 1, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
 }
 
 /// A source as it is in proto3.
-pub struct Lowered {
+pub(crate) struct Lowered {
     /// The source, with each token where it was.
     pub text: String,
     /// How many of the imports, the last ones, are for options alone.
@@ -80,7 +80,7 @@ pub struct Lowered {
 ///
 /// # Errors
 /// An import behind one for options, with its place in bytes.
-pub fn lowered(source: &str, tokens: &[Token<'_>], edition: i32) -> Result<Lowered, (usize, String)> {
+pub(crate) fn lowered(source: &str, tokens: &[Token<'_>], edition: i32) -> Result<Lowered, (usize, String)> {
     let mut out = String::with_capacity(source.len() + 64);
     let mut copied = 0;
     let mut replace = |token: &Token<'_>, with: &str| {

@@ -9,25 +9,25 @@ use crate::proto::schema::features::{EDITION_2023, EDITION_2024, FileFeatures};
 const MAX_NESTING: usize = 64;
 
 /// Whether the pool can be trusted with a file.
-pub fn check(file: &FileDescriptorProto) -> Result<(), String> {
+pub(crate) fn check(file: &FileDescriptorProto) -> Result<(), String> {
     check_nesting(&file.message_type, MAX_NESTING)?;
     check_names(file)
 }
 
 /// What Go's library gives out for an import that it could not find: `<unknown:0>` in the place of the syntax, and nothing
 /// else (protobuf-go, `protodesc.ToFileDescriptorProto` of `filedesc.PlaceholderFile`).
-pub fn is_placeholder(file: &FileFeatures) -> bool {
+pub(crate) fn is_placeholder(file: &FileFeatures) -> bool {
     file.syntax.starts_with("<unknown:")
 }
 
 /// What newer versions of that library give out in its place, which may as well be a file without anything in it.
-pub fn is_hollow(file: &FileDescriptorProto) -> bool {
+pub(crate) fn is_hollow(file: &FileDescriptorProto) -> bool {
     let FileDescriptorProto { message_type, enum_type, service, extension, dependency, .. } = file;
     let is_empty = message_type.is_empty() && enum_type.is_empty() && service.is_empty() && extension.is_empty();
     is_empty && dependency.is_empty() && file.package().is_empty()
 }
 
-pub fn check_language(language: &FileFeatures) -> Result<()> {
+pub(crate) fn check_language(language: &FileFeatures) -> Result<()> {
     let name = &language.name;
     if name.is_empty() {
         return Err(Error::refused("a file descriptor without a name"));
@@ -51,7 +51,7 @@ fn check_nesting(messages: &[prost_types::DescriptorProto], left: usize) -> Resu
 
 /// Takes out what the pool does not link by, and looks at for long: options, and where things stood in a source. Both are
 /// read from the bytes when somebody asks for them; an option that stays makes the pool load all of Google's own types.
-pub fn strip(file: &mut FileDescriptorProto) {
+pub(crate) fn strip(file: &mut FileDescriptorProto) {
     file.options = None;
     file.source_code_info = None;
     file.message_type.iter_mut().for_each(strip_message);

@@ -163,7 +163,7 @@ fn with_imports(raw: Bytes, imports: &[String]) -> Result<Bytes, DecodeError> {
 }
 
 /// The full names of what a file defines outside of any message.
-pub fn top_level(file: &FileDescriptorProto) -> Vec<String> {
+pub(crate) fn top_level(file: &FileDescriptorProto) -> Vec<String> {
     let names = file.message_type.iter().map(|m| m.name());
     let names = names.chain(file.enum_type.iter().map(|e| e.name())).chain(file.service.iter().map(|s| s.name()));
     names.chain(file.extension.iter().map(|e| e.name())).map(|name| joined(file.package(), name)).collect()
@@ -177,7 +177,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub fn of(file: &FileDescriptorProto) -> Names {
+    pub(crate) fn of(file: &FileDescriptorProto) -> Names {
         let mut names = Names::default();
         names.file(file);
         names

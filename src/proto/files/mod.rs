@@ -15,7 +15,7 @@ use prost_types::FileDescriptorProto;
 
 use self::check::{check, check_language, is_hollow, is_placeholder, strip};
 use self::imports::top_level;
-pub use self::pool::Linked;
+pub(crate) use self::pool::Linked;
 use super::names;
 use super::schema::features::FileFeatures;
 use super::schema::{JsonNames, Original, Schema, joined};
@@ -173,7 +173,7 @@ impl File {
 
 /// Whether two encoded descriptors say the same, but for comments and places in a source. Google's own count as the same:
 /// everybody has them.
-pub fn is_same_file(one: &[u8], other: &[u8]) -> bool {
+pub(crate) fn is_same_file(one: &[u8], other: &[u8]) -> bool {
     let schema = |raw: &[u8]| {
         let mut file = FileDescriptorProto::decode(raw).ok()?;
         file.source_code_info = None;

@@ -178,7 +178,7 @@ impl<'a> Building<'a, '_> {
 }
 
 /// The file without some of its imports; the numbers of the public and weak ones count anew.
-pub fn without_imports(file: &FileDescriptorProto, absent: &[&str]) -> FileDescriptorProto {
+pub(crate) fn without_imports(file: &FileDescriptorProto, absent: &[&str]) -> FileDescriptorProto {
     let mut file = file.clone();
     if absent.is_empty() {
         return file;

@@ -14,7 +14,7 @@ use super::schema::features::UNVERIFIED;
 type EmbeddedFile = (&'static str, &'static str);
 
 /// What stands in an `Any` of anybody: the details of a status, and the well-known types.
-pub const RPC: &[EmbeddedFile] = &[
+pub(crate) const RPC: &[EmbeddedFile] = &[
     ("google/rpc/status.proto", include_str!("status.proto")),
     ("google/rpc/error_details.proto", include_str!("error_details.proto")),
     ("google/well_known.proto", WELL_KNOWN),
@@ -32,7 +32,7 @@ import "google/protobuf/wrappers.proto";
 "#;
 
 /// All of them.
-pub const SOURCES: &[EmbeddedFile] = &[
+pub(crate) const SOURCES: &[EmbeddedFile] = &[
     RPC[0],
     RPC[1],
     ("google/rpc/code.proto", include_str!("code.proto")),
@@ -47,7 +47,7 @@ pub const SOURCES: &[EmbeddedFile] = &[
 
 /// descriptor.proto. The one of prost-reflect is older: `utf8_validation = NONE` still has the number of a draft, and what
 /// edition 2024 added is not there. Here the visibility is a plain number.
-pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
+pub(crate) static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
     let mut pool = DescriptorPool::new();
     let file = DescriptorPool::global().get_file_by_name("google/protobuf/descriptor.proto");
     if let Some(mut file) = file.map(|file| file.file_descriptor_proto().clone()) {
@@ -80,10 +80,10 @@ pub static DESCRIPTOR: LazyLock<Schema> = LazyLock::new(|| {
 });
 
 /// The number of `NONE` in that draft.
-pub const DRAFT_UNVERIFIED: i32 = 1;
+pub(crate) const DRAFT_UNVERIFIED: i32 = 1;
 
 /// Files that are compiled in.
-pub struct Embedded(pub &'static [EmbeddedFile]);
+pub(crate) struct Embedded(pub &'static [EmbeddedFile]);
 
 impl FileResolver for Embedded {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {

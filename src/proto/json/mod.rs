@@ -7,7 +7,8 @@
 mod read;
 mod wkt;
 
-pub use read::{ReadOptions, check_json, read_json};
+pub(crate) use read::check_json;
+pub use read::{ReadOptions, read_json};
 
 use std::io::Write;
 

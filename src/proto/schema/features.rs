@@ -7,9 +7,9 @@
 use prost::Message;
 
 /// descriptor.proto, enum `Edition`.
-pub const EDITION_2023: i32 = 1000;
+pub(crate) const EDITION_2023: i32 = 1000;
 /// See [`EDITION_2023`].
-pub const EDITION_2024: i32 = 1001;
+pub(crate) const EDITION_2024: i32 = 1001;
 
 /// `google.protobuf.FeatureSet`: what is set is not 0.
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -28,24 +28,24 @@ pub struct FeatureSet {
     pub json_format: i32,
 }
 
-pub const EXPLICIT: i32 = 1;
-pub const IMPLICIT: i32 = 2;
-pub const LEGACY_REQUIRED: i32 = 3;
-pub const OPEN: i32 = 1;
-pub const CLOSED: i32 = 2;
-pub const PACKED: i32 = 1;
-pub const EXPANDED: i32 = 2;
-pub const VERIFY: i32 = 2;
-pub const UNVERIFIED: i32 = 3;
-pub const LENGTH_PREFIXED: i32 = 1;
-pub const DELIMITED: i32 = 2;
+pub(crate) const EXPLICIT: i32 = 1;
+pub(crate) const IMPLICIT: i32 = 2;
+pub(crate) const LEGACY_REQUIRED: i32 = 3;
+pub(crate) const OPEN: i32 = 1;
+pub(crate) const CLOSED: i32 = 2;
+pub(crate) const PACKED: i32 = 1;
+pub(crate) const EXPANDED: i32 = 2;
+pub(crate) const VERIFY: i32 = 2;
+pub(crate) const UNVERIFIED: i32 = 3;
+pub(crate) const LENGTH_PREFIXED: i32 = 1;
+pub(crate) const DELIMITED: i32 = 2;
 /// Features that say what a source may look like, and no descriptor keeps: each with the value that allows everything.
-pub const FOR_SOURCES: [(&str, &str); 2] =
+pub(crate) const FOR_SOURCES: [(&str, &str); 2] =
     [("enforce_naming_style", "STYLE_LEGACY"), ("default_symbol_visibility", "EXPORT_ALL")];
 /// descriptor.proto, enum `SymbolVisibility`.
-pub const LOCAL: i32 = 1;
+pub(crate) const LOCAL: i32 = 1;
 /// See [`LOCAL`].
-pub const EXPORTED: i32 = 2;
+pub(crate) const EXPORTED: i32 = 2;
 const ALLOW: i32 = 1;
 const LEGACY_BEST_EFFORT: i32 = 2;
 

@@ -15,7 +15,7 @@ use prost::Message as _;
 use prost_reflect::{DescriptorPool, FieldDescriptor, FileDescriptor, MessageDescriptor, MethodDescriptor};
 
 use self::features::FileFeatures;
-pub use self::info::{EnumInfo, Field, FieldKind, FieldSource, Label, MessageInfo, WellKnown};
+pub(crate) use self::info::{EnumInfo, Field, FieldKind, FieldSource, Label, MessageInfo, WellKnown};
 
 /// A schema. Clones share it.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub(super) struct Tables {
 }
 
 /// The JSON names of fields that the pool was told others of, by the fields' full names.
-pub type JsonNames = HashMap<String, Box<str>>;
+pub(crate) type JsonNames = HashMap<String, Box<str>>;
 
 /// A file of a pool as it came.
 pub struct Original<'a> {
@@ -207,6 +207,6 @@ impl std::fmt::Debug for MessageType {
 }
 
 /// The full name of what is defined in a package or a message; the scope may be empty.
-pub fn joined(scope: &str, name: &str) -> String {
+pub(crate) fn joined(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }

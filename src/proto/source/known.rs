@@ -13,13 +13,13 @@ use crate::proto::schema::{Field, Schema};
 use crate::proto::text::value_text;
 
 /// A schema with descriptor.proto among its types, so that options can be read, custom ones as well.
-pub struct OptionSchema {
+pub(crate) struct OptionSchema {
     pub schema: Schema,
     types: Schema,
 }
 
 /// One file.
-pub struct KnownFile {
+pub(crate) struct KnownFile {
     /// What it imports for more than options, each behind `public ` or `weak ` where it says so.
     pub imports: Vec<(&'static str, String)>,
     descriptor: Option<DynamicMessage>,
@@ -29,16 +29,16 @@ pub struct KnownFile {
 
 /// What stands around an element.
 #[derive(Clone, Default)]
-pub struct Comments {
+pub(crate) struct Comments {
     pub leading: String,
     pub trailing: String,
 }
 
 /// A descriptor's options: what stands in brackets or behind `option`.
-pub type OptionTexts = Vec<(String, String)>;
+pub(crate) type OptionTexts = Vec<(String, String)>;
 
 impl OptionSchema {
-    pub fn new(schema: &Schema) -> OptionSchema {
+    pub(crate) fn new(schema: &Schema) -> OptionSchema {
         let has_descriptor = schema.message("google.protobuf.FileDescriptorProto").is_some();
         let types = match has_descriptor {
             true => schema.clone(),
@@ -48,7 +48,7 @@ impl OptionSchema {
         OptionSchema { schema: schema.clone(), types }
     }
 
-    pub fn file(&self, file: &FileDescriptor) -> KnownFile {
+    pub(crate) fn file(&self, file: &FileDescriptor) -> KnownFile {
         let raw = self.schema.raw(file);
         let of = self.types.message("google.protobuf.FileDescriptorProto");
         let features = FileFeatures::decode(raw.as_ref()).unwrap_or_default();
@@ -77,22 +77,22 @@ impl OptionSchema {
 }
 
 impl KnownFile {
-    pub fn comments(&self, path: &[i32]) -> Comments {
+    pub(crate) fn comments(&self, path: &[i32]) -> Comments {
         self.comments.get(path).cloned().unwrap_or_default()
     }
 
     /// Whether it is written in proto3.
-    pub fn is_proto3(&self) -> bool {
+    pub(crate) fn is_proto3(&self) -> bool {
         self.features.syntax == "proto3"
     }
 
     /// descriptor.proto, enum `Edition`; `None` for proto2 and proto3.
-    pub fn edition(&self) -> Option<i32> {
+    pub(crate) fn edition(&self) -> Option<i32> {
         self.features.is_edition().then_some(self.features.edition)
     }
 
     /// The word before the message or enum at a path, with a blank behind it.
-    pub fn visibility(&self, path: &[i32]) -> &'static str {
+    pub(crate) fn visibility(&self, path: &[i32]) -> &'static str {
         match self.features.visibility(path) {
             LOCAL => "local ",
             EXPORTED => "export ",
@@ -101,7 +101,7 @@ impl KnownFile {
     }
 
     /// The options of the element at a path, which has them in the field of this number.
-    pub fn options(&self, path: &[i32], number: u32) -> OptionTexts {
+    pub(crate) fn options(&self, path: &[i32], number: u32) -> OptionTexts {
         let Some(mut element) = self.descriptor.as_ref() else { return Vec::new() };
         for step in path.chunks(2) {
             let [field, index] = step else { return Vec::new() };

@@ -16,7 +16,7 @@ use super::schema::Schema;
 
 /// Something that a schema names.
 #[derive(Debug, Clone)]
-pub enum Element {
+pub(crate) enum Element {
     /// A service.
     Service(ServiceDescriptor),
     /// A method, as `pkg.Service.Method` or `pkg.Service/Method`.
@@ -36,7 +36,7 @@ pub enum Element {
 }
 
 /// Finds an element by its full name.
-pub fn find(pool: &DescriptorPool, name: &str) -> Option<Element> {
+pub(crate) fn find(pool: &DescriptorPool, name: &str) -> Option<Element> {
     let name = name.trim_start_matches('.');
     let inside = || {
         let (parent, last) = name.rsplit_once(['.', '/'])?;
@@ -59,7 +59,7 @@ pub fn find(pool: &DescriptorPool, name: &str) -> Option<Element> {
 
 impl Element {
     /// What it is, with its article.
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Element::Service(_) => "a service",
             Element::Method(_) => "a method",
@@ -73,7 +73,7 @@ impl Element {
     }
 
     /// Its full name.
-    pub fn full_name(&self) -> String {
+    pub(crate) fn full_name(&self) -> String {
         match self {
             Element::Service(e) => e.full_name(),
             Element::Method(e) => e.full_name(),
@@ -89,7 +89,7 @@ impl Element {
     }
 
     /// The messages that it takes, gives or is.
-    pub fn messages(&self) -> Vec<MessageDescriptor> {
+    pub(crate) fn messages(&self) -> Vec<MessageDescriptor> {
         match self {
             Element::Service(e) => e.methods().flat_map(|m| [m.input(), m.output()]).collect(),
             Element::Method(e) => vec![e.input(), e.output()],
@@ -101,7 +101,7 @@ impl Element {
     }
 
     /// The file that it stands in.
-    pub fn file(&self) -> FileDescriptor {
+    pub(crate) fn file(&self) -> FileDescriptor {
         match self {
             Element::Service(e) => e.parent_file(),
             Element::Method(e) => e.parent_service().parent_file(),
@@ -115,7 +115,7 @@ impl Element {
     }
 
     /// Its source, each line ended, with options and with the comments that the schema has.
-    pub fn source(&self, schema: &Schema) -> String {
+    pub(crate) fn source(&self, schema: &Schema) -> String {
         let mut printer = SourceWriter::new(schema, &self.file());
         match self {
             Element::Service(e) => printer.service(e),
@@ -132,7 +132,7 @@ impl Element {
 }
 
 /// A whole file as source, which protoc compiles to the same descriptor again.
-pub fn file_source(schema: &Schema, file: &FileDescriptor) -> String {
+pub(crate) fn file_source(schema: &Schema, file: &FileDescriptor) -> String {
     let mut printer = SourceWriter::new(schema, file);
     printer.file(file);
     printer.text

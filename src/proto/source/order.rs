@@ -8,7 +8,7 @@ use prost_reflect::{Kind, MessageDescriptor};
 ///
 /// A descriptor has them as they stood in its source, and in their midst those that maps and groups make, each where its field
 /// stood. A message that comes before one of these is therefore written before the field.
-pub struct MessageOrder {
+pub(crate) struct MessageOrder {
     all: Vec<MessageDescriptor>,
     /// Where those that maps and groups make stand, by their full names.
     made: HashMap<String, usize>,
@@ -17,7 +17,7 @@ pub struct MessageOrder {
 
 impl MessageOrder {
     /// None is written yet. `made` has the full names of those that maps and groups make.
-    pub fn new(all: impl Iterator<Item = MessageDescriptor>, made: &HashSet<String>) -> MessageOrder {
+    pub(crate) fn new(all: impl Iterator<Item = MessageDescriptor>, made: &HashSet<String>) -> MessageOrder {
         let all: Vec<_> = all.collect();
         let names = all.iter().map(|m| m.full_name().to_owned()).enumerate();
         let made = names.filter(|(_, name)| made.contains(name)).map(|(place, name)| (name, place)).collect();
@@ -25,19 +25,19 @@ impl MessageOrder {
     }
 
     /// Takes those that are to be written before a field or extension of one of these kinds.
-    pub fn before(&mut self, kinds: impl Iterator<Item = Kind>) -> Vec<MessageDescriptor> {
+    pub(crate) fn before(&mut self, kinds: impl Iterator<Item = Kind>) -> Vec<MessageDescriptor> {
         let until = self.first(kinds).unwrap_or_default();
         self.take(until)
     }
 
     /// Takes all that need not wait for an extension of one of these kinds.
-    pub fn until(&mut self, kinds: impl Iterator<Item = Kind>) -> Vec<MessageDescriptor> {
+    pub(crate) fn until(&mut self, kinds: impl Iterator<Item = Kind>) -> Vec<MessageDescriptor> {
         let until = self.first(kinds).unwrap_or(self.all.len());
         self.take(until)
     }
 
     /// Takes the rest.
-    pub fn rest(&mut self) -> Vec<MessageDescriptor> {
+    pub(crate) fn rest(&mut self) -> Vec<MessageDescriptor> {
         self.take(self.all.len())
     }
 

@@ -8,13 +8,13 @@ use crate::proto::names::json_name;
 use crate::proto::text::quoted_text;
 
 /// A range as `reserved` and `extensions` have it.
-pub fn span(from: impl std::fmt::Display, to: &str) -> String {
+pub(crate) fn span(from: impl std::fmt::Display, to: &str) -> String {
     let from = from.to_string();
     if from == to { from } else { format!("{from} to {to}") }
 }
 
 /// A type's name. Full names have a dot before them.
-pub fn type_text(kind: &Kind) -> String {
+pub(crate) fn type_text(kind: &Kind) -> String {
     match kind {
         Kind::Message(message) => format!(".{}", message.full_name()),
         Kind::Enum(descriptor) => format!(".{}", descriptor.full_name()),
@@ -23,7 +23,12 @@ pub fn type_text(kind: &Kind) -> String {
 }
 
 /// The options of a field with those that have a place of their own in its descriptor. An extension has no JSON name.
-pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, options: OptionTexts) -> OptionTexts {
+pub(crate) fn with_own(
+    proto: &FieldDescriptorProto,
+    json: Option<&str>,
+    kind: &Kind,
+    options: OptionTexts,
+) -> OptionTexts {
     let mut all = Vec::new();
     if let Some(default) = &proto.default_value {
         let text = match kind {
@@ -42,7 +47,7 @@ pub fn with_own(proto: &FieldDescriptorProto, json: Option<&str>, kind: &Kind, o
 }
 
 /// What stands in brackets behind an element.
-pub fn brackets(options: OptionTexts) -> String {
+pub(crate) fn brackets(options: OptionTexts) -> String {
     match options.is_empty() {
         true => String::new(),
         false => {

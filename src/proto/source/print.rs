@@ -19,18 +19,18 @@ use crate::proto::text::quoted_text;
 
 /// Where the options of each kind of element stand in its descriptor.
 mod number {
-    pub const FILE: u32 = 8;
-    pub const MESSAGE: u32 = 7;
-    pub const FIELD: u32 = 8;
-    pub const ONEOF: u32 = 2;
-    pub const EXTENSION_RANGE: u32 = 3;
-    pub const ENUM: u32 = 3;
-    pub const ENUM_VALUE: u32 = 3;
-    pub const SERVICE: u32 = 3;
-    pub const METHOD: u32 = 4;
+    pub(crate) const FILE: u32 = 8;
+    pub(crate) const MESSAGE: u32 = 7;
+    pub(crate) const FIELD: u32 = 8;
+    pub(crate) const ONEOF: u32 = 2;
+    pub(crate) const EXTENSION_RANGE: u32 = 3;
+    pub(crate) const ENUM: u32 = 3;
+    pub(crate) const ENUM_VALUE: u32 = 3;
+    pub(crate) const SERVICE: u32 = 3;
+    pub(crate) const METHOD: u32 = 4;
 }
 
-pub struct SourceWriter {
+pub(crate) struct SourceWriter {
     pub text: String,
     depth: usize,
     schema: Schema,
@@ -40,7 +40,7 @@ pub struct SourceWriter {
 }
 
 impl SourceWriter {
-    pub fn new(schema: &Schema, file: &FileDescriptor) -> SourceWriter {
+    pub(crate) fn new(schema: &Schema, file: &FileDescriptor) -> SourceWriter {
         SourceWriter {
             text: String::new(),
             depth: 0,
@@ -90,7 +90,7 @@ impl SourceWriter {
         self.text.push('\n');
     }
 
-    pub fn file(&mut self, file: &FileDescriptor) {
+    pub(crate) fn file(&mut self, file: &FileDescriptor) {
         match self.file.edition() {
             // descriptor.proto, enum `Edition`: 1000 is 2023, and so on.
             Some(edition) => self.line(format!("edition = \"{}\";", edition + 1023)),
@@ -147,7 +147,7 @@ impl SourceWriter {
         }
     }
 
-    pub fn service(&mut self, service: &ServiceDescriptor) {
+    pub(crate) fn service(&mut self, service: &ServiceDescriptor) {
         self.comments(service.path());
         self.open(format!("service {}", service.name()));
         let options = self.file.options(service.path(), number::SERVICE);
@@ -156,7 +156,7 @@ impl SourceWriter {
         self.close();
     }
 
-    pub fn method(&mut self, method: &MethodDescriptor) {
+    pub(crate) fn method(&mut self, method: &MethodDescriptor) {
         let side = |streaming: bool, message: MessageDescriptor| {
             format!("( {}.{} )", if streaming { "stream " } else { "" }, message.full_name())
         };
@@ -182,7 +182,7 @@ impl SourceWriter {
         }
     }
 
-    pub fn message(&mut self, message: &MessageDescriptor) {
+    pub(crate) fn message(&mut self, message: &MessageDescriptor) {
         self.comments(message.path());
         self.open(format!("{}message {}", self.file.visibility(message.path()), message.name()));
         self.body(message);
@@ -243,7 +243,7 @@ impl SourceWriter {
         }
     }
 
-    pub fn field(&mut self, field: &FieldDescriptor) {
+    pub(crate) fn field(&mut self, field: &FieldDescriptor) {
         self.comments(field.path());
         let kind = field.kind();
         let options = self.file.options(field.path(), number::FIELD);
@@ -297,7 +297,7 @@ impl SourceWriter {
         }
     }
 
-    pub fn oneof(&mut self, oneof: &OneofDescriptor) {
+    pub(crate) fn oneof(&mut self, oneof: &OneofDescriptor) {
         self.comments(oneof.path());
         self.open(format!("oneof {}", oneof.name()));
         let options = self.file.options(oneof.path(), number::ONEOF);
@@ -306,7 +306,7 @@ impl SourceWriter {
         self.close();
     }
 
-    pub fn enumeration(&mut self, descriptor: &EnumDescriptor) {
+    pub(crate) fn enumeration(&mut self, descriptor: &EnumDescriptor) {
         self.comments(descriptor.path());
         self.open(format!("{}enum {}", self.file.visibility(descriptor.path()), descriptor.name()));
         let options = self.file.options(descriptor.path(), number::ENUM);
@@ -328,13 +328,13 @@ impl SourceWriter {
         self.close();
     }
 
-    pub fn enum_value(&mut self, value: &EnumValueDescriptor) {
+    pub(crate) fn enum_value(&mut self, value: &EnumValueDescriptor) {
         self.comments(value.path());
         let options = brackets(self.file.options(value.path(), number::ENUM_VALUE));
         self.line(format!("{} = {}{options};", value.name(), value.number()));
     }
 
-    pub fn extension(&mut self, extension: &ExtensionDescriptor) {
+    pub(crate) fn extension(&mut self, extension: &ExtensionDescriptor) {
         self.open(format!("extend .{}", extension.containing_message().full_name()));
         self.comments(extension.path());
         let proto = extension.field_descriptor_proto();

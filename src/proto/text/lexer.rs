@@ -4,7 +4,7 @@ use crate::proto::fault::Bad;
 
 /// One token.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// A name, or a word like `true`.
     Word(&'a str),
     /// A number without its sign, as it is written.
@@ -19,7 +19,7 @@ pub enum Token<'a> {
 
 impl Token<'_> {
     /// For messages.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match self {
             Token::Word(text) | Token::Number(text) => format!("`{text}`"),
             Token::Quoted(_) => "a string".to_owned(),
@@ -30,7 +30,7 @@ impl Token<'_> {
 }
 
 /// Reads tokens, with one looked at ahead.
-pub struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
     /// The next token and where it stands.
@@ -43,7 +43,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// As [`Lexer::advance`].
-    pub fn new(text: &'a [u8]) -> Result<Lexer<'a>, Bad> {
+    pub(crate) fn new(text: &'a [u8]) -> Result<Lexer<'a>, Bad> {
         let mut lexer = Lexer { text, at: 0, token: Token::End, place: 0 };
         lexer.advance()?;
         Ok(lexer)
@@ -53,7 +53,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// What follows is no token.
-    pub fn advance(&mut self) -> Result<Token<'a>, Bad> {
+    pub(crate) fn advance(&mut self) -> Result<Token<'a>, Bad> {
         self.blanks();
         self.place = self.at;
         let next = match self.text.get(self.at) {
@@ -75,7 +75,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// As [`Lexer::advance`].
-    pub fn eat(&mut self, sign: u8) -> Result<bool, Bad> {
+    pub(crate) fn eat(&mut self, sign: u8) -> Result<bool, Bad> {
         let found = self.token == Token::Sign(sign);
         if found {
             self.advance()?;
@@ -87,7 +87,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// Another token comes.
-    pub fn expect(&mut self, sign: u8) -> Result<(), Bad> {
+    pub(crate) fn expect(&mut self, sign: u8) -> Result<(), Bad> {
         match self.eat(sign)? {
             true => Ok(()),
             false => Err(self.unexpected(&format!("`{}`", char::from(sign)))),
@@ -95,7 +95,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The error for a token that should be another one.
-    pub fn unexpected(&self, expected: &str) -> Bad {
+    pub(crate) fn unexpected(&self, expected: &str) -> Bad {
         Bad::new(self.place, format!("expected {expected}, found {}", self.token.shown()))
     }
 

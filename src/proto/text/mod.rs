@@ -6,12 +6,12 @@ mod scalar;
 mod write;
 
 pub use read::read_text;
-pub use write::{quoted_text, value_text, write_text};
+pub(crate) use write::{quoted_text, value_text, write_text};
 
 use super::schema::{Field, MessageType};
 
 /// The name that a field has in the text format.
-pub fn shown_name<'a>(of: &'a MessageType, field: &'a Field) -> &'a str {
+pub(crate) fn shown_name<'a>(of: &'a MessageType, field: &'a Field) -> &'a str {
     match (field.is_extension, group_name(of, field)) {
         (true, _) => &field.json_name,
         (false, Some(group)) => group,

@@ -4,7 +4,7 @@ use crate::proto::dynamic::Value;
 use crate::proto::schema::FieldKind;
 
 /// What a kind takes.
-pub fn expected(kind: FieldKind) -> &'static str {
+pub(crate) fn expected(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Double | FieldKind::Float => "a number, inf or nan",
         FieldKind::Int32 | FieldKind::Sint32 | FieldKind::Sfixed32 => "a whole number of 32 bits",
@@ -19,7 +19,7 @@ pub fn expected(kind: FieldKind) -> &'static str {
 }
 
 /// A word as a value of a kind.
-pub fn scalar(kind: FieldKind, word: &str, negative: bool) -> Option<Value> {
+pub(crate) fn scalar(kind: FieldKind, word: &str, negative: bool) -> Option<Value> {
     let whole = || integer(word).map(|magnitude| if negative { -magnitude } else { magnitude });
     match kind {
         FieldKind::Bool => match word {
@@ -41,7 +41,7 @@ pub fn scalar(kind: FieldKind, word: &str, negative: bool) -> Option<Value> {
 }
 
 /// A whole number in base 10, 8 or 16.
-pub fn integer(word: &str) -> Option<i128> {
+pub(crate) fn integer(word: &str) -> Option<i128> {
     let (digits, base) = match word.as_bytes() {
         [b'0', b'x' | b'X', ..] => (&word[2..], 16),
         [b'0', _, ..] => (&word[1..], 8),

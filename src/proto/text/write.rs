@@ -13,13 +13,13 @@ use crate::proto::schema::{Field, FieldKind, MessageType, WellKnown};
 
 /// Appends a message: compact on one line, without a line end; pretty with each line ended. What the schema does not know
 /// stands by its number, which no reader takes.
-pub fn write_text(out: &mut Vec<u8>, message: &DynamicMessage, layout: Layout, resolver: &dyn Resolver) {
+pub(crate) fn write_text(out: &mut Vec<u8>, message: &DynamicMessage, layout: Layout, resolver: &dyn Resolver) {
     let mut writer = Writer { out, layout, indent: 0, resolver, any_depth: MAX_DEPTH, blank: false };
     writer.fields(message);
 }
 
 /// One value on one line, as it stands in an option: a message in braces.
-pub fn value_text(of: &MessageType, field: &Field, value: &Value) -> String {
+pub(crate) fn value_text(of: &MessageType, field: &Field, value: &Value) -> String {
     let mut out = Vec::new();
     let schema = of.schema();
     let mut writer = Writer {
@@ -203,7 +203,7 @@ impl Writer<'_> {
 }
 
 /// A text between quotes.
-pub fn quoted_text(text: &str) -> String {
+pub(crate) fn quoted_text(text: &str) -> String {
     let mut out = Vec::new();
     quoted(&mut out, text.as_bytes(), true);
     String::from_utf8_lossy(&out).into_owned()

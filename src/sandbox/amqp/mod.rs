@@ -33,7 +33,7 @@ pub struct Options {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "AMQP")]
 #[group(skip)]
-pub struct Args {
+pub(crate) struct Args {
     /// Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     amqp_memory: Option<usize>,
@@ -64,12 +64,12 @@ impl Default for Options {
 
 impl Args {
     /// True when anything was given.
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.amqp_memory.is_some() || !self.amqp_users.is_empty() || !self.amqp_vhosts.is_empty()
     }
 
     /// The options that the flags say.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
         options.memory = self.amqp_memory.unwrap_or(options.memory);
         options.users.extend(self.amqp_users.iter().cloned());

@@ -37,7 +37,7 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// What the owner of the broker wants.
 #[derive(Debug, Clone, Copy)]
-pub enum Order {
+pub(crate) enum Order {
     /// Publishers are blocked, or not.
     Block(bool),
     /// It ends.
@@ -74,7 +74,7 @@ impl Shared {
 }
 
 /// Serves until it is told to end, or nobody can tell it any more.
-pub async fn serve(listener: TcpListener, limits: Limits, mut orders: UnboundedReceiver<Order>) {
+pub(crate) async fn serve(listener: TcpListener, limits: Limits, mut orders: UnboundedReceiver<Order>) {
     let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
     let shared = Rc::new(Shared {
         broker: RefCell::new(Broker::new(limits)),

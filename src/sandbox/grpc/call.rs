@@ -17,7 +17,7 @@ use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Method;
 
 /// Who answers a call.
-pub enum Answerer {
+pub(crate) enum Answerer {
     /// The sandbox's own code.
     BuiltIn,
     /// The user's stubs.
@@ -27,7 +27,7 @@ pub enum Answerer {
 }
 
 /// Answers the calls of one method.
-pub struct Handler {
+pub(crate) struct Handler {
     /// The method.
     pub method: Method,
     /// Who answers.

@@ -9,7 +9,7 @@ use crate::proto::schema::MessageType;
 
 /// The messages of one method, on the server's side.
 #[derive(Clone)]
-pub struct Dynamic {
+pub(crate) struct Dynamic {
     /// What the requests are.
     pub input: MessageType,
 }

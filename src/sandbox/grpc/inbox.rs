@@ -11,10 +11,10 @@ use super::log::CallLog;
 use crate::proto::dynamic::DynamicMessage;
 
 /// The responses of a call, and the status that is not plain OK.
-pub type Responses = BoxStream<'static, Result<DynamicMessage, Status>>;
+pub(crate) type Responses = BoxStream<'static, Result<DynamicMessage, Status>>;
 
 /// The requests of a call; each is logged when it is read.
-pub struct Inbox {
+pub(crate) struct Inbox {
     pub(super) requests: Streaming<DynamicMessage>,
     pub(super) log: Option<Arc<CallLog>>,
 }
@@ -24,7 +24,7 @@ impl Inbox {
     ///
     /// # Errors
     /// The status of a request that is none, or of a call that broke off.
-    pub async fn message(&mut self) -> Result<Option<DynamicMessage>, Status> {
+    pub(crate) async fn message(&mut self) -> Result<Option<DynamicMessage>, Status> {
         let message = self.requests.message().await?;
         if let (Some(message), Some(log)) = (&message, &self.log) {
             log.message(message);
@@ -36,7 +36,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`Inbox::message`], and INVALID_ARGUMENT when there is none.
-    pub async fn first(&mut self) -> Result<DynamicMessage, Status> {
+    pub(crate) async fn first(&mut self) -> Result<DynamicMessage, Status> {
         self.message().await?.ok_or_else(|| Status::invalid_argument("no request message"))
     }
 
@@ -44,7 +44,7 @@ impl Inbox {
     ///
     /// # Errors
     /// As [`Inbox::message`].
-    pub async fn all(&mut self, kept: usize) -> Result<(Vec<DynamicMessage>, usize), Status> {
+    pub(crate) async fn all(&mut self, kept: usize) -> Result<(Vec<DynamicMessage>, usize), Status> {
         let (mut requests, mut count) = (Vec::new(), 0);
         while let Some(request) = self.message().await? {
             if count < kept {
@@ -57,7 +57,7 @@ impl Inbox {
 }
 
 /// A response that begins with these headers.
-pub fn with_headers(headers: &HeaderMap, responses: Responses) -> Response<Responses> {
+pub(crate) fn with_headers(headers: &HeaderMap, responses: Responses) -> Response<Responses> {
     let mut response = Response::new(responses);
     *response.metadata_mut() = MetadataMap::from_headers(headers.clone());
     response

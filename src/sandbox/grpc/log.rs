@@ -21,7 +21,7 @@ use crate::proto::schema::Schema;
 use crate::proto::{Layout, rpc, write_json};
 
 /// The file, and the count of calls.
-pub struct Log {
+pub(crate) struct Log {
     path: PathBuf,
     file: Mutex<File>,
     calls: AtomicU64,
@@ -37,7 +37,7 @@ impl Log {
     ///
     /// # Errors
     /// `Kind::Io`.
-    pub fn create(path: &Path, types: Schema, terminal: Terminal) -> Result<Log> {
+    pub(crate) fn create(path: &Path, types: Schema, terminal: Terminal) -> Result<Log> {
         let failed = |e| Error::io(format!("cannot write the log {}", path.display()), e);
         let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.is_file() {
@@ -65,7 +65,7 @@ impl Log {
 }
 
 /// The events of one call. When it ends without any other end, the caller has left.
-pub struct CallLog {
+pub(crate) struct CallLog {
     log: Arc<Log>,
     method: String,
     call: u64,
@@ -74,7 +74,7 @@ pub struct CallLog {
 
 impl CallLog {
     /// Begins with the headers of the request.
-    pub fn start(log: Arc<Log>, method: String, headers: &HeaderMap) -> CallLog {
+    pub(crate) fn start(log: Arc<Log>, method: String, headers: &HeaderMap) -> CallLog {
         let call = log.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let log = CallLog { log, method, call, ended: AtomicBool::new(false) };
         log.event("headers", |event| write_metadata(event.member("metadata"), headers));
@@ -82,14 +82,14 @@ impl CallLog {
     }
 
     /// A request message.
-    pub fn message(&self, message: &DynamicMessage) {
+    pub(crate) fn message(&self, message: &DynamicMessage) {
         self.event("message", |event| {
             write_json(event.member("value"), message, Layout::Compact, &self.log.types);
         });
     }
 
     /// The status that was answered. Only the first end counts.
-    pub fn status(&self, status: &Status) {
+    pub(crate) fn status(&self, status: &Status) {
         if self.is_first_end() {
             self.event("status", |event| {
                 let details = rpc::details(status.details(), Layout::Compact, &self.log.types);
@@ -100,7 +100,7 @@ impl CallLog {
     }
 
     /// The call was broken off.
-    pub fn reset(&self, what: Reset) {
+    pub(crate) fn reset(&self, what: Reset) {
         if self.is_first_end() {
             self.event("reset", |event| event.text("what", what.name()));
         }

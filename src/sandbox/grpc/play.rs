@@ -17,7 +17,7 @@ use crate::proto::dynamic::DynamicMessage;
 ///
 /// # Errors
 /// The stub's status when nothing else goes out, UNIMPLEMENTED when none matches, and as [`Inbox::message`].
-pub async fn answer(
+pub(crate) async fn answer(
     stubs: Arc<Stubs>,
     headers: HeaderMap,
     mut inbox: Inbox,

@@ -19,7 +19,7 @@ use crate::proto::schema::Schema;
 use crate::proto::{find, rpc};
 
 /// The paths of its one method.
-pub const PATHS: [&str; 2] = [
+pub(crate) const PATHS: [&str; 2] = [
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
 ];
@@ -30,7 +30,7 @@ const ENOUGH: usize = 1 << 20;
 type Responses = BoxStream<'static, Result<ServerReflectionResponse, Status>>;
 
 /// Answers questions about a schema.
-pub struct ReflectionService(pub Schema);
+pub(crate) struct ReflectionService(pub Schema);
 
 impl StreamingService<ServerReflectionRequest> for ReflectionService {
     type Response = ServerReflectionResponse;

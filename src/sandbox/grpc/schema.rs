@@ -25,7 +25,7 @@ const COMMON: &[&[u8]] = &[
 ];
 
 /// All files, and which of the services are built in.
-pub struct ServedSchema {
+pub(crate) struct ServedSchema {
     /// The types of all files.
     pub types: schema::Schema,
     built_in: HashSet<String>,
@@ -36,7 +36,7 @@ impl ServedSchema {
     ///
     /// # Errors
     /// As [`disk::load`]; `Kind::Usage` when the user's files contradict each other.
-    pub fn load(args: &Args) -> Result<ServedSchema> {
+    pub(crate) fn load(args: &Args) -> Result<ServedSchema> {
         let own = disk::load(&args.proto, &args.import_path, &args.descriptor_set)?;
         let mut pool = own.pool().map_err(|e| {
             e.context("the given files contradict each other")
@@ -62,7 +62,7 @@ impl ServedSchema {
     }
 
     /// The method of a path, `/pkg.Service/Method`.
-    pub fn method(&self, path: &str) -> Option<Method> {
+    pub(crate) fn method(&self, path: &str) -> Option<Method> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
         let service = self.types.pool().get_service_by_name(service)?;
         let found = service.methods().find(|m| m.name() == method)?;
@@ -70,7 +70,7 @@ impl ServedSchema {
     }
 
     /// True when the sandbox answers the method by itself.
-    pub fn is_built_in(&self, method: &Method) -> bool {
+    pub(crate) fn is_built_in(&self, method: &Method) -> bool {
         self.built_in.contains(method.descriptor.parent_service().full_name())
     }
 }

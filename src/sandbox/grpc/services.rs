@@ -19,7 +19,7 @@ const USUAL: &[&str] = &["te", "content-type", "user-agent", "grpc-accept-encodi
 ///
 /// # Errors
 /// The status that a request asks for, and that of broken requests.
-pub async fn answer(method: &Method, metadata: MetadataMap, requests: Inbox) -> Result<Responses, Status> {
+pub(crate) async fn answer(method: &Method, metadata: MetadataMap, requests: Inbox) -> Result<Responses, Status> {
     let echo = Echo { output: method.output.clone(), metadata };
     match method.descriptor.name() {
         "SayHello" => greet(method, requests).await,

@@ -20,7 +20,7 @@ use tonic::transport::server::Connected;
 use super::stub::Reset;
 
 /// The `grpc-timeout` of a request; one that is none does not count.
-pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let number: u64 = digits.parse().ok().filter(|_| digits.len() <= 8)?;
@@ -39,15 +39,15 @@ pub fn timeout(headers: &HeaderMap) -> Option<Duration> {
 const GRACE: Duration = Duration::from_millis(100);
 
 /// A client's connection, which can be cut from inside of a call.
-pub struct Socket(TcpStream, Cutter);
+pub(crate) struct Socket(TcpStream, Cutter);
 
 /// Cuts a connection.
 #[derive(Clone)]
-pub struct Cutter(Arc<Option<std::net::TcpStream>>);
+pub(crate) struct Cutter(Arc<Option<std::net::TcpStream>>);
 
 impl Socket {
     /// Takes an accepted connection.
-    pub fn new(stream: TcpStream) -> Socket {
+    pub(crate) fn new(stream: TcpStream) -> Socket {
         // Small frames must not wait for each other. A connection that refuses is slower, no more.
         let _ = stream.set_nodelay(true);
         let twin = stream.as_fd().try_clone_to_owned().ok().map(std::net::TcpStream::from);
@@ -105,10 +105,10 @@ impl AsyncWrite for Socket {
 }
 
 /// How a call is to be broken off, once that is known.
-pub type BreakOff = Arc<OnceLock<Reset>>;
+pub(crate) type BreakOff = Arc<OnceLock<Reset>>;
 
 /// A response's body: where the fault is set, it breaks instead of ending.
-pub struct Breakable {
+pub(crate) struct Breakable {
     body: Body,
     fault: BreakOff,
     cut: Option<Cutter>,
@@ -117,7 +117,7 @@ pub struct Breakable {
 
 impl Breakable {
     /// Wraps a body. `cut` is the call's connection.
-    pub fn wrap(body: Body, fault: BreakOff, cut: Option<Cutter>) -> Body {
+    pub(crate) fn wrap(body: Body, fault: BreakOff, cut: Option<Cutter>) -> Body {
         Body::new(Breakable { body, fault, cut, grace: None })
     }
 }

@@ -4,7 +4,7 @@ mod admin;
 mod connect;
 mod consume;
 mod large;
-pub mod proxy;
+pub(crate) mod proxy;
 mod publish;
 mod quorum;
 mod reasons;
@@ -14,28 +14,28 @@ mod tls;
 
 use std::io::PipeWriter;
 
-pub use crate::support::Run;
+pub(crate) use crate::support::Run;
 use crate::support::{Running, eventually, mscomm, test_env, unique};
 
 /// A command against the test broker.
-pub fn amqp(args: &[&str]) -> Run {
+pub(crate) fn amqp(args: &[&str]) -> Run {
     at(&test_env("AMQP"), args)
 }
 
 /// A command against any server.
-pub fn at(server: &str, args: &[&str]) -> Run {
+pub(crate) fn at(server: &str, args: &[&str]) -> Run {
     mscomm(&[&["amqp"], args].concat()).env("MSCOMM_AMQP_SERVER", server)
 }
 
 /// A fresh queue; `flags` go to `queue declare`.
-pub fn queue(flags: &[&str]) -> String {
+pub(crate) fn queue(flags: &[&str]) -> String {
     let name = unique("queue");
     amqp(&[&["queue", "declare", &name], flags].concat()).run().ok();
     name
 }
 
 /// A fresh queue with the lines 1 to `n`.
-pub fn filled(n: u64) -> String {
+pub(crate) fn filled(n: u64) -> String {
     let name = queue(&[]);
     let lines: String = (1..=n).map(|i| format!("{i}\n")).collect();
     amqp(&["publish", "-k", &name]).stdin(lines).run().ok();
@@ -43,37 +43,37 @@ pub fn filled(n: u64) -> String {
 }
 
 /// How many messages are ready in a queue, and its consumers.
-pub fn info(queue: &str) -> (u64, u64) {
+pub(crate) fn info(queue: &str) -> (u64, u64) {
     let line = amqp(&["queue", "info", queue]).run().ok().text();
     let mut cells = line.trim_end().split('\t').skip(1).map(|c| c.parse().expect("a number"));
     (cells.next().expect("messages"), cells.next().expect("consumers"))
 }
 
 /// Waits until a queue holds so many ready messages: what a lost connection held goes back only when the broker sees it.
-pub fn holds(queue: &str, messages: u64) {
+pub(crate) fn holds(queue: &str, messages: u64) {
     eventually(&format!("{queue} holds {messages}"), || (info(queue).0 == messages).then_some(()));
 }
 
 /// Waits until a queue has a consumer.
-pub fn has_consumer(queue: &str) {
+pub(crate) fn has_consumer(queue: &str) {
     eventually("a consumer", || (info(queue).1 == 1).then_some(()));
 }
 
 /// Starts it with a standard input that stays open.
-pub fn start_open(mut run: Run) -> (Running, PipeWriter) {
+pub(crate) fn start_open(mut run: Run) -> (Running, PipeWriter) {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     run.command.stdin(reader);
     (run.start(), writer)
 }
 
 /// A user who may read, and nothing else; it goes with this.
-pub struct Reader {
+pub(crate) struct Reader {
     name: String,
     pub server: String,
 }
 
 impl Reader {
-    pub fn add() -> Reader {
+    pub(crate) fn add() -> Reader {
         let name = unique("reader");
         control(&["add_user", &name, "pw"]);
         control(&["set_permissions", &name, "", "", ".*"]);

@@ -9,12 +9,12 @@ use std::time::Duration;
 use crate::support::{DEADLINE, eventually, test_env};
 
 /// What a client says in place of [`NOT_UTF8`], which no library of ours would send.
-pub const PLACEHOLDER: &str = "@@@@";
+pub(crate) const PLACEHOLDER: &str = "@@@@";
 /// What the broker hears.
-pub const NOT_UTF8: [u8; 4] = [0xff, 0xfe, 0xff, 0xfe];
+pub(crate) const NOT_UTF8: [u8; 4] = [0xff, 0xfe, 0xff, 0xfe];
 
 #[derive(Clone)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     /// What the broker says is dropped.
     mute: Arc<AtomicBool>,
@@ -74,11 +74,11 @@ impl Frames {
 
 impl Proxy {
     /// In front of the test broker, on a free port.
-    pub fn start() -> Proxy {
+    pub(crate) fn start() -> Proxy {
         Proxy::on(TcpListener::bind("127.0.0.1:0").expect("binds"))
     }
 
-    pub fn on(listener: TcpListener) -> Proxy {
+    pub(crate) fn on(listener: TcpListener) -> Proxy {
         let port = listener.local_addr().expect("an address").port();
         let (mute, agreed, stopped) = (Arc::default(), Arc::default(), Arc::default());
         let rate = Arc::default();
@@ -140,39 +140,39 @@ impl Proxy {
         });
     }
 
-    pub fn uri(&self) -> String {
+    pub(crate) fn uri(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/", self.port)
     }
 
     /// The interval of heartbeats that a client agreed to.
-    pub fn heartbeat(&self) -> Option<u16> {
+    pub(crate) fn heartbeat(&self) -> Option<u16> {
         *self.heartbeat.lock().expect("not poisoned")
     }
 
     /// As a slow network: so many bytes of what the broker says pass in a second.
-    pub fn slow(self, rate: u64) -> Proxy {
+    pub(crate) fn slow(self, rate: u64) -> Proxy {
         self.rate.store(rate, Ordering::SeqCst);
         self
     }
 
     /// Drops what the broker says from now on.
-    pub fn mute(&self) {
+    pub(crate) fn mute(&self) {
         self.mute.store(true, Ordering::SeqCst);
     }
 
     /// As a broker whose process is stopped: it says nothing and reads nothing, and the connection stays.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.mute();
         *self.stopped.0.lock().expect("not poisoned") = true;
     }
 
     /// Waits until a client has agreed to the end of a channel.
-    pub fn has_agreed(&self) {
+    pub(crate) fn has_agreed(&self) {
         eventually("the answer to a channel's end", || self.agreed.load(Ordering::SeqCst).then_some(()));
     }
 
     /// Says something in the broker's name, between two of its frames.
-    pub fn say(&self, bytes: &[u8]) {
+    pub(crate) fn say(&self, bytes: &[u8]) {
         for Streams { client, frames, .. } in self.streams.lock().expect("not poisoned").iter_mut() {
             let (now, changed) = &**frames;
             let now = now.lock().expect("not poisoned");
@@ -184,7 +184,7 @@ impl Proxy {
     }
 
     /// Cuts every connection.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         *self.stopped.0.lock().expect("not poisoned") = false;
         self.stopped.1.notify_all();
         for Streams { client, broker, .. } in self.streams.lock().expect("not poisoned").drain(..) {
@@ -196,19 +196,19 @@ impl Proxy {
 }
 
 /// A frame in the broker's words: its type, its channel, its payload.
-pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     let size = u32::try_from(payload.len()).expect("fits");
     [&[kind][..], &channel.to_be_bytes(), &size.to_be_bytes(), payload, &[0xce]].concat()
 }
 
 /// `channel.close` (class 20, method 40).
-pub fn channel_close(channel: u16, code: u16, text: &str) -> Vec<u8> {
+pub(crate) fn channel_close(channel: u16, code: u16, text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).expect("a short string");
     frame(1, channel, &[&[0, 20, 0, 40][..], &code.to_be_bytes(), &[length], text.as_bytes(), &[0; 4]].concat())
 }
 
 /// `host:port` of the test broker.
-pub fn address() -> String {
+pub(crate) fn address() -> String {
     let uri = test_env("AMQP");
     uri.rsplit('@').next().expect("an address").trim_end_matches('/').to_owned()
 }

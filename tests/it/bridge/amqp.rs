@@ -7,7 +7,7 @@ use crate::amqp::{amqp, filled, holds, queue};
 use crate::support::{mscomm, test_env, unique};
 
 /// All that is in a queue, taken out.
-pub fn lines(queue: &str) -> Vec<String> {
+pub(crate) fn lines(queue: &str) -> Vec<String> {
     amqp(&["consume", queue, "--until-end", "-o", "raw"]).run().ok().lines()
 }
 

@@ -13,16 +13,16 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
 }
 
-pub fn messages() -> u64 {
+pub(crate) fn messages() -> u64 {
     setting("MSCOMM_SOAK_MESSAGES", 2000)
 }
 
-pub fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     setting("MSCOMM_SOAK_KILLS", 5)
 }
 
 /// Starts a bridge. `slow` makes it take its time, so that it can be killed in the middle.
-pub fn start(from: &Side, to: &Side, slow: bool) -> Running {
+pub(crate) fn start(from: &Side, to: &Side, slow: bool) -> Running {
     let (mut reader, mut writer) = (from.reader(), to.writer());
     if slow {
         match from {
@@ -38,12 +38,12 @@ pub fn start(from: &Side, to: &Side, slow: bool) -> Running {
 }
 
 /// Carries all that is left.
-pub fn finish(from: &Side, to: &Side) {
+pub(crate) fn finish(from: &Side, to: &Side) {
     bridge(&[&from.reader()[..], &["--until-end", "--to"], &to.writer()].concat()).run().ok();
 }
 
 /// Waits until so many more have come; false when the bridge has ended before.
-pub fn comes(running: &mut Running, to: &Side, wanted: u64) -> bool {
+pub(crate) fn comes(running: &mut Running, to: &Side, wanted: u64) -> bool {
     eventually(&format!("{wanted} came; {}", running.stderr()), || {
         let has_come = to.arrived().is_some_and(|arrived| arrived >= wanted);
         (has_come || running.child.try_wait().expect("waits").is_some()).then_some(has_come)
@@ -52,7 +52,7 @@ pub fn comes(running: &mut Running, to: &Side, wanted: u64) -> bool {
 
 /// Panics unless all that is settled at the source is at the target.
 #[track_caller]
-pub fn is_there(from: &Side, to: &Side, seen: &mut Seen, total: u64) -> u64 {
+pub(crate) fn is_there(from: &Side, to: &Side, seen: &mut Seen, total: u64) -> u64 {
     let settled = from.settled(total);
     to.take(seen);
     let lost: Vec<u64> = settled.iter().copied().filter(|number| !seen.has(*number)).collect();
@@ -61,7 +61,7 @@ pub fn is_there(from: &Side, to: &Side, seen: &mut Seen, total: u64) -> u64 {
 }
 
 #[track_caller]
-pub fn has_all(seen: &Seen) {
+pub(crate) fn has_all(seen: &Seen) {
     let missing = seen.missing();
     assert!(missing.is_empty(), "{} are lost: {missing:?}", missing.len());
 }

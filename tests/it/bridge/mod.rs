@@ -20,7 +20,7 @@ mod soak;
 use crate::support::{Run, mscomm, test_env};
 
 /// A bridge between the test's brokers.
-pub fn bridge(args: &[&str]) -> Run {
+pub(crate) fn bridge(args: &[&str]) -> Run {
     mscomm(&[&["bridge"], args].concat())
         .env("MSCOMM_AMQP_SERVER", test_env("AMQP"))
         .env("MSCOMM_KAFKA_SERVER", test_env("KAFKA"))

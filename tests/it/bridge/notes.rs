@@ -14,13 +14,13 @@ use tokio::sync::Notify;
 use crate::grpc::servers::{background, listener};
 
 /// What it serves. `Give` takes the text `COUNT CODE`: so many notes, and that status.
-pub const SOURCE: &str = "syntax = \"proto3\";\npackage t;\nmessage Note { string text = 1; bytes more = 2; }\n\
+pub(crate) const SOURCE: &str = "syntax = \"proto3\";\npackage t;\nmessage Note { string text = 1; bytes more = 2; }\n\
     message Done {}\n\
     service Notes {\n  rpc Take(Note) returns (Done);\n  rpc Bury(Note) returns (Done);\n  \
     rpc Give(Note) returns (stream Note);\n  rpc Collect(stream Note) returns (Done);\n}\n";
 
 /// How a note ends.
-pub enum End {
+pub(crate) enum End {
     /// With this status.
     Status(u32, &'static str),
     /// Its stream is reset.
@@ -35,14 +35,14 @@ pub enum End {
 
 /// A note that came.
 #[derive(Debug, Clone)]
-pub struct Note {
+pub(crate) struct Note {
     pub path: String,
     pub text: String,
     pub metadata: HeaderMap,
 }
 
 #[derive(Default)]
-pub struct State {
+pub(crate) struct State {
     notes: Mutex<Vec<Note>>,
     /// Texts in the order in which their calls ended.
     ended: Mutex<Vec<String>>,
@@ -55,7 +55,7 @@ pub struct State {
 type Rule = Box<dyn Fn(usize, &Note) -> End + Send + Sync>;
 
 /// The server. It goes with the test process.
-pub struct Notes {
+pub(crate) struct Notes {
     pub address: String,
     file: tempfile::NamedTempFile,
     state: Arc<State>,
@@ -63,7 +63,7 @@ pub struct Notes {
 
 impl Notes {
     /// `rule` says how a note ends, by how many came before it.
-    pub fn start(rule: impl Fn(usize, &Note) -> End + Send + Sync + 'static) -> Notes {
+    pub(crate) fn start(rule: impl Fn(usize, &Note) -> End + Send + Sync + 'static) -> Notes {
         let (listener, address) = listener();
         let (state, rule): (Arc<State>, Arc<Rule>) = (Arc::default(), Arc::new(Box::new(rule)));
         let shared = state.clone();
@@ -80,41 +80,41 @@ impl Notes {
     }
 
     /// Every note is taken.
-    pub fn kind() -> Notes {
+    pub(crate) fn kind() -> Notes {
         Notes::start(|_, _| End::Status(0, ""))
     }
 
     /// `grpc call METHOD` with what leads to this server, and more flags.
-    pub fn call(&self, method: &str, flags: &[&str]) -> Vec<String> {
+    pub(crate) fn call(&self, method: &str, flags: &[&str]) -> Vec<String> {
         let file = self.file.path().to_str().expect("UTF-8");
         let words = ["grpc", "call", method, "-s", &self.address, "--reflection", "off", "--proto", file];
         words.iter().chain(flags).map(|word| (*word).to_owned()).collect()
     }
 
-    pub fn notes(&self) -> Vec<Note> {
+    pub(crate) fn notes(&self) -> Vec<Note> {
         self.state.notes.lock().expect("not poisoned").clone()
     }
 
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         self.notes().into_iter().map(|note| note.text).collect()
     }
 
     /// Texts in the order in which their calls ended.
-    pub fn ended(&self) -> Vec<String> {
+    pub(crate) fn ended(&self) -> Vec<String> {
         self.state.ended.lock().expect("not poisoned").clone()
     }
 
     /// How many calls were under way at a time.
-    pub fn most(&self) -> usize {
+    pub(crate) fn most(&self) -> usize {
         self.state.most.load(Ordering::SeqCst)
     }
 
     /// How many notes were handed to the connection.
-    pub fn given(&self) -> usize {
+    pub(crate) fn given(&self) -> usize {
         self.state.given.load(Ordering::SeqCst)
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
 }

@@ -20,17 +20,17 @@ const ASK: Duration = Duration::from_secs(5);
 const PARTITIONS: i32 = 3;
 
 /// A queue behind an exchange that takes any routing key, or a topic.
-pub enum Side {
+pub(crate) enum Side {
     Amqp(Queue),
     Kafka(Topic),
 }
 
-pub struct Queue {
+pub(crate) struct Queue {
     exchange: String,
     name: String,
 }
 
-pub struct Topic {
+pub(crate) struct Topic {
     name: String,
     group: String,
     consumer: BaseConsumer,
@@ -39,10 +39,10 @@ pub struct Topic {
 }
 
 /// How often each number was seen.
-pub struct Seen(Vec<u32>);
+pub(crate) struct Seen(Vec<u32>);
 
 impl Seen {
-    pub fn none(total: u64) -> Seen {
+    pub(crate) fn none(total: u64) -> Seen {
         Seen(vec![0; usize::try_from(total).expect("fits")])
     }
 
@@ -50,16 +50,16 @@ impl Seen {
         self.0[usize::try_from(number - 1).expect("fits")] += 1;
     }
 
-    pub fn has(&self, number: u64) -> bool {
+    pub(crate) fn has(&self, number: u64) -> bool {
         self.0[usize::try_from(number - 1).expect("fits")] > 0
     }
 
-    pub fn missing(&self) -> Vec<u64> {
+    pub(crate) fn missing(&self) -> Vec<u64> {
         (1..=self.0.len() as u64).filter(|number| !self.has(*number)).collect()
     }
 
     /// How many came more than once, each time counted.
-    pub fn again(&self) -> u64 {
+    pub(crate) fn again(&self) -> u64 {
         self.0.iter().map(|times| u64::from(times.saturating_sub(1))).sum()
     }
 }
@@ -73,7 +73,7 @@ fn header(number: u64) -> String {
 }
 
 /// The body of a number; some are large.
-pub fn body(number: u64) -> String {
+pub(crate) fn body(number: u64) -> String {
     let more = if number.is_multiple_of(97) { 9000 } else { number * 7919 % 300 };
     format!("{number} {}", "x".repeat(usize::try_from(more).expect("fits")))
 }
@@ -102,7 +102,7 @@ fn envelopes(done: &crate::support::Done) -> impl Iterator<Item = Value> {
 
 impl Side {
     /// A queue; `flags` go to its declaration.
-    pub fn amqp(flags: &[&str]) -> Side {
+    pub(crate) fn amqp(flags: &[&str]) -> Side {
         let (exchange, name) = (unique("exchange"), queue(flags));
         amqp(&["exchange", "declare", &exchange, "--type", "fanout"]).run().ok();
         amqp(&["bind", &exchange, &name]).run().ok();
@@ -110,7 +110,7 @@ impl Side {
     }
 
     /// A topic, and a group that reads it.
-    pub fn kafka() -> Side {
+    pub(crate) fn kafka() -> Side {
         let (name, group) = (topic(&["--partitions", &PARTITIONS.to_string()]), unique("group"));
         let consumer = rdkafka::ClientConfig::new()
             .set("bootstrap.servers", test_env("KAFKA"))
@@ -121,7 +121,7 @@ impl Side {
     }
 
     /// The queue or the topic.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Side::Amqp(queue) => &queue.name,
             Side::Kafka(topic) => &topic.name,
@@ -129,7 +129,7 @@ impl Side {
     }
 
     /// What messages are published to, if that is not the queue itself.
-    pub fn exchange(&self) -> &str {
+    pub(crate) fn exchange(&self) -> &str {
         match self {
             Side::Amqp(queue) => &queue.exchange,
             Side::Kafka(_) => panic!("a topic"),
@@ -137,7 +137,7 @@ impl Side {
     }
 
     /// Puts numbers into it.
-    pub fn fill(&self, new: RangeInclusive<u64>) {
+    pub(crate) fn fill(&self, new: RangeInclusive<u64>) {
         let total = *new.end();
         let lines: String = new
             .map(|number| {
@@ -170,7 +170,7 @@ impl Side {
     }
 
     /// The words that read it.
-    pub fn reader(&self) -> Vec<&str> {
+    pub(crate) fn reader(&self) -> Vec<&str> {
         match self {
             Side::Amqp(queue) => vec!["amqp", "consume", &queue.name],
             // A member that was killed is given up as soon as the broker allows.
@@ -182,7 +182,7 @@ impl Side {
     }
 
     /// The words that write to it.
-    pub fn writer(&self) -> Vec<&str> {
+    pub(crate) fn writer(&self) -> Vec<&str> {
         match self {
             Side::Amqp(queue) => vec!["amqp", "publish", "-e", &queue.exchange, "--persistent"],
             Side::Kafka(topic) => vec!["kafka", "produce", &topic.name],
@@ -190,7 +190,7 @@ impl Side {
     }
 
     /// How many messages have come and were not taken; `None` while the broker is away.
-    pub fn arrived(&self) -> Option<u64> {
+    pub(crate) fn arrived(&self) -> Option<u64> {
         match self {
             Side::Amqp(queue) => queue.look().map(|(messages, _)| messages),
             Side::Kafka(topic) => {
@@ -201,7 +201,7 @@ impl Side {
     }
 
     /// Takes up all that has come. A queue is empty then.
-    pub fn take(&self, seen: &mut Seen) {
+    pub(crate) fn take(&self, seen: &mut Seen) {
         let done = match self {
             Side::Amqp(queue) => amqp(&["consume", &queue.name, "--until-end", "-o", "json"]).run().ok(),
             Side::Kafka(topic) => {
@@ -213,7 +213,7 @@ impl Side {
     }
 
     /// The numbers that were acked or committed, of so many that were put there. Nobody reads any more.
-    pub fn settled(&self, total: u64) -> Vec<u64> {
+    pub(crate) fn settled(&self, total: u64) -> Vec<u64> {
         match self {
             Side::Amqp(queue) => {
                 let left = eventually("nobody consumes", || {

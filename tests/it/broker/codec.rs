@@ -4,7 +4,7 @@ use super::spec::{self, Field, Method, PROPERTIES};
 
 /// A value of a field or in a table.
 #[derive(Clone)]
-pub enum Value {
+pub(crate) enum Value {
     Int(i128),
     Float(f64),
     Bytes(Vec<u8>),
@@ -15,17 +15,17 @@ pub enum Value {
 }
 
 /// A value in a table with its type letter.
-pub type Tagged = (u8, Value);
+pub(crate) type Tagged = (u8, Value);
 
 /// A content: its properties and its body.
 #[derive(Clone, Default)]
-pub struct Content {
+pub(crate) struct Content {
     pub properties: Vec<(Field, Value)>,
     pub body: Vec<u8>,
 }
 
 /// A method with its fields' values, and the content where it has one.
-pub struct Message {
+pub(crate) struct Message {
     pub method: &'static Method,
     pub values: Vec<Value>,
     pub content: Option<Content>,
@@ -33,12 +33,12 @@ pub struct Message {
 
 impl Message {
     /// Whether a bit is set.
-    pub fn has_bit(&self, name: &str) -> bool {
+    pub(crate) fn has_bit(&self, name: &str) -> bool {
         self.number(name) == Some(1)
     }
 
     /// The value of a field that is a number.
-    pub fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         let at = self.method.fields.iter().position(|f| f.name == name)?;
         match self.values[at] {
             Value::Int(n) => u64::try_from(n).ok(),
@@ -50,7 +50,7 @@ impl Message {
 // ---------------------------------------------------------------- to bytes
 
 /// A frame of any type.
-pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     let mut out = vec![kind];
     out.extend(channel.to_be_bytes());
     out.extend((payload.len() as u32).to_be_bytes());
@@ -60,7 +60,7 @@ pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The frames of a message; a body is split for `frame_max`.
-pub fn encode(channel: u16, message: &Message, frame_max: usize) -> Vec<u8> {
+pub(crate) fn encode(channel: u16, message: &Message, frame_max: usize) -> Vec<u8> {
     let mut out = frame(1, channel, &method_payload(message));
     if let Some(content) = &message.content {
         out.extend(frame(2, channel, &header_payload(60, content.body.len() as u64, &content.properties)));
@@ -72,7 +72,7 @@ pub fn encode(channel: u16, message: &Message, frame_max: usize) -> Vec<u8> {
 }
 
 /// What a method frame holds.
-pub fn method_payload(message: &Message) -> Vec<u8> {
+pub(crate) fn method_payload(message: &Message) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(message.method.id.0.to_be_bytes());
     out.extend(message.method.id.1.to_be_bytes());
@@ -96,7 +96,7 @@ pub fn method_payload(message: &Message) -> Vec<u8> {
 }
 
 /// What a header frame holds.
-pub fn header_payload(class: u16, size: u64, properties: &[(Field, Value)]) -> Vec<u8> {
+pub(crate) fn header_payload(class: u16, size: u64, properties: &[(Field, Value)]) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend(class.to_be_bytes());
     out.extend([0, 0]);
@@ -253,7 +253,7 @@ impl Reader<'_> {
 }
 
 /// A method from what its frame holds.
-pub fn decode_method(payload: &[u8]) -> Option<Message> {
+pub(crate) fn decode_method(payload: &[u8]) -> Option<Message> {
     let mut reader = Reader(payload);
     let method = spec::by_id((reader.uint(2)? as u16, reader.uint(2)? as u16))?;
     let mut values = Vec::new();
@@ -275,7 +275,7 @@ pub fn decode_method(payload: &[u8]) -> Option<Message> {
 }
 
 /// The body's size and the properties, from what a header frame holds.
-pub fn decode_header(payload: &[u8]) -> Option<(u64, Content)> {
+pub(crate) fn decode_header(payload: &[u8]) -> Option<(u64, Content)> {
     let mut reader = Reader(payload);
     let (_class, _weight, size) = (reader.uint(2)?, reader.uint(2)?, reader.uint(8)?);
     let flags = reader.uint(2)?;

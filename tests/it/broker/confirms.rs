@@ -6,7 +6,7 @@ use super::codec::Message;
 
 /// What was confirmed and not shown yet.
 #[derive(Default)]
-pub struct Confirms {
+pub(crate) struct Confirms {
     acks: BTreeSet<u64>,
     nacks: BTreeSet<u64>,
     /// Up to here all were shown: each is waited for in its turn.
@@ -15,7 +15,7 @@ pub struct Confirms {
 
 impl Confirms {
     /// Takes an ack or a nack in.
-    pub fn settle(&mut self, message: &Message) {
+    pub(crate) fn settle(&mut self, message: &Message) {
         let tag = message.number("delivery_tag").unwrap_or_default();
         let first = if message.has_bit("multiple") { self.shown + 1 } else { tag };
         // One that was settled already is not settled again by a later one for all up to there.
@@ -27,12 +27,12 @@ impl Confirms {
     }
 
     /// How many there are to show.
-    pub fn unshown(&self) -> u64 {
+    pub(crate) fn unshown(&self) -> u64 {
         (self.acks.len() + self.nacks.len()) as u64
     }
 
     /// Their lines.
-    pub fn show(&mut self) -> Vec<String> {
+    pub(crate) fn show(&mut self) -> Vec<String> {
         self.shown += self.unshown();
         let (acks, nacks) = (std::mem::take(&mut self.acks), std::mem::take(&mut self.nacks));
         [("acks", acks), ("nacks", nacks)]

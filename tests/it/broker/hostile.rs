@@ -11,7 +11,7 @@ use super::text;
 
 /// Runs steps while another connection is open, which must be served afterwards, as must a new one.
 #[track_caller]
-pub fn attack(steps: impl Fn(&mut Session)) -> String {
+pub(crate) fn attack(steps: impl Fn(&mut Session)) -> String {
     let trace = on_sandbox(|session| {
         session.script("w 1 queue.declare queue=$w exclusive\n w 1 basic.consume queue=$w consumer_tag=w no_ack");
         steps(session);
@@ -38,7 +38,7 @@ fn refused(bytes: &[u8], codes: &[u16]) {
     assert!(codes.iter().any(named), "none of {codes:?} after {bytes:?}:\n{trace}");
 }
 
-pub fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
     codec::frame(kind, channel, payload)
 }
 

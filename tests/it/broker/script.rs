@@ -9,12 +9,12 @@ use super::wire::Wire;
 use crate::support::unique;
 
 /// A clock: a message that expires in the queue `$clock` is then delivered to the consumer `tock`.
-pub const TOCK: &str = "1 queue.declare queue=$tock exclusive
+pub(crate) const TOCK: &str = "1 queue.declare queue=$tock exclusive
     1 basic.consume queue=$tock consumer_tag=tock no_ack
     1 queue.declare queue=$clock exclusive arguments={x-dead-letter-exchange=S:\"\" x-dead-letter-routing-key=S:$tock}";
 
 /// One run of a scenario on one server.
-pub struct Session {
+pub(crate) struct Session {
     server: SocketAddr,
     trace: Trace,
     wires: HashMap<String, Wire>,
@@ -22,24 +22,24 @@ pub struct Session {
 
 /// Runs a script on both servers; their answers must be equal.
 #[track_caller]
-pub fn same(script: &str) {
+pub(crate) fn same(script: &str) {
     same_steps(|session| session.script(script));
 }
 
 /// As [`same`], for steps that a script has no words for.
 #[track_caller]
-pub fn same_steps(steps: impl Fn(&mut Session)) {
+pub(crate) fn same_steps(steps: impl Fn(&mut Session)) {
     let traces = servers::both().map(|(name, server)| (name, run(server, &steps)));
     servers::compare(&traces);
 }
 
 /// Runs steps on the sandbox alone, for their trace.
-pub fn on_sandbox(steps: impl Fn(&mut Session)) -> String {
+pub(crate) fn on_sandbox(steps: impl Fn(&mut Session)) -> String {
     run(servers::sandbox(), &steps)
 }
 
 /// Runs steps on a server, for their trace.
-pub fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
+pub(crate) fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
     let trace = Trace::new(format!("{}-", unique("s")));
     let mut session = Session { server, trace: trace.clone(), wires: HashMap::new() };
     steps(&mut session);
@@ -48,19 +48,19 @@ pub fn run(server: SocketAddr, steps: &impl Fn(&mut Session)) -> String {
 
 impl Session {
     /// Runs a script.
-    pub fn script(&mut self, text: &str) {
+    pub(crate) fn script(&mut self, text: &str) {
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             self.step(line);
         }
     }
 
     /// What was recorded last.
-    pub fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.trace.text().lines().last().unwrap_or_default().to_owned()
     }
 
     /// One line of a script.
-    pub fn step(&mut self, line: &str) {
+    pub(crate) fn step(&mut self, line: &str) {
         self.trace.record(&format!("> {line}"));
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         let (name, rest) = if first.parse::<u16>().is_ok() || is_word(first) { ("a", line) } else { (first, rest) };
@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// The connection of this name; it is made and logs in when it is new.
-    pub fn wire(&mut self, name: &str) -> &mut Wire {
+    pub(crate) fn wire(&mut self, name: &str) -> &mut Wire {
         let (server, trace) = (self.server, self.trace.clone());
         self.wires.entry(name.to_owned()).or_insert_with(|| {
             let mut wire = Wire::dial(name, server, trace);

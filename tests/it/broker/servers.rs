@@ -13,12 +13,12 @@ use crate::support::test_env;
 const CONTEXT: usize = 12;
 
 /// RabbitMQ, and the sandbox.
-pub fn both() -> [(&'static str, SocketAddr); 2] {
+pub(crate) fn both() -> [(&'static str, SocketAddr); 2] {
     [("RabbitMQ", rabbitmq()), ("sandbox", sandbox())]
 }
 
 /// The sandbox, one for all tests of this process.
-pub fn sandbox() -> SocketAddr {
+pub(crate) fn sandbox() -> SocketAddr {
     static BROKER: OnceLock<Mutex<Broker>> = OnceLock::new();
     let broker = BROKER.get_or_init(|| Mutex::new(Broker::start(&Options::default()).expect("the broker starts")));
     broker.lock().expect("not poisoned").address()
@@ -32,7 +32,7 @@ fn rabbitmq() -> SocketAddr {
 
 /// Panics where two traces differ, with what was equal before.
 #[track_caller]
-pub fn compare(traces: &[(&str, String); 2]) {
+pub(crate) fn compare(traces: &[(&str, String); 2]) {
     let [(first, left), (second, right)] = traces;
     if left == right {
         assert!(!left.contains(NO_ANSWER), "neither answers:\n{left}");

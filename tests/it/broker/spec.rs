@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// One field of a method or one property.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Field {
+pub(crate) struct Field {
     /// Its name, as it is written in a script.
     pub name: &'static str,
     /// `o` octet, `h` short, `l` long, `q` long long, `s` short string, `S` long string, `b` bit, `t` table.
@@ -15,7 +15,7 @@ pub struct Field {
 }
 
 /// One method.
-pub struct Method {
+pub(crate) struct Method {
     /// Class and method number.
     pub id: (u16, u16),
     /// `class.method`.
@@ -26,23 +26,23 @@ pub struct Method {
 
 impl Method {
     /// Whether a header and a body follow.
-    pub fn has_content(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         matches!(self.name, "basic.publish" | "basic.return" | "basic.deliver" | "basic.get-ok")
     }
 
     /// Whether the server answers it, unless it has the bit `nowait`.
-    pub fn is_answered(&self) -> bool {
+    pub(crate) fn is_answered(&self) -> bool {
         self.name == "basic.get" || METHODS.iter().any(|m| m.name.strip_suffix("-ok") == Some(self.name))
     }
 }
 
 /// The method of this name.
-pub fn by_name(name: &str) -> Option<&'static Method> {
+pub(crate) fn by_name(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|m| m.name == name)
 }
 
 /// The method of this class and number.
-pub fn by_id(id: (u16, u16)) -> Option<&'static Method> {
+pub(crate) fn by_id(id: (u16, u16)) -> Option<&'static Method> {
     METHODS.iter().find(|m| m.id == id)
 }
 
@@ -61,7 +61,7 @@ static METHODS: LazyLock<Vec<Method>> = LazyLock::new(|| {
 });
 
 /// The properties of a content, first flag first.
-pub static PROPERTIES: LazyLock<Vec<Field>> = LazyLock::new(|| {
+pub(crate) static PROPERTIES: LazyLock<Vec<Field>> = LazyLock::new(|| {
     "content_type:s content_encoding:s headers:t delivery_mode:o priority:o correlation_id:s reply_to:s expiration:s \
      message_id:s timestamp:q type:s user_id:s app_id:s cluster_id:s"
         .split_whitespace()

@@ -10,7 +10,7 @@ use super::codec::{Content, Message, Tagged, Value};
 use super::spec::{self, Field, PROPERTIES};
 
 /// A message as one line.
-pub fn render(message: &Message) -> String {
+pub(crate) fn render(message: &Message) -> String {
     let mut out = message.method.name.to_owned();
     for (field, value) in message.method.fields.iter().zip(&message.values) {
         match (field.kind, value) {
@@ -81,7 +81,7 @@ fn tagged_text((letter, value): &Tagged) -> String {
 // ---------------------------------------------------------------- from text
 
 /// A message from its line; panics with the line where it is wrong, for only tests write such lines.
-pub fn parse(line: &str) -> Message {
+pub(crate) fn parse(line: &str) -> Message {
     let mut parts = line.splitn(3, '|');
     let mut cursor = Cursor { rest: parts.next().unwrap_or_default().trim(), line };
     let name = cursor.word(" ");

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 /// The trace of one scenario on one server, shared by its connections.
 #[derive(Clone)]
-pub struct Trace(Arc<Mutex<Inner>>);
+pub(crate) struct Trace(Arc<Mutex<Inner>>);
 
 struct Inner {
     lines: Vec<String>,
@@ -20,7 +20,7 @@ const MADE: [(&str, &str); 3] = [("amq.gen-", "queue"), ("amq.ctag-", "tag"), ("
 
 impl Trace {
     /// An empty one.
-    pub fn new(prefix: String) -> Trace {
+    pub(crate) fn new(prefix: String) -> Trace {
         Trace(Arc::new(Mutex::new(Inner { lines: Vec::new(), paused: 0, prefix, made: Vec::new() })))
     }
 
@@ -29,7 +29,7 @@ impl Trace {
     }
 
     /// A line of a script with the real names.
-    pub fn expanded(&self, line: &str) -> String {
+    pub(crate) fn expanded(&self, line: &str) -> String {
         self.with(|inner| {
             let mut line = line.replace('$', &inner.prefix);
             for (name, alias) in &inner.made {
@@ -40,7 +40,7 @@ impl Trace {
     }
 
     /// Takes a line down.
-    pub fn record(&self, line: &str) {
+    pub(crate) fn record(&self, line: &str) {
         self.with(|inner| {
             let line = inner.plain(line);
             if inner.paused == 0 {
@@ -50,17 +50,17 @@ impl Trace {
     }
 
     /// Takes nothing down until [`Trace::resume`].
-    pub fn pause(&self) {
+    pub(crate) fn pause(&self) {
         self.with(|inner| inner.paused += 1);
     }
 
     /// Takes down again.
-    pub fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.with(|inner| inner.paused -= 1);
     }
 
     /// All lines.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.with(|inner| inner.lines.join("\n") + "\n")
     }
 }

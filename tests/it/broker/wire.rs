@@ -14,10 +14,10 @@ use super::trace::Trace;
 const PATIENCE: Duration = crate::support::DEADLINE;
 
 /// What is taken down when it takes longer.
-pub const NO_ANSWER: &str = "NO ANSWER";
+pub(crate) const NO_ANSWER: &str = "NO ANSWER";
 
 /// A connection, named by a letter or a word.
-pub struct Wire {
+pub(crate) struct Wire {
     name: String,
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -40,7 +40,7 @@ pub struct Wire {
 }
 
 /// What came in.
-pub enum Item {
+pub(crate) enum Item {
     /// A method, on its channel; it has been taken down.
     Method(u16, Message),
     /// Anything else that was taken down.
@@ -51,7 +51,7 @@ pub enum Item {
 
 impl Wire {
     /// Connects, and says nothing yet.
-    pub fn dial(name: &str, server: SocketAddr, trace: Trace) -> Wire {
+    pub(crate) fn dial(name: &str, server: SocketAddr, trace: Trace) -> Wire {
         let stream = TcpStream::connect(server).expect("connects");
         stream.set_nodelay(true).expect("sets an option");
         Wire {
@@ -72,7 +72,7 @@ impl Wire {
     }
 
     /// Logs in as guest with a client's usual capabilities, and opens the channel 1; nothing of this is taken down.
-    pub fn log_in(&mut self) {
+    pub(crate) fn log_in(&mut self) {
         self.trace.pause();
         self.raw(b"AMQP\0\0\x09\x01");
         self.next();
@@ -87,7 +87,7 @@ impl Wire {
     // ------------------------------------------------------------ out
 
     /// Writes a line of a script, `CHANNEL METHOD …`.
-    pub fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         let (channel, message) = self.outgoing(line);
         if message.method.name == "connection.tune-ok" {
             self.frame_max = message.number("frame_max").filter(|n| *n > 8).unwrap_or(131_072) as usize;
@@ -97,7 +97,7 @@ impl Wire {
     }
 
     /// Writes it, and waits for its answer: `false` when the channel or the connection ended instead.
-    pub fn call(&mut self, line: &str) -> bool {
+    pub(crate) fn call(&mut self, line: &str) -> bool {
         let (channel, _) = self.outgoing(line);
         self.send(line);
         loop {
@@ -117,19 +117,19 @@ impl Wire {
     }
 
     /// The channel and the message of a line.
-    pub fn outgoing(&self, line: &str) -> (u16, Message) {
+    pub(crate) fn outgoing(&self, line: &str) -> (u16, Message) {
         let line = self.trace.expanded(line);
         let (channel, rest) = line.split_once(' ').expect("CHANNEL METHOD …");
         (channel.parse().expect("a channel"), text::parse(rest))
     }
 
     /// Writes bytes as they are.
-    pub fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.write(bytes);
     }
 
     /// Writes bytes; false when they are not taken in this time.
-    pub fn try_raw(&mut self, bytes: &[u8], patience: Duration) -> bool {
+    pub(crate) fn try_raw(&mut self, bytes: &[u8], patience: Duration) -> bool {
         self.stream.set_write_timeout(Some(patience)).expect("a limit");
         self.stream.write_all(bytes).is_ok()
     }
@@ -146,7 +146,7 @@ impl Wire {
     }
 
     /// Writes the same bytes many times and reads nothing, until the broker takes no more.
-    pub fn flood(&mut self, bytes: &[u8], times: usize) {
+    pub(crate) fn flood(&mut self, bytes: &[u8], times: usize) {
         self.stream.set_write_timeout(Some(Duration::from_secs(1))).expect("sets an option");
         for _ in 0..times {
             if self.stream.write_all(bytes).is_err() {
@@ -156,13 +156,13 @@ impl Wire {
     }
 
     /// Reads to the end of the connection, whatever comes.
-    pub fn drain(&mut self) {
+    pub(crate) fn drain(&mut self) {
         while self.fill(self.buffer.len() + 1).is_some() {}
         self.ended = true;
     }
 
     /// Ends its direction of the stream.
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         // It may be gone already.
         drop(self.stream.shutdown(Shutdown::Write));
     }
@@ -170,7 +170,7 @@ impl Wire {
     // ------------------------------------------------------------ in
 
     /// Waits for one thing to take down.
-    pub fn next(&mut self) {
+    pub(crate) fn next(&mut self) {
         while !self.ended {
             if !matches!(self.next_item(), Item::Nothing) {
                 return;
@@ -179,14 +179,14 @@ impl Wire {
     }
 
     /// Waits for the end of the connection.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         while !self.ended {
             self.next_item();
         }
     }
 
     /// Waits until so many publishes of a channel have been confirmed since the last time, and takes down which.
-    pub fn confirms(&mut self, channel: u16, count: u64) {
+    pub(crate) fn confirms(&mut self, channel: u16, count: u64) {
         let missing = |wire: &mut Wire| wire.confirms.entry(channel).or_default().unshown() < count;
         while missing(self) && !self.ended && !self.closed_channels.contains(&channel) {
             self.next_item();
@@ -197,13 +197,13 @@ impl Wire {
     }
 
     /// Proves that nothing is on its way from the channel: a round trip that changes nothing. What does come is taken down.
-    pub fn sync(&mut self, channel: u16) -> bool {
+    pub(crate) fn sync(&mut self, channel: u16) -> bool {
         self.send(&format!("{channel} channel.flow active"));
         self.hidden_answer(channel, "channel.flow-ok").is_some()
     }
 
     /// As [`Wire::sync`], through a queue, with whatever it has to deliver: messages and consumers.
-    pub fn queue(&mut self, channel: u16, queue: &str) -> Option<(u64, u64)> {
+    pub(crate) fn queue(&mut self, channel: u16, queue: &str) -> Option<(u64, u64)> {
         self.send(&format!("{channel} queue.declare passive queue={queue}"));
         let counts = self.hidden_answer(channel, "queue.declare-ok")?;
         self.sync(channel);
@@ -211,7 +211,7 @@ impl Wire {
     }
 
     /// Waits until a queue has so many messages and consumers, and takes that down.
-    pub fn settled(&mut self, channel: u16, queue: &str, wanted: (u64, u64)) {
+    pub(crate) fn settled(&mut self, channel: u16, queue: &str, wanted: (u64, u64)) {
         let started = Instant::now();
         loop {
             let Some(counts) = self.queue(channel, queue) else {
@@ -225,7 +225,7 @@ impl Wire {
     }
 
     /// Waits until a queue is gone. It asks with a message, because a declaration would be a use of the queue.
-    pub fn gone(&mut self, channel: u16, queue: &str) {
+    pub(crate) fn gone(&mut self, channel: u16, queue: &str) {
         let started = Instant::now();
         self.trace.pause();
         let mut returned = false;
@@ -403,12 +403,12 @@ impl Wire {
     }
 
     /// Whether a line needs another connection first, or another channel.
-    pub fn is_closed(&self, channel: u16) -> bool {
+    pub(crate) fn is_closed(&self, channel: u16) -> bool {
         self.closed_channels.contains(&channel)
     }
 
     /// Opens a channel that the broker has closed, and says nothing of it.
-    pub fn reopen(&mut self, channel: u16) {
+    pub(crate) fn reopen(&mut self, channel: u16) {
         self.trace.pause();
         self.call(&format!("{channel} channel.open"));
         self.trace.resume();
@@ -416,7 +416,7 @@ impl Wire {
 }
 
 /// What a client answers to the start: a login as guest.
-pub const START_OK: &str = "0 connection.start-ok mechanism=PLAIN response=\"\\x00guest\\x00guest\" locale=en_US \
+pub(crate) const START_OK: &str = "0 connection.start-ok mechanism=PLAIN response=\"\\x00guest\\x00guest\" locale=en_US \
      client_properties={product=S:script capabilities=F:{publisher_confirms=t:1 basic.nack=t:1 consumer_cancel_notify=t:1 \
      exchange_exchange_bindings=t:1 connection.blocked=t:1 authentication_failure_close=t:1}}";
 

@@ -12,18 +12,18 @@ use super::servers::{Proxy, raw, sandbox};
 use super::wire::{SOURCE, piped};
 use crate::support::{Done, Run, mscomm};
 
-pub const DATA: u8 = 0;
-pub const HEADERS: u8 = 1;
-pub const RST_STREAM: u8 = 3;
-pub const SETTINGS: u8 = 4;
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
 const ACK: u8 = 1;
-pub const END_STREAM: u8 = 1;
-pub const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+pub(crate) const END_HEADERS: u8 = 4;
 
 // Error codes (RFC 9113, section 7).
 const NO_ERROR: u32 = 0;
@@ -32,7 +32,7 @@ const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 
 /// A frame that came.
-pub struct Frame {
+pub(crate) struct Frame {
     pub kind: u8,
     pub flags: u8,
     pub stream: u32,
@@ -60,7 +60,7 @@ fn frames(mut stream: TcpStream, settings: &[u8], mut each: impl FnMut(&mut TcpS
 }
 
 /// A server that treats each connection so, on a thread of its own.
-pub fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'static) -> String {
+pub(crate) fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'static) -> String {
     let each = Arc::new(each);
     raw(move |stream| {
         let each = each.clone();
@@ -69,11 +69,11 @@ pub fn server(each: impl Fn(&mut TcpStream, &Frame) -> bool + Send + Sync + 'sta
 }
 
 /// A server of HTTP/2 that never answers a request.
-pub fn silent() -> String {
+pub(crate) fn silent() -> String {
     server(|_, _| true)
 }
 
-pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("small").to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -81,7 +81,7 @@ pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 /// `:status: 200` and `content-type: application/grpc`.
 const HEAD: &[u8] = b"\x88\x0f\x10\x10application/grpc";
 
-pub fn head(stream: u32) -> Vec<u8> {
+pub(crate) fn head(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS, stream, HEAD)
 }
 
@@ -97,30 +97,30 @@ fn block(headers: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// An empty message.
-pub fn message(stream: u32) -> Vec<u8> {
+pub(crate) fn message(stream: u32) -> Vec<u8> {
     frame(DATA, 0, stream, &prefixed(0, &[]))
 }
 
-pub fn ending(stream: u32, status: &str) -> Vec<u8> {
+pub(crate) fn ending(stream: u32, status: &str) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&[("grpc-status", status)]))
 }
 
-pub fn reset(stream: u32, code: u32) -> Vec<u8> {
+pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
     frame(RST_STREAM, 0, stream, &code.to_be_bytes())
 }
 
 /// Streams above `last` were not looked at.
-pub fn goaway(last: u32) -> Vec<u8> {
+pub(crate) fn goaway(last: u32) -> Vec<u8> {
     frame(GOAWAY, 0, 0, &[last.to_be_bytes(), NO_ERROR.to_be_bytes()].concat())
 }
 
 const ECHO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/echo.proto");
 
-pub fn greet(server: &str) -> Done {
+pub(crate) fn greet(server: &str) -> Done {
     mscomm(&["grpc", "call", "SayHello", "--proto", SOURCE, "--reflection", "off", "-d", "{}", "-s", server]).run()
 }
 
-pub fn echo(method: &str, server: &str, args: &[&str]) -> Run {
+pub(crate) fn echo(method: &str, server: &str, args: &[&str]) -> Run {
     let call = ["grpc", "call", method, "--proto", ECHO, "--reflection", "off", "-s", server];
     mscomm(&[&call[..], args].concat())
 }
@@ -177,7 +177,7 @@ fn where_a_call_ends_says_what_it_is() {
 }
 
 /// A server that answers the head of each request with this.
-pub fn answering(sends: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> String {
+pub(crate) fn answering(sends: impl Fn(u32) -> Vec<u8> + Send + Sync + 'static) -> String {
     server(move |stream, frame| frame.kind != HEADERS || stream.write_all(&sends(frame.stream)).is_ok())
 }
 

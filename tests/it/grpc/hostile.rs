@@ -60,12 +60,12 @@ fn data(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
 }
 
 /// A message as it stands in a body: behind its flag, which is 1 when it is compressed, and its length.
-pub fn prefixed(flag: u8, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn prefixed(flag: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).expect("small").to_be_bytes();
     [&[flag], &length[..], bytes].concat()
 }
 
-pub fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
+pub(crate) fn message(bytes: &[u8]) -> Result<Frame<Bytes>, std::io::Error> {
     data(&prefixed(0, bytes))
 }
 
@@ -244,7 +244,7 @@ fn server() -> &'static str {
 }
 
 /// Calls the server, which does what the header says.
-pub fn call_with(header: &str, args: &[&str]) -> Done {
+pub(crate) fn call_with(header: &str, args: &[&str]) -> Done {
     let call = ["grpc", "call", "helloworld.Greeter/SayHello", "-s", server(), "-d", "{}", "-H", header];
     mscomm(&[&call[..], args].concat()).run()
 }

@@ -17,7 +17,7 @@ mod python;
 mod questions;
 mod quirks;
 mod reflection;
-pub mod servers;
+pub(crate) mod servers;
 mod targets;
 mod tls;
 mod wire;

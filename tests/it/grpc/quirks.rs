@@ -25,7 +25,7 @@ use super::servers::{background, listener};
 use crate::support::test_env;
 
 /// What a server does with a question.
-pub enum Reply {
+pub(crate) enum Reply {
     /// Answers.
     Answer(Answer),
     /// Answers, and ends the stream with OK.
@@ -43,7 +43,7 @@ pub enum Reply {
 }
 
 /// A question, and where it stands.
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     /// `v1` or `v1alpha`.
     pub version: &'a str,
     pub question: &'a Ask,
@@ -52,7 +52,7 @@ pub struct Asked<'a> {
 }
 
 /// What a call of a method comes to: messages, and a status with its encoded details.
-pub struct Called {
+pub(crate) struct Called {
     pub messages: Vec<Vec<u8>>,
     pub status: u32,
     pub details: Vec<u8>,
@@ -64,7 +64,7 @@ type Rule = Box<dyn Fn(&Server, &Asked<'_>) -> Reply + Send + Sync>;
 
 /// A file as protoc wrote it, and as far as it can be looked into.
 #[derive(Clone)]
-pub struct Compiled {
+pub(crate) struct Compiled {
     pub raw: Vec<u8>,
     pub parsed: FileDescriptorProto,
 }
@@ -75,7 +75,7 @@ impl From<FileDescriptorProto> for Compiled {
     }
 }
 
-pub struct Server {
+pub(crate) struct Server {
     pub files: Vec<Compiled>,
     pub services: Vec<String>,
     rule: Rule,
@@ -87,7 +87,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn of(files: &[Compiled]) -> Server {
+    pub(crate) fn of(files: &[Compiled]) -> Server {
         let of = |file: &FileDescriptorProto| -> Vec<String> {
             let full = |name: &str| if file.package().is_empty() { name.to_owned() } else { joined(file, name) };
             file.service.iter().map(|s| full(s.name())).collect()
@@ -103,28 +103,28 @@ impl Server {
         }
     }
 
-    pub fn rule(self, rule: impl Fn(&Server, &Asked<'_>) -> Reply + Send + Sync + 'static) -> Server {
+    pub(crate) fn rule(self, rule: impl Fn(&Server, &Asked<'_>) -> Reply + Send + Sync + 'static) -> Server {
         Server { rule: Box::new(rule), ..self }
     }
 
     /// Lists these services as well.
-    pub fn lists(mut self, names: &[&str]) -> Server {
+    pub(crate) fn lists(mut self, names: &[&str]) -> Server {
         self.services.extend(names.iter().map(|name| (*name).to_owned()));
         self
     }
 
-    pub fn call(mut self, path: &'static str, called: Called) -> Server {
+    pub(crate) fn call(mut self, path: &'static str, called: Called) -> Server {
         self.calls.push((path, called));
         self
     }
 
     /// One stream at a time, on any connection.
-    pub fn one_stream(self) -> Server {
+    pub(crate) fn one_stream(self) -> Server {
         Server { one_stream: true, ..self }
     }
 
     /// Starts it; gives its address.
-    pub fn start(self) -> String {
+    pub(crate) fn start(self) -> String {
         let (listener, address) = listener();
         let server = Arc::new(self);
         background(move || async move {
@@ -137,7 +137,7 @@ impl Server {
     }
 
     /// As a server without quirks answers.
-    pub fn answer(&self, question: &Ask) -> Answer {
+    pub(crate) fn answer(&self, question: &Ask) -> Answer {
         let found = match question {
             Ask::ListServices(_) => {
                 let service = self.services.iter().map(|name| ServiceResponse { name: name.clone() }).collect();
@@ -161,11 +161,11 @@ fn defines(file: &FileDescriptorProto, symbol: &str) -> bool {
     names.any(|name| symbol == name || symbol.starts_with(&format!("{name}.")))
 }
 
-pub fn files(raw: impl IntoIterator<Item = Vec<u8>>) -> Answer {
+pub(crate) fn files(raw: impl IntoIterator<Item = Vec<u8>>) -> Answer {
     Answer::FileDescriptorResponse(FileDescriptorResponse { file_descriptor_proto: raw.into_iter().collect() })
 }
 
-pub fn error(code: i32) -> Answer {
+pub(crate) fn error(code: i32) -> Answer {
     Answer::ErrorResponse(ErrorResponse { error_code: code, error_message: "no".to_owned() })
 }
 
@@ -308,7 +308,7 @@ impl Messages {
 }
 
 /// Sources by name in a folder.
-pub fn folder(sources: &[(&str, &str)]) -> tempfile::TempDir {
+pub(crate) fn folder(sources: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, text) in sources {
         let path = folder.path().join(name);
@@ -319,13 +319,13 @@ pub fn folder(sources: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 /// What protoc makes of sources; `None` when it refuses them.
-pub fn compiled(sources: &[(&str, &str)]) -> Option<Vec<Compiled>> {
+pub(crate) fn compiled(sources: &[(&str, &str)]) -> Option<Vec<Compiled>> {
     let names: Vec<&str> = sources.iter().map(|(name, _)| *name).collect();
     compiled_in(folder(sources).path(), &names)
 }
 
 /// As [`compiled`], of sources in a folder.
-pub fn compiled_in(folder: &Path, names: &[&str]) -> Option<Vec<Compiled>> {
+pub(crate) fn compiled_in(folder: &Path, names: &[&str]) -> Option<Vec<Compiled>> {
     const COMPILE: &str = "import os, sys, grpc_tools; from grpc_tools import protoc\n\
         sys.exit(protoc.main(['protoc', '-I.', '-I' + os.path.join(os.path.dirname(grpc_tools.__file__), '_proto'), \
         '--include_imports', '-oout.binpb'] + sys.argv[1:]))";
@@ -336,13 +336,13 @@ pub fn compiled_in(folder: &Path, names: &[&str]) -> Option<Vec<Compiled>> {
 }
 
 /// The files of a descriptor set.
-pub fn in_set(set: &[u8]) -> Vec<Compiled> {
+pub(crate) fn in_set(set: &[u8]) -> Vec<Compiled> {
     let files = Set::decode(set).expect("a set").file.into_iter();
     files.map(|raw| Compiled { parsed: FileDescriptorProto::decode(&*raw).expect("a file"), raw }).collect()
 }
 
 /// A descriptor set of files.
-pub fn set_of(files: &[Compiled]) -> Vec<u8> {
+pub(crate) fn set_of(files: &[Compiled]) -> Vec<u8> {
     Set { file: files.iter().map(|file| file.raw.clone()).collect() }.encode_to_vec()
 }
 

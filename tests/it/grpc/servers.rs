@@ -21,7 +21,7 @@ use tower_service::Service;
 use crate::support::test_env;
 
 /// Runs a future on a runtime of its own, for as long as the test process lives.
-pub fn background<F: Future<Output = ()> + 'static>(work: impl FnOnce() -> F + Send + 'static) {
+pub(crate) fn background<F: Future<Output = ()> + 'static>(work: impl FnOnce() -> F + Send + 'static) {
     std::thread::spawn(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async { work().await });
@@ -29,7 +29,7 @@ pub fn background<F: Future<Output = ()> + 'static>(work: impl FnOnce() -> F + S
 }
 
 /// A listener on a free port for tokio, and its address.
-pub fn listener() -> (TcpListener, SocketAddr) {
+pub(crate) fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     listener.set_nonblocking(true).expect("non-blocking");
     let address = listener.local_addr().expect("an address");
@@ -37,13 +37,13 @@ pub fn listener() -> (TcpListener, SocketAddr) {
 }
 
 /// The sandbox's built-in services.
-pub fn services() -> Sandbox {
+pub(crate) fn services() -> Sandbox {
     let terminal = Terminal::detect(ColorWhen::Never, true, false);
     Sandbox::new(&Args::default(), terminal).expect("a sandbox")
 }
 
 /// The sandbox's server, one for all tests.
-pub fn sandbox() -> &'static str {
+pub(crate) fn sandbox() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     ADDRESS.get_or_init(|| {
         let (listener, address) = listener();
@@ -56,13 +56,13 @@ pub fn sandbox() -> &'static str {
 }
 
 /// A server of grpc-go, which ends with the test.
-pub struct Interop {
+pub(crate) struct Interop {
     child: Child,
     pub address: String,
 }
 
 impl Interop {
-    pub fn start(args: &[&str]) -> Interop {
+    pub(crate) fn start(args: &[&str]) -> Interop {
         let mut child = Command::new(test_env("INTEROP"))
             .args(args)
             .arg("--until-eof")
@@ -84,14 +84,14 @@ impl Drop for Interop {
 }
 
 /// Passes bytes on between clients and a server until it is cut.
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub address: String,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Proxy {
     /// Cuts by itself once a client sent `trigger`.
-    pub fn start(server: &str, trigger: Option<&'static [u8]>) -> Proxy {
+    pub(crate) fn start(server: &str, trigger: Option<&'static [u8]>) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
         let address = listener.local_addr().expect("an address").to_string();
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -109,7 +109,7 @@ impl Proxy {
         Proxy { address, connections }
     }
 
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         for stream in self.connections.lock().expect("not poisoned").drain(..) {
             drop(stream.shutdown(std::net::Shutdown::Both));
         }
@@ -129,7 +129,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, trigger: Option<&[u8]>) {
 }
 
 /// A server that does what it is told with each connection.
-pub fn raw(answer: impl Fn(TcpStream) + Send + 'static) -> String {
+pub(crate) fn raw(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
     let address = listener.local_addr().expect("an address").to_string();
     std::thread::spawn(move || listener.incoming().map_while(Result::ok).for_each(answer));
@@ -137,7 +137,7 @@ pub fn raw(answer: impl Fn(TcpStream) + Send + 'static) -> String {
 }
 
 /// A server that takes connections and says nothing.
-pub fn black_hole() -> String {
+pub(crate) fn black_hole() -> String {
     let (keep, kept) = mpsc::channel();
     // The connections stay open for as long as the test process lives.
     std::thread::spawn(move || kept.into_iter().collect::<Vec<TcpStream>>());
@@ -167,7 +167,7 @@ impl Service<Request<Body>> for Echo {
 }
 
 /// The server that gives everything back, one for all tests.
-pub fn echo() -> &'static str {
+pub(crate) fn echo() -> &'static str {
     static ADDRESS: OnceLock<String> = OnceLock::new();
     ADDRESS.get_or_init(|| {
         let (listener, address) = listener();

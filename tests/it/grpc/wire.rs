@@ -6,7 +6,7 @@ use super::servers::{echo, sandbox};
 use crate::support::{Run, mscomm};
 
 /// The source of `helloworld.Greeter`.
-pub const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/greeter.proto");
+pub(crate) const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/sandbox/grpc/greeter.proto");
 
 fn call(method: &str, args: &[&str]) -> Run {
     let method = format!("mscomm.sandbox.v1.Echo/{method}");
@@ -14,7 +14,7 @@ fn call(method: &str, args: &[&str]) -> Run {
 }
 
 /// The same with a standard input that the test writes to.
-pub fn piped(mut run: Run) -> Run {
+pub(crate) fn piped(mut run: Run) -> Run {
     run.command.stdin(Stdio::piped());
     run
 }

@@ -30,7 +30,7 @@ fn kafka_at(server: &str, args: &[&str]) -> Run {
 }
 
 /// A topic of its own, with these flags of `topic create`.
-pub fn topic(flags: &[&str]) -> String {
+pub(crate) fn topic(flags: &[&str]) -> String {
     let name = unique("it");
     let mut args = vec!["topic", "create", &name];
     args.extend(flags);
@@ -38,14 +38,14 @@ pub fn topic(flags: &[&str]) -> String {
     name
 }
 
-pub fn produce(topic: &str, data: impl Into<Vec<u8>>, flags: &[&str]) -> Done {
+pub(crate) fn produce(topic: &str, data: impl Into<Vec<u8>>, flags: &[&str]) -> Done {
     let mut args = vec!["produce", topic];
     args.extend(flags);
     kafka(&args).stdin(data).run()
 }
 
 /// All of a topic.
-pub fn read(topic: &str, flags: &[&str]) -> Done {
+pub(crate) fn read(topic: &str, flags: &[&str]) -> Done {
     let mut args = vec!["tail", topic, "--from", "begin", "--until-end"];
     args.extend(flags);
     kafka(&args).run().ok()

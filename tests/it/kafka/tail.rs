@@ -186,7 +186,7 @@ fn gaps_at_the_end_do_not_hang_it() {
     assert_eq!(read(&aborted, &["--isolation", "read-uncommitted"]).lines(), ["seen", "aborted"]);
 }
 
-pub fn abort_a_transaction(topic: &str) {
+pub(crate) fn abort_a_transaction(topic: &str) {
     use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
     let limit = std::time::Duration::from_secs(30);
     let producer: BaseProducer = rdkafka::ClientConfig::new()

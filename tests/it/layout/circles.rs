@@ -46,7 +46,7 @@ type Graph<'e> = BTreeMap<&'e str, BTreeMap<&'e str, &'e str>>;
 /// The circles of every folder, the shortest that a module is in, each with a reason for every step. The nodes are the
 /// folder's own file (`mod.rs`) and each module in it with all that is below. The types of the folder's own
 /// file that a module names are no step.
-pub fn circles(modules: &Modules) -> Vec<String> {
+pub(crate) fn circles(modules: &Modules) -> Vec<String> {
     let edges = edges(modules);
     let mut found = Vec::new();
     for folder in modules.of.keys() {

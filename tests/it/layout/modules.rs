@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::naming::{Naming, Reader};
 
 /// A module by the names on the way to it; the crate itself is empty.
-pub type Path = Vec<String>;
+pub(crate) type Path = Vec<String>;
 
 /// What stands in one module, without what only tests compile.
 #[derive(Debug, Default)]
-pub struct Module {
+pub(crate) struct Module {
     /// The file that holds it, below src. A module between braces is in the file of its parent.
     pub file: String,
     /// Modules that it declares.
@@ -27,7 +27,7 @@ pub struct Module {
 
 /// A crate, from its lib.rs on.
 #[derive(Debug, Default)]
-pub struct Modules {
+pub(crate) struct Modules {
     /// Each by its path.
     pub of: BTreeMap<Path, Module>,
     /// Modules that only tests compile, which are not read.
@@ -36,7 +36,7 @@ pub struct Modules {
 
 /// What a path means.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Meaning {
+pub(crate) struct Meaning {
     /// Where it is.
     pub module: Path,
     /// The item that is meant; `None` is the module itself.
@@ -47,7 +47,7 @@ pub struct Meaning {
 
 impl Modules {
     /// Parses a crate whose files `read` gives by their path below src.
-    pub fn parse(read: &dyn Fn(&str) -> Option<String>) -> Modules {
+    pub(crate) fn parse(read: &dyn Fn(&str) -> Option<String>) -> Modules {
         let mut modules = Modules::default();
         modules.add_file(read, Vec::new(), "lib.rs");
         modules
@@ -83,7 +83,7 @@ impl Modules {
 
     /// What a path means that is written in the module `from`, with every module on the way that only gives it out again;
     /// empty for what is not of this crate.
-    pub fn resolve(&self, from: &Path, names: &[String]) -> BTreeSet<Meaning> {
+    pub(crate) fn resolve(&self, from: &Path, names: &[String]) -> BTreeSet<Meaning> {
         let mut found = BTreeSet::new();
         self.follow(from, names, 0, &mut found);
         found

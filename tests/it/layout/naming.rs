@@ -8,7 +8,7 @@ use super::modules::{Module, Path};
 
 /// A path as it is written.
 #[derive(Debug, Clone)]
-pub struct Naming {
+pub(crate) struct Naming {
     /// Its names.
     pub path: Path,
     /// Where, from 1.
@@ -19,7 +19,7 @@ pub struct Naming {
 
 /// What something is named for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub(crate) enum How {
     /// In code, or in a `use` of the module's own.
     Uses,
     /// In a `use` that gives it out again.
@@ -30,13 +30,13 @@ pub enum How {
 
 /// Reads the items of a module, but not into the modules that it declares.
 #[derive(Default)]
-pub struct Reader {
+pub(crate) struct Reader {
     module: Module,
 }
 
 impl Reader {
     /// What the items define and name, without those for tests.
-    pub fn read(items: &[syn::Item]) -> Module {
+    pub(crate) fn read(items: &[syn::Item]) -> Module {
         let mut reader = Reader::default();
         items.iter().for_each(|item| reader.visit_item(item));
         reader.module

@@ -70,7 +70,7 @@ impl Place<'_> {
 }
 
 /// What names something that it may not, a line for each.
-pub fn faults(modules: &Modules) -> Vec<String> {
+pub(crate) fn faults(modules: &Modules) -> Vec<String> {
     let mut faults = Vec::new();
     for (path, module) in &modules.of {
         let place = Place::of(path);

@@ -21,7 +21,7 @@ use crate::flow::Filled;
 use crate::shutdown::Shutdown;
 
 /// Where to begin in a stream; in the headers of a message, where it stands there.
-pub const OFFSET: &str = "x-stream-offset";
+pub(crate) const OFFSET: &str = "x-stream-offset";
 
 /// How many messages are taken, and settled, together at most; and how many bytes of bodies.
 const BATCH: usize = 256;
@@ -42,7 +42,7 @@ const DRY: Duration = Duration::from_secs(1);
 
 /// What happens to a message, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settle {
+pub(crate) enum Settle {
     /// It leaves the queue once it is done.
     Ack,
     /// It is dropped, or goes to the dead-letter exchange, once it is done.
@@ -55,7 +55,7 @@ pub enum Settle {
 }
 
 /// How a queue is read.
-pub struct ConsumerOptions {
+pub(crate) struct ConsumerOptions {
     /// The connection.
     pub client: Arc<Client>,
     /// Bounds the goodbye.
@@ -86,7 +86,7 @@ type Question = Pin<Box<dyn Future<Output = Result<u64>> + Send>>;
 type Answer = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
 
 /// The messages of a queue.
-pub struct Deliveries {
+pub(crate) struct Deliveries {
     with: ConsumerOptions,
     /// Told what is consumed, so that memory stays bounded.
     meter: Arc<Meter>,
@@ -128,7 +128,7 @@ enum Over {
 
 impl Deliveries {
     /// Reads a queue.
-    pub fn new(with: ConsumerOptions) -> Deliveries {
+    pub(crate) fn new(with: ConsumerOptions) -> Deliveries {
         let now = Instant::now();
         Deliveries {
             meter: with.client.meter(),

@@ -48,7 +48,7 @@ struct Sent {
 }
 
 /// A channel for publishing with confirms.
-pub struct Confirmed {
+pub(crate) struct Confirmed {
     channel: Channel,
     /// One of the messages was mandatory.
     mandatory: bool,
@@ -69,7 +69,7 @@ impl Confirmed {
     ///
     /// # Errors
     /// As [`fault()`].
-    pub async fn new(channel: Channel, window: usize, words: Arc<Words>) -> Result<Confirmed> {
+    pub(crate) async fn new(channel: Channel, window: usize, words: Arc<Words>) -> Result<Confirmed> {
         channel
             .confirm_select(ConfirmSelectOptions::default())
             .await
@@ -88,25 +88,25 @@ impl Confirmed {
     }
 
     /// See [`super::Publisher::outlives`].
-    pub fn outlives(&self) -> bool {
+    pub(crate) fn outlives(&self) -> bool {
         self.outlived
     }
 
     /// True when another message may be submitted. The first one goes alone: refused with others in flight, as for an
     /// exchange that is not there, it could not be told from one that was taken before the exchange went away.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         let window = if self.proven { self.window } else { 1 };
         let is_alone = self.in_flight.front().is_some_and(|message| message.bytes >= ALONE);
         self.in_flight.len() < window && self.bytes < WINDOW_BYTES && !is_alone
     }
 
     /// True when nothing is in flight.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.in_flight.is_empty()
     }
 
     /// Hands a message to the connection; its fate comes from [`Confirmed::settled`].
-    pub fn submit(&mut self, line: u64, message: Outgoing) {
+    pub(crate) fn submit(&mut self, line: u64, message: Outgoing) {
         let mandatory = message.mandatory;
         let sent = mandatory.then(|| Sent { digest: digest(&message), properties: message.properties.clone() });
         self.mandatory |= mandatory;
@@ -130,7 +130,7 @@ impl Confirmed {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
+    pub(crate) async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         std::future::poll_fn(|cx| match self.in_flight.front_mut() {
             Some(head) => head.poll(cx),
             None => Poll::Pending,
@@ -157,7 +157,7 @@ impl Confirmed {
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
+    pub(crate) fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         let certain = self.last_words();
         for (message, certain) in self.in_flight.drain(..).zip(certain) {
             let line = message.line;

@@ -7,7 +7,7 @@ mod unconfirmed;
 
 use self::confirmed::Confirmed;
 use self::outcome::ALONE;
-pub use self::outcome::PublishOutcome;
+pub(crate) use self::outcome::PublishOutcome;
 use self::unconfirmed::Unconfirmed;
 use super::message::header_frame;
 use super::{Client, Outgoing};
@@ -15,7 +15,7 @@ use crate::error::Result;
 
 /// A channel for publishing.
 #[derive(Debug)]
-pub enum Publisher {
+pub(crate) enum Publisher {
     /// The broker confirms each message.
     Confirmed(Confirmed),
     /// Nobody knows what arrives.
@@ -24,18 +24,18 @@ pub enum Publisher {
 
 /// What can be said of a message before it is sent.
 #[derive(Debug, Clone, Copy)]
-pub struct FrameLimit {
+pub(crate) struct FrameLimit {
     frame_max: usize,
 }
 
 impl FrameLimit {
     /// Those of a connection.
-    pub fn of(client: &Client) -> FrameLimit {
+    pub(crate) fn of(client: &Client) -> FrameLimit {
         FrameLimit { frame_max: usize::try_from(client.frame_max()).unwrap_or(usize::MAX) }
     }
 
     /// Why a message would end the connection.
-    pub fn refusal(&self, message: &Outgoing) -> Option<PublishOutcome> {
+    pub(crate) fn refusal(&self, message: &Outgoing) -> Option<PublishOutcome> {
         // Without headers the rest is smaller than the smallest frame_max.
         message.properties.headers().as_ref()?;
         let (size, limit) = (header_frame(&message.properties), self.frame_max);
@@ -52,7 +52,7 @@ impl Publisher {
     ///
     /// # Errors
     /// As [`super::fault()`].
-    pub async fn open(client: &Client, confirm: bool, window: usize) -> Result<Publisher> {
+    pub(crate) async fn open(client: &Client, confirm: bool, window: usize) -> Result<Publisher> {
         let channel = client.channel_again().await?;
         Ok(match confirm {
             true => Publisher::Confirmed(Confirmed::new(channel, window, client.words()).await?),
@@ -62,7 +62,7 @@ impl Publisher {
 
     /// True when the error that [`Publisher::settled`] told was about one message only, which is known: another channel
     /// may take the next.
-    pub fn outlives(&self) -> bool {
+    pub(crate) fn outlives(&self) -> bool {
         match self {
             Publisher::Confirmed(publisher) => publisher.outlives(),
             Publisher::Unconfirmed(publisher) => publisher.outlives(),
@@ -70,12 +70,12 @@ impl Publisher {
     }
 
     /// True when this message may be submitted now.
-    pub fn has_room_for(&self, message: &Outgoing) -> bool {
+    pub(crate) fn has_room_for(&self, message: &Outgoing) -> bool {
         self.has_room() && (self.is_empty() || message.body.len() < ALONE)
     }
 
     /// True when another message may be submitted.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         match self {
             Publisher::Confirmed(publisher) => publisher.has_room(),
             Publisher::Unconfirmed(publisher) => publisher.has_room(),
@@ -83,7 +83,7 @@ impl Publisher {
     }
 
     /// True when nothing is in flight.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         match self {
             Publisher::Confirmed(publisher) => publisher.is_empty(),
             Publisher::Unconfirmed(publisher) => publisher.is_empty(),
@@ -92,7 +92,7 @@ impl Publisher {
 
     /// True when [`Publisher::settled`] tells of an error of channel or connection. Otherwise only the connection's events
     /// do.
-    pub fn tells_errors(&self) -> bool {
+    pub(crate) fn tells_errors(&self) -> bool {
         match self {
             Publisher::Confirmed(publisher) => !publisher.is_empty(),
             Publisher::Unconfirmed(publisher) => publisher.is_asking(),
@@ -100,7 +100,7 @@ impl Publisher {
     }
 
     /// Takes a message; its fate comes from [`Publisher::settled`].
-    pub fn submit(&mut self, line: u64, message: Outgoing) {
+    pub(crate) fn submit(&mut self, line: u64, message: Outgoing) {
         match self {
             Publisher::Confirmed(publisher) => publisher.submit(line, message),
             Publisher::Unconfirmed(publisher) => publisher.submit(line, &message),
@@ -111,7 +111,7 @@ impl Publisher {
     ///
     /// # Errors
     /// lapin's, when the channel or the connection ended; the fate of everything in flight is reported all the same.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
+    pub(crate) async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         match self {
             Publisher::Confirmed(publisher) => publisher.settled(report).await,
             Publisher::Unconfirmed(publisher) => publisher.settled(report).await,
@@ -123,7 +123,7 @@ impl Publisher {
     ///
     /// # Errors
     /// lapin's.
-    pub async fn barrier(&self) -> lapin::Result<()> {
+    pub(crate) async fn barrier(&self) -> lapin::Result<()> {
         match self {
             // Each confirm was such an answer.
             Publisher::Confirmed(_) => Ok(()),
@@ -132,7 +132,7 @@ impl Publisher {
     }
 
     /// Gives up waiting: what is settled by now is reported as such, the rest as unknown.
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
+    pub(crate) fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         match self {
             Publisher::Confirmed(publisher) => publisher.abandon(report),
             Publisher::Unconfirmed(publisher) => publisher.abandon(report),

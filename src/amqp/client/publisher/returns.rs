@@ -7,12 +7,12 @@ use lapin::message::BasicReturnMessage;
 use crate::amqp::client::Outgoing;
 
 /// What a message is recognised by; RabbitMQ takes some headers out (`BCC`) before it returns one.
-pub fn digest(message: &Outgoing) -> u64 {
+pub(crate) fn digest(message: &Outgoing) -> u64 {
     hash(message.exchange.as_str(), message.routing_key.as_str(), &message.body)
 }
 
 /// The same of a message that came back.
-pub fn digest_of_returned(message: &BasicReturnMessage) -> u64 {
+pub(crate) fn digest_of_returned(message: &BasicReturnMessage) -> u64 {
     hash(message.exchange.as_str(), message.routing_key.as_str(), &message.data)
 }
 
@@ -23,7 +23,7 @@ fn hash(exchange: &str, routing_key: &str, body: &[u8]) -> u64 {
 }
 
 /// The broker's words, and where the message was to go.
-pub fn words(returned: &BasicReturnMessage) -> String {
+pub(crate) fn words(returned: &BasicReturnMessage) -> String {
     let exchange = match returned.exchange.as_str() {
         "" => "the default exchange".to_owned(),
         name => format!("exchange `{name}`"),

@@ -83,7 +83,7 @@ struct Head {
 }
 
 /// A channel for publishing without confirms.
-pub struct Unconfirmed {
+pub(crate) struct Unconfirmed {
     channel: Channel,
     outbox: Arc<Outbox>,
     /// The largest part of a body in one frame.
@@ -103,7 +103,7 @@ pub struct Unconfirmed {
 
 impl Unconfirmed {
     /// Publishes on this channel, with frames of at most `frame_max` bytes.
-    pub fn new(channel: Channel, outbox: Arc<Outbox>, frame_max: FrameSize) -> Unconfirmed {
+    pub(crate) fn new(channel: Channel, outbox: Arc<Outbox>, frame_max: FrameSize) -> Unconfirmed {
         let part = usize::try_from(frame_max).unwrap_or(usize::MAX).saturating_sub(AROUND).max(1);
         let written = outbox.written();
         Unconfirmed {
@@ -124,12 +124,12 @@ impl Unconfirmed {
     }
 
     /// See [`super::Publisher::outlives`].
-    pub fn outlives(&self) -> bool {
+    pub(crate) fn outlives(&self) -> bool {
         self.outlived
     }
 
     /// True while the broker is asked: its answer tells of the end of the channel, too.
-    pub fn is_asking(&self) -> bool {
+    pub(crate) fn is_asking(&self) -> bool {
         self.asked.is_some()
     }
 
@@ -137,25 +137,25 @@ impl Unconfirmed {
     ///
     /// # Errors
     /// lapin's.
-    pub async fn barrier(&self) -> lapin::Result<()> {
+    pub(crate) async fn barrier(&self) -> lapin::Result<()> {
         // Any question on the same channel does: they are answered in order.
         self.channel.basic_qos(0, BasicQosOptions::default()).await
     }
 
     /// True when another message may be submitted.
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         let is_alone = self.watched.front().is_some_and(|message| message.bytes >= ALONE);
         let may_watch = self.watched.len() < WATCHED && self.watched_bytes < WATCHED_BYTES;
         self.put - self.written < LIMIT && may_watch && !is_alone
     }
 
     /// True when everything was written, and what may come back was looked at.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.chunks.is_empty() && self.watched.is_empty()
     }
 
     /// Makes frames of a message.
-    pub fn submit(&mut self, line: u64, message: &Outgoing) {
+    pub(crate) fn submit(&mut self, line: u64, message: &Outgoing) {
         let same = |head: &Head| {
             head.exchange == message.exchange
                 && head.routing_key == message.routing_key
@@ -228,7 +228,7 @@ impl Unconfirmed {
     ///
     /// # Errors
     /// lapin's: the connection ended.
-    pub async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
+    pub(crate) async fn settled(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) -> lapin::Result<()> {
         self.put();
         self.ask();
         match std::future::poll_fn(|cx| self.poll_news(cx)).await {
@@ -296,7 +296,7 @@ impl Unconfirmed {
     }
 
     /// See [`super::Publisher::abandon`].
-    pub fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
+    pub(crate) fn abandon(&mut self, report: &mut impl FnMut(u64, PublishOutcome)) {
         self.outbox.clear();
         self.written = self.outbox.written();
         self.report_written(report);

@@ -3,36 +3,36 @@
 use std::fmt;
 
 /// How deep tables and arrays may be nested. JSON that is read may be nested 128 deep, with the envelope around it.
-pub const DEPTH: usize = 64;
+pub(crate) const DEPTH: usize = 64;
 
 /// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
-pub const BODY: u64 = 512 * 1024 * 1024;
+pub(crate) const BODY: u64 = 512 * 1024 * 1024;
 
 /// The largest payload of a header frame that is taken. RabbitMQ does not cut it by frame_max when it delivers, and headers
 /// grow on the way (`x-death`).
-pub const LARGEST_HEADER: usize = 1024 * 1024;
+pub(crate) const LARGEST_HEADER: usize = 1024 * 1024;
 
 /// Frame types (AMQP 0-9-1, section 4.2.3).
-pub const METHOD: u8 = 1;
-pub const HEADER: u8 = 2;
-pub const BODY_PART: u8 = 3;
-pub const HEARTBEAT: u8 = 8;
+pub(crate) const METHOD: u8 = 1;
+pub(crate) const HEADER: u8 = 2;
+pub(crate) const BODY_PART: u8 = 3;
+pub(crate) const HEARTBEAT: u8 = 8;
 
 /// The first byte of `AMQP` and a version: the answer of a server that speaks another one.
-pub const VERSION: u8 = b'A';
+pub(crate) const VERSION: u8 = b'A';
 
 /// The type, the channel, and the size of the payload.
-pub const HEAD: usize = 7;
+pub(crate) const HEAD: usize = 7;
 
 /// What stands around a payload: the head, and one byte behind it.
-pub const AROUND: usize = HEAD + 1;
+pub(crate) const AROUND: usize = HEAD + 1;
 
 /// AMQP allows no smaller maximum (section 4.2.3, `frame-min-size`).
-pub const FRAME_MIN: usize = 4096;
+pub(crate) const FRAME_MIN: usize = 4096;
 
 /// Why a frame is not let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FrameRefusal {
+pub(crate) enum FrameRefusal {
     /// Tables are nested deeper than [`DEPTH`].
     Nested,
     /// A body is said to be larger than RabbitMQ takes.

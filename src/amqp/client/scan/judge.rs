@@ -26,7 +26,7 @@ const FROM_CLIENTS: [[u8; 4]; 8] = [
 ///
 /// # Errors
 /// Why lapin may not see it.
-pub fn judge(kind: u8, payload: &[u8]) -> Result<(), FrameRefusal> {
+pub(crate) fn judge(kind: u8, payload: &[u8]) -> Result<(), FrameRefusal> {
     let mut cursor = Cursor(payload);
     let table = match kind {
         METHOD => method(&mut cursor)?,
@@ -93,7 +93,7 @@ fn is_deep(table: &[u8]) -> bool {
 }
 
 /// The broker's maximum of a frame, when it is that which a payload says.
-pub fn tuned(payload: &[u8]) -> Option<usize> {
+pub(crate) fn tuned(payload: &[u8]) -> Option<usize> {
     let mut cursor = Cursor(payload);
     // The limit of channels stands before it.
     let is_tune = cursor.array::<4>() == Some(TUNE) && cursor.array::<2>().is_some();

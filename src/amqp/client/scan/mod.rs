@@ -9,17 +9,17 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use content::Content;
-pub use frame::{AROUND, FrameRefusal, HEAD, HEADER, LARGEST_HEADER};
+pub(crate) use content::Content;
+pub(crate) use frame::{AROUND, FrameRefusal, HEAD, HEADER, LARGEST_HEADER};
 use frame::{BODY_PART, FRAME_MIN, HEARTBEAT, METHOD, VERSION};
-pub use judge::judge;
+pub(crate) use judge::judge;
 
 use super::words::Words;
 
 /// Follows the frames of one direction, however they are cut into reads. What is malformed is let through: lapin refuses
 /// it where it finds it.
 #[derive(Debug, Default)]
-pub struct Scanner {
+pub(crate) struct Scanner {
     /// The beginning of a frame, as far as it is here.
     head: [u8; HEAD],
     filled: usize,
@@ -37,7 +37,7 @@ pub struct Scanner {
 
 impl Scanner {
     /// For what the broker sends; `frame_max` is what it will be asked for.
-    pub fn new(frame_max: u32, words: Arc<Words>) -> Scanner {
+    pub(crate) fn new(frame_max: u32, words: Arc<Words>) -> Scanner {
         let frame_max = usize::try_from(frame_max).unwrap_or(usize::MAX);
         Scanner { frame_max, words, ..Scanner::default() }
     }
@@ -48,7 +48,7 @@ impl Scanner {
     ///
     /// # Errors
     /// The reason, and how many of the bytes stand before the frame it is about.
-    pub fn look(&mut self, bytes: &[u8]) -> Result<usize, (FrameRefusal, usize)> {
+    pub(crate) fn look(&mut self, bytes: &[u8]) -> Result<usize, (FrameRefusal, usize)> {
         let (mut at, mut begun) = (0, 0);
         while at < bytes.len() && !self.lost {
             let rest = bytes.get(at..).unwrap_or_default();
@@ -75,24 +75,24 @@ impl Scanner {
     }
 
     /// How far the messages have come.
-    pub fn content(&self) -> Content {
+    pub(crate) fn content(&self) -> Content {
         self.content
     }
 
     /// The payload of a header frame that was put together elsewhere.
-    pub fn header(&mut self, payload: &[u8]) {
+    pub(crate) fn header(&mut self, payload: &[u8]) {
         self.content.header(payload);
     }
 
     /// The whole size of the frame with this head, when it is a header that has to be put together.
-    pub fn oversize(&self, head: &[u8; HEAD]) -> Option<usize> {
+    pub(crate) fn oversize(&self, head: &[u8; HEAD]) -> Option<usize> {
         let [kind, _, _, size @ ..] = head;
         let whole = usize::try_from(u32::from_be_bytes(*size)).unwrap_or(usize::MAX).saturating_add(AROUND);
         (*kind == HEADER && self.exceeds(whole)).then_some(whole)
     }
 
     /// Goes on behind a head that is like any other.
-    pub fn enter(&mut self, head: &[u8; HEAD]) {
+    pub(crate) fn enter(&mut self, head: &[u8; HEAD]) {
         self.begin(head);
     }
 
@@ -106,7 +106,7 @@ impl Scanner {
     }
 
     /// Only follows the frames, for who wrote them.
-    pub fn follow(&mut self, bytes: &[u8]) {
+    pub(crate) fn follow(&mut self, bytes: &[u8]) {
         let mut at = 0;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
             at += match self.left {
@@ -121,7 +121,7 @@ impl Scanner {
     }
 
     /// How many bytes surely belong to the frame that was begun; 0 between two frames.
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         match (self.left, self.filled) {
             (0, 0) => 0,
             (0, filled) => HEAD - filled,

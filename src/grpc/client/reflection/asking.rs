@@ -23,10 +23,10 @@ const V1ALPHA: &str = "grpc.reflection.v1alpha.ServerReflection";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How long any answer may take.
-pub const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// Asks one server, over one stream that stays open while the server lets it.
-pub struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     pub connection: &'a mut Connection,
     dial: Dial<'a>,
     options: CallOptions,
@@ -49,7 +49,7 @@ struct Stream {
 }
 
 /// What a question came to.
-pub enum Reply {
+pub(crate) enum Reply {
     Answer(Bytes),
     /// The server knows no such thing.
     NotFound,
@@ -73,7 +73,7 @@ impl ExchangeEnd {
 
 impl<'a> Asking<'a> {
     /// Nothing is asked yet. `options` are sent with every question.
-    pub fn new(connection: &'a mut Connection, dial: Dial<'a>, options: CallOptions) -> Asking<'a> {
+    pub(crate) fn new(connection: &'a mut Connection, dial: Dial<'a>, options: CallOptions) -> Asking<'a> {
         Asking {
             connection,
             dial,
@@ -89,7 +89,7 @@ impl<'a> Asking<'a> {
     }
 
     /// How long the answer to a question may take that is of less weight, by those that came.
-    pub fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         (self.slowest * 10).clamp(PATIENCE, LIMIT)
     }
 
@@ -97,7 +97,7 @@ impl<'a> Asking<'a> {
     ///
     /// # Errors
     /// The server has no reflection, or stays silent, or cannot be reached any more.
-    pub async fn ask(&mut self, request: Bytes, limit: Duration) -> Result<Reply> {
+    pub(crate) async fn ask(&mut self, request: Bytes, limit: Duration) -> Result<Reply> {
         let (had_answers, asked) = (self.stream.is_some(), Instant::now());
         let outcome = match self.exchange(request.clone(), limit).await? {
             answer @ ExchangeEnd::Answer(_) => {
@@ -152,7 +152,7 @@ impl<'a> Asking<'a> {
     }
 
     /// Connects anew when the connection is gone, or lost and does not know it yet.
-    pub async fn revive(&mut self, is_lost: bool) -> Result<()> {
+    pub(crate) async fn revive(&mut self, is_lost: bool) -> Result<()> {
         self.stream = None;
         match is_lost || self.connection.is_closed() {
             true => self.dial.again(self.connection).await.map_err(|e| e.context(CANNOT_ASK)),
@@ -291,6 +291,6 @@ fn no_reflection(status: &Status) -> Error {
 }
 
 /// What was answered is no answer.
-pub fn nonsense() -> Error {
+pub(crate) fn nonsense() -> Error {
     Error::refused("the server's answer about itself makes no sense")
 }

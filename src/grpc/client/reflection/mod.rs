@@ -27,7 +27,7 @@ const MAX_FILES: usize = 20_000;
 const MAX_FAILED: usize = 3;
 
 /// Asks one server about itself.
-pub struct Reflection<'a> {
+pub(crate) struct Reflection<'a> {
     asking: Asking<'a>,
     files: Files,
     /// Types that were asked for by name, because no file came that defines them.
@@ -38,7 +38,7 @@ pub struct Reflection<'a> {
 
 /// Something that went wrong, and cost only a part.
 #[derive(Debug)]
-pub enum Note {
+pub(crate) enum Note {
     /// For who looks closely.
     Trace(String),
     /// For everybody: the answers may lack something that the server could have told.
@@ -47,7 +47,7 @@ pub enum Note {
 
 /// What fetching a symbol came to.
 #[derive(Debug)]
-pub enum FetchOutcome {
+pub(crate) enum FetchOutcome {
     /// What defines it is there.
     Known,
     /// The server knows no such symbol.
@@ -68,28 +68,33 @@ enum Asked {
 impl<'a> Reflection<'a> {
     /// Nothing is asked yet. `options` are sent with every question, `files` is what is known already; `dial` is for a
     /// connection that ends between two questions.
-    pub fn new(connection: &'a mut Connection, dial: Dial<'a>, options: CallOptions, files: Files) -> Reflection<'a> {
+    pub(crate) fn new(
+        connection: &'a mut Connection,
+        dial: Dial<'a>,
+        options: CallOptions,
+        files: Files,
+    ) -> Reflection<'a> {
         let asking = Asking::new(connection, dial, options);
         Reflection { asking, files, asked: HashSet::new(), count: 0, notes: Vec::new() }
     }
 
     /// Forgets what is known.
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.files = Files::default();
     }
 
     /// What is known now.
-    pub fn files(&self) -> &Files {
+    pub(crate) fn files(&self) -> &Files {
         &self.files
     }
 
     /// What is known now.
-    pub fn into_files(self) -> Files {
+    pub(crate) fn into_files(self) -> Files {
         self.files
     }
 
     /// What went wrong since this was asked last.
-    pub fn notes(&mut self) -> Vec<Note> {
+    pub(crate) fn notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
     }
 
@@ -98,7 +103,7 @@ impl<'a> Reflection<'a> {
     /// # Errors
     /// As every question: `Kind::Refused` when the server has no reflection or answers nonsense, its status otherwise,
     /// `Kind::Connect` when the connection broke.
-    pub async fn services(&mut self) -> Result<Vec<String>> {
+    pub(crate) async fn services(&mut self) -> Result<Vec<String>> {
         let list = match self.ask(Ask::ListServices("*".to_owned()), LIMIT).await? {
             Asked::Answer(Answer::ListServicesResponse(list)) => list,
             Asked::Refused(error) => return Err(error),
@@ -114,7 +119,7 @@ impl<'a> Reflection<'a> {
     ///
     /// # Errors
     /// As [`Reflection::services`], but for what is about this symbol.
-    pub async fn fetch(&mut self, symbol: &str) -> Result<FetchOutcome> {
+    pub(crate) async fn fetch(&mut self, symbol: &str) -> Result<FetchOutcome> {
         let fault = match self.ask(Ask::FileContainingSymbol(symbol.to_owned()), LIMIT).await? {
             Asked::NotFound => return Ok(FetchOutcome::Unknown),
             Asked::Refused(error) => return Ok(FetchOutcome::Refused(error)),
@@ -132,7 +137,7 @@ impl<'a> Reflection<'a> {
     ///
     /// # Errors
     /// `Kind::Connect`: the connection is gone, and there is no other.
-    pub async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
+    pub(crate) async fn fetch_extensions(&mut self, roots: &[MessageDescriptor]) -> Result<bool> {
         let names = extendable(roots);
         if names.is_empty() {
             return Ok(false);
@@ -178,7 +183,7 @@ impl<'a> Reflection<'a> {
     ///
     /// # Errors
     /// As [`Reflection::services`].
-    pub async fn fetch_options(&mut self) -> Result<()> {
+    pub(crate) async fn fetch_options(&mut self) -> Result<()> {
         loop {
             let missing = self.files.missing_for_options();
             if missing.is_empty() {
@@ -193,7 +198,7 @@ impl<'a> Reflection<'a> {
     ///
     /// # Errors
     /// As [`Reflection::services`].
-    pub async fn fetch_for(&mut self, others: &Files) -> Result<()> {
+    pub(crate) async fn fetch_for(&mut self, others: &Files) -> Result<()> {
         self.fetch_files(others.lacks()).await?;
         self.fetch_imports().await?;
         for name in others.with(&self.files).undefined() {

@@ -13,7 +13,7 @@ use crate::error::Result;
 
 /// What is connected to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Address {
+pub(crate) enum Address {
     /// Hosts and ports, one of which is to answer; there is at least one.
     Tcp(Vec<HostPort>),
     /// A unix socket.
@@ -24,7 +24,7 @@ pub enum Address {
 
 /// A host and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostPort {
+pub(crate) struct HostPort {
     /// Name or IP address, without brackets; an IPv6 address may have its zone behind a `%`.
     pub host: String,
     /// 1 to 65535.
@@ -86,7 +86,7 @@ impl Address {
 
 /// A server: its address, whether it speaks TLS, and the names used for it.
 #[derive(Debug, Clone)]
-pub struct Target {
+pub(crate) struct Target {
     /// What is connected to.
     pub address: Address,
     /// Whether TLS is used.
@@ -107,12 +107,12 @@ impl Target {
     ///
     /// # Errors
     /// What is wrong with it, and the fix.
-    pub fn check(text: &str) -> Result<(), Problem> {
+    pub(crate) fn check(text: &str) -> Result<(), Problem> {
         parse(text).map(drop).map_err(|e| Problem::new(e, FORMS))
     }
 
     /// Whether an address asks for TLS itself.
-    pub fn asks_for_tls(text: &str) -> bool {
+    pub(crate) fn asks_for_tls(text: &str) -> bool {
         parse(text).is_ok_and(|parsed| parsed.tls == Some(true))
     }
 
@@ -121,7 +121,7 @@ impl Target {
     /// # Errors
     /// `Kind::Usage` or `Kind::Config`, after where the value came from: an address that is none, a bad authority, TLS
     /// settings for a server that is asked for without TLS.
-    pub fn of(resolved: &Resolved<Settings>) -> Result<Target> {
+    pub(crate) fn of(resolved: &Resolved<Settings>) -> Result<Target> {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let parsed = parse(server).map_err(|e| resolved.fault(&["server"], e).hint(FORMS))?;

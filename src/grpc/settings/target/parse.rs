@@ -12,7 +12,7 @@ const DEFAULT_PORT: u16 = 443;
 
 /// A server as it was written.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Parsed {
+pub(crate) struct Parsed {
     /// What is connected to.
     pub address: Address,
     /// What a scheme says about TLS.
@@ -25,7 +25,7 @@ pub struct Parsed {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse(text: &str) -> Result<Parsed, String> {
+pub(crate) fn parse(text: &str) -> Result<Parsed, String> {
     let plain = |address| Ok(Parsed { address, tls: None, prefix: String::new() });
     if let Some(address) = unix(text)? {
         return plain(address);

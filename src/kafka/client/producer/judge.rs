@@ -44,7 +44,7 @@ fn about(code: Code) -> About {
 }
 
 /// Which records are wanted back: those that may be taken without the others of their batch.
-pub fn keeps(code: Code) -> bool {
+pub(crate) fn keeps(code: Code) -> bool {
     code == BESIDE || of_the_batch(code)
 }
 

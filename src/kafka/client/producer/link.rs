@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// What is waited for.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// How many records had their answer when it was last looked.
     done: u64,
     /// Since when none came, although something is wrong.

@@ -57,7 +57,7 @@ impl Hasher for Spread {
 type Kept = (Ticket, Message<'static>);
 
 /// What a producer is made with.
-pub struct ProducerOptions {
+pub(crate) struct ProducerOptions {
     /// The topic.
     pub topic: String,
     /// What it takes.
@@ -79,7 +79,7 @@ pub struct ProducerOptions {
 }
 
 /// A topic that messages go to.
-pub struct Producer {
+pub(crate) struct Producer {
     topic: TopicProducer<ConnectionEvents>,
     bell: Bell,
     to: ProducerOptions,
@@ -116,7 +116,7 @@ impl Producer {
     ///
     /// # Errors
     /// `Kind::Refused`: no topic can have this name.
-    pub fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions) -> Result<Producer> {
+    pub(crate) fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions) -> Result<Producer> {
         let bell = Bell::default();
         let topic = TopicProducer::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
         Ok(Producer {

@@ -13,7 +13,7 @@ use crate::kafka::ffi::TopicPartitionOffset;
 ///
 /// # Errors
 /// What librdkafka cannot recover from.
-pub fn fault(
+pub(crate) fn fault(
     events: &ConnectionEvents,
     code: Code,
     text: String,
@@ -59,7 +59,7 @@ pub fn fault(
 ///
 /// # Errors
 /// As [`fault`].
-pub fn unread(
+pub(crate) fn unread(
     events: &ConnectionEvents,
     code: Code,
     text: String,
@@ -90,6 +90,6 @@ fn keeps_out(code: Code) -> bool {
 }
 
 /// There is no queue for records.
-pub fn no_memory() -> Error {
+pub(crate) fn no_memory() -> Error {
     Error::new(Kind::Io, "librdkafka has no queue to give")
 }

@@ -17,10 +17,10 @@ use crate::kafka::ffi::{Bell, Feed, Fetched, What};
 const BATCH: usize = 64;
 
 /// What was looked at once is looked at again so much later.
-pub const AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const AGAIN: Duration = Duration::from_secs(1);
 
 /// A look at some partitions.
-pub struct Gaps {
+pub(crate) struct Gaps {
     feed: Feed<ConnectionEvents>,
     /// From where to which end; those that were answered are gone.
     open: Vec<(Partition, i64)>,
@@ -33,7 +33,7 @@ impl Gaps {
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn new(setup: &Setup, isolation: &str, of: Vec<(Partition, i64, i64)>, bell: &Bell) -> Result<Gaps> {
+    pub(crate) fn new(setup: &Setup, isolation: &str, of: Vec<(Partition, i64, i64)>, bell: &Bell) -> Result<Gaps> {
         let consumer = setup.consumer(&[("isolation.level", isolation), ("enable.partition.eof", "true")])?;
         let mut feed = Feed::of_partitions(consumer, bell).ok_or_else(no_memory)?;
         let mut open = Vec::new();
@@ -47,17 +47,17 @@ impl Gaps {
     }
 
     /// True when every partition was answered for.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.open.is_empty()
     }
 
     /// True when [`Gaps::look`] may find something.
-    pub fn has_news(&self) -> bool {
+    pub(crate) fn has_news(&self) -> bool {
         self.feed.has_events() || self.feed.has_fetched()
     }
 
     /// The partitions that turned out to have nothing left before their end.
-    pub fn look(&mut self) -> Vec<Partition> {
+    pub(crate) fn look(&mut self) -> Vec<Partition> {
         while let Some(what) = self.feed.event(Duration::ZERO) {
             if let What::Log(line) = what {
                 rdkafka::consumer::Consumer::client(&**self.feed.consumer()).context().log_line(&line);

@@ -28,7 +28,7 @@ const FOR_NOTHING: Duration = Duration::from_secs(12);
 
 /// Where a partition begins that has no usable offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OffsetReset {
+pub(crate) enum OffsetReset {
     /// At the oldest record.
     Begin,
     /// Behind the newest.
@@ -37,7 +37,7 @@ pub enum OffsetReset {
 
 /// A member of a group.
 #[derive(Debug)]
-pub struct Member {
+pub(crate) struct Member {
     /// The group.
     pub group: String,
     /// Where a partition begins that the group has no offset of.
@@ -50,7 +50,7 @@ pub struct Member {
 
 impl Member {
     /// One of `group`, which begins a partition as the user's `auto.offset.reset` says.
-    pub fn new(group: &str, reset: Option<&str>) -> Member {
+    pub(crate) fn new(group: &str, reset: Option<&str>) -> Member {
         let lost = match reset {
             Some("earliest" | "smallest" | "beginning") => Some(OffsetReset::Begin),
             Some("latest" | "largest" | "end") => Some(OffsetReset::End),
@@ -65,7 +65,7 @@ impl PartitionReader {
     ///
     /// # Errors
     /// librdkafka's.
-    pub fn of_group(
+    pub(crate) fn of_group(
         options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         topics: &[&str],

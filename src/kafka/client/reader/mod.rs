@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 
 use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
-pub use self::group::Member;
+pub(crate) use self::group::Member;
 use self::newest::{Newest, Scan, newest};
 use self::watch::Finding;
 use self::watch::Watch;
@@ -46,7 +46,7 @@ const BATCH_BYTES: u64 = 1 << 20;
 
 /// Where reading begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
+pub(crate) enum Start {
     /// At the oldest record.
     Begin,
     /// Behind the newest record.
@@ -60,7 +60,7 @@ pub enum Start {
 }
 
 /// What a reader of any kind is made with.
-pub struct ReaderOptions {
+pub(crate) struct ReaderOptions {
     /// How to reach the brokers again, and for what one consumer cannot tell.
     pub link: Arc<Link>,
     /// The isolation level, as librdkafka names it.
@@ -72,11 +72,11 @@ pub struct ReaderOptions {
 }
 
 /// What makes a connection anew that was lost while it was found out where to begin.
-pub type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<ConnectionEvents>>) -> Result<()> + 'r;
+pub(crate) type Recover<'r> = dyn FnMut(&Arc<BaseConsumer<ConnectionEvents>>) -> Result<()> + 'r;
 
 /// What something that went wrong means for a reader.
 #[derive(Debug)]
-pub enum Consequence {
+pub(crate) enum Consequence {
     /// Nothing.
     Nothing,
     /// The group took the partitions away because nobody took records for too long.
@@ -122,7 +122,7 @@ struct Slot {
 }
 
 /// A reader of partitions, by itself or as a member of a group.
-pub struct PartitionReader {
+pub(crate) struct PartitionReader {
     feed: Feed<ConnectionEvents>,
     events: Arc<ConnectionEvents>,
     bell: Bell,
@@ -181,7 +181,7 @@ impl PartitionReader {
     ///
     /// # Errors
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
-    pub fn of_partitions(
+    pub(crate) fn of_partitions(
         options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         of: Vec<Partition>,

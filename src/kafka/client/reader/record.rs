@@ -5,7 +5,7 @@ use crate::message::{Field, Headers, KafkaHeader, Message, Protocol, Time};
 
 /// The message in a record of this topic; it borrows librdkafka's buffer.
 #[inline]
-pub fn message_of<'e>(record: &Record<'e>, topic: &'e str, headers: Vec<KafkaHeader<'e>>) -> Message<'e> {
+pub(crate) fn message_of<'e>(record: &Record<'e>, topic: &'e str, headers: Vec<KafkaHeader<'e>>) -> Message<'e> {
     Message {
         protocol: Some(Protocol::Kafka),
         topic: Some(topic.into()),

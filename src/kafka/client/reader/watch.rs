@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 const START: Duration = Duration::from_secs(5);
 
 /// The topics, and when they are looked at next.
-pub struct Watch {
+pub(crate) struct Watch {
     topics: Vec<String>,
     /// Those that were named one by one.
     partitions: Vec<Partition>,
@@ -45,7 +45,7 @@ pub struct Watch {
 
 impl Watch {
     /// Looks at topics as a whole.
-    pub fn of_topics(topics: &[&str]) -> Watch {
+    pub(crate) fn of_topics(topics: &[&str]) -> Watch {
         let topics = topics.iter().map(|topic| (*topic).to_owned()).collect();
         let now = Instant::now();
         let (partitions, due, looked) = (Vec::new(), now + EVERY, now);
@@ -53,25 +53,25 @@ impl Watch {
     }
 
     /// Looks at partitions.
-    pub fn of_partitions(of: &[Partition]) -> Watch {
+    pub(crate) fn of_partitions(of: &[Partition]) -> Watch {
         let mut topics: Vec<&str> = of.iter().map(|partition| partition.topic.as_str()).collect();
         topics.dedup();
         Watch { partitions: of.to_vec(), ..Watch::of_topics(&topics) }
     }
 
     /// No broker was reachable: what they say at first counts for nothing.
-    pub fn lost(&mut self) {
+    pub(crate) fn lost(&mut self) {
         self.gone_since = None;
         self.unsure_until = Instant::now() + START;
     }
 
     /// The partitions that were named one by one.
-    pub fn partitions(&self) -> &[Partition] {
+    pub(crate) fn partitions(&self) -> &[Partition] {
         &self.partitions
     }
 
     /// The topics to look at now, if it is time to: `lull` when nothing comes.
-    pub fn wants(&mut self, events: &ConnectionEvents, lull: bool) -> Option<Vec<String>> {
+    pub(crate) fn wants(&mut self, events: &ConnectionEvents, lull: bool) -> Option<Vec<String>> {
         self.doubt |= events.take_doubt();
         if !self.doubt && !lull && self.gone_since.is_none() {
             return None;
@@ -91,7 +91,7 @@ impl Watch {
     ///
     /// # Errors
     /// A topic or a partition is not there any more, or may not be read any more.
-    pub fn found(&mut self, found: Finding) -> Result<()> {
+    pub(crate) fn found(&mut self, found: Finding) -> Result<()> {
         self.looked = Instant::now();
         self.due = self.looked + if matches!(found, Finding::Gone(..)) { AGAIN } else { EVERY };
         match found {
@@ -113,7 +113,7 @@ impl Watch {
     ///
     /// # Errors
     /// As [`Watch::found`].
-    pub fn look(&mut self, consumer: &BaseConsumer<ConnectionEvents>, lull: bool) -> Result<()> {
+    pub(crate) fn look(&mut self, consumer: &BaseConsumer<ConnectionEvents>, lull: bool) -> Result<()> {
         match self.wants(consumer.client().context(), lull) {
             Some(topics) => self.found(Watch::gone(consumer, &topics, &self.partitions)),
             None => Ok(()),
@@ -121,7 +121,11 @@ impl Watch {
     }
 
     /// Which of these topics seems to be gone or to lack one of the partitions, as far as the cluster answers; blocks.
-    pub fn gone(consumer: &BaseConsumer<ConnectionEvents>, topics: &[String], partitions: &[Partition]) -> Finding {
+    pub(crate) fn gone(
+        consumer: &BaseConsumer<ConnectionEvents>,
+        topics: &[String],
+        partitions: &[Partition],
+    ) -> Finding {
         for topic in topics {
             let Ok(metadata) = consumer.fetch_metadata(Some(topic), ASK) else { continue };
             let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -146,7 +150,7 @@ impl Watch {
 
 /// What a look at topics brought.
 #[derive(Debug)]
-pub enum Finding {
+pub(crate) enum Finding {
     /// All is well, as far as is known.
     Nothing,
     /// This topic seems to be gone, or one of its partitions.

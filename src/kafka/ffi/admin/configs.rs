@@ -7,7 +7,7 @@ use crate::kafka::ffi::text;
 
 /// Who set a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SetBy {
+pub(crate) enum SetBy {
     /// The topic itself.
     Topic,
     /// A broker, or Kafka's default.
@@ -16,7 +16,7 @@ pub enum SetBy {
 
 /// One setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Its name.
     pub name: String,
     /// Its value; the broker shows none for a secret.
@@ -27,7 +27,7 @@ pub struct Setting {
 
 /// The settings of something, or why they cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Its name.
     pub name: String,
     /// All its settings.
@@ -39,7 +39,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// The request as a whole.
-    pub fn topic_settings(&self, topics: &[String]) -> Result<Vec<Settings>, Said> {
+    pub(crate) fn topic_settings(&self, topics: &[String]) -> Result<Vec<Settings>, Said> {
         let mut made = Made::none(rd::rd_kafka_ConfigResource_destroy);
         for topic in topics {
             let title = name(topic)?;

@@ -16,8 +16,8 @@ use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
 
-pub use self::configs::{SetBy, Setting};
-pub use self::topics::NewTopic;
+pub(crate) use self::configs::{SetBy, Setting};
+pub(crate) use self::topics::NewTopic;
 use super::event::Event;
 use super::said::Said;
 use super::{last_error, millis, text};
@@ -30,7 +30,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 /// What became of one of the things that a request named.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AdminOutcome {
+pub(crate) struct AdminOutcome {
     /// Its name.
     pub name: String,
     /// Done, or why not.
@@ -38,7 +38,7 @@ pub struct AdminOutcome {
 }
 
 /// Asks the brokers of a client, of whatever kind that is: no connection is made for it.
-pub struct Admin<'c> {
+pub(crate) struct Admin<'c> {
     client: *mut rd::rd_kafka_t,
     answers: NonNull<rd::rd_kafka_queue_t>,
     limit: Duration,
@@ -52,7 +52,7 @@ impl<'c> Admin<'c> {
     ///
     /// # Errors
     /// librdkafka has no memory.
-    pub fn of<C: ClientContext>(
+    pub(crate) fn of<C: ClientContext>(
         client: &'c Client<C>,
         limit: Duration,
         go_on: &'c dyn Fn() -> bool,

@@ -7,7 +7,7 @@ use crate::kafka::ffi::text;
 
 /// A topic to create.
 #[derive(Debug, Clone, Copy)]
-pub struct NewTopic<'a> {
+pub(crate) struct NewTopic<'a> {
     /// Its name.
     pub name: &'a str,
     /// How many partitions; the broker's default if not said.
@@ -26,7 +26,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// The request as a whole.
-    pub fn create_topics(&self, topics: &[NewTopic<'_>]) -> Result<Vec<AdminOutcome>, Said> {
+    pub(crate) fn create_topics(&self, topics: &[NewTopic<'_>]) -> Result<Vec<AdminOutcome>, Said> {
         let mut made = Made::none(rd::rd_kafka_NewTopic_destroy);
         for topic in topics {
             let (partitions, replicas) = (topic.partitions.unwrap_or(DEFAULT), topic.replicas.unwrap_or(DEFAULT));
@@ -57,7 +57,7 @@ impl Admin<'_> {
     ///
     /// # Errors
     /// The request as a whole.
-    pub fn delete_topics(&self, topics: &[String]) -> Result<Vec<AdminOutcome>, Said> {
+    pub(crate) fn delete_topics(&self, topics: &[String]) -> Result<Vec<AdminOutcome>, Said> {
         let mut made = Made::none(rd::rd_kafka_DeleteTopic_destroy);
         for topic in topics {
             let title = name(topic)?;

@@ -9,7 +9,7 @@ use crate::proto::fault::Bad;
 
 /// What a value begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Token {
+pub(crate) enum Token {
     Object,
     Array,
     String,
@@ -21,7 +21,7 @@ pub enum Token {
 
 impl Token {
     /// For messages.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Token::Object => "an object",
             Token::Array => "an array",
@@ -37,24 +37,24 @@ impl Token {
 const MAX_SKIPPED: usize = 200;
 
 /// Reads tokens.
-pub struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub fn new(text: &'a [u8]) -> Lexer<'a> {
+    pub(crate) fn new(text: &'a [u8]) -> Lexer<'a> {
         Lexer { text, at: 0 }
     }
 
     /// Where the next token stands.
-    pub fn place(&mut self) -> usize {
+    pub(crate) fn place(&mut self) -> usize {
         self.blanks();
         self.at
     }
 
     /// Goes back to a place that it has been at.
-    pub fn back_to(&mut self, place: usize) {
+    pub(crate) fn back_to(&mut self, place: usize) {
         self.at = place;
     }
 
@@ -76,7 +76,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// The text ends, or what is there begins no value.
-    pub fn peek(&mut self) -> Result<Token, Bad> {
+    pub(crate) fn peek(&mut self) -> Result<Token, Bad> {
         self.blanks();
         match self.text.get(self.at) {
             Some(b'{') => Ok(Token::Object),
@@ -110,13 +110,13 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// Something follows.
-    pub fn end(&mut self) -> Result<(), Bad> {
+    pub(crate) fn end(&mut self) -> Result<(), Bad> {
         self.blanks();
         if self.at == self.text.len() { Ok(()) } else { Err(self.unexpected("trailing characters")) }
     }
 
     /// Takes the bracket that the value begins with.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         self.blanks();
         self.at += 1;
     }
@@ -125,7 +125,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// A comma, a name or a colon is missing.
-    pub fn member(&mut self, first: &mut bool) -> Result<Option<(usize, Cow<'a, str>)>, Bad> {
+    pub(crate) fn member(&mut self, first: &mut bool) -> Result<Option<(usize, Cow<'a, str>)>, Bad> {
         if !self.next(b'}', first)? {
             return Ok(None);
         }
@@ -147,7 +147,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// A comma is missing.
-    pub fn item(&mut self, first: &mut bool) -> Result<bool, Bad> {
+    pub(crate) fn item(&mut self, first: &mut bool) -> Result<bool, Bad> {
         self.next(b']', first)
     }
 
@@ -178,7 +178,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// It is none of them.
-    pub fn literal(&mut self, text: &str) -> Result<(), Bad> {
+    pub(crate) fn literal(&mut self, text: &str) -> Result<(), Bad> {
         self.blanks();
         let rest = self.text.get(self.at..).unwrap_or_default();
         let follows = rest.get(text.len()).is_some_and(u8::is_ascii_alphanumeric);
@@ -193,7 +193,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// It is none.
-    pub fn number(&mut self) -> Result<&'a str, Bad> {
+    pub(crate) fn number(&mut self) -> Result<&'a str, Bad> {
         self.blanks();
         let rest = self.text.get(self.at..).unwrap_or_default();
         let length = rest.iter().take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
@@ -209,7 +209,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// It does not end, has control characters, bad escapes or half a surrogate pair.
-    pub fn string(&mut self) -> Result<Cow<'a, str>, Bad> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Bad> {
         self.blanks();
         let start = self.at + 1;
         let mut at = start;
@@ -298,7 +298,7 @@ impl<'a> Lexer<'a> {
     ///
     /// # Errors
     /// It is none, or is nested too deep.
-    pub fn skip(&mut self) -> Result<(), Bad> {
+    pub(crate) fn skip(&mut self) -> Result<(), Bad> {
         self.skip_within(MAX_SKIPPED)
     }
 
@@ -331,7 +331,7 @@ impl<'a> Lexer<'a> {
 }
 
 /// Whether a text is a number of JSON's grammar.
-pub fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let rest = text.strip_prefix('-').unwrap_or(text);
     let whole = digits(rest);

@@ -41,7 +41,7 @@ pub fn read_json(
 ///
 /// # Errors
 /// A [`Fault`].
-pub fn check_json(text: &[u8]) -> Result<(), Fault> {
+pub(crate) fn check_json(text: &[u8]) -> Result<(), Fault> {
     let mut lexer = Lexer::new(text);
     while lexer.end().is_err() {
         lexer.skip().map_err(|bad| bad.in_text(text))?;

@@ -8,7 +8,7 @@ use super::table::{Table, Value};
 
 /// What happens to a message that a full queue cannot take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Overflow {
+pub(crate) enum Overflow {
     /// The oldest goes.
     #[default]
     DropHead,
@@ -20,7 +20,7 @@ pub enum Overflow {
 
 /// The arguments of a queue.
 #[derive(Debug, Clone, Default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `x-message-ttl`
     pub ttl: Option<Duration>,
     /// `x-expires`
@@ -47,7 +47,7 @@ pub struct Settings {
 
 impl Settings {
     /// Reads arguments that [`check`] has passed.
-    pub fn of(arguments: &Table) -> Settings {
+    pub(crate) fn of(arguments: &Table) -> Settings {
         let int = |name| arguments.get(name).and_then(Value::as_int);
         let millis = |name| int(name).and_then(|n| u64::try_from(n).ok()).map(Duration::from_millis);
         let size = |name| int(name).and_then(|n| usize::try_from(n).ok());
@@ -73,13 +73,13 @@ impl Settings {
 }
 
 /// Longest time of an expiry in milliseconds: ten years.
-pub const LONGEST: i128 = 10 * 365 * 86_400_000;
+pub(crate) const LONGEST: i128 = 10 * 365 * 86_400_000;
 
 /// Checks what a queue is declared with. `shown` is how errors name it.
 ///
 /// # Errors
 /// RabbitMQ's refusals; a stream is refused as not implemented.
-pub fn check(shown: &str, flags: QueueFlags, arguments: &Table) -> Result<(), Fault> {
+pub(crate) fn check(shown: &str, flags: QueueFlags, arguments: &Table) -> Result<(), Fault> {
     let refused = |text: String| Err(Fault::new(Code::PreconditionFailed, text));
     let kind = arguments.get("x-queue-type").and_then(Value::as_text);
     let (name, unfit) = match kind {
@@ -122,7 +122,7 @@ const NOT_CLASSIC: &[&str] = &[
 ///
 /// # Errors
 /// RabbitMQ's refusals.
-pub fn check_consumer(shown: &str, quorum: bool, arguments: &Table) -> Result<(), Fault> {
+pub(crate) fn check_consumer(shown: &str, quorum: bool, arguments: &Table) -> Result<(), Fault> {
     let refused = |name: &str, why: String| {
         Err(Fault::new(Code::PreconditionFailed, format!("invalid arg '{name}' for {shown}: {why}")))
     };
@@ -248,7 +248,7 @@ const EQUAL: &[&str] = &[
 ///
 /// # Errors
 /// RabbitMQ's refusal, which names the first that differs.
-pub fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(), Fault> {
+pub(crate) fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(), Fault> {
     let classic = Value::text("classic");
     for name in EQUAL {
         let (current, received) = (current.get(name), received.get(name));
@@ -265,7 +265,12 @@ pub fn check_equal(shown: &str, current: &Table, received: &Table) -> Result<(),
 ///
 /// # Errors
 /// RabbitMQ's refusal.
-pub fn check_argument(shown: &str, name: &str, current: Option<&Value>, received: Option<&Value>) -> Result<(), Fault> {
+pub(crate) fn check_argument(
+    shown: &str,
+    name: &str,
+    current: Option<&Value>,
+    received: Option<&Value>,
+) -> Result<(), Fault> {
     let same = match (current, received) {
         (None, None) => true,
         (Some(a), Some(b)) => a.equals(b),
@@ -287,7 +292,12 @@ pub fn check_argument(shown: &str, name: &str, current: Option<&Value>, received
 ///
 /// # Errors
 /// RabbitMQ's refusal.
-pub fn check_field<T: PartialEq + ToString>(shown: &str, name: &str, current: T, received: T) -> Result<(), Fault> {
+pub(crate) fn check_field<T: PartialEq + ToString>(
+    shown: &str,
+    name: &str,
+    current: T,
+    received: T,
+) -> Result<(), Fault> {
     let words = |value: &T| format!("'{}'", value.to_string());
     if current == received { Ok(()) } else { Err(inequivalent(shown, name, &words(&received), &words(&current))) }
 }

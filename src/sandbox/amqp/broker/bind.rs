@@ -9,7 +9,7 @@ use super::{Broker, ConnectionId};
 
 /// Where a binding leads, by name.
 #[derive(Clone, Copy)]
-pub enum End<'a> {
+pub(crate) enum End<'a> {
     /// To a queue.
     Queue(&'a str),
     /// To an exchange.

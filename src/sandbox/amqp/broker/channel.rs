@@ -16,14 +16,14 @@ use super::{Broker, ConnectionId, QueueId};
 use crate::cursor::Cursor;
 
 /// `basic.publish`, which content belongs to.
-pub const PUBLISH: MethodId = (60, 40);
+pub(crate) const PUBLISH: MethodId = (60, 40);
 
 /// RabbitMQ's default limit of a message's body.
 const LARGEST_BODY: usize = 128 << 20;
 
 /// A consumer of a channel.
 #[derive(Debug)]
-pub struct Consumer {
+pub(crate) struct Consumer {
     /// Its queue.
     pub queue: QueueId,
     /// It does not ack.
@@ -36,7 +36,7 @@ pub struct Consumer {
 
 /// A message that was delivered and not yet acked.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     /// Where it came from.
     pub queue: QueueId,
     /// The consumer that holds it; none after `basic.get`.
@@ -47,7 +47,7 @@ pub struct Held {
 
 /// The consumer of `amq.rabbitmq.reply-to`.
 #[derive(Debug)]
-pub struct ReplyConsumer {
+pub(crate) struct ReplyConsumer {
     /// Its tag.
     pub tag: Rc<str>,
     /// The name that its requests are given.
@@ -56,7 +56,7 @@ pub struct ReplyConsumer {
 
 /// A publish whose content is not complete.
 #[derive(Debug)]
-pub struct Incoming {
+pub(crate) struct Incoming {
     /// The exchange.
     pub exchange: Rc<str>,
     /// The routing key.
@@ -73,7 +73,7 @@ pub struct Incoming {
 
 /// What a channel in confirm mode still has to tell.
 #[derive(Debug, Default)]
-pub struct Confirms {
+pub(crate) struct Confirms {
     /// Messages published since the mode was chosen.
     pub published: u64,
     /// The last that is to be acked.
@@ -84,7 +84,7 @@ pub struct Confirms {
 
 /// A channel.
 #[derive(Debug, Default)]
-pub struct Channel {
+pub(crate) struct Channel {
     /// It was told to close: all but the answer is ignored.
     pub closing: bool,
     /// The content that is coming in.

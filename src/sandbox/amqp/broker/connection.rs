@@ -17,7 +17,7 @@ use super::wire::{self, AROUND, Frame, next_frame};
 use super::{Broker, ConnectionId, ConnectionState, QueueId};
 
 /// A heartbeat's frame.
-pub const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
+pub(crate) const HEARTBEAT: [u8; AROUND] = [FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END];
 
 /// Largest frame, and the least that must be possible (section 4.2.3).
 const FRAME_MAX: u32 = 131_072;
@@ -51,7 +51,7 @@ enum Phase {
 
 /// A connection.
 #[derive(Debug, Default)]
-pub struct Connection {
+pub(crate) struct Connection {
     phase: Phase,
     /// What is to be written to the client.
     pub out: Vec<u8>,
@@ -78,7 +78,7 @@ pub struct Connection {
 
 impl Connection {
     /// The state of the connection.
-    pub fn status(&self) -> ConnectionState {
+    pub(crate) fn status(&self) -> ConnectionState {
         ConnectionState {
             open: self.phase == Phase::Running,
             ended: self.phase == Phase::Ended,
@@ -89,12 +89,12 @@ impl Connection {
     }
 
     /// True when it can be told that a consumer was cancelled.
-    pub fn can_be_cancelled(&self) -> bool {
+    pub(crate) fn can_be_cancelled(&self) -> bool {
         self.can.cancel
     }
 
     /// The queues that its consumers read.
-    pub fn consumed_queues(&self) -> impl Iterator<Item = QueueId> {
+    pub(crate) fn consumed_queues(&self) -> impl Iterator<Item = QueueId> {
         self.channels.values().flat_map(|channel| channel.consumers.values().map(|c| c.queue))
     }
 
@@ -108,7 +108,7 @@ impl Connection {
     }
 
     /// Lets a publisher go on. False when it was not blocked.
-    pub fn unblock(&mut self) -> bool {
+    pub(crate) fn unblock(&mut self) -> bool {
         let was = std::mem::take(&mut self.blocked);
         if was && self.can.blocked && self.phase == Phase::Running {
             self.method(wire_connection::AMQPMethod::Unblocked(wire_connection::Unblocked {}));

@@ -10,7 +10,7 @@ use super::{Broker, QueueId};
 
 /// Why a message is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeathReason {
+pub(crate) enum DeathReason {
     /// A consumer did not want it.
     Rejected,
     /// Its time was over.
@@ -23,7 +23,7 @@ pub enum DeathReason {
 
 /// Messages that a queue has given up.
 #[derive(Debug)]
-pub struct Letters {
+pub(crate) struct Letters {
     exchange: String,
     key: Option<Vec<u8>>,
     queue: Rc<str>,

@@ -7,7 +7,7 @@ use super::wire::{Frame, unknown_frame};
 use crate::cursor::Cursor;
 
 /// The class and the method that a payload begins with.
-pub fn method_id(payload: &[u8]) -> MethodId {
+pub(crate) fn method_id(payload: &[u8]) -> MethodId {
     let mut cursor = Cursor(payload);
     (cursor.u16().unwrap_or_default(), cursor.u16().unwrap_or_default())
 }
@@ -16,7 +16,7 @@ pub fn method_id(payload: &[u8]) -> MethodId {
 ///
 /// # Errors
 /// What RabbitMQ says to a method that it does not know, or cannot decode.
-pub fn method(frame: Frame<'_>) -> Result<Method<'_>, Fault> {
+pub(crate) fn method(frame: Frame<'_>) -> Result<Method<'_>, Fault> {
     let payload = frame.payload;
     let id = method_id(payload);
     let fields = payload.get(4..).unwrap_or_default();

@@ -160,7 +160,7 @@ fn put_deliver(
 
 /// The properties that are told, with how often the message came back where a quorum queue tells that: to `basic.get`
 /// always, to a consumer once it is more than never.
-pub fn told_properties(entry: &Entry, with_count: bool) -> Cow<'_, Properties> {
+pub(crate) fn told_properties(entry: &Entry, with_count: bool) -> Cow<'_, Properties> {
     let properties = &entry.message.properties;
     if !with_count {
         return Cow::Borrowed(properties);

@@ -10,7 +10,7 @@ use super::table::{Table, Value};
 
 /// The types of exchanges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExchangeKind {
+pub(crate) enum ExchangeKind {
     /// Equal keys.
     Direct,
     /// Everything.
@@ -26,7 +26,7 @@ impl ExchangeKind {
     ///
     /// # Errors
     /// RabbitMQ's refusal of other names.
-    pub fn named(name: &str) -> Result<ExchangeKind, Fault> {
+    pub(crate) fn named(name: &str) -> Result<ExchangeKind, Fault> {
         match name {
             "direct" => Ok(ExchangeKind::Direct),
             "fanout" => Ok(ExchangeKind::Fanout),
@@ -39,7 +39,7 @@ impl ExchangeKind {
     }
 
     /// Its name.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             ExchangeKind::Direct => "direct",
             ExchangeKind::Fanout => "fanout",
@@ -51,7 +51,7 @@ impl ExchangeKind {
 
 /// Where a binding leads.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Destination {
+pub(crate) enum Destination {
     /// A queue.
     Queue(QueueId),
     /// Another exchange.
@@ -60,7 +60,7 @@ pub enum Destination {
 
 /// A binding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// Where it leads.
     pub destination: Destination,
     /// Its key.
@@ -71,7 +71,7 @@ pub struct Binding {
 
 /// An exchange.
 #[derive(Debug)]
-pub struct Exchange {
+pub(crate) struct Exchange {
     /// Its name.
     pub name: Rc<str>,
     /// Its type.
@@ -86,17 +86,17 @@ pub struct Exchange {
 
 impl Exchange {
     /// An exchange without bindings.
-    pub fn new(name: &str, kind: ExchangeKind, flags: ExchangeFlags, arguments: Table) -> Exchange {
+    pub(crate) fn new(name: &str, kind: ExchangeKind, flags: ExchangeFlags, arguments: Table) -> Exchange {
         Exchange { name: name.into(), kind, flags, arguments, bindings: HashSet::new() }
     }
 
     /// True when it deletes itself without bindings, and has none left.
-    pub fn is_unused(&self) -> bool {
+    pub(crate) fn is_unused(&self) -> bool {
         self.flags.auto_delete && self.bindings.is_empty()
     }
 
     /// Where a message goes that no binding matches.
-    pub fn alternate(&self) -> Option<&str> {
+    pub(crate) fn alternate(&self) -> Option<&str> {
         self.arguments
             .get("alternate-exchange")
             .and_then(Value::as_text)
@@ -104,7 +104,7 @@ impl Exchange {
     }
 
     /// Where a message with these keys and headers goes.
-    pub fn destinations<'a>(
+    pub(crate) fn destinations<'a>(
         &'a self,
         keys: &'a [Vec<u8>],
         headers: &'a Table,
@@ -175,7 +175,7 @@ fn match_mode(arguments: &Table) -> Option<(bool, bool)> {
 ///
 /// # Errors
 /// RabbitMQ's refusal of an unknown `x-match`.
-pub fn check_headers_binding(arguments: &Table) -> Result<(), Fault> {
+pub(crate) fn check_headers_binding(arguments: &Table) -> Result<(), Fault> {
     if match_mode(arguments).is_some() {
         return Ok(());
     }
@@ -208,7 +208,7 @@ fn headers_match(pattern: &Table, headers: &Table) -> bool {
 ///
 /// # Errors
 /// RabbitMQ's refusal.
-pub fn not_default(name: &str) -> Result<(), Fault> {
+pub(crate) fn not_default(name: &str) -> Result<(), Fault> {
     match name {
         "" => Err(Fault::new(Code::AccessRefused, "operation not permitted on the default exchange")),
         _ => Ok(()),
@@ -216,7 +216,7 @@ pub fn not_default(name: &str) -> Result<(), Fault> {
 }
 
 /// There is no such exchange.
-pub fn no_exchange(name: &str, vhost: &str) -> Fault {
+pub(crate) fn no_exchange(name: &str, vhost: &str) -> Fault {
     Fault::new(Code::NotFound, format!("no exchange '{name}' in vhost '{vhost}'"))
 }
 

@@ -1,14 +1,14 @@
 //! What ends a channel or a connection: reply codes and texts as RabbitMQ gives them.
 
 /// Class and method of what a client sent; zeros where no method was at fault.
-pub type MethodId = (u16, u16);
+pub(crate) type MethodId = (u16, u16);
 
 /// Longest reply text: a short string.
 const TEXT: usize = 255;
 
 /// The reply codes in use (AMQP 0-9-1, section 1.2), with the word that RabbitMQ puts in front of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Code {
+pub(crate) enum Code {
     /// 403
     AccessRefused,
     /// 404
@@ -39,7 +39,7 @@ pub enum Code {
 
 impl Code {
     /// The number on the wire.
-    pub fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         self.parts().0
     }
 
@@ -61,14 +61,14 @@ impl Code {
     }
 
     /// True when the whole connection ends, and not the channel alone.
-    pub fn is_hard(self) -> bool {
+    pub(crate) fn is_hard(self) -> bool {
         !matches!(self, Code::AccessRefused | Code::NotFound | Code::ResourceLocked | Code::PreconditionFailed)
     }
 }
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// Its code.
     pub code: Code,
     /// What follows the code's word.
@@ -79,17 +79,17 @@ pub struct Fault {
 
 impl Fault {
     /// A fault of the method that is being handled.
-    pub fn new(code: Code, text: impl Into<String>) -> Fault {
+    pub(crate) fn new(code: Code, text: impl Into<String>) -> Fault {
         Fault { code, text: text.into(), method: None }
     }
 
     /// A fault of no method.
-    pub fn of_frame(code: Code, text: impl Into<String>) -> Fault {
+    pub(crate) fn of_frame(code: Code, text: impl Into<String>) -> Fault {
         Fault { code, text: text.into(), method: Some((0, 0)) }
     }
 
     /// The reply text, cut as RabbitMQ cuts it.
-    pub fn reply_text(&self) -> String {
+    pub(crate) fn reply_text(&self) -> String {
         let (_, word) = self.code.parts();
         if self.text.is_empty() {
             return word.to_owned();
@@ -107,7 +107,7 @@ impl Fault {
 }
 
 /// Bytes as Erlang shows a binary: as text where all of it can be printed.
-pub fn erlang_binary(bytes: &[u8]) -> String {
+pub(crate) fn erlang_binary(bytes: &[u8]) -> String {
     let is_text = !bytes.is_empty() && bytes.iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r' | 0xa0..));
     if is_text {
         let mut shown = String::from("<<\"");

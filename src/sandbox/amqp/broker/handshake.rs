@@ -4,14 +4,14 @@ use super::fault::{Code, Fault};
 use super::table::{Table, Value};
 
 /// What a client begins with: AMQP 0-9-1.
-pub const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
+pub(crate) const GREETING: &[u8; 8] = b"AMQP\x00\x00\x09\x01";
 
 /// What RabbitMQ takes for the same.
 const OTHER_GREETING: &[u8; 8] = b"AMQP\x01\x01\x00\x09";
 
 /// What a client says it can be told.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Capabilities {
+pub(crate) struct Capabilities {
     /// That publishers are blocked.
     pub blocked: bool,
     /// That a consumer was cancelled.
@@ -22,7 +22,7 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// What the client's properties say.
-    pub fn of(properties: &Table) -> Capabilities {
+    pub(crate) fn of(properties: &Table) -> Capabilities {
         let table = properties.get("capabilities").and_then(Value::as_table).unwrap_or_default();
         let can = |name| table.get(name).and_then(Value::as_bool) == Some(true);
         Capabilities {
@@ -38,7 +38,7 @@ impl super::Limits {
     ///
     /// # Errors
     /// RabbitMQ's refusals.
-    pub fn login(&self, mechanism: &str, response: &[u8]) -> Result<String, Fault> {
+    pub(crate) fn login(&self, mechanism: &str, response: &[u8]) -> Result<String, Fault> {
         let said = match mechanism {
             "PLAIN" => plain(response),
             "AMQPLAIN" => amqplain(response),
@@ -76,7 +76,7 @@ fn amqplain(response: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Whether it is the greeting; `None` while that cannot be said.
-pub fn greeting(bytes: &[u8]) -> Option<bool> {
+pub(crate) fn greeting(bytes: &[u8]) -> Option<bool> {
     let known = bytes.get(..GREETING.len()).unwrap_or(bytes);
     match [GREETING, OTHER_GREETING].iter().any(|greeting| greeting.starts_with(known)) {
         true => (known.len() == GREETING.len()).then_some(true),
@@ -88,7 +88,7 @@ pub fn greeting(bytes: &[u8]) -> Option<bool> {
 ///
 /// # Errors
 /// RabbitMQ's refusal.
-pub fn negotiated(name: &str, value: u32, min: u32, max: u32) -> Result<(), Fault> {
+pub(crate) fn negotiated(name: &str, value: u32, min: u32, max: u32) -> Result<(), Fault> {
     let refuse = |than: &str, bound: &str, limit: u32| {
         let shown = if value == 0 { "0 (no limit)".to_owned() } else { value.to_string() };
         let text = format!("negotiated {name} = {shown} is {than} than the {bound} allowed value ({limit})");

@@ -9,7 +9,7 @@ use crate::cursor::Cursor;
 
 /// The properties of class basic, in the order of their flags (bit 15 downwards).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Property {
+pub(crate) enum Property {
     /// `headers`, a table.
     Headers = 2,
     /// `delivery-mode`, an octet.
@@ -29,14 +29,14 @@ const COUNT: u32 = 14;
 
 /// Flags and values as they stand in a content header. Only what the broker looks at is read, where it is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Properties {
+pub(crate) struct Properties {
     bytes: Box<[u8]>,
     finite: bool,
 }
 
 impl Properties {
     /// Takes the properties of a content header; `None` when they are malformed.
-    pub fn parse(bytes: &[u8]) -> Option<Properties> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Properties> {
         let mut cursor = Cursor(bytes);
         let mut finite = true;
         let flags = cursor.u16()?;
@@ -56,17 +56,17 @@ impl Properties {
     }
 
     /// Whether all the numbers in the headers are finite.
-    pub fn is_finite(&self) -> bool {
+    pub(crate) fn is_finite(&self) -> bool {
         self.finite
     }
 
     /// As they stand in a content header.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
     /// The bytes of one, without the length before them.
-    pub fn get(&self, property: Property) -> Option<&[u8]> {
+    pub(crate) fn get(&self, property: Property) -> Option<&[u8]> {
         let mut cursor = Cursor(&self.bytes);
         let flags = cursor.u16()?;
         if flags & (1 << (15 - property as u32)) == 0 {
@@ -81,12 +81,12 @@ impl Properties {
     }
 
     /// The headers; empty without any.
-    pub fn headers(&self) -> Table {
+    pub(crate) fn headers(&self) -> Table {
         self.get(Property::Headers).and_then(Table::parse).unwrap_or_default()
     }
 
     /// The same with one set, or taken away.
-    pub fn with(&self, property: Property, value: Option<&[u8]>) -> Properties {
+    pub(crate) fn with(&self, property: Property, value: Option<&[u8]>) -> Properties {
         let mut cursor = Cursor(&self.bytes);
         let mut flags = cursor.u16().unwrap_or_default();
         let had = flags;
@@ -104,7 +104,7 @@ impl Properties {
     }
 
     /// The same with these headers.
-    pub fn with_headers(&self, headers: &Table) -> Properties {
+    pub(crate) fn with_headers(&self, headers: &Table) -> Properties {
         self.with(Property::Headers, Some(&headers.bytes()))
     }
 }
@@ -129,21 +129,21 @@ fn put(out: &mut Vec<u8>, index: u32, value: &[u8]) {
 
 /// What the messages in the broker weigh, all together.
 #[derive(Debug, Clone, Default)]
-pub struct Scale(Rc<Cell<usize>>);
+pub(crate) struct Scale(Rc<Cell<usize>>);
 
 impl Scale {
     /// Bytes on it.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.get()
     }
 
     /// Puts a message on it.
-    pub fn message(&self, properties: &Properties, body: &[u8]) -> Weight {
+    pub(crate) fn message(&self, properties: &Properties, body: &[u8]) -> Weight {
         self.weigh(properties.bytes().len() + body.len() + MESSAGE)
     }
 
     /// Puts a place in a queue on it.
-    pub fn place(&self) -> Weight {
+    pub(crate) fn place(&self) -> Weight {
         self.weigh(PLACE)
     }
 
@@ -160,7 +160,7 @@ const PLACE: usize = 96;
 
 /// Something on a [`Scale`].
 #[derive(Debug)]
-pub struct Weight {
+pub(crate) struct Weight {
     scale: Scale,
     bytes: usize,
 }
@@ -173,7 +173,7 @@ impl Drop for Weight {
 
 /// A message, shared by the queues that hold it.
 #[derive(Debug)]
-pub struct Message {
+pub(crate) struct Message {
     /// The exchange it was published to.
     pub exchange: Rc<str>,
     /// Its routing key.
@@ -190,12 +190,12 @@ pub struct Message {
 
 impl Message {
     /// `x-max-priority` queues go by it.
-    pub fn priority(&self) -> u8 {
+    pub(crate) fn priority(&self) -> u8 {
         self.properties.get(Property::Priority).and_then(|p| p.first().copied()).unwrap_or_default()
     }
 
     /// All of its keys.
-    pub fn keys(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn keys(&self) -> Vec<Vec<u8>> {
         std::iter::once(self.routing_key.to_vec()).chain(self.copies.iter().cloned()).collect()
     }
 }

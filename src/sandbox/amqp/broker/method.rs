@@ -4,7 +4,7 @@ use super::table::Table;
 
 /// A method with its arguments, as AMQP 0-9-1 and RabbitMQ's extensions name and describe them; `ticket`s are left out.
 #[derive(Debug)]
-pub enum Method<'a> {
+pub(crate) enum Method<'a> {
     StartOk {
         properties: Table,
         mechanism: &'a str,
@@ -139,7 +139,7 @@ pub enum Method<'a> {
 
 /// What an exchange is declared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExchangeFlags {
+pub(crate) struct ExchangeFlags {
     /// It would survive a restart.
     pub durable: bool,
     /// It goes with its last binding.
@@ -150,7 +150,7 @@ pub struct ExchangeFlags {
 
 /// What a queue is declared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QueueFlags {
+pub(crate) struct QueueFlags {
     /// It would survive a restart.
     pub durable: bool,
     /// It belongs to its connection and goes with it.

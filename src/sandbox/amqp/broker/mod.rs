@@ -36,10 +36,10 @@ use self::queue::{ConsumerId, Queue};
 use self::vhost::Vhost;
 
 /// The number of a connection, never used again.
-pub type ConnectionId = u64;
+pub(crate) type ConnectionId = u64;
 
 /// The number of a queue, never used again.
-pub type QueueId = u64;
+pub(crate) type QueueId = u64;
 
 /// Most that may wait to be written to a client before it is given no more messages.
 const FULL: usize = 1 << 20;
@@ -52,7 +52,7 @@ const NO_QUEUE: QueueId = 0;
 
 /// What the broker is told at its start.
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Names and passwords of who may log in.
     pub users: Vec<(String, String)>,
     /// The virtual hosts.
@@ -63,7 +63,7 @@ pub struct Limits {
 
 /// The broker.
 #[derive(Debug)]
-pub struct Broker {
+pub(crate) struct Broker {
     limits: Limits,
     connections: HashMap<ConnectionId, Connection>,
     vhosts: HashMap<Rc<str>, Vhost>,
@@ -92,7 +92,7 @@ pub struct Broker {
 
 impl Broker {
     /// An empty broker.
-    pub fn new(limits: Limits) -> Broker {
+    pub(crate) fn new(limits: Limits) -> Broker {
         let vhosts = limits.vhosts.iter().map(|name| (Rc::from(name.as_str()), Vhost::new(name))).collect();
         Broker {
             limits,
@@ -114,14 +114,14 @@ impl Broker {
     }
 
     /// A client has connected.
-    pub fn connect(&mut self) -> ConnectionId {
+    pub(crate) fn connect(&mut self) -> ConnectionId {
         let id = self.next_id();
         self.connections.insert(id, Connection::default());
         id
     }
 
     /// A client has sent something. Says how much of it was used: the rest is to be given again, with what follows.
-    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) -> usize {
+    pub(crate) fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) -> usize {
         self.now = now;
         let used = self.frames(id, bytes);
         self.flush_confirms(id);
@@ -130,7 +130,7 @@ impl Broker {
     }
 
     /// A client is gone, or is to be forgotten.
-    pub fn disconnect(&mut self, id: ConnectionId, now: Instant) {
+    pub(crate) fn disconnect(&mut self, id: ConnectionId, now: Instant) {
         self.now = now;
         self.drop_connection(id);
         self.after();
@@ -138,7 +138,7 @@ impl Broker {
     }
 
     /// Does what is due.
-    pub fn tick(&mut self, now: Instant) {
+    pub(crate) fn tick(&mut self, now: Instant) {
         self.now = now;
         // What is found to be due meanwhile waits for the next time, when the others have had their turn.
         let later = self.wakes.split_off(&(now, QueueId::MAX));
@@ -150,12 +150,12 @@ impl Broker {
     }
 
     /// When something is due.
-    pub fn next_wake(&self) -> Option<Instant> {
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
         self.wakes.first().map(|(at, _)| *at)
     }
 
     /// Takes what is to be written to a client, by swapping it for an empty buffer.
-    pub fn take_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+    pub(crate) fn take_output(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
         out.clear();
         // What a large message needed is given back.
         if out.capacity() > 2 * FULL {
@@ -167,7 +167,7 @@ impl Broker {
     }
 
     /// Everything taken was written: who was given no more messages goes on.
-    pub fn drained(&mut self, id: ConnectionId, now: Instant) {
+    pub(crate) fn drained(&mut self, id: ConnectionId, now: Instant) {
         self.now = now;
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.out.is_empty() {
@@ -181,7 +181,7 @@ impl Broker {
     }
 
     /// The state of a connection, for who reads and writes its socket.
-    pub fn status(&self, id: ConnectionId) -> ConnectionState {
+    pub(crate) fn status(&self, id: ConnectionId) -> ConnectionState {
         match self.connections.get(&id) {
             None => ConnectionState { ended: true, ..ConnectionState::default() },
             Some(connection) => connection.status(),
@@ -189,20 +189,20 @@ impl Broker {
     }
 
     /// Puts a heartbeat into what is to be written.
-    pub fn heartbeat(&mut self, id: ConnectionId) {
+    pub(crate) fn heartbeat(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(&id) {
             connection.out.extend_from_slice(&connection::HEARTBEAT);
         }
     }
 
     /// Blocks all publishers, or lets them go on, whatever the memory.
-    pub fn set_blocked(&mut self, blocked: bool) {
+    pub(crate) fn set_blocked(&mut self, blocked: bool) {
         self.blocked = blocked;
         self.watch_memory();
     }
 
     /// The connections to which something happened since the last time.
-    pub fn take_touched(&mut self) -> Vec<ConnectionId> {
+    pub(crate) fn take_touched(&mut self) -> Vec<ConnectionId> {
         std::mem::take(&mut self.touched)
     }
 
@@ -260,7 +260,7 @@ impl Broker {
 
 /// The state of a connection, for who reads and writes its socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ConnectionState {
+pub(crate) struct ConnectionState {
     /// It is open: the handshake is over.
     pub open: bool,
     /// It is over once what waits was written.

@@ -12,7 +12,7 @@ use super::{ConnectionId, QueueId};
 
 /// A message in a queue, or held by a consumer.
 #[derive(Debug)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Its place among all that the queue was ever given.
     pub place: u64,
     /// The message.
@@ -29,7 +29,7 @@ pub struct Entry {
 
 /// Why a message comes back to its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Back {
+pub(crate) enum Back {
     /// Whoever held it does not want it.
     Refused,
     /// Whoever held it is gone.
@@ -38,7 +38,7 @@ pub enum Back {
 
 /// A consumer of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConsumerId {
+pub(crate) struct ConsumerId {
     /// Its connection.
     pub connection: ConnectionId,
     /// Its channel.
@@ -49,7 +49,7 @@ pub struct ConsumerId {
 
 /// A queue.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     /// Its number.
     pub id: QueueId,
     /// Its name.
@@ -85,7 +85,14 @@ pub struct Queue {
 
 impl Queue {
     /// An empty queue.
-    pub fn new(id: QueueId, name: Rc<str>, vhost: Rc<str>, flags: QueueFlags, arguments: Table, now: Instant) -> Queue {
+    pub(crate) fn new(
+        id: QueueId,
+        name: Rc<str>,
+        vhost: Rc<str>,
+        flags: QueueFlags,
+        arguments: Table,
+        now: Instant,
+    ) -> Queue {
         let settings = Settings::of(&arguments);
         let levels = (0..=settings.max_priority).map(|_| VecDeque::new()).collect();
         Queue {
@@ -110,17 +117,23 @@ impl Queue {
     }
 
     /// How many messages are ready.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ready
     }
 
     /// True without ready messages.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.ready == 0
     }
 
     /// An entry for a message that comes now: at the end, with the shorter of the message's own time and the queue's.
-    pub fn entry(&mut self, message: Rc<Message>, own_ttl: Option<Duration>, now: Instant, weight: Weight) -> Entry {
+    pub(crate) fn entry(
+        &mut self,
+        message: Rc<Message>,
+        own_ttl: Option<Duration>,
+        now: Instant,
+        weight: Weight,
+    ) -> Entry {
         let ttl = [own_ttl, self.settings.ttl].into_iter().flatten().min();
         let place = self.next_place;
         self.next_place += 1;
@@ -135,7 +148,7 @@ impl Queue {
     }
 
     /// Puts an entry where it belongs: a new one at the end, one that comes back to its place.
-    pub fn put(&mut self, entry: Entry) {
+    pub(crate) fn put(&mut self, entry: Entry) {
         let level = usize::from(entry.message.priority().min(self.settings.max_priority));
         let Some(level) = self.levels.get_mut(level) else { return };
         self.ready += 1;
@@ -150,7 +163,7 @@ impl Queue {
 
     /// Takes back what a quorum queue gave, as RabbitMQ 3.10 does (rabbit_fifo): in front of what is ready and behind what came
     /// back earlier; but at the end, as if it came now, what a consumer refused where deliveries have no limit.
-    pub fn take_back(&mut self, entry: Entry, back: Back) {
+    pub(crate) fn take_back(&mut self, entry: Entry, back: Back) {
         if back == Back::Refused && self.settings.delivery_limit.is_none() {
             let place = self.next_place;
             self.next_place += 1;
@@ -162,7 +175,7 @@ impl Queue {
     }
 
     /// Takes the message whose turn it is.
-    pub fn pop(&mut self) -> Option<Entry> {
+    pub(crate) fn pop(&mut self) -> Option<Entry> {
         self.pop_if(|_| true)
     }
 
@@ -177,17 +190,17 @@ impl Queue {
 
     /// Takes the message whose turn it is if its time is over: what is behind it waits for its turn, as in RabbitMQ, be it
     /// of a lower priority.
-    pub fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
+    pub(crate) fn pop_expired(&mut self, now: Instant) -> Option<Entry> {
         self.pop_if(|entry| entry.expires.is_some_and(|at| at <= now))
     }
 
     /// When the message whose turn it is expires.
-    pub fn next_expiry(&self) -> Option<Instant> {
+    pub(crate) fn next_expiry(&self) -> Option<Instant> {
         std::iter::once(&self.returns).chain(self.levels.iter().rev()).find_map(VecDeque::front)?.expires
     }
 
     /// True when there is more than the limits allow, and the oldest is to go for that.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         let Settings { max_length, max_bytes, overflow, .. } = self.settings;
         if overflow != Overflow::DropHead {
             // It takes back what it gave, however full it is.
@@ -197,7 +210,7 @@ impl Queue {
     }
 
     /// True when it takes no message of `size` bytes, because it is full and rejects instead of dropping.
-    pub fn rejects(&self, size: usize) -> bool {
+    pub(crate) fn rejects(&self, size: usize) -> bool {
         if self.settings.overflow == Overflow::DropHead {
             return false;
         }
@@ -206,7 +219,7 @@ impl Queue {
     }
 
     /// Drops all that is ready, and says how many that were.
-    pub fn purge(&mut self) -> usize {
+    pub(crate) fn purge(&mut self) -> usize {
         self.levels.iter_mut().for_each(VecDeque::clear);
         self.returns.clear();
         self.bytes = 0;
@@ -214,13 +227,13 @@ impl Queue {
     }
 
     /// Puts a consumer behind those of its priority.
-    pub fn add_consumer(&mut self, consumer: ConsumerId, priority: i128) {
+    pub(crate) fn add_consumer(&mut self, consumer: ConsumerId, priority: i128) {
         let at = self.consumers.partition_point(|(_, p)| *p >= priority);
         self.consumers.insert(at, (consumer, priority));
     }
 
     /// Gives the turn to the next consumer of the same priority.
-    pub fn rotate(&mut self, index: usize) {
+    pub(crate) fn rotate(&mut self, index: usize) {
         let Some((_, priority)) = self.consumers.get(index) else { return };
         let priority = *priority;
         let end = self.consumers.partition_point(|(_, p)| *p >= priority);
@@ -230,12 +243,12 @@ impl Queue {
     }
 
     /// How an error names it.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         format!("queue '{}' in vhost '{}'", self.name, self.vhost)
     }
 
     /// When it goes because nobody uses it.
-    pub fn expires_unused(&self) -> Option<Instant> {
+    pub(crate) fn expires_unused(&self) -> Option<Instant> {
         if !self.consumers.is_empty() {
             return None;
         }

@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 
 /// A value: its type's letter, as RabbitMQ reads them, and its bytes (without the length that stands before long ones).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Value {
+pub(crate) struct Value {
     kind: u8,
     bytes: Vec<u8>,
 }
@@ -23,34 +23,34 @@ enum Class {
 
 impl Value {
     /// A long string.
-    pub fn text(text: impl AsRef<[u8]>) -> Value {
+    pub(crate) fn text(text: impl AsRef<[u8]>) -> Value {
         Value { kind: b'S', bytes: text.as_ref().to_vec() }
     }
 
     /// A boolean.
-    pub fn bool(value: bool) -> Value {
+    pub(crate) fn bool(value: bool) -> Value {
         Value { kind: b't', bytes: vec![u8::from(value)] }
     }
 
     /// A 64-bit integer.
-    pub fn long(number: i64) -> Value {
+    pub(crate) fn long(number: i64) -> Value {
         Value { kind: b'l', bytes: number.to_be_bytes().to_vec() }
     }
 
     /// Seconds since 1970.
-    pub fn timestamp(seconds: u64) -> Value {
+    pub(crate) fn timestamp(seconds: u64) -> Value {
         Value { kind: b'T', bytes: seconds.to_be_bytes().to_vec() }
     }
 
     /// An array.
-    pub fn array<'a>(items: impl IntoIterator<Item = &'a Value>) -> Value {
+    pub(crate) fn array<'a>(items: impl IntoIterator<Item = &'a Value>) -> Value {
         let mut bytes = Vec::new();
         items.into_iter().for_each(|item| item.write(&mut bytes));
         Value { kind: b'A', bytes }
     }
 
     /// A table.
-    pub fn table(table: &Table) -> Value {
+    pub(crate) fn table(table: &Table) -> Value {
         Value { kind: b'F', bytes: table.bytes() }
     }
 
@@ -72,7 +72,7 @@ impl Value {
     }
 
     /// The number of an integer of any width; `None` for other types.
-    pub fn as_int(&self) -> Option<i128> {
+    pub(crate) fn as_int(&self) -> Option<i128> {
         let mut all = [0; 8];
         let width = self.bytes.len();
         let place = all.get_mut(8usize.checked_sub(width)?..)?;
@@ -90,22 +90,22 @@ impl Value {
     }
 
     /// The bytes of a long string.
-    pub fn as_text(&self) -> Option<&[u8]> {
+    pub(crate) fn as_text(&self) -> Option<&[u8]> {
         (self.kind == b'S').then_some(&self.bytes)
     }
 
     /// A boolean.
-    pub fn as_bool(&self) -> Option<bool> {
+    pub(crate) fn as_bool(&self) -> Option<bool> {
         (self.kind == b't').then(|| self.bytes.first() != Some(&0))
     }
 
     /// The members of a table.
-    pub fn as_table(&self) -> Option<Table> {
+    pub(crate) fn as_table(&self) -> Option<Table> {
         if self.kind == b'F' { Table::parse(&self.bytes) } else { None }
     }
 
     /// The items of an array.
-    pub fn as_array(&self) -> Option<Vec<Value>> {
+    pub(crate) fn as_array(&self) -> Option<Vec<Value>> {
         if self.kind != b'A' {
             return None;
         }
@@ -118,12 +118,12 @@ impl Value {
     }
 
     /// True for the value that has none.
-    pub fn is_void(&self) -> bool {
+    pub(crate) fn is_void(&self) -> bool {
         self.kind == b'V'
     }
 
     /// What RabbitMQ calls the type.
-    pub fn type_name(&self) -> &'static str {
+    pub(crate) fn type_name(&self) -> &'static str {
         match self.kind {
             b't' => "bool",
             b'b' => "byte",
@@ -146,7 +146,7 @@ impl Value {
     }
 
     /// The value as RabbitMQ's error texts show it.
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match (self.as_int(), self.kind) {
             (Some(number), _) => number.to_string(),
             (None, b't') => (self.as_bool() == Some(true)).to_string(),
@@ -174,7 +174,7 @@ impl Value {
     }
 
     /// Equal as RabbitMQ compares the headers of a binding with those of a message: by value, whatever the type is called.
-    pub fn matches(&self, other: &Value) -> bool {
+    pub(crate) fn matches(&self, other: &Value) -> bool {
         let seconds = |value: &Value| match value.kind {
             b'T' => value.bytes.as_slice().try_into().ok().map(|b| i128::from(u64::from_be_bytes(b))),
             _ => value.as_int(),
@@ -191,7 +191,7 @@ impl Value {
     }
 
     /// Equal as RabbitMQ compares the arguments of two declarations: numbers of any width by their value.
-    pub fn equals(&self, other: &Value) -> bool {
+    pub(crate) fn equals(&self, other: &Value) -> bool {
         if self.class() != other.class() {
             return false;
         }
@@ -207,7 +207,7 @@ impl Value {
 
 /// Whether the numbers of a table (`F`) or an array (`A`) are all finite, to any depth: Erlang has no others, and RabbitMQ
 /// cannot read them. `None` for what is malformed.
-pub fn is_finite(kind: u8, bytes: &[u8]) -> Option<bool> {
+pub(crate) fn is_finite(kind: u8, bytes: &[u8]) -> Option<bool> {
     let mut finite = true;
     let mut open = vec![(Cursor(bytes), kind == b'F')];
     while let Some((cursor, is_table)) = open.last_mut() {
@@ -240,11 +240,11 @@ fn is_number(bytes: &[u8]) -> bool {
 
 /// A field table: names and values in their order. Names may repeat; the first counts, as for RabbitMQ.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Table(Vec<(Vec<u8>, Value)>);
+pub(crate) struct Table(Vec<(Vec<u8>, Value)>);
 
 impl Table {
     /// Reads a table's bytes, without the length before them. `None` when it is malformed.
-    pub fn parse(bytes: &[u8]) -> Option<Table> {
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Table> {
         let mut cursor = Cursor(bytes);
         let mut entries = Vec::new();
         while !cursor.0.is_empty() {
@@ -255,7 +255,7 @@ impl Table {
     }
 
     /// Its bytes, without the length before them.
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
         for (name, value) in &self.0 {
             put_short(&mut out, name);
@@ -265,18 +265,18 @@ impl Table {
     }
 
     /// A member.
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.iter().find(|(n, _)| n == name.as_bytes()).map(|(_, v)| v)
     }
 
     /// The members by name, for who looks many up.
-    pub fn index(&self) -> HashMap<&[u8], &Value> {
+    pub(crate) fn index(&self) -> HashMap<&[u8], &Value> {
         // The first of a name counts, and so is put in last.
         self.0.iter().rev().map(|(n, v)| (n.as_slice(), v)).collect()
     }
 
     /// Puts a value where a member of this name stands, or else at the end.
-    pub fn replace(&mut self, name: &str, value: Value) {
+    pub(crate) fn replace(&mut self, name: &str, value: Value) {
         match self.0.iter_mut().find(|(n, _)| n == name.as_bytes()) {
             Some((_, old)) => *old = value,
             None => self.push(name, value),
@@ -284,23 +284,23 @@ impl Table {
     }
 
     /// Puts a member at the end, in place of one of the same name.
-    pub fn push(&mut self, name: &str, value: Value) {
+    pub(crate) fn push(&mut self, name: &str, value: Value) {
         self.remove(name);
         self.0.push((name.as_bytes().to_vec(), value));
     }
 
     /// Takes all members of a name away.
-    pub fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.0.retain(|(n, _)| n != name.as_bytes());
     }
 
     /// The members.
-    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &Value)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Value)> {
         self.0.iter().map(|(n, v)| (n.as_slice(), v))
     }
 
     /// Orders the members by name.
-    pub fn sort(&mut self) {
+    pub(crate) fn sort(&mut self) {
         self.0.sort_by(|(a, _), (b, _)| a.cmp(b));
     }
 }

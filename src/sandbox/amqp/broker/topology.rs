@@ -19,7 +19,7 @@ use super::{Broker, ConnectionId, QueueId, unique};
 const RESERVED: &str = "amq.";
 
 /// The queue that stands for the requester's own consumer.
-pub const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+pub(crate) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
 
 impl Broker {
     /// Methods of the classes exchange and queue, and what is left for consumers.
@@ -329,6 +329,6 @@ fn locked(shown: &str) -> Fault {
 }
 
 /// A number of messages or consumers on the wire.
-pub fn counted(count: usize) -> u32 {
+pub(crate) fn counted(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -17,7 +17,7 @@ type Route = (Rc<str>, Box<[u8]>);
 
 /// A virtual host.
 #[derive(Debug)]
-pub struct Vhost {
+pub(crate) struct Vhost {
     /// Its name.
     pub name: Rc<str>,
     /// Its exchanges by name; the default exchange is none of them.
@@ -32,7 +32,7 @@ pub struct Vhost {
 
 impl Vhost {
     /// A virtual host with the exchanges that are always there.
-    pub fn new(name: &str) -> Vhost {
+    pub(crate) fn new(name: &str) -> Vhost {
         let flags = ExchangeFlags { durable: true, auto_delete: false, internal: false };
         let mut exchanges = HashMap::new();
         for (name, kind) in [
@@ -51,12 +51,12 @@ impl Vhost {
     }
 
     /// Forgets where keys led to: exchanges, queues or bindings have changed.
-    pub fn forget_routes(&mut self) {
+    pub(crate) fn forget_routes(&mut self) {
         self.routes.clear();
     }
 
     /// Adds a binding to an exchange.
-    pub fn bind(&mut self, source: &Rc<str>, binding: Binding) {
+    pub(crate) fn bind(&mut self, source: &Rc<str>, binding: Binding) {
         let Some(exchange) = self.exchanges.get_mut(source) else { return };
         let destination = binding.destination.clone();
         if exchange.bindings.insert(binding) {
@@ -66,7 +66,7 @@ impl Vhost {
     }
 
     /// Removes a binding; an exchange that deletes itself goes with its last one.
-    pub fn unbind(&mut self, source: &str, binding: &Binding) {
+    pub(crate) fn unbind(&mut self, source: &str, binding: &Binding) {
         let Some(exchange) = self.exchanges.get_mut(source) else { return };
         if !exchange.bindings.remove(binding) {
             return;
@@ -93,7 +93,7 @@ impl Vhost {
     }
 
     /// Removes an exchange with the bindings from it and to it, and those that delete themselves then.
-    pub fn remove_exchange(&mut self, name: &str) {
+    pub(crate) fn remove_exchange(&mut self, name: &str) {
         if let Some(exchange) = self.exchanges.remove(name) {
             for binding in &exchange.bindings {
                 self.forget_source(&binding.destination, &exchange.name);
@@ -104,7 +104,7 @@ impl Vhost {
 
     /// Removes the bindings to what is no more, and the exchanges that delete themselves then: along chains of any length,
     /// and so not by recursion.
-    pub fn remove_destination(&mut self, destination: &Destination) {
+    pub(crate) fn remove_destination(&mut self, destination: &Destination) {
         self.forget_routes();
         let mut gone = vec![destination.clone()];
         while let Some(destination) = gone.pop() {
@@ -120,7 +120,7 @@ impl Vhost {
     }
 
     /// The queues that a message goes to, each once.
-    pub fn route(&mut self, message: &Message) -> Rc<[QueueId]> {
+    pub(crate) fn route(&mut self, message: &Message) -> Rc<[QueueId]> {
         let selected = !message.copies.is_empty();
         if message.exchange.is_empty() && !selected {
             return std::str::from_utf8(&message.routing_key)

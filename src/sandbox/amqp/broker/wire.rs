@@ -9,11 +9,11 @@ use super::fault::{Code, Fault};
 use crate::cursor::Cursor;
 
 /// Bytes of a frame around its payload: type, channel, size, and the byte at its end.
-pub const AROUND: usize = 8;
+pub(crate) const AROUND: usize = 8;
 
 /// A frame that came, without what is around its payload.
 #[derive(Debug, Clone, Copy)]
-pub struct Frame<'a> {
+pub(crate) struct Frame<'a> {
     /// The type.
     pub kind: u8,
     /// The channel.
@@ -26,7 +26,7 @@ pub struct Frame<'a> {
 ///
 /// # Errors
 /// What RabbitMQ says to a frame that is too large or does not end as it must.
-pub fn next_frame(bytes: &[u8], limit: usize) -> Result<Option<(Frame<'_>, usize)>, Fault> {
+pub(crate) fn next_frame(bytes: &[u8], limit: usize) -> Result<Option<(Frame<'_>, usize)>, Fault> {
     let mut cursor = Cursor(bytes);
     let (Some(kind), Some(channel), Some(size)) = (cursor.u8(), cursor.u16(), cursor.u32()) else { return Ok(None) };
     let size = usize::try_from(size).unwrap_or(usize::MAX);
@@ -46,12 +46,12 @@ fn frame_fault(kind: u8, payload: &[u8], what: &str) -> Fault {
 }
 
 /// A frame that is none of those that clients send, or is cut short.
-pub fn unknown_frame(frame: Frame<'_>) -> Fault {
+pub(crate) fn unknown_frame(frame: Frame<'_>) -> Fault {
     frame_fault(frame.kind, frame.payload, "unknown_frame")
 }
 
 /// A frame that does not belong where it comes.
-pub fn unexpected_frame(frame: Frame<'_>) -> Fault {
+pub(crate) fn unexpected_frame(frame: Frame<'_>) -> Fault {
     Fault::of_frame(Code::UnexpectedFrame, snippet(frame.kind, frame.payload))
 }
 
@@ -65,7 +65,7 @@ fn snippet(kind: u8, payload: &[u8]) -> String {
 }
 
 /// Writes a method's frame.
-pub fn method(out: &mut Vec<u8>, channel: u16, method: AMQPClass) {
+pub(crate) fn method(out: &mut Vec<u8>, channel: u16, method: AMQPClass) {
     let frame = AMQPFrame::Method(channel, method);
     // Writing to a Vec cannot fail; names that are longer than a short string are cut before they come here.
     if let Ok(written) = gen_frame(&frame)(WriteContext::from(Vec::new())) {
@@ -74,20 +74,20 @@ pub fn method(out: &mut Vec<u8>, channel: u16, method: AMQPClass) {
 }
 
 /// Writes what has its length in one byte before it.
-pub fn put_short(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn put_short(out: &mut Vec<u8>, text: &[u8]) {
     let text = text.get(..usize::from(u8::MAX)).unwrap_or(text);
     out.push(u8::try_from(text.len()).unwrap_or(u8::MAX));
     out.extend_from_slice(text);
 }
 
 /// Writes what has its length in four bytes before it.
-pub fn put_long(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(crate) fn put_long(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     out.extend_from_slice(bytes);
 }
 
 /// Writes a frame around a payload that `write` makes.
-pub fn put_frame(out: &mut Vec<u8>, kind: u8, channel: u16, write: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn put_frame(out: &mut Vec<u8>, kind: u8, channel: u16, write: impl FnOnce(&mut Vec<u8>)) {
     out.push(kind);
     out.extend_from_slice(&channel.to_be_bytes());
     let at = out.len();
@@ -101,7 +101,7 @@ pub fn put_frame(out: &mut Vec<u8>, kind: u8, channel: u16, write: impl FnOnce(&
 }
 
 /// Writes a method that has content, and the content, in frames of at most `frame_max` bytes.
-pub fn put_content(
+pub(crate) fn put_content(
     out: &mut Vec<u8>,
     channel: u16,
     frame_max: usize,

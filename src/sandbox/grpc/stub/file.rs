@@ -34,7 +34,7 @@ const SIZE_LIMIT: usize = 256 << 20;
 ///
 /// # Errors
 /// `Kind::Io` for a file that cannot be read; `Kind::Usage`, with the place, for all that is wrong in one.
-pub fn load(paths: &[PathBuf], schema: &ServedSchema) -> Result<ByPath> {
+pub(crate) fn load(paths: &[PathBuf], schema: &ServedSchema) -> Result<ByPath> {
     let mut all: HashMap<String, Stubs> = HashMap::new();
     for path in paths {
         let shown = path.display();

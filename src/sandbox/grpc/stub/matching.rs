@@ -11,7 +11,7 @@ use crate::proto::{Layout, write_json};
 
 /// What a JSON value must hold.
 #[derive(Debug)]
-pub enum Pattern {
+pub(crate) enum Pattern {
     /// Nothing: the field is not there, or has its default.
     Absent,
     /// At least these members.
@@ -23,7 +23,7 @@ pub enum Pattern {
 }
 
 /// A message as canonical JSON.
-pub fn canonical(message: &DynamicMessage, types: &Schema) -> Value {
+pub(crate) fn canonical(message: &DynamicMessage, types: &Schema) -> Value {
     let mut text = Vec::new();
     write_json(&mut text, message, Layout::Compact, types);
     // Our own writer's JSON reads back.
@@ -32,12 +32,12 @@ pub fn canonical(message: &DynamicMessage, types: &Schema) -> Value {
 
 impl Pattern {
     /// The pattern of a partial message: `written` as the user gave it, `read` as it was understood.
-    pub fn of(written: &Value, read: &DynamicMessage, types: &Schema) -> Pattern {
+    pub(crate) fn of(written: &Value, read: &DynamicMessage, types: &Schema) -> Pattern {
         message(written, Some(canonical(read, types)), read.of())
     }
 
     /// The first place where a value differs: its path, what is asked for, and what is there.
-    pub fn difference(&self, value: Option<&Value>) -> Option<String> {
+    pub(crate) fn difference(&self, value: Option<&Value>) -> Option<String> {
         self.differs("", value)
     }
 
@@ -126,11 +126,11 @@ fn plain(canonical: Option<Value>) -> Pattern {
 
 /// The metadata that a request must have.
 #[derive(Debug, Default)]
-pub struct MetadataPattern(pub Vec<(String, Option<Vec<Shown<'static>>>)>);
+pub(crate) struct MetadataPattern(pub Vec<(String, Option<Vec<Shown<'static>>>)>);
 
 impl MetadataPattern {
     /// The first name where a request's metadata differs.
-    pub fn difference(&self, headers: &HeaderMap) -> Option<String> {
+    pub(crate) fn difference(&self, headers: &HeaderMap) -> Option<String> {
         self.0.iter().find_map(|(name, asked)| {
             let came: Vec<Shown<'_>> = shown(headers).filter(|(n, _)| n == name).map(|(_, value)| value).collect();
             let same = match asked {

@@ -15,7 +15,7 @@ use crate::message::json::decode_base64;
 use crate::values;
 
 /// The members of an object in their order; a name that comes twice is an error, for JSON would lose the first.
-pub struct Members<'a>(pub Vec<(String, &'a RawValue)>);
+pub(crate) struct Members<'a>(pub Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -46,10 +46,10 @@ impl<'de> Deserialize<'de> for Members<'de> {
 /// A status that is a code alone.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
-pub struct Bare(#[serde(deserialize_with = "code")] pub Code);
+pub(crate) struct Bare(#[serde(deserialize_with = "code")] pub Code);
 
 /// A status code by name or number.
-pub fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
+pub(crate) fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error> {
     let value = Value::deserialize(deserializer)?;
     let known = match &value {
         Value::String(name) => code_of(name),
@@ -63,12 +63,12 @@ pub fn code<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Code, D::Error
 }
 
 /// A duration, as `100ms`.
-pub fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn wait<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     values::duration(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
 
 /// A number above 0 and up to 1.
-pub fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+pub(crate) fn probability<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
     let value = f64::deserialize(deserializer)?;
     match value > 0.0 && value <= 1.0 {
         true => Ok(Some(value)),
@@ -94,7 +94,7 @@ fn metadata_values(name: &str, value: Value) -> Result<Vec<Shown<'static>>, Stri
 }
 
 /// Metadata to be sent.
-pub fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
+pub(crate) fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap, D::Error> {
     let mut headers = HeaderMap::new();
     for (name, value) in Map::deserialize(deserializer)? {
         let name = name.to_lowercase();
@@ -107,7 +107,7 @@ pub fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderMap,
 }
 
 /// Metadata to be asked for; `null` asks for its absence.
-pub fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MetadataPattern, D::Error> {
+pub(crate) fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MetadataPattern, D::Error> {
     let one = |(name, value): (String, Value)| {
         let name = name.to_lowercase();
         let values = match value {

@@ -13,8 +13,8 @@ use http::HeaderMap;
 use serde_json::Value;
 use tonic::Status;
 
-pub use self::file::load;
-pub use self::matching::canonical;
+pub(crate) use self::file::load;
+pub(crate) use self::matching::canonical;
 use self::matching::{MetadataPattern, Pattern};
 use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Schema;
@@ -22,7 +22,7 @@ use crate::proto::schema::Schema;
 /// When a method with a stream of requests is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum When {
+pub(crate) enum When {
     /// When the first request is in.
     First,
     /// At every request, as it comes.
@@ -34,7 +34,7 @@ pub enum When {
 /// What is broken off instead of answering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Reset {
+pub(crate) enum Reset {
     /// The call alone, by RST_STREAM.
     Stream,
     /// The client's connection, with all calls on it.
@@ -43,7 +43,7 @@ pub enum Reset {
 
 impl Reset {
     /// As it is written.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Reset::Stream => "stream",
             Reset::Connection => "connection",
@@ -53,7 +53,7 @@ impl Reset {
 
 /// How a call ends after the responses.
 #[derive(Debug)]
-pub enum End {
+pub(crate) enum End {
     /// With this status and its trailers, OK too.
     Status(Box<Status>),
     /// Without any.
@@ -62,7 +62,7 @@ pub enum End {
 
 /// One answer.
 #[derive(Debug)]
-pub struct Stub {
+pub(crate) struct Stub {
     /// Where it stands: `FILE:LINE`.
     place: String,
     request: Asked,
@@ -150,7 +150,7 @@ impl Stub {
     }
 
     /// True when the call is over after the responses, whatever else is asked.
-    pub fn is_last(&self) -> bool {
+    pub(crate) fn is_last(&self) -> bool {
         match &self.end {
             End::Status(status) => status.code() != tonic::Code::Ok,
             End::Reset(_) => true,
@@ -160,7 +160,7 @@ impl Stub {
 
 /// The stubs of one method, in their order.
 #[derive(Debug)]
-pub struct Stubs {
+pub(crate) struct Stubs {
     /// `pkg.Service/Method`.
     method: String,
     /// When they answer.
@@ -170,14 +170,14 @@ pub struct Stubs {
 }
 
 /// All stubs, by the path of their method.
-pub type ByPath = HashMap<String, Arc<Stubs>>;
+pub(crate) type ByPath = HashMap<String, Arc<Stubs>>;
 
 /// The most stubs whose differences are told.
 const TOLD: usize = 4;
 
 impl Stubs {
     /// How many requests have to be kept until the stub is chosen.
-    pub fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         let listed = |stub: &Arc<Stub>| match &stub.request {
             Asked::All(patterns) => patterns.len(),
             Asked::Anything | Asked::First(_) => 1,
@@ -189,7 +189,12 @@ impl Stubs {
     ///
     /// # Errors
     /// UNIMPLEMENTED, and in what the stubs differ.
-    pub fn choose(&self, requests: &[DynamicMessage], count: usize, headers: &HeaderMap) -> Result<Arc<Stub>, Status> {
+    pub(crate) fn choose(
+        &self,
+        requests: &[DynamicMessage],
+        count: usize,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Stub>, Status> {
         let requests: Vec<Value> = requests.iter().map(|message| canonical(message, &self.types)).collect();
         let mut text = format!("no stub of {} matches this request", self.method);
         for (i, stub) in self.stubs.iter().enumerate() {

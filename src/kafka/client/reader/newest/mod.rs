@@ -41,7 +41,7 @@ const POLL: Duration = Duration::from_millis(50);
 const BATCH: usize = 256;
 
 /// What was found.
-pub enum Newest {
+pub(crate) enum Newest {
     /// The records, oldest first.
     Messages(Vec<Message<'static>>),
     /// There are too many to keep: the offset in each partition that they begin at.
@@ -52,7 +52,7 @@ pub enum Newest {
 type Range = (i64, i64);
 
 /// Reads parts of partitions.
-pub struct Scan<'s, F> {
+pub(crate) struct Scan<'s, F> {
     /// What they are fetched with.
     pub feed: &'s mut Feed<ConnectionEvents>,
     /// The partitions.
@@ -74,7 +74,7 @@ type Kept = VecDeque<(i64, Message<'static>)>;
 ///
 /// # Errors
 /// librdkafka's; the shutdown token's; why lost brokers did not come back.
-pub fn newest<F>(scan: &mut Scan<'_, F>, bounds: &[(i64, i64)], count: usize) -> Result<Newest>
+pub(crate) fn newest<F>(scan: &mut Scan<'_, F>, bounds: &[(i64, i64)], count: usize) -> Result<Newest>
 where
     F: FnMut(Code, String, Option<TopicPartitionOffset>, bool) -> Result<Consequence>,
 {

@@ -8,7 +8,7 @@
 
 /// Records of one partition that follow one another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
+pub(crate) struct Block {
     /// The offset of the first.
     pub from: i64,
     /// How many.
@@ -18,7 +18,7 @@ pub struct Block {
 }
 
 /// Blocks of some partitions, never more than a number: then each takes up twice as many records.
-pub struct Blocks {
+pub(crate) struct Blocks {
     /// Of each partition, oldest first.
     pub of: Vec<Vec<Block>>,
     grain: u32,
@@ -28,13 +28,13 @@ pub struct Blocks {
 
 impl Blocks {
     /// None yet, of so many partitions; at most `most`.
-    pub fn new(partitions: usize, most: usize) -> Blocks {
+    pub(crate) fn new(partitions: usize, most: usize) -> Blocks {
         // A block of each is the least there can be.
         Blocks { of: vec![Vec::new(); partitions], grain: 1, total: 0, most: most.max(4 * partitions) }
     }
 
     /// Takes up the next record of a partition.
-    pub fn push(&mut self, partition: usize, offset: i64, time: i64) {
+    pub(crate) fn push(&mut self, partition: usize, offset: i64, time: i64) {
         let Some(blocks) = self.of.get_mut(partition) else { return };
         match blocks.last_mut() {
             Some(last) if last.count < self.grain => {
@@ -52,7 +52,7 @@ impl Blocks {
     }
 
     /// Puts older records, read later, in front of these.
-    pub fn prepend(&mut self, older: Blocks) {
+    pub(crate) fn prepend(&mut self, older: Blocks) {
         for (blocks, mut of) in self.of.iter_mut().zip(older.of) {
             of.append(blocks);
             *blocks = of;
@@ -65,7 +65,7 @@ impl Blocks {
     }
 
     /// How many records of a partition there are.
-    pub fn count(&self, partition: usize) -> u64 {
+    pub(crate) fn count(&self, partition: usize) -> u64 {
         self.of.get(partition).map_or(0, |blocks| blocks.iter().map(|block| u64::from(block.count)).sum())
     }
 
@@ -95,7 +95,7 @@ impl Blocks {
 
 /// What is known.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Pick {
+pub(crate) enum Pick {
     /// The offset that the newest of each partition begin at.
     From(Vec<Option<i64>>),
     /// Of each partition the blocks that have to be known better: the first, and the one behind the last.
@@ -104,7 +104,7 @@ pub enum Pick {
 
 /// Picks the newest `count`. No more than `room` records of a partition are to be read again, unless a block alone has more.
 /// Without room what is unclear is taken as it seems.
-pub fn pick(of: &mut [Vec<Block>], count: u64, room: u64) -> Pick {
+pub(crate) fn pick(of: &mut [Vec<Block>], count: u64, room: u64) -> Pick {
     let settle = room == 0;
     for blocks in of.iter_mut() {
         let mut rank = i64::MAX;
