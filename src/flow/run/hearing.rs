@@ -63,12 +63,15 @@ impl Runner<'_> {
 
     /// Takes up what became of messages that were refused and go elsewhere. When they cannot any more, that is the end, but
     /// not that of the sink proper: it is left in [`Runner::unburied`].
-    pub(super) fn bury(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+    ///
+    /// # Errors
+    /// Those of the source, when what is done elsewhere is settled.
+    pub(super) fn bury(&mut self, cx: &mut Context<'_>) -> Result<()> {
         while let Some(dead) = &mut self.dead {
             let mut heard = Heard::default();
             let Poll::Ready(polled) = dead.poll(cx, &mut heard) else { break };
             self.buried(heard);
-            self.settle().map_err(End::Source)?;
+            self.settle()?;
             if let Err(error) = polled {
                 self.unburied = Some(error);
             }

@@ -172,7 +172,7 @@ impl<'r> Runner<'r> {
         while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
             self.take_up(heard)?;
         }
-        self.bury(cx)?;
+        self.bury(cx).map_err(End::Source)?;
         if let Some(error) = self.unburied.take() {
             return Err(End::Dead(error));
         }

@@ -36,22 +36,14 @@ impl Runner<'_> {
             match shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
-                    let error = self.of_sink(error);
                     sunk = true;
-                    match (&stopped, &failure) {
-                        (None, None) => failure = Some(error),
-                        // The reason of the end stays; what else went wrong is told beside it.
-                        _ => self.reporter.warn(error.chain()),
-                    }
+                    self.sink_failed(error, stopped.as_ref(), &mut failure);
                 }
                 None => late = true,
             }
         }
-        if let Some(error) = self.unburied.take().map(|error| self.of_sink(error)) {
-            match (&stopped, &failure) {
-                (None, None) => failure = Some(error),
-                _ => self.reporter.warn(error.chain()),
-            }
+        if let Some(error) = self.unburied.take() {
+            self.sink_failed(error, stopped.as_ref(), &mut failure);
         }
         self.sink.abandon(&mut self.heard);
         for (ticket, _) in self.leftover.drain(..) {
@@ -84,6 +76,15 @@ impl Runner<'_> {
         Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
     }
 
+    /// What went wrong with a sink meanwhile. The reason of the end stays; anything else is told beside it.
+    fn sink_failed(&mut self, error: Error, stopped: Option<&Error>, failure: &mut Option<Error>) {
+        let error = self.of_sink(error);
+        match (stopped, &failure) {
+            (None, None) => *failure = Some(error),
+            _ => self.reporter.warn(error.chain()),
+        }
+    }
+
     /// The error of less than was asked for, when nothing else ended it.
     fn unmet(&self, end: &End) -> Option<Error> {
         let (passed, count) = (self.account.passed(), self.limits.count?);
@@ -107,15 +108,13 @@ impl Runner<'_> {
                         return Poll::Ready(Err(error));
                     }
                 }
-                if let Err(End::Sink(error)) = self.bury(cx) {
-                    return Poll::Ready(Err(error));
-                }
+                // What is wrong with the source does not keep the sinks from telling.
+                let _ = self.bury(cx);
                 // Nobody else will send what a blocked peer does not take.
                 let buried = self.dead.as_ref().is_none_or(Dead::is_empty);
                 if (buried && self.sink.is_empty()) || (shutdown.reason().is_some() && self.sink.is_blocked()) {
                     return Poll::Ready(Ok(()));
                 }
-                // What is wrong with the source does not keep the sink from telling.
                 if let Ok(Some(event)) = self.source.serve()
                     && let Err(End::Sink(error)) = self.happened(event)
                 {
