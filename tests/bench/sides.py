@@ -30,7 +30,7 @@ PRODUCER = [
     "batch.size=1000000",
     "partitioner=murmur2_random",
 ]
-CONSUMER = ["queued.max.messages.kbytes=65536", "fetch.wait.max.ms=100"]
+CONSUMER = ["queued.max.messages.kbytes=32768", "fetch.wait.max.ms=100"]
 
 Run = collections.namedtuple("Run", "wall cpu memory")
 
