@@ -148,9 +148,6 @@ impl Outgoing {
     /// RabbitMQ would close the channel, and with it the work on all others, for an `expiration`, a
     /// `delivery_mode` or a `CC` that it cannot read.
     pub(crate) fn new(message: Message<'_>) -> Result<Outgoing, String> {
-        let named = |name: &str, text: Option<Cow<'_, str>>| {
-            short_string(text.unwrap_or_default()).map_err(|e| format!("{name} {e}"))
-        };
         let mut properties = wire_properties(message.properties)?;
         if let Some(time) = message.timestamp {
             properties = properties.with_timestamp(time.seconds().ok_or("the timestamp lies before 1970")?);
@@ -165,12 +162,28 @@ impl Outgoing {
             }
             properties = properties.with_headers(wire_table(table)?);
         }
-        let exchange = named("exchange", message.exchange)?;
-        let routing_key = named("routing key", message.routing_key)?;
+        Outgoing::of(message.exchange, message.routing_key, message.value, properties)
+    }
+
+    /// With properties that are made already.
+    ///
+    /// # Errors
+    /// As [`Outgoing::new`].
+    pub(crate) fn of(
+        exchange: Option<Cow<'_, str>>,
+        routing_key: Option<Cow<'_, str>>,
+        value: Field<'_>,
+        properties: BasicProperties,
+    ) -> Result<Outgoing, String> {
+        let named = |name: &str, text: Option<Cow<'_, str>>| {
+            short_string(text.unwrap_or_default()).map_err(|e| format!("{name} {e}"))
+        };
+        let exchange = named("exchange", exchange)?;
+        let routing_key = named("routing key", routing_key)?;
         if exchange.as_str().is_empty() && routing_key.as_str().is_empty() {
             return Err("neither an exchange nor a routing key: nothing says where to publish to".to_owned());
         }
-        let body = match message.value {
+        let body = match value {
             Field::Bytes(body) => body.into_owned(),
             Field::Null | Field::Absent => Vec::new(),
         };

@@ -149,10 +149,11 @@ impl Sink for Publishing {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
-        let mut message = Message::default();
         while self.room() > 0 {
+            // A new one each time: taken out of one that stays, it would be copied once more.
+            let mut message = Message::default();
             let Some(ticket) = next(&mut message) else { return Ok(()) };
-            let outgoing = (self.with.make)(std::mem::take(&mut message)).map_err(Declined::unfit)?;
+            let outgoing = (self.with.make)(message).map_err(Declined::unfit)?;
             if let Some(refused) = self.limit.refusal(&outgoing) {
                 self.refused.push((ticket, refused));
             } else if self.publisher.has_room_for(&outgoing) {

@@ -216,21 +216,22 @@ impl Overrides {
         let says_nothing =
             message.properties.is_none() && message.timestamp.is_none() && matches!(message.headers, Headers::Absent);
         if says_nothing {
-            return Ok(self.watched(Outgoing { properties: self.plain.clone(), ..Outgoing::new(message)? }));
+            let Message { exchange, routing_key, value, .. } = message;
+            return Ok(self.watched(Outgoing::of(exchange, routing_key, value, self.plain.clone())?));
         }
         self.complete(&mut message);
         Outgoing::new(message).map(|outgoing| self.watched(outgoing))
     }
 
-    fn watched(&self, message: Outgoing) -> Outgoing {
-        let mandatory = match self.mandatory {
+    fn watched(&self, mut message: Outgoing) -> Outgoing {
+        message.mandatory = match self.mandatory {
             Mandatory::Always => true,
             Mandatory::Queues => {
                 message.exchange.as_str().is_empty() && !message.routing_key.as_str().starts_with(DIRECT_REPLY)
             }
             Mandatory::Never => false,
         };
-        Outgoing { mandatory, ..message }
+        message
     }
 
     /// Puts properties, timestamp and headers in.
