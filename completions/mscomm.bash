@@ -354,7 +354,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__consume)
-            opts="-A -s -n -o -p -v -q -h --idle-timeout --prefetch --ack --nack --requeue --no-ack --exclusive --consumer-tag --offset --argument --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --count --until-end --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-A -s -n -j -o -p -v -q -h --idle-timeout --prefetch --ack --nack --requeue --no-ack --exclusive --consumer-tag --offset --argument --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --count --until-end --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -449,6 +449,34 @@ _mscomm() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-input)
+                    COMPREPLY=($(compgen -W "body json" -- "${cur}"))
+                    return 0
+                    ;;
+                --exec-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-exit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1726,12 +1754,40 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__bridge)
-            opts="-p -v -q -h --keep-timestamp --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-j -p -v -q -h --keep-timestamp --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-input)
+                    COMPREPLY=($(compgen -W "body json" -- "${cur}"))
+                    return 0
+                    ;;
+                --exec-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-exit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2936,7 +2992,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__kafka__subcmd__tail)
-            opts="-n -b -s -X -o -p -v -q -h --from --partitions --group --count --idle-timeout --until-end --isolation --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-n -b -s -X -j -o -p -v -q -h --from --partitions --group --count --idle-timeout --until-end --isolation --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3035,6 +3091,34 @@ _mscomm() {
                     return 0
                     ;;
                 -X)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --exec-input)
+                    COMPREPLY=($(compgen -W "body json" -- "${cur}"))
+                    return 0
+                    ;;
+                --exec-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-failure)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-exit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -363,6 +363,13 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s n -l count -d 'Stop after so many messages; only these are taken' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
+json\t'The envelope, as a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and nothing behind it is read), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
@@ -585,6 +592,13 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
+json\t'The envelope, as a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and nothing behind it is read), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
@@ -615,6 +629,13 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "describe" -d 'Show partitions, leaders, replicas, watermarks and the settings that are not the default'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "create" -d 'Create topics'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "delete" -d 'Delete topics and all their records, without asking'
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
+json\t'The envelope, as a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and nothing behind it is read), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F

@@ -15,7 +15,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("5", "TLS"),
     ("6", "authentication or authorisation"),
     ("7", "deadline exceeded: --timeout, --connect-timeout, --wait"),
-    ("8", "the peer refused (no such queue, topic or method; nack; returned; too large)"),
+    ("8", "the peer refused (no such queue, topic or method; nack; returned; too large), or the command of --exec"),
     ("9", "partial or unknown outcome"),
     ("10", "local input or output (disk full, unreadable file)"),
     ("64 + status", "gRPC status that the server answered"),

@@ -6,7 +6,8 @@
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
 //!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
 //!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
-//! - [`flow`]: the middle between a source and a sink. [`across`]: verbs that join protocols.
+//! - [`flow`]: the middle between a source and a sink. [`exec`]: a command for each message. [`across`]: verbs that join
+//!   protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers; `sections` tells it which sections a profile has. [`sandbox`]: servers inside the
@@ -16,23 +17,24 @@
 //!   words), `cursor` (reading frames of AMQP).
 //!
 //! # The way of a message
-//! Source → stages → sink → settle, in the one loop of [`flow`]: a verb prepares a source and a sink from its arguments
-//! (what was typed is checked, nothing is sent), opens them, and gives both to [`flow::run`]. It never turns back: a
+//! Source → stages → relay → sink → settle, in the one loop of [`flow`]: a verb prepares a source and a sink from its
+//! arguments (what was typed is checked, nothing is sent), opens them, and gives both to [`flow::run`]. It never turns back: a
 //! message is settled (acked, committed) only after the sink has told that it is done, and the account that is printed at
 //! the end names what was refused and what is unknown. The wire clients implement [`flow::Source`] and [`flow::Sink`]
 //! beside the wire (`amqp/client/deliveries`, `publishing.rs`); standard output is `output/stdout.rs`, the records of an
-//! input are `flow/records.rs`. [`across`] joins the halves of several protocols (`bridge`).
+//! input are `flow/records.rs`. A relay (`exec/relay.rs`) is a sink that answers, in front of the sink proper. [`across`]
+//! joins the halves of several protocols (`bridge`).
 //!
 //! # Who may import whom
 //! Everything may use leaves, and these use only each other. [`app`] may import anything, and nobody imports it. Protocols
 //! never import each other: verbs that join them stand in [`across`], which only [`app`] and [`cli`] import, as they do
 //! `sections`, where the settings of all are named.
-//! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`] uses both.
-//!   [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
+//! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`] and [`exec`] use
+//!   both. [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
 //! - [`config`] uses [`output`], and [`context`] these two. [`sandbox`] uses them, [`message`] and [`proto`].
 //! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`config`], [`flow`],
 //!   [`message`], [`proto`] and its wire crates, never clap and never [`output`]; `ffi` below it uses [`message`] alone.
-//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`].
+//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`] and [`exec`].
 //!
 //! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
 //! as its own, and a name as what defines it, not as who gives it out. A child may name the types of its parent,
@@ -61,6 +63,14 @@
 //!    than `--count` (`ConsumerOptions::count`, `prefetch`), so that a queue dries up where a stage leaves something out.
 //! 5. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
+//! # A new relay
+//! 1. A type that implements [`flow::Sink`] and reports [`flow::Outcome::Answered`], in a folder or file of its own, with its
+//!    flags as a group: [`flow::Turns`] says what may be worked on side by side.
+//! 2. Verbs that read flatten the group in and put the relay into their [`flow::Reader`] (`through`), as `across/bridge.rs`
+//!    does from its `OwnArgs`; a message whose refusal is to be treated in a way of its own has that in it
+//!    ([`flow::Refusal::then`]).
+//! 3. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
+//!
 //! # A fourth protocol
 //! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs), its `mod` in `lib.rs`,
 //!    and a variant of [`cli::Command`], whose arm in [`app`] the compiler asks for.
@@ -88,6 +98,7 @@ mod config;
 mod context;
 mod cursor;
 mod error;
+mod exec;
 mod exit;
 mod flow;
 mod grpc;

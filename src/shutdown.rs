@@ -1,9 +1,10 @@
 //! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second request leaves at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
@@ -104,6 +105,8 @@ struct State {
     changed: watch::Sender<()>,
     deadline: Option<Instant>,
     drain_until: Mutex<Option<Instant>>,
+    /// Process groups that end with this process.
+    groups: Mutex<Vec<Pid>>,
 }
 
 impl Shutdown {
@@ -117,6 +120,7 @@ impl Shutdown {
                 changed: watch::channel(()).0,
                 deadline,
                 drain_until: Mutex::new(None),
+                groups: Mutex::new(Vec::new()),
             }),
         }
     }
@@ -141,7 +145,7 @@ impl Shutdown {
                     Some(1) if token.stop(reason) => token.arm_hard_stop(reason),
                     // --timeout was first: its drain ends within a second by itself.
                     Some(1) => {}
-                    Some(_) => std::process::exit(i32::from(crate::exit::code(reason.error().kind()))),
+                    Some(_) => token.leave(reason),
                 }
             }
         })?;
@@ -165,6 +169,7 @@ impl Shutdown {
 
     /// A thread stuck in `read` or `write` (a stalled pipe) cannot drain: leave without it.
     fn arm_hard_stop(&self, reason: Reason) {
+        let token = self.clone();
         let leave = move || {
             std::thread::sleep(reason.drain() + STUCK);
             let error = reason.error();
@@ -172,11 +177,34 @@ impl Shutdown {
                 format!("error: {}, and a read or a write is stuck: left without settling the rest\n", error.chain());
             // Nobody else will say it; and nobody is left to tell when standard error is stuck, too.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
-            std::process::exit(i32::from(crate::exit::code(error.kind())));
+            token.leave(reason);
         };
         if spawn("hard-stop", leave).is_err() {
-            std::process::exit(i32::from(crate::exit::code(reason.error().kind())));
+            self.leave(reason);
         }
+    }
+
+    /// Leaves at once.
+    fn leave(&self, reason: Reason) -> ! {
+        for group in self.groups().iter() {
+            // There may be nobody of it any more.
+            let _ = kill_process_group(*group, Signal::KILL);
+        }
+        std::process::exit(i32::from(crate::exit::code(reason.error().kind())))
+    }
+
+    /// A process group is killed when this process leaves at once.
+    pub(crate) fn adopt(&self, group: Pid) {
+        self.groups().push(group);
+    }
+
+    /// Takes [`Shutdown::adopt`] back.
+    pub(crate) fn disown(&self, group: Pid) {
+        self.groups().retain(|other| *other != group);
+    }
+
+    fn groups(&self) -> MutexGuard<'_, Vec<Pid>> {
+        self.state.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the work to stop. False when it had been asked before.

@@ -8,7 +8,8 @@ use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::Result;
-use crate::flow::{self, Flow, Manner, Names, Reader, Writer};
+use crate::exec::ExecArgs;
+use crate::flow::{self, Flow, Manner, Names, Reader, Reporter, Writer};
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::{amqp, grpc, kafka};
@@ -35,6 +36,9 @@ struct OwnArgs {
     /// the present time
     #[arg(long)]
     keep_timestamp: bool,
+    /// A command for each message; what it prints goes on.
+    #[command(flatten)]
+    exec: ExecArgs,
     /// What is told at the end.
     #[command(flatten)]
     report: ReportArgs,
@@ -205,18 +209,24 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         _ => false,
     };
     let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
-    let with = With { own_keys, old_times };
+    let with = With { own_keys, old_times, answers: own.exec.is_used() };
+    let from_queue = matches!(from.verb, Reading::Amqp(AmqpReading::Consume(_)));
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
-        refusal.check(matches!(from.verb, Reading::Amqp(AmqpReading::Consume(_))))?;
+        refusal.check(from_queue)?;
     }
-    let reader = from.verb.prepare(&from_cx).map_err(|error| names.of_source(error))?;
+    let exec = own.exec.prepare(from_queue)?;
+    let reader = from.verb.prepare(own.exec.ahead(), &from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
         true => Progress::reader(&cx.terminal, "carried"),
         false => Progress::writer(&cx.terminal, "carried", None),
     };
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, own.report.report.as_ref())?;
+    if own.exec.is_used() {
+        // Commands may write where progress would be drawn.
+        report.end();
+    }
     // Nothing is taken before there is somewhere to put it.
     let writer = writer.open(&to_cx).await.map_err(|error| names.of_sink(error))?;
     let reader = match reader.open(&from_cx).await {
@@ -226,7 +236,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             return Err(names.of_source(error));
         }
     };
-    let flow = Flow::new(reader, writer, Manner::Carried, &cx.shutdown);
+    let relay = exec.map(|exec| exec.relay(!shows_messages, &cx.shutdown));
+    let flow = Flow::new(reader.through(relay), writer, Manner::Carried, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
@@ -237,6 +248,8 @@ struct With {
     own_keys: bool,
     /// What becomes of timestamps that cannot be sent.
     old_times: kafka::OldTimes,
+    /// What comes is what commands printed.
+    answers: bool,
 }
 
 /// A reader that was checked.
@@ -265,10 +278,10 @@ impl Reading {
         }
     }
 
-    fn prepare(self, cx: &Context) -> Result<PreparedReader> {
+    fn prepare(self, ahead: Option<u16>, cx: &Context) -> Result<PreparedReader> {
         Ok(match self {
             Reading::Amqp(AmqpReading::Consume(args)) => {
-                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, cx)?))
+                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, ahead, cx)?))
             }
             Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
             Reading::Kafka(KafkaReading::Tail(args)) => {
@@ -308,7 +321,13 @@ impl Writing {
             Writing::Kafka(KafkaWriting::Produce(args)) => {
                 PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, cx)?))
             }
-            Writing::Stdout(args) => PreparedWriter::Stdout(MessageWriter::new(&args, &cx.terminal)?),
+            Writing::Stdout(args) => {
+                let mut writer = MessageWriter::new(&args, &cx.terminal)?;
+                if with.answers {
+                    writer.ends_once();
+                }
+                PreparedWriter::Stdout(writer)
+            }
         })
     }
 }

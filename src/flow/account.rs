@@ -145,7 +145,7 @@ impl Account {
     /// Enters what became of a message: where it stands is asked for only when it has to be named.
     pub(super) fn enter(&mut self, outcome: Outcome, place: impl FnOnce() -> (LaneName, u64)) {
         match &outcome {
-            Outcome::Confirmed => return self.confirmed += 1,
+            Outcome::Confirmed | Outcome::Answered(_) => return self.confirmed += 1,
             Outcome::Written => return self.written += 1,
             Outcome::Refused(_) | Outcome::Unsent | Outcome::Unknown => {}
         }
@@ -155,7 +155,7 @@ impl Account {
 
     fn lost(&mut self, lane: &LaneName, mark: u64, outcome: Outcome) {
         match &outcome {
-            Outcome::Confirmed | Outcome::Written => return,
+            Outcome::Confirmed | Outcome::Written | Outcome::Answered(_) => return,
             Outcome::Unknown => return self.unknown.push(lane, mark),
             Outcome::Unsent => self.unsent.push(lane, mark),
             Outcome::Refused(refusal) => {

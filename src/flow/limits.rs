@@ -23,4 +23,6 @@ pub(crate) enum OnRefusal {
     Skip,
     /// The others go on, and its source is told that it was refused.
     Reject,
+    /// The others go on, and its source takes it back at once.
+    Requeue,
 }

@@ -2,7 +2,8 @@
 //!
 //! - A [`Source`] brings messages by the batch and settles what is done: an AMQP queue, Kafka partitions, the records of an
 //!   input. A [`Sink`] takes them and tells what became of each, in any order: standard output, a publisher, a producer.
-//!   Between them, a [`Stage`] makes of one message none, one or several.
+//!   Between them, a [`Stage`] makes of one message none, one or several; a relay takes one, and gives another one later, in
+//!   any order: it is a sink that answers ([`Outcome::Answered`]), in front of the sink proper (`relay.rs`).
 //! - The [`Ledger`](ledger::Ledger) turns outcomes in any order into settlements in the order of the source; the
 //!   [`Account`] counts them, and names what was refused and what is unknown.
 //! - [`run()`] is the loop, on one thread: it is woken by the source, the sink, a signal or a limit, and by nothing else.
@@ -18,10 +19,13 @@ mod dead;
 mod end;
 mod ledger;
 mod limits;
+mod onward;
+mod order;
 mod parts;
 mod ranges;
 mod records;
 mod refusal;
+mod relay;
 mod run;
 mod sink;
 mod source;
@@ -32,6 +36,7 @@ mod tests;
 pub(crate) use account::{Account, Manner};
 pub(crate) use dead::Dead;
 pub(crate) use limits::{Limits, OnRefusal};
+pub(crate) use order::{Ordered, OrderingKey, Turns};
 pub(crate) use parts::{Flow, Names, Reader, Reporter, Writer};
 pub(crate) use refusal::{Refusal, Unfit};
 pub(crate) use run::run;

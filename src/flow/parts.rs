@@ -6,6 +6,7 @@ use super::account::{Account, Manner};
 use super::dead::Dead;
 use super::limits::{Limits, OnRefusal};
 use super::records::Records;
+use super::relay::Relayed;
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::Stage;
@@ -57,8 +58,11 @@ pub(crate) struct Flow {
 impl Flow {
     /// Both halves, joined.
     pub(crate) fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
-        let Reader { source, limits, manner: _ } = reader;
-        let Writer { stages, sink, on_refusal, dead, manner: _ } = writer;
+        let Reader { source, relay, limits, manner: _ } = reader;
+        let Writer { mut stages, mut sink, on_refusal, dead, manner: _ } = writer;
+        if let Some(relay) = relay {
+            sink = Box::new(Relayed::new(relay, std::mem::take(&mut stages), sink));
+        }
         Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone() }
     }
 }
@@ -88,6 +92,8 @@ impl Names {
 pub(crate) struct Reader {
     /// Where messages come from.
     pub source: Box<dyn Source>,
+    /// What each is made into before it goes on, by a sink that answers.
+    pub relay: Option<Box<dyn Sink>>,
     /// When it ends by itself.
     pub limits: Limits,
     /// How it counts by itself.
@@ -95,9 +101,20 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Messages as they come from a source.
+    pub(crate) fn of(source: Box<dyn Source>, limits: Limits, manner: Manner) -> Reader {
+        Reader { source, relay: None, limits, manner }
+    }
+
+    /// Each goes through a relay, if there is one.
+    #[must_use]
+    pub(crate) fn through(self, relay: Option<Box<dyn Sink>>) -> Reader {
+        Reader { relay, ..self }
+    }
+
     /// The records of an input.
     pub(crate) fn of_input(input: Input, limits: Limits) -> Reader {
-        Reader { source: Box::new(Records::new(input)), limits, manner: Manner::Read }
+        Reader::of(Box::new(Records::new(input)), limits, Manner::Read)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Why a message goes no further.
 
+use super::limits::OnRefusal;
 use crate::error::Kind;
 
 /// Why a message was refused.
@@ -11,18 +12,26 @@ pub(crate) struct Refusal {
     pub hint: Option<String>,
     /// The kind of the error, when nothing else went wrong: mostly [`Kind::Refused`].
     pub kind: Kind,
+    /// What happens to the message, whatever the flow does about others.
+    pub then: Option<OnRefusal>,
 }
 
 impl Refusal {
     /// A refusal without a fix.
     pub(crate) fn new(why: impl Into<String>) -> Refusal {
-        Refusal { why: why.into(), hint: None, kind: Kind::Refused }
+        Refusal { why: why.into(), hint: None, kind: Kind::Refused, then: None }
     }
 
     /// Adds the fix.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Refusal {
         Refusal { hint: Some(hint.into()), ..self }
+    }
+
+    /// Says what happens to the message.
+    #[must_use]
+    pub(crate) fn then(self, then: OnRefusal) -> Refusal {
+        Refusal { then: Some(then), ..self }
     }
 }
 

@@ -9,12 +9,15 @@ use crate::error::{Error, Result};
 use crate::message::Message;
 
 /// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
     /// The peer has taken responsibility for it.
     Confirmed,
     /// It was written, and nobody can know more.
     Written,
+    /// This came of it, by a relay: what becomes of the answer is what became of the message. Where nobody wants one, that it
+    /// came is enough.
+    Answered(Box<Message<'static>>),
     /// It was not taken, and the next one may be.
     Refused(Box<Refusal>),
     /// It certainly never left, or certainly was not taken, because the work ended.
@@ -112,7 +115,8 @@ pub(crate) trait Sink {
     /// It is of no use any more.
     fn flush(&mut self, last: bool) -> Result<()>;
 
-    /// Reports what became known. Ready when something did, or when there is room again.
+    /// Reports what became known. Ready when something did, or when there is room again; also when something stands in `heard`
+    /// already, which is taken up before more is told.
     ///
     /// # Errors
     /// It is of no use any more; what became of everything under way is reported with it.

@@ -153,12 +153,13 @@ pub(crate) trait Source {
         Ok(())
     }
 
-    /// Gives a message up, where the source knows such a thing (AMQP's reject). False where it does not.
+    /// Gives a message back, where the source knows such a thing (AMQP's reject): to be delivered again with `requeue`, else
+    /// for good.
     ///
     /// # Errors
     /// The source is of no use any more.
-    fn reject(&mut self, _place: Place) -> Result<bool> {
-        Ok(false)
+    fn reject(&mut self, _place: Place, _requeue: bool) -> Result<()> {
+        Ok(())
     }
 
     /// Nothing more of these lanes is under way, and what was done of them is settled.

@@ -13,6 +13,7 @@ use super::settings::Settings;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::exec::ExecArgs;
 use crate::flow::{self, Manner};
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
@@ -23,6 +24,8 @@ use crate::values;
 pub(crate) struct Args {
     #[command(flatten)]
     reading: ReadingArgs,
+    #[command(flatten)]
+    exec: ExecArgs,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -152,9 +155,10 @@ fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str)
 /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
 /// than asked for; the output's.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    let relay = args.exec.prepare(false)?.map(|exec| exec.relay(false, &cx.shutdown));
     let prepared = prepare(args.reading, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
-    show.run(prepared.open(cx).await?, &cx.shutdown).await
+    show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.
@@ -210,7 +214,7 @@ impl Prepared {
             PartitionReader::of_partitions(options, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
         })
         .await?;
-        Ok(flow::Reader { source: Box::new(source), limits, manner })
+        Ok(flow::Reader::of(Box::new(source), limits, manner))
     }
 }
 

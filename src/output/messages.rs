@@ -55,6 +55,8 @@ pub(crate) struct MessageWriter {
     printer: Printer,
     output: Output,
     delimiter: Vec<u8>,
+    /// A body that ends in the delimiter is not ended again.
+    once: bool,
     /// Standard output is a terminal: what strangers wrote is escaped.
     escape: bool,
     color: bool,
@@ -71,6 +73,7 @@ impl MessageWriter {
             printer: Printer::stdout()?,
             output: args.output.clone().unwrap_or(default),
             delimiter: args.delimiter.0.clone(),
+            once: false,
             escape: terminal.stdout,
             color: terminal.color_stdout,
         })
@@ -90,9 +93,13 @@ impl MessageWriter {
         let (escape, color) = (self.escape, self.color);
         match &self.output {
             Output::Raw => self.printer.gather(|out| {
-                match (escape, message.value.bytes().unwrap_or_default()) {
-                    (true, value) => push_bytes(out, value, false),
-                    (false, value) => out.extend_from_slice(value),
+                let mut value = message.value.bytes().unwrap_or_default();
+                if self.once {
+                    value = value.strip_suffix(&*self.delimiter).unwrap_or(value);
+                }
+                match escape {
+                    true => push_bytes(out, value, false),
+                    false => out.extend_from_slice(value),
                 }
                 out.extend_from_slice(&self.delimiter);
             }),
@@ -107,6 +114,11 @@ impl MessageWriter {
             Output::Format(format) => self.printer.gather(|out| format.write(out, message, escape)),
             Output::Pretty => self.printer.gather(|out| pretty(out, message, color)),
         }
+    }
+
+    /// With [`Output::Raw`]: a body that ends in the delimiter is not ended again.
+    pub(crate) fn ends_once(&mut self) {
+        self.once = true;
     }
 
     /// True when a message's headers are shown.

@@ -81,9 +81,9 @@ impl Progress {
         }
     }
 
-    /// Removes it from the screen, so that a line can be printed where it was.
-    pub(crate) fn clear(&self) {
-        if let Some(bar) = &self.bar {
+    /// Removes it from the screen for good.
+    pub(crate) fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{MessageWriter, OutputArgs, Progress, Report, ReportTo, Shows, Stdout, Terminal};
 use crate::error::Result;
-use crate::flow::{self, Flow, Reader, Writer};
+use crate::flow::{self, Flow, Reader, Reporter, Writer};
 use crate::shutdown::Shutdown;
 
 /// Standard output, and what is told beside it.
@@ -33,6 +33,11 @@ impl Show {
     /// As [`flow::run`].
     pub(crate) async fn run(mut self, reader: Reader, shutdown: &Shutdown) -> Result<()> {
         let manner = reader.manner;
+        if reader.relay.is_some() {
+            self.stdout.shows_answers();
+            // Commands may write where it would be drawn.
+            self.report.end();
+        }
         let flow = Flow::new(reader, Writer::plain(Box::new(self.stdout)), manner, shutdown);
         flow::run(flow, &mut self.report).await
     }

@@ -19,6 +19,11 @@ impl Stdout {
     pub(crate) fn new(writer: MessageWriter) -> Stdout {
         Stdout { writer, owes: false }
     }
+
+    /// Bodies are what commands printed, who mostly end their last line themselves.
+    pub(crate) fn shows_answers(&mut self) {
+        self.writer.ends_once();
+    }
 }
 
 impl flow::Sink for Stdout {

@@ -71,6 +71,10 @@ mscomm amqp publish -k questions --reply-to answers --correlation-id 7 \
                 r"mscomm kafka tail orders --from begin --until-end -o '%p@%o %k wants %s\n'",
             ),
             Step("A group commits only what was written.", "mscomm kafka tail orders --group shop -n 3 -o '%k: %s\\n'"),
+            Step(
+                "A command for each record, which is done once it exits with 0.",
+                "mscomm kafka tail orders --from begin --until-end --exec 'tr a-z A-Z'",
+            ),
         ],
     ),
     Part(

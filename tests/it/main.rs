@@ -11,6 +11,7 @@ mod bridge;
 #[cfg(feature = "sandbox")]
 mod broker;
 mod config;
+mod exec;
 #[cfg(feature = "sandbox")]
 mod grpc;
 mod kafka;

@@ -13,6 +13,7 @@ use super::shared::kind::{QueueKind, counts_looks};
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::exec::ExecArgs;
 use crate::flow::{Manner, Reader};
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
@@ -24,6 +25,9 @@ pub(crate) struct Args {
     /// What is read.
     #[command(flatten)]
     reading: ReadingArgs,
+    /// A command for each message.
+    #[command(flatten)]
+    exec: ExecArgs,
     /// How messages are written.
     #[command(flatten)]
     output: OutputArgs,
@@ -150,9 +154,10 @@ const PREFETCH_COUNTED: u16 = 20;
 /// `Kind::Unmet` for fewer messages than `--count`, or than a queue still holds of those that `--until-end` asks for; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
-    let prepared = prepare(args.reading, cx)?;
+    let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
+    let prepared = prepare(args.reading, args.exec.ahead(), cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
-    show.run(prepared.open(cx).await?, &cx.shutdown).await
+    show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.
@@ -163,11 +168,12 @@ pub(crate) struct Prepared {
     endpoint: Endpoint,
 }
 
-/// Checks what was typed.
+/// Checks what was typed. `ahead` is how many messages need be sent ahead, where less than usual is enough.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub(crate) fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ReadingArgs, ahead: Option<u16>, cx: &Context) -> Result<Prepared> {
+    let args = ReadingArgs { prefetch: args.prefetch.or(ahead), ..args };
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
@@ -207,7 +213,7 @@ impl Prepared {
             settle,
         });
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
-        Ok(Reader { source: Box::new(source), limits, manner })
+        Ok(Reader::of(Box::new(source), limits, manner))
     }
 }
 

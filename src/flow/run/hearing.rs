@@ -12,7 +12,7 @@ use crate::flow::source::{LaneName, Place, Settling};
 impl Runner<'_> {
     /// What the sink reported.
     pub(super) fn take_up(&mut self, polled: Result<()>) -> Result<(), End> {
-        let mut refused = false;
+        let mut stops = false;
         for told in self.heard.told.drain(..) {
             match told {
                 Told::Warn(text) => self.reporter.warn(text),
@@ -26,11 +26,17 @@ impl Runner<'_> {
         }
         let mut outcomes = std::mem::take(&mut self.heard.outcomes);
         for (ticket, outcome) in outcomes.drain(..) {
-            refused |= matches!(outcome, Outcome::Refused(_));
-            let fate = match (&outcome, self.on_refusal) {
-                (Outcome::Confirmed | Outcome::Written, _) | (Outcome::Refused(_), OnRefusal::Skip) => Fate::Done,
+            let then = match &outcome {
+                Outcome::Refused(refusal) => Some(refusal.then.unwrap_or(self.on_refusal)),
+                _ => None,
+            };
+            stops |= then == Some(OnRefusal::Stop);
+            let fate = match (&outcome, then) {
+                (Outcome::Confirmed | Outcome::Written | Outcome::Answered(_), _) | (_, Some(OnRefusal::Skip)) => {
+                    Fate::Done
+                }
                 // What is settled by a prefix cannot be told of one alone.
-                (Outcome::Refused(_), OnRefusal::Reject) if self.source.settling() != Settling::Prefix => {
+                (_, Some(OnRefusal::Reject | OnRefusal::Requeue)) if self.source.settling() != Settling::Prefix => {
                     Fate::Rejected
                 }
                 _ => Fate::Held,
@@ -42,7 +48,7 @@ impl Runner<'_> {
                 false => self.ledger.outcome(ticket, fate),
             };
             if let Some((place, Some(Fate::Rejected))) = place {
-                self.source.reject(place).map_err(End::Source)?;
+                self.source.reject(place, then == Some(OnRefusal::Requeue)).map_err(End::Source)?;
             }
             let Runner { account, lane_names, source, .. } = self;
             account.enter(outcome, || match place {
@@ -58,7 +64,7 @@ impl Runner<'_> {
         self.progress();
         polled.map_err(End::Sink)?;
         self.settle().map_err(End::Source)?;
-        if refused && self.on_refusal == OnRefusal::Stop { Err(End::Refused) } else { Ok(()) }
+        if stops { Err(End::Refused) } else { Ok(()) }
     }
 
     /// Takes up what became of messages that were refused and go elsewhere. When they cannot any more, that is the end, but
@@ -82,7 +88,7 @@ impl Runner<'_> {
     pub(super) fn buried(&mut self, heard: Heard) {
         for (ticket, outcome) in heard.outcomes {
             let fate = match outcome {
-                Outcome::Confirmed | Outcome::Written => Fate::Done,
+                Outcome::Confirmed | Outcome::Written | Outcome::Answered(_) => Fate::Done,
                 _ => Fate::Held,
             };
             self.ledger.outcome(ticket, fate);

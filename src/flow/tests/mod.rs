@@ -21,6 +21,8 @@ struct Case {
     parts: usize,
     /// What was refused goes to a [`Grave`] with so much room.
     grave: Option<usize>,
+    /// One that answers stands before the sink.
+    relay: bool,
 }
 
 impl Case {
@@ -40,14 +42,15 @@ impl Case {
             ahead: None,
             ended: false,
         };
-        let sink = Wild {
-            world: world.clone(),
-            random,
-            bulk: self.bulk,
-            under_way: Vec::new(),
-            written: false,
-            refuses: self.refuses,
-            parts: self.parts,
+        let wild = |random, bulk, answers| {
+            let (world, refuses, parts) = (world.clone(), self.refuses, self.parts);
+            Wild { world, random, bulk, under_way: Vec::new(), written: false, refuses, parts, answers }
+        };
+        let relay = wild(random.clone(), false, true);
+        let sink: Box<dyn Sink> = Box::new(wild(random, self.bulk, false));
+        let sink = match self.relay {
+            true => Box::new(relay::Relayed::new(Box::new(relay), Vec::new(), sink)),
+            false => sink,
         };
         let stages: Vec<Box<dyn Stage>> = match self.parts {
             1 => Vec::new(),
@@ -56,7 +59,7 @@ impl Case {
         let flow = Flow {
             source: Box::new(source),
             stages,
-            sink: Box::new(sink),
+            sink,
             limits,
             on_refusal: self.on_refusal,
             dead: self.grave.map(|room| {
@@ -82,12 +85,14 @@ fn cases() -> impl Iterator<Item = Case> {
         on_refusal: OnRefusal::Continue,
         parts: 1,
         grave: None,
+        relay: false,
     })
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_done_is_settled_and_nothing_else() {
-    for case in cases() {
+    let with_relay = cases().map(|case| Case { relay: true, ..case });
+    for case in cases().chain(with_relay) {
         let (world, reporter, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
         let world = world.borrow();
         let seed = case.seed;

@@ -129,9 +129,9 @@ impl Source for Fake {
         Ok(())
     }
 
-    fn reject(&mut self, place: Place) -> Result<bool> {
+    fn reject(&mut self, place: Place, _requeue: bool) -> Result<()> {
         assert!(self.world.borrow_mut().rejected.insert((place.lane, place.mark)));
-        Ok(true)
+        Ok(())
     }
 
     fn release(&mut self, lanes: &[Lane]) -> Result<()> {
@@ -174,6 +174,8 @@ pub(crate) struct Wild {
     pub refuses: bool,
     /// Of how many parts a message is.
     pub parts: usize,
+    /// It is a relay: what another would confirm, it answers.
+    pub answers: bool,
 }
 
 /// Makes so many of one.
@@ -246,6 +248,11 @@ impl Sink for Wild {
         let outcome = match self.random.u8(..) {
             0..20 if self.refuses => Outcome::Refused(Box::new(Refusal::new("bad"))),
             20..25 if self.refuses => Outcome::Unknown,
+            _ if self.answers => {
+                let value = Field::Bytes(format!("{}:{}", id.0, id.1).into_bytes().into());
+                heard.outcome(ticket, Outcome::Answered(Box::new(Message { value, ..Message::default() })));
+                return Poll::Ready(Ok(()));
+            }
             _ => Outcome::Confirmed,
         };
         self.world.borrow_mut().outcomes.insert(id, outcome.clone());

@@ -117,7 +117,7 @@ impl Prepared {
         });
         let source = Responses::new(Box::pin(incoming), connection, few);
         let limits = Limits { count: args.count, idle: None };
-        Ok(Reader { source: Box::new(source), limits, manner: Manner::Read })
+        Ok(Reader::of(Box::new(source), limits, Manner::Read))
     }
 }
 

@@ -13,8 +13,10 @@ use super::requests::Types;
 use crate::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{Dead, Declined, Heard, Manner, Next, Outcome, Refusal, Sink, Ticket, Told, Work, Writer};
-use crate::grpc::client::{Job, OrderingKey, Unary, Way};
+use crate::flow::{
+    Dead, Declined, Heard, Manner, Next, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Work, Writer,
+};
+use crate::grpc::client::{Job, Unary, Way};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::methods;
 use crate::grpc::shared::session::Connecting;
@@ -230,12 +232,6 @@ impl Calls {
     }
 }
 
-/// What a message has to wait for: those of its key; without a key, those of its partition.
-fn class(ticket: Ticket, message: &Message<'_>) -> Option<OrderingKey> {
-    let key = message.key.bytes().map(Box::from);
-    (key.is_some() || message.partition.is_some()).then(|| OrderingKey { lane: ticket.lane(), key })
-}
-
 impl Sink for Calls {
     fn room(&self) -> usize {
         if self.asking.is_some() { 0 } else { self.unary.room() }
@@ -252,8 +248,8 @@ impl Sink for Calls {
             let Field::Bytes(body) = &message.value else {
                 return Err(Declined::unfit("it has no body, and a request is made of one".to_owned()));
             };
-            let (class, metadata) = (class(ticket, &message), self.metadata.of(&message.headers));
-            let job = Job { ticket, class, request: bytes::Bytes::new(), metadata };
+            let (order, metadata) = (OrderingKey::of(ticket, &message), self.metadata.of(&message.headers));
+            let job = Job { ticket, order, request: bytes::Bytes::new(), metadata };
             self.take(body, job, Vec::new())
                 .map_err(|(_, why)| Declined::unfit(format!("no {}: {why}", self.of.full_name())))?;
         }

@@ -1,7 +1,6 @@
 //! A call for each message: several at a time over one connection, and what became of each.
 
 use std::cell::RefCell;
-use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -19,21 +18,9 @@ use super::call::{CallOptions, start};
 use super::status::Status;
 use super::transport::{Connection, Dialer};
 use crate::error::{Error, Result};
-use crate::flow::{Heard, Lane, Outcome, Refusal, Ticket, Told};
+use crate::flow::{Heard, Ordered, OrderingKey, Outcome, Refusal, Ticket, Told, Turns};
 use crate::net::Policy;
 use crate::shutdown::Shutdown;
-
-/// How many messages wait for each call that may be under way: where keys repeat, others are to be found among them.
-const WAITING: usize = 4;
-
-/// Messages that go one after the other: those of one key in a lane, or all without a key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct OrderingKey {
-    /// The lane.
-    pub lane: Lane,
-    /// The key.
-    pub key: Option<Box<[u8]>>,
-}
 
 /// A call to make.
 #[derive(Debug)]
@@ -41,11 +28,17 @@ pub(crate) struct Job {
     /// The message.
     pub ticket: Ticket,
     /// What it has to wait for; nothing without.
-    pub class: Option<OrderingKey>,
+    pub order: Option<OrderingKey>,
     /// The request.
     pub request: Bytes,
     /// Its own metadata.
     pub metadata: HeaderMap,
+}
+
+impl Ordered for Job {
+    fn order(&self) -> Option<&OrderingKey> {
+        self.order.as_ref()
+    }
 }
 
 /// The way to the server, and what is sent with each call.
@@ -91,11 +84,10 @@ pub(crate) struct Unary {
     idle: Vec<Connection>,
     /// How many connections there were before this one.
     by: usize,
-    waiting: VecDeque<Job>,
+    turns: Turns<Job>,
     /// To be made once more, before all that waits.
     again: Vec<Attempt>,
     calls: FuturesUnordered<Pin<Box<dyn Future<Output = Called>>>>,
-    busy: HashSet<OrderingKey>,
     under_way: Vec<Ticket>,
     dialing: Option<Pin<Box<dyn Future<Output = Result<Connection>>>>>,
     /// That the server is not back yet.
@@ -111,13 +103,12 @@ impl Unary {
     /// Nothing is called yet.
     pub(crate) fn new(way: Way) -> Unary {
         Unary {
+            turns: Turns::new(way.jobs),
             way,
             idle: Vec::new(),
             by: 0,
-            waiting: VecDeque::new(),
             again: Vec::new(),
             calls: FuturesUnordered::new(),
-            busy: HashSet::new(),
             under_way: Vec::new(),
             dialing: None,
             away: Rc::default(),
@@ -129,19 +120,17 @@ impl Unary {
 
     /// How many more messages are taken.
     pub(crate) fn room(&self) -> usize {
-        let most = self.way.jobs.saturating_mul(1 + WAITING);
-        let here = self.calls.len() + self.again.len() + self.waiting.len();
-        if self.is_over { 0 } else { most.saturating_sub(here) }
+        if self.is_over { 0 } else { self.turns.room() }
     }
 
     /// True when nothing is under way.
     pub(crate) fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.again.is_empty() && self.waiting.is_empty() && self.over.is_none()
+        self.turns.is_empty() && self.over.is_none()
     }
 
     /// Takes a message; its call begins with the next poll at the earliest.
     pub(crate) fn submit(&mut self, job: Job) {
-        self.waiting.push_back(job);
+        self.turns.push(job);
     }
 
     /// Makes calls, and reports those that ended.
@@ -186,10 +175,10 @@ impl Unary {
             heard.outcome(ticket, Outcome::Unknown);
         }
         let unsent = self.again.drain(..).map(|attempt| attempt.job.ticket);
-        for ticket in unsent.chain(self.waiting.drain(..).map(|job| job.ticket)) {
+        for ticket in unsent.chain(self.turns.drain().map(|job| job.ticket)) {
             heard.outcome(ticket, Outcome::Unsent);
         }
-        self.busy.clear();
+        self.turns.forget();
     }
 
     /// Says goodbye.
@@ -207,18 +196,9 @@ impl Unary {
 
     /// Begins what may begin.
     fn start(&mut self) {
-        while !self.is_over && self.dialing.is_none() && self.calls.len() < self.way.jobs {
-            let attempt = match self.again.pop() {
-                Some(attempt) => attempt,
-                None => {
-                    let busy = &self.busy;
-                    let is_free = |job: &Job| job.class.as_ref().is_none_or(|class| !busy.contains(class));
-                    let Some(at) = self.waiting.iter().position(is_free) else { return };
-                    let Some(job) = self.waiting.remove(at) else { return };
-                    self.busy.extend(job.class.clone());
-                    Attempt { job, is_second: false, by: self.by }
-                }
-            };
+        while !self.is_over && self.dialing.is_none() {
+            let first = |job| Attempt { job, is_second: false, by: self.by };
+            let Some(attempt) = self.again.pop().or_else(|| self.turns.begin().map(first)) else { return };
             self.under_way.push(attempt.job.ticket);
             let connection = self.idle.pop().unwrap_or_else(|| self.way.connection.clone());
             let mut options = CallOptions { timeout: self.way.shutdown.remaining(), ..self.way.options.clone() };
@@ -245,7 +225,7 @@ impl Unary {
                 Outcome::Unsent
             }
             Err(Broken { unprocessed: true, .. }) if self.is_over => Outcome::Unsent,
-            // It stays in its place before the others of its class.
+            // It stays in its place before the others of its key.
             Err(Broken { unprocessed: true, .. }) => {
                 if of.by == self.by && self.dialing.is_none() {
                     self.dial();
@@ -262,9 +242,7 @@ impl Unary {
             Ok((received, Some(status))) => self.ended(received, &status, heard),
             Ok((_, None)) => self.unknown("the call ended without a status".to_owned(), heard),
         };
-        if let Some(class) = &of.job.class {
-            self.busy.remove(class);
-        }
+        self.turns.done(&of.job);
         heard.outcome(ticket, outcome);
     }
 

@@ -71,4 +71,11 @@ def amqp(bench, scale):
         Side("mscomm", [*mscomm, "consume", queue, *server, "-n", str(some), "-o", "raw"], stdout=out, before=full, after=left),
         Side("amqp-consume cat", ["amqp-consume", "-u", AMQP_PEER, "-q", queue, "-p", "1000", "-c", str(some), "cat"], stdout=out, before=full, after=left),
     )
+    # A command each, too. `true` would end amqp-consume, whose message it does not read.
+    each = [*mscomm, "consume", queue, *server, "-n", str(some), "-o", "raw", "--exec", "cat"]
+    cat = ["amqp-consume", "-u", AMQP_PEER, "-q", queue, "-p", "1000", "-c", str(some), "cat"]
+    for flags, goal in (([], "speed ≥ 1.0×"), (["-j", "2"], "speed ≥ 1.67×")):
+        ours = Side("mscomm", [*each, *flags], stdout=out, before=full, after=left)
+        theirs = Side("amqp-consume cat", cat, stdout=out, before=full, after=left)
+        bench.compare(" ".join([f"consume {human(some)} × 100 B --exec cat", *flags]), goal, ours, theirs)
     subprocess.run([*mscomm, "queue", "delete", queue, *server], check=True)

@@ -9,7 +9,7 @@ use super::bridge;
 use super::side::{Seen, Side};
 use crate::support::{Running, eventually};
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().map_or(default, |text| text.parse().expect("a number"))
 }
 

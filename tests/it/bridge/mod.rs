@@ -6,7 +6,7 @@ mod calm;
 mod faults;
 #[cfg(feature = "sandbox")]
 mod grpc;
-mod kills;
+pub(crate) mod kills;
 #[cfg(feature = "sandbox")]
 mod notes;
 #[cfg(feature = "sandbox")]

@@ -12,11 +12,12 @@ const TOP: &[&str] = &["app", "lib", "testing"];
 
 /// What each place may use beside itself and the leaves.
 const RULES: &[(&str, &[&str])] = &[
-    ("across", &["args", "config", "context", "flow", "message", "output", "protocols"]),
+    ("across", &["args", "config", "context", "exec", "flow", "message", "output", "protocols"]),
     ("args", &["flow", "message", "output"]),
     ("cli", &["across", "args", "config", "output", "protocols", "sandbox", "sections"]),
     ("config", &["output"]),
     ("context", &["config", "output"]),
+    ("exec", &["flow", "message"]),
     ("flow", &["message"]),
     ("message", &[]),
     ("output", &["flow", "message"]),
@@ -30,7 +31,10 @@ const RULES: &[(&str, &[&str])] = &[
     ("shared", &["client", "config", "context", "message", "output", "proto", "settings"]),
     (
         "verbs",
-        &["args", "client", "config", "context", "ffi", "flow", "message", "output", "proto", "settings", "shared"],
+        &[
+            "args", "client", "config", "context", "exec", "ffi", "flow", "message", "output", "proto", "settings",
+            "shared",
+        ],
     ),
 ];
 

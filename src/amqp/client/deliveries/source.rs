@@ -157,12 +157,16 @@ impl Source for Deliveries {
         Ok(())
     }
 
-    fn reject(&mut self, place: Place) -> Result<bool> {
+    fn reject(&mut self, place: Place, requeue: bool) -> Result<()> {
+        // The broker closes the channel for a tag that it knows no more.
+        if self.with.settle == Settle::OnArrival {
+            return Ok(());
+        }
         self.freed = Instant::now();
         let channel = self.with.channel.clone();
-        let options = BasicNackOptions { multiple: false, requeue: false };
+        let options = BasicNackOptions { multiple: false, requeue };
         self.send(Box::pin(async move { channel.basic_nack(place.mark, options).await }));
-        Ok(true)
+        Ok(())
     }
 
     fn finish(&mut self) -> Work<'_> {

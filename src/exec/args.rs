@@ -1,0 +1,196 @@
+//! `--exec` and what belongs to it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::how::{ExecInput, How, Then};
+use super::process::Program;
+use super::relay::Exec;
+use crate::error::{Error, Kind, Result};
+use crate::flow::{OnRefusal, Sink};
+use crate::shutdown::Shutdown;
+use crate::values::duration;
+
+const HEADING: &str = "Command for each message";
+
+/// A command for each message.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = HEADING)]
+pub(crate) struct ExecArgs {
+    /// Run this command for each message, which is done once it exits with 0
+    ///
+    /// Words are split as a shell does, but there is no shell: write sh -c '…' for one. The body is its standard input, and
+    /// what it prints is the body that is written or goes on, byte for byte. Its environment has MSCOMM_MESSAGE_TOPIC,
+    /// _PARTITION, _OFFSET, _KEY, _EXCHANGE, _ROUTING_KEY, _QUEUE, _REDELIVERED, _TIMESTAMP, _HEADER_NAME and
+    /// _PROPERTY_NAME, as far as the message has them. A command that prints nothing gives no record on standard output. At
+    /// most 16 MiB are taken of one. It is a process group of its own: a first Ctrl-C waits for it, a second one kills it.
+    #[arg(long, value_name = "COMMAND")]
+    exec: Option<String>,
+    /// What the command reads: the body, or the message as a JSON envelope
+    #[arg(long, value_name = "FORM", value_enum, default_value_t, requires = "exec")]
+    exec_input: ExecInput,
+    /// End a command, and all that it started, after so long; that is a failure
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "exec")]
+    exec_timeout: Option<Duration>,
+    /// What happens to a message whose command failed: stop (it goes back, and nothing behind it is read), hold (the others go
+    /// on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time
+    /// it is held), or reject (its queue drops or dead-letters it)
+    #[arg(long, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
+    on_failure: OnRefusal,
+    /// The same for one exit code, as 75=requeue; ack takes it for success
+    #[arg(long, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec")]
+    on_exit: Vec<(u8, Then)>,
+    /// How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1, requires = "exec",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: u16,
+}
+
+fn policy(text: &str) -> Result<OnRefusal, String> {
+    Ok(match text {
+        "stop" => OnRefusal::Stop,
+        "hold" => OnRefusal::Continue,
+        "skip" => OnRefusal::Skip,
+        "requeue" => OnRefusal::Requeue,
+        "reject" => OnRefusal::Reject,
+        _ => return Err("write stop, hold, skip, requeue or reject".to_owned()),
+    })
+}
+
+fn on_exit(text: &str) -> Result<(u8, Then), String> {
+    const FIX: &str = "write CODE=WHAT, as 75=requeue, with ack, stop, hold, skip, requeue or reject";
+    let (code, then) = text.split_once('=').ok_or(FIX)?;
+    let code: u8 = code.trim().parse().map_err(|_| format!("an exit code is a number from 1 to 255; {FIX}"))?;
+    if code == 0 {
+        return Err("0 is success; write codes from 1 to 255".to_owned());
+    }
+    match then.trim() {
+        "ack" => Ok((code, Then::Ack)),
+        then => policy(then).map(|policy| (code, Then::Refuse(policy))).map_err(|_| FIX.to_owned()),
+    }
+}
+
+impl ExecArgs {
+    /// Checks them: the command can be started, as far as that can be known, and the source knows what is asked for.
+    /// `None` without `--exec`.
+    ///
+    /// # Errors
+    /// `Kind::Usage`; `Kind::Io`: there is no such command.
+    pub(crate) fn prepare(&self, from_queue: bool) -> Result<Option<Prepared>> {
+        let Some(line) = &self.exec else { return Ok(None) };
+        let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
+            Error::usage("the command of --exec is empty or has an open quote")
+                .hint("write --exec 'PROGRAM ARG…'; words are split as a shell does")
+        })?;
+        self.check(from_queue)?;
+        let program = find(&words[0])?;
+        let args = words.into_iter().map(OsString::from).collect();
+        let how = How {
+            program: Program { path: program, words: args, timeout: self.exec_timeout },
+            input: self.exec_input,
+            on_failure: self.on_failure,
+            on_exit: self.on_exit.clone(),
+        };
+        Ok(Some(Prepared { how, jobs: usize::from(self.jobs) }))
+    }
+
+    fn check(&self, from_queue: bool) -> Result<()> {
+        let of_queue = |policy: OnRefusal| match policy {
+            OnRefusal::Requeue => Some("requeue"),
+            OnRefusal::Reject => Some("reject"),
+            OnRefusal::Continue | OnRefusal::Stop | OnRefusal::Skip => None,
+        };
+        let mut all = self.policies().filter_map(|(flag, policy)| of_queue(policy).map(|name| (flag, name)));
+        match all.next() {
+            Some((flag, name)) if !from_queue => {
+                Err(Error::usage(format!("{flag} {name} is for messages of a queue, which is told of it"))
+                    .hint("choose stop, hold or skip; a queue is read by `mscomm amqp consume`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Which flag says what.
+    fn policies(&self) -> impl Iterator<Item = (&'static str, OnRefusal)> + '_ {
+        let of_exit = |(_, then): &(u8, Then)| match then {
+            Then::Ack => None,
+            Then::Refuse(policy) => Some(("--on-exit", *policy)),
+        };
+        std::iter::once(("--on-failure", self.on_failure)).chain(self.on_exit.iter().filter_map(of_exit))
+    }
+
+    /// True with `--exec`.
+    pub(crate) fn is_used(&self) -> bool {
+        self.exec.is_some()
+    }
+
+    /// How many messages a queue need send ahead: those that wait for a command are kept from others who could work on
+    /// them. `None` without a command, and where messages are held meanwhile.
+    pub(crate) fn ahead(&self) -> Option<u16> {
+        let holds = self.policies().any(|(_, policy)| matches!(policy, OnRefusal::Continue | OnRefusal::Requeue));
+        (self.is_used() && !holds).then(|| self.jobs.saturating_mul(5))
+    }
+}
+
+/// A command that was checked.
+pub(crate) struct Prepared {
+    how: How,
+    jobs: usize,
+}
+
+impl Prepared {
+    /// The relay. One that `carries` hands empty outputs on, too.
+    pub(crate) fn relay(self, carries: bool, shutdown: &Shutdown) -> Box<dyn Sink> {
+        Box::new(Exec::new(self.how, self.jobs, carries, shutdown.clone()))
+    }
+}
+
+/// Where a program is, as `execvp` looks for it.
+fn find(name: &str) -> Result<PathBuf> {
+    let cannot = |why: String| {
+        Error::new(Kind::Io, format!("cannot run the command of --exec: {why}"))
+            .hint("--exec takes a program and its arguments; for pipes and the like write sh -c '…'")
+    };
+    if name.as_bytes().contains(&0) {
+        return Err(cannot("its name has a zero byte in it".to_owned()));
+    }
+    let is_program = |path: &Path| path.is_file() && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok();
+    let path = Path::new(name);
+    if name.as_bytes().contains(&b'/') {
+        return match () {
+            () if is_program(path) => Ok(path.to_owned()),
+            () if path.exists() => Err(cannot(format!("`{name}` is not an executable file"))),
+            () => Err(cannot(format!("there is no `{name}`"))),
+        };
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&folders)
+        .map(|folder| folder.join(path))
+        .find(|path| is_program(path))
+        .ok_or_else(|| cannot(format!("there is no `{name}` in PATH")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exits() {
+        assert_eq!(on_exit("75=requeue"), Ok((75, Then::Refuse(OnRefusal::Requeue))));
+        assert_eq!(on_exit("3=ack"), Ok((3, Then::Ack)));
+        for bad in ["", "3", "0=ack", "256=ack", "x=ack", "3=drop", "=ack", "-1=ack"] {
+            on_exit(bad).expect_err(bad);
+        }
+        policy("ack").expect_err("0 is what acks");
+    }
+
+    #[test]
+    fn programs_are_found_as_the_shell_finds_them() {
+        assert!(find("sh").expect("is there").is_absolute());
+        assert_eq!(find("/bin/sh").expect("is there"), Path::new("/bin/sh"));
+        for bad in ["", "no-such-program-here", "/no/such", "/etc/passwd", "/tmp", "a\0b"] {
+            assert_eq!(find(bad).map_err(|e| e.kind()), Err(Kind::Io), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! The relay: a command for each message, several at a time.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use rustix::process::{Pid, Signal};
+
+use super::environment::Variables;
+use super::how::{ExecInput, How, Then};
+use super::process::{Ended, code, tell, words};
+use crate::error::{Error, Kind, Result};
+use crate::flow::{
+    Declined, Heard, Next, OnRefusal, Ordered, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Turns, Work,
+};
+use crate::message::{Field, Message, envelope};
+use crate::shutdown::Shutdown;
+
+/// How many bytes of bodies wait at most, where the next one is not larger by itself.
+const WAITING_BYTES: usize = 16 * 1024 * 1024;
+
+/// How often a message may fail before its queue takes it back no more.
+const TRIES: u8 = 3;
+
+/// How many messages that failed are remembered.
+const FAILED: usize = 65_536;
+
+/// How long commands that were asked to end may take for it.
+const GOODBYE: Duration = Duration::from_millis(300);
+
+/// A message and its command.
+struct Job {
+    ticket: Ticket,
+    order: Option<OrderingKey>,
+    message: Message<'static>,
+    size: usize,
+}
+
+impl Ordered for Job {
+    fn order(&self) -> Option<&OrderingKey> {
+        self.order.as_ref()
+    }
+}
+
+type Run = Pin<Box<dyn Future<Output = (Job, io::Result<Ended>)>>>;
+
+/// Commands for messages.
+pub(super) struct Exec {
+    how: How,
+    /// Empty outputs are answers, too.
+    carries: bool,
+    shutdown: Shutdown,
+    turns: Turns<Job>,
+    running: FuturesUnordered<Run>,
+    /// What runs: its message, and its process group.
+    groups: Vec<(Ticket, Option<Pid>)>,
+    /// The bytes of what waits and runs.
+    bytes: usize,
+    /// How often a message failed that its queue takes back, by its hash.
+    failed: HashMap<u64, u8>,
+    /// Something could not be put in an environment, which was told.
+    is_told: bool,
+    /// No more commands are started,
+    is_over: bool,
+    /// and why, where it is not that one failed.
+    over: Option<Error>,
+}
+
+impl Exec {
+    /// So many at a time.
+    pub(super) fn new(how: How, jobs: usize, carries: bool, shutdown: Shutdown) -> Exec {
+        Exec {
+            how,
+            carries,
+            shutdown,
+            turns: Turns::new(jobs),
+            running: FuturesUnordered::new(),
+            groups: Vec::new(),
+            bytes: 0,
+            failed: HashMap::new(),
+            is_told: false,
+            is_over: false,
+            over: None,
+        }
+    }
+
+    /// Starts what may start.
+    fn start(&mut self, heard: &mut Heard) {
+        // Who is asked to end begins nothing more.
+        if self.is_over || self.shutdown.reason().is_some() {
+            self.give_back(heard);
+            return;
+        }
+        while let Some(job) = self.turns.begin() {
+            let Variables { set, left_out, .. } = Variables::of(&job.message);
+            if let Some(text) = left_out.filter(|_| !std::mem::replace(&mut self.is_told, true)) {
+                heard.told.push(Told::Warn(text));
+            }
+            match self.how.program.start(set, self.input(&job.message), &self.shutdown) {
+                Ok(running) => {
+                    self.groups.push((job.ticket, running.group()));
+                    self.running.push(Box::pin(async move {
+                        let ended = running.ended().await;
+                        (job, ended)
+                    }));
+                }
+                // It is about this message: its arguments and its environment together are too large.
+                Err(error) if error.kind() == io::ErrorKind::ArgumentListTooLong => {
+                    let ended = Ended::Stopped(format!("cannot be started for this message: {error}"));
+                    self.done(&job, ended, heard);
+                }
+                Err(error) => {
+                    heard.outcome(job.ticket, Outcome::Unsent);
+                    self.turns.done(&job);
+                    self.end(error);
+                    self.give_back(heard);
+                }
+            }
+        }
+    }
+
+    fn input(&self, message: &Message<'_>) -> Vec<u8> {
+        match self.how.input {
+            ExecInput::Body => message.value.bytes().unwrap_or_default().to_vec(),
+            ExecInput::Json => {
+                let mut line = Vec::new();
+                envelope::write(&mut line, message);
+                line.push(b'\n');
+                line
+            }
+        }
+    }
+
+    fn end(&mut self, error: io::Error) {
+        self.is_over = true;
+        let text = format!("cannot run `{}`, the command of --exec", self.how.program.name());
+        self.over.get_or_insert_with(|| Error::new(Kind::Io, text).because(error));
+    }
+
+    /// What has not begun goes back.
+    fn give_back(&mut self, heard: &mut Heard) {
+        for job in self.turns.drain() {
+            self.bytes -= job.size;
+            heard.outcome(job.ticket, Outcome::Unsent);
+        }
+    }
+
+    fn take_up(&mut self, job: &Job, ended: io::Result<Ended>, heard: &mut Heard) {
+        self.groups.retain(|(ticket, _)| *ticket != job.ticket);
+        match ended {
+            Ok(ended) => self.done(job, ended, heard),
+            Err(error) => {
+                heard.outcome(job.ticket, Outcome::Unknown);
+                self.turns.done(job);
+                self.bytes -= job.size;
+                self.end(error);
+            }
+        }
+    }
+
+    fn done(&mut self, job: &Job, ended: Ended, heard: &mut Heard) {
+        self.turns.done(job);
+        self.bytes -= job.size;
+        let on_exit = |of: Option<u8>| {
+            let policy = self.how.on_exit.iter().rev().find(|(code, _)| Some(*code) == of);
+            policy.map_or(Then::Refuse(self.how.on_failure), |(_, then)| *then)
+        };
+        let outcome = match ended {
+            Ended::Exited(status, output) if status.success() => self.answer(job, output),
+            Ended::Exited(status, output) => match on_exit(code(status)) {
+                Then::Ack => self.answer(job, output),
+                Then::Refuse(policy) => self.failure(job, policy, &words(status)),
+            },
+            Ended::Stopped(why) => self.failure(job, self.how.on_failure, &why),
+        };
+        heard.outcome(job.ticket, outcome);
+    }
+
+    fn answer(&self, job: &Job, output: Vec<u8>) -> Outcome {
+        if output.is_empty() && !self.carries {
+            return Outcome::Written;
+        }
+        Outcome::Answered(Box::new(Message { value: Field::Bytes(output.into()), ..job.message.clone() }))
+    }
+
+    fn failure(&mut self, job: &Job, policy: OnRefusal, why: &str) -> Outcome {
+        let mut why = format!("`{}` {why}", self.how.program.name());
+        let mut policy = policy;
+        if policy == OnRefusal::Requeue && self.is_last_try(&job.message) {
+            why.push_str(&format!(", {TRIES} times; it is held"));
+            policy = OnRefusal::Continue;
+        }
+        let refusal = Refusal::new(why).then(policy);
+        Outcome::Refused(Box::new(match policy {
+            OnRefusal::Stop => {
+                self.is_over = true;
+                refusal.hint("nothing behind it was handled; --on-failure and --on-exit say what else may happen then")
+            }
+            _ => refusal,
+        }))
+    }
+
+    /// Counts a failure. A message has no name at its broker that it keeps: two that are alike in all count as one.
+    fn is_last_try(&mut self, message: &Message<'_>) -> bool {
+        let mut hasher = DefaultHasher::new();
+        let Message { exchange, routing_key, timestamp, value, properties, .. } = message;
+        let name = properties.as_ref().and_then(|own| own.message_id.as_deref());
+        (exchange, routing_key, timestamp.map(|time| format!("{time:?}")), value.bytes(), name).hash(&mut hasher);
+        if self.failed.len() >= FAILED {
+            self.failed.clear();
+        }
+        let count = self.failed.entry(hasher.finish()).or_default();
+        *count += 1;
+        let is_last = *count >= TRIES;
+        if is_last {
+            self.failed.remove(&hasher.finish());
+        }
+        is_last
+    }
+}
+
+impl Sink for Exec {
+    fn room(&self) -> usize {
+        if self.is_over || self.bytes >= WAITING_BYTES { 0 } else { self.turns.room() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty() && self.over.is_none()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        let mut message = Message::default();
+        while self.room() > 0 {
+            let Some(ticket) = next(&mut message) else { return Ok(()) };
+            let message = std::mem::take(&mut message).into_owned();
+            let order = OrderingKey::of(ticket, &message);
+            let size = message.value.bytes().map_or(0, <[u8]>::len);
+            self.bytes += size;
+            self.turns.push(Job { ticket, order, message, size });
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, _last: bool) -> Result<()> {
+        Ok(())
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        loop {
+            self.start(heard);
+            match self.running.poll_next_unpin(cx) {
+                Poll::Ready(Some((job, ended))) => self.take_up(&job, ended, heard),
+                Poll::Ready(None) | Poll::Pending => break,
+            }
+        }
+        if self.running.is_empty()
+            && let Some(error) = self.over.take()
+        {
+            return Poll::Ready(Err(error));
+        }
+        if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        for (ticket, group) in self.groups.drain(..) {
+            tell(group, Signal::TERM);
+            heard.outcome(ticket, Outcome::Unknown);
+        }
+        self.give_back(heard);
+        self.turns.forget();
+    }
+
+    fn close(mut self: Box<Self>) -> Work<'static, ()> {
+        Box::pin(async move {
+            // What is left then is killed with this.
+            let _ = tokio::time::timeout(GOODBYE, async { while self.running.next().await.is_some() {} }).await;
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! A relay in front of a sink: it takes a message, and gives another one later, in any order, with the ticket of the first.
+
+use std::task::{Context, Poll};
+
+use super::onward::Onward;
+use super::sink::{Declined, Heard, Next, Outcome, Sink};
+use super::source::Work;
+use super::stage::Stage;
+use crate::error::Result;
+
+/// A relay and what stands behind it, as one sink. The relay is a sink that answers ([`Outcome::Answered`]): its answer goes
+/// on through the stages, and what becomes of that is what became of the message.
+pub(crate) struct Relayed {
+    relay: Box<dyn Sink>,
+    onward: Onward,
+    /// What the relay told, before it is sorted.
+    heard: Heard,
+    /// Nothing more comes for now.
+    last: bool,
+}
+
+impl Relayed {
+    /// This relay, then these stages and this sink.
+    pub(crate) fn new(relay: Box<dyn Sink>, stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Relayed {
+        Relayed { relay, onward: Onward::new(stages, sink), heard: Heard::default(), last: false }
+    }
+
+    /// Hands the answers on; all else is for who listens.
+    fn sort(&mut self, heard: &mut Heard) {
+        for (ticket, outcome) in self.heard.outcomes.drain(..) {
+            match outcome {
+                Outcome::Answered(answer) => self.onward.push(ticket, *answer),
+                outcome => heard.outcome(ticket, outcome),
+            }
+        }
+        heard.told.append(&mut self.heard.told);
+    }
+}
+
+impl Sink for Relayed {
+    fn room(&self) -> usize {
+        if self.onward.is_full() { 0 } else { self.relay.room() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.relay.is_empty() && self.onward.is_empty()
+    }
+
+    fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
+        self.last = false;
+        self.relay.submit(next)
+    }
+
+    fn flush(&mut self, last: bool) -> Result<()> {
+        self.last = last;
+        self.relay.flush(last)?;
+        self.onward.sink().flush(last)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
+        while let Poll::Ready(polled) = self.relay.poll(cx, &mut self.heard) {
+            self.sort(heard);
+            if let Err(error) = polled {
+                return Poll::Ready(Err(error));
+            }
+        }
+        self.onward.poll(cx, heard, self.last)
+    }
+
+    fn finish(&mut self) -> Work<'_> {
+        self.onward.sink().finish()
+    }
+
+    fn abandon(&mut self, heard: &mut Heard) {
+        self.relay.abandon(&mut self.heard);
+        self.sort(heard);
+        self.onward.abandon(heard);
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.relay.is_empty() && self.onward.is_blocked()
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.onward.sink().check()
+    }
+
+    fn close(self: Box<Self>) -> Work<'static, ()> {
+        let Relayed { relay, onward, .. } = *self;
+        Box::pin(async move {
+            relay.close().await;
+            onward.close().await;
+        })
+    }
+}
