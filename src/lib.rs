@@ -65,7 +65,8 @@
 //!
 //! # A new relay
 //! 1. A type that implements [`flow::Sink`] and reports [`flow::Outcome::Answered`], in a folder or file of its own, with its
-//!    flags as a group: [`flow::Turns`] says what may be worked on side by side.
+//!    flags as a group: [`flow::Turns`] says what may be worked on side by side, and what has not begun is given back when it
+//!    is asked for (`recall`).
 //! 2. Verbs that read flatten the group in and put the relay into their [`flow::Reader`] (`through`), as `across/bridge.rs`
 //!    does from its `OwnArgs`; a message whose refusal is to be treated in a way of its own has that in it
 //!    ([`flow::Refusal::then`]).

@@ -1,11 +1,11 @@
-//! How work ends early: the first SIGINT / SIGTERM, or `--timeout`, asks it to drain; a second request leaves at once.
+//! How work ends early: the first SIGINT, SIGTERM or SIGHUP, or `--timeout`, asks it to drain; a second request leaves at once.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tokio::sync::watch;
 
@@ -30,6 +30,20 @@ const STUCK: Duration = Duration::from_secs(1);
 /// Signals that come so soon after the first are the same request: GNU `timeout` signals its child and then its own
 /// process group, which the child is in; service managers do alike.
 pub(crate) const SAME_REQUEST: Duration = Duration::from_millis(300);
+
+/// Those that ask to end. SIGHUP is not among them where it is ignored: `nohup` wants it so.
+pub(crate) fn ending() -> Vec<i32> {
+    let ignored = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+        u64::from_str_radix(mask.trim(), 16).ok()
+    });
+    let is_ignored = |signal: i32| ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 1);
+    let mut signals = vec![SIGINT, SIGTERM];
+    if !is_ignored(SIGHUP) {
+        signals.push(SIGHUP);
+    }
+    signals
+}
 
 /// Tells the requests to end apart from the signals that repeat them.
 #[derive(Debug, Default)]
@@ -57,7 +71,7 @@ impl EndRequests {
 pub(crate) enum Reason {
     /// SIGINT.
     Interrupt = 1,
-    /// SIGTERM.
+    /// SIGTERM; SIGHUP, since a terminal that was closed is no reason to leave work half done.
     Terminate = 2,
     /// `--timeout` ran out.
     Timeout = 3,
@@ -125,13 +139,13 @@ impl Shutdown {
         }
     }
 
-    /// Listens to SIGINT and SIGTERM on a thread of its own, and starts the clock of `--timeout`.
+    /// Listens to SIGINT, SIGTERM and SIGHUP on a thread of its own, and starts the clock of `--timeout`.
     ///
     /// # Errors
     /// [`Kind::Io`] when the handlers cannot be installed.
     pub(crate) fn install(timeout: Option<Duration>) -> Result<Shutdown> {
         let shutdown = Shutdown::new(timeout);
-        let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(|e| Error::io("cannot listen to signals", e))?;
+        let mut signals = Signals::new(ending()).map_err(|e| Error::io("cannot listen to signals", e))?;
         let token = shutdown.clone();
         spawn("signals", move || {
             let mut requests = EndRequests::default();
@@ -139,7 +153,7 @@ impl Shutdown {
                 if token.state.left.load(Ordering::SeqCst) {
                     return;
                 }
-                let reason = if signal == SIGTERM { Reason::Terminate } else { Reason::Interrupt };
+                let reason = if signal == SIGINT { Reason::Interrupt } else { Reason::Terminate };
                 match requests.came(Instant::now()) {
                     None => {}
                     Some(1) if token.stop(reason) => token.arm_hard_stop(reason),

@@ -8,7 +8,7 @@ use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::Result;
-use crate::exec::ExecArgs;
+use crate::exec::{ExecArgs, OfQueue};
 use crate::flow::{self, Flow, Manner, Names, Reader, Reporter, Writer};
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
@@ -216,7 +216,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         refusal.check(from_queue)?;
     }
     let exec = own.exec.prepare(from_queue)?;
-    let reader = from.verb.prepare(own.exec.ahead(), &from_cx).map_err(|error| names.of_source(error))?;
+    let reader = from.verb.prepare(own.exec.of_queue(), &from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
         true => Progress::reader(&cx.terminal, "carried"),
@@ -278,10 +278,10 @@ impl Reading {
         }
     }
 
-    fn prepare(self, ahead: Option<u16>, cx: &Context) -> Result<PreparedReader> {
+    fn prepare(self, exec: Option<OfQueue>, cx: &Context) -> Result<PreparedReader> {
         Ok(match self {
             Reading::Amqp(AmqpReading::Consume(args)) => {
-                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, ahead, cx)?))
+                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, exec, cx)?))
             }
             Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
             Reading::Kafka(KafkaReading::Tail(args)) => {

@@ -23,8 +23,9 @@ pub(crate) struct ExecArgs {
     /// Words are split as a shell does, but there is no shell: write sh -c '…' for one. The body is its standard input, and
     /// what it prints is the body that is written or goes on, byte for byte. Its environment has MSCOMM_MESSAGE_TOPIC,
     /// _PARTITION, _OFFSET, _KEY, _EXCHANGE, _ROUTING_KEY, _QUEUE, _REDELIVERED, _TIMESTAMP, _HEADER_NAME and
-    /// _PROPERTY_NAME, as far as the message has them. A command that prints nothing gives no record on standard output. At
-    /// most 16 MiB are taken of one. It is a process group of its own: a first Ctrl-C waits for it, a second one kills it.
+    /// _PROPERTY_NAME, as far as the message has them (of several headers of a name, the last). A command that prints nothing
+    /// gives no record on standard output. At most 16 MiB are taken of one. It is a process group of its own: a first Ctrl-C
+    /// waits for it, for 5 s at the most, a second one kills it.
     #[arg(long, value_name = "COMMAND")]
     exec: Option<String>,
     /// What the command reads: the body, or the message as a JSON envelope
@@ -33,7 +34,7 @@ pub(crate) struct ExecArgs {
     /// End a command, and all that it started, after so long; that is a failure
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "exec")]
     exec_timeout: Option<Duration>,
-    /// What happens to a message whose command failed: stop (it goes back, and nothing behind it is read), hold (the others go
+    /// What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go
     /// on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time
     /// it is held), or reject (its queue drops or dead-letters it)
     #[arg(long, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
@@ -96,11 +97,6 @@ impl ExecArgs {
     }
 
     fn check(&self, from_queue: bool) -> Result<()> {
-        let of_queue = |policy: OnRefusal| match policy {
-            OnRefusal::Requeue => Some("requeue"),
-            OnRefusal::Reject => Some("reject"),
-            OnRefusal::Continue | OnRefusal::Stop | OnRefusal::Skip => None,
-        };
         let mut all = self.policies().filter_map(|(flag, policy)| of_queue(policy).map(|name| (flag, name)));
         match all.next() {
             Some((flag, name)) if !from_queue => {
@@ -125,11 +121,30 @@ impl ExecArgs {
         self.exec.is_some()
     }
 
-    /// How many messages a queue need send ahead: those that wait for a command are kept from others who could work on
-    /// them. `None` without a command, and where messages are held meanwhile.
-    pub(crate) fn ahead(&self) -> Option<u16> {
+    /// What it asks of a queue; `None` without a command.
+    pub(crate) fn of_queue(&self) -> Option<OfQueue> {
         let holds = self.policies().any(|(_, policy)| matches!(policy, OnRefusal::Continue | OnRefusal::Requeue));
-        (self.is_used() && !holds).then(|| self.jobs.saturating_mul(5))
+        let gives_back = self.policies().any(|(_, policy)| of_queue(policy).is_some());
+        self.is_used().then_some(OfQueue { jobs: (!holds).then_some(self.jobs), gives_back })
+    }
+}
+
+/// What commands ask of a queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfQueue {
+    /// How many run at a time, where no message is held while they do: those that wait for a command are kept from others
+    /// who could work on them.
+    pub jobs: Option<u16>,
+    /// Messages are requeued or rejected, by themselves.
+    pub gives_back: bool,
+}
+
+/// The name of what only a queue can be told.
+fn of_queue(policy: OnRefusal) -> Option<&'static str> {
+    match policy {
+        OnRefusal::Requeue => Some("requeue"),
+        OnRefusal::Reject => Some("reject"),
+        OnRefusal::Continue | OnRefusal::Stop | OnRefusal::Skip => None,
     }
 }
 

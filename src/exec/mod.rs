@@ -6,4 +6,4 @@ mod how;
 mod process;
 mod relay;
 
-pub(crate) use args::ExecArgs;
+pub(crate) use args::{ExecArgs, OfQueue};

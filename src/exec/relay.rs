@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use super::environment::Variables;
@@ -16,7 +17,7 @@ use super::how::{ExecInput, How, Then};
 use super::process::{Ended, code, tell, words};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{
-    Declined, Heard, Next, OnRefusal, Ordered, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Turns, Work,
+    Declined, Heard, Lane, Next, OnRefusal, Ordered, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Turns, Work,
 };
 use crate::message::{Field, Message, envelope};
 use crate::shutdown::Shutdown;
@@ -65,10 +66,8 @@ pub(super) struct Exec {
     failed: HashMap<u64, u8>,
     /// Something could not be put in an environment, which was told.
     is_told: bool,
-    /// No more commands are started,
+    /// No more commands are started.
     is_over: bool,
-    /// and why, where it is not that one failed.
-    over: Option<Error>,
 }
 
 impl Exec {
@@ -85,18 +84,15 @@ impl Exec {
             failed: HashMap::new(),
             is_told: false,
             is_over: false,
-            over: None,
         }
     }
 
-    /// Starts what may start.
+    /// Starts what may start. Who is asked to end begins nothing more.
     fn start(&mut self, heard: &mut Heard) {
-        // Who is asked to end begins nothing more.
-        if self.is_over || self.shutdown.reason().is_some() {
-            self.give_back(heard);
-            return;
-        }
-        while let Some(job) = self.turns.begin() {
+        while !self.is_over
+            && self.shutdown.reason().is_none()
+            && let Some(job) = self.turns.begin()
+        {
             let Variables { set, left_out, .. } = Variables::of(&job.message);
             if let Some(text) = left_out.filter(|_| !std::mem::replace(&mut self.is_told, true)) {
                 heard.told.push(Told::Warn(text));
@@ -115,10 +111,12 @@ impl Exec {
                     self.done(&job, ended, heard);
                 }
                 Err(error) => {
-                    heard.outcome(job.ticket, Outcome::Unsent);
-                    self.turns.done(&job);
-                    self.end(error);
-                    self.give_back(heard);
+                    self.turns.put_back(job);
+                    // With fewer at once there may be room: the next one that ends makes some.
+                    if self.running.is_empty() || !is_short_of(&error) {
+                        self.end(error, heard);
+                    }
+                    return;
                 }
             }
         }
@@ -136,18 +134,10 @@ impl Exec {
         }
     }
 
-    fn end(&mut self, error: io::Error) {
+    fn end(&mut self, error: io::Error, heard: &mut Heard) {
         self.is_over = true;
         let text = format!("cannot run `{}`, the command of --exec", self.how.program.name());
-        self.over.get_or_insert_with(|| Error::new(Kind::Io, text).because(error));
-    }
-
-    /// What has not begun goes back.
-    fn give_back(&mut self, heard: &mut Heard) {
-        for job in self.turns.drain() {
-            self.bytes -= job.size;
-            heard.outcome(job.ticket, Outcome::Unsent);
-        }
+        heard.over.get_or_insert_with(|| Error::new(Kind::Io, text).because(error));
     }
 
     fn take_up(&mut self, job: &Job, ended: io::Result<Ended>, heard: &mut Heard) {
@@ -158,7 +148,7 @@ impl Exec {
                 heard.outcome(job.ticket, Outcome::Unknown);
                 self.turns.done(job);
                 self.bytes -= job.size;
-                self.end(error);
+                self.end(error, heard);
             }
         }
     }
@@ -181,11 +171,19 @@ impl Exec {
         heard.outcome(job.ticket, outcome);
     }
 
-    fn answer(&self, job: &Job, output: Vec<u8>) -> Outcome {
+    fn answer(&mut self, job: &Job, output: Vec<u8>) -> Outcome {
+        if !self.failed.is_empty() {
+            self.failed.remove(&hash(&job.message));
+        }
         if output.is_empty() && !self.carries {
             return Outcome::Written;
         }
-        Outcome::Answered(Box::new(Message { value: Field::Bytes(output.into()), ..job.message.clone() }))
+        let value = match &job.message.value {
+            // A tombstone stays one.
+            none @ (Field::Null | Field::Absent) if output.is_empty() => none.clone(),
+            _ => Field::Bytes(output.into()),
+        };
+        Outcome::Answered(Box::new(Message { value, ..job.message.clone() }))
     }
 
     fn failure(&mut self, job: &Job, policy: OnRefusal, why: &str) -> Outcome {
@@ -199,29 +197,37 @@ impl Exec {
         Outcome::Refused(Box::new(match policy {
             OnRefusal::Stop => {
                 self.is_over = true;
-                refusal.hint("nothing behind it was handled; --on-failure and --on-exit say what else may happen then")
+                refusal.hint("nothing more was begun; --on-failure and --on-exit say what else may happen then")
             }
             _ => refusal,
         }))
     }
 
-    /// Counts a failure. A message has no name at its broker that it keeps: two that are alike in all count as one.
+    /// Counts a failure.
     fn is_last_try(&mut self, message: &Message<'_>) -> bool {
-        let mut hasher = DefaultHasher::new();
-        let Message { exchange, routing_key, timestamp, value, properties, .. } = message;
-        let name = properties.as_ref().and_then(|own| own.message_id.as_deref());
-        (exchange, routing_key, timestamp.map(|time| format!("{time:?}")), value.bytes(), name).hash(&mut hasher);
         if self.failed.len() >= FAILED {
             self.failed.clear();
         }
-        let count = self.failed.entry(hasher.finish()).or_default();
+        let count = self.failed.entry(hash(message)).or_default();
         *count += 1;
-        let is_last = *count >= TRIES;
-        if is_last {
-            self.failed.remove(&hasher.finish());
-        }
-        is_last
+        *count >= TRIES
     }
+}
+
+/// What tells a message from others. It has no name at its broker that it keeps: of those that are alike in all of this, one
+/// that succeeds clears the others.
+fn hash(message: &Message<'_>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let Message { exchange, routing_key, timestamp, value, properties, .. } = message;
+    let name = properties.as_ref().and_then(|own| own.message_id.as_deref());
+    (exchange, routing_key, timestamp.map(|time| format!("{time:?}")), value.bytes(), name).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Whether there is too little of something that running processes take up.
+fn is_short_of(error: &io::Error) -> bool {
+    let short = [Errno::AGAIN, Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|error| short.contains(&error))
 }
 
 impl Sink for Exec {
@@ -230,7 +236,7 @@ impl Sink for Exec {
     }
 
     fn is_empty(&self) -> bool {
-        self.turns.is_empty() && self.over.is_none()
+        self.turns.is_empty()
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
@@ -238,7 +244,7 @@ impl Sink for Exec {
         while self.room() > 0 {
             let Some(ticket) = next(&mut message) else { return Ok(()) };
             let message = std::mem::take(&mut message).into_owned();
-            let order = OrderingKey::of(ticket, &message);
+            let order = OrderingKey::of(&message);
             let size = message.value.bytes().map_or(0, <[u8]>::len);
             self.bytes += size;
             self.turns.push(Job { ticket, order, message, size });
@@ -258,12 +264,14 @@ impl Sink for Exec {
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }
-        if self.running.is_empty()
-            && let Some(error) = self.over.take()
-        {
-            return Poll::Ready(Err(error));
-        }
         if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        let is_meant = |job: &Job| lanes.is_none_or(|lanes| lanes.contains(&job.ticket.lane()));
+        let recalled = self.turns.recall(is_meant);
+        self.bytes -= recalled.iter().map(|job| job.size).sum::<usize>();
+        recalled.iter().map(|job| job.ticket).collect()
     }
 
     fn abandon(&mut self, heard: &mut Heard) {
@@ -271,7 +279,9 @@ impl Sink for Exec {
             tell(group, Signal::TERM);
             heard.outcome(ticket, Outcome::Unknown);
         }
-        self.give_back(heard);
+        for ticket in self.recall(None) {
+            heard.outcome(ticket, Outcome::Unsent);
+        }
         self.turns.forget();
     }
 

@@ -43,6 +43,11 @@ impl Dead {
         }
     }
 
+    /// What becomes of a message is decided elsewhere.
+    pub(crate) fn forget(&mut self, ticket: Ticket) {
+        self.copies.remove(&ticket);
+    }
+
     /// True when no more can be taken up for now: what was refused waits for room.
     pub(crate) fn is_full(&self) -> bool {
         self.onward.is_full()

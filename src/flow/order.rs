@@ -2,25 +2,27 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::Ticket;
-use super::source::Lane;
 use crate::message::Message;
 
 /// How many messages wait for each that may be worked on: where keys repeat, others are to be found among them.
 const WAITING: usize = 4;
 
-/// Messages that go one after the other: those of one key in a lane, or all without a key.
+/// Messages that go one after the other: those of one key in a partition, or all without a key.
+///
+/// Not in a lane: a partition that was taken away and given back is another one, and what it was in the middle of goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct OrderingKey {
-    lane: Lane,
+    topic: Option<Box<str>>,
+    partition: Option<i32>,
     key: Option<Box<[u8]>>,
 }
 
 impl OrderingKey {
     /// What a message has to wait for: those of its key; without a key, those of its partition; else nothing.
-    pub(crate) fn of(ticket: Ticket, message: &Message<'_>) -> Option<OrderingKey> {
-        let key = message.key.bytes().map(Box::from);
-        (key.is_some() || message.partition.is_some()).then(|| OrderingKey { lane: ticket.lane(), key })
+    pub(crate) fn of(message: &Message<'_>) -> Option<OrderingKey> {
+        let (partition, key) = (message.partition, message.key.bytes().map(Box::from));
+        let topic = message.topic.as_deref().map(Box::from);
+        (key.is_some() || partition.is_some()).then_some(OrderingKey { topic, partition, key })
     }
 }
 
@@ -83,9 +85,17 @@ impl<J: Ordered> Turns<J> {
         }
     }
 
-    /// What has not begun, and now never will.
-    pub(crate) fn drain(&mut self) -> impl Iterator<Item = J> + '_ {
-        self.waiting.drain(..)
+    /// What had begun waits again, before all others.
+    pub(crate) fn put_back(&mut self, job: J) {
+        self.done(&job);
+        self.waiting.push_front(job);
+    }
+
+    /// What has not begun, and now never will, as far as it is meant.
+    pub(crate) fn recall(&mut self, is_meant: impl Fn(&J) -> bool) -> Vec<J> {
+        let (recalled, waiting): (VecDeque<J>, VecDeque<J>) = self.waiting.drain(..).partition(is_meant);
+        self.waiting = waiting;
+        Vec::from(recalled)
     }
 
     /// Nobody waits for what has begun.
@@ -109,7 +119,7 @@ mod tests {
 
     fn job(number: u64, key: &'static str) -> Job {
         let message = Message { key: crate::message::Field::borrowed(key.as_bytes()), ..Message::default() };
-        Job(number, OrderingKey::of(Ticket(number), &message))
+        Job(number, OrderingKey::of(&message))
     }
 
     #[test]
@@ -133,7 +143,7 @@ mod tests {
 
     #[test]
     fn without_a_key_nothing_waits_unless_it_is_of_a_partition() {
-        let of = |partition| OrderingKey::of(Ticket(0), &Message { partition, ..Message::default() });
+        let of = |partition| OrderingKey::of(&Message { partition, ..Message::default() });
         assert_eq!(of(None), None);
         assert!(of(Some(3)).is_some());
     }

@@ -2,9 +2,10 @@
 
 use std::task::{Context, Poll};
 
+use super::Ticket;
 use super::onward::Onward;
 use super::sink::{Declined, Heard, Next, Outcome, Sink};
-use super::source::Work;
+use super::source::{Lane, Work};
 use super::stage::Stage;
 use crate::error::Result;
 
@@ -17,33 +18,37 @@ pub(crate) struct Relayed {
     heard: Heard,
     /// Nothing more comes for now.
     last: bool,
+    /// Nothing goes on any more.
+    is_over: bool,
 }
 
 impl Relayed {
     /// This relay, then these stages and this sink.
     pub(crate) fn new(relay: Box<dyn Sink>, stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Relayed {
-        Relayed { relay, onward: Onward::new(stages, sink), heard: Heard::default(), last: false }
+        Relayed { relay, onward: Onward::new(stages, sink), heard: Heard::default(), last: false, is_over: false }
     }
 
     /// Hands the answers on; all else is for who listens.
     fn sort(&mut self, heard: &mut Heard) {
         for (ticket, outcome) in self.heard.outcomes.drain(..) {
             match outcome {
+                Outcome::Answered(_) if self.is_over => heard.outcome(ticket, Outcome::Unsent),
                 Outcome::Answered(answer) => self.onward.push(ticket, *answer),
                 outcome => heard.outcome(ticket, outcome),
             }
         }
         heard.told.append(&mut self.heard.told);
+        heard.over = heard.over.take().or(self.heard.over.take());
     }
 }
 
 impl Sink for Relayed {
     fn room(&self) -> usize {
-        if self.onward.is_full() { 0 } else { self.relay.room() }
+        if self.is_over || self.onward.is_full() { 0 } else { self.relay.room() }
     }
 
     fn is_empty(&self) -> bool {
-        self.relay.is_empty() && self.onward.is_empty()
+        self.relay.is_empty() && (self.is_over || self.onward.is_empty())
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
@@ -54,7 +59,12 @@ impl Sink for Relayed {
     fn flush(&mut self, last: bool) -> Result<()> {
         self.last = last;
         self.relay.flush(last)?;
-        self.onward.sink().flush(last)
+        if self.is_over {
+            return Ok(());
+        }
+        let flushed = self.onward.sink().flush(last);
+        self.is_over = flushed.is_err();
+        flushed
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
@@ -64,7 +74,20 @@ impl Sink for Relayed {
                 return Poll::Ready(Err(error));
             }
         }
-        self.onward.poll(cx, heard, self.last)
+        if self.is_over {
+            return if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) };
+        }
+        let polled = self.onward.poll(cx, heard, self.last);
+        self.is_over = matches!(polled, Poll::Ready(Err(_)));
+        polled
+    }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
+
+    fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        self.relay.recall(lanes)
     }
 
     fn finish(&mut self) -> Work<'_> {

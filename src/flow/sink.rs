@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use super::Ticket;
 use super::refusal::{Refusal, Unfit};
-use super::source::Work;
+use super::source::{Lane, Work};
 use crate::error::{Error, Result};
 use crate::message::Message;
 
@@ -66,6 +66,8 @@ pub(crate) struct Heard {
     pub all: bool,
     /// For the user.
     pub told: Vec<Told>,
+    /// Why it begins with nothing more (a relay that cannot do its work): what it has begun with is good.
+    pub over: Option<Error>,
 }
 
 impl Heard {
@@ -76,7 +78,7 @@ impl Heard {
 
     /// True when there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && !self.all && self.told.is_empty()
+        self.outcomes.is_empty() && !self.all && self.told.is_empty() && self.over.is_none()
     }
 }
 
@@ -128,6 +130,16 @@ pub(crate) trait Sink {
     /// What the peer refused as a whole.
     fn finish(&mut self) -> Work<'_> {
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// True when what it has begun with takes its time, as a command does: then that is waited for whatever has failed.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
+    /// What it has not begun with of these lanes, or of all, is taken back, as if it had never been given: it forgets that.
+    fn recall(&mut self, _lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        Vec::new()
     }
 
     /// Gives up waiting: reports everything that is under way as what is known of it.

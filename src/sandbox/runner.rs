@@ -55,7 +55,7 @@ pub(crate) fn program() -> Result<std::path::PathBuf> {
 /// `Kind::Io` when it cannot be started, `Kind::Child` with its exit code, `Kind::Terminated` when it had to be killed.
 pub(crate) fn run(args: Args) -> Result<()> {
     let (tell, told) = mpsc::channel();
-    let mut listened = signals::ending();
+    let mut listened = crate::shutdown::ending();
     listened.extend([SIGCHLD, DIED]);
     signals::listen(&listened, move |came| tell.send(came).is_ok())?;
     bind_to(args.parent)?;

@@ -1,7 +1,6 @@
 //! Signals with who sent them: Ctrl-C comes from the terminal and reaches a command by itself, the others must be passed on.
 
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::SignalsInfo;
 use signal_hook::iterator::exfiltrator::WithOrigin;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -16,20 +15,6 @@ pub(crate) struct Came {
     pub signal: i32,
     /// The process that sent it. The terminal is none.
     pub sender: Option<i32>,
-}
-
-/// Those that ask to end. SIGHUP is not among them where it is ignored: `nohup` wants it so.
-pub(crate) fn ending() -> Vec<i32> {
-    let ignored = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
-        let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-        u64::from_str_radix(mask.trim(), 16).ok()
-    });
-    let is_ignored = |signal: i32| ignored.is_some_and(|mask| mask >> (signal - 1) & 1 == 1);
-    let mut signals = vec![SIGINT, SIGTERM];
-    if !is_ignored(SIGHUP) {
-        signals.push(SIGHUP);
-    }
-    signals
 }
 
 /// Gives the signals to `tell`, on a thread of its own, until it has enough.
@@ -53,7 +38,7 @@ pub(crate) fn listen(signals: &[i32], mut tell: impl FnMut(Came) -> bool + Send 
 /// As [`listen`].
 pub(crate) fn to_channel(shutdown: &Shutdown) -> Result<UnboundedReceiver<Came>> {
     let (sender, signals) = unbounded_channel();
-    listen(&ending(), move |came| sender.send(came).is_ok())?;
+    listen(&shutdown::ending(), move |came| sender.send(came).is_ok())?;
     shutdown.leave_signals();
     Ok(signals)
 }

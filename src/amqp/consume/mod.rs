@@ -13,7 +13,7 @@ use super::shared::kind::{QueueKind, counts_looks};
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::exec::ExecArgs;
+use crate::exec::{ExecArgs, OfQueue};
 use crate::flow::{Manner, Reader};
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
@@ -148,6 +148,9 @@ const PREFETCH: u16 = 1000;
 /// The same of a queue that counts what comes back. RabbitMQ 4 gives a message up after 20 deliveries.
 const PREFETCH_COUNTED: u16 = 20;
 
+/// How many messages are here for each command that may run.
+const WAITING: u16 = 5;
+
 /// Reads a queue.
 ///
 /// # Errors
@@ -155,7 +158,7 @@ const PREFETCH_COUNTED: u16 = 20;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let prepared = prepare(args.reading, args.exec.ahead(), cx)?;
+    let prepared = prepare(args.reading, args.exec.of_queue(), cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
 }
@@ -163,22 +166,34 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
     args: ReadingArgs,
+    exec: Option<OfQueue>,
     queue: ShortString,
     tag: ShortString,
     endpoint: Endpoint,
 }
 
-/// Checks what was typed. `ahead` is how many messages need be sent ahead, where less than usual is enough.
+/// Checks what was typed. `exec` is what commands ask of the queue, where each message has one.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub(crate) fn prepare(args: ReadingArgs, ahead: Option<u16>, cx: &Context) -> Result<Prepared> {
-    let args = ReadingArgs { prefetch: args.prefetch.or(ahead), ..args };
+pub(crate) fn prepare(args: ReadingArgs, exec: Option<OfQueue>, cx: &Context) -> Result<Prepared> {
+    let gives_back = exec.is_some_and(|exec| exec.gives_back);
+    match args.settle.mode() {
+        Settle::OnArrival if exec.is_some() => {
+            return Err(Error::usage("--no-ack takes each message out before its command has run")
+                .hint("leave --no-ack out: with --exec a message is taken out once its command exits with 0"));
+        }
+        Settle::Requeue if gives_back => {
+            return Err(Error::usage("--requeue puts all messages back at the end, and none before")
+                .hint("leave --requeue out, or choose --on-failure stop, hold or skip"));
+        }
+        _ => {}
+    }
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
-    Ok(Prepared { args, queue, tag, endpoint })
+    Ok(Prepared { args, exec, queue, tag, endpoint })
 }
 
 impl Prepared {
@@ -187,10 +202,10 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { args, queue, tag, endpoint } = self;
+        let Prepared { args, exec, queue, tag, endpoint } = self;
         let settle = args.settle.mode();
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-        let opened = cx.shutdown.or_stop(open(&args, cx, &client, &queue, &tag, endpoint.channel_max != 1));
+        let opened = cx.shutdown.or_stop(open(&args, exec, cx, &client, &queue, &tag, endpoint.channel_max != 1));
         let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
             Ok(opened) => opened,
             Err(error) => {
@@ -229,6 +244,7 @@ struct Opened {
 
 async fn open(
     args: &ReadingArgs,
+    exec: Option<OfQueue>,
     cx: &Context,
     client: &Client,
     queue: &ShortString,
@@ -236,18 +252,26 @@ async fn open(
     has_channels: bool,
 ) -> Result<Opened> {
     let mut channel = client.channel().await?;
+    let gives_back = exec.is_some_and(|exec| exec.gives_back);
     let is_placed = args.offset.is_some() || args.arguments.has(OFFSET);
     let kind = match is_placed {
         true => QueueKind::Stream,
         // A question that was refused may hold its channel for a moment, and there is to be no other.
-        false if args.asks_for_kind() && has_channels => QueueKind::of(client, queue).await,
+        false if (args.asks_for_kind() || gives_back) && has_channels => QueueKind::of(client, queue).await,
         false => QueueKind::Unknown,
     };
+    if kind == QueueKind::Stream && gives_back {
+        return Err(Error::usage(format!(
+            "`{}` is a stream, which keeps its messages and takes none back",
+            args.queue
+        ))
+        .hint("choose --on-failure stop, hold or skip"));
+    }
     let settle = args.settle.mode();
     if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
         cx.terminal.warn(counts_looks(&args.queue));
     }
-    let prefetch = prefetch(args, settle, kind);
+    let prefetch = prefetch(args, exec, settle, kind);
     // A channel of its own, because a refused question closes it.
     let probe = if args.limits.until_end { Some(client.channel().await?) } else { None };
     let mut limit = match &probe {
@@ -289,12 +313,17 @@ fn is_no_stream(error: &lapin::Error) -> bool {
 }
 
 /// The broker need not send more than will be read; what is put back at the end has to be held until then.
-fn prefetch(args: &ReadingArgs, settle: Settle, kind: QueueKind) -> u16 {
-    let most = match (settle, args.prefetch, kind) {
+fn prefetch(args: &ReadingArgs, exec: Option<OfQueue>, settle: Settle, kind: QueueKind) -> u16 {
+    let is_counted = matches!(kind, QueueKind::Quorum | QueueKind::Unknown);
+    let most = match (settle, args.prefetch, exec.and_then(|exec| exec.jobs)) {
         (Settle::Requeue, ..) => u16::MAX,
         (_, Some(prefetch), _) => prefetch,
-        (_, None, QueueKind::Classic | QueueKind::Stream) => PREFETCH,
-        (_, None, QueueKind::Quorum | QueueKind::Unknown) => PREFETCH_COUNTED,
+        // Each that comes back without having had a command would count as one more delivery.
+        (_, None, Some(jobs)) if is_counted => jobs,
+        // So many that the next one is here when a command ends.
+        (_, None, Some(jobs)) => jobs.saturating_mul(WAITING),
+        (_, None, None) if is_counted => PREFETCH_COUNTED,
+        (_, None, None) => PREFETCH,
     };
     args.limits.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
 }

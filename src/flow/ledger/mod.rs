@@ -27,6 +27,8 @@ pub(crate) enum Fate {
     Done,
     /// Its source is told by itself that it was refused.
     Rejected,
+    /// It must not be settled, and nobody need be told.
+    Recalled,
     /// It must not be settled.
     Held,
 }
@@ -62,8 +64,10 @@ struct State {
     /// Through here all is done that was not held, and told or not.
     done: Option<u64>,
     told: Option<u64>,
-    /// Something before this is held.
+    /// Something before this must not be settled,
     hole: bool,
+    /// and the user has to know.
+    named: bool,
     dirty: bool,
 }
 
@@ -138,7 +142,7 @@ impl Ledger {
     pub(crate) fn hold(&mut self, place: Place) {
         let at = self.state(place.lane);
         if let Some(state) = self.states.get_mut(at) {
-            state.hole = true;
+            (state.hole, state.named) = (true, true);
             self.held += 1;
         }
     }
@@ -195,9 +199,10 @@ impl Ledger {
             self.under_way -= 1;
             match (slot.fate, state.hole) {
                 (Fate::Held, _) => {
-                    state.hole = true;
+                    (state.hole, state.named) = (true, true);
                     self.held += 1;
                 }
+                (Fate::Recalled, _) => state.hole = true,
                 // It is not there any more, and what is done behind it may be settled together with what is before it.
                 (Fate::Rejected, _) => {}
                 (Fate::Done, false) => state.done = Some(slot.mark),
@@ -277,7 +282,7 @@ impl Ledger {
     /// The lanes in which something is held, and the mark up to which all before it was done.
     pub(crate) fn holes(&self) -> Vec<(Lane, Option<u64>)> {
         let is_hole = |(lane, at): (&Lane, &usize)| {
-            self.states.get(*at).filter(|state| state.hole).map(|state| (*lane, state.done))
+            self.states.get(*at).filter(|state| state.named).map(|state| (*lane, state.done))
         };
         let mut holes: Vec<_> = self.lanes.iter().filter_map(is_hole).collect();
         holes.sort_unstable();

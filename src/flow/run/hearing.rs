@@ -41,7 +41,14 @@ impl Runner<'_> {
                 }
                 _ => Fate::Held,
             };
-            let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
+            let decided = matches!(&outcome, Outcome::Refused(refusal) if refusal.then.is_some());
+            let is_dead = self.dead.as_mut().is_some_and(|dead| match decided {
+                true => {
+                    dead.forget(ticket);
+                    false
+                }
+                false => dead.takes(ticket, &outcome),
+            });
             // It is settled when it is where it goes now.
             let place = match is_dead {
                 true => self.ledger.place(ticket).map(|place| (place, None)),
@@ -63,6 +70,9 @@ impl Runner<'_> {
         self.tell(false);
         self.progress();
         polled.map_err(End::Sink)?;
+        if let Some(error) = self.heard.over.take() {
+            return Err(End::Relay(error));
+        }
         self.settle().map_err(End::Source)?;
         if stops { Err(End::Refused) } else { Ok(()) }
     }

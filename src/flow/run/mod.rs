@@ -15,7 +15,7 @@ use super::Ticket;
 use super::account::{Account, Manner};
 use super::dead::Dead;
 use super::end::conclude;
-use super::ledger::Ledger;
+use super::ledger::{Fate, Ledger};
 use super::limits::{Limits, OnRefusal};
 use super::parts::{Flow, Names, Reporter};
 use super::sink::{Heard, Sink};
@@ -52,6 +52,8 @@ enum End {
     Sink(Error),
     /// Where refused messages go failed.
     Dead(Error),
+    /// The relay before the sink begins with nothing more.
+    Relay(Error),
     /// A signal or `--timeout`.
     Stopped(Error),
 }
@@ -95,6 +97,8 @@ struct Runner<'r> {
     dead: Option<Dead>,
     /// Why nothing goes there any more.
     unburied: Option<Error>,
+    /// Why the relay began with nothing more, when all was ending.
+    idle_relay: Option<Error>,
     manner: Manner,
     names: Option<Names>,
     drain: Duration,
@@ -136,6 +140,7 @@ impl<'r> Runner<'r> {
             on_refusal,
             dead,
             unburied: None,
+            idle_relay: None,
             manner,
             names,
             reporter,
@@ -278,11 +283,24 @@ impl<'r> Runner<'r> {
             Event::Trace(text) => self.reporter.trace(text),
             Event::Revoked(lanes) => {
                 self.gone.extend(&lanes);
+                self.recall(Some(&lanes));
                 self.flush(true)?;
                 self.revoking = Some(Revoking { lanes, until: Instant::now() + self.drain });
             }
         }
         Ok(())
+    }
+
+    /// What the sink has not begun with is as if it had not been read.
+    fn recall(&mut self, lanes: Option<&[Lane]>) {
+        for ticket in self.sink.recall(lanes) {
+            if let Some(dead) = &mut self.dead {
+                dead.forget(ticket);
+            }
+            if matches!(self.ledger.outcome(ticket, Fate::Recalled), Some((_, Some(Fate::Recalled)))) {
+                self.account.untake();
+            }
+        }
     }
 
     /// True when lanes that were taken away may be given back: nothing of them is under way, or it took too long.

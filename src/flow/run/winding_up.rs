@@ -20,27 +20,31 @@ impl Runner<'_> {
         let mut late = matches!(end, End::Stopped(_));
         let mut sunk = matches!(end, End::Sink(_));
         let unmet = self.unmet(&end);
-        let (mut stopped, mut failure) = match end {
-            End::Stopped(reason) => (Some(reason), None),
-            End::Source(error) => (None, Some(self.of_source(error))),
-            End::Sink(error) | End::Dead(error) => (None, Some(self.of_sink(error))),
-            End::Full => {
-                let held = counted(self.ledger.held(), "message");
-                let error = Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
-                    .hint("let more be sent with --prefetch, or say with --on-refusal what becomes of them");
-                (None, Some(error))
-            }
-            End::Count | End::Exhausted | End::Idle(_) | End::Refused => (None, None),
-        };
-        if !sunk {
-            match shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await {
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    sunk = true;
+        if !matches!(end, End::Count | End::Exhausted | End::Idle(_) | End::Full) {
+            self.recall(None);
+        }
+        let (mut stopped, mut failure) = self.reasons(end);
+        let is_waited_for = self.sink.is_slow() && !self.sink.is_empty();
+        let tells = |error: &&Error| is_waited_for && error.kind() != Kind::ClosedPipe;
+        if let Some(error) = failure.as_ref().filter(tells) {
+            self.reporter.warn(format!("{}; what has begun is waited for", error.chain()));
+        }
+        if !sunk || is_waited_for {
+            let mut drained = shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await;
+            if let Some(Err(error)) = drained {
+                if !std::mem::replace(&mut sunk, true) {
                     self.sink_failed(error, stopped.as_ref(), &mut failure);
                 }
-                None => late = true,
+                // What has begun goes on without what stands behind it.
+                drained = match is_waited_for {
+                    true => shutdown.within(FOREVER, Shutdown::drain_left, self.drained(shutdown)).await,
+                    false => Some(Ok(())),
+                };
             }
+            late |= drained.is_none();
+        }
+        if let Some(error) = self.idle_relay.take() {
+            failure.get_or_insert(error);
         }
         if let Some(error) = self.unburied.take() {
             self.sink_failed(error, stopped.as_ref(), &mut failure);
@@ -76,6 +80,23 @@ impl Runner<'_> {
         Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
     }
 
+    /// The reason to stop, or what ended the work as a whole.
+    fn reasons(&self, end: End) -> (Option<Error>, Option<Error>) {
+        match end {
+            End::Stopped(reason) => (Some(reason), None),
+            End::Source(error) => (None, Some(self.of_source(error))),
+            End::Sink(error) | End::Dead(error) => (None, Some(self.of_sink(error))),
+            End::Relay(error) => (None, Some(error)),
+            End::Full => {
+                let held = counted(self.ledger.held(), "message");
+                let error = Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
+                    .hint("let more be sent with --prefetch, or say what becomes of them (--on-refusal, --on-failure of --exec)");
+                (None, Some(error))
+            }
+            End::Count | End::Exhausted | End::Idle(_) | End::Refused => (None, None),
+        }
+    }
+
     /// What went wrong with a sink meanwhile. The reason of the end stays; anything else is told beside it.
     fn sink_failed(&mut self, error: Error, stopped: Option<&Error>, failure: &mut Option<Error>) {
         let error = self.of_sink(error);
@@ -103,9 +124,15 @@ impl Runner<'_> {
         std::future::poll_fn(|cx| {
             loop {
                 while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
-                    // A refusal that would end the work has come when it is ending.
-                    if let Err(End::Sink(error) | End::Source(error)) = self.take_up(heard) {
-                        return Poll::Ready(Err(error));
+                    match self.take_up(heard) {
+                        Err(End::Sink(error) | End::Source(error)) => return Poll::Ready(Err(error)),
+                        // What would end the work has come when it is ending: nothing more is begun.
+                        Err(End::Relay(error)) => {
+                            self.recall(None);
+                            self.idle_relay = Some(error);
+                        }
+                        Err(End::Refused) => self.recall(None),
+                        _ => {}
                     }
                 }
                 // What is wrong with the source does not keep the sinks from telling.

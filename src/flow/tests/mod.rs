@@ -23,6 +23,8 @@ struct Case {
     grave: Option<usize>,
     /// One that answers stands before the sink.
     relay: bool,
+    /// The sink is a [`Grave`] with so much room.
+    ends: Option<usize>,
 }
 
 impl Case {
@@ -47,7 +49,10 @@ impl Case {
             Wild { world, random, bulk, under_way: Vec::new(), written: false, refuses, parts, answers }
         };
         let relay = wild(random.clone(), false, true);
-        let sink: Box<dyn Sink> = Box::new(wild(random, self.bulk, false));
+        let sink: Box<dyn Sink> = match self.ends {
+            Some(room) => Box::new(Grave { world: world.clone(), room, taken: Vec::new() }),
+            None => Box::new(wild(random, self.bulk, false)),
+        };
         let sink = match self.relay {
             true => Box::new(relay::Relayed::new(Box::new(relay), Vec::new(), sink)),
             false => sink,
@@ -86,6 +91,7 @@ fn cases() -> impl Iterator<Item = Case> {
         parts: 1,
         grave: None,
         relay: false,
+        ends: None,
     })
 }
 
@@ -102,8 +108,11 @@ async fn what_is_done_is_settled_and_nothing_else() {
             Settling::Each => world.given.iter().filter(|id| good(id)).copied().collect(),
             Settling::Prefix => {
                 let lanes: BTreeSet<Lane> = world.given.iter().map(|(lane, _)| *lane).collect();
-                let of =
-                    |lane| world.given.iter().filter(move |(of, _)| *of == lane).take_while(|id| good(id)).copied();
+                let all: BTreeSet<Id> = world.given.union(&world.recalled).copied().collect();
+                let of = |lane| {
+                    let of_lane = all.iter().filter(move |(of, _)| *of == lane).copied();
+                    of_lane.take_while(|id| good(id)).collect::<Vec<Id>>()
+                };
                 lanes.into_iter().flat_map(of).collect()
             }
         };
@@ -126,7 +135,25 @@ async fn what_is_done_is_settled_and_nothing_else() {
             (_, _) => Some(Kind::Partial),
         };
         assert_eq!(kind, expected, "seed {seed}");
-        assert_eq!(world.given.len(), 400, "seed {seed}");
+        // What goes to others when all is ending, and had not begun, comes again to them.
+        let given = world.given.len();
+        assert!(given == 400 || (case.relay && given + world.recalled.len() >= 400), "seed {seed}: {given}");
+    }
+}
+
+/// What a relay has begun with is waited for, what it has not comes back, and nothing is settled that did not get through.
+#[tokio::test(start_paused = true)]
+async fn a_relay_ends_what_it_has_begun_when_the_sink_behind_it_fails() {
+    for case in cases().filter(|case| !case.bulk && !case.refuses) {
+        let case = Case { relay: true, ends: Some(5), ..case };
+        let (world, reporter, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
+        let (world, seed) = (world.borrow(), case.seed);
+        // Some were confirmed.
+        assert_eq!(ended.map_err(|error| error.kind()), Err(Kind::Partial), "seed {seed}");
+        assert!(world.outcomes.is_empty(), "seed {seed}: none was given up");
+        assert_eq!(world.buried.len(), 5, "seed {seed}");
+        assert_eq!(reporter.account["read"], json!(world.given.len()), "seed {seed}");
+        assert_eq!(reporter.account["unsent"], json!(world.given.len() - 5), "seed {seed}");
     }
 }
 

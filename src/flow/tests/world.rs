@@ -19,6 +19,8 @@ pub(crate) type Id = (Lane, u64);
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub given: BTreeSet<Id>,
+    /// What was given and taken back.
+    pub recalled: BTreeSet<Id>,
     pub outcomes: BTreeMap<Id, Outcome>,
     pub settled: BTreeSet<Id>,
     pub rejected: BTreeSet<Id>,
@@ -141,7 +143,9 @@ impl Source for Fake {
             if let Some(mut marks) = self.lanes.remove(lane) {
                 let world = self.world.borrow();
                 let of_lane = self.batch.iter().map(|(id, _)| *id).filter(|(of, _)| of == lane);
-                of_lane.filter(|id| !world.given.contains(id)).for_each(|(_, mark)| marks.push_back(mark));
+                let is_here = |id: &Id| !world.given.contains(id) && !world.recalled.contains(id);
+                of_lane.filter(is_here).for_each(|(_, mark)| marks.push_back(mark));
+                marks.extend(world.recalled.iter().filter(|(of, _)| of == lane).map(|(_, mark)| mark));
                 marks.make_contiguous().sort_unstable();
                 self.lanes.insert(self.next_lane, marks);
                 self.next_lane += 1;
@@ -258,6 +262,21 @@ impl Sink for Wild {
         self.world.borrow_mut().outcomes.insert(id, outcome.clone());
         heard.outcome(ticket, outcome);
         Poll::Ready(Ok(()))
+    }
+
+    fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        // Half of them had not begun.
+        let is_meant = |id: &Id| lanes.is_none_or(|lanes| lanes.contains(&id.0)) && id.1 % 4 > 1;
+        let recalled: Vec<_> = self.under_way.extract_if(.., |(_, id)| self.answers && is_meant(id)).collect();
+        let mut world = self.world.borrow_mut();
+        for (_, id) in &recalled {
+            assert!(world.given.remove(id) && world.recalled.insert(*id));
+        }
+        recalled.into_iter().map(|(ticket, _)| ticket).collect()
+    }
+
+    fn is_slow(&self) -> bool {
+        self.answers
     }
 
     fn abandon(&mut self, heard: &mut Heard) {

@@ -248,7 +248,7 @@ impl Sink for Calls {
             let Field::Bytes(body) = &message.value else {
                 return Err(Declined::unfit("it has no body, and a request is made of one".to_owned()));
             };
-            let (order, metadata) = (OrderingKey::of(ticket, &message), self.metadata.of(&message.headers));
+            let (order, metadata) = (OrderingKey::of(&message), self.metadata.of(&message.headers));
             let job = Job { ticket, order, request: bytes::Bytes::new(), metadata };
             self.take(body, job, Vec::new())
                 .map_err(|(_, why)| Declined::unfit(format!("no {}: {why}", self.of.full_name())))?;

@@ -175,7 +175,7 @@ impl Unary {
             heard.outcome(ticket, Outcome::Unknown);
         }
         let unsent = self.again.drain(..).map(|attempt| attempt.job.ticket);
-        for ticket in unsent.chain(self.turns.drain().map(|job| job.ticket)) {
+        for ticket in unsent.chain(self.turns.recall(|_| true).into_iter().map(|job| job.ticket)) {
             heard.outcome(ticket, Outcome::Unsent);
         }
         self.turns.forget();

@@ -147,3 +147,49 @@ fn output_that_nobody_takes_settles_nothing() {
     consume(&queue, "cat", &[]).stdout_to("/dev/full").run_with_own_stdout().exits(10).says(&["No space left"]);
     holds(&queue, 2);
 }
+
+/// What others have printed by then is written.
+#[test]
+fn one_that_is_gone() {
+    let (queue, folder) = (filled(9), tempfile::tempdir().expect("a folder"));
+    // No script, which its interpreter would look for once more.
+    let path = folder.path().join("sh");
+    std::fs::copy("/bin/sh", &path).expect("is copied");
+    let command = format!("{0} -c 'rm -f {0}; sleep 0.2; cat'", path.display());
+    let done = consume(&queue, &command, &["-j", "3"]).run().exits(10);
+    let mut all = done.lines();
+    assert!(!all.is_empty(), "{}", done.stderr);
+    done.says(&["error: cannot run `"]);
+    holds(&queue, 9 - all.len() as u64);
+    all.extend(left(&queue));
+    all.sort();
+    assert_eq!(all, (1..=9).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// Nobody wants what they print, and they end by themselves all the same.
+#[test]
+fn those_that_run_when_the_output_is_closed() {
+    let (queue, folder) = (filled(2), tempfile::tempdir().expect("a folder"));
+    let file = folder.path().join("ended");
+    let command = format!("sh -c 'read n; test $n = 1 || sleep 0.7; echo $n; echo $n >> {}'", file.display());
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut run = amqp(&["consume", &queue, "--exec", &command, "-j", "2"]);
+    run.command.stdout(writer);
+    drop(reader);
+    run.run_with_own_stdout().ok();
+    let mut ended = pids(&file);
+    ended.sort();
+    assert_eq!(ended, ["1", "2"]);
+    holds(&queue, 2);
+}
+
+/// A terminal that is closed is like a SIGTERM.
+#[test]
+fn a_hangup_waits_for_it_too() {
+    let (queue, folder) = (filled(3), tempfile::tempdir().expect("a folder"));
+    let running = busy(&queue, &[], &folder.path().join("pids"), "0.5");
+    running.signal("HUP");
+    let done = running.wait().exits(143);
+    assert_eq!(done.text(), "1\n");
+    holds(&queue, 2);
+}

@@ -69,21 +69,54 @@ fn an_exit_code_has_a_meaning_of_its_own() {
     let exits = ["--on-exit", "1=ack,2=skip,3=hold", "--on-exit", "4=reject", "--on-failure", "stop"];
     let done = consume(&queue, command, &exits).run().exits(8);
     assert_eq!(done.lines(), ["1"], "only what is as good as 0 is written");
-    done.says(&["message 2: `sh` exited with 2", "message 5: `sh` exited with 5"]);
+    done.says(&["message 2: `sh` exited with 2", "message 5: `sh` exited with 5", "not taken: 4 of 5 messages"]);
     holds(&queue, 3);
     assert_eq!(left(&queue), ["3", "5", "6"]);
 }
 
+/// Of messages that are alike, one that succeeds clears the others.
+#[test]
+fn three_times_are_those_of_one_message() {
+    let (queue, folder) = (queue(&[]), tempfile::tempdir().expect("a folder"));
+    amqp(&["publish", "-k", &queue]).stdin("ping\n".repeat(6)).run().ok();
+    let file = folder.path().join("runs");
+    // The first, the fourth, the seventh … fail.
+    let command = format!("sh -c 'echo >> {0}; test $(($(wc -l < {0}) % 3)) != 1'", file.display());
+    let args = ["consume", &queue, "--idle-timeout", "1s", "--exec", &command, "--on-failure", "requeue"];
+    let done = amqp(&args).run().exits(8);
+    assert!(!done.stderr.contains("it is held"), "{}", done.stderr);
+    holds(&queue, 0);
+}
+
+/// What was said of a command that fails counts before what was said of the target.
+#[test]
+fn a_target_for_what_is_refused_gets_no_failures() {
+    let (from, to, dead) = (filled(5), queue(&[]), queue(&[]));
+    let args = ["--exec", BUT_3, "amqp", "consume", &from, "--until-end", "--to", "amqp", "publish", "-k", &to];
+    crate::bridge::bridge(&[&args[..], &["--on-refusal", &format!("dead:{dead}")]].concat()).run().exits(8);
+    assert_eq!(left(&to), ["1", "", "2", ""], "with the newlines that it printed");
+    holds(&from, 3);
+    assert_eq!(left(&from), ["3", "4", "5"]);
+    assert_eq!(left(&dead), [""; 0]);
+}
+
+/// When all was read already, too.
+#[test]
+fn what_had_not_begun_goes_back_at_the_end() {
+    let queue = filled(9);
+    let done = consume(&queue, "sh -c 'read n; sleep 0.2; test $n != 1 && echo $n'", &["-j", "4"]).run().exits(8);
+    let mut all = done.lines();
+    assert!(all.len() < 7, "{all:?}");
+    done.says(&["message 1: `sh` exited with 1", "nothing more was begun"]);
+    holds(&queue, 9 - all.len() as u64);
+    all.extend(left(&queue));
+    all.sort();
+    assert_eq!(all, (1..=9).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
 /// What the broker was told as it arrived cannot be told again.
 #[test]
-fn what_is_acked_already_is_neither_rejected_nor_taken_back() {
-    for policy in ["reject", "requeue"] {
-        let queue = filled(5);
-        let done = consume(&queue, BUT_3, &["--no-ack", "--on-failure", policy]).run().exits(8);
-        assert_eq!(done.lines(), ["1", "2", "4", "5"]);
-        done.says(&["not taken: 1 of 5 messages"]);
-        holds(&queue, 0);
-    }
+fn what_is_acked_already_is_not_rejected() {
     let queue = filled(2);
     let to = unique("missing");
     let args = ["amqp", "consume", &queue, "--no-ack", "--until-end", "--to", "amqp", "publish", "-k", &to];

@@ -3,6 +3,7 @@
 mod ends;
 mod failures;
 mod kills;
+mod moved;
 
 use std::collections::BTreeMap;
 
@@ -119,6 +120,13 @@ fn what_it_prints_goes_on_through_a_bridge() {
     let done = bridge(&[&args[..], &["--to", "amqp", "publish", "-k", &to]].concat()).run().exits(8);
     done.says(&["offset 2: `sh` exited with 1", &format!("the group `{group}` stays at offset 2")]);
     assert_eq!(left(&to), ["", ""]);
+    // A tombstone stays one.
+    let (of, to) = (crate::kafka::topic(&[]), crate::kafka::topic(&[]));
+    produce(&of, "{\"key\":\"k\",\"value\":null}\n", &["--input", "json"]).ok();
+    let args =
+        ["--exec", "cat", "kafka", "tail", &of, "--from", "begin", "--until-end", "--to", "kafka", "produce", &to];
+    bridge(&args).run().ok();
+    assert!(read(&to, &["-o", "json"]).text().contains(r#""value":null"#));
     // On standard output it is no record.
     let args = ["--exec", "true", "stdin", "-d", "x", "--to", "stdout"];
     assert_eq!(bridge(&args).run().ok().stdout, b"");

@@ -180,8 +180,8 @@ impl Source for PartitionReader {
         let (part, member) = (self.part(lane)?, self.group.as_ref()?);
         let (topic, number, group) = (&part.of.topic, part.of.number, &member.group);
         Some(format!(
-            "the group `{group}` stays at offset {} of {topic}[{number}], which was refused: that and what is behind it come \
-             again",
+            "the group `{group}` stays at offset {} of {topic}[{number}], which was not taken: that and what is behind it \
+             come again",
             part.written
         ))
     }
