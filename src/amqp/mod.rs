@@ -12,7 +12,7 @@ mod shared;
 
 pub use client::incoming;
 
-pub(crate) use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub(crate) use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 use crate::context::Context;
 use crate::error::Result;

@@ -49,9 +49,10 @@ pub(crate) struct ReadingArgs {
     limits: LimitArgs,
     /// How many messages the broker may send ahead of their acknowledgement, 1 to 65535
     ///
-    /// The default is 1000, and 20 for a quorum queue: it counts how often a message came back, and what was sent ahead and
-    /// not read when the command ends comes back. What kind of queue it is, is found out by a declaration that can never
-    /// create one; where the user may not declare the queue, the default is 20 as well. With this flag nothing is found out.
+    /// The default is 1000 (in a bridge 2000), and 20 for a quorum queue: it counts how often a message came back, and what was
+    /// sent ahead and not read when the command ends comes back. What kind of queue it is, is found out by a declaration that
+    /// can never create one; where the user may not declare the queue, the default is 20 as well. With this flag nothing is
+    /// found out.
     #[arg(long, value_name = "COUNT", value_parser = prefetch_count)]
     prefetch: Option<u16>,
     /// What happens to a message that was written.
@@ -142,8 +143,11 @@ fn prefetch_count(text: &str) -> Result<u16, String> {
 const UNTIL_END: &str = "Stop when the messages that were there at the start are read, which of a stream are all, unless \
                          --offset says where to begin";
 
-/// How many messages are sent ahead of their acknowledgement when nothing is said.
+/// How many messages are sent ahead of their acknowledgement.
 const PREFETCH: u16 = 1000;
+
+/// The same where what is read goes on to another broker, which takes its time to confirm it.
+const PREFETCH_CARRIED: u16 = 2000;
 
 /// The same of a queue that counts what comes back. RabbitMQ 4 gives a message up after 20 deliveries.
 const PREFETCH_COUNTED: u16 = 20;
@@ -158,25 +162,45 @@ const WAITING: u16 = 5;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let prepared = prepare(args.reading, args.exec.of_queue(), cx)?;
+    let prepared = prepare(args.reading, args.exec.of_queue(), PREFETCH, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
+}
+
+/// What is done with the messages asks of their queue.
+#[derive(Debug, Clone, Copy)]
+struct Needs {
+    /// How many are sent ahead of their acknowledgement when nothing is said,
+    ahead: u16,
+    /// and by a queue that counts what comes back.
+    counted: u16,
+    /// Messages are requeued or rejected, by themselves.
+    gives_back: bool,
 }
 
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
     args: ReadingArgs,
-    exec: Option<OfQueue>,
+    needs: Needs,
     queue: ShortString,
     tag: ShortString,
     endpoint: Endpoint,
 }
 
-/// Checks what was typed. `exec` is what commands ask of the queue, where each message has one.
+/// Checks what was typed, for a bridge.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_carried(args: ReadingArgs, exec: Option<OfQueue>, cx: &Context) -> Result<Prepared> {
+    prepare(args, exec, PREFETCH_CARRIED, cx)
+}
+
+/// Checks what was typed. `exec` is what commands ask of the queue, where each message has one; `ahead` is how many messages
+/// are sent ahead of their acknowledgement when nothing else is said.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub(crate) fn prepare(args: ReadingArgs, exec: Option<OfQueue>, cx: &Context) -> Result<Prepared> {
+fn prepare(args: ReadingArgs, exec: Option<OfQueue>, ahead: u16, cx: &Context) -> Result<Prepared> {
     let gives_back = exec.is_some_and(|exec| exec.gives_back);
     match args.settle.mode() {
         Settle::OnArrival if exec.is_some() => {
@@ -193,7 +217,13 @@ pub(crate) fn prepare(args: ReadingArgs, exec: Option<OfQueue>, cx: &Context) ->
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
-    Ok(Prepared { args, exec, queue, tag, endpoint })
+    let needs = match exec.and_then(|exec| exec.jobs) {
+        // So many that the next one is here when a command ends; but each that comes back without having had a command would
+        // count as one more delivery.
+        Some(jobs) => Needs { ahead: jobs.saturating_mul(WAITING), counted: jobs, gives_back },
+        None => Needs { ahead, counted: PREFETCH_COUNTED, gives_back },
+    };
+    Ok(Prepared { args, needs, queue, tag, endpoint })
 }
 
 impl Prepared {
@@ -202,10 +232,10 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { args, exec, queue, tag, endpoint } = self;
+        let Prepared { args, needs, queue, tag, endpoint } = self;
         let settle = args.settle.mode();
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-        let opened = cx.shutdown.or_stop(open(&args, exec, cx, &client, &queue, &tag, endpoint.channel_max != 1));
+        let opened = cx.shutdown.or_stop(open(&args, needs, cx, &client, &queue, &tag, endpoint.channel_max != 1));
         let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
             Ok(opened) => opened,
             Err(error) => {
@@ -244,7 +274,7 @@ struct Opened {
 
 async fn open(
     args: &ReadingArgs,
-    exec: Option<OfQueue>,
+    needs: Needs,
     cx: &Context,
     client: &Client,
     queue: &ShortString,
@@ -252,15 +282,14 @@ async fn open(
     has_channels: bool,
 ) -> Result<Opened> {
     let mut channel = client.channel().await?;
-    let gives_back = exec.is_some_and(|exec| exec.gives_back);
     let is_placed = args.offset.is_some() || args.arguments.has(OFFSET);
     let kind = match is_placed {
         true => QueueKind::Stream,
         // A question that was refused may hold its channel for a moment, and there is to be no other.
-        false if (args.asks_for_kind() || gives_back) && has_channels => QueueKind::of(client, queue).await,
+        false if (args.asks_for_kind() || needs.gives_back) && has_channels => QueueKind::of(client, queue).await,
         false => QueueKind::Unknown,
     };
-    if kind == QueueKind::Stream && gives_back {
+    if kind == QueueKind::Stream && needs.gives_back {
         return Err(Error::usage(format!(
             "`{}` is a stream, which keeps its messages and takes none back",
             args.queue
@@ -271,7 +300,7 @@ async fn open(
     if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
         cx.terminal.warn(counts_looks(&args.queue));
     }
-    let prefetch = prefetch(args, exec, settle, kind);
+    let prefetch = prefetch(args, needs, settle, kind);
     // A channel of its own, because a refused question closes it.
     let probe = if args.limits.until_end { Some(client.channel().await?) } else { None };
     let mut limit = match &probe {
@@ -313,17 +342,12 @@ fn is_no_stream(error: &lapin::Error) -> bool {
 }
 
 /// The broker need not send more than will be read; what is put back at the end has to be held until then.
-fn prefetch(args: &ReadingArgs, exec: Option<OfQueue>, settle: Settle, kind: QueueKind) -> u16 {
-    let is_counted = matches!(kind, QueueKind::Quorum | QueueKind::Unknown);
-    let most = match (settle, args.prefetch, exec.and_then(|exec| exec.jobs)) {
+fn prefetch(args: &ReadingArgs, needs: Needs, settle: Settle, kind: QueueKind) -> u16 {
+    let most = match (settle, args.prefetch, kind) {
         (Settle::Requeue, ..) => u16::MAX,
         (_, Some(prefetch), _) => prefetch,
-        // Each that comes back without having had a command would count as one more delivery.
-        (_, None, Some(jobs)) if is_counted => jobs,
-        // So many that the next one is here when a command ends.
-        (_, None, Some(jobs)) => jobs.saturating_mul(WAITING),
-        (_, None, None) if is_counted => PREFETCH_COUNTED,
-        (_, None, None) => PREFETCH,
+        (_, None, QueueKind::Classic | QueueKind::Stream) => needs.ahead,
+        (_, None, QueueKind::Quorum | QueueKind::Unknown) => needs.counted,
     };
     args.limits.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
 }
