@@ -1,9 +1,9 @@
 //! `--exec` and what belongs to it.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::environment;
 use super::how::{ExecInput, How, Then};
 use super::process::Program;
 use super::relay::Exec;
@@ -80,15 +80,16 @@ impl ExecArgs {
     /// `Kind::Usage`; `Kind::Io`: there is no such command.
     pub(crate) fn prepare(&self, from_queue: bool) -> Result<Option<Prepared>> {
         let Some(line) = &self.exec else { return Ok(None) };
-        let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
+        let mut words = shlex::split(line).unwrap_or_default().into_iter();
+        let name = words.next().ok_or_else(|| {
             Error::usage("the command of --exec is empty or has an open quote")
                 .hint("write --exec 'PROGRAM ARG…'; words are split as a shell does")
         })?;
         self.check(from_queue)?;
-        let program = find(&words[0])?;
-        let args = words.into_iter().map(OsString::from).collect();
+        let path = find(&name)?;
+        let (args, stale) = (words.collect(), environment::inherited());
         let how = How {
-            program: Program { path: program, words: args, timeout: self.exec_timeout },
+            program: Program { path, name, args, stale, timeout: self.exec_timeout },
             input: self.exec_input,
             on_failure: self.on_failure,
             on_exit: self.on_exit.clone(),

@@ -1,16 +1,22 @@
 //! What a message says of itself, as environment variables.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use crate::message::{Message, Shown};
 
 /// How all of their names begin. No flag's variable does.
-pub(super) const PREFIX: &str = "MSCOMM_MESSAGE_";
+const PREFIX: &str = "MSCOMM_MESSAGE_";
 
 /// Linux takes no variable of 128 KiB, and not two MiB of all together (execve(2)).
 const LARGEST: usize = 64 * 1024;
 const LARGEST_TOGETHER: usize = 512 * 1024;
+
+/// The names of those that this process was given itself.
+pub(super) fn inherited() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_bytes().starts_with(PREFIX.as_bytes())).collect()
+}
 
 /// Variables of a message, and why one of its members is none.
 #[derive(Debug, Default)]

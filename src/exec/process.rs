@@ -1,9 +1,8 @@
 //! One run of the command.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -15,7 +14,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::process::{Child, Command};
 
-use super::environment;
 use crate::shutdown::Shutdown;
 
 /// How many bytes a command may print: RabbitMQ takes no larger messages, and Kafka far smaller ones, unless they are told
@@ -34,8 +32,12 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) struct Program {
     /// Where it is.
     pub path: PathBuf,
-    /// Its name as it was typed, and its arguments.
-    pub words: Vec<OsString>,
+    /// Its name as it was typed.
+    pub name: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables of this process that it does not get: those of a command around this one are about another message.
+    pub stale: Vec<OsString>,
     /// How long it may take.
     pub timeout: Option<Duration>,
 }
@@ -50,11 +52,6 @@ pub(super) enum Ended {
 }
 
 impl Program {
-    /// As it is called in errors.
-    pub(super) fn name(&self) -> std::borrow::Cow<'_, str> {
-        self.words.first().map(OsString::as_os_str).unwrap_or_default().to_string_lossy()
-    }
-
     /// Starts it, with this input.
     ///
     /// # Errors
@@ -75,13 +72,9 @@ impl Program {
         input.drain(..fill(feed.as_fd(), &input));
         let feed = (!input.is_empty()).then_some((feed, input));
         let mut command = Command::new(&self.path);
-        let (name, args) = self.words.split_first().map_or((OsStr::new(""), &[][..]), |(name, args)| (name, args));
-        command.arg0(name).args(args).stdin(its_input).stdout(its_output).process_group(0);
-        // Those of a command around this one are about another message.
-        for (name, _) in std::env::vars_os() {
-            if name.as_bytes().starts_with(environment::PREFIX.as_bytes()) {
-                command.env_remove(name);
-            }
+        command.arg0(&self.name).args(&self.args).stdin(its_input).stdout(its_output).process_group(0);
+        for name in &self.stale {
+            command.env_remove(name);
         }
         let child = command.envs(variables).spawn()?;
         let group = Group::of(&child, shutdown);

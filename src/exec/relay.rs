@@ -108,7 +108,7 @@ impl Exec {
                 // It is about this message: its arguments and its environment together are too large.
                 Err(error) if error.kind() == io::ErrorKind::ArgumentListTooLong => {
                     let ended = Ended::Stopped(format!("cannot be started for this message: {error}"));
-                    self.done(&job, ended, heard);
+                    self.done(&job, Ok(ended), heard);
                 }
                 Err(error) => {
                     self.turns.put_back(job);
@@ -136,24 +136,12 @@ impl Exec {
 
     fn end(&mut self, error: io::Error, heard: &mut Heard) {
         self.is_over = true;
-        let text = format!("cannot run `{}`, the command of --exec", self.how.program.name());
+        let text = format!("cannot run `{}`, the command of --exec", self.how.program.name);
         heard.over.get_or_insert_with(|| Error::new(Kind::Io, text).because(error));
     }
 
-    fn take_up(&mut self, job: &Job, ended: io::Result<Ended>, heard: &mut Heard) {
+    fn done(&mut self, job: &Job, ended: io::Result<Ended>, heard: &mut Heard) {
         self.groups.retain(|(ticket, _)| *ticket != job.ticket);
-        match ended {
-            Ok(ended) => self.done(job, ended, heard),
-            Err(error) => {
-                heard.outcome(job.ticket, Outcome::Unknown);
-                self.turns.done(job);
-                self.bytes -= job.size;
-                self.end(error, heard);
-            }
-        }
-    }
-
-    fn done(&mut self, job: &Job, ended: Ended, heard: &mut Heard) {
         self.turns.done(job);
         self.bytes -= job.size;
         let on_exit = |of: Option<u8>| {
@@ -161,12 +149,16 @@ impl Exec {
             policy.map_or(Then::Refuse(self.how.on_failure), |(_, then)| *then)
         };
         let outcome = match ended {
-            Ended::Exited(status, output) if status.success() => self.answer(job, output),
-            Ended::Exited(status, output) => match on_exit(code(status)) {
+            Ok(Ended::Exited(status, output)) if status.success() => self.answer(job, output),
+            Ok(Ended::Exited(status, output)) => match on_exit(code(status)) {
                 Then::Ack => self.answer(job, output),
                 Then::Refuse(policy) => self.failure(job, policy, &words(status)),
             },
-            Ended::Stopped(why) => self.failure(job, self.how.on_failure, &why),
+            Ok(Ended::Stopped(why)) => self.failure(job, self.how.on_failure, &why),
+            Err(error) => {
+                self.end(error, heard);
+                Outcome::Unknown
+            }
         };
         heard.outcome(job.ticket, outcome);
     }
@@ -187,7 +179,7 @@ impl Exec {
     }
 
     fn failure(&mut self, job: &Job, policy: OnRefusal, why: &str) -> Outcome {
-        let mut why = format!("`{}` {why}", self.how.program.name());
+        let mut why = format!("`{}` {why}", self.how.program.name);
         let mut policy = policy;
         if policy == OnRefusal::Requeue && self.is_last_try(&job.message) {
             why.push_str(&format!(", {TRIES} times; it is held"));
@@ -260,7 +252,7 @@ impl Sink for Exec {
         loop {
             self.start(heard);
             match self.running.poll_next_unpin(cx) {
-                Poll::Ready(Some((job, ended))) => self.take_up(&job, ended, heard),
+                Poll::Ready(Some((job, ended))) => self.done(&job, ended, heard),
                 Poll::Ready(None) | Poll::Pending => break,
             }
         }

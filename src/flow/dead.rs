@@ -32,10 +32,11 @@ impl Dead {
         }
     }
 
-    /// The sink proper has told of a message: true when it was refused and is taken up here.
+    /// The sink proper has told of a message: true when it was refused and is taken up here. A refusal that says itself what
+    /// happens counts before this.
     pub(crate) fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> bool {
         match (self.copies.remove(&ticket), outcome) {
-            (Some(message), Outcome::Refused(_)) => {
+            (Some(message), Outcome::Refused(refusal)) if refusal.then.is_none() => {
                 self.onward.push(ticket, message);
                 true
             }
@@ -43,7 +44,7 @@ impl Dead {
         }
     }
 
-    /// What becomes of a message is decided elsewhere.
+    /// The message does not go to the sink proper after all.
     pub(crate) fn forget(&mut self, ticket: Ticket) {
         self.copies.remove(&ticket);
     }

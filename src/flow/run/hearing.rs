@@ -41,14 +41,7 @@ impl Runner<'_> {
                 }
                 _ => Fate::Held,
             };
-            let decided = matches!(&outcome, Outcome::Refused(refusal) if refusal.then.is_some());
-            let is_dead = self.dead.as_mut().is_some_and(|dead| match decided {
-                true => {
-                    dead.forget(ticket);
-                    false
-                }
-                false => dead.takes(ticket, &outcome),
-            });
+            let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
             // It is settled when it is where it goes now.
             let place = match is_dead {
                 true => self.ledger.place(ticket).map(|place| (place, None)),

@@ -2,20 +2,16 @@
 
 use std::path::Path;
 
-use super::{consume, left};
+use super::{consume, left, lines, none_is_missing};
 use crate::amqp::{amqp, filled, holds, queue};
-use crate::support::{Running, eventually};
+use crate::support::{Running, chmod, eventually};
 
 /// Starts a consumer whose commands tell a file that they are there, and stay for so many seconds.
 fn busy(queue: &str, flags: &[&str], file: &Path, seconds: &str) -> Running {
     let command = format!("sh -c 'echo $$ >> {}; sleep {seconds}; cat'", file.display());
     let running = amqp(&[&["consume", queue, "--exec", &command], flags].concat()).start();
-    eventually("a command runs", || (!pids(file).is_empty()).then_some(()));
+    eventually("a command runs", || (!lines(file).is_empty()).then_some(()));
     running
-}
-
-fn pids(file: &Path) -> Vec<String> {
-    std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 /// Waits until a process is no more.
@@ -55,7 +51,7 @@ fn a_second_request_kills_it() {
     running.signal("INT");
     let done = running.wait().exits(130);
     assert_eq!(done.text(), "");
-    ends(&pids(&file)[0]);
+    ends(&lines(&file)[0]);
     holds(&queue, 3);
 }
 
@@ -65,7 +61,7 @@ fn a_deadline_ends_it() {
     let file = folder.path().join("pids");
     let running = busy(&queue, &["--timeout", "2s"], &file, "60");
     running.wait().exits(7).says(&["outcome unknown: 1", "goes back"]);
-    ends(&pids(&file)[0]);
+    ends(&lines(&file)[0]);
     holds(&queue, 3);
 }
 
@@ -80,8 +76,8 @@ fn a_command_that_takes_too_long_is_ended() {
         let done = consume(&queue, &command, &["--exec-timeout", "300ms"]).run().exits(8);
         done.says(&["message 1: `sh` was ended after 300ms (--exec-timeout)"]);
         holds(&queue, 2);
-        assert_eq!(pids(&file).len(), 2);
-        pids(&file).iter().for_each(|pid| ends(pid));
+        assert_eq!(lines(&file).len(), 2);
+        lines(&file).iter().for_each(|pid| ends(pid));
         std::fs::remove_file(&file).expect("is there");
     }
 }
@@ -94,7 +90,7 @@ fn what_it_leaves_behind_is_not_waited_for() {
     let command = format!("sh -c '(sleep 50; echo late) 2>/dev/null & echo $! >> {}; cat'", file.display());
     let done = consume(&queue, &command, &[]).run().ok();
     assert_eq!(done.lines(), ["1", "2"]);
-    for pid in pids(&file) {
+    for pid in lines(&file) {
         assert!(Path::new(&format!("/proc/{pid}")).exists(), "it goes on by itself");
         std::process::Command::new("pkill").args(["-P", &pid]).status().expect("runs");
     }
@@ -131,11 +127,10 @@ fn one_that_dies() {
 /// It is there and cannot be run, which shows only then.
 #[test]
 fn one_that_cannot_be_started() {
-    use std::os::unix::fs::PermissionsExt;
     let (queue, folder) = (filled(2), tempfile::tempdir().expect("a folder"));
     let path = folder.path().join("command");
     std::fs::write(&path, "#!/no/such/interpreter\n").expect("is written");
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("is there");
+    chmod(&path, 0o755);
     let done = consume(&queue, &path.display().to_string(), &[]).run().fails(10);
     done.says(&["cannot run `", "the command of --exec: No such file"]);
     holds(&queue, 2);
@@ -157,13 +152,10 @@ fn one_that_is_gone() {
     std::fs::copy("/bin/sh", &path).expect("is copied");
     let command = format!("{0} -c 'rm -f {0}; sleep 0.2; cat'", path.display());
     let done = consume(&queue, &command, &["-j", "3"]).run().exits(10);
-    let mut all = done.lines();
-    assert!(!all.is_empty(), "{}", done.stderr);
+    let printed = done.lines();
+    assert!(!printed.is_empty(), "{}", done.stderr);
     done.says(&["error: cannot run `"]);
-    holds(&queue, 9 - all.len() as u64);
-    all.extend(left(&queue));
-    all.sort();
-    assert_eq!(all, (1..=9).map(|n| n.to_string()).collect::<Vec<_>>());
+    none_is_missing(&queue, printed, 9);
 }
 
 /// Nobody wants what they print, and they end by themselves all the same.
@@ -177,7 +169,7 @@ fn those_that_run_when_the_output_is_closed() {
     run.command.stdout(writer);
     drop(reader);
     run.run_with_own_stdout().ok();
-    let mut ended = pids(&file);
+    let mut ended = lines(&file);
     ended.sort();
     assert_eq!(ended, ["1", "2"]);
     holds(&queue, 2);

@@ -6,6 +6,7 @@ mod kills;
 mod moved;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::amqp::{amqp, filled, holds, queue};
 use crate::bridge::bridge;
@@ -20,6 +21,20 @@ pub(crate) fn consume(queue: &str, command: &str, flags: &[&str]) -> crate::supp
 /// What is left in a queue, which is taken out.
 pub(crate) fn left(queue: &str) -> Vec<String> {
     amqp(&["consume", queue, "--until-end"]).run().ok().lines()
+}
+
+/// The lines of a file, as far as it is there.
+pub(crate) fn lines(file: &Path) -> Vec<String> {
+    std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// Panics unless each of 1 to `total` was printed or is left in the queue.
+#[track_caller]
+pub(crate) fn none_is_missing(queue: &str, printed: Vec<String>, total: usize) {
+    holds(queue, (total - printed.len()) as u64);
+    let mut all: Vec<usize> = printed.iter().chain(&left(queue)).map(|line| line.parse().expect("a number")).collect();
+    all.sort_unstable();
+    assert_eq!(all, (1..=total).collect::<Vec<_>>());
 }
 
 #[test]

@@ -1,15 +1,9 @@
 //! Partitions that go to another member while commands run, and queues that count what comes back.
 
-use std::path::Path;
-
-use super::{consume, left};
+use super::{consume, left, lines};
 use crate::amqp::{amqp, filled, holds, queue};
 use crate::kafka::{produce, topic};
 use crate::support::{Running, eventually, mscomm, test_env, unique};
-
-fn lines(file: &Path) -> Vec<String> {
-    std::fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
-}
 
 /// What had begun is waited for, and what had not is the other's: nothing is handled twice.
 #[test]
