@@ -58,6 +58,9 @@ _mscomm() {
             mscomm__subcmd__amqp,get)
                 cmd="mscomm__subcmd__amqp__subcmd__get"
                 ;;
+            mscomm__subcmd__amqp,move)
+                cmd="mscomm__subcmd__amqp__subcmd__move"
+                ;;
             mscomm__subcmd__amqp,publish)
                 cmd="mscomm__subcmd__amqp__subcmd__publish"
                 ;;
@@ -194,7 +197,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp)
-            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help publish consume get queue exchange bind unbind"
+            opts="-p -v -q -h --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help publish consume get move queue exchange bind unbind"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,7 +357,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__consume)
-            opts="-A -s -n -j -o -p -v -q -h --idle-timeout --prefetch --ack --nack --requeue --no-ack --exclusive --consumer-tag --offset --argument --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --count --until-end --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-A -s -n -j -o -p -v -q -h --idle-timeout --prefetch --ack --nack --requeue --no-ack --drop-rest --exclusive --consumer-tag --offset --argument --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --count --until-end --filter --map --filter-error --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -450,6 +453,18 @@ _mscomm() {
                     ;;
                 -n)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
                     return 0
                     ;;
                 --exec)
@@ -802,7 +817,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__amqp__subcmd__get)
-            opts="-n -o -s -p -v -q -h --count --output --delimiter --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-n -o -s -p -v -q -h --count --filter --map --filter-error --output --delimiter --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -816,6 +831,18 @@ _mscomm() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
+                    return 0
+                    ;;
                 --output)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -825,6 +852,136 @@ _mscomm() {
                     return 0
                     ;;
                 --delimiter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -s)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --vhost)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sasl-mechanism)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --heartbeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --plaintext)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --ca)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --insecure)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mscomm__subcmd__amqp__subcmd__move)
+            opts="-n -s -p -v -q -h --to-origin --count --follow --max-moves --filter --map --filter-error --report --url --server --username --password --vhost --sasl-mechanism --heartbeat --tls --plaintext --ca --cert --key --server-name --insecure --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --count)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-moves)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
+                    return 0
+                    ;;
+                --report)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1754,12 +1911,24 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__bridge)
-            opts="-j -p -v -q -h --keep-timestamp --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-j -p -v -q -h --keep-timestamp --filter --map --filter-error --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
+                    return 0
+                    ;;
                 --exec)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2088,7 +2257,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__grpc__subcmd__call)
-            opts="-d -n -s -I -H -o -p -v -q -h --data --count --format --request-format --allow-unknown-fields --emit-defaults --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --output --template --example --seed --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-d -n -s -I -H -o -p -v -q -h --data --count --format --request-format --allow-unknown-fields --emit-defaults --field-names --int64 --enum --url --server --authority --max-recv --max-send --max-header-list --compress --keepalive --keepalive-timeout --user-agent --proto --import-path --protoset --descriptor-set --reflection --reflect-header --descriptor-cache --tls --plaintext --ca --cert --key --server-name --insecure --header --filter --map --filter-error --output --template --example --seed --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2240,6 +2409,18 @@ _mscomm() {
                     ;;
                 -H)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
                     return 0
                     ;;
                 --output)
@@ -2992,7 +3173,7 @@ _mscomm() {
             return 0
             ;;
         mscomm__subcmd__kafka__subcmd__tail)
-            opts="-n -b -s -X -j -o -p -v -q -h --from --partitions --group --count --idle-timeout --until-end --isolation --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
+            opts="-n -b -s -X -j -o -p -v -q -h --from --partitions --group --count --idle-timeout --until-end --until --isolation --brokers --url --server --sasl-mechanism --username --password --tls --plaintext --ca --cert --key --server-name --insecure --property --filter --map --filter-error --exec --exec-input --exec-timeout --on-failure --on-exit --jobs --output --delimiter --report --profile --config --color --verbose --quiet --timeout --connect-timeout --wait --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3019,6 +3200,10 @@ _mscomm() {
                     return 0
                     ;;
                 --idle-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --until)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3092,6 +3277,18 @@ _mscomm() {
                     ;;
                 -X)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --map)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --filter-error)
+                    COMPREPLY=($(compgen -W "stop skip" -- "${cur}"))
                     return 0
                     ;;
                 --exec)

@@ -248,6 +248,10 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s H -l header -d 'Request metadata; a name that ends in -bin takes base64. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s o -l output -d 'pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)' -r -f -a "pretty\t'Each response as indented JSON, the default on a terminal'
 raw\t'Each response as one line of JSON, the default in a pipe'
 json\t'An envelope a line for headers, each response, and the status, which a call that failed always has'"
@@ -267,24 +271,25 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "move" -d 'Move messages from one queue to another, or dead letters back to where they came from'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key; without -e it names a queue, also for an envelope that names an exchange' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'trace: 42\' or trace=42. May be repeated' -r
@@ -363,11 +368,15 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s n -l count -d 'Stop after so many messages; only these are taken' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
 json\t'The envelope, as a line'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
@@ -385,12 +394,17 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l nack -d 'Reject each message once it was written: it is dropped, or goes to the dead-letter exchange'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l requeue -d 'Put all messages back at the end: each is read once, up to 65535; a quorum queue counts it as a delivery'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l no-ack -d 'Take each message out as it arrives, before it is written: it is lost when writing fails'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l drop-rest -d 'Take out of the queue what --filter leaves out, too, as it does with what is written'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l exclusive -d 'Refuse to share the queue with other consumers'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -l until-end -d 'Stop when the messages that were there at the start are read, which of a stream are all, unless --offset says where to begin'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from consume" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s n -l count -d 'How many messages to look at' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
@@ -420,6 +434,42 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s n -l count -d 'Stop after so many messages; only these are moved' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l max-moves -d 'Leave a message where it is that was moved so often already, or dead-lettered again after so many times' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l heartbeat -d 'How often to ask for a sign of life, as 30s, or 0 for never; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l to-origin -d 'Send each to the exchange and with the routing key by which it had come to the queue that dead-lettered it (x-death); one that was never dead-lettered stays'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l follow -d 'Go on with what comes, instead of stopping at what was there at the start'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -575,6 +625,7 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l group -d 'Read as a member of this consumer group: from its offsets on, which are committed once the output is written' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s n -l count -d 'Stop after so many messages; fewer before the end or the idle timeout is exit 1' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l until -d 'Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l isolation -d 'Which records of transactions to read' -r -f -a "read-committed\t'Those of committed transactions'
 read-uncommitted\t'Those of open and aborted transactions too'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s s -s b -l server -l brokers -l url -d 'Bootstrap brokers: host:port, separated by commas' -r
@@ -592,11 +643,15 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
 false\t''"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s X -l property -d 'Any librdkafka property, as client.rack=a. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
 json\t'The envelope, as a line'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from tail" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
@@ -629,11 +684,15 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_sub
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "describe" -d 'Show partitions, leaders, replicas, watermarks and the settings that are not the default'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "create" -d 'Create topics'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and __fish_seen_subcommand_from topic" -f -a "delete" -d 'Delete topics and all their records, without asking'
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
 json\t'The envelope, as a line'"
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand bridge" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r

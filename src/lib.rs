@@ -6,8 +6,8 @@
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
 //!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
 //!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
-//! - [`flow`]: the middle between a source and a sink. [`exec`]: a command for each message. [`across`]: verbs that join
-//!   protocols.
+//! - [`flow`]: the middle between a source and a sink. [`exec`]: a command for each message. [`jq`]: programs over each
+//!   message. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers; `sections` tells it which sections a profile has. [`sandbox`]: servers inside the
@@ -29,12 +29,12 @@
 //! Everything may use leaves, and these use only each other. [`app`] may import anything, and nobody imports it. Protocols
 //! never import each other: verbs that join them stand in [`across`], which only [`app`] and [`cli`] import, as they do
 //! `sections`, where the settings of all are named.
-//! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`] and [`exec`] use
-//!   both. [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
+//! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`], [`exec`] and [`jq`]
+//!   use both. [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
 //! - [`config`] uses [`output`], and [`context`] these two. [`sandbox`] uses them, [`message`] and [`proto`].
 //! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`config`], [`flow`],
 //!   [`message`], [`proto`] and its wire crates, never clap and never [`output`]; `ffi` below it uses [`message`] alone.
-//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`] and [`exec`].
+//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`], [`exec`] and [`jq`].
 //!
 //! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
 //! as its own, and a name as what defines it, not as who gives it out. A child may name the types of its parent,
@@ -54,13 +54,13 @@
 //! 5. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
 //! # A new stage
-//! 1. A type that implements [`flow::Stage`]: any message's in a file in `flow`, given out by `flow/mod.rs`; else beside its verb.
-//! 2. In `args.rs` its flag as a group of its own, with a function that gives the stages.
-//! 3. Writing verbs flatten the group in, and put them into `stages` of their `Writer`. Reading verbs hand them to
-//!    `output/show.rs`, whose `Writer` has none so far; `across/bridge.rs` has the group in `OwnArgs`, and puts them before
-//!    those in `flow.stages`.
-//! 4. What it leaves out counts as filtered and is settled. Nobody asks for this: `amqp consume` has the broker send no more
-//!    than `--count` (`ConsumerOptions::count`, `prefetch`), so that a queue dries up where a stage leaves something out.
+//! 1. A type that implements [`flow::Stage`]: any message's in a folder of its own, as [`jq`]; else beside its verb.
+//! 2. Beside it its flags as a group of their own, with a function that gives the stages.
+//! 3. Writing verbs flatten the group in, and put them into `stages` of their `Writer`; verbs that read into their
+//!    [`flow::Reader`] (`through`), as `across/bridge.rs` does from its `OwnArgs`.
+//! 4. One that leaves something out says so (`leaves_out`). That counts as filtered, and is settled unless the source keeps it
+//!    (`keeps_rest`). Nobody asks for this: `amqp consume` has to know of it beforehand (`amqp::Asks`), or its broker sends no
+//!    more than `--count`.
 //! 5. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
 //! # A new relay
@@ -70,7 +70,9 @@
 //! 2. Verbs that read flatten the group in and put the relay into their [`flow::Reader`] (`through`), as `across/bridge.rs`
 //!    does from its `OwnArgs`; a message whose refusal is to be treated in a way of its own has that in it
 //!    ([`flow::Refusal::then`]).
-//! 3. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
+//! 3. Where such messages go ([`flow::OnRefusal::Bury`]) is the reader's to open, on the broker that they came from: the verb
+//!    hands the name to `prepare`, and `open` puts it into [`flow::Reader`].
+//! 4. `mscomm generate .`, which a test asks for; README.md and CHANGELOG.md, which nobody does.
 //!
 //! # A fourth protocol
 //! 1. A folder (`settings.rs` with its [`config::Section`], `mod.rs` with `Command` and `run`, the verbs), its `mod` in `lib.rs`,
@@ -103,6 +105,7 @@ mod exec;
 mod exit;
 mod flow;
 mod grpc;
+mod jq;
 mod kafka;
 mod message;
 mod net;

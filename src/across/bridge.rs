@@ -7,9 +7,10 @@ use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::config::ConfigSource;
 use crate::context::Context;
-use crate::error::Result;
-use crate::exec::{ExecArgs, OfQueue};
+use crate::error::{Error, Result};
+use crate::exec::ExecArgs;
 use crate::flow::{self, Flow, Manner, Names, Reader, Reporter, Writer};
+use crate::jq::JqArgs;
 use crate::message::input::Mode;
 use crate::output::{MessageWriter, OutputArgs, Progress, Report, Shows, Stdout};
 use crate::{amqp, grpc, kafka};
@@ -36,6 +37,9 @@ struct OwnArgs {
     /// the present time
     #[arg(long)]
     keep_timestamp: bool,
+    /// Programs over each message.
+    #[command(flatten)]
+    jq: JqArgs,
     /// A command for each message; what it prints goes on.
     #[command(flatten)]
     exec: ExecArgs,
@@ -209,14 +213,21 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         _ => false,
     };
     let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
-    let with = With { own_keys, old_times, answers: own.exec.is_used() };
     let from_queue = matches!(from.verb, Reading::Amqp(AmqpReading::Consume(_)));
+    let with = With { own_keys, old_times, from_queue, answers: own.exec.is_used() };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
         refusal.check(from_queue)?;
     }
+    let stages = own.jq.stages()?;
     let exec = own.exec.prepare(from_queue)?;
-    let reader = from.verb.prepare(own.exec.of_queue(), &from_cx).map_err(|error| names.of_source(error))?;
+    let dead = own.exec.target()?.map(str::to_owned);
+    if let (Some(_), Some(target)) = (&dead, to.verb.refusal().and_then(RefusalArgs::target)) {
+        return Err(Error::usage(format!("--on-failure and --on-refusal dead:{target} are two places for what fails"))
+            .hint("let one of them do something else"));
+    }
+    let asks = amqp::Asks { exec: own.exec.of_queue(), dead, leaves_out: own.jq.of_queue() };
+    let reader = from.verb.prepare(asks, &from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
         true => Progress::reader(&cx.terminal, "carried"),
@@ -237,7 +248,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         }
     };
     let relay = exec.map(|exec| exec.relay(!shows_messages, &cx.shutdown));
-    let flow = Flow::new(reader.through(relay), writer, Manner::Carried, &cx.shutdown);
+    let flow = Flow::new(reader.through(stages, relay), writer, Manner::Carried, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
@@ -248,6 +259,8 @@ struct With {
     own_keys: bool,
     /// What becomes of timestamps that cannot be sent.
     old_times: kafka::OldTimes,
+    /// They come from a queue, a few at a time.
+    from_queue: bool,
     /// What comes is what commands printed.
     answers: bool,
 }
@@ -278,14 +291,18 @@ impl Reading {
         }
     }
 
-    fn prepare(self, exec: Option<OfQueue>, cx: &Context) -> Result<PreparedReader> {
+    fn prepare(self, asks: amqp::Asks, cx: &Context) -> Result<PreparedReader> {
+        if let (Some(target), Reading::Grpc(_) | Reading::Stdin(_)) = (&asks.dead, &self) {
+            return Err(Error::usage(format!("dead:{target} is for messages of a broker, to which it goes back"))
+                .hint("choose stop, hold or skip"));
+        }
         Ok(match self {
             Reading::Amqp(AmqpReading::Consume(args)) => {
-                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, exec, cx)?))
+                PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, asks, cx)?))
             }
             Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
             Reading::Kafka(KafkaReading::Tail(args)) => {
-                PreparedReader::Kafka(Box::new(kafka::prepare_reader(*args, cx)?))
+                PreparedReader::Kafka(Box::new(kafka::prepare_reader(*args, asks.dead, cx)?))
             }
             Reading::Stdin(args) => PreparedReader::Stdin(args),
         })
@@ -319,7 +336,8 @@ impl Writing {
             }
             Writing::Grpc(GrpcWriting::Call(args)) => PreparedWriter::Grpc(Box::new(grpc::prepare_writer(*args, cx)?)),
             Writing::Kafka(KafkaWriting::Produce(args)) => {
-                PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, cx)?))
+                let prepared = kafka::prepare_writer(*args, true, with.old_times, cx)?;
+                PreparedWriter::Kafka(Box::new(if with.from_queue { prepared.gathering() } else { prepared }))
             }
             Writing::Stdout(args) => {
                 let mut writer = MessageWriter::new(&args, &cx.terminal)?;

@@ -11,6 +11,9 @@ use super::shared::connection::on_connection;
 use super::shared::kind::counts_looks;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
+use crate::flow::{Passed, Stage, through};
+use crate::jq::JqArgs;
+use crate::message::Message;
 use crate::output::{MessageWriter, OutputArgs};
 
 /// Arguments.
@@ -22,6 +25,9 @@ pub(crate) struct Args {
     /// How many messages to look at
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     count: u64,
+    /// Programs over each message.
+    #[command(flatten)]
+    jq: JqArgs,
     /// How messages are written.
     #[command(flatten)]
     output: OutputArgs,
@@ -41,13 +47,15 @@ const IN_ORDER: u64 = 9;
 /// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_connection`], [`fault`] and the writer's.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
+    let stages = args.jq.stages()?;
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
-    let (mut found, mut is_counted) = (0, false);
+    // Of those that were there at the start: on a busy queue there would be no end to what a program leaves out.
+    let (mut read, mut found, mut there, mut is_counted) = (0_u64, 0, None, false);
     let done = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
         let (mut channels, mut may_open) = (vec![channel.clone()], true);
         // None is put back before all are fetched, or the first would come again and again.
-        while found < args.count {
-            if is_counted && may_open && found % IN_ORDER == 0 {
+        while found < args.count && there.is_none_or(|there| read < there) {
+            if is_counted && may_open && read % IN_ORDER == 0 {
                 match client.another_channel().await? {
                     Some(next) => channels.push(next),
                     // The order in which they go back suffers, and nothing else.
@@ -57,10 +65,17 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             let channel = channels.last().unwrap_or(channel);
             let got = channel.basic_get(queue.clone(), BasicGetOptions::default()).await;
             let Some(mut message) = got.map_err(|e| refusal(&e, &args.queue))? else { break };
-            found += 1;
+            read += 1;
+            if !stages.is_empty() {
+                there.get_or_insert(read + u64::from(message.message_count));
+            }
             is_counted |= counts(&message.delivery);
             client.restore(&mut message.delivery.properties);
-            writer.write(&incoming(&message.delivery, &args.queue))?;
+            let passed = passed(&stages, &message.delivery, &args.queue, read)?;
+            found += u64::from(!passed.is_empty());
+            for message in &passed {
+                writer.write(message)?;
+            }
         }
         writer.flush()?;
         // They go back with their channel: put back by a nack, a quorum queue would set them at its end.
@@ -78,16 +93,39 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     if is_counted {
         cx.terminal.warn(counts_looks(&args.queue));
     }
+    let told = stages.iter().flat_map(|stage| stage.told().into_iter().chain(stage.account()));
+    told.for_each(|text| cx.terminal.warn(text));
     done?;
     flushed?;
     match found {
-        0 => Err(Error::new(Kind::Unmet, format!("queue `{}` is empty", args.queue))),
+        0 if read == 0 => Err(Error::new(Kind::Unmet, format!("queue `{}` is empty", args.queue))),
         _ if found < args.count => {
-            let held = counted(found, "message");
+            let held = match read - found {
+                0 => counted(found, "message"),
+                _ => format!("{} that passed, of {read}", counted(found, "message")),
+            };
             let message = format!("queue `{}` holds {held}, fewer than {}", args.queue, args.count);
             Err(Error::new(Kind::Unmet, message))
         }
         _ => Ok(()),
+    }
+}
+
+/// What programs make of a message.
+///
+/// # Errors
+/// `Kind::Usage`: one failed on it.
+fn passed<'m>(
+    stages: &'m [Box<dyn Stage>],
+    delivery: &'m Delivery,
+    queue: &'m str,
+    number: u64,
+) -> Result<Vec<Message<'m>>> {
+    match through(stages, incoming(delivery, queue)) {
+        Ok(Passed::One(message)) => Ok(vec![message]),
+        Ok(Passed::None) => Ok(Vec::new()),
+        Ok(Passed::Many(messages)) => Ok(messages),
+        Err(unfit) => Err(Error::usage(format!("queue `{queue}`, message {number}: {}", unfit.why))),
     }
 }
 

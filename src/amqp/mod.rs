@@ -5,6 +5,7 @@ mod client;
 mod consume;
 mod exchange;
 mod get;
+mod moving;
 mod publish;
 mod queue;
 pub(crate) mod settings;
@@ -12,7 +13,7 @@ mod shared;
 
 pub use client::incoming;
 
-pub(crate) use self::consume::{Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
+pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 use crate::context::Context;
 use crate::error::Result;
@@ -29,6 +30,12 @@ pub(crate) enum Command {
     /// A quorum queue with a delivery limit drops or dead-letters a message that came back more often than that, and so after as
     /// many looks. RabbitMQ 4 has a limit of 20 where nothing else is set.
     Get(Box<get::Args>),
+    /// Move messages from one queue to another, or dead letters back to where they came from
+    ///
+    /// Each is taken out of its queue once the broker has confirmed it where it goes, with all its properties and headers, and a
+    /// header mscomm-moves that counts how often that was. A header CC, which would send copies to other queues again, is left
+    /// out. What is refused stays where it is.
+    Move(Box<moving::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]
     Queue(queue::Command),
@@ -50,6 +57,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Publish(args) => publish::run(*args, cx).await,
         Command::Consume(args) => consume::run(*args, cx).await,
         Command::Get(args) => get::run(*args, cx).await,
+        Command::Move(args) => moving::run(*args, cx).await,
         Command::Queue(command) => queue::run(command, cx).await,
         Command::Exchange(command) => exchange::run(command, cx).await,
         Command::Bind(args) => bind::bind(*args, cx).await,

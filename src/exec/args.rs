@@ -35,40 +35,58 @@ pub(crate) struct ExecArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration, requires = "exec")]
     exec_timeout: Option<Duration>,
     /// What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go
-    /// on, and it goes back at the end), skip (it counts as done), requeue (its queue takes it back at once; the third time
-    /// it is held), or reject (its queue drops or dead-letters it)
+    /// on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same
+    /// broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or
+    /// reject (its queue drops or dead-letters it)
     #[arg(long, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
-    on_failure: OnRefusal,
+    on_failure: Policy,
     /// The same for one exit code, as 75=requeue; ack takes it for success
     #[arg(long, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec")]
-    on_exit: Vec<(u8, Then)>,
+    on_exit: Vec<(u8, Option<Policy>)>,
     /// How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order
     #[arg(short, long, value_name = "COUNT", default_value_t = 1, requires = "exec",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 }
 
-fn policy(text: &str) -> Result<OnRefusal, String> {
-    Ok(match text {
+/// What happens to a message whose command failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Policy {
+    then: OnRefusal,
+    /// The queue or topic that it goes to.
+    target: Option<String>,
+}
+
+fn policy(text: &str) -> Result<Policy, String> {
+    let then = match text {
         "stop" => OnRefusal::Stop,
         "hold" => OnRefusal::Continue,
         "skip" => OnRefusal::Skip,
         "requeue" => OnRefusal::Requeue,
         "reject" => OnRefusal::Reject,
-        _ => return Err("write stop, hold, skip, requeue or reject".to_owned()),
-    })
+        _ => {
+            return match text.strip_prefix("dead:") {
+                Some(target) if !target.is_empty() => {
+                    Ok(Policy { then: OnRefusal::Bury, target: Some(target.to_owned()) })
+                }
+                _ => Err("write stop, hold, skip, dead:TARGET, requeue or reject".to_owned()),
+            };
+        }
+    };
+    Ok(Policy { then, target: None })
 }
 
-fn on_exit(text: &str) -> Result<(u8, Then), String> {
-    const FIX: &str = "write CODE=WHAT, as 75=requeue, with ack, stop, hold, skip, requeue or reject";
+/// `None` for a code that is as good as 0.
+fn on_exit(text: &str) -> Result<(u8, Option<Policy>), String> {
+    const FIX: &str = "write CODE=WHAT, as 75=requeue, with ack, stop, hold, skip, dead:TARGET, requeue or reject";
     let (code, then) = text.split_once('=').ok_or(FIX)?;
     let code: u8 = code.trim().parse().map_err(|_| format!("an exit code is a number from 1 to 255; {FIX}"))?;
     if code == 0 {
         return Err("0 is success; write codes from 1 to 255".to_owned());
     }
     match then.trim() {
-        "ack" => Ok((code, Then::Ack)),
-        then => policy(then).map(|policy| (code, Then::Refuse(policy))).map_err(|_| FIX.to_owned()),
+        "ack" => Ok((code, None)),
+        then => policy(then).map(|policy| (code, Some(policy))).map_err(|_| FIX.to_owned()),
     }
 }
 
@@ -86,35 +104,47 @@ impl ExecArgs {
                 .hint("write --exec 'PROGRAM ARG…'; words are split as a shell does")
         })?;
         self.check(from_queue)?;
+        self.target()?;
         let path = find(&name)?;
         let (args, stale) = (words.collect(), environment::inherited());
         let how = How {
             program: Program { path, name, args, stale, timeout: self.exec_timeout },
             input: self.exec_input,
-            on_failure: self.on_failure,
-            on_exit: self.on_exit.clone(),
+            on_failure: self.on_failure.then,
+            on_exit: self.on_exit.iter().map(|(code, policy)| (*code, then(policy.as_ref()))).collect(),
         };
         Ok(Some(Prepared { how, jobs: usize::from(self.jobs) }))
     }
 
     fn check(&self, from_queue: bool) -> Result<()> {
-        let mut all = self.policies().filter_map(|(flag, policy)| of_queue(policy).map(|name| (flag, name)));
+        let mut all = self.policies().filter_map(|(flag, policy)| of_queue(policy.then).map(|name| (flag, name)));
         match all.next() {
             Some((flag, name)) if !from_queue => {
                 Err(Error::usage(format!("{flag} {name} is for messages of a queue, which is told of it"))
-                    .hint("choose stop, hold or skip; a queue is read by `mscomm amqp consume`"))
+                    .hint("choose stop, hold, skip or dead:TARGET; a queue is read by `mscomm amqp consume`"))
             }
             _ => Ok(()),
         }
     }
 
     /// Which flag says what.
-    fn policies(&self) -> impl Iterator<Item = (&'static str, OnRefusal)> + '_ {
-        let of_exit = |(_, then): &(u8, Then)| match then {
-            Then::Ack => None,
-            Then::Refuse(policy) => Some(("--on-exit", *policy)),
-        };
-        std::iter::once(("--on-failure", self.on_failure)).chain(self.on_exit.iter().filter_map(of_exit))
+    fn policies(&self) -> impl Iterator<Item = (&'static str, &Policy)> + '_ {
+        let of_exit = self.on_exit.iter().filter_map(|(_, policy)| Some(("--on-exit", policy.as_ref()?)));
+        std::iter::once(("--on-failure", &self.on_failure)).chain(of_exit)
+    }
+
+    /// The queue or topic that messages go to whose commands failed, if any does.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: there are two.
+    pub(crate) fn target(&self) -> Result<Option<&str>> {
+        let mut targets = self.policies().filter_map(|(_, policy)| policy.target.as_deref());
+        let first = targets.next();
+        match first.and_then(|first| Some((first, targets.find(|other| *other != first)?))) {
+            Some((first, other)) => Err(Error::usage(format!("dead:{first} and dead:{other} are two targets"))
+                .hint("send all that failed to one of them")),
+            None => Ok(first),
+        }
     }
 
     /// True with `--exec`.
@@ -124,10 +154,15 @@ impl ExecArgs {
 
     /// What it asks of a queue; `None` without a command.
     pub(crate) fn of_queue(&self) -> Option<OfQueue> {
-        let holds = self.policies().any(|(_, policy)| matches!(policy, OnRefusal::Continue | OnRefusal::Requeue));
-        let gives_back = self.policies().any(|(_, policy)| of_queue(policy).is_some());
+        let holds = self.policies().any(|(_, policy)| matches!(policy.then, OnRefusal::Continue | OnRefusal::Requeue));
+        let gives_back = self.policies().any(|(_, policy)| of_queue(policy.then).is_some());
         self.is_used().then_some(OfQueue { jobs: (!holds).then_some(self.jobs), gives_back })
     }
+}
+
+/// What follows from an exit code.
+fn then(policy: Option<&Policy>) -> Then {
+    policy.map_or(Then::Ack, |policy| Then::Refuse(policy.then))
 }
 
 /// What commands ask of a queue.
@@ -145,7 +180,7 @@ fn of_queue(policy: OnRefusal) -> Option<&'static str> {
     match policy {
         OnRefusal::Requeue => Some("requeue"),
         OnRefusal::Reject => Some("reject"),
-        OnRefusal::Continue | OnRefusal::Stop | OnRefusal::Skip => None,
+        OnRefusal::Continue | OnRefusal::Stop | OnRefusal::Skip | OnRefusal::Bury => None,
     }
 }
 
@@ -193,9 +228,11 @@ mod tests {
 
     #[test]
     fn exits() {
-        assert_eq!(on_exit("75=requeue"), Ok((75, Then::Refuse(OnRefusal::Requeue))));
-        assert_eq!(on_exit("3=ack"), Ok((3, Then::Ack)));
-        for bad in ["", "3", "0=ack", "256=ack", "x=ack", "3=drop", "=ack", "-1=ack"] {
+        let then = |text: &str| on_exit(text).map(|(code, policy)| (code, super::then(policy.as_ref())));
+        assert_eq!(then("75=requeue"), Ok((75, Then::Refuse(OnRefusal::Requeue))));
+        assert_eq!(then("3=ack"), Ok((3, Then::Ack)));
+        assert_eq!(then("3=dead:x"), Ok((3, Then::Refuse(OnRefusal::Bury))));
+        for bad in ["", "3", "3=dead:", "0=ack", "256=ack", "x=ack", "3=drop", "=ack", "-1=ack"] {
             on_exit(bad).expect_err(bad);
         }
         policy("ack").expect_err("0 is what acks");

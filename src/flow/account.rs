@@ -231,6 +231,11 @@ impl Account {
         self.unknown.count()
     }
 
+    /// How many a stage left out.
+    pub(crate) fn filtered(&self) -> u64 {
+        self.filtered
+    }
+
     /// How many were asked for.
     pub(super) fn passed(&self) -> u64 {
         self.read - self.filtered
@@ -250,16 +255,18 @@ impl Account {
     pub(crate) fn sentence(&self, manner: Manner, settled: u64) -> String {
         let (read, sent, confirmed, failed, unknown) =
             (self.read, self.sent, self.confirmed, self.failed(), self.unknown());
+        let left_out = if self.filtered > 0 { format!(", filtered {}", self.filtered) } else { String::new() };
         match manner {
-            Manner::Read => format!("read {read}"),
-            Manner::Settled => format!("read {read}, settled {settled}"),
+            Manner::Read => format!("read {read}{left_out}"),
+            Manner::Settled => format!("read {read}{left_out}, settled {settled}"),
             Manner::Confirmed => format!("sent {sent}, confirmed {confirmed}, failed {failed}, unknown {unknown}"),
             Manner::Unconfirmed(flag) => {
                 format!("sent {sent}, none confirmed ({flag}), failed {failed}, unknown {unknown}")
             }
             Manner::Carried => {
                 let done = if self.written > 0 { "written" } else { "confirmed" };
-                format!("read {read}, sent {sent}, {done} {}, failed {failed}, unknown {unknown}", self.done())
+                let done = format!("{done} {}", self.done());
+                format!("read {read}{left_out}, sent {sent}, {done}, failed {failed}, unknown {unknown}")
             }
         }
     }

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::task::{Context, Poll};
 
 use super::Ticket;
+use super::limits::OnRefusal;
 use super::onward::Onward;
+use super::refusal::Refusal;
 use super::sink::{Heard, Outcome, Sink};
 use super::stage::Stage;
 use crate::error::Result;
@@ -15,6 +17,8 @@ pub(crate) struct Dead {
     onward: Onward,
     /// What is under way to the sink proper, as it came from the source.
     copies: HashMap<Ticket, Message<'static>>,
+    /// Only what says so goes there.
+    is_asked: bool,
     /// It is of no use any more: what is refused now is held.
     is_over: bool,
 }
@@ -22,7 +26,12 @@ pub(crate) struct Dead {
 impl Dead {
     /// What is refused goes to this sink, through these stages of its own.
     pub(crate) fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
-        Dead { onward: Onward::new(stages, sink), copies: HashMap::new(), is_over: false }
+        Dead { onward: Onward::new(stages, sink), copies: HashMap::new(), is_asked: false, is_over: false }
+    }
+
+    /// The same for what asks for it alone ([`OnRefusal::Bury`]).
+    pub(crate) fn asked(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Dead {
+        Dead { is_asked: true, ..Dead::new(stages, sink) }
     }
 
     /// Remembers a message that goes to the sink proper.
@@ -36,11 +45,18 @@ impl Dead {
     /// happens counts before this.
     pub(crate) fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> bool {
         match (self.copies.remove(&ticket), outcome) {
-            (Some(message), Outcome::Refused(refusal)) if refusal.then.is_none() => {
+            (Some(message), Outcome::Refused(refusal)) if self.wants(refusal) => {
                 self.onward.push(ticket, message);
                 true
             }
             _ => false,
+        }
+    }
+
+    fn wants(&self, refusal: &Refusal) -> bool {
+        match refusal.then {
+            None => !self.is_asked,
+            Some(then) => self.is_asked && then == OnRefusal::Bury,
         }
     }
 

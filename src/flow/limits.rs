@@ -25,4 +25,7 @@ pub(crate) enum OnRefusal {
     Reject,
     /// The others go on, and its source takes it back at once.
     Requeue,
+    /// The others go on, and it goes where such messages go ([`Dead`](super::Dead)); it stays unsettled where there is no such
+    /// place.
+    Bury,
 }

@@ -42,7 +42,7 @@ pub(crate) use refusal::{Refusal, Unfit};
 pub(crate) use run::run;
 pub(crate) use sink::{Declined, Heard, Next, Outcome, Sink, Told};
 pub(crate) use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};
-pub(crate) use stage::{Passed, Stage};
+pub(crate) use stage::{Passed, Stage, through};
 
 /// A message on its way: its lane, and its number within that lane, dense. It travels apart from the payload, and fits
 /// where a wire client has room for one word (Kafka's opaque of a record).

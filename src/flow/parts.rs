@@ -58,10 +58,12 @@ pub(crate) struct Flow {
 impl Flow {
     /// Both halves, joined.
     pub(crate) fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
-        let Reader { source, relay, limits, manner: _ } = reader;
-        let Writer { mut stages, mut sink, on_refusal, dead, manner: _ } = writer;
-        if let Some(relay) = relay {
-            sink = Box::new(Relayed::new(relay, std::mem::take(&mut stages), sink));
+        let Reader { source, mut stages, relay, dead: of_relay, limits, manner: _ } = reader;
+        let Writer { stages: last, mut sink, on_refusal, dead, manner: _ } = writer;
+        let dead = dead.or(of_relay);
+        match relay {
+            Some(relay) => sink = Box::new(Relayed::new(relay, last, sink)),
+            None => stages.extend(last),
         }
         Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone() }
     }
@@ -92,8 +94,12 @@ impl Names {
 pub(crate) struct Reader {
     /// Where messages come from.
     pub source: Box<dyn Source>,
-    /// What each is made into before it goes on, by a sink that answers.
+    /// What happens to each first, in this order.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// What each is then made into before it goes on, by a sink that answers.
     pub relay: Option<Box<dyn Sink>>,
+    /// Where those go that the relay failed on, if they say so.
+    pub dead: Option<Dead>,
     /// When it ends by itself.
     pub limits: Limits,
     /// How it counts by itself.
@@ -103,13 +109,13 @@ pub(crate) struct Reader {
 impl Reader {
     /// Messages as they come from a source.
     pub(crate) fn of(source: Box<dyn Source>, limits: Limits, manner: Manner) -> Reader {
-        Reader { source, relay: None, limits, manner }
+        Reader { source, stages: Vec::new(), relay: None, dead: None, limits, manner }
     }
 
-    /// Each goes through a relay, if there is one.
+    /// Each goes through these stages, and then through a relay, if there is one.
     #[must_use]
-    pub(crate) fn through(self, relay: Option<Box<dyn Sink>>) -> Reader {
-        Reader { relay, ..self }
+    pub(crate) fn through(self, stages: Vec<Box<dyn Stage>>, relay: Option<Box<dyn Sink>>) -> Reader {
+        Reader { stages, relay, ..self }
     }
 
     /// The records of an input.
@@ -133,6 +139,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// A place for what asks for it ([`OnRefusal::Bury`]), and for nothing else.
+    pub(crate) fn bury(self) -> Dead {
+        Dead::asked(self.stages, self.sink)
+    }
+
     /// One that refuses nothing.
     pub(crate) fn plain(sink: Box<dyn Sink>) -> Writer {
         Writer { stages: Vec::new(), sink, on_refusal: OnRefusal::Continue, dead: None, manner: Manner::Read }

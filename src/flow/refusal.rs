@@ -42,10 +42,24 @@ pub(crate) struct Unfit {
     pub member: Option<&'static str>,
     /// A sentence.
     pub why: String,
+    /// Nothing behind it is handed on, and it goes back, whatever is done about what is refused.
+    pub ends: bool,
+}
+
+impl Unfit {
+    /// It is about this member.
+    pub(crate) fn of_member(member: &'static str, why: String) -> Unfit {
+        Unfit { member: Some(member), why, ends: false }
+    }
+
+    /// Nothing behind it is handed on.
+    pub(crate) fn end(why: String) -> Unfit {
+        Unfit { member: None, why, ends: true }
+    }
 }
 
 impl From<String> for Unfit {
     fn from(why: String) -> Unfit {
-        Unfit { member: None, why }
+        Unfit { member: None, why, ends: false }
     }
 }

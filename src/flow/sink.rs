@@ -111,7 +111,7 @@ pub(crate) trait Sink {
     /// See [`Declined`]; the outcome of what was taken before is reported all the same.
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined>;
 
-    /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes at all.
+    /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes before that is done, if at all.
     ///
     /// # Errors
     /// It is of no use any more.

@@ -145,6 +145,14 @@ pub(crate) trait Source {
         None
     }
 
+    /// True when what a stage left out stays in the source: it is not settled, and goes back at the end.
+    fn keeps_rest(&self) -> bool {
+        false
+    }
+
+    /// So many messages are held: the peer is to send others all the same, as far as it can be told.
+    fn held(&mut self, _count: u64) {}
+
     /// Takes up what is done; it need not be told to the peer at once.
     ///
     /// # Errors

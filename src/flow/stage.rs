@@ -6,7 +6,6 @@ use crate::message::Message;
 /// What a stage makes of a message.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "one is what most stages give of most messages: no allocation for it")]
-#[expect(dead_code, reason = "the loop knows how; the stages that filter and split are still to come")]
 pub(crate) enum Passed<'b> {
     /// It goes on.
     One(Message<'b>),
@@ -24,9 +23,19 @@ pub(crate) trait Stage {
     /// The message is not fit for this.
     fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit>;
 
+    /// True when it gives none of some messages: then more are read than are asked for.
+    fn leaves_out(&self) -> bool {
+        false
+    }
+
+    /// False when it looks at nothing of the headers of a message, and leaves them as they are.
+    fn reads_headers(&self) -> bool {
+        true
+    }
+
     /// What the user has to know, once.
-    fn told(&self) -> Option<String> {
-        None
+    fn told(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What the account says of it, at the end.

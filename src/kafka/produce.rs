@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::client::{Intake, Producer, ProducerOptions, Setup, connect, settled_topic};
 use super::settings::Settings;
-use crate::args::{RecordArgs, RefusalArgs, ReportArgs};
+use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::flow::{self, Dead, Flow, Limits, Manner, Passed, Reader, Stage, Unfit, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Stage, Unfit, Writer};
 use crate::message::convert;
 use crate::message::input::Mode;
 use crate::message::{Field, KafkaHeader, Message, Protocol, Time};
@@ -171,7 +171,7 @@ impl Shape {
         message.timestamp = self.timestamp.or(message.timestamp);
         if let Some(Err(why)) = message.timestamp.map(check_time) {
             if self.old_times == OldTimes::Refused {
-                return Err(Unfit { member: Some("timestamp"), why });
+                return Err(Unfit::of_member("timestamp", why));
             }
             message.timestamp = None;
             self.replaced.set(self.replaced.get() + 1);
@@ -185,12 +185,14 @@ impl Stage for Shape {
         self.shape(message).map(Passed::One)
     }
 
-    fn told(&self) -> Option<String> {
-        (self.replaced.get() > 0 && !self.is_told.replace(true)).then(|| {
+    fn told(&self) -> Vec<String> {
+        let is_new = self.replaced.get() > 0 && !self.is_told.replace(true);
+        let text = is_new.then(|| {
             "records of 1970-01-01T00:00:00Z or before go out with the present time, since librdkafka sends no such \
              timestamp; with --keep-timestamp they are refused"
                 .to_owned()
-        })
+        });
+        text.into_iter().collect()
     }
 
     fn account(&self) -> Option<String> {
@@ -209,7 +211,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
     let prepared = prepare(producing, is_json, OldTimes::Refused, cx)?;
-    let limit = prepared.setup.max_record();
+    let limit = prepared.with.setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if is_json { limit.saturating_mul(8) } else { limit };
     let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
@@ -228,10 +230,20 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
-    args: ProducingArgs,
-    setup: Setup,
+    with: With,
     shape: Shape,
 }
+
+/// What a producer is made from.
+struct With {
+    args: ProducingArgs,
+    setup: Setup,
+    gathers: bool,
+}
+
+/// How many milliseconds a record waits for others to go with it, where they come a few at a time: four times librdkafka's
+/// own. Broker and client have a quarter of the requests then.
+const GATHERED: &str = "20";
 
 /// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
 ///
@@ -240,28 +252,61 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
-    Ok(Prepared { args, setup, shape })
+    Ok(Prepared { with: With { args, setup, gathers: false }, shape })
+}
+
+/// A writer that sends records to a topic as they are.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> Result<Prepared> {
+    let topic = super::shared::topic_name(&topic).map_err(Error::usage)?;
+    let args = ProducingArgs {
+        topic,
+        message_key: None,
+        headers: Vec::new(),
+        partition: None,
+        keep_partition: false,
+        timestamp: None,
+        empty_as_null: false,
+        compression: None,
+        acks: None,
+        refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+        settings,
+    };
+    let prepared = prepare(args, true, OldTimes::Replaced, cx)?;
+    Ok(Prepared { shape: Shape::plain(), ..prepared })
 }
 
 impl Prepared {
+    /// Records come a few at a time, and may wait longer for one another, unless the user says how long.
+    #[must_use]
+    pub(crate) fn gathering(mut self) -> Prepared {
+        let Prepared { with, .. } = &mut self;
+        let names = ["linger.ms", "queue.buffering.max.ms"];
+        with.gathers = names.into_iter().all(|name| with.setup.extra(name).is_none());
+        self
+    }
+
     /// Connects, and is ready to send.
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { args, setup, shape } = self;
+        let Prepared { with, shape } = self;
+        let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
             _ => Manner::Confirmed,
         };
         let on_refusal = args.refusal.policy();
         let dead = args.refusal.target().map(str::to_owned);
-        let (args, setup) = (Arc::new(args), Arc::new(setup));
-        let sink = open(&args.topic, args.partition, &args, &setup, manner, cx).await?;
+        let with = Arc::new(with);
+        let sink = open(&with.args.topic, with.args.partition, &with, manner, cx).await?;
         let dead = match dead {
             None => None,
             Some(topic) => {
-                let sink = open(&topic, None, &args, &setup, manner, cx).await?;
+                let sink = open(&topic, None, &with, manner, cx).await?;
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
@@ -270,18 +315,12 @@ impl Prepared {
 }
 
 /// A producer to a topic.
-async fn open(
-    topic: &str,
-    partition: Option<i32>,
-    args: &Arc<ProducingArgs>,
-    setup: &Arc<Setup>,
-    manner: Manner,
-    cx: &Context,
-) -> Result<Producer> {
-    let wire = setup.producer(&properties(args), None)?;
-    let first = connect(&wire, setup, Some(topic), &cx.policy, &cx.shutdown).await?;
-    let (cx, topic, args, setup) = (cx.clone(), topic.to_owned(), args.clone(), setup.clone());
+async fn open(topic: &str, partition: Option<i32>, with: &Arc<With>, manner: Manner, cx: &Context) -> Result<Producer> {
+    let wire = with.setup.producer(&with.properties(), None)?;
+    let first = connect(&wire, &with.setup, Some(topic), &cx.policy, &cx.shutdown).await?;
+    let (cx, topic, with) = (cx.clone(), topic.to_owned(), with.clone());
     super::shared::on_thread(move || {
+        let With { args, setup, .. } = &*with;
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -297,7 +336,7 @@ async fn open(
         let wire = match intake.largest.filter(|largest| *largest < setup.max_batch()) {
             None => wire,
             Some(largest) => {
-                let capped = setup.producer(&properties(&args), Some(largest))?;
+                let capped = setup.producer(&with.properties(), Some(largest))?;
                 // Nothing was sent with the other one.
                 shutdown::spawn("kafka-close", move || drop(wire))?;
                 capped
@@ -319,18 +358,24 @@ async fn open(
     .await
 }
 
-fn properties(args: &ProducingArgs) -> Vec<(&'static str, &str)> {
-    let mut properties = Vec::new();
-    if let Some(codec) = &args.compression {
-        properties.push(("compression.codec", codec.as_str()));
-    }
-    if let Some(acks) = &args.acks {
-        properties.push(("acks", acks.as_str()));
-        if acks != "all" {
-            properties.push(("enable.idempotence", "false"));
+impl With {
+    /// librdkafka's properties for the flags.
+    fn properties(&self) -> Vec<(&'static str, &str)> {
+        let mut properties = Vec::new();
+        if self.gathers {
+            properties.push(("linger.ms", GATHERED));
         }
+        if let Some(codec) = &self.args.compression {
+            properties.push(("compression.codec", codec.as_str()));
+        }
+        if let Some(acks) = &self.args.acks {
+            properties.push(("acks", acks.as_str()));
+            if acks != "all" {
+                properties.push(("enable.idempotence", "false"));
+            }
+        }
+        properties
     }
-    properties
 }
 
 fn check_partition(topic: &str, partition: Option<i32>, partitions: usize) -> Result<()> {

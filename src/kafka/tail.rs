@@ -6,15 +6,17 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, ConnectionEvents, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, connect,
-    partitions_of, refuse_mock, settled_topic,
+    self, ConnectionEvents, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, Until,
+    connect, partitions_of, refuse_mock, settled_topic,
 };
+use super::produce;
 use super::settings::Settings;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
 use crate::flow::{self, Manner};
+use crate::jq::JqArgs;
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
 use crate::values;
@@ -24,6 +26,8 @@ use crate::values;
 pub(crate) struct Args {
     #[command(flatten)]
     reading: ReadingArgs,
+    #[command(flatten)]
+    jq: JqArgs,
     #[command(flatten)]
     exec: ExecArgs,
     #[command(flatten)]
@@ -58,6 +62,13 @@ pub(crate) struct ReadingArgs {
     group: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay
+    ///
+    /// A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
+    /// a time that is to come is waited for. Records below that offset with a later timestamp are left out. What comes late,
+    /// behind that offset, is not read, however old it is.
+    #[arg(long, value_name = "@TIME", value_parser = until, conflicts_with = "until_end")]
+    until: Option<i64>,
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
     isolation: Isolation,
@@ -73,6 +84,14 @@ enum Isolation {
     ReadCommitted,
     /// Those of open and aborted transactions too
     ReadUncommitted,
+}
+
+fn until(text: &str) -> Result<i64, String> {
+    match text.strip_prefix('@').map(|_| start(text)) {
+        Some(Ok(Start::Time(millis))) => Ok(millis),
+        Some(Err(why)) => Err(why.replace("write begin, end, an offset, -N, or @TIME", "write @TIME,")),
+        _ => Err("write @TIME, as @2026-11-22T10:00:00Z or @1h for an hour ago".to_owned()),
+    }
 }
 
 fn start(text: &str) -> Result<Start, String> {
@@ -111,7 +130,7 @@ fn instant(text: &str) -> Result<i64, String> {
 
 /// Where reading begins by itself.
 fn begin(args: &ReadingArgs) -> Start {
-    args.from.unwrap_or(if args.limits.until_end { Start::Begin } else { Start::End })
+    args.from.unwrap_or(if args.limits.until_end || args.until.is_some() { Start::Begin } else { Start::End })
 }
 
 /// What was typed and cannot be meant.
@@ -119,6 +138,16 @@ fn check(args: &ReadingArgs) -> Result<()> {
     let twice = args.topics.iter().enumerate().find(|(at, topic)| args.topics.iter().take(*at).any(|t| t == *topic));
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
+    }
+    match (args.from, args.until) {
+        (Some(Start::Last(_)), Some(_)) => {
+            return Err(Error::usage("--from -N counts from the end, and --until ends before it")
+                .hint("begin at an offset or at @TIME, or leave --until out"));
+        }
+        (Some(Start::Time(from)), Some(until)) if until <= from => {
+            return Err(Error::usage("--until is not later than --from").hint("nothing stands between them; swap them"));
+        }
+        _ => {}
     }
     if args.group.as_ref().is_some_and(|group| group.trim().is_empty()) {
         return Err(Error::usage("the name of the group is empty").hint("name one with --group, or leave --group out"));
@@ -155,26 +184,30 @@ fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str)
 /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there; `Kind::Unmet` for fewer records
 /// than asked for; the output's.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    let stages = args.jq.stages()?;
     let relay = args.exec.prepare(false)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let prepared = prepare(args.reading, cx)?;
+    let dead = args.exec.target()?.map(str::to_owned);
+    let prepared = prepare(args.reading, dead, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
-    show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
+    show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
 }
 
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
     args: ReadingArgs,
     setup: Arc<Setup>,
+    dead: Option<produce::Prepared>,
 }
 
-/// Checks what was typed.
+/// Checks what was typed. `dead` is the topic that records go to whose commands failed.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub(crate) fn prepare(args: ReadingArgs, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
-    Ok(Prepared { args, setup })
+    let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
+    Ok(Prepared { args, setup, dead })
 }
 
 impl Prepared {
@@ -183,21 +216,31 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup } = self;
+        let Prepared { args, setup, dead } = self;
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
             Isolation::ReadUncommitted => "read_uncommitted",
         };
+        // Nothing is taken before there is somewhere to put it.
+        let dead = match dead {
+            Some(dead) => Some(dead.open(cx).await?.bury()),
+            None => None,
+        };
         let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
         let topic = args.topics.first().cloned();
         let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
-        if matches!(args.from, Some(Start::Time(_))) {
+        if matches!(args.from, Some(Start::Time(_))) || args.until.is_some() {
             refuse_mock(&*consumer, Lack::Times)?;
         }
         let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
         let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
         let limit = cx.policy.connect_timeout;
-        let options = ReaderOptions { link, isolation, until_end: args.limits.until_end, limit };
+        let until = match args.until {
+            Some(millis) => Until::Time(millis),
+            None if args.limits.until_end => Until::End,
+            None => Until::Never,
+        };
+        let options = ReaderOptions { link, isolation, until, limit };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
         let source = super::shared::on_thread(move || {
             let mut partitions = partitions(&args, &consumer, &first, &options)?;
@@ -214,7 +257,7 @@ impl Prepared {
             PartitionReader::of_partitions(options, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
         })
         .await?;
-        Ok(flow::Reader::of(Box::new(source), limits, manner))
+        Ok(flow::Reader { dead, ..flow::Reader::of(Box::new(source), limits, manner) })
     }
 }
 

@@ -58,10 +58,8 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
         time.write_json(object.member("timestamp"));
     }
     field(&mut object, "key", key);
-    match headers {
-        Headers::Absent => {}
-        Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers),
-        Headers::Amqp(table) => amqp_json::write_table(object.member("headers"), table),
+    if headers.system().is_some() {
+        headers.write_json(object.member("headers"));
     }
     field(&mut object, "value", value);
     if let Some(properties) = properties {
@@ -69,6 +67,17 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
         drop(serde_json::to_writer(object.member("properties"), properties));
     }
     object.close();
+}
+
+impl Headers<'_> {
+    /// Appends them as JSON; nothing where none were said.
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Headers::Absent => {}
+            Headers::Kafka(headers) => kafka::write_headers(out, headers),
+            Headers::Amqp(table) => amqp_json::write_table(out, table),
+        }
+    }
 }
 
 #[inline]

@@ -48,6 +48,20 @@ pub enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// A whole number of any width.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        Some(match self {
+            Value::I8(n) => i64::from(*n),
+            Value::U8(n) => i64::from(*n),
+            Value::I16(n) => i64::from(*n),
+            Value::U16(n) => i64::from(*n),
+            Value::I32(n) => i64::from(*n),
+            Value::U32(n) => i64::from(*n),
+            Value::I64(n) => *n,
+            _ => return None,
+        })
+    }
+
     /// The same value, borrowing from this one.
     pub fn borrowed(&self) -> Value<'_> {
         match self {
@@ -100,6 +114,13 @@ impl<'a> Table<'a> {
         match self.place(&name) {
             Ok(at) => self.0[at].1 = value,
             Err(at) => self.0.insert(at, (name, value)),
+        }
+    }
+
+    /// Takes a value out.
+    pub(crate) fn remove(&mut self, name: &str) {
+        if let Ok(at) = self.place(name) {
+            self.0.remove(at);
         }
     }
 

@@ -14,6 +14,7 @@ mod config;
 mod exec;
 #[cfg(feature = "sandbox")]
 mod grpc;
+mod jq;
 mod kafka;
 mod layout;
 #[cfg(feature = "sandbox")]

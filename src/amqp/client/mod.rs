@@ -27,7 +27,7 @@ use lapin::types::FieldTable;
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
-pub(crate) use deliveries::{ConsumerOptions, Deliveries, OFFSET, Settle};
+pub(crate) use deliveries::{ConsumerOptions, Consuming, Deliveries, OFFSET, Settle};
 pub(crate) use fault::fault;
 pub use message::incoming;
 pub(crate) use message::{Outgoing, short_string, wire_value};

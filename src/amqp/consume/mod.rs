@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::options::BasicConsumeOptions;
+use lapin::types::{AMQPValue, ShortString};
 use lapin::{Channel, Consumer};
 
-use super::client::{Client, ConsumerOptions, Deliveries, OFFSET, Settle, fault, look_at};
+use super::client::{Client, ConsumerOptions, Consuming, Deliveries, OFFSET, Settle, fault, look_at};
+use super::publish::{self, PublishingArgs};
 use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
@@ -15,6 +16,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
 use crate::flow::{Manner, Reader};
+use crate::jq::{JqArgs, LeavesOut};
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
 use crate::values;
@@ -25,6 +27,9 @@ pub(crate) struct Args {
     /// What is read.
     #[command(flatten)]
     reading: ReadingArgs,
+    /// Programs over each message.
+    #[command(flatten)]
+    jq: JqArgs,
     /// A command for each message.
     #[command(flatten)]
     exec: ExecArgs,
@@ -58,6 +63,12 @@ pub(crate) struct ReadingArgs {
     /// What happens to a message that was written.
     #[command(flatten)]
     settle: SettleArgs,
+    /// Take out of the queue what --filter leaves out, too, as it does with what is written
+    ///
+    /// Without this flag the queue keeps it: it is held until the end, up to 65535 messages, and goes back then, so that there
+    /// has to be an end (--count, --until-end, --idle-timeout or --timeout).
+    #[arg(long)]
+    drop_rest: bool,
     /// Refuse to share the queue with other consumers
     #[arg(long)]
     exclusive: bool,
@@ -76,6 +87,22 @@ pub(crate) struct ReadingArgs {
 }
 
 impl ReadingArgs {
+    /// Messages of a queue, each of which is acked once it is where it goes.
+    pub(crate) fn of(queue: String, limits: LimitArgs, settings: Settings) -> ReadingArgs {
+        ReadingArgs {
+            queue,
+            limits,
+            settings,
+            prefetch: None,
+            settle: SettleArgs { ack: true, nack: false, requeue: false, no_ack: false },
+            drop_rest: false,
+            exclusive: false,
+            consumer_tag: String::new(),
+            offset: None,
+            arguments: ArgumentArgs::default(),
+        }
+    }
+
     /// Whether it matters what kind of queue it is.
     fn asks_for_kind(&self) -> bool {
         let ahead =
@@ -161,13 +188,27 @@ const WAITING: u16 = 5;
 /// `Kind::Unmet` for fewer messages than `--count`, or than a queue still holds of those that `--until-end` asks for; `Kind::Refused` when the queue is not there or is deleted meanwhile;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    let stages = args.jq.stages()?;
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let prepared = prepare(args.reading, args.exec.of_queue(), PREFETCH, cx)?;
+    let dead = args.exec.target()?.map(str::to_owned);
+    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue() };
+    let prepared = prepare(args.reading, asks, PREFETCH, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
-    show.run(prepared.open(cx).await?.through(relay), &cx.shutdown).await
+    show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
 }
 
-/// What is done with the messages asks of their queue.
+/// What is done with the messages before they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Asks {
+    /// What commands ask of the queue, where each message has one.
+    pub exec: Option<OfQueue>,
+    /// Where messages go whose commands failed.
+    pub dead: Option<String>,
+    /// How much of the queue is left out.
+    pub leaves_out: LeavesOut,
+}
+
+/// What that asks of their queue.
 #[derive(Debug, Clone, Copy)]
 struct Needs {
     /// How many are sent ahead of their acknowledgement when nothing is said,
@@ -176,6 +217,10 @@ struct Needs {
     counted: u16,
     /// Messages are requeued or rejected, by themselves.
     gives_back: bool,
+    /// Not all that is read is wanted.
+    leaves_out: bool,
+    /// What is left out is held until the end, so that more and more have to be sent ahead.
+    keeps_rest: bool,
 }
 
 /// What was typed is good, and nothing was sent yet.
@@ -185,22 +230,26 @@ pub(crate) struct Prepared {
     queue: ShortString,
     tag: ShortString,
     endpoint: Endpoint,
+    dead: Option<publish::Prepared>,
 }
 
 /// Checks what was typed, for a bridge.
 ///
 /// # Errors
 /// As [`prepare`].
-pub(crate) fn prepare_carried(args: ReadingArgs, exec: Option<OfQueue>, cx: &Context) -> Result<Prepared> {
-    prepare(args, exec, PREFETCH_CARRIED, cx)
+pub(crate) fn prepare_carried(args: ReadingArgs, asks: Asks, cx: &Context) -> Result<Prepared> {
+    prepare(args, asks, PREFETCH_CARRIED, cx)
 }
 
-/// Checks what was typed. `exec` is what commands ask of the queue, where each message has one; `ahead` is how many messages
-/// are sent ahead of their acknowledgement when nothing else is said.
+/// Checks what was typed. `ahead` is how many messages are sent ahead of their acknowledgement when nothing else is said.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-fn prepare(args: ReadingArgs, exec: Option<OfQueue>, ahead: u16, cx: &Context) -> Result<Prepared> {
+fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Prepared> {
+    check_rest(&args, asks.leaves_out, cx)?;
+    let leaves_out = asks.leaves_out != LeavesOut::Nothing;
+    let keeps_rest = leaves_out && !args.drop_rest;
+    let exec = asks.exec;
     let gives_back = exec.is_some_and(|exec| exec.gives_back);
     match args.settle.mode() {
         Settle::OnArrival if exec.is_some() => {
@@ -217,13 +266,42 @@ fn prepare(args: ReadingArgs, exec: Option<OfQueue>, ahead: u16, cx: &Context) -
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let needs = Needs { ahead, counted: PREFETCH_COUNTED, gives_back, leaves_out, keeps_rest };
     let needs = match exec.and_then(|exec| exec.jobs) {
         // So many that the next one is here when a command ends; but each that comes back without having had a command would
         // count as one more delivery.
-        Some(jobs) => Needs { ahead: jobs.saturating_mul(WAITING), counted: jobs, gives_back },
-        None => Needs { ahead, counted: PREFETCH_COUNTED, gives_back },
+        Some(jobs) => Needs { ahead: jobs.saturating_mul(WAITING), counted: jobs, ..needs },
+        None => needs,
     };
-    Ok(Prepared { args, needs, queue, tag, endpoint })
+    let dead = asks.dead.map(|target| {
+        let to = PublishingArgs::to_queue(target, args.settings.clone());
+        publish::prepare(to, false, None, cx)
+    });
+    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()? })
+}
+
+/// What was typed about messages that are left out of the queue, and cannot be meant.
+fn check_rest(args: &ReadingArgs, leaves_out: LeavesOut, cx: &Context) -> Result<()> {
+    let ends = args.limits.count.is_some() || args.limits.until_end || args.limits.idle_timeout.is_some();
+    match (leaves_out, args.drop_rest, args.settle.mode()) {
+        (LeavesOut::Nothing, true, _) => {
+            Err(Error::usage("--drop-rest is about what --filter or --map leaves out").hint("add one of them, or leave it out"))
+        }
+        (_, true, Settle::Requeue) => {
+            Err(Error::usage("--requeue puts all messages back, and --drop-rest takes some out").hint("leave one of them out"))
+        }
+        (LeavesOut::Nothing, ..) | (_, true, _) => Ok(()),
+        (_, false, Settle::OnArrival) => {
+            Err(Error::usage("--no-ack takes messages out as they arrive, and so what a program leaves out, too")
+                .hint("leave --no-ack out, or say that this is meant with --drop-rest"))
+        }
+        // A stream keeps what it has, whoever reads it.
+        (LeavesOut::Most, false, _) if !ends && args.offset.is_none() && cx.shutdown.remaining().is_none() => {
+            Err(Error::usage(format!("what --filter leaves out of `{}` would be held, and there is no end to that", args.queue))
+                .hint("say when to end (--count, --until-end, --idle-timeout or --timeout), or take the rest out with --drop-rest"))
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Prepared {
@@ -232,17 +310,26 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { args, needs, queue, tag, endpoint } = self;
+        let Prepared { args, needs, queue, tag, endpoint, dead } = self;
         let settle = args.settle.mode();
+        // Nothing is taken before there is somewhere to put it.
+        let dead = match dead {
+            Some(dead) => Some(dead.open(cx).await?.bury()),
+            None => None,
+        };
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
         let opened = cx.shutdown.or_stop(open(&args, needs, cx, &client, &queue, &tag, endpoint.channel_max != 1));
-        let Opened { channel, consumer, probe, limit, unless_stream, prefetch } = match opened.await {
-            Ok(opened) => opened,
-            Err(error) => {
-                client.close(&cx.shutdown).await;
-                return Err(error);
-            }
-        };
+        let Opened { channel, consumer, consuming, probe, limit, unless_stream, prefetch, keeps_rest } =
+            match opened.await {
+                Ok(opened) => opened,
+                Err(error) => {
+                    client.close(&cx.shutdown).await;
+                    if let Some(dead) = dead {
+                        dead.close().await;
+                    }
+                    return Err(error);
+                }
+            };
         let limits = args.limits.limits();
         let source = Deliveries::new(ConsumerOptions {
             client,
@@ -250,15 +337,17 @@ impl Prepared {
             queue: args.queue,
             channel,
             consumer,
+            consuming,
             probe,
             limit,
             unless_stream,
-            count: limits.count,
+            count: limits.count.filter(|_| !needs.leaves_out),
+            keeps_rest,
             prefetch,
             settle,
         });
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
-        Ok(Reader::of(Box::new(source), limits, manner))
+        Ok(Reader { dead, ..Reader::of(Box::new(source), limits, manner) })
     }
 }
 
@@ -266,10 +355,12 @@ impl Prepared {
 struct Opened {
     channel: Channel,
     consumer: Consumer,
+    consuming: Consuming,
     probe: Option<Channel>,
     limit: Option<u64>,
     unless_stream: Option<u64>,
     prefetch: u16,
+    keeps_rest: bool,
 }
 
 async fn open(
@@ -286,7 +377,9 @@ async fn open(
     let kind = match is_placed {
         true => QueueKind::Stream,
         // A question that was refused may hold its channel for a moment, and there is to be no other.
-        false if (args.asks_for_kind() || needs.gives_back) && has_channels => QueueKind::of(client, queue).await,
+        false if (args.asks_for_kind() || needs.gives_back || needs.keeps_rest) && has_channels => {
+            QueueKind::of(client, queue).await
+        }
         false => QueueKind::Unknown,
     };
     if kind == QueueKind::Stream && needs.gives_back {
@@ -297,7 +390,9 @@ async fn open(
         .hint("choose --on-failure stop, hold or skip"));
     }
     let settle = args.settle.mode();
-    if (settle, kind) == (Settle::Requeue, QueueKind::Quorum) {
+    // A stream keeps what it has, whoever reads it.
+    let keeps_rest = needs.keeps_rest && kind != QueueKind::Stream;
+    if kind == QueueKind::Quorum && (settle == Settle::Requeue || keeps_rest) {
         cx.terminal.warn(counts_looks(&args.queue));
     }
     let prefetch = prefetch(args, needs, settle, kind);
@@ -309,10 +404,16 @@ async fn open(
         _ => None,
     };
     let mut unless_stream = None;
+    let consuming = Consuming {
+        queue: queue.clone(),
+        // What others are named after cannot be left to the broker.
+        tag: if needs.keeps_rest && tag.as_str().is_empty() { "mscomm".into() } else { tag.clone() },
+        options: BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() },
+        arguments: args.arguments.table(Vec::new())?,
+    };
     let begin = async |channel: &Channel, offset: Option<AMQPValue>| -> Result<lapin::Result<Consumer>> {
         let arguments = args.arguments.table(vec![(OFFSET, offset)])?;
-        let options = BasicConsumeOptions { exclusive: args.exclusive, ..BasicConsumeOptions::default() };
-        Ok(consume(channel, prefetch, queue.clone(), tag.clone(), options, arguments).await)
+        Ok(Consuming { arguments, ..consuming.clone() }.begin(channel, prefetch).await)
     };
     // All that is there begins with the first.
     let first = Some(AMQPValue::LongString("first".into()));
@@ -332,7 +433,7 @@ async fn open(
         _ => begin(&channel, args.offset.clone()).await?,
     };
     let consumer = consumer.map_err(|e| refusal(&e, args))?;
-    Ok(Opened { channel, consumer, probe, limit, unless_stream, prefetch })
+    Ok(Opened { channel, consumer, consuming, probe, limit, unless_stream, prefetch, keeps_rest })
 }
 
 /// Whether the broker refused to begin at an offset that every stream has. With a long name the answer is cut behind that.
@@ -345,23 +446,14 @@ fn is_no_stream(error: &lapin::Error) -> bool {
 fn prefetch(args: &ReadingArgs, needs: Needs, settle: Settle, kind: QueueKind) -> u16 {
     let most = match (settle, args.prefetch, kind) {
         (Settle::Requeue, ..) => u16::MAX,
+        // There can be no second consumer beside it.
+        _ if needs.keeps_rest && args.exclusive => u16::MAX,
         (_, Some(prefetch), _) => prefetch,
         (_, None, QueueKind::Classic | QueueKind::Stream) => needs.ahead,
         (_, None, QueueKind::Quorum | QueueKind::Unknown) => needs.counted,
     };
-    args.limits.count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
-}
-
-async fn consume(
-    channel: &Channel,
-    prefetch: u16,
-    queue: ShortString,
-    tag: ShortString,
-    options: BasicConsumeOptions,
-    arguments: FieldTable,
-) -> lapin::Result<Consumer> {
-    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-    channel.basic_consume(queue, tag, options, arguments).await
+    let count = args.limits.count.filter(|_| !needs.leaves_out);
+    count.map_or(most, |n| u16::try_from(n).unwrap_or(u16::MAX).min(most))
 }
 
 fn refusal(error: &lapin::Error, args: &ReadingArgs) -> Error {

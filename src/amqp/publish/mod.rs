@@ -7,10 +7,10 @@ use std::sync::Arc;
 use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, MakeOutgoing, Publishing, PublishingOptions};
 use super::settings::{self, Endpoint, Settings};
-use crate::args::{RecordArgs, RefusalArgs, ReportArgs, source};
+use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs, source};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::flow::{self, Dead, Flow, Limits, Manner, Reader, Sink, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Writer};
 use crate::message::input::{DataSource, Mode};
 use crate::message::{Field, Message};
 use crate::output::{Progress, Report, Shows};
@@ -18,6 +18,9 @@ use crate::values::{Delimiter, delimiter};
 
 /// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
 const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest message");
+
+/// How many messages may wait for their confirm.
+const WINDOW: u32 = 2048;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -59,7 +62,7 @@ pub(crate) struct PublishingArgs {
     #[arg(long)]
     no_confirm: bool,
     /// How many messages may wait for their confirm
-    #[arg(long, value_name = "COUNT", default_value_t = 2048, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = WINDOW, value_parser = clap::value_parser!(u32).range(1..))]
     window: u32,
     /// What becomes of a message that is refused.
     #[command(flatten)]
@@ -70,6 +73,21 @@ pub(crate) struct PublishingArgs {
 }
 
 impl PublishingArgs {
+    /// To a queue, as they are.
+    pub(crate) fn to_queue(queue: String, settings: Settings) -> PublishingArgs {
+        PublishingArgs {
+            exchange: None,
+            routing_key: Some(queue),
+            properties: PropertyArgs::default(),
+            mandatory: false,
+            no_mandatory: false,
+            no_confirm: false,
+            window: WINDOW,
+            refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+            settings,
+        }
+    }
+
     /// True when it says to which exchange: then a message's own routing key is enough.
     pub(crate) fn names_exchange(&self) -> bool {
         self.exchange.is_some()

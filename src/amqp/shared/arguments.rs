@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::message::amqp_json;
 
 /// `--argument key=value`, for whatever has no flag of its own.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ArgumentArgs {
     /// Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string.
     /// May be repeated

@@ -29,6 +29,8 @@ pub(crate) enum Fate {
     Rejected,
     /// It must not be settled, and nobody need be told.
     Recalled,
+    /// The same, and as long as it is held its peer sends the less ahead.
+    Kept,
     /// It must not be settled.
     Held,
 }
@@ -147,6 +149,20 @@ impl Ledger {
         }
     }
 
+    /// Takes a message up that goes nowhere, and stays in its source.
+    pub(crate) fn keep(&mut self, place: Place) {
+        let at = self.state(place.lane);
+        let Some(state) = self.states.get_mut(at) else { return };
+        if self.bulk {
+            state.hole = true;
+            self.held += 1;
+        } else {
+            state.slots.push_back(Slot { mark: place.mark, left: 0, fate: Fate::Kept });
+            self.under_way += 1;
+            self.advance(place.lane, at);
+        }
+    }
+
     fn state(&mut self, lane: Lane) -> usize {
         self.find(lane).unwrap_or_else(|| {
             let at = self.free.pop().unwrap_or_else(|| {
@@ -203,6 +219,10 @@ impl Ledger {
                     self.held += 1;
                 }
                 (Fate::Recalled, _) => state.hole = true,
+                (Fate::Kept, _) => {
+                    state.hole = true;
+                    self.held += 1;
+                }
                 // It is not there any more, and what is done behind it may be settled together with what is before it.
                 (Fate::Rejected, _) => {}
                 (Fate::Done, false) => state.done = Some(slot.mark),

@@ -28,6 +28,10 @@ struct Giver<'b, 'r> {
     length: usize,
     unreadable: &'r mut Option<Error>,
     is_bulk: bool,
+    /// What is left out stays in the source.
+    keeps: bool,
+    /// How many are wanted in all.
+    count: u64,
     /// What came of one message, and was not asked for yet.
     parts: VecDeque<(Ticket, Message<'b>)>,
     /// The message that was given last, and its place in the batch.
@@ -42,7 +46,7 @@ impl<'b> Giver<'b, '_> {
                 *into = message;
                 return Some(ticket);
             }
-            if *self.next >= self.length {
+            if *self.next >= self.length || self.account.passed() >= self.count {
                 return None;
             }
             let at = *self.next;
@@ -86,14 +90,17 @@ impl<'b> Giver<'b, '_> {
                 *into = message;
                 return Some(self.enter(at, 1, copy.as_ref()));
             }
-            Ok(Passed::None) => {
-                self.enter(at, 0, None);
-            }
+            Ok(Passed::None) => self.leave_out(at),
             Ok(Passed::Many(messages)) => {
                 let ticket = self.enter(at, u32::try_from(messages.len()).unwrap_or(u32::MAX), copy.as_ref());
                 self.parts.extend(messages.into_iter().map(|message| (ticket, message)));
             }
             Err(unfit) if self.source.is_input() => self.give_up(self.source.fault(at, unfit)),
+            Err(unfit) if unfit.ends => {
+                let Place { lane, mark } = self.source.place(at);
+                let place = self.source.lane_name(lane).one;
+                self.give_up(Error::usage(format!("{place} {mark}: {}", unfit.why)));
+            }
             Err(unfit) => {
                 let refusal = Refusal::new(self.source.fault(at, unfit).chain());
                 self.refuse(at, refusal, copy.as_ref());
@@ -116,6 +123,17 @@ impl<'b> Giver<'b, '_> {
         let ticket = self.ledger.enter(place, parts);
         self.last = Some((ticket, at));
         ticket
+    }
+
+    /// A message was not asked for.
+    fn leave_out(&mut self, at: usize) {
+        let place = self.source.place(at);
+        self.account.took(0);
+        if self.keeps {
+            self.ledger.keep(place);
+        } else {
+            self.ledger.enter(place, 0);
+        }
     }
 
     /// Nothing behind this is given.
@@ -141,7 +159,7 @@ impl<'b> Giver<'b, '_> {
 impl Runner<'_> {
     /// Hands on what the sink has room for.
     pub(super) fn submit(&mut self) -> Result<(), End> {
-        let before = self.account.sent();
+        let (sent, filtered) = (self.account.sent(), self.account.filtered());
         let is_bulk = self.sink.is_bulk();
         let mut giver = Giver {
             source: &*self.source,
@@ -155,9 +173,12 @@ impl Runner<'_> {
             length: self.length,
             unreadable: &mut self.unreadable,
             is_bulk,
+            keeps: self.source.keeps_rest(),
+            count: self.limits.count.unwrap_or(u64::MAX),
             parts: std::mem::take(&mut self.leftover),
             last: None,
         };
+        self.pressed = false;
         let submitted = self.sink.submit(&mut |into| giver.next(into));
         let Giver { parts, last, .. } = giver;
         let left: Vec<_> = parts.into_iter().map(|(ticket, message)| (ticket, message.into_owned())).collect();
@@ -171,13 +192,20 @@ impl Runner<'_> {
         if self.unflushed == 0 {
             self.flush_due = now + FLUSH_AFTER;
         }
-        self.unflushed += usize::try_from(self.account.sent() - before).unwrap_or(usize::MAX).max(1);
+        self.unflushed += usize::try_from(self.account.sent() - sent).unwrap_or(usize::MAX).max(1);
         // Others send by themselves.
         if is_bulk && (self.unflushed >= self.source.window() || now >= self.flush_due) {
             self.flush(false)?;
         }
-        for told in self.stages.iter().filter_map(|stage| stage.told()) {
+        for told in self.stages.iter().flat_map(|stage| stage.told()) {
             self.reporter.warn(told);
+        }
+        if self.account.filtered() > filtered {
+            self.source.held(self.ledger.held());
+            if !is_bulk {
+                // The sink has nothing to tell of them.
+                self.settle().map_err(End::Source)?;
+            }
         }
         self.progress();
         Ok(())

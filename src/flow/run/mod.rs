@@ -30,6 +30,9 @@ const FLUSH_AFTER: Duration = Duration::from_millis(20);
 /// How often a dry flow looks whether anybody still wants messages.
 const TICK: Duration = Duration::from_millis(200);
 
+/// So few messages do not wait for others where none can come.
+const FEW: usize = 256;
+
 /// How many messages are taken at once at most, whatever room there is.
 const BATCH: usize = 4096;
 
@@ -115,6 +118,8 @@ struct Runner<'r> {
     gone: Vec<Lane>,
     /// Submitted since the last flush.
     unflushed: usize,
+    /// All that was submitted was told to go at once.
+    pressed: bool,
     flush_due: Instant,
     check_due: Instant,
     /// Parts of a message that the sink had no room for.
@@ -127,7 +132,7 @@ struct Runner<'r> {
 impl<'r> Runner<'r> {
     fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
         let Flow { mut source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
-        if stages.is_empty() && dead.is_none() && !sink.reads_headers() {
+        if dead.is_none() && !sink.reads_headers() && !stages.iter().any(|stage| stage.reads_headers()) {
             source.spare_headers();
         }
         Runner {
@@ -153,6 +158,7 @@ impl<'r> Runner<'r> {
             gone: Vec::new(),
             check_due: Instant::now() + TICK,
             unflushed: 0,
+            pressed: false,
             flush_due: Instant::now(),
             leftover: VecDeque::new(),
             unreadable: None,
@@ -188,6 +194,9 @@ impl<'r> Runner<'r> {
         if self.is_clear() {
             self.release().map_err(End::Source)?;
         }
+        if self.is_enough() {
+            self.next = self.length;
+        }
         if self.next < self.length || !self.leftover.is_empty() {
             return if self.room() > 0 { self.submit().map(|()| true) } else { Ok(false) };
         }
@@ -212,12 +221,23 @@ impl<'r> Runner<'r> {
         self.source.ahead().is_some_and(|ahead| unsettled >= ahead as u64)
     }
 
+    /// True when as many have come as were asked for.
+    fn is_enough(&self) -> bool {
+        self.limits.count.is_some_and(|count| self.account.passed() >= count)
+    }
+
     fn fill(&mut self) -> Result<bool, End> {
-        let wanted = self.limits.count.map_or(u64::MAX, |count| count.saturating_sub(self.account.passed()));
-        if wanted == 0 {
+        if self.is_enough() {
             return Err(End::Count);
         }
-        let most = self.room().min(BATCH).min(usize::try_from(wanted).unwrap_or(usize::MAX));
+        let most = match self.limits.count {
+            // Of what is read, not all may be what is wanted.
+            Some(count) if !self.stages.iter().any(|stage| stage.leaves_out()) => {
+                usize::try_from(count - self.account.passed()).unwrap_or(usize::MAX)
+            }
+            _ => usize::MAX,
+        };
+        let most = self.room().min(BATCH).min(most);
         (self.next, self.length) = (0, 0);
         self.gone.clear();
         match self.source.fill(most).map_err(End::Source)? {
@@ -244,6 +264,12 @@ impl<'r> Runner<'r> {
         }
         if is_spent && self.ledger.under_way() == 0 {
             return Err(End::Full);
+        }
+        if is_spent && !self.pressed && self.ledger.under_way() <= FEW {
+            // These few need not wait for more to go with them: no more comes before they are done.
+            self.pressed = true;
+            self.sink.flush(true).map_err(End::Sink)?;
+            return Ok(true);
         }
         if Instant::now() >= self.check_due {
             self.check_due = Instant::now() + TICK;
@@ -328,11 +354,15 @@ impl<'r> Runner<'r> {
     fn flush(&mut self, last: bool) -> Result<(), End> {
         self.unflushed = 0;
         self.sink.flush(last).map_err(End::Sink)?;
-        if self.sink.is_bulk() && self.sink.is_empty() && self.leftover.is_empty() {
-            // Of what a stage left out, the sink has nothing to tell.
-            self.ledger.all();
-            self.settle().map_err(End::Source)?;
+        self.left_out().map_err(End::Source)
+    }
+
+    /// Settles what stages left out: a sink that tells of everything at once has nothing to tell of that alone.
+    fn left_out(&mut self) -> Result<()> {
+        if !self.sink.is_bulk() || !self.sink.is_empty() || !self.leftover.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.ledger.all();
+        self.settle()
     }
 }

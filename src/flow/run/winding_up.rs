@@ -89,8 +89,12 @@ impl Runner<'_> {
             End::Relay(error) => (None, Some(error)),
             End::Full => {
                 let held = counted(self.ledger.held(), "message");
-                let error = Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
-                    .hint("let more be sent with --prefetch, or say what becomes of them (--on-refusal, --on-failure of --exec)");
+                let error = match self.account.filtered() {
+                    0 => Error::refused(format!("{held} refused and held, and no more are sent ahead of them"))
+                        .hint("let more be sent with --prefetch, or say what becomes of them (--on-refusal, --on-failure of --exec)"),
+                    _ => Error::new(Kind::Partial, format!("{held} left out and held, and no more are sent ahead of them"))
+                        .hint("they go back now; let them be taken out with --drop-rest, or ask for fewer with --count"),
+                };
                 (None, Some(error))
             }
             End::Count | End::Exhausted | End::Idle(_) | End::Refused => (None, None),
@@ -121,6 +125,7 @@ impl Runner<'_> {
     async fn drained(&mut self, shutdown: &Shutdown) -> Result<()> {
         self.unflushed = 0;
         self.sink.flush(true)?;
+        self.left_out()?;
         std::future::poll_fn(|cx| {
             loop {
                 while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {

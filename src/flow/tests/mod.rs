@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use self::world::{Copies, Fake, Grave, Id, Shared, Silent, Wild, World};
+use self::world::{Copies, Fake, Grave, Id, Shared, Sieve, Silent, Wild, World};
 use super::*;
 use crate::error::{Kind, Result};
 use crate::shutdown::{Reason, Shutdown};
@@ -25,6 +25,8 @@ struct Case {
     relay: bool,
     /// The sink is a [`Grave`] with so much room.
     ends: Option<usize>,
+    /// A stage leaves some out; whether the source keeps these.
+    keeps: Option<bool>,
 }
 
 impl Case {
@@ -42,6 +44,7 @@ impl Case {
             revoked: None,
             next_lane: 4,
             ahead: None,
+            keeps: self.keeps == Some(true),
             ended: false,
         };
         let wild = |random, bulk, answers| {
@@ -57,10 +60,13 @@ impl Case {
             true => Box::new(relay::Relayed::new(Box::new(relay), Vec::new(), sink)),
             false => sink,
         };
-        let stages: Vec<Box<dyn Stage>> = match self.parts {
+        let mut stages: Vec<Box<dyn Stage>> = match self.parts {
             1 => Vec::new(),
             parts => vec![Box::new(Copies(parts))],
         };
+        if self.keeps.is_some() {
+            stages.insert(0, Box::new(Sieve(world.clone())));
+        }
         let flow = Flow {
             source: Box::new(source),
             stages,
@@ -92,6 +98,7 @@ fn cases() -> impl Iterator<Item = Case> {
         grave: None,
         relay: false,
         ends: None,
+        keeps: None,
     })
 }
 
@@ -163,6 +170,39 @@ async fn a_message_of_several_parts_is_written_with_the_last_of_them() {
         let case = Case { parts: 3, ..case };
         let (world, _, ended) = case.run(Limits::default(), Shutdown::new(None)).await;
         assert!(ended.is_ok() && world.borrow().outcomes.len() == 400, "seed {}", case.seed);
+    }
+}
+
+/// It is settled although no sink tells of it, or stays where it is, whatever is done around it.
+#[tokio::test(start_paused = true)]
+async fn what_a_stage_leaves_out_is_settled_or_kept() {
+    for case in cases().filter(|case| !case.refuses) {
+        let seed = case.seed;
+        let keeps = seed % 2 == 0 && case.settling == Settling::Each;
+        let case = Case { keeps: Some(keeps), relay: seed % 7 == 0, ..case };
+        // As many as were asked for pass, and nothing behind them is given.
+        let (world, _, _) = case.run(Limits { count: Some(50), idle: None }, Shutdown::new(None)).await;
+        // What was taken back counts no more.
+        let given = world.borrow().given.difference(&world.borrow().recalled).count();
+        assert!(given == 50 || case.relay && given < 50, "seed {seed}: {given}");
+        let (world, reporter, _) = case.run(Limits::default(), Shutdown::new(None)).await;
+        let world = world.borrow();
+        assert!(world.given.iter().all(|id| !Sieve::leaves_out(*id)), "seed {seed}");
+        assert_eq!(reporter.account["filtered"], json!(world.left_out.len()), "seed {seed}");
+        let settled = world.settled.intersection(&world.left_out).count();
+        let good = |id: &&Id| matches!(world.outcomes.get(id), Some(Outcome::Confirmed | Outcome::Written));
+        match (case.settling, keeps) {
+            (Settling::Never, _) | (_, true) => assert_eq!(settled, 0, "seed {seed}"),
+            (Settling::Each, false) => assert_eq!(settled, world.left_out.len(), "seed {seed}"),
+            // Behind what is not known to be done, nothing is.
+            (Settling::Prefix, false) if world.given.iter().all(|id| good(&id)) && world.recalled.is_empty() => {
+                assert_eq!(settled, world.left_out.len(), "seed {seed}");
+            }
+            (Settling::Prefix, false) => {}
+        }
+        if case.settling == Settling::Each {
+            assert_eq!(world.settled.len() - settled, world.given.iter().filter(good).count(), "seed {seed}");
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) type Id = (Lane, u64);
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub given: BTreeSet<Id>,
+    /// By a [`Sieve`].
+    pub left_out: BTreeSet<Id>,
     /// What was given and taken back.
     pub recalled: BTreeSet<Id>,
     pub outcomes: BTreeMap<Id, Outcome>,
@@ -44,6 +46,8 @@ pub(crate) struct Fake {
     pub revoked: Option<Vec<Lane>>,
     pub next_lane: Lane,
     pub ahead: Option<usize>,
+    /// What is left out stays here.
+    pub keeps: bool,
     pub ended: bool,
 }
 
@@ -109,6 +113,10 @@ impl Source for Fake {
         self.ahead
     }
 
+    fn keeps_rest(&self) -> bool {
+        self.keeps
+    }
+
     fn settle(&mut self, lane: Lane, done: Done) -> Result<()> {
         let mut world = self.world.borrow_mut();
         assert!(!world.released.contains(&lane), "settled behind its release");
@@ -116,14 +124,15 @@ impl Source for Fake {
         let new: Vec<Id> = match done {
             // What was rejected is not there any more.
             Done::Through(mark) => {
-                let before = world.given.difference(&world.rejected).filter(|id| is_before(mark, id));
-                before.copied().collect()
+                let before = world.given.difference(&world.rejected).chain(&world.left_out);
+                before.filter(|id| is_before(mark, id)).copied().collect()
             }
             Done::One(mark) => vec![(lane, mark)],
         };
         for id in new {
             let good = matches!(world.outcomes.get(&id), Some(Outcome::Confirmed | Outcome::Written))
-                || world.buried.contains(&id);
+                || world.buried.contains(&id)
+                || (!self.keeps && world.left_out.contains(&id));
             assert!(good, "{id:?} was settled with {:?}", world.outcomes.get(&id));
             let fresh = world.settled.insert(id);
             assert!(fresh || matches!(done, Done::Through(_)), "{id:?} was settled twice");
@@ -188,6 +197,30 @@ pub(crate) struct Copies(pub usize);
 impl Stage for Copies {
     fn apply<'b>(&'b self, message: Message<'b>) -> std::result::Result<Passed<'b>, Unfit> {
         Ok(Passed::Many(vec![message; self.0]))
+    }
+}
+
+/// Leaves out every third one.
+pub(crate) struct Sieve(pub Shared);
+
+impl Sieve {
+    pub(crate) fn leaves_out((_, mark): Id) -> bool {
+        mark % 3 == 0
+    }
+}
+
+impl Stage for Sieve {
+    fn apply<'b>(&'b self, message: Message<'b>) -> std::result::Result<Passed<'b>, Unfit> {
+        let id = id(&message);
+        if Sieve::leaves_out(id) {
+            self.0.borrow_mut().left_out.insert(id);
+            return Ok(Passed::None);
+        }
+        Ok(Passed::One(message))
+    }
+
+    fn leaves_out(&self) -> bool {
+        true
     }
 }
 

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::grpc::client::{Call, Status, start};
 use crate::grpc::shared::session::{Session, millis};
+use crate::jq::{Given, Values};
 use crate::output::Terminal;
 use crate::proto::rpc;
 
@@ -26,6 +27,10 @@ use crate::proto::rpc;
 pub(crate) struct Calling<'a> {
     known: KnownMethod,
     events: EventWriter,
+    /// What is done with each response first.
+    programs: Option<Values>,
+    /// How many of them did not let pass.
+    left_out: u64,
     /// How many responses have no canonical JSON.
     odd: u64,
     /// `--count`.
@@ -38,9 +43,15 @@ pub(crate) struct Calling<'a> {
 
 impl<'a> Calling<'a> {
     /// Nothing is sent yet.
-    pub(crate) fn new(known: KnownMethod, mut events: EventWriter, count: Option<u64>, cx: &'a Context) -> Calling<'a> {
+    pub(crate) fn new(
+        known: KnownMethod,
+        mut events: EventWriter,
+        programs: Option<Values>,
+        count: Option<u64>,
+        cx: &'a Context,
+    ) -> Calling<'a> {
         events.of(&known.method);
-        Calling { known, events, odd: 0, count, started: Instant::now(), ending: None, cx }
+        Calling { known, events, programs, left_out: 0, odd: 0, count, started: Instant::now(), ending: None, cx }
     }
 
     /// Writes what is left of the output.
@@ -51,6 +62,9 @@ impl<'a> Calling<'a> {
         let ended = self.events.end(ended).await;
         if self.odd > 1 {
             self.cx.terminal.warn(format!("{} have no canonical JSON", counted(self.odd, "response")));
+        }
+        for text in self.programs.iter().flat_map(Values::account) {
+            self.cx.terminal.warn(text);
         }
         // The process ends with the call: giving the types back one by one would be a tenth of its time.
         std::mem::forget(self.known);
@@ -129,7 +143,7 @@ impl<'a> Calling<'a> {
     }
 
     fn is_enough(&self, received: u64) -> bool {
-        self.count.is_some_and(|count| received >= count)
+        self.count.is_some_and(|count| received - self.left_out >= count)
     }
 
     async fn listen(&mut self, session: &mut Session, call: &mut Call, sent: &mut Sent) -> Result<()> {
@@ -169,6 +183,16 @@ impl<'a> Calling<'a> {
 
     async fn message(&mut self, session: &mut Session, bytes: &Bytes, number: u64) -> Result<()> {
         let message = self.known.response(session, bytes, number).await?;
+        if let Some(programs) = &self.programs {
+            let given = programs.apply(&self.events.envelope(&message, &(&self.known.types, rpc::Common)));
+            programs.told().into_iter().for_each(|text| self.cx.terminal.warn(text));
+            let given = given.map_err(|why| Error::usage(format!("response {number}: {why}")))?;
+            if let Given::These(given) = given {
+                self.left_out += u64::from(given.is_empty());
+                given.iter().for_each(|envelope| self.events.mapped(envelope));
+                return if self.events.is_full() { self.events.flush().await } else { Ok(()) };
+            }
+        }
         if let Some(odd) = self.events.message(bytes, &message, &(&self.known.types, rpc::Common)) {
             self.odd += 1;
             if self.odd == 1 {
@@ -193,8 +217,9 @@ impl<'a> Calling<'a> {
         if !status.is_ok() {
             return Err(self.known.failure(status));
         }
-        match self.count.filter(|count| received < *count) {
-            Some(count) => Err(few(received, count)),
+        let passed = received - self.left_out;
+        match self.count.filter(|count| passed < *count) {
+            Some(count) => Err(few(passed, count)),
             None => Ok(()),
         }
     }

@@ -9,6 +9,7 @@ use tonic::Code;
 use super::format::{FormatArgs, MessageFormat};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::client::Status;
+use crate::jq::Envelope;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
 use crate::output::{Printer, Terminal, escape_json, escape_text};
@@ -155,6 +156,28 @@ impl EventWriter {
             }),
         }
         odd
+    }
+
+    /// The envelope of a response.
+    pub(crate) fn envelope(&self, message: &DynamicMessage, resolver: &dyn Resolver) -> Vec<u8> {
+        let mut out = Vec::new();
+        write_event(&mut out, &self.method, None, "message", |event| {
+            // What has no canonical JSON is not told of here: it is not what is printed.
+            let _ = write_json(event.member("value"), message, self.style, resolver);
+        });
+        out
+    }
+
+    /// What a program made of a response.
+    pub(crate) fn mapped(&mut self, envelope: &Envelope) {
+        let form = self.form;
+        self.line(|out| {
+            out.extend_from_slice(match form {
+                OutputForm::Json => &envelope.whole,
+                OutputForm::Raw => &envelope.value,
+                OutputForm::Pretty => &envelope.pretty,
+            });
+        });
     }
 
     /// The status that ended the call.

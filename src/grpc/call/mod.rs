@@ -16,12 +16,14 @@ mod writer;
 use self::blank::Blank;
 use self::calling::Calling;
 use self::events::{EventWriter, OutputForm};
+use self::format::MessageFormat;
 use self::line::Line;
 pub(crate) use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
 use super::shared::session::Connecting;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::jq::JqArgs;
 
 /// Calls a method.
 #[derive(Debug, clap::Args)]
@@ -29,14 +31,17 @@ pub(crate) struct Args {
     /// What is called.
     #[command(flatten)]
     reading: ReadingArgs,
+    /// Programs over each response.
+    #[command(flatten)]
+    jq: JqArgs,
     /// pretty, raw (a line of JSON a response) or json (an envelope a line: headers, responses, status)
     #[arg(short, long, value_name = "FORM", value_enum)]
     output: Option<OutputForm>,
     /// Print a request with every field, what the schema says of each, and values to fill in; nothing is called
-    #[arg(long, conflicts_with_all = ["data", "example", "count"])]
+    #[arg(long, conflicts_with_all = ["data", "example", "count", "filter", "map"])]
     template: bool,
     /// Print a random valid request; nothing is called
-    #[arg(long, conflicts_with_all = ["data", "count"])]
+    #[arg(long, conflicts_with_all = ["data", "count", "filter", "map"])]
     example: bool,
     /// What the random request is made from: the same number gives the same request
     #[arg(long, value_name = "NUMBER", requires = "example")]
@@ -49,7 +54,7 @@ pub(crate) struct Args {
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
 /// [`Connecting::of`], [`Connecting::connect`] and reflection.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
-    let Args { reading, output, template, example, seed } = args;
+    let Args { reading, jq, output, template, example, seed } = args;
     let typed = reading.check()?;
     let ReadingArgs { method, data, count, format, connection } = &reading;
     if template || example {
@@ -58,13 +63,17 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let form = OutputForm::of(output, format.responses(), &cx.terminal)?;
     reading.check_data()?;
+    let programs = jq.values()?;
+    if programs.is_some() && format.responses() != MessageFormat::Json {
+        return Err(Error::usage("--filter and --map are about responses in JSON").hint("leave --format out"));
+    }
     let mut events = EventWriter::new(form, format, &typed, &cx.terminal)?;
     let connecting = Connecting::of(connection, cx)?;
     let (known, line) = match Line::find(connecting, method, connection, cx).await {
         Ok(found) => found,
         Err(error) => return events.end(Err(error)).await,
     };
-    let mut calling = Calling::new(known, events, *count, cx);
+    let mut calling = Calling::new(known, events, programs, *count, cx);
     let called = async {
         // Where all is known, the data is checked by it before anything is sent.
         let requests = calling.requests(format.reading(), data).await?;

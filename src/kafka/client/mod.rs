@@ -24,4 +24,4 @@ pub(crate) use link::Link;
 pub(crate) use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
 pub(crate) use offsets::{Partition, begins, ends, partitions_of};
 pub(crate) use producer::{Producer, ProducerOptions};
-pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start};
+pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until};

@@ -7,6 +7,7 @@
 //! - Header names that are not UTF-8: rdkafka's `BorrowedHeaders` panics on them.
 //! - Sending records to a topic's handle (`rd_kafka_produce`), by the batch where they can be
 //!   (`rd_kafka_produce_batch`), and delivery reports read by the batch.
+//! - Sending at once what lingers (`rd_kafka_flush`).
 //! - Queues that wake a task (`rd_kafka_queue_cb_event_enable`).
 //! - Admin requests on the client that is there, with the broker's own words for what it refuses.
 //! - Whether a record that failed may have been written all the same (`rd_kafka_message_status`).

@@ -103,6 +103,13 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
         }
     }
 
+    /// What waits for others to go with it (`linger.ms`) goes out. It takes a millisecond: the threads that send look
+    /// whether there is somebody who flushes, and rdkafka's own flush is over before they do.
+    pub(crate) fn send_now(&self) {
+        // SAFETY: the client lives as long as `producer`.
+        unsafe { rd::rd_kafka_flush(client(&self.producer), 1) };
+    }
+
     /// The next report, fault or line for the log, or `None` when none came within the time. `reports` are what the report
     /// says, as [`What::Other`]; of what was lost for a code that `keeps`, the records too.
     pub(crate) fn poll(

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{DataSource, Input, Mode, Record};
 use crate::error::{Error, Result};
-use crate::message::{Field, Message, envelope};
+use crate::message::{Field, Message, envelope, json};
 
 /// Makes messages of records.
 #[derive(Debug, Clone)]
@@ -48,10 +48,8 @@ impl Decoder {
 
     /// The error of a JSON reader, its place counted from the beginning of the source.
     pub fn json_fault(&self, record: Record<'_>, error: &serde_json::Error) -> Error {
-        let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
         let line = record.line + (error.line() as u64).saturating_sub(1);
-        let message = text.strip_suffix(&place).unwrap_or(&text);
+        let message = json::fault(error);
         Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
     }
 

@@ -81,6 +81,27 @@ def kafka(bench, scale):
     tail("json", ["-J"], "speed ≥ 1.5×, CPU ≤ 0.7×", "as JSON")
     tail(form, ["-f", form], goal, "by a format string")
 
+    some, one, peer_one = bench.path("some"), bench.path("one"), bench.path("peer-one")
+    write_lines(some, count, lambda n: json.dumps({"id": n, "name": f"customer {n}", "note": "x" * 48}, separators=(",", ":")) + "\n")
+    records = topics.fresh()
+    subprocess.run([MSCOMM, "-q", "kafka", "produce", records, "-s", KAFKA, "-d", "@" + some], check=True)
+
+    def found(path):
+        return lambda _: check(lines_in(path), 1, f"lines in {path}")
+
+    base = [MSCOMM, "kafka", "tail", records, "-s", KAFKA, "--until-end", *settings(CONSUMER)]
+    kcat = f"kcat -C -q -e -b {KAFKA} -t {records} -o beginning {' '.join(settings(CONSUMER))}"
+    bench.compare(
+        f"tail --filter, {human(count)} JSON records",
+        "CPU ≤ 0.25×",
+        Side("mscomm", [*base, "--filter", ".value.id == 7"], stdout=one, after=found(one)),
+        Side("kcat -C | jq -c", ["sh", "-c", f"{kcat} | jq -c 'select(.id == 7)'"], stdout=peer_one, after=found(peer_one)),
+    )
+    general = Side("mscomm, another program", [*base, "--filter", '.value.name | endswith(" 7")'], stdout=one, after=found(one))
+    theirs = Side("kcat -C | jq -c", ["sh", "-c", f"{kcat} | jq -c 'select(.name | endswith(\" 7\"))'"], stdout=peer_one, after=found(peer_one))
+    bench.compare(f"tail --filter by a function, {human(count)} JSON records", "CPU ≤ 1.0×", general, theirs)
+    topics.drop(records)
+
     groups = iter(range(1 << 30))
 
     def group():

@@ -4,6 +4,7 @@ mod admin;
 mod connect;
 mod consume;
 mod large;
+mod moving;
 pub(crate) mod proxy;
 mod publish;
 mod quorum;

@@ -1,5 +1,6 @@
 //! `--exec`: a command for each message, in every verb that reads.
 
+mod dead;
 mod ends;
 mod failures;
 mod kills;

@@ -11,6 +11,7 @@ mod silent;
 mod standing;
 mod tail;
 mod topic;
+mod until;
 
 use std::io::Write;
 use std::process::Stdio;
@@ -18,7 +19,7 @@ use std::process::Stdio;
 use crate::support::{Done, Run, Running, mscomm, test_env, unique};
 
 /// `mscomm kafka …` on the plain listener.
-fn kafka(args: &[&str]) -> Run {
+pub(crate) fn kafka(args: &[&str]) -> Run {
     kafka_at(&test_env("KAFKA"), args)
 }
 

@@ -12,13 +12,14 @@ const TOP: &[&str] = &["app", "lib", "testing"];
 
 /// What each place may use beside itself and the leaves.
 const RULES: &[(&str, &[&str])] = &[
-    ("across", &["args", "config", "context", "exec", "flow", "message", "output", "protocols"]),
+    ("across", &["args", "config", "context", "exec", "flow", "jq", "message", "output", "protocols"]),
     ("args", &["flow", "message", "output"]),
     ("cli", &["across", "args", "config", "output", "protocols", "sandbox", "sections"]),
     ("config", &["output"]),
     ("context", &["config", "output"]),
     ("exec", &["flow", "message"]),
     ("flow", &["message"]),
+    ("jq", &["flow", "message"]),
     ("message", &[]),
     ("output", &["flow", "message"]),
     ("proto", &["message"]),
@@ -32,8 +33,8 @@ const RULES: &[(&str, &[&str])] = &[
     (
         "verbs",
         &[
-            "args", "client", "config", "context", "exec", "ffi", "flow", "message", "output", "proto", "settings",
-            "shared",
+            "args", "client", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "proto",
+            "settings", "shared",
         ],
     ),
 ];

@@ -1,5 +1,6 @@
 //! The messages of a queue as the source of a flow.
 
+mod intake;
 mod source;
 
 use std::collections::VecDeque;
@@ -15,6 +16,8 @@ use lapin::options::{BasicAckOptions, BasicNackOptions};
 use lapin::{Channel, Consumer};
 use tokio::time::Sleep;
 
+pub(crate) use self::intake::Consuming;
+use self::intake::{Intake, MOST};
 use super::{Client, Meter, Pace, fault, look_at};
 use crate::error::{Error, Kind, Result, counted};
 use crate::flow::Filled;
@@ -64,8 +67,10 @@ pub(crate) struct ConsumerOptions {
     pub queue: String,
     /// The channel of the consumer, on which it is the only one: the n-th message has delivery tag n.
     pub channel: Channel,
-    /// The consumer.
+    /// The consumer,
     pub consumer: Consumer,
+    /// and how it was begun.
+    pub consuming: Consuming,
     /// For questions about the queue, with `--until-end`.
     pub probe: Option<Channel>,
     /// How many messages there were at the start, with `--until-end`.
@@ -74,6 +79,8 @@ pub(crate) struct ConsumerOptions {
     pub unless_stream: Option<u64>,
     /// How many messages are wanted: no more are to be taken from the queue.
     pub count: Option<u64>,
+    /// What is left out is held until the end: it counts as sent ahead, and others are to come all the same.
+    pub keeps_rest: bool,
     /// How many messages the broker sends ahead.
     pub prefetch: u16,
     /// What happens to a message.
@@ -88,6 +95,7 @@ type Answer = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
 /// The messages of a queue.
 pub(crate) struct Deliveries {
     with: ConsumerOptions,
+    intake: Intake,
     /// Told what is consumed, so that memory stays bounded.
     meter: Arc<Meter>,
     pace: Pace,
@@ -98,6 +106,8 @@ pub(crate) struct Deliveries {
     next: Option<Option<lapin::Result<Delivery>>>,
     question: Option<Question>,
     read: u64,
+    /// How many are held until the end.
+    held: u64,
     bytes: u64,
     /// Through here all is done; through here it was settled.
     done: u64,
@@ -132,6 +142,7 @@ impl Deliveries {
         let now = Instant::now();
         Deliveries {
             meter: with.client.meter(),
+            intake: Intake::new(with.consumer.clone(), with.prefetch),
             with,
             pace: Pace::default(),
             pause: None,
@@ -139,6 +150,7 @@ impl Deliveries {
             next: None,
             question: None,
             read: 0,
+            held: 0,
             bytes: 0,
             done: 0,
             settled: 0,
@@ -188,6 +200,10 @@ impl Deliveries {
         {
             self.with.limit = Some(limit);
         }
+        // Where nobody could ask what kind of queue it is.
+        if self.with.keeps_rest && self.read == 0 && is_of_stream(&delivery) {
+            self.with.keeps_rest = false;
+        }
         self.read += 1;
         self.bytes += delivery.data.len() as u64;
         self.batch.push(delivery);
@@ -212,7 +228,16 @@ impl Deliveries {
             }
             Some(Over::Failed(error)) => {
                 let next = self.read + 1;
-                fault(error, format!("cannot consume from queue `{queue}`, at message {next} of this reading"))
+                let fault =
+                    fault(error, format!("cannot consume from queue `{queue}`, at message {next} of this reading"));
+                match self.held > 0 && is_overdue(error) {
+                    true => fault.with_kind(Kind::Partial).hint(format!(
+                        "the broker waits only so long (consumer_timeout) for what becomes of a message: the {} that were held \
+                         have gone back",
+                        self.held
+                    )),
+                    false => fault,
+                }
             }
             Some(Over::Error(error)) => {
                 error.take().unwrap_or_else(|| Error::new(Kind::Connect, "the connection ended"))
@@ -310,6 +335,12 @@ impl Deliveries {
         let (target, after) = if free > self.settled { (free, SETTLE_AFTER) } else { (self.done, HOLD) };
         Some((self.last_came + after, target))
     }
+}
+
+/// Whether the broker ended the channel because a message was not settled for too long (RabbitMQ's consumer_timeout).
+fn is_overdue(error: &lapin::Error) -> bool {
+    let text = "delivery acknowledgement on channel";
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(answer) if answer.get_message().as_str().contains(text))
 }
 
 /// Whether it says where in a stream it stands.

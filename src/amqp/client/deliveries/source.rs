@@ -1,14 +1,13 @@
 //! What a flow asks of a queue.
 
 use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use futures_util::{FutureExt, Stream, StreamExt};
-use lapin::options::{BasicCancelOptions, BasicNackOptions};
+use futures_util::FutureExt;
+use lapin::options::BasicNackOptions;
 
-use super::{BATCH, BATCH_BYTES, Deliveries, Over, Settle, TICK};
+use super::{BATCH, BATCH_BYTES, Deliveries, MOST, Over, Settle, TICK};
 use crate::amqp::client::{fault, incoming};
 use crate::error::{Error, Kind, Result, counted};
 use crate::flow::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Unfit, Work};
@@ -42,9 +41,9 @@ impl Source for Deliveries {
             }
             let turn = match self.next.take() {
                 Some(turn) => turn,
-                None => match self.with.consumer.next().now_or_never() {
-                    Some(turn) => turn,
-                    None => break,
+                None => match self.intake.poll_next(&mut Context::from_waker(Waker::noop()), self.read + 1) {
+                    Poll::Ready(turn) => turn,
+                    Poll::Pending => break,
                 },
             };
             if !self.take(turn) {
@@ -80,6 +79,9 @@ impl Source for Deliveries {
         {
             self.settle_up_to(target);
         }
+        if let Err(error) = self.intake.poll_opening(cx) {
+            self.over = Some(Over::Failed(error));
+        }
         if self.over.is_some() {
             return if wanted { Poll::Ready(()) } else { Poll::Pending };
         }
@@ -96,7 +98,7 @@ impl Source for Deliveries {
                 self.pace.rested();
             }
             if self.next.is_none()
-                && let Poll::Ready(turn) = Pin::new(&mut self.with.consumer).poll_next(cx)
+                && let Poll::Ready(turn) = self.intake.poll_next(cx, self.read + 1)
             {
                 self.next = Some(turn);
             }
@@ -139,7 +141,19 @@ impl Source for Deliveries {
     }
 
     fn ahead(&self) -> Option<usize> {
-        (self.settling() == Settling::Each).then(|| usize::from(self.with.prefetch))
+        let most = if self.with.keeps_rest { MOST } else { u64::from(self.with.prefetch) };
+        (self.settling() == Settling::Each).then(|| usize::try_from(most).unwrap_or(usize::MAX))
+    }
+
+    fn keeps_rest(&self) -> bool {
+        self.with.keeps_rest
+    }
+
+    fn held(&mut self, count: u64) {
+        self.held = count;
+        if self.with.keeps_rest && self.over.is_none() {
+            self.intake.held(count, &self.with.channel, &self.with.consuming);
+        }
     }
 
     fn settle(&mut self, _lane: Lane, done: Done) -> Result<()> {
@@ -178,8 +192,8 @@ impl Source for Deliveries {
                     Some(Over::Failed(_) | Over::Error(_)) => return Ok(()),
                     Some(Over::Cancelled) => {}
                     _ => {
-                        let (channel, tag) = (self.with.channel.clone(), self.with.consumer.tag());
-                        channel.basic_cancel(tag, BasicCancelOptions::default()).await.map_err(|e| lost(&e))?;
+                        let channel = self.with.channel.clone();
+                        self.intake.cancel(&channel).await.map_err(|e| lost(&e))?;
                     }
                 }
                 self.settle_up_to(self.done);

@@ -1,10 +1,6 @@
 //! What is sent by itself: records that the broker may refuse for what they say, so that no other shares their batch, and
 //! those that were not taken only because they had shared one.
 
-use std::time::Duration;
-
-use rdkafka::producer::Producer as _;
-
 use super::{Kept, Producer};
 use crate::flow::{Outcome, Refusal, Told};
 
@@ -102,7 +98,6 @@ impl Producer {
 
     /// What lingers goes out.
     pub(super) fn send_now(&self) {
-        // With no time to wait it only tells librdkafka to send.
-        let _ = self.wire().flush(Duration::ZERO);
+        self.topic.send_now();
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::fault::fault;
 use super::gaps::{AGAIN, Gaps};
+use super::until::Until;
 use super::watch::Watch;
 use super::{Consequence, PartitionReader};
 use crate::error::Result;
@@ -105,7 +106,12 @@ impl PartitionReader {
         let due = std::mem::take(&mut self.due);
         // Nothing came since the last time.
         let lull = due && !std::mem::take(&mut self.came);
-        if self.gaps.is_some() || lull && self.until_end && self.group.is_some() {
+        if due {
+            self.look_for_bounds()?;
+        }
+        // The event of the end is asked for where that is the end at the start, and nobody minds it.
+        let is_told = self.until == Until::End && self.group.is_none();
+        if self.gaps.is_some() || lull && self.until.ends() && !is_told {
             self.look_for_gaps()?;
         }
         if self.looking.is_none()

@@ -201,12 +201,13 @@ impl PartitionReader {
         let beyond = of.iter().zip(&highs).any(|(of, high)| committed(of).is_some_and(|offset| offset > *high));
         let whole = if beyond { self.whole_ends(&of)? } else { highs.clone() };
         let mut list = TopicPartitionList::with_capacity(places.len());
-        for (((of, low), high), whole) in of.into_iter().zip(lows).zip(highs).zip(whole) {
+        let bounds = self.until.bounds(&consumer, &of, &highs, self.limit)?;
+        let ends = highs.into_iter().zip(bounds);
+        for (((of, low), (high, end)), whole) in of.into_iter().zip(lows).zip(ends).zip(whole) {
             let committed = committed(&of);
             let from = self.stands_at(&of, committed, (low, high), whole)?;
             list.add_partition_offset(&of.topic, of.number, Offset::Offset(from)).map_err(failed)?;
             self.feed.claim(&of.topic, of.number).map_err(|code| topic_error(&of.topic, code))?;
-            let end = self.until_end.then_some(high);
             let part = self.add(of, from, end);
             if committed.is_some_and(|committed| committed != from) {
                 // A jump is committed even when nothing is read after it: otherwise it would be made again.

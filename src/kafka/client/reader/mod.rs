@@ -7,6 +7,7 @@ mod group;
 mod newest;
 mod record;
 mod source;
+mod until;
 mod watch;
 
 use std::collections::VecDeque;
@@ -24,6 +25,8 @@ use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
 pub(crate) use self::group::Member;
 use self::newest::{Newest, Scan, newest};
+use self::until::Bounds;
+pub(crate) use self::until::Until;
 use self::watch::Finding;
 use self::watch::Watch;
 use super::events::ConnectionEvents;
@@ -65,8 +68,8 @@ pub(crate) struct ReaderOptions {
     pub link: Arc<Link>,
     /// The isolation level, as librdkafka names it.
     pub isolation: &'static str,
-    /// Stop at what is the end now.
-    pub until_end: bool,
+    /// Where to stop.
+    pub until: Until,
     /// Bounds each request.
     pub limit: Duration,
 }
@@ -99,7 +102,7 @@ struct Part {
     written: i64,
     /// Up to here it was committed, or is being.
     committed: i64,
-    /// The watermark at the start.
+    /// Where it ends, once that is known.
     end: Option<i64>,
     /// The end was reached, gaps and all.
     at_end: bool,
@@ -107,7 +110,7 @@ struct Part {
 
 impl Part {
     fn is_done(&self) -> bool {
-        self.end.is_none_or(|end| self.at_end || self.next >= end)
+        self.end.is_some_and(|end| self.at_end || self.next >= end)
     }
 }
 
@@ -134,7 +137,9 @@ pub(crate) struct PartitionReader {
     lanes: Lane,
     /// Index of the part that the last record was of: the next one is most often of the same.
     last: usize,
-    until_end: bool,
+    until: Until,
+    bounding: Option<oneshot::Receiver<Bounds>>,
+    bounds_due: Instant,
     /// Nobody asks for headers, and librdkafka reads them of each record only when it is asked.
     spares_headers: bool,
     /// The group that it is a member of.
@@ -203,10 +208,11 @@ impl PartitionReader {
             Start::Time(millis) => at_time(&consumer, &of, millis, limit)?,
             Start::Last(count) => reader.newest(&of, &bounds, count, shutdown, recover)?,
         };
-        for ((of, (_, end)), from) in of.into_iter().zip(bounds).zip(starts) {
-            let end = reader.until_end.then_some(end);
+        let highs: Vec<i64> = bounds.iter().map(|bounds| bounds.1).collect();
+        let ends = reader.until.bounds(&consumer, &of, &highs, limit)?;
+        for ((of, end), from) in of.into_iter().zip(ends).zip(starts) {
             let part = reader.add(of, from, end);
-            if end.is_none() || !part.is_done() {
+            if !part.is_done() {
                 let Partition { topic, number } = part.of.clone();
                 reader.feed.start(&topic, number, from).map_err(|code| topic_error(&topic, code))?;
             }
@@ -222,7 +228,7 @@ impl PartitionReader {
         group: Option<Member>,
         watch: Watch,
     ) -> PartitionReader {
-        let ReaderOptions { link, isolation, until_end, limit } = options;
+        let ReaderOptions { link, isolation, until, limit } = options;
         let now = Instant::now();
         PartitionReader {
             events: feed.consumer().client().context().clone(),
@@ -233,7 +239,9 @@ impl PartitionReader {
             lanes: 0,
             last: 0,
             spares_headers: false,
-            until_end,
+            until,
+            bounding: None,
+            bounds_due: now,
             assigned: group.is_none(),
             group,
             revoking: Vec::new(),
@@ -333,10 +341,10 @@ impl PartitionReader {
         }
     }
 
-    /// True when every partition was read up to its end at the start. Never without `until_end`.
+    /// True when every partition was read up to its end. Never where there is none.
     fn is_done(&self) -> bool {
         let early = self.early_batch.end < self.early.len();
-        self.until_end && self.assigned && !early && self.parts.iter().all(Part::is_done)
+        self.until.is_known() && self.assigned && !early && self.parts.iter().all(Part::is_done)
     }
 }
 

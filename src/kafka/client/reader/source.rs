@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::connect::drop_within;
 use super::record::message_of;
+use super::until::Bounds;
 use super::watch::Finding;
 use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, size, unread};
 use crate::error::{Error, Kind, Result};
@@ -123,6 +124,13 @@ impl Source for PartitionReader {
             self.due = true;
             return Poll::Ready(());
         }
+        if let Some(bounding) = &mut self.bounding
+            && let Poll::Ready(found) = Pin::new(bounding).poll(cx)
+        {
+            self.bounding = None;
+            self.failed = found.map_or(Ok(()), |found| self.found_bounds(found)).err();
+            return Poll::Ready(());
+        }
         let tells = !self.told.is_empty() || self.failed.is_some() || self.feed.has_events();
         let looks = self.gaps.as_ref().is_some_and(|gaps| gaps.has_news());
         let comes = || self.behind.is_some() || self.early_batch.end < self.early.len() || self.is_done();
@@ -165,7 +173,7 @@ impl Source for PartitionReader {
 
     fn close(mut self: Box<Self>) -> Work<'static, ()> {
         let limit = self.link.shutdown.goodbye(CLOSE);
-        let leaving = Leaving { looking: self.looking.take(), _reader: self };
+        let leaving = Leaving { looking: self.looking.take(), bounding: self.bounding.take(), _reader: self };
         Box::pin(async move { drop_within(leaving, limit) })
     }
 
@@ -215,8 +223,8 @@ impl PartitionReader {
 
     /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
     fn fetch(&mut self, most: usize) -> bool {
-        let PartitionReader { feed, events, parts, last, slots, .. } = self;
-        let (mut bytes, mut any, mut down) = (0, false, None);
+        let PartitionReader { feed, events, parts, last, slots, until, .. } = self;
+        let (mut bytes, mut any, mut down, mut over) = (0, false, None, Vec::new());
         for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
             any = true;
             match fetched {
@@ -225,7 +233,13 @@ impl PartitionReader {
                     let offset = record.offset();
                     // What was produced after the start is not part of what was asked for.
                     if part.end.is_some_and(|end| offset >= end) {
-                        part.at_end = true;
+                        if !std::mem::replace(&mut part.at_end, true) {
+                            over.push(part.of.clone());
+                        }
+                        continue;
+                    }
+                    if until.leaves_out(record.timestamp()) {
+                        part.next = offset + 1;
                         continue;
                     }
                     slots.push(Slot { at, lane: part.lane, topic: part.topic, offset });
@@ -258,6 +272,12 @@ impl PartitionReader {
             let each = bytes / slots.len() as u64;
             self.batch = usize::try_from(BATCH_BYTES / each.max(1)).unwrap_or(BATCH).clamp(1, BATCH);
         }
+        if self.group.is_none() {
+            // Else it would be read on, for nothing, as long as others are.
+            for of in over {
+                let _ = self.feed.stop(&of.topic, of.number);
+            }
+        }
         if let Some(step) = down {
             self.mean(step);
         }
@@ -289,6 +309,7 @@ fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
 /// the process, and the group would not know.
 struct Leaving {
     looking: Option<tokio::sync::oneshot::Receiver<Finding>>,
+    bounding: Option<tokio::sync::oneshot::Receiver<Bounds>>,
     _reader: Box<PartitionReader>,
 }
 
@@ -297,6 +318,9 @@ impl Drop for Leaving {
         if let Some(looking) = self.looking.take() {
             // Nothing is done about what it found.
             let _ = looking.blocking_recv();
+        }
+        if let Some(bounding) = self.bounding.take() {
+            let _ = bounding.blocking_recv();
         }
     }
 }

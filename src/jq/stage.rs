@@ -1,0 +1,125 @@
+//! The two stages.
+
+use std::rc::Rc;
+
+use jaq_core::ValT;
+use jaq_json::Val;
+
+use super::back;
+use super::guarded::Guarded;
+use super::members::Members;
+use super::quick::Quick;
+use super::view::view;
+use crate::flow::{Passed, Stage, Unfit};
+use crate::message::Message;
+
+/// How many messages may come of one.
+const PARTS: usize = 100_000;
+
+/// What becomes of a message that a program failed on.
+fn left_out<'b>(failed: Result<(), String>) -> Result<Passed<'b>, Unfit> {
+    failed.map(|()| Passed::None).map_err(Unfit::end)
+}
+
+/// `--filter`.
+pub(super) struct Filter {
+    guarded: Guarded,
+    members: Members,
+    quick: Option<Quick>,
+}
+
+impl Filter {
+    /// Of what was typed, compiled.
+    pub(super) fn new(guarded: Guarded, text: &str) -> Filter {
+        Filter { guarded, members: Members::of_filter(text), quick: Quick::of_filter(text) }
+    }
+}
+
+impl Stage for Filter {
+    fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+        match self.quick.as_ref().and_then(|quick| quick.passes(&message)) {
+            Some(true) => return Ok(Passed::One(message)),
+            Some(false) => return Ok(Passed::None),
+            None => {}
+        }
+        for given in self.guarded.program.run(view(&message, self.members)) {
+            match given {
+                Ok(given) if given.as_bool() => return Ok(Passed::One(message)),
+                Ok(_) => {}
+                Err(why) => return left_out(self.guarded.failed(why)),
+            }
+        }
+        Ok(Passed::None)
+    }
+
+    fn leaves_out(&self) -> bool {
+        true
+    }
+
+    fn reads_headers(&self) -> bool {
+        self.members.has("headers")
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.guarded.program.told()
+    }
+
+    fn account(&self) -> Option<String> {
+        self.guarded.account()
+    }
+}
+
+/// `--map`.
+pub(super) struct Map {
+    guarded: Guarded,
+}
+
+impl Map {
+    /// Of what was typed, compiled.
+    pub(super) fn new(guarded: Guarded) -> Map {
+        Map { guarded }
+    }
+
+    fn all(&self, message: &Message<'_>) -> Result<Vec<Message<'static>>, String> {
+        let Guarded { program, .. } = &self.guarded;
+        let (seen, mut parts) = (view(message, Members::ALL), Vec::new());
+        for given in program.run(seen.clone()) {
+            if parts.len() >= PARTS {
+                return Err(program.fault(&format!("it gives more than {PARTS} messages")));
+            }
+            let given = given?;
+            let part = match (&given, &seen) {
+                (Val::Obj(given), Val::Obj(seen)) if Rc::ptr_eq(given, seen) => message.clone().into_owned(),
+                _ => back::message(given, &seen, message).map_err(|why| program.fault(&why))?,
+            };
+            parts.push(part);
+        }
+        Ok(parts)
+    }
+}
+
+impl Stage for Map {
+    fn leaves_out(&self) -> bool {
+        true
+    }
+
+    fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+        let mut parts = match self.all(&message) {
+            Ok(parts) => parts,
+            Err(why) => return left_out(self.guarded.failed(why)),
+        };
+        Ok(match parts.len() {
+            0 => Passed::None,
+            1 => parts.pop().map_or(Passed::None, Passed::One),
+            _ => Passed::Many(parts),
+        })
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.guarded.program.told()
+    }
+
+    fn account(&self) -> Option<String> {
+        self.guarded.account()
+    }
+}
