@@ -271,25 +271,26 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "move" -d 'Move messages from one queue to another, or dead letters back to where they came from'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "move" -d 'Move messages from one queue to another, or dead letters back to where they came from'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "tap" -d 'Watch what goes through exchanges, without touching anybody\'s queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key; without -e it names a queue, also for an envelope that names an exchange' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'trace: 42\' or trace=42. May be repeated' -r
@@ -470,6 +471,54 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s k -l routing-key -d 'Routing key or pattern for all of the exchanges, whose names may have a colon in them then. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l match -d 'Of a headers exchange only messages with this header, as region=EU; the value is read as JSON where it is JSON, else as a string. May be repeated: all of them' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s n -l count -d 'Stop after so many messages' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l max-length -d 'How many messages may wait at the broker for whoever reads them here; beyond that it drops the oldest, which are counted' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l max-length-bytes -d 'The same in bytes of their bodies' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l heartbeat -d 'How often to ask for a sign of life, as 30s, or 0 for never; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l exec -d 'Run this command for each message, which is done once it exits with 0' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
+json\t'The envelope, as a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -l match-any -d 'One of the headers of --match is enough'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'

@@ -48,7 +48,7 @@ struct OwnArgs {
     report: ReportArgs,
     /// The reading verb with its arguments, --to, and the writing verb with its own
     ///
-    /// Readers: amqp consume, kafka tail, grpc call (a method that streams its responses), stdin. Writers: amqp publish, kafka
+    /// Readers: amqp consume, amqp tap, kafka tail, grpc call (a method that streams its responses), stdin. Writers: amqp publish, kafka
     /// produce, grpc call (one call a message), stdout. Each side may begin with its own -p PROFILE. `mscomm bridge kafka tail
     /// --help` and `mscomm bridge --to amqp publish --help` tell what each takes.
     #[arg(value_name = "SIDES", required = true, num_args = 1.., trailing_var_arg = true, allow_hyphen_values = true)]
@@ -86,6 +86,8 @@ enum Reading {
 enum AmqpReading {
     /// Read messages from a queue, settling each once the writer has confirmed it
     Consume(Box<amqp::ReadingArgs>),
+    /// Watch what goes through exchanges
+    Tap(Box<amqp::TapArgs>),
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -213,7 +215,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         _ => false,
     };
     let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
-    let from_queue = matches!(from.verb, Reading::Amqp(AmqpReading::Consume(_)));
+    let from_queue = matches!(from.verb, Reading::Amqp(_));
     let with = With { own_keys, old_times, from_queue, answers: own.exec.is_used() };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
@@ -285,6 +287,7 @@ impl Reading {
     fn name(&self) -> &'static str {
         match self {
             Reading::Amqp(AmqpReading::Consume(_)) => "amqp consume",
+            Reading::Amqp(AmqpReading::Tap(_)) => "amqp tap",
             Reading::Grpc(GrpcReading::Call(_)) => "grpc call",
             Reading::Kafka(KafkaReading::Tail(_)) => "kafka tail",
             Reading::Stdin(_) => "stdin",
@@ -299,6 +302,9 @@ impl Reading {
         Ok(match self {
             Reading::Amqp(AmqpReading::Consume(args)) => {
                 PreparedReader::Amqp(Box::new(amqp::prepare_reader(*args, asks, cx)?))
+            }
+            Reading::Amqp(AmqpReading::Tap(args)) => {
+                PreparedReader::Amqp(Box::new(amqp::prepare_tap(*args, asks, cx)?))
             }
             Reading::Grpc(GrpcReading::Call(args)) => PreparedReader::Grpc(Box::new(grpc::prepare_reader(*args, cx)?)),
             Reading::Kafka(KafkaReading::Tail(args)) => {

@@ -10,11 +10,13 @@ mod publish;
 mod queue;
 pub(crate) mod settings;
 mod shared;
+mod tap;
 
 pub use client::incoming;
 
 pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
+pub(crate) use self::tap::{ReadingArgs as TapArgs, prepare as prepare_tap};
 use crate::context::Context;
 use crate::error::Result;
 
@@ -36,6 +38,11 @@ pub(crate) enum Command {
     /// header mscomm-moves that counts how often that was. A header CC, which would send copies to other queues again, is left
     /// out. What is refused stays where it is.
     Move(Box<moving::Args>),
+    /// Watch what goes through exchanges, without touching anybody's queues
+    ///
+    /// A queue of its own is bound to them, which is gone when the connection is. The broker keeps so many messages for it as
+    /// --max-length says, and drops the oldest when they are read too slowly; how many that were is told at the end.
+    Tap(Box<tap::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]
     Queue(queue::Command),
@@ -58,6 +65,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Consume(args) => consume::run(*args, cx).await,
         Command::Get(args) => get::run(*args, cx).await,
         Command::Move(args) => moving::run(*args, cx).await,
+        Command::Tap(args) => tap::run(*args, cx).await,
         Command::Queue(command) => queue::run(command, cx).await,
         Command::Exchange(command) => exchange::run(command, cx).await,
         Command::Bind(args) => bind::bind(*args, cx).await,

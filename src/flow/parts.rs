@@ -112,10 +112,11 @@ impl Reader {
         Reader { source, stages: Vec::new(), relay: None, dead: None, limits, manner }
     }
 
-    /// Each goes through these stages, and then through a relay, if there is one.
+    /// Each goes through these stages, too, and then through a relay, if there is one.
     #[must_use]
-    pub(crate) fn through(self, stages: Vec<Box<dyn Stage>>, relay: Option<Box<dyn Sink>>) -> Reader {
-        Reader { stages, relay, ..self }
+    pub(crate) fn through(mut self, stages: Vec<Box<dyn Stage>>, relay: Option<Box<dyn Sink>>) -> Reader {
+        self.stages.extend(stages);
+        Reader { relay, ..self }
     }
 
     /// The records of an input.

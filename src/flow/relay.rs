@@ -67,6 +67,11 @@ impl Sink for Relayed {
         flushed
     }
 
+    fn press(&mut self) {
+        self.relay.press();
+        self.onward.sink().press();
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         while let Poll::Ready(polled) = self.relay.poll(cx, &mut self.heard) {
             self.sort(heard);

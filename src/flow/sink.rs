@@ -111,11 +111,14 @@ pub(crate) trait Sink {
     /// See [`Declined`]; the outcome of what was taken before is reported all the same.
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined>;
 
-    /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes before that is done, if at all.
+    /// Nothing more comes for now: what was gathered goes out. With `last` nothing more comes at all.
     ///
     /// # Errors
     /// It is of no use any more.
     fn flush(&mut self, last: bool) -> Result<()>;
+
+    /// Nothing more comes before what is under way is done: what waits for others to go with it goes out at once.
+    fn press(&mut self) {}
 
     /// Reports what became known. Ready when something did, or when there is room again; also when something stands in `heard`
     /// already, which is taken up before more is told.

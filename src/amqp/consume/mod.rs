@@ -15,7 +15,7 @@ use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
-use crate::flow::{Manner, Reader};
+use crate::flow::{Manner, Reader, Stage, Work};
 use crate::jq::{JqArgs, LeavesOut};
 use crate::message::Time;
 use crate::output::{OutputArgs, Show};
@@ -223,6 +223,17 @@ struct Needs {
     keeps_rest: bool,
 }
 
+/// A queue of our own.
+pub(crate) struct OwnQueue {
+    /// Its name.
+    pub name: ShortString,
+    /// What happens to each of its messages first.
+    pub stages: Vec<Box<dyn Stage>>,
+}
+
+/// Declares a queue of our own, a classic one.
+pub(crate) type Declare = Box<dyn for<'c> FnOnce(&'c Client) -> Work<'c, Result<OwnQueue>>>;
+
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
     args: ReadingArgs,
@@ -231,6 +242,8 @@ pub(crate) struct Prepared {
     tag: ShortString,
     endpoint: Endpoint,
     dead: Option<publish::Prepared>,
+    /// The queue is one of our own, which is yet to be declared.
+    own: Option<Declare>,
 }
 
 /// Checks what was typed, for a bridge.
@@ -239,6 +252,22 @@ pub(crate) struct Prepared {
 /// As [`prepare`].
 pub(crate) fn prepare_carried(args: ReadingArgs, asks: Asks, cx: &Context) -> Result<Prepared> {
     prepare(args, asks, PREFETCH_CARRIED, cx)
+}
+
+/// Checks what was typed, for a queue of our own.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_own(
+    limits: LimitArgs,
+    settings: Settings,
+    own: Declare,
+    asks: Asks,
+    cx: &Context,
+) -> Result<Prepared> {
+    let args = ReadingArgs::of("queue of its own".to_owned(), limits, settings);
+    let args = ReadingArgs { drop_rest: asks.leaves_out != LeavesOut::Nothing, ..args };
+    Ok(Prepared { own: Some(own), ..prepare(args, asks, PREFETCH, cx)? })
 }
 
 /// Checks what was typed. `ahead` is how many messages are sent ahead of their acknowledgement when nothing else is said.
@@ -277,7 +306,7 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
         let to = PublishingArgs::to_queue(target, args.settings.clone());
         publish::prepare(to, false, None, cx)
     });
-    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()? })
+    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, own: None })
 }
 
 /// What was typed about messages that are left out of the queue, and cannot be meant.
@@ -310,7 +339,7 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { args, needs, queue, tag, endpoint, dead } = self;
+        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, own } = self;
         let settle = args.settle.mode();
         // Nothing is taken before there is somewhere to put it.
         let dead = match dead {
@@ -318,7 +347,17 @@ impl Prepared {
             None => None,
         };
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
-        let opened = cx.shutdown.or_stop(open(&args, needs, cx, &client, &queue, &tag, endpoint.channel_max != 1));
+        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        let opened = async {
+            let mut kind = (endpoint.channel_max == 1).then_some(QueueKind::Unknown);
+            if let Some(declare) = own {
+                let own = declare(&client).await?;
+                (args.queue, queue, kind) = (own.name.to_string(), own.name, Some(QueueKind::Classic));
+                stages = own.stages;
+            }
+            open(&args, needs, cx, &client, &queue, &tag, kind).await
+        };
+        let opened = cx.shutdown.or_stop(opened);
         let Opened { channel, consumer, consuming, probe, limit, unless_stream, prefetch, keeps_rest } =
             match opened.await {
                 Ok(opened) => opened,
@@ -347,7 +386,7 @@ impl Prepared {
             settle,
         });
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
-        Ok(Reader { dead, ..Reader::of(Box::new(source), limits, manner) })
+        Ok(Reader { stages, dead, ..Reader::of(Box::new(source), limits, manner) })
     }
 }
 
@@ -370,17 +409,17 @@ async fn open(
     client: &Client,
     queue: &ShortString,
     tag: &ShortString,
-    has_channels: bool,
+    known: Option<QueueKind>,
 ) -> Result<Opened> {
     let mut channel = client.channel().await?;
     let is_placed = args.offset.is_some() || args.arguments.has(OFFSET);
     let kind = match is_placed {
         true => QueueKind::Stream,
-        // A question that was refused may hold its channel for a moment, and there is to be no other.
-        false if (args.asks_for_kind() || needs.gives_back || needs.keeps_rest) && has_channels => {
+        // A question that was refused may hold its channel for a moment, and there may be no other.
+        false if known.is_none() && (args.asks_for_kind() || needs.gives_back || needs.keeps_rest) => {
             QueueKind::of(client, queue).await
         }
-        false => QueueKind::Unknown,
+        false => known.unwrap_or(QueueKind::Unknown),
     };
     if kind == QueueKind::Stream && needs.gives_back {
         return Err(Error::usage(format!(

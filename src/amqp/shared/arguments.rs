@@ -17,7 +17,11 @@ pub(crate) struct ArgumentArgs {
     arguments: Vec<(ShortString, AMQPValue)>,
 }
 
-fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
+/// One argument as it was typed.
+///
+/// # Errors
+/// It is none: a sentence.
+pub(crate) fn argument(text: &str) -> Result<(ShortString, AMQPValue), String> {
     let (name, value) =
         text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("write KEY=VALUE, as x-max-length=10")?;
     let value = match serde_json::from_str(value) {

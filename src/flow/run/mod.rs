@@ -268,7 +268,7 @@ impl<'r> Runner<'r> {
         if is_spent && !self.pressed && self.ledger.under_way() <= FEW {
             // These few need not wait for more to go with them: no more comes before they are done.
             self.pressed = true;
-            self.sink.flush(true).map_err(End::Sink)?;
+            self.sink.press();
             return Ok(true);
         }
         if Instant::now() >= self.check_due {

@@ -11,6 +11,7 @@ mod quorum;
 mod reasons;
 mod roundtrip;
 mod silent;
+mod tap;
 mod tls;
 
 use std::io::PipeWriter;

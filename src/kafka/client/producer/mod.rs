@@ -331,6 +331,10 @@ impl Sink for Producer {
         Ok(())
     }
 
+    fn press(&mut self) {
+        self.send_now();
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         self.bell.register(cx.waker());
         loop {
