@@ -511,9 +511,9 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             break
         }
         'mscomm;amqp;move' {
-            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many messages; only these are moved')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many messages; only these are moved')
-            [CompletionResult]::new('--max-moves', '--max-moves', [CompletionResultType]::ParameterName, 'Leave a message where it is that was moved so often already, or dead-lettered again after so many times')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many messages; only these are moved, and fewer are exit 1')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many messages; only these are moved, and fewer are exit 1')
+            [CompletionResult]::new('--max-moves', '--max-moves', [CompletionResultType]::ParameterName, 'Leave a message where it is that came back so often already: by the count of this command (mscomm-moves), or because its queue dead-lettered it more often than that (x-death)')
             [CompletionResult]::new('--filter', '--filter', [CompletionResultType]::ParameterName, 'Only messages for which this jq program gives something other than false and null')
             [CompletionResult]::new('--map', '--map', [CompletionResultType]::ParameterName, 'What goes on in place of each message: the envelopes that this jq program gives, none to many')
             [CompletionResult]::new('--filter-error', '--filter-error', [CompletionResultType]::ParameterName, 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)')

@@ -495,9 +495,9 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'mscomm;amqp;move'= {
-            cand -n 'Stop after so many messages; only these are moved'
-            cand --count 'Stop after so many messages; only these are moved'
-            cand --max-moves 'Leave a message where it is that was moved so often already, or dead-lettered again after so many times'
+            cand -n 'Stop after so many messages; only these are moved, and fewer are exit 1'
+            cand --count 'Stop after so many messages; only these are moved, and fewer are exit 1'
+            cand --max-moves 'Leave a message where it is that came back so often already: by the count of this command (mscomm-moves), or because its queue dead-lettered it more often than that (x-death)'
             cand --filter 'Only messages for which this jq program gives something other than false and null'
             cand --map 'What goes on in place of each message: the envelopes that this jq program gives, none to many'
             cand --filter-error 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)'

@@ -435,8 +435,8 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s n -l count -d 'Stop after so many messages; only these are moved' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l max-moves -d 'Leave a message where it is that was moved so often already, or dead-lettered again after so many times' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -s n -l count -d 'Stop after so many messages; only these are moved, and fewer are exit 1' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l max-moves -d 'Leave a message where it is that came back so often already: by the count of this command (mscomm-moves), or because its queue dead-lettered it more often than that (x-death)' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l filter -d 'Only messages for which this jq program gives something other than false and null' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l map -d 'What goes on in place of each message: the envelopes that this jq program gives, none to many' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from move" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'

@@ -187,8 +187,10 @@ impl Shutdown {
         let leave = move || {
             std::thread::sleep(reason.drain() + STUCK);
             let error = reason.error();
-            let text =
-                format!("error: {}, and a read or a write is stuck: left without settling the rest\n", error.chain());
+            let text = format!(
+                "error: {}, and a read, a write or a program is stuck: left without settling the rest\n",
+                error.chain()
+            );
             // Nobody else will say it; and nobody is left to tell when standard error is stuck, too.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
             token.leave(reason);

@@ -41,7 +41,7 @@ pub(crate) enum Command {
     /// Watch what goes through exchanges, without touching anybody's queues
     ///
     /// A queue of its own is bound to them, which is gone when the connection is. The broker keeps so many messages for it as
-    /// --max-length says, and drops the oldest when they are read too slowly; how many that were is told at the end.
+    /// --max-length says, and drops the oldest when they are read too slowly; how many that were at least is told at the end.
     Tap(Box<tap::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]

@@ -3,14 +3,14 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::client::{Client, Outgoing, Publishing, PublishingOptions, look_at};
+use super::client::{Client, Exchanges, Outgoing, Publishing, PublishingOptions, look_at};
 use super::consume::{self, Asks, ReadingArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::flow::{self, Flow, Manner, Names, OnRefusal, Passed, Stage, Unfit, Writer};
+use crate::flow::{self, Flow, Manner, Names, OnRefusal, Passed, Sink, Stage, Unfit, Writer};
 use crate::jq::{JqArgs, LeavesOut};
 use crate::message::{Headers, Message, Table, Value};
 use crate::output::{Progress, Report, Shows};
@@ -41,13 +41,14 @@ pub(crate) struct Args {
     /// that was never dead-lettered stays
     #[arg(long, conflicts_with = "target")]
     to_origin: bool,
-    /// Stop after so many messages; only these are moved
+    /// Stop after so many messages; only these are moved, and fewer are exit 1
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Go on with what comes, instead of stopping at what was there at the start
     #[arg(long)]
     follow: bool,
-    /// Leave a message where it is that was moved so often already, or dead-lettered again after so many times
+    /// Leave a message where it is that came back so often already: by the count of this command (mscomm-moves), or because
+    /// its queue dead-lettered it more often than that (x-death)
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i64).range(0..))]
     max_moves: Option<i64>,
     /// Programs over each message.
@@ -97,7 +98,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     };
     let limits = LimitArgs { count: args.count, idle_timeout: None, until_end: !args.follow };
     let reading = ReadingArgs::of(args.source.clone(), limits, args.settings.clone());
-    let reader = consume::prepare_carried(reading, Asks { exec: None, dead: None, leaves_out }, cx)?;
+    let reader = consume::prepare_carried(reading, Asks { exec: None, dead: None, leaves_out, takes_out: true }, cx)?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let progress = Progress::writer(&cx.terminal, "moved", None);
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, args.report.report.as_ref())?;
@@ -138,7 +139,15 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         }
     };
     let names = Names { source: "the source", sink: "the target" };
-    let flow = Flow::new(reader.through(stages, None), writer, Manner::Carried, &cx.shutdown);
+    // A target is there; where messages came from need not be.
+    let relay: Option<Box<dyn Sink>> = match args.to_origin {
+        true => {
+            let asking = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
+            Some(Box::new(Exchanges::new(asking, cx.shutdown.clone())))
+        }
+        false => None,
+    };
+    let flow = Flow::new(reader.through(stages, relay), writer, Manner::Carried, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
@@ -196,7 +205,7 @@ impl Stage for Routing {
             told.push(format!("{} stayed: never dead-lettered (no x-death)", counted(homeless, "message")));
         }
         if tired > 0 {
-            told.push(format!("{} stayed: moved often enough (--max-moves)", counted(tired, "message")));
+            told.push(format!("{} stayed: came back often enough (--max-moves)", counted(tired, "message")));
         }
         (!told.is_empty()).then(|| told.join("; "))
     }

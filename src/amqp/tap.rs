@@ -10,7 +10,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use super::client::{Client, fault};
 use super::consume::{self, Asks, Declare, OwnQueue};
 use super::settings::Settings;
-use super::shared::arguments::{argument, full_name, name, number, text};
+use super::shared::arguments::{argument, full_name, name, number};
+use super::shared::kind::exchange_kind;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
@@ -46,7 +47,8 @@ pub(crate) struct Args {
 pub(crate) struct ReadingArgs {
     /// The exchanges, each with the routing key or pattern that is watched: EXCHANGE:KEY, as orders:eu.*
     ///
-    /// Without a key, # is: all messages of a topic, fanout or headers exchange. Of a direct exchange name each key.
+    /// Without a key, # is: all messages of a topic, fanout or headers exchange. Of a direct exchange name each key. Only topic
+    /// and direct exchanges look at it.
     #[arg(value_name = "EXCHANGE[:KEY]", required = true)]
     exchanges: Vec<String>,
     /// Routing key or pattern for all of the exchanges, whose names may have a colon in them then. May be repeated
@@ -69,11 +71,15 @@ pub(crate) struct ReadingArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     max_length: u64,
     /// The same in bytes of their bodies
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = size)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = some)]
     max_length_bytes: usize,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
+}
+
+fn some(text: &str) -> Result<usize, String> {
+    size(text).and_then(|bytes| if bytes > 0 { Ok(bytes) } else { Err("write 1 or more, as 64M".to_owned()) })
 }
 
 /// An exchange, and a key there.
@@ -81,16 +87,19 @@ pub(crate) struct ReadingArgs {
 struct Binding {
     exchange: String,
     key: String,
+    /// Nobody named one.
+    is_any: bool,
 }
 
 impl ReadingArgs {
     fn bindings(&self) -> Vec<Binding> {
-        let with = |exchange: &str, key: &str| Binding { exchange: exchange.to_owned(), key: key.to_owned() };
+        let with =
+            |exchange: &str, key: &str| Binding { exchange: exchange.to_owned(), key: key.to_owned(), is_any: false };
         match self.routing_keys.as_slice() {
             [] => {
                 let of = |typed: &String| match typed.split_once(':') {
                     Some((exchange, key)) => with(exchange, key),
-                    None => with(typed, "#"),
+                    None => Binding { is_any: true, ..with(typed, "#") },
                 };
                 self.exchanges.iter().map(of).collect()
             }
@@ -100,7 +109,7 @@ impl ReadingArgs {
 
     fn tap(&self) -> Result<Tap> {
         let bindings = self.bindings();
-        for Binding { exchange, key } in &bindings {
+        for Binding { exchange, key, .. } in &bindings {
             if exchange.is_empty() {
                 return Err(Error::usage("the default exchange cannot be watched: nothing can be bound to it").hint(
                     "name another exchange; what goes to a queue by its name is seen by `mscomm amqp get QUEUE` alone",
@@ -130,7 +139,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
     let dead = args.exec.target()?.map(str::to_owned);
-    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue() };
+    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue(), takes_out: false };
     let prepared = prepare(args.reading, asks, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "seen")?;
     show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
@@ -172,19 +181,23 @@ impl Tap {
             let declared = channel.queue_declare("".into(), options, arguments).await;
             declared.map(|queue| queue.name().clone()).map_err(|e| fault(&e, "cannot declare a queue to watch with"))
         };
-        let limits = [
-            ("x-max-length", self.length),
-            ("x-max-length-bytes", self.bytes),
-            ("x-overflow", text(&Some("drop-head".to_owned()))),
-        ];
-        let mut bounded = FieldTable::default();
-        for (name, value) in limits {
-            if let Some(value) = value {
-                bounded.insert(name.into(), value);
+        let bounded = |length: Option<AMQPValue>| {
+            let limits = [
+                ("x-max-length", length),
+                ("x-max-length-bytes", self.bytes.clone()),
+                ("x-overflow", Some(AMQPValue::LongString("drop-head".into()))),
+            ];
+            let mut arguments = FieldTable::default();
+            for (name, value) in limits {
+                if let Some(value) = value {
+                    arguments.insert(name.into(), value);
+                }
             }
-        }
-        let drops = declare(bounded.clone()).await?;
-        let mut arguments = bounded;
+            arguments
+        };
+        // They are taken from there as they come; what would be too much even so is not counted.
+        let drops = declare(bounded(None)).await?;
+        let mut arguments = bounded(self.length.clone());
         arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
         arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(drops.as_str().into()));
         let queue = declare(arguments).await?;
@@ -199,12 +212,35 @@ impl Tap {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
-        for Binding { exchange, key } in self.bindings {
+        for binding in self.bindings {
+            binding.check(client, !self.headers.inner().is_empty()).await?;
+            let Binding { exchange, key, .. } = binding;
             let (from, key) = (full_name("exchange", &exchange)?, name(&key)?);
             let bound = channel.queue_bind(queue.clone(), from, key, QueueBindOptions::default(), self.headers.clone());
             bound.await.map_err(|e| fault(&e, format!("cannot watch exchange `{exchange}`")))?;
         }
         Ok(OwnQueue { name: queue, stages: vec![Box::new(dropped)] })
+    }
+}
+
+impl Binding {
+    /// Whether an exchange of its kind sends anything to it, as far as the broker tells its kind.
+    ///
+    /// # Errors
+    /// `Kind::Usage`.
+    async fn check(&self, client: &Client, has_headers: bool) -> Result<()> {
+        let Binding { exchange, is_any, .. } = self;
+        match exchange_kind(client, &full_name("exchange", exchange)?).await.as_deref() {
+            Some(kind @ ("topic" | "direct" | "fanout")) if has_headers => {
+                Err(Error::usage(format!("`{exchange}` is a {kind} exchange, which looks at no headers"))
+                    .hint("leave --match out, or choose messages by --filter '.headers.NAME == \"VALUE\"'"))
+            }
+            Some("direct") if *is_any => {
+                Err(Error::usage(format!("`{exchange}` is a direct exchange, which knows no patterns"))
+                    .hint(format!("name each routing key, as {exchange}:KEY")))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -233,7 +269,7 @@ impl Stage for Dropped {
 
     fn account(&self) -> Option<String> {
         let dropped = self.count.load(Ordering::Relaxed);
-        (dropped > 0).then(|| format!("{} dropped by the broker, not seen here", counted(dropped, "message")))
+        (dropped > 0).then(|| format!("at least {} dropped by the broker, not seen here", counted(dropped, "message")))
     }
 }
 

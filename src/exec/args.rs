@@ -16,7 +16,6 @@ const HEADING: &str = "Command for each message";
 
 /// A command for each message.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = HEADING)]
 pub(crate) struct ExecArgs {
     /// Run this command for each message, which is done once it exits with 0
     ///
@@ -26,25 +25,25 @@ pub(crate) struct ExecArgs {
     /// _PROPERTY_NAME, as far as the message has them (of several headers of a name, the last). A command that prints nothing
     /// gives no record on standard output. At most 16 MiB are taken of one. It is a process group of its own: a first Ctrl-C
     /// waits for it, for 5 s at the most, a second one kills it.
-    #[arg(long, value_name = "COMMAND")]
+    #[arg(long, help_heading = HEADING, value_name = "COMMAND")]
     exec: Option<String>,
     /// What the command reads: the body, or the message as a JSON envelope
-    #[arg(long, value_name = "FORM", value_enum, default_value_t, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "FORM", value_enum, default_value_t, requires = "exec")]
     exec_input: ExecInput,
     /// End a command, and all that it started, after so long; that is a failure
-    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "DURATION", value_parser = duration, requires = "exec")]
     exec_timeout: Option<Duration>,
     /// What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go
     /// on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same
     /// broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or
     /// reject (its queue drops or dead-letters it)
-    #[arg(long, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
     on_failure: Policy,
     /// The same for one exit code, as 75=requeue; ack takes it for success
-    #[arg(long, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec")]
     on_exit: Vec<(u8, Option<Policy>)>,
     /// How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order
-    #[arg(short, long, value_name = "COUNT", default_value_t = 1, requires = "exec",
+    #[arg(short, long, help_heading = HEADING, value_name = "COUNT", default_value_t = 1, requires = "exec",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: u16,
 }

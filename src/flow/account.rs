@@ -91,6 +91,8 @@ pub(crate) struct Account {
     confirmed: u64,
     written: u64,
     filtered: u64,
+    /// Of what was refused, how many are where that goes.
+    buried: u64,
     refused: Vec<(String, Named)>,
     refusals: u64,
     unsent: Named,
@@ -110,6 +112,7 @@ impl Default for Account {
             confirmed: 0,
             written: 0,
             filtered: 0,
+            buried: 0,
             refused: Vec::new(),
             refusals: 0,
             unsent: Named::default(),
@@ -236,6 +239,17 @@ impl Account {
         self.filtered
     }
 
+    /// A message that was refused is where that goes.
+    pub(super) fn bury(&mut self) {
+        self.buried += 1;
+    }
+
+    /// What became of those that were refused, in words.
+    pub(super) fn burial(&self) -> Option<String> {
+        (self.buried > 0)
+            .then(|| format!("{} of the refused went where that goes (dead:TARGET)", counted(self.buried, "message")))
+    }
+
     /// How many were asked for.
     pub(super) fn passed(&self) -> u64 {
         self.read - self.filtered
@@ -304,6 +318,7 @@ impl Account {
         put("written", self.written.into());
         put("filtered", self.filtered.into());
         put("refused", self.refusals.into());
+        put("dead", self.buried.into());
         put("unsent", self.unsent.count().into());
         put("unknown", self.unknown().into());
         put("refusals", self.refused.iter().map(refused).collect());

@@ -12,11 +12,30 @@ use super::stage::Stage;
 use crate::error::Result;
 use crate::message::Message;
 
+/// A message that is under way to the sink proper.
+struct Original {
+    /// Until it is on its way here.
+    message: Option<Message<'static>>,
+    /// How many of its parts have no outcome.
+    left: u32,
+}
+
+/// What becomes of a part of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// What its sink told.
+    Nothing,
+    /// The message goes here, and it is settled when it is here.
+    Whole,
+    /// The message was on its way here before.
+    Again,
+}
+
 /// The place for what was refused.
 pub(crate) struct Dead {
     onward: Onward,
     /// What is under way to the sink proper, as it came from the source.
-    copies: HashMap<Ticket, Message<'static>>,
+    copies: HashMap<Ticket, Original>,
     /// Only what says so goes there.
     is_asked: bool,
     /// It is of no use any more: what is refused now is held.
@@ -35,21 +54,31 @@ impl Dead {
     }
 
     /// Remembers a message that goes to the sink proper.
-    pub(crate) fn remember(&mut self, ticket: Ticket, message: &Message<'_>) {
+    pub(crate) fn remember(&mut self, ticket: Ticket, parts: u32, message: &Message<'_>) {
         if !self.is_over {
-            self.copies.insert(ticket, message.clone().into_owned());
+            let message = Some(message.clone().into_owned());
+            self.copies.insert(ticket, Original { message, left: parts });
         }
     }
 
-    /// The sink proper has told of a message: true when it was refused and is taken up here. A refusal that says itself what
-    /// happens counts before this.
-    pub(crate) fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> bool {
-        match (self.copies.remove(&ticket), outcome) {
-            (Some(message), Outcome::Refused(refusal)) if self.wants(refusal) => {
+    /// The sink proper has told of a part of a message: whether that was refused and is taken up here. A refusal that says
+    /// itself what happens counts before this.
+    pub(crate) fn takes(&mut self, ticket: Ticket, outcome: &Outcome) -> Taken {
+        let wants = matches!(outcome, Outcome::Refused(refusal) if self.wants(refusal));
+        let Some(copy) = self.copies.get_mut(&ticket) else { return Taken::Nothing };
+        copy.left = copy.left.saturating_sub(1);
+        let message = if wants { copy.message.take() } else { None };
+        let was_taken = copy.message.is_none();
+        if copy.left == 0 {
+            self.copies.remove(&ticket);
+        }
+        match (message, wants && was_taken) {
+            (Some(message), _) => {
                 self.onward.push(ticket, message);
-                true
+                Taken::Whole
             }
-            _ => false,
+            (None, true) => Taken::Again,
+            (None, false) => Taken::Nothing,
         }
     }
 

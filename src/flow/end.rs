@@ -52,7 +52,7 @@ fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Resul
     let well = account.is_well() && failure.is_none() && unsure.is_none();
     match (well, reads) {
         // What was read is there to be seen.
-        (true, true) if stopped.is_none() => {}
+        (true, true) if stopped.is_none() && account.filtered() == 0 => {}
         (true, _) => reporter.note(sentence),
         (false, true) if stopped.is_none() => {}
         (false, _) => reporter.warn(sentence),

@@ -44,22 +44,24 @@ pub(crate) struct Unfit {
     pub why: String,
     /// Nothing behind it is handed on, and it goes back, whatever is done about what is refused.
     pub ends: bool,
+    /// The fix.
+    pub hint: Option<&'static str>,
 }
 
 impl Unfit {
     /// It is about this member.
     pub(crate) fn of_member(member: &'static str, why: String) -> Unfit {
-        Unfit { member: Some(member), why, ends: false }
+        Unfit { member: Some(member), why, ends: false, hint: None }
     }
 
     /// Nothing behind it is handed on.
-    pub(crate) fn end(why: String) -> Unfit {
-        Unfit { member: None, why, ends: true }
+    pub(crate) fn end(why: String, hint: &'static str) -> Unfit {
+        Unfit { member: None, why, ends: true, hint: Some(hint) }
     }
 }
 
 impl From<String> for Unfit {
     fn from(why: String) -> Unfit {
-        Unfit { member: None, why, ends: false }
+        Unfit { member: None, why, ends: false, hint: None }
     }
 }

@@ -66,7 +66,11 @@ pub(crate) fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) ->
                     Passed::Many(more) => passed.extend(more),
                 }
             }
-            Ok(Passed::Many(passed))
+            Ok(match passed.len() {
+                0 => Passed::None,
+                1 => passed.pop().map_or(Passed::None, Passed::One),
+                _ => Passed::Many(passed),
+            })
         }
     }
 }

@@ -11,23 +11,23 @@ const HEADING: &str = "Filter";
 
 /// Programs over each message.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = HEADING)]
 pub(crate) struct JqArgs {
     /// Only messages for which this jq program gives something other than false and null
     ///
     /// The program sees the message as its JSON envelope (-o json), but with the body as `.value`: what it says where it is
-    /// JSON, as in '.value.id == 7 and .key == "a"', else a string, or {"$base64": …}. --count counts what passes. A Kafka
-    /// group's offset passes over the rest; a queue keeps it.
-    #[arg(long, value_name = "JQ")]
+    /// JSON, as in '.value.id == 7 and .value.kind == "a"', else a string, or {"$base64": …}. --count counts what passes. What
+    /// does not was not asked for: a Kafka group's offset passes over it, a queue keeps it.
+    #[arg(long, help_heading = HEADING, value_name = "JQ")]
     filter: Option<String>,
     /// What goes on in place of each message: the envelopes that this jq program gives, none to many
     ///
     /// It sees what --filter sees, and comes after it. A `.value` that it leaves equal keeps its bytes; a string becomes text,
-    /// {"$base64": …} bytes, null no value, and anything else JSON.
-    #[arg(long, value_name = "JQ")]
+    /// {"$base64": …} bytes, null no value, and anything else JSON. A message for which it gives nothing was not asked for, as
+    /// with --filter.
+    #[arg(long, help_heading = HEADING, value_name = "JQ")]
     map: Option<String>,
     /// What happens when a program fails on a message: stop (it goes back) or skip (it is left out)
-    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    #[arg(long, help_heading = HEADING, value_name = "WHAT", value_enum, default_value_t)]
     filter_error: OnFault,
 }
 

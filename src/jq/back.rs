@@ -31,7 +31,12 @@ pub(super) fn message(given: Val, seen: &Val, from: &Message<'_>) -> Result<Mess
     };
     std::rc::Rc::make_mut(&mut object).shift_remove(&name);
     let line = text_of(&Val::Obj(object))?;
-    let message = envelope::read(&line).map_err(|e| format!("it gives no envelope: {}", json::fault(&e)))?;
+    let message = envelope::read(&line).map_err(|e| {
+        format!(
+            "it gives no envelope: {}; a body goes into `value`, and a number becomes text by tostring",
+            json::fault(&e)
+        )
+    })?;
     Ok(Message { value, ..message }.into_owned())
 }
 

@@ -5,13 +5,17 @@ use std::cell::RefCell;
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::native::{Fun, v};
 use jaq_core::{Compiler, Ctx, DataT, Exn, Filter, Lut, Vars, compile, data};
-use jaq_json::Val;
+use jaq_json::{Val, read};
 
 use super::fault::Fault;
+use super::view::is_shallow;
 use crate::error::Result;
 
 /// How much of an error of a program, or of what it tells, is shown.
 const SHOWN: usize = 400;
+
+/// How much it may tell at once.
+const TOLD: usize = 1000;
 
 /// What native functions are given beside their input.
 pub(super) struct Data;
@@ -52,7 +56,8 @@ impl Program {
     pub(super) fn compile(flag: &'static str, text: &str) -> Result<Program> {
         let defs = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
         // Of two with a name, the first one counts.
-        let funs = telling().into_iter().chain(jaq_core::funs()).chain(jaq_std::funs()).chain(jaq_json::funs());
+        let own = telling().into_iter().chain([reading()]);
+        let funs = own.chain(jaq_core::funs()).chain(jaq_std::funs()).chain(jaq_json::funs());
         let arena = Arena::default();
         let modules = Loader::new(defs)
             .load(&arena, File { code: text, path: () })
@@ -75,13 +80,18 @@ impl Program {
     }
 
     fn why(&self, exception: Exn<'_, Val>) -> String {
-        let why = match exception.get_err() {
+        let mut why = match exception.get_err() {
             Ok(error) => shortened(match error.into_val() {
                 Val::TStr(text) => String::from_utf8_lossy(&text).into_owned(),
                 other => other.to_string(),
             }),
             Err(_) => "it halts".to_owned(),
         };
+        if why.starts_with("cannot use null as ") {
+            why.push_str(
+                "; to assign below what is not there, make it first, as .headers = (.headers // {}) + {retry: 1}",
+            );
+        }
         format!("{}: {why}", self.flag)
     }
 
@@ -115,8 +125,31 @@ fn environment() -> Val {
 fn telling() -> [Fun<Data>; 2] {
     fn tell<'a>(cv: (Ctx<'a, Data>, Val)) -> jaq_core::ValXs<'a, Val> {
         let (context, value) = cv;
-        context.data().told.borrow_mut().push(shortened(value.to_string()));
+        let mut told = context.data().told.borrow_mut();
+        if told.len() < TOLD {
+            told.push(shortened(value.to_string()));
+        }
+        drop(told);
         Box::new(std::iter::empty())
     }
     ["debug_empty", "stderr_empty"].map(|name| (name, v(0), jaq_core::Native::<Data>::new(tell)))
+}
+
+/// `fromjson`: jaq's own follows a text to any depth, which a message could have the process end by.
+fn reading() -> Fun<Data> {
+    fn from_json<'a>(cv: (Ctx<'a, Data>, Val)) -> jaq_core::ValXs<'a, Val> {
+        let fault = |why: String| Exn::from(jaq_core::Error::str(why));
+        let given = match &cv.1 {
+            Val::TStr(text) if !is_shallow(text) => {
+                vec![Err(fault("fromjson: it nests too deep, or is no JSON".to_owned()))]
+            }
+            Val::TStr(text) => {
+                let read = |value: Result<Val, _>| value.map_err(|e: read::Error| fault(format!("fromjson: {e}")));
+                read::parse_many(text).map(read).collect()
+            }
+            other => vec![Err(fault(format!("fromjson: {} is no string", shortened(other.to_string()))))],
+        };
+        Box::new(given.into_iter())
+    }
+    ("fromjson", v(0), jaq_core::Native::<Data>::new(from_json))
 }

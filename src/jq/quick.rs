@@ -104,7 +104,9 @@ impl Quick {
 
 /// What stands in a body that is a JSON object at the end of a path; `None` where that is no path into it.
 fn found(body: &[u8], path: &[String]) -> Option<Val> {
-    if !is_shallow(body) {
+    // What stands beside the path is not read: half a surrogate there makes all of it no JSON.
+    let is_escaped = |half: &[u8]| memchr::memmem::find(body, half).is_some();
+    if !is_shallow(body) || is_escaped(b"\\ud") || is_escaped(b"\\uD") {
         return None;
     }
     let mut reader = serde_json::Deserializer::from_slice(body);

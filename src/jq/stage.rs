@@ -14,11 +14,15 @@ use crate::flow::{Passed, Stage, Unfit};
 use crate::message::Message;
 
 /// How many messages may come of one.
-const PARTS: usize = 100_000;
+pub(super) const PARTS: usize = 100_000;
+
+/// And how many bytes of bodies.
+const BYTES: usize = 64 << 20;
 
 /// What becomes of a message that a program failed on.
 fn left_out<'b>(failed: Result<(), String>) -> Result<Passed<'b>, Unfit> {
-    failed.map(|()| Passed::None).map_err(Unfit::end)
+    const FIX: &str = "--filter-error skip leaves such messages out; `?` and `//` make a program that takes any body";
+    failed.map(|()| Passed::None).map_err(|why| Unfit::end(why, FIX))
 }
 
 /// `--filter`.
@@ -82,16 +86,20 @@ impl Map {
 
     fn all(&self, message: &Message<'_>) -> Result<Vec<Message<'static>>, String> {
         let Guarded { program, .. } = &self.guarded;
-        let (seen, mut parts) = (view(message, Members::ALL), Vec::new());
+        let (seen, mut parts, mut bytes) = (view(message, Members::ALL), Vec::new(), 0);
         for given in program.run(seen.clone()) {
+            let given = given?;
             if parts.len() >= PARTS {
                 return Err(program.fault(&format!("it gives more than {PARTS} messages")));
             }
-            let given = given?;
+            if bytes > BYTES {
+                return Err(program.fault("it gives more than 64 MiB of one message"));
+            }
             let part = match (&given, &seen) {
                 (Val::Obj(given), Val::Obj(seen)) if Rc::ptr_eq(given, seen) => message.clone().into_owned(),
                 _ => back::message(given, &seen, message).map_err(|why| program.fault(&why))?,
             };
+            bytes += part.value.bytes().map_or(0, <[u8]>::len);
             parts.push(part);
         }
         Ok(parts)

@@ -6,6 +6,7 @@ use jaq_json::{Val, read};
 use super::back::{text_of, text_of_pretty};
 use super::guarded::Guarded;
 use super::program::shortened;
+use super::stage::PARTS;
 
 /// Programs over envelopes that are JSON already.
 pub(crate) struct Values {
@@ -55,7 +56,10 @@ impl Values {
             }
         }
         let Some(map) = &self.map else { return Ok(Given::Same) };
-        let mapped = map.program.run(seen).map(|given| written(&given?).map_err(|why| map.program.fault(&why)));
+        let mapped = map.program.run(seen).enumerate().map(|(count, given)| match count {
+            PARTS.. => Err(map.program.fault(&format!("it gives more than {PARTS} responses"))),
+            _ => written(&given?).map_err(|why| map.program.fault(&why)),
+        });
         match mapped.collect::<Result<Vec<_>, String>>() {
             Ok(given) => Ok(Given::These(given)),
             Err(why) => map.failed(why).map(|()| Given::These(Vec::new())),

@@ -45,7 +45,7 @@ pub(crate) struct ReadingArgs {
     /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
     /// 1970, or a duration ago, as @1h)
     ///
-    /// The default is end, as `tail -f`; with --until-end it is begin. For -N up to N records of each partition are looked at:
+    /// The default is end, as `tail -f`; with --until-end or --until it is begin. For -N up to N records of each partition are looked at:
     /// those of up to 16 MiB are kept and come out in the order of time; more are read a second time, partition by partition,
     /// which takes up to 2.5 times as long.
     #[arg(long, value_name = "WHERE", value_parser = start, allow_hyphen_values = true)]
@@ -89,8 +89,10 @@ enum Isolation {
 fn until(text: &str) -> Result<i64, String> {
     match text.strip_prefix('@').map(|_| start(text)) {
         Some(Ok(Start::Time(millis))) => Ok(millis),
-        Some(Err(why)) => Err(why.replace("write begin, end, an offset, -N, or @TIME", "write @TIME,")),
-        _ => Err("write @TIME, as @2026-11-22T10:00:00Z or @1h for an hour ago".to_owned()),
+        Some(Err(why)) => {
+            Err(why.replace("write begin, end, an offset, -N, or @TIME as ", "or milliseconds since 1970, or "))
+        }
+        _ => Err("write @TIME, as @2026-11-22T10:00:00Z, milliseconds since 1970, or @1h for an hour ago".to_owned()),
     }
 }
 
@@ -127,6 +129,9 @@ fn instant(text: &str) -> Result<i64, String> {
     }
     Time::parse(text)?.millis().ok_or_else(|| "too far away".to_owned())
 }
+
+/// Times in ms that would be a time of these years in seconds.
+const SECONDS: std::ops::Range<i64> = 1_000_000_000..100_000_000_000;
 
 /// Where reading begins by itself.
 fn begin(args: &ReadingArgs) -> Start {
@@ -205,7 +210,19 @@ pub(crate) struct Prepared {
 /// `Kind::Usage`; `Kind::Config`.
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
+    let from = match args.from {
+        Some(Start::Time(millis)) => Some(millis),
+        _ => None,
+    };
+    for millis in [from, args.until].into_iter().flatten().filter(|millis| SECONDS.contains(millis)) {
+        cx.terminal
+            .warn(format!("@{millis} is a day of early 1970: it counts milliseconds; for seconds write @{millis}000"));
+    }
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
+    if let Some(topic) = dead.as_ref().filter(|topic| args.topics.contains(topic)) {
+        return Err(Error::usage(format!("dead:{topic} is a topic that is read: what failed would come again"))
+            .hint("name another topic"));
+    }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
     Ok(Prepared { args, setup, dead })
 }

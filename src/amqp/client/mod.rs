@@ -1,6 +1,7 @@
 //! The wire: connecting, what goes out and comes in, and what the broker's answers mean.
 
 mod deliveries;
+mod exchanges;
 mod fault;
 mod inlet;
 mod large;
@@ -28,6 +29,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
 pub(crate) use deliveries::{ConsumerOptions, Consuming, Deliveries, OFFSET, Settle};
+pub(crate) use exchanges::Exchanges;
 pub(crate) use fault::fault;
 pub use message::incoming;
 pub(crate) use message::{Outgoing, short_string, wire_value};

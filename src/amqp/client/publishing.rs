@@ -239,8 +239,8 @@ fn outcome(of: PublishOutcome) -> Outcome {
             // To the default exchange a routing key is the name of a queue.
             Outcome::Refused(Box::new(match text.contains("the default exchange") {
                 true => refusal.hint(
-                    "no queue has that name: `mscomm amqp queue declare` makes one, and --no-mandatory lets the broker drop \
-                     such messages",
+                    "no queue has that name: `mscomm amqp queue declare` makes one; when publishing, --no-mandatory lets the \
+                     broker drop such messages",
                 ),
                 false => refusal,
             }))

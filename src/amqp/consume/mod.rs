@@ -191,7 +191,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
     let dead = args.exec.target()?.map(str::to_owned);
-    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue() };
+    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue(), takes_out: false };
     let prepared = prepare(args.reading, asks, PREFETCH, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
@@ -206,6 +206,8 @@ pub(crate) struct Asks {
     pub dead: Option<String>,
     /// How much of the queue is left out.
     pub leaves_out: LeavesOut,
+    /// What is done with them makes no sense where they stay all the same.
+    pub takes_out: bool,
 }
 
 /// What that asks of their queue.
@@ -217,6 +219,8 @@ struct Needs {
     counted: u16,
     /// Messages are requeued or rejected, by themselves.
     gives_back: bool,
+    /// They must not stay.
+    takes_out: bool,
     /// Not all that is read is wanted.
     leaves_out: bool,
     /// What is left out is held until the end, so that more and more have to be sent ahead.
@@ -242,6 +246,7 @@ pub(crate) struct Prepared {
     tag: ShortString,
     endpoint: Endpoint,
     dead: Option<publish::Prepared>,
+    dead_queue: Option<String>,
     /// The queue is one of our own, which is yet to be declared.
     own: Option<Declare>,
 }
@@ -276,6 +281,14 @@ pub(crate) fn prepare_own(
 /// `Kind::Usage`; `Kind::Config`.
 fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Prepared> {
     check_rest(&args, asks.leaves_out, cx)?;
+    if asks.dead.as_ref() == Some(&args.queue) {
+        return Err(Error::usage(format!(
+            "dead:{} is the queue that is read: what failed would come again",
+            args.queue
+        ))
+        .hint("name another queue, or have its queue take it back with requeue"));
+    }
+    let dead_queue = asks.dead.clone();
     let leaves_out = asks.leaves_out != LeavesOut::Nothing;
     let keeps_rest = leaves_out && !args.drop_rest;
     let exec = asks.exec;
@@ -295,7 +308,8 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
-    let needs = Needs { ahead, counted: PREFETCH_COUNTED, gives_back, leaves_out, keeps_rest };
+    let needs =
+        Needs { ahead, counted: PREFETCH_COUNTED, gives_back, takes_out: asks.takes_out, leaves_out, keeps_rest };
     let needs = match exec.and_then(|exec| exec.jobs) {
         // So many that the next one is here when a command ends; but each that comes back without having had a command would
         // count as one more delivery.
@@ -306,7 +320,7 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
         let to = PublishingArgs::to_queue(target, args.settings.clone());
         publish::prepare(to, false, None, cx)
     });
-    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, own: None })
+    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, dead_queue, own: None })
 }
 
 /// What was typed about messages that are left out of the queue, and cannot be meant.
@@ -318,6 +332,10 @@ fn check_rest(args: &ReadingArgs, leaves_out: LeavesOut, cx: &Context) -> Result
         }
         (_, true, Settle::Requeue) => {
             Err(Error::usage("--requeue puts all messages back, and --drop-rest takes some out").hint("leave one of them out"))
+        }
+        (LeavesOut::Some | LeavesOut::Most, true, Settle::OnArrival) if args.limits.count.is_some() => {
+            Err(Error::usage("--no-ack takes messages out as they arrive: with a program, more than --count of them")
+                .hint("leave --no-ack out, or --count"))
         }
         (LeavesOut::Nothing, ..) | (_, true, _) => Ok(()),
         (_, false, Settle::OnArrival) => {
@@ -339,7 +357,7 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, own } = self;
+        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, dead_queue, own } = self;
         let settle = args.settle.mode();
         // Nothing is taken before there is somewhere to put it.
         let dead = match dead {
@@ -349,6 +367,9 @@ impl Prepared {
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
         let mut stages: Vec<Box<dyn Stage>> = Vec::new();
         let opened = async {
+            if let Some(queue) = dead_queue.filter(|_| endpoint.channel_max != 1) {
+                look_at(&client.channel().await?, &queue).await?;
+            }
             let mut kind = (endpoint.channel_max == 1).then_some(QueueKind::Unknown);
             if let Some(declare) = own {
                 let own = declare(&client).await?;
@@ -416,11 +437,17 @@ async fn open(
     let kind = match is_placed {
         true => QueueKind::Stream,
         // A question that was refused may hold its channel for a moment, and there may be no other.
-        false if known.is_none() && (args.asks_for_kind() || needs.gives_back || needs.keeps_rest) => {
+        false
+            if known.is_none() && (args.asks_for_kind() || needs.gives_back || needs.keeps_rest || needs.takes_out) =>
+        {
             QueueKind::of(client, queue).await
         }
         false => known.unwrap_or(QueueKind::Unknown),
     };
+    if kind == QueueKind::Stream && needs.takes_out {
+        let message = format!("`{}` is a stream, which keeps its messages whoever reads them", args.queue);
+        return Err(Error::usage(message).hint("copy them with `mscomm bridge amqp consume … --to amqp publish …`"));
+    }
     if kind == QueueKind::Stream && needs.gives_back {
         return Err(Error::usage(format!(
             "`{}` is a stream, which keeps its messages and takes none back",

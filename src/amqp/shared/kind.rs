@@ -1,9 +1,9 @@
 //! What kind of queue it is. AMQP has no question for that, but RabbitMQ names the first argument in which a declaration
 //! differs from the queue that is there. The declaration that is tried here can never create one: there is no such type.
 
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{Channel, ErrorKind};
+use lapin::{Channel, ErrorKind, ExchangeKind};
 
 use crate::amqp::client::{Client, look_at};
 
@@ -69,6 +69,26 @@ impl QueueKind {
             channel = client.channel().await.ok()?;
         }
         None
+    }
+}
+
+/// What kind of exchange it is, as `topic`, where the broker tells: by the same means. The argument is one that no exchange
+/// can be made with.
+pub(crate) async fn exchange_kind(client: &Client, exchange: &ShortString) -> Option<String> {
+    const GUESS: &str = "headers";
+    let channel = client.channel().await.ok()?;
+    let mut arguments = FieldTable::default();
+    arguments.insert("alternate-exchange".into(), AMQPValue::LongInt(0));
+    let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    let answer = channel.exchange_declare(exchange.clone(), ExchangeKind::Headers, options, arguments).await.err()?;
+    client.forget_refusals();
+    let ErrorKind::ProtocolError(answer) = answer.kind() else { return None };
+    let text = answer.get_message().to_string();
+    match Difference::read(&text)? {
+        Difference { name: "type", current: Current::Value(kind, _) } => Some(kind.to_owned()),
+        Difference { name: "type", .. } => None,
+        // All that is looked at before is the same.
+        _ => Some(GUESS.to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{End, FLUSH_AFTER, Runner};
+use super::{End, FLUSH_AFTER, Runner, TURN};
 use crate::error::Error;
 use crate::flow::Ticket;
 use crate::flow::account::Account;
@@ -34,6 +34,8 @@ struct Giver<'b, 'r> {
     count: u64,
     /// What came of one message, and was not asked for yet.
     parts: VecDeque<(Ticket, Message<'b>)>,
+    /// Until then messages are given in this turn: stages may take their time.
+    until: Instant,
     /// The message that was given last, and its place in the batch.
     last: Option<(Ticket, usize)>,
 }
@@ -46,7 +48,7 @@ impl<'b> Giver<'b, '_> {
                 *into = message;
                 return Some(ticket);
             }
-            if *self.next >= self.length || self.account.passed() >= self.count {
+            if *self.next >= self.length || self.account.passed() >= self.count || self.is_late() {
                 return None;
             }
             let at = *self.next;
@@ -56,6 +58,10 @@ impl<'b> Giver<'b, '_> {
                 return given;
             }
         }
+    }
+
+    fn is_late(&self) -> bool {
+        !self.stages.is_empty() && *self.next % 16 == 15 && Instant::now() >= self.until
     }
 
     /// What comes of one message of the batch first, if anything does.
@@ -99,7 +105,11 @@ impl<'b> Giver<'b, '_> {
             Err(unfit) if unfit.ends => {
                 let Place { lane, mark } = self.source.place(at);
                 let place = self.source.lane_name(lane).one;
-                self.give_up(Error::usage(format!("{place} {mark}: {}", unfit.why)));
+                let error = Error::usage(format!("{place} {mark}: {}", unfit.why));
+                self.give_up(match unfit.hint {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                });
             }
             Err(unfit) => {
                 let refusal = Refusal::new(self.source.fault(at, unfit).chain());
@@ -113,7 +123,7 @@ impl<'b> Giver<'b, '_> {
     fn enter(&mut self, at: usize, parts: u32, copy: Option<&Message<'b>>) -> Ticket {
         let ticket = self.take_up(at, self.source.place(at), parts);
         if let (Some(dead), Some(copy), 1..) = (self.dead.as_mut(), copy, parts) {
-            dead.remember(ticket, copy);
+            dead.remember(ticket, parts, copy);
         }
         ticket
     }
@@ -176,6 +186,7 @@ impl Runner<'_> {
             keeps: self.source.keeps_rest(),
             count: self.limits.count.unwrap_or(u64::MAX),
             parts: std::mem::take(&mut self.leftover),
+            until: Instant::now() + TURN,
             last: None,
         };
         self.pressed = false;

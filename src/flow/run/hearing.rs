@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use super::{End, Runner};
 use crate::error::Result;
+use crate::flow::dead::Taken;
 use crate::flow::ledger::Fate;
 use crate::flow::limits::OnRefusal;
 use crate::flow::sink::{Heard, Outcome, Told};
@@ -41,11 +42,12 @@ impl Runner<'_> {
                 }
                 _ => Fate::Held,
             };
-            let is_dead = self.dead.as_mut().is_some_and(|dead| dead.takes(ticket, &outcome));
-            // It is settled when it is where it goes now.
-            let place = match is_dead {
-                true => self.ledger.place(ticket).map(|place| (place, None)),
-                false => self.ledger.outcome(ticket, fate),
+            let taken = self.dead.as_mut().map_or(Taken::Nothing, |dead| dead.takes(ticket, &outcome));
+            let place = match taken {
+                // It is settled when it is where it goes now.
+                Taken::Whole => self.ledger.place(ticket).map(|place| (place, None)),
+                Taken::Again => self.ledger.outcome(ticket, Fate::Done),
+                Taken::Nothing => self.ledger.outcome(ticket, fate),
             };
             if let Some((place, Some(Fate::Rejected))) = place {
                 self.source.reject(place, then == Some(OnRefusal::Requeue)).map_err(End::Source)?;
@@ -91,13 +93,18 @@ impl Runner<'_> {
     pub(super) fn buried(&mut self, heard: Heard) {
         for (ticket, outcome) in heard.outcomes {
             let fate = match outcome {
-                Outcome::Confirmed | Outcome::Written | Outcome::Answered(_) => Fate::Done,
+                Outcome::Confirmed | Outcome::Written | Outcome::Answered(_) => {
+                    self.account.bury();
+                    Fate::Done
+                }
                 _ => Fate::Held,
             };
             self.ledger.outcome(ticket, fate);
             if let Outcome::Refused(refusal) = outcome {
-                self.reporter
-                    .warn(format!("what was refused was refused by its --on-refusal target too: {}", refusal.why));
+                self.reporter.warn(format!(
+                    "what was refused was refused by the place for it (dead:TARGET), too: {}",
+                    refusal.why
+                ));
             }
         }
     }

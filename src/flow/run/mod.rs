@@ -27,6 +27,9 @@ use crate::message::Message;
 /// How long what was written waits for its flush at most, while more comes.
 const FLUSH_AFTER: Duration = Duration::from_millis(20);
 
+/// How long it works before it looks whether it is to stop.
+const TURN: Duration = Duration::from_millis(50);
+
 /// How often a dry flow looks whether anybody still wants messages.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -168,8 +171,14 @@ impl<'r> Runner<'r> {
 
     /// Works until there is nothing to do now, or until the end.
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        let until = Instant::now() + TURN;
         loop {
             match self.step(cx) {
+                // Whoever else has something to do, as what stops this, comes to his turn.
+                Ok(true) if Instant::now() >= until => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Ok(true) => {}
                 Ok(false) if self.is_woken(cx, self.wants()) => {}
                 Ok(false) => return Poll::Pending,
@@ -348,6 +357,8 @@ impl<'r> Runner<'r> {
 
     fn settle(&mut self) -> Result<()> {
         let Runner { ledger, source, .. } = self;
+        // Also what was behind a message that has just become known.
+        source.held(ledger.held());
         ledger.settle(|lane, done| source.settle(lane, done))
     }
 

@@ -50,8 +50,11 @@ impl Runner<'_> {
             self.sink_failed(error, stopped.as_ref(), &mut failure);
         }
         self.sink.abandon(&mut self.heard);
-        for (ticket, _) in self.leftover.drain(..) {
-            self.heard.outcome(ticket, Outcome::Unsent);
+        // Where a sink tells of everything at once, a ticket is no message's own, and what it has not told of is not done.
+        if !self.sink.is_bulk() {
+            for (ticket, _) in self.leftover.drain(..) {
+                self.heard.outcome(ticket, Outcome::Unsent);
+            }
         }
         if let Err(End::Source(error)) = self.take_up(Ok(())) {
             failure.get_or_insert(error);
@@ -74,7 +77,8 @@ impl Runner<'_> {
         }
         let refused = self.account.refused_error();
         let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done));
-        let beside = holes.chain(self.stages.iter().filter_map(|stage| stage.account())).collect();
+        let told = self.account.burial().into_iter().chain(self.stages.iter().filter_map(|stage| stage.account()));
+        let beside = holes.chain(told).collect();
         let account = std::mem::take(&mut self.account);
         let settled = if unsure.is_none() { account.done() } else { 0 };
         Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }

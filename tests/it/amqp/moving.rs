@@ -81,7 +81,7 @@ fn what_comes_back_again_and_again_stays() {
     }
     reject_all(&main);
     let done = amqp(&["move", &dead, "--to-origin", "--max-moves", "2"]).run().ok();
-    done.says(&["filtered 1, sent 0", "1 message stayed: moved often enough (--max-moves)"]);
+    done.says(&["filtered 1, sent 0", "1 message stayed: came back often enough (--max-moves)"]);
     holds(&dead, 1);
     holds(&main, 0);
     // Moved by hand, it counts all the same.
@@ -137,9 +137,22 @@ fn a_wrong_target_loses_nothing() {
             true => amqp(&["unbind", &exchange, &main, "-k", "orders.*"]).run().ok(),
             false => amqp(&["exchange", "delete", &exchange]).run().ok(),
         };
-        amqp(&["move", &dead, "--to-origin"]).run().exits(8);
+        let done = amqp(&["move", &dead, "--to-origin"]).run().exits(8);
+        done.says(&[if is_there { "312 NO_ROUTE" } else { "is not there any more" }]);
+        holds(&dead, 1);
+        // One of them keeps no others from their way.
+        let (other, to, _) = with_dead_letters();
+        let death = format!(r#"[{{"exchange":"{other}","routing-keys":["orders.b"],"queue":"q","count":{{"$l":1}}}}]"#);
+        let headers = format!(r#"{{"x-death":{}}}"#, death.replace(r#"{"$l":1}"#, "1"));
+        for n in 1..=20 {
+            amqp(&["publish", "-k", &dead, "-d", &n.to_string(), "--header-json", &headers]).run().ok();
+        }
+        amqp(&["move", &dead, "--to-origin"]).run().exits(8).says(&["sent 21, confirmed 20, failed 1, unknown 0"]);
+        assert_eq!(left(&to), (1..=20).map(|n| n.to_string()).collect::<Vec<_>>());
         holds(&dead, 1);
     }
+    let stream = queue(&["--stream"]);
+    amqp(&["move", &stream, &from]).run().fails(2).says(&["is a stream, which keeps its messages"]);
     assert_eq!(left(&from), ["1", "2", "3"]);
 }
 

@@ -1,6 +1,6 @@
 //! `amqp tap`: what goes through exchanges.
 
-use super::{amqp, holds, queue};
+use super::{amqp, queue};
 use crate::bridge::bridge;
 use crate::exec::left;
 use crate::kafka::{read, topic};
@@ -120,7 +120,7 @@ fn its_queues_go_with_it() {
 #[test]
 fn what_is_too_much_is_dropped_and_counted() {
     let from = exchange("fanout");
-    let flags = ["--max-length", "50", "--exec", "sh -c 'cat; sleep 0.02'", "--idle-timeout", "2s"];
+    let flags = ["--max-length", "50", "--exec", "sh -c 'cat; sleep 0.02'", "--idle-timeout", "5s"];
     let running = amqp(&[&["tap", &from], &flags[..]].concat()).start();
     let mut probes = 0;
     eventually("it watches", || {
@@ -130,7 +130,8 @@ fn what_is_too_much_is_dropped_and_counted() {
     });
     amqp(&["publish", "-e", &from, "-k", ""]).stdin((1..=500).map(|n| format!("{n}\n")).collect::<String>()).run().ok();
     let done = running.wait().ok();
-    let done = done.says(&["the broker drops the oldest (--max-length)", "messages dropped by the broker, not seen here"]);
+    let done =
+        done.says(&["the broker drops the oldest (--max-length)", "messages dropped by the broker, not seen here"]);
     let seen = done.lines().len();
     let dropped = done.stderr.lines().find(|line| line.contains("not seen here")).expect("a count");
     let dropped: usize = dropped.split_whitespace().find_map(|word| word.parse().ok()).expect("a number");
@@ -150,6 +151,16 @@ fn what_cannot_be_watched() {
     ] {
         amqp(args).run().fails(2).says(&[says]);
     }
-    let queue = queue(&[]);
-    holds(&queue, 0);
+    // What would show nothing, or something else than was asked for.
+    for (kind, flags, says) in [
+        ("direct", &[][..], "is a direct exchange, which knows no patterns"),
+        ("topic", &["--match", "a=1"], "is a topic exchange, which looks at no headers"),
+        ("fanout", &["--match", "a=1"], "is a fanout exchange"),
+        ("topic", &["--max-length-bytes", "0"], "write 1 or more"),
+    ] {
+        let exchange = exchange(kind);
+        amqp(&[&["tap", &exchange], flags].concat()).run().fails(2).says(&[says]);
+    }
+    // Asking what kind it is makes none.
+    amqp(&["bind", &none, &queue(&[])]).run().fails(8);
 }

@@ -17,7 +17,7 @@ fn a_queue_has_what_failed_in_another_one() {
     let mut lines = done.lines();
     lines.sort();
     assert_eq!(lines, ["1", "3", "4", "6", "7", "9"]);
-    done.says(&["`sh` exited with 1", "not taken: 3 of 9 messages"]);
+    done.says(&["`sh` exited with 1", "not taken: 3 of 9 messages", "3 messages of the refused went where that goes"]);
     holds(&from, 0);
     let mut failed = left(&dead);
     failed.sort();
@@ -41,6 +41,20 @@ fn a_group_passes_over_what_is_in_another_topic() {
     assert_eq!(read(&dead, &["-o", "%k %s\\n"]).lines(), ["k2 2", "k5 5", "k8 8"]);
     assert!(read(&dead, &["-o", "json"]).text().contains(r#""headers":[["h","2"]]"#));
     assert_eq!(kafka(&["tail", &from, "--group", &group, "--until-end"]).run().ok().text(), "");
+}
+
+/// Of several parts of a message, the message goes there once, and is done.
+#[test]
+fn a_message_of_several_parts_goes_there_once() {
+    for (command, parts) in
+        [("false", "., ."), ("sh -c 'read n; test $n != x'", "., (.value = \"x\"), (.value = \"x\")")]
+    {
+        let (from, dead) = (filled(5), queue(&[]));
+        let target = format!("dead:{dead}");
+        consume(&from, command, &["--map", parts, "--on-failure", &target]).run().exits(8);
+        assert_eq!(left(&dead), ["1", "2", "3", "4", "5"]);
+        holds(&from, 0);
+    }
 }
 
 /// They go back to the broker that they came from, and what the other side refuses does not.
@@ -69,6 +83,10 @@ fn what_was_typed_is_checked_first() {
         assert_eq!(done.code, code, "{flags:?}: {}", done.stderr);
         done.says(&[says]);
     }
+    let itself = format!("dead:{from}");
+    consume(&from, "false", &["--on-failure", &itself]).run().fails(2).says(&["is the queue that is read"]);
+    let args = ["tail", "t", "--exec", "false", "--on-failure", "dead:t"];
+    kafka(&args).run().fails(2).says(&["is a topic that is read"]);
     let own = ["--exec", "false", "--on-failure", "dead:a"];
     let sides = ["amqp", "consume", &from, "--to", "kafka", "produce", "t", "--on-refusal", "dead:b"];
     bridge(&[&own[..], &sides].concat()).run().fails(2).says(&["are two places for what fails"]);

@@ -163,7 +163,7 @@ fn what_was_typed_is_checked_before_anything_connects() {
         (&["--on-failure", "hold"], 2, "--exec <COMMAND>"),
         (&["-j", "2"], 2, "--exec <COMMAND>"),
         (&["--exec", "true", "-j", "0"], 2, "0 is not in 1..=1024"),
-        (&["--exec", "true", "--on-failure", "drop"], 2, "write stop, hold, skip, requeue or reject"),
+        (&["--exec", "true", "--on-failure", "drop"], 2, "write stop, hold, skip, dead:TARGET, requeue or reject"),
         (&["--exec", "true", "--on-exit", "75"], 2, "write CODE=WHAT"),
         (&["--exec", "true", "--on-exit", "0=reject"], 2, "0 is success"),
     ] {

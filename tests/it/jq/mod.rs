@@ -149,6 +149,24 @@ fn programs_come_before_commands() {
     assert_eq!(amqp(&["consume", &from, "--until-end"]).run().ok().lines(), ["{\"n\":1}", "{\"n\":2}"]);
 }
 
+/// Neither a text in a message nor a program that takes its time keeps anybody from stopping it.
+#[test]
+fn programs_do_not_run_away() {
+    let deep = format!("{{\"p\":\"{}{}\"}}", "[".repeat(30_000), "]".repeat(30_000));
+    let args = ["--filter", ".value.p | fromjson", "stdin", "--to", "stdout"];
+    bridge(&args).stdin(deep).run().fails(2).says(&["fromjson: it nests too deep"]);
+    let args = ["--map", ".value |= (fromjson | .a)", "stdin", "--to", "stdout"];
+    assert_eq!(bridge(&args).stdin("\"{\\\"a\\\":7}\"").run().ok().text(), "7\n");
+    let topic = topic(&[]);
+    produce(&topic, "x\n".repeat(3000), &[]).ok();
+    let args = ["kafka", "tail", &topic, "--from", "begin", "--filter", "[range(30000)] | length > 0"];
+    let running = mscomm(&args).env("MSCOMM_KAFKA_SERVER", crate::support::test_env("KAFKA")).start();
+    running.wait_for_lines(20);
+    running.signal("INT");
+    let done = running.wait().exits(130);
+    assert!(done.lines().len() < 3000 && !done.stderr.contains("stuck"), "{}", done.stderr);
+}
+
 #[test]
 fn a_program_tells_what_it_is_asked_to() {
     let topic = topic(&[]);

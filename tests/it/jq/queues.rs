@@ -110,6 +110,66 @@ fn a_program_that_fails_gives_its_message_back() {
     assert_eq!(left(&queue), ["text"]);
 }
 
+/// A queue that sends to one consumer alone, until that is ended.
+#[test]
+fn a_single_active_consumer_gets_all() {
+    for flags in [&["-A", "x-single-active-consumer=true"][..], &["--quorum", "-A", "x-single-active-consumer=true"]] {
+        let queue = queue(flags);
+        amqp(&["publish", "-k", &queue]).stdin((1..=3000).map(|n| format!("{n}\n")).collect::<String>()).run().ok();
+        assert_eq!(consume(&queue, ".value == 2900", &["-n", "1"]).ok().lines(), ["2900"]);
+        assert_eq!(consume(&queue, ".value == 2999", &["--until-end"]).ok().lines(), ["2999"]);
+        holds(&queue, 2998);
+    }
+}
+
+/// What a command failed on is held, too.
+#[test]
+fn more_come_however_they_are_held() {
+    let flags = ["--exec", "false", "-j", "50", "--on-failure", "hold", "--until-end"];
+    let queue = filled(1500);
+    let args = ["consume", &queue, "--map", "."];
+    amqp(&[&args, &flags[..]].concat()).run().exits(8).says(&["not taken: 1500 of 1500 messages"]);
+    holds(&queue, 1500);
+    let failing = "sh -c 'sleep 0.3; exit 1'";
+    let flags = ["--exec", failing, "--on-failure", "hold", "--until-end", "--prefetch", "100"];
+    consume(&queue, ".value == 1 or .value == 1400", &flags).exits(8).says(&["not taken: 2 of 2 messages"]);
+    holds(&queue, 1500);
+}
+
+#[test]
+fn what_a_later_stage_leaves_out_stays_too() {
+    let (from, to) = (filled(10), queue(&[]));
+    let args = ["move", &from, "--to-origin", "--map", "., .", "-n", "5"];
+    amqp(&args).run().exits(1).says(&["read 10, filtered 10, sent 0"]);
+    holds(&from, 10);
+    amqp(&["move", &from, &to, "--map", "., .", "--max-moves", "0"]).run().ok().says(&["filtered 10"]);
+    holds(&from, 10);
+    holds(&to, 0);
+    let args = ["consume", &from, "--no-ack", "--drop-rest", "--filter", ".value > 2", "-n", "1"];
+    amqp(&args).run().fails(2).says(&["more than --count of them"]);
+    holds(&from, 10);
+    // A long name has to be one when there are several, too.
+    let args = ["--until-end", "--prefetch", "1", "--consumer-tag", &"ü".repeat(127)];
+    assert_eq!(consume(&from, ".value == 7", &args).ok().lines(), ["7"]);
+}
+
+/// Parts that were not written are no message's that was.
+#[test]
+fn a_closed_pipe_is_quiet_whatever_a_program_gives() {
+    let queue = filled(2000);
+    let program = "if .value % 20 == 19 then (range(2000) as $i | .) else (., .) end";
+    let script = r#""$0" amqp consume "$1" --until-end --map "$2" -s "$3" | head -n 1; exit ${PIPESTATUS[0]}"#;
+    let server = crate::support::test_env("AMQP");
+    let done = std::process::Command::new("bash")
+        .args(["-c", script, crate::support::BINARY, &queue, program, &server])
+        .output()
+        .expect("runs");
+    assert_eq!((done.status.code(), String::from_utf8_lossy(&done.stdout).trim()), (Some(0), "1"));
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(!told.contains("given to others") && !told.contains("panicked"), "{told}");
+    assert!(left(&queue).len() >= 1000);
+}
+
 /// All that is held and more: what a broker may send ahead ends at 65,535.
 #[test]
 fn a_full_hold_is_told() {

@@ -88,6 +88,11 @@ fn a_time_that_is_to_come_is_waited_for() {
         assert!(now() >= bound);
         assert_eq!(sorted(&done).first(), Some(&1), "{}", done.stderr);
         assert!(!sorted(&done).contains(&2), "{}", done.text());
+        // A group forgets nothing.
+        if let Some(group) = &group {
+            let args = ["tail", &topic, "--group", group, "--until-end"];
+            assert!(sorted(&kafka(&args).run().ok()).contains(&2), "{}", done.stderr);
+        }
     }
 }
 
@@ -95,7 +100,7 @@ fn a_time_that_is_to_come_is_waited_for() {
 fn what_cannot_be_meant() {
     for (flags, says) in [
         (&["--until", "1h"][..], "write @TIME"),
-        (&["--until", "@x"], "write @TIME"),
+        (&["--until", "@x"], "or milliseconds since 1970"),
         (&["--until", "end"], "write @TIME"),
         (&["--until", "@1h", "--until-end"], "cannot be used with"),
         (&["--until", "@1h", "--from", "-5"], "--from -N counts from the end"),

@@ -37,7 +37,7 @@ impl Consuming {
 /// What a consumer gives: `None` when the broker has ended it.
 type Turn = Option<lapin::Result<Delivery>>;
 
-type Opening = Pin<Box<dyn Future<Output = lapin::Result<Consumer>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = lapin::Result<(Consumer, u64)>> + Send>>;
 
 /// How many messages the broker may send ahead in all.
 pub(super) const MOST: u64 = 65_535;
@@ -46,6 +46,9 @@ pub(super) const MOST: u64 = 65_535;
 const STEP: u64 = 1000;
 const SHARE: u64 = 6;
 
+/// A name has at most 255 bytes.
+const LONGEST: usize = 248;
+
 /// The consumers of one channel.
 ///
 /// A message that is held counts as sent ahead until the end. So that others come all the same, and never more than there is
@@ -53,44 +56,77 @@ const SHARE: u64 = 6;
 /// counted for each by itself, and cannot be changed for one that has begun. (RabbitMQ could for a whole channel, but not of a
 /// quorum queue.) A quorum queue takes back what each of them held by itself, in the order of their names as long as there
 /// are no more than 32.
+///
+/// A queue with a single active consumer sends nothing to the new one as long as there is the one before: that is ended when
+/// nothing comes.
 pub(super) struct Intake {
-    consumers: Vec<(Consumer, Option<Turn>)>,
+    consumers: Vec<One>,
     granted: u64,
     opening: Option<Opening>,
+    /// Some are being ended.
+    ending: Option<Ending>,
+    /// How many were ever begun.
+    begun: usize,
 }
+
+/// One consumer.
+struct One {
+    consumer: Consumer,
+    /// What came of it and was not taken yet.
+    came: Option<Turn>,
+    /// How many messages it was sent of those that it may be.
+    sent: u64,
+    granted: u64,
+    is_ended: bool,
+}
+
+impl One {
+    fn new(consumer: Consumer, granted: u64) -> One {
+        One { consumer, came: None, sent: 0, granted, is_ended: false }
+    }
+}
+
+type Ending = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
 
 impl Intake {
     /// Of one consumer that is sent so many messages ahead.
     pub(super) fn new(consumer: Consumer, prefetch: u16) -> Intake {
-        Intake { consumers: vec![(consumer, None)], granted: u64::from(prefetch), opening: None }
+        let granted = u64::from(prefetch);
+        Intake { consumers: vec![One::new(consumer, granted)], granted, opening: None, ending: None, begun: 1 }
     }
 
     /// The next message; `next` is its delivery tag.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, next: u64) -> Poll<Turn> {
+        // Of one that was ended here, that is no news.
+        self.consumers.retain(|one| !(one.is_ended && matches!(one.came, Some(None))));
         let is_alone = self.consumers.len() == 1;
         let mut lowest: Option<(u64, usize)> = None;
         let mut all_came = true;
-        for (at, (consumer, came)) in self.consumers.iter_mut().enumerate() {
-            if came.is_none() {
-                match Pin::new(consumer).poll_next(cx) {
-                    Poll::Ready(turn) => *came = Some(turn),
+        for (at, one) in self.consumers.iter_mut().enumerate() {
+            if one.came.is_none() {
+                match Pin::new(&mut one.consumer).poll_next(cx) {
+                    Poll::Ready(turn) => {
+                        one.sent += 1;
+                        one.came = Some(turn);
+                    }
                     Poll::Pending => all_came = false,
                 }
             }
-            let tag = match came {
+            let tag = match &one.came {
                 Some(Some(Ok(delivery))) if !is_alone => delivery.delivery_tag,
+                Some(None) if one.is_ended => continue,
                 Some(_) => 0,
                 None => continue,
             };
             if tag <= next {
-                return came.take().map_or(Poll::Pending, Poll::Ready);
+                return one.came.take().map_or(Poll::Pending, Poll::Ready);
             }
             if lowest.is_none_or(|(least, _)| tag < least) {
                 lowest = Some((tag, at));
             }
         }
         // The one between comes from a consumer that has not given it yet.
-        match lowest.filter(|_| all_came).and_then(|(_, at)| self.consumers.get_mut(at)?.1.take()) {
+        match lowest.filter(|_| all_came).and_then(|(_, at)| self.consumers.get_mut(at)?.came.take()) {
             Some(turn) => Poll::Ready(turn),
             None => Poll::Pending,
         }
@@ -106,9 +142,34 @@ impl Intake {
         let Ok(prefetch) = u16::try_from(more) else { return };
         self.granted += more;
         let mut consuming = consuming.clone();
-        consuming.tag = format!("{}.{:02}", consuming.tag, self.consumers.len() + 1).into();
+        let name = consuming.tag.as_str();
+        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or(name);
+        consuming.tag = format!("{name}.{:02}", self.begun + 1).into();
+        self.begun += 1;
         let channel = channel.clone();
-        self.opening = Some(Box::pin(async move { consuming.begin(&channel, prefetch).await }));
+        self.opening = Some(Box::pin(async move { Ok((consuming.begin(&channel, prefetch).await?, more)) }));
+    }
+
+    /// Nothing came for a while: where that can be because the newest consumer waits for the others to end, ends these.
+    pub(super) fn stalled(&mut self, channel: &Channel) {
+        let Some((newest, others)) = self.consumers.split_last_mut() else { return };
+        if newest.sent > 0 || others.is_empty() || self.opening.is_some() || self.ending.is_some() {
+            return;
+        }
+        let mut tags = Vec::new();
+        for one in others.iter_mut().filter(|one| !one.is_ended) {
+            one.is_ended = true;
+            // What it may have been sent beyond, it is not sent any more.
+            self.granted = self.granted.saturating_sub(one.granted.saturating_sub(one.sent));
+            tags.push(one.consumer.tag());
+        }
+        let channel = channel.clone();
+        self.ending = Some(Box::pin(async move {
+            for tag in tags {
+                channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
+            }
+            Ok(())
+        }));
     }
 
     /// Takes up whether one more consumer has begun.
@@ -117,7 +178,14 @@ impl Intake {
             && let Poll::Ready(opened) = opening.poll_unpin(cx)
         {
             self.opening = None;
-            self.consumers.push((opened?, None));
+            let (consumer, granted) = opened?;
+            self.consumers.push(One::new(consumer, granted));
+        }
+        if let Some(ending) = &mut self.ending
+            && let Poll::Ready(ended) = ending.poll_unpin(cx)
+        {
+            self.ending = None;
+            ended?;
         }
         Ok(())
     }
@@ -128,10 +196,14 @@ impl Intake {
     /// The connection's.
     pub(super) async fn cancel(&mut self, channel: &Channel) -> lapin::Result<()> {
         if let Some(opening) = self.opening.take() {
-            self.consumers.push((opening.await?, None));
+            let (consumer, granted) = opening.await?;
+            self.consumers.push(One::new(consumer, granted));
         }
-        for (consumer, _) in &self.consumers {
-            channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await?;
+        if let Some(ending) = self.ending.take() {
+            ending.await?;
+        }
+        for one in self.consumers.iter().filter(|one| !one.is_ended) {
+            channel.basic_cancel(one.consumer.tag(), BasicCancelOptions::default()).await?;
         }
         Ok(())
     }

@@ -107,6 +107,9 @@ impl Source for Deliveries {
             }
             if Instant::now() >= self.next_tick {
                 self.next_tick = Instant::now() + TICK;
+                if self.is_silent(TICK) {
+                    self.intake.stalled(&self.with.channel);
+                }
                 self.tick();
             }
             if let Some(question) = &mut self.question

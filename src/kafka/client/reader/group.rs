@@ -102,6 +102,7 @@ impl PartitionReader {
     pub(super) fn written(&mut self, lane: Lane, next: i64) {
         let Ok(at) = self.parts.binary_search_by_key(&lane, |part| part.lane) else { return };
         let Some(part) = self.parts.get_mut(at) else { return };
+        let next = part.left.map_or(next, |left| next.min(left));
         if next < part.written {
             // librdkafka jumped back, as `auto.offset.reset` says: what was committed is not there any more.
             part.committed = NOTHING;

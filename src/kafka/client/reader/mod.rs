@@ -106,6 +106,8 @@ struct Part {
     end: Option<i64>,
     /// The end was reached, gaps and all.
     at_end: bool,
+    /// The first record that was left out because it is of later: a group must not pass over it.
+    left: Option<i64>,
 }
 
 impl Part {
@@ -281,7 +283,18 @@ impl PartitionReader {
         let lane = self.lanes;
         self.lanes += 1;
         let (next, written, committed) = (from, from, from);
-        self.parts.push(Part { lane, of, topic, topic_id: 0, next, written, committed, end, at_end: false });
+        self.parts.push(Part {
+            lane,
+            of,
+            topic,
+            topic_id: 0,
+            next,
+            written,
+            committed,
+            end,
+            at_end: false,
+            left: None,
+        });
         let last = self.parts.len() - 1;
         &mut self.parts[last]
     }

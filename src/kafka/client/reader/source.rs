@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::super::connect::drop_within;
+use super::super::offsets::Partition;
 use super::record::message_of;
 use super::until::Bounds;
 use super::watch::Finding;
@@ -239,6 +240,14 @@ impl PartitionReader {
                         continue;
                     }
                     if until.leaves_out(record.timestamp()) {
+                        if part.left.is_none() && self.group.is_some() {
+                            let Partition { topic, number } = &part.of;
+                            self.told.push_back(Event::Warn(format!(
+                                "{topic}[{number}] offset {offset} is of later than --until: the group stays before it, and what \
+                                 is behind it comes again"
+                            )));
+                        }
+                        part.left.get_or_insert(offset);
                         part.next = offset + 1;
                         continue;
                     }
