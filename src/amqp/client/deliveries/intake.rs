@@ -63,8 +63,6 @@ pub(super) struct Intake {
     consumers: Vec<One>,
     granted: u64,
     opening: Option<Opening>,
-    /// Some are being ended.
-    ending: Option<Ending>,
     /// How many were ever begun.
     begun: usize,
 }
@@ -86,13 +84,11 @@ impl One {
     }
 }
 
-type Ending = Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>;
-
 impl Intake {
     /// Of one consumer that is sent so many messages ahead.
     pub(super) fn new(consumer: Consumer, prefetch: u16) -> Intake {
         let granted = u64::from(prefetch);
-        Intake { consumers: vec![One::new(consumer, granted)], granted, opening: None, ending: None, begun: 1 }
+        Intake { consumers: vec![One::new(consumer, granted)], granted, opening: None, begun: 1 }
     }
 
     /// The next message; `next` is its delivery tag.
@@ -135,40 +131,49 @@ impl Intake {
     /// So many messages are held until the end: asks for more where there is hardly any room beside them.
     pub(super) fn held(&mut self, count: u64, channel: &Channel, consuming: &Consuming) {
         let room = self.granted.saturating_sub(count);
-        let more = self.granted.min(STEP).max(self.granted / SHARE).min(MOST - self.granted.min(MOST));
-        if self.opening.is_some() || more == 0 || room > self.granted.min(2 * STEP) / 2 {
-            return;
+        if room <= self.granted.min(2 * STEP) / 2 {
+            self.open(Vec::new(), channel, consuming);
         }
-        let Ok(prefetch) = u16::try_from(more) else { return };
-        self.granted += more;
-        let mut consuming = consuming.clone();
-        let name = consuming.tag.as_str();
-        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or(name);
-        consuming.tag = format!("{name}.{:02}", self.begun + 1).into();
-        self.begun += 1;
-        let channel = channel.clone();
-        self.opening = Some(Box::pin(async move { Ok((consuming.begin(&channel, prefetch).await?, more)) }));
     }
 
-    /// Nothing came for a while: where that can be because the newest consumer waits for the others to end, ends these.
-    pub(super) fn stalled(&mut self, channel: &Channel) {
+    /// Nothing came for a while: where that can be because the newest consumer waits for those to end that are sent no more, ends
+    /// these.
+    pub(super) fn stalled(&mut self, channel: &Channel, consuming: &Consuming) {
         let Some((newest, others)) = self.consumers.split_last_mut() else { return };
-        if newest.sent > 0 || others.is_empty() || self.opening.is_some() || self.ending.is_some() {
+        if newest.sent > 0 || others.is_empty() || self.opening.is_some() {
             return;
         }
         let mut tags = Vec::new();
-        for one in others.iter_mut().filter(|one| !one.is_ended) {
+        // Any other may get something yet.
+        for one in others.iter_mut().filter(|one| !one.is_ended && one.sent >= one.granted) {
             one.is_ended = true;
-            // What it may have been sent beyond, it is not sent any more.
-            self.granted = self.granted.saturating_sub(one.granted.saturating_sub(one.sent));
             tags.push(one.consumer.tag());
         }
+        if tags.is_empty() {
+            return;
+        }
+        // RabbitMQ 3.10 makes the next one the active one, and sends nothing to it before something else happens: one more.
+        self.open(tags, channel, consuming);
+    }
+
+    /// Ends some consumers, and begins one more.
+    fn open(&mut self, ended: Vec<ShortString>, channel: &Channel, consuming: &Consuming) {
+        let more = self.granted.min(STEP).max(self.granted / SHARE).min(MOST - self.granted.min(MOST));
+        let Some(prefetch) = u16::try_from(more).ok().filter(|more| *more > 0 && self.opening.is_none()) else {
+            return;
+        };
+        self.granted += more;
+        self.begun += 1;
+        let mut consuming = consuming.clone();
+        let name = consuming.tag.as_str();
+        let name = name.get(..name.floor_char_boundary(LONGEST)).unwrap_or(name);
+        consuming.tag = format!("{name}.{:02}", self.begun).into();
         let channel = channel.clone();
-        self.ending = Some(Box::pin(async move {
-            for tag in tags {
+        self.opening = Some(Box::pin(async move {
+            for tag in ended {
                 channel.basic_cancel(tag, BasicCancelOptions::default()).await?;
             }
-            Ok(())
+            Ok((consuming.begin(&channel, prefetch).await?, more))
         }));
     }
 
@@ -181,12 +186,6 @@ impl Intake {
             let (consumer, granted) = opened?;
             self.consumers.push(One::new(consumer, granted));
         }
-        if let Some(ending) = &mut self.ending
-            && let Poll::Ready(ended) = ending.poll_unpin(cx)
-        {
-            self.ending = None;
-            ended?;
-        }
         Ok(())
     }
 
@@ -198,9 +197,6 @@ impl Intake {
         if let Some(opening) = self.opening.take() {
             let (consumer, granted) = opening.await?;
             self.consumers.push(One::new(consumer, granted));
-        }
-        if let Some(ending) = self.ending.take() {
-            ending.await?;
         }
         for one in self.consumers.iter().filter(|one| !one.is_ended) {
             channel.basic_cancel(one.consumer.tag(), BasicCancelOptions::default()).await?;

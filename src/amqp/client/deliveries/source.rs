@@ -108,7 +108,7 @@ impl Source for Deliveries {
             if Instant::now() >= self.next_tick {
                 self.next_tick = Instant::now() + TICK;
                 if self.is_silent(TICK) {
-                    self.intake.stalled(&self.with.channel);
+                    self.intake.stalled(&self.with.channel, &self.with.consuming);
                 }
                 self.tick();
             }
