@@ -216,7 +216,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     };
     let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
     let from_queue = matches!(from.verb, Reading::Amqp(_));
-    let with = With { own_keys, old_times, from_queue, answers: own.exec.is_used() };
+    let with = With { own_keys, old_times, answers: own.exec.is_used() };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
         refusal.check(from_queue)?;
@@ -261,8 +261,6 @@ struct With {
     own_keys: bool,
     /// What becomes of timestamps that cannot be sent.
     old_times: kafka::OldTimes,
-    /// They come from a queue, a few at a time.
-    from_queue: bool,
     /// What comes is what commands printed.
     answers: bool,
 }
@@ -342,8 +340,7 @@ impl Writing {
             }
             Writing::Grpc(GrpcWriting::Call(args)) => PreparedWriter::Grpc(Box::new(grpc::prepare_writer(*args, cx)?)),
             Writing::Kafka(KafkaWriting::Produce(args)) => {
-                let prepared = kafka::prepare_writer(*args, true, with.old_times, cx)?;
-                PreparedWriter::Kafka(Box::new(if with.from_queue { prepared.gathering() } else { prepared }))
+                PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, cx)?))
             }
             Writing::Stdout(args) => {
                 let mut writer = MessageWriter::new(&args, &cx.terminal)?;

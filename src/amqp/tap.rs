@@ -142,7 +142,9 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue(), takes_out: false };
     let prepared = prepare(args.reading, asks, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "seen")?;
-    show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
+    let reader = prepared.open(cx).await?;
+    cx.terminal.trace("watching: what is published from now on is seen");
+    show.run(reader.through(stages, relay), &cx.shutdown).await
 }
 
 /// Checks what was typed.

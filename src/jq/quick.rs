@@ -106,7 +106,8 @@ impl Quick {
 fn found(body: &[u8], path: &[String]) -> Option<Val> {
     // What stands beside the path is not read: half a surrogate there makes all of it no JSON.
     let is_escaped = |half: &[u8]| memchr::memmem::find(body, half).is_some();
-    if !is_shallow(body) || is_escaped(b"\\ud") || is_escaped(b"\\uD") {
+    let may_be_half = memchr::memchr(b'\\', body).is_some() && (is_escaped(b"\\ud") || is_escaped(b"\\uD"));
+    if may_be_half || !is_shallow(body) {
         return None;
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
@@ -250,6 +251,7 @@ mod tests {
             r#"{"i\u0064":7}"#,
             r#"{"big":12345678901234567890,"f":0.10}"#,
             r#"{"id":"7"}"#,
+            r#"{"id":7,"x":"\ud800"}"#,
             r#"{id:7}"#,
             r#"{"id":-1}"#,
         ];

@@ -238,12 +238,7 @@ pub(crate) struct Prepared {
 struct With {
     args: ProducingArgs,
     setup: Setup,
-    gathers: bool,
 }
-
-/// How many milliseconds a record waits for others to go with it, where they come a few at a time: four times librdkafka's
-/// own. Broker and client have a quarter of the requests then.
-const GATHERED: &str = "20";
 
 /// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
 ///
@@ -252,7 +247,7 @@ const GATHERED: &str = "20";
 pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
-    Ok(Prepared { with: With { args, setup, gathers: false }, shape })
+    Ok(Prepared { with: With { args, setup }, shape })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -279,22 +274,13 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
 }
 
 impl Prepared {
-    /// Records come a few at a time, and may wait longer for one another, unless the user says how long.
-    #[must_use]
-    pub(crate) fn gathering(mut self) -> Prepared {
-        let Prepared { with, .. } = &mut self;
-        let names = ["linger.ms", "queue.buffering.max.ms"];
-        with.gathers = names.into_iter().all(|name| with.setup.extra(name).is_none());
-        self
-    }
-
     /// Connects, and is ready to send.
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { with, shape } = self;
-        let With { args, setup, .. } = &with;
+        let With { args, setup } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
             _ => Manner::Confirmed,
@@ -320,7 +306,7 @@ async fn open(topic: &str, partition: Option<i32>, with: &Arc<With>, manner: Man
     let first = connect(&wire, &with.setup, Some(topic), &cx.policy, &cx.shutdown).await?;
     let (cx, topic, with) = (cx.clone(), topic.to_owned(), with.clone());
     super::shared::on_thread(move || {
-        let With { args, setup, .. } = &*with;
+        let With { args, setup } = &*with;
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -362,9 +348,6 @@ impl With {
     /// librdkafka's properties for the flags.
     fn properties(&self) -> Vec<(&'static str, &str)> {
         let mut properties = Vec::new();
-        if self.gathers {
-            properties.push(("linger.ms", GATHERED));
-        }
         if let Some(codec) = &self.args.compression {
             properties.push(("compression.codec", codec.as_str()));
         }

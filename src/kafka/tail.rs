@@ -65,8 +65,8 @@ pub(crate) struct ReadingArgs {
     /// Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay
     ///
     /// A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
-    /// a time that is to come is waited for. Records below that offset with a later timestamp are left out. What comes late,
-    /// behind that offset, is not read, however old it is.
+    /// a time that is to come is waited for. Records below that offset with a later timestamp are left out, and a group stays
+    /// before the first of them. What comes late, behind that offset, is not read, however old it is.
     #[arg(long, value_name = "@TIME", value_parser = until, conflicts_with = "until_end")]
     until: Option<i64>,
     /// Which records of transactions to read
