@@ -34,7 +34,7 @@ pub(super) fn message(given: Val, seen: &Val, from: &Message<'_>) -> Result<Mess
     let message = envelope::read(&line).map_err(|e| {
         format!(
             "it gives no envelope: {}; a body goes into `value`, and a number becomes text by tostring",
-            json::fault(&e)
+            envelope::fault(&e)
         )
     })?;
     Ok(Message { value, ..message }.into_owned())

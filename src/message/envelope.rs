@@ -100,6 +100,15 @@ pub fn read(line: &[u8]) -> Result<Message<'_>, serde_json::Error> {
     Ok(message)
 }
 
+/// What a reader of JSON found, without the place.
+pub(crate) fn fault(error: &serde_json::Error) -> String {
+    let (mut text, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    if text.ends_with(&place) {
+        text.truncate(text.len() - place.len());
+    }
+    text
+}
+
 /// The members of an envelope.
 pub(crate) const MEMBERS: &[&str] = &[
     "protocol",

@@ -20,15 +20,6 @@ fn plain(bytes: &[u8]) -> usize {
     at + bytes[at..].iter().take_while(|byte| !is_escaped(**byte)).count()
 }
 
-/// What a reader of JSON found, without the place.
-pub(crate) fn fault(error: &serde_json::Error) -> String {
-    let (mut text, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
-    if text.ends_with(&place) {
-        text.truncate(text.len() - place.len());
-    }
-    text
-}
-
 /// Appends a JSON string. Control characters are escaped, everything else stands as it is.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.reserve(text.len() + 2);

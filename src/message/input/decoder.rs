@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{DataSource, Input, Mode, Record};
 use crate::error::{Error, Result};
-use crate::message::{Field, Message, envelope, json};
+use crate::message::{Field, Message, envelope};
 
 /// Makes messages of records.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Decoder {
     /// The error of a JSON reader, its place counted from the beginning of the source.
     pub fn json_fault(&self, record: Record<'_>, error: &serde_json::Error) -> Error {
         let line = record.line + (error.line() as u64).saturating_sub(1);
-        let message = json::fault(error);
+        let message = envelope::fault(error);
         Error::usage(format!("{}, line {line}, column {}: {message}", self.source, error.column()))
     }
 
