@@ -223,12 +223,11 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let stages = own.jq.stages()?;
     let exec = own.exec.prepare(from_queue)?;
-    let dead = own.exec.target()?.map(str::to_owned);
-    if let (Some(_), Some(target)) = (&dead, to.verb.refusal().and_then(RefusalArgs::target)) {
+    let asks = amqp::Asks::of(&own.exec, &own.jq)?;
+    if let (Some(_), Some(target)) = (&asks.dead, to.verb.refusal().and_then(RefusalArgs::target)) {
         return Err(Error::usage(format!("--on-failure and --on-refusal dead:{target} are two places for what fails"))
             .hint("let one of them do something else"));
     }
-    let asks = amqp::Asks { exec: own.exec.of_queue(), dead, leaves_out: own.jq.of_queue(), takes_out: false };
     let reader = from.verb.prepare(asks, &from_cx).map_err(|error| names.of_source(error))?;
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {

@@ -10,7 +10,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use super::client::{Client, fault};
 use super::consume::{self, Asks, Declare, OwnQueue};
 use super::settings::Settings;
-use super::shared::arguments::{argument, full_name, name, number};
+use super::shared::arguments::{ArgumentArgs, argument, full_name, name, number};
 use super::shared::kind::exchange_kind;
 use crate::args::{LimitArgs, ReportArgs};
 use crate::context::Context;
@@ -138,9 +138,7 @@ impl ReadingArgs {
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let dead = args.exec.target()?.map(str::to_owned);
-    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue(), takes_out: false };
-    let prepared = prepare(args.reading, asks, cx)?;
+    let prepared = prepare(args.reading, Asks::of(&args.exec, &args.jq)?, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "seen")?;
     let reader = prepared.open(cx).await?;
     cx.terminal.trace("watching: what is published from now on is seen");
@@ -184,22 +182,16 @@ impl Tap {
             declared.map(|queue| queue.name().clone()).map_err(|e| fault(&e, "cannot declare a queue to watch with"))
         };
         let bounded = |length: Option<AMQPValue>| {
-            let limits = [
+            let limits = vec![
                 ("x-max-length", length),
                 ("x-max-length-bytes", self.bytes.clone()),
                 ("x-overflow", Some(AMQPValue::LongString("drop-head".into()))),
             ];
-            let mut arguments = FieldTable::default();
-            for (name, value) in limits {
-                if let Some(value) = value {
-                    arguments.insert(name.into(), value);
-                }
-            }
-            arguments
+            ArgumentArgs::default().table(limits)
         };
         // They are taken from there as they come; what would be too much even so is not counted.
-        let drops = declare(bounded(None)).await?;
-        let mut arguments = bounded(self.length.clone());
+        let drops = declare(bounded(None)?).await?;
+        let mut arguments = bounded(self.length.clone())?;
         arguments.insert("x-dead-letter-exchange".into(), AMQPValue::LongString("".into()));
         arguments.insert("x-dead-letter-routing-key".into(), AMQPValue::LongString(drops.as_str().into()));
         let queue = declare(arguments).await?;

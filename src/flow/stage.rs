@@ -15,6 +15,17 @@ pub(crate) enum Passed<'b> {
     Many(Vec<Message<'b>>),
 }
 
+impl<'b> From<Vec<Message<'b>>> for Passed<'b> {
+    /// None and one are what they are: many of none would count as done.
+    fn from(mut messages: Vec<Message<'b>>) -> Passed<'b> {
+        match messages.len() {
+            0 => Passed::None,
+            1 => messages.pop().map_or(Passed::None, Passed::One),
+            _ => Passed::Many(messages),
+        }
+    }
+}
+
 /// One message in, none to many out.
 pub(crate) trait Stage {
     /// Makes what goes on of a message; it may borrow from the message and from the stage.
@@ -66,11 +77,7 @@ pub(crate) fn through<'b>(stages: &'b [Box<dyn Stage>], message: Message<'b>) ->
                     Passed::Many(more) => passed.extend(more),
                 }
             }
-            Ok(match passed.len() {
-                0 => Passed::None,
-                1 => passed.pop().map_or(Passed::None, Passed::One),
-                _ => Passed::Many(passed),
-            })
+            Ok(passed.into())
         }
     }
 }

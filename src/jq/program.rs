@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use jaq_core::load::{Arena, File, Loader};
 use jaq_core::native::{Fun, v};
-use jaq_core::{Compiler, Ctx, DataT, Exn, Filter, Lut, Vars, compile, data};
+use jaq_core::{Compiler, Ctx, DataT, Exn, Filter, Lut, ValT, Vars, compile, data};
 use jaq_json::{Val, read};
 
 use super::fault::Fault;
@@ -79,6 +79,19 @@ impl Program {
         self.filter.id.run((context, input)).map(|out| out.map_err(|exception| self.why(exception)))
     }
 
+    /// Whether anything that it gives is neither false nor null.
+    ///
+    /// # Errors
+    /// As [`Program::run`], of what comes before.
+    pub(super) fn passes(&self, input: Val) -> Result<bool, String> {
+        for given in self.run(input) {
+            if given?.as_bool() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn why(&self, exception: Exn<'_, Val>) -> String {
         let mut why = match exception.get_err() {
             Ok(error) => shortened(match error.into_val() {
@@ -92,7 +105,7 @@ impl Program {
                 "; to assign below what is not there, make it first, as .headers = (.headers // {}) + {retry: 1}",
             );
         }
-        format!("{}: {why}", self.flag)
+        self.fault(&why)
     }
 
     /// An error that is about what it gave.

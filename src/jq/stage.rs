@@ -2,7 +2,6 @@
 
 use std::rc::Rc;
 
-use jaq_core::ValT;
 use jaq_json::Val;
 
 use super::back;
@@ -41,19 +40,15 @@ impl Filter {
 
 impl Stage for Filter {
     fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
-        match self.quick.as_ref().and_then(|quick| quick.passes(&message)) {
-            Some(true) => return Ok(Passed::One(message)),
-            Some(false) => return Ok(Passed::None),
-            None => {}
+        let passes = match self.quick.as_ref().and_then(|quick| quick.passes(&message)) {
+            Some(passes) => Ok(passes),
+            None => self.guarded.program.passes(view(&message, self.members)),
+        };
+        match passes {
+            Ok(true) => Ok(Passed::One(message)),
+            Ok(false) => Ok(Passed::None),
+            Err(why) => left_out(self.guarded.failed(why)),
         }
-        for given in self.guarded.program.run(view(&message, self.members)) {
-            match given {
-                Ok(given) if given.as_bool() => return Ok(Passed::One(message)),
-                Ok(_) => {}
-                Err(why) => return left_out(self.guarded.failed(why)),
-            }
-        }
-        Ok(Passed::None)
     }
 
     fn leaves_out(&self) -> bool {
@@ -112,15 +107,10 @@ impl Stage for Map {
     }
 
     fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
-        let mut parts = match self.all(&message) {
-            Ok(parts) => parts,
-            Err(why) => return left_out(self.guarded.failed(why)),
-        };
-        Ok(match parts.len() {
-            0 => Passed::None,
-            1 => parts.pop().map_or(Passed::None, Passed::One),
-            _ => Passed::Many(parts),
-        })
+        match self.all(&message) {
+            Ok(parts) => Ok(parts.into()),
+            Err(why) => left_out(self.guarded.failed(why)),
+        }
     }
 
     fn told(&self) -> Vec<String> {

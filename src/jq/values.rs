@@ -1,6 +1,5 @@
 //! Programs over what is no message of a broker: the responses of a call.
 
-use jaq_core::ValT;
 use jaq_json::{Val, read};
 
 use super::back::{text_of, text_of_pretty};
@@ -45,14 +44,10 @@ impl Values {
     pub(crate) fn apply(&self, envelope: &[u8]) -> Result<Given, String> {
         let seen = read::parse_single(envelope).map_err(|e| format!("the response cannot be read as JSON: {e}"))?;
         if let Some(filter) = &self.filter {
-            let passes = filter.program.run(seen.clone()).find_map(|given| match given {
-                Ok(given) => given.as_bool().then_some(Ok(())),
-                Err(why) => Some(Err(why)),
-            });
-            match passes {
-                Some(Ok(())) => {}
-                None => return Ok(Given::These(Vec::new())),
-                Some(Err(why)) => return filter.failed(why).map(|()| Given::These(Vec::new())),
+            match filter.program.passes(seen.clone()) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Given::These(Vec::new())),
+                Err(why) => return filter.failed(why).map(|()| Given::These(Vec::new())),
             }
         }
         let Some(map) = &self.map else { return Ok(Given::Same) };

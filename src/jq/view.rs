@@ -24,15 +24,15 @@ pub(super) fn view(message: &Message<'_>, members: Members) -> Val {
         value,
         properties,
     } = message;
-    let mut seen = Seen { members, object: Map::default(), scratch: Vec::new() };
-    seen.put("protocol", protocol.map(|protocol| text(protocol.name())));
-    seen.put("topic", topic.as_deref().map(text));
-    seen.put("exchange", exchange.as_deref().map(text));
-    seen.put("routing_key", routing_key.as_deref().map(text));
-    seen.put("queue", queue.as_deref().map(text));
-    seen.put("partition", partition.map(|number| Val::from(number as isize)));
-    seen.put("offset", offset.map(|number| Val::Num(jaq_json::Num::from_integral(number))));
-    seen.put("redelivered", redelivered.map(Val::from));
+    let mut seen = Seen { members, object: Map::default() };
+    seen.put("protocol", || protocol.map(|protocol| text(protocol.name())));
+    seen.put("topic", || topic.as_deref().map(text));
+    seen.put("exchange", || exchange.as_deref().map(text));
+    seen.put("routing_key", || routing_key.as_deref().map(text));
+    seen.put("queue", || queue.as_deref().map(text));
+    seen.put("partition", || partition.map(|number| Val::from(number as isize)));
+    seen.put("offset", || offset.map(|number| Val::Num(jaq_json::Num::from_integral(number))));
+    seen.put("redelivered", || redelivered.map(Val::from));
     if let Some(time) = timestamp {
         seen.put_json("timestamp", |out| time.write_json(out));
     }
@@ -51,34 +51,32 @@ pub(super) fn view(message: &Message<'_>, members: Members) -> Val {
 struct Seen {
     members: Members,
     object: Map,
-    scratch: Vec<u8>,
 }
 
 impl Seen {
-    fn put(&mut self, name: &'static str, value: Option<Val>) {
-        if let Some(value) = value.filter(|_| self.members.has(name)) {
+    /// A member, if it is there; made only where it is looked at.
+    fn put(&mut self, name: &'static str, value: impl FnOnce() -> Option<Val>) {
+        if self.members.has(name)
+            && let Some(value) = value()
+        {
             self.object.insert(key(name), value);
         }
     }
 
     fn put_field(&mut self, name: &'static str, field: &Field<'_>, of: impl FnOnce(&[u8]) -> Val) {
-        if !self.members.has(name) {
-            return;
-        }
-        match field {
-            Field::Absent => {}
-            Field::Null => self.put(name, Some(Val::Null)),
-            Field::Bytes(bytes) => self.put(name, Some(of(bytes))),
-        }
+        self.put(name, || match field {
+            Field::Absent => None,
+            Field::Null => Some(Val::Null),
+            Field::Bytes(bytes) => Some(of(bytes)),
+        });
     }
 
     fn put_json(&mut self, name: &'static str, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.members.has(name) {
-            self.scratch.clear();
-            write(&mut self.scratch);
-            let value = read::parse_single(&self.scratch).ok();
-            self.put(name, value);
-        }
+        self.put(name, || {
+            let mut out = Vec::new();
+            write(&mut out);
+            read::parse_single(&out).ok()
+        });
     }
 }
 

@@ -123,9 +123,7 @@ fn instant(text: &str) -> Result<i64, String> {
         return Ok(millis);
     }
     if let Ok(ago) = values::duration(text) {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let then = now.saturating_sub(ago);
-        return i64::try_from(then.as_millis()).map_err(|_| "too far away".to_owned());
+        return Time::ago(ago).millis().ok_or_else(|| "too far away".to_owned());
     }
     Time::parse(text)?.millis().ok_or_else(|| "too far away".to_owned())
 }

@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::FutureExt;
-use lapin::ExchangeKind;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
+use lapin::{ErrorKind, ExchangeKind};
 
 use super::{Client, fault, short_string};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Declined, Heard, Lane, Next, Outcome, Refusal, Sink, Ticket, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
+
+/// What the broker answers of an exchange that is not there.
+const NOT_FOUND: u16 = 404;
 
 /// How many messages may wait for an answer about their exchange.
 const WAITING: usize = 256;
@@ -67,10 +70,13 @@ async fn is_there(client: Arc<Client>, exchange: String) -> Result<bool> {
     client.forget_refusals();
     match asked {
         Ok(()) => Ok(true),
-        Err(error) => match fault(&error, "cannot ask for an exchange") {
-            lost if lost.kind() == Kind::Connect => Err(lost),
-            // Only of one that is not there it is known.
-            refused => Ok(!refused.chain().contains("404")),
+        // Whatever else it says, of the exchange that says nothing.
+        Err(error) => match error.kind() {
+            ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(false),
+            _ => match fault(&error, "cannot ask for an exchange") {
+                lost if lost.kind() == Kind::Connect => Err(lost),
+                _ => Ok(true),
+            },
         },
     }
 }

@@ -190,9 +190,7 @@ const WAITING: u16 = 5;
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
     let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
-    let dead = args.exec.target()?.map(str::to_owned);
-    let asks = Asks { exec: args.exec.of_queue(), dead, leaves_out: args.jq.of_queue(), takes_out: false };
-    let prepared = prepare(args.reading, asks, PREFETCH, cx)?;
+    let prepared = prepare(args.reading, Asks::of(&args.exec, &args.jq)?, PREFETCH, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
 }
@@ -208,6 +206,17 @@ pub(crate) struct Asks {
     pub leaves_out: LeavesOut,
     /// What is done with them makes no sense where they stay all the same.
     pub takes_out: bool,
+}
+
+impl Asks {
+    /// Of commands and programs, where messages are written or go on.
+    ///
+    /// # Errors
+    /// As [`ExecArgs::target`].
+    pub(crate) fn of(exec: &ExecArgs, jq: &JqArgs) -> Result<Asks> {
+        let dead = exec.target()?.map(str::to_owned);
+        Ok(Asks { exec: exec.of_queue(), dead, leaves_out: jq.of_queue(), takes_out: false })
+    }
 }
 
 /// What that asks of their queue.
@@ -391,12 +400,11 @@ impl Prepared {
                 }
             };
         let limits = args.limits.limits();
-        let source = Deliveries::new(ConsumerOptions {
+        let with = ConsumerOptions {
             client,
             shutdown: cx.shutdown.clone(),
             queue: args.queue,
             channel,
-            consumer,
             consuming,
             probe,
             limit,
@@ -405,13 +413,14 @@ impl Prepared {
             keeps_rest,
             prefetch,
             settle,
-        });
+        };
+        let source = Deliveries::new(with, consumer);
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
         Ok(Reader { stages, dead, ..Reader::of(Box::new(source), limits, manner) })
     }
 }
 
-/// A consumer, and what is known of its queue. The fields are those of [`ConsumerOptions`].
+/// A consumer, and what is known of its queue. The other fields are those of [`ConsumerOptions`].
 struct Opened {
     channel: Channel,
     consumer: Consumer,

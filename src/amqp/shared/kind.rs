@@ -82,9 +82,7 @@ pub(crate) async fn exchange_kind(client: &Client, exchange: &ShortString) -> Op
     let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let answer = channel.exchange_declare(exchange.clone(), ExchangeKind::Headers, options, arguments).await.err()?;
     client.forget_refusals();
-    let ErrorKind::ProtocolError(answer) = answer.kind() else { return None };
-    let text = answer.get_message().to_string();
-    match Difference::read(&text)? {
+    match Difference::read(&words(&answer)?)? {
         Difference { name: "type", current: Current::Value(kind, _) } => Some(kind.to_owned()),
         Difference { name: "type", .. } => None,
         // All that is looked at before is the same.
@@ -95,7 +93,12 @@ pub(crate) async fn exchange_kind(client: &Client, exchange: &ShortString) -> Op
 /// What the broker says to a declaration with these arguments.
 async fn difference(channel: &Channel, queue: &ShortString, arguments: &FieldTable) -> Option<String> {
     let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(queue.clone(), options, arguments.clone()).await.err()?.kind() {
+    words(&channel.queue_declare(queue.clone(), options, arguments.clone()).await.err()?)
+}
+
+/// What the broker said, if it said something.
+fn words(error: &lapin::Error) -> Option<String> {
+    match error.kind() {
         ErrorKind::ProtocolError(answer) => Some(answer.get_message().to_string()),
         _ => None,
     }

@@ -214,15 +214,12 @@ impl Ledger {
             state.base = state.base.wrapping_add(1) & NUMBERS;
             self.under_way -= 1;
             match (slot.fate, state.hole) {
-                (Fate::Held, _) => {
-                    (state.hole, state.named) = (true, true);
+                (fate @ (Fate::Held | Fate::Kept), _) => {
+                    state.hole = true;
+                    state.named |= fate == Fate::Held;
                     self.held += 1;
                 }
                 (Fate::Recalled, _) => state.hole = true,
-                (Fate::Kept, _) => {
-                    state.hole = true;
-                    self.held += 1;
-                }
                 // It is not there any more, and what is done behind it may be settled together with what is before it.
                 (Fate::Rejected, _) => {}
                 (Fate::Done, false) => state.done = Some(slot.mark),

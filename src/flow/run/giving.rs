@@ -212,10 +212,10 @@ impl Runner<'_> {
             self.reporter.warn(told);
         }
         if self.account.filtered() > filtered {
-            self.source.held(self.ledger.held());
-            if !is_bulk {
+            match is_bulk {
+                true => self.source.held(self.ledger.held()),
                 // The sink has nothing to tell of them.
-                self.settle().map_err(End::Source)?;
+                false => self.settle().map_err(End::Source)?,
             }
         }
         self.progress();

@@ -67,9 +67,7 @@ pub(crate) struct ConsumerOptions {
     pub queue: String,
     /// The channel of the consumer, on which it is the only one: the n-th message has delivery tag n.
     pub channel: Channel,
-    /// The consumer,
-    pub consumer: Consumer,
-    /// and how it was begun.
+    /// How the consumer was begun.
     pub consuming: Consuming,
     /// For questions about the queue, with `--until-end`.
     pub probe: Option<Channel>,
@@ -138,11 +136,11 @@ enum Over {
 
 impl Deliveries {
     /// Reads a queue.
-    pub(crate) fn new(with: ConsumerOptions) -> Deliveries {
+    pub(crate) fn new(with: ConsumerOptions, consumer: Consumer) -> Deliveries {
         let now = Instant::now();
         Deliveries {
             meter: with.client.meter(),
-            intake: Intake::new(with.consumer.clone(), with.prefetch),
+            intake: Intake::new(consumer, with.prefetch),
             with,
             pace: Pace::default(),
             pause: None,

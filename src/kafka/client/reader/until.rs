@@ -1,6 +1,6 @@
 //! Where reading ends by itself.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::BaseConsumer;
 use tokio::sync::oneshot;
@@ -10,6 +10,7 @@ use super::super::offsets::{Partition, at_time};
 use super::PartitionReader;
 use super::gaps::AGAIN;
 use crate::error::{Kind, Result};
+use crate::message::Time;
 use crate::shutdown;
 
 /// Where reading ends by itself.
@@ -34,7 +35,7 @@ impl Until {
         match self {
             Until::Never => false,
             Until::End => true,
-            Until::Time(millis) => now() >= millis,
+            Until::Time(millis) => Time::ago(Duration::ZERO).millis().is_some_and(|now| now >= millis),
         }
     }
 
@@ -52,7 +53,7 @@ impl Until {
         consumer: &BaseConsumer<ConnectionEvents>,
         of: &[Partition],
         highs: &[i64],
-        limit: std::time::Duration,
+        limit: Duration,
     ) -> Result<Vec<Option<i64>>> {
         Ok(match self {
             Until::Time(millis) if self.is_known() => {
@@ -62,11 +63,6 @@ impl Until {
             Until::Never | Until::Time(_) => vec![None; of.len()],
         })
     }
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Partitions, and the offset at which each ends.
