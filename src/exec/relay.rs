@@ -259,6 +259,10 @@ impl Sink for Exec {
         if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
+    fn is_slow(&self) -> bool {
+        true
+    }
+
     fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
         let is_meant = |job: &Job| lanes.is_none_or(|lanes| lanes.contains(&job.ticket.lane()));
         let recalled = self.turns.recall(is_meant);

@@ -23,6 +23,8 @@ pub(crate) enum Manner {
     Unconfirmed(&'static str),
     /// From one peer to another.
     Carried,
+    /// Requests, each of which is answered.
+    Answered,
 }
 
 /// Messages by their place, source by source.
@@ -277,9 +279,15 @@ impl Account {
             Manner::Unconfirmed(flag) => {
                 format!("sent {sent}, none confirmed ({flag}), failed {failed}, unknown {unknown}")
             }
+            Manner::Answered => {
+                format!("sent {sent}, answered {}, failed {failed}, unknown {unknown}", self.done())
+            }
             Manner::Carried => {
-                let done = if self.written > 0 { "written" } else { "confirmed" };
-                let done = format!("{done} {}", self.done());
+                let done = match (confirmed, self.written) {
+                    (0, written @ 1..) => format!("written {written}"),
+                    (confirmed, 0) => format!("confirmed {confirmed}"),
+                    (confirmed, written) => format!("confirmed {confirmed}, written {written}"),
+                };
                 format!("read {read}{left_out}, sent {sent}, {done}, failed {failed}, unknown {unknown}")
             }
         }
@@ -294,11 +302,15 @@ impl Account {
     }
 
     /// The error about what was refused or not sent, if anything was.
-    pub(super) fn refused_error(&self) -> Option<Error> {
-        let (failed, sent) = (self.failed(), counted(self.sent, "message"));
+    pub(super) fn refused_error(&self, manner: Manner) -> Option<Error> {
+        let (not, noun) = match manner {
+            Manner::Answered => ("answered", "request"),
+            _ => ("taken", "message"),
+        };
+        let (failed, sent) = (self.failed(), counted(self.sent, noun));
         (failed > 0).then(|| {
             let kind = self.first.as_ref().map_or(Kind::Refused, |first| first.kind);
-            let error = Error::new(kind, format!("not taken: {failed} of {sent}"));
+            let error = Error::new(kind, format!("not {not}: {failed} of {sent}"));
             match self.first.as_ref().and_then(|first| first.hint.clone()) {
                 Some(hint) => error.hint(hint),
                 None => error,

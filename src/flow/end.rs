@@ -1,5 +1,7 @@
 //! How a flow ended, and the one verdict on it.
 
+use serde_json::Value;
+
 use super::account::{Account, Manner};
 use super::parts::Reporter;
 use crate::error::{Error, Kind, Result};
@@ -26,6 +28,8 @@ pub(crate) struct Ended {
     pub unmet: Option<Error>,
     /// What else the user has to know: where a source stands because of what was refused, what a stage counted.
     pub beside: Vec<String>,
+    /// What the sink has measured, with its name in the report.
+    pub measured: Option<(&'static str, Value)>,
 }
 
 /// Tells the account, and gives the verdict: a stop, then what ended the work as a whole, then what is unknown, then what
@@ -33,10 +37,11 @@ pub(crate) struct Ended {
 ///
 /// # Errors
 /// The verdict.
-pub(crate) fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
+pub(crate) fn conclude(mut ended: Ended, reporter: &mut dyn Reporter) -> Result<()> {
     reporter.end();
     let sentence = ended.account.sentence(ended.manner, ended.settled);
     let mut report = ended.account.json();
+    report.extend(ended.measured.take().map(|(name, value)| (name.to_owned(), value)));
     let verdict = verdict(ended, reporter, sentence);
     if let Err(error) = &verdict {
         report.insert("error".to_owned(), error.chain().into());
@@ -47,8 +52,8 @@ pub(crate) fn conclude(ended: Ended, reporter: &mut dyn Reporter) -> Result<()> 
 }
 
 fn verdict(ended: Ended, reporter: &mut dyn Reporter, sentence: String) -> Result<()> {
-    let Ended { account, manner, settled: _, stopped, failure, unsure, refused, unmet, beside } = ended;
-    let reads = matches!(manner, Manner::Read | Manner::Settled);
+    let Ended { account, manner, settled: _, stopped, failure, unsure, refused, unmet, beside, measured: _ } = ended;
+    let reads = matches!(manner, Manner::Read | Manner::Settled | Manner::Answered);
     let well = account.is_well() && failure.is_none() && unsure.is_none();
     match (well, reads) {
         // What was read is there to be seen.

@@ -39,6 +39,7 @@ pub(crate) use limits::{Limits, OnRefusal};
 pub(crate) use order::{Ordered, OrderingKey, Turns};
 pub(crate) use parts::{Flow, Names, Reader, Reporter, Writer};
 pub(crate) use refusal::{Refusal, Unfit};
+pub(crate) use relay::Relayed;
 pub(crate) use run::run;
 pub(crate) use sink::{Declined, Heard, Next, Outcome, Sink, Told};
 pub(crate) use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};

@@ -1,20 +1,37 @@
 //! A sink that is given messages by themselves, through stages: where refused ones go, and what a relay made of others.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::task::{Context, Poll};
 
 use super::Ticket;
-use super::refusal::Refusal;
-use super::sink::{Declined, Heard, Outcome, Sink};
+use super::refusal::{Refusal, Unfit};
+use super::sink::{Declined, Heard, Outcome, Sink, Told};
 use super::stage::{Passed, Stage, through};
 use crate::error::Result;
 use crate::message::Message;
+
+/// What waits for room.
+struct Waiting {
+    ticket: Ticket,
+    message: Message<'static>,
+    /// It went through the stages.
+    is_staged: bool,
+}
+
+/// A message of which the stages made several.
+struct Split {
+    /// How many of them have no outcome.
+    left: usize,
+    /// The first that is not good, else the last.
+    outcome: Outcome,
+}
 
 /// Stages and a sink, and what waits for room in it.
 pub(crate) struct Onward {
     stages: Vec<Box<dyn Stage>>,
     sink: Box<dyn Sink>,
-    waiting: VecDeque<(Ticket, Message<'static>)>,
+    waiting: VecDeque<Waiting>,
+    split: HashMap<Ticket, Split>,
     /// What a sink was given that tells of everything at once.
     unwritten: Vec<Ticket>,
 }
@@ -22,7 +39,7 @@ pub(crate) struct Onward {
 impl Onward {
     /// To this sink.
     pub(crate) fn new(stages: Vec<Box<dyn Stage>>, sink: Box<dyn Sink>) -> Onward {
-        Onward { stages, sink, waiting: VecDeque::new(), unwritten: Vec::new() }
+        Onward { stages, sink, waiting: VecDeque::new(), split: HashMap::new(), unwritten: Vec::new() }
     }
 
     /// The sink itself.
@@ -37,7 +54,7 @@ impl Onward {
 
     /// A message is to go there.
     pub(crate) fn push(&mut self, ticket: Ticket, message: Message<'static>) {
-        self.waiting.push_back((ticket, message));
+        self.waiting.push_back(Waiting { ticket, message, is_staged: false });
     }
 
     /// True when messages wait for room.
@@ -58,14 +75,13 @@ impl Onward {
         loop {
             let mut given = false;
             while self.sink.room() > 0
-                && let Some((ticket, message)) = self.waiting.pop_front()
+                && let Some(next) = self.waiting.pop_front()
             {
                 given = true;
-                match self.give(ticket, message) {
+                let ticket = next.ticket;
+                match self.give(next, heard) {
                     Ok(()) => {}
-                    Err(Declined::Unfit(unfit)) => {
-                        heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))));
-                    }
+                    Err(Declined::Unfit(unfit)) => self.refuse(ticket, unfit, heard),
                     Err(Declined::Over(error)) => return Poll::Ready(Err(error)),
                 }
             }
@@ -75,24 +91,32 @@ impl Onward {
             // A sink that has told something wants it taken up before it tells more.
             let mut told = Heard::default();
             let Poll::Ready(polled) = self.sink.poll(cx, &mut told) else { break };
-            if told.all {
-                heard.outcomes.extend(self.unwritten.drain(..).map(|ticket| (ticket, Outcome::Written)));
-            }
-            heard.outcomes.append(&mut told.outcomes);
-            heard.told.append(&mut told.told);
+            self.take_up(&mut told, heard);
             polled?;
         }
         if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 
     /// Hands one message over.
-    fn give(&mut self, ticket: Ticket, message: Message<'static>) -> Result<(), Declined> {
-        let mut one = match through(&self.stages, message) {
-            Ok(Passed::One(message)) => Some(message),
-            Ok(Passed::None | Passed::Many(_)) => {
-                return Err(Declined::unfit("it is not one message there".to_owned()));
+    fn give(&mut self, next: Waiting, heard: &mut Heard) -> Result<(), Declined> {
+        let Waiting { ticket, message, is_staged } = next;
+        let passed =
+            if is_staged { Passed::One(message) } else { through(&self.stages, message).map_err(Declined::Unfit)? };
+        let mut one = match passed {
+            Passed::One(message) => Some(message),
+            // Nothing of it was asked for: no more is to be done.
+            Passed::None => {
+                heard.outcome(ticket, Outcome::Written);
+                return Ok(());
             }
-            Err(unfit) => return Err(Declined::Unfit(unfit)),
+            Passed::Many(messages) => {
+                self.split.insert(ticket, Split { left: messages.len(), outcome: Outcome::Written });
+                let parts: Vec<_> = messages.into_iter().map(Message::into_owned).collect();
+                for message in parts.into_iter().rev() {
+                    self.waiting.push_front(Waiting { ticket, message, is_staged: true });
+                }
+                return Ok(());
+            }
         };
         let submitted = self.sink.submit(&mut |into| {
             *into = one.take()?;
@@ -100,18 +124,63 @@ impl Onward {
         });
         // What was not asked for is still here.
         match one.map(Message::into_owned) {
-            Some(message) => self.waiting.push_front((ticket, message)),
+            Some(message) => self.waiting.push_front(Waiting { ticket, message, is_staged: true }),
             None if self.sink.is_bulk() => self.unwritten.push(ticket),
             None => {}
         }
         submitted
     }
 
+    fn refuse(&mut self, ticket: Ticket, unfit: Unfit, heard: &mut Heard) {
+        self.enter(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))), heard);
+    }
+
+    /// What the sink told.
+    fn take_up(&mut self, told: &mut Heard, heard: &mut Heard) {
+        if told.all {
+            for ticket in std::mem::take(&mut self.unwritten) {
+                self.enter(ticket, Outcome::Written, heard);
+            }
+        }
+        for (ticket, outcome) in told.outcomes.drain(..) {
+            self.enter(ticket, outcome, heard);
+        }
+        heard.told.append(&mut told.told);
+        heard.told.extend(self.stages.iter().flat_map(|stage| stage.told()).map(Told::Warn));
+    }
+
+    /// Of what was made into several, all must be known.
+    fn enter(&mut self, ticket: Ticket, outcome: Outcome, heard: &mut Heard) {
+        let is_good =
+            |outcome: &Outcome| matches!(outcome, Outcome::Confirmed | Outcome::Written | Outcome::Answered(_));
+        let Some(split) = self.split.get_mut(&ticket) else { return heard.outcome(ticket, outcome) };
+        if is_good(&split.outcome) {
+            split.outcome = outcome;
+        }
+        split.left = split.left.saturating_sub(1);
+        if split.left == 0
+            && let Some(split) = self.split.remove(&ticket)
+        {
+            heard.outcome(ticket, split.outcome);
+        }
+    }
+
+    /// What the account says of it, at the end.
+    pub(crate) fn account(&self) -> Vec<String> {
+        self.stages.iter().filter_map(|stage| stage.account()).chain(self.sink.account()).collect()
+    }
+
     /// Gives up waiting.
     pub(crate) fn abandon(&mut self, heard: &mut Heard) {
-        self.sink.abandon(heard);
-        let waiting = self.waiting.drain(..).map(|(ticket, _)| (ticket, Outcome::Unsent));
-        heard.outcomes.extend(waiting.chain(self.unwritten.drain(..).map(|ticket| (ticket, Outcome::Unknown))));
+        let mut told = Heard::default();
+        self.sink.abandon(&mut told);
+        self.take_up(&mut told, heard);
+        for Waiting { ticket, .. } in std::mem::take(&mut self.waiting) {
+            self.enter(ticket, Outcome::Unsent, heard);
+        }
+        for ticket in std::mem::take(&mut self.unwritten) {
+            self.enter(ticket, Outcome::Unknown, heard);
+        }
     }
 
     /// The goodbye.

@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll};
 
+use serde_json::Value;
+
 use super::Ticket;
 use super::onward::Onward;
 use super::sink::{Declined, Heard, Next, Outcome, Sink};
@@ -39,6 +41,13 @@ impl Relayed {
         }
         heard.told.append(&mut self.heard.told);
         heard.over = heard.over.take().or(self.heard.over.take());
+    }
+
+    /// The relay hears what became of its answers: the outcomes from there on.
+    fn passed_on(&mut self, heard: &Heard, from: usize) {
+        for (ticket, outcome) in heard.outcomes.iter().skip(from) {
+            self.relay.passed_on(*ticket, outcome);
+        }
     }
 }
 
@@ -82,13 +91,15 @@ impl Sink for Relayed {
         if self.is_over {
             return if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) };
         }
+        let before = heard.outcomes.len();
         let polled = self.onward.poll(cx, heard, self.last);
+        self.passed_on(heard, before);
         self.is_over = matches!(polled, Poll::Ready(Err(_)));
         polled
     }
 
     fn is_slow(&self) -> bool {
-        true
+        self.relay.is_slow()
     }
 
     fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
@@ -102,11 +113,21 @@ impl Sink for Relayed {
     fn abandon(&mut self, heard: &mut Heard) {
         self.relay.abandon(&mut self.heard);
         self.sort(heard);
+        let before = heard.outcomes.len();
         self.onward.abandon(heard);
+        self.passed_on(heard, before);
     }
 
     fn is_blocked(&self) -> bool {
         self.relay.is_empty() && self.onward.is_blocked()
+    }
+
+    fn account(&self) -> Vec<String> {
+        self.relay.account().into_iter().chain(self.onward.account()).collect()
+    }
+
+    fn report(&self) -> Option<(&'static str, Value)> {
+        self.relay.report()
     }
 
     fn check(&mut self) -> Result<()> {

@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll};
 
+use serde_json::Value;
+
 use super::Ticket;
 use super::refusal::{Refusal, Unfit};
 use super::source::{Lane, Work};
@@ -140,6 +142,9 @@ pub(crate) trait Sink {
         false
     }
 
+    /// What became of the answer that it gave to a message ([`Outcome::Answered`]): only now it lets go of where that came from.
+    fn passed_on(&mut self, _ticket: Ticket, _outcome: &Outcome) {}
+
     /// What it has not begun with of these lanes, or of all, is taken back, as if it had never been given: it forgets that.
     fn recall(&mut self, _lanes: Option<&[Lane]>) -> Vec<Ticket> {
         Vec::new()
@@ -151,6 +156,16 @@ pub(crate) trait Sink {
     /// True when waiting for it is of no use for now, since the peer takes nothing (RabbitMQ's connection.blocked).
     fn is_blocked(&self) -> bool {
         false
+    }
+
+    /// What the account says of it, at the end.
+    fn account(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// What it adds to the report, with its name there.
+    fn report(&self) -> Option<(&'static str, Value)> {
+        None
     }
 
     /// Looks now and then, when nothing comes, whether anybody still wants messages.

@@ -75,13 +75,14 @@ impl Runner<'_> {
         if stopped.is_none() && late {
             stopped = shutdown.reason().map(|reason| reason.error());
         }
-        let refused = self.account.refused_error();
+        let refused = self.account.refused_error(self.manner);
         let holes = self.ledger.holes().into_iter().filter_map(|(lane, done)| self.source.hole(lane, done));
         let told = self.account.burial().into_iter().chain(self.stages.iter().filter_map(|stage| stage.account()));
-        let beside = holes.chain(told).collect();
+        let beside = holes.chain(told).chain(self.sink.account()).collect();
+        let measured = self.sink.report();
         let account = std::mem::take(&mut self.account);
         let settled = if unsure.is_none() { account.done() } else { 0 };
-        Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside }
+        Ended { account, manner: self.manner, settled, stopped, failure, unsure, refused, unmet, beside, measured }
     }
 
     /// The reason to stop, or what ended the work as a whole.
