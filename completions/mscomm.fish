@@ -271,26 +271,28 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand grpc; and __fish_seen_subcommand_from call" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
 always\t'Always'
 never\t'Never'"
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -l wait -d 'Keep trying to connect until it works, or for this long' -r
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s v -l verbose -d 'Say on standard error what is being done'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "move" -d 'Move messages from one queue to another, or dead letters back to where they came from'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "tap" -d 'Watch what goes through exchanges, without touching anybody\'s queues'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "exchange" -d 'Declare and delete exchanges'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
-complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap queue exchange bind unbind" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "publish" -d 'Publish messages from an argument, a file or standard input'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "consume" -d 'Read messages from a queue, settling each once it was written'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "get" -d 'Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "move" -d 'Move messages from one queue to another, or dead letters back to where they came from'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "tap" -d 'Watch what goes through exchanges, without touching anybody\'s queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "request" -d 'Ask through a queue or an exchange, and write the answers'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "queue" -d 'Declare, delete, purge and inspect queues'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "exchange" -d 'Declare and delete exchanges'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "bind" -d 'Bind a queue, or an exchange, to an exchange'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "unbind" -d 'Remove a binding; all that identifies it must be the same'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and not __fish_seen_subcommand_from publish consume get move tap request queue exchange bind unbind respond" -f -a "respond" -d 'Answer what is asked through a queue: by a program, a command, or a gRPC service'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given (or amq.default), where the routing key names a queue' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s k -l routing-key -d 'Routing key; without -e it names a queue, also for an envelope that names an exchange' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from publish" -s H -l header -d 'Header with a string, as \'trace: 42\' or trace=42. May be repeated' -r
@@ -519,6 +521,65 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from tap" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s e -l exchange -d 'Exchange to publish to; the default exchange if not given, where the routing key names a queue' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s k -l routing-key -d 'Routing key; without -e it names the queue that is asked' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l reply-timeout -d 'How long each request waits for its answer (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l reply-queue -d 'Let answers come to this queue, which has to be there, instead of straight to this connection (direct reply-to); answers to others go back to it at the end' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s j -l jobs -d 'How many requests may wait for their answer at a time' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s d -l data -d 'Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l input -d 'How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes' -r -f -a "lines\t'One message a line'
+raw\t'All of it is one message'
+json\t'A stream of JSON envelopes'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s H -l header -d 'Header with a string, as \'trace: 42\' or trace=42. May be repeated' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l header-json -d 'Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l content-type -d 'MIME type of the body' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l content-encoding -d 'MIME encoding of the body' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l priority -d 'Priority, for queues that have them' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l expiration -d 'Time to live, as 30s; a bare number is milliseconds, as on the wire' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l message-id -d 'The application\'s id of the message' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l type -d 'The application\'s name for this kind of message' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l user-id -d 'Who publishes; the broker takes only the user who logged in' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l app-id -d 'The application that publishes' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l timestamp -d 'When the message was made: RFC 3339, seconds since 1970, or `now`' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s o -l output -d 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat\'s tokens, as \'%t %p %o %k %s\\n\'' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l delimiter -d 'What ends each message of -o raw, with the escapes \\n \\r \\t \\0 \\xNN' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l heartbeat -d 'How often to ask for a sign of life, as 30s, or 0 for never; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l correlation-id -d 'Id that the answer is recognised by, for the one request; a random UUID if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l reply-to -d 'Queue for the answer' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l filter -d 'Write only answers for which this jq program gives something other than false and null; it sees the answer as its JSON envelope, with the body as `.value`' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l map -d 'What is written in place of each answer: the envelopes that this jq program gives, none to many' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l unordered -d 'Write answers as they come, instead of in the order of the requests'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l persistent -d 'Keep the message on disk (delivery mode 2)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -l transient -d 'Do not keep the message on disk (delivery mode 1)'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from request" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from queue" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
@@ -607,6 +668,50 @@ complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subc
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s v -l verbose -d 'Say on standard error what is being done'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s q -l quiet -d 'No notes and no progress; errors are still printed'
 complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from unbind" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s n -l count -d 'Stop after so many messages; fewer before the end or the idle timeout is exit 1' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l idle-timeout -d 'Stop when nothing came for so long, as 5s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l prefetch -d 'How many requests the broker may send ahead of their answer, 1 to 65535: five for each that may be worked on, if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l content-type -d 'MIME type of the answers; of --map and --via what they say, if not given' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l filter-error -d 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)' -r -f -a "stop\t'Nothing behind it is read, and it goes back'
+skip\t'It is left out'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l exec-input -d 'What the command reads: the body, or the message as a JSON envelope' -r -f -a "body\t'The body alone'
+json\t'The envelope, as a line'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l exec-timeout -d 'End a command, and all that it started, after so long; that is a failure' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l on-failure -d 'What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or reject (its queue drops or dead-letters it)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l on-exit -d 'The same for one exit code, as 75=requeue; ack takes it for success' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s j -l jobs -d 'How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l report -d 'Give the account as JSON too: json (a line on standard error), or json=FILE' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s s -l server -l url -d 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l username -d 'User name, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l password -d 'Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l vhost -d 'Virtual host, when it is not in the URI' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l sasl-mechanism -d 'How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l heartbeat -d 'How often to ask for a sign of life, as 30s, or 0 for never; the broker\'s own interval when that is shorter' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l tls -d 'Use TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l plaintext -d 'Use no TLS, whatever the scheme or port says' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l ca -d 'PEM file of the certificate authorities to trust, instead of the system\'s' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l cert -d 'PEM file of the client certificate, its chain behind it' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l key -d 'PEM file of the client certificate\'s private key, not encrypted' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l server-name -d 'Name to ask for (SNI) and to check the certificate against, when it is not the host\'s' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l insecure -d 'Do not check the server\'s certificate: for tests only' -r -f -a "true\t''
+false\t''"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l map -d 'Answer with what this jq program gives for the request, its JSON envelope with the body as `.value`: an envelope, as \'{value: {n: (.value.n + 1)}}\'; for nothing there is no answer' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l exec -d 'Answer with what this command prints, once it exits with 0' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l via -d 'Answer by a verb of another system with its arguments, as the last of all: grpc call METHOD. The body is the request, and the response, or the status that the server refuses it with, is the answer' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'
+always\t'Always'
+never\t'Never'"
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l timeout -d 'Limit of the whole command, as 30s (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l connect-timeout -d 'Limit of one attempt to connect, 10s if not given (exit 7)' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l wait -d 'Keep trying to connect until it works, or for this long' -r
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -l until-end -d 'Stop when the requests that were there at the start are answered'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s v -l verbose -d 'Say on standard error what is being done'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s q -l quiet -d 'No notes and no progress; errors are still printed'
+complete -c mscomm -n "__fish_mscomm_using_subcommand amqp; and __fish_seen_subcommand_from respond" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -s p -l profile -d 'Connection profile to use [env: MSCOMM_PROFILE]' -r
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l config -d 'Configuration file [env: MSCOMM_CONFIG]' -r -F
 complete -c mscomm -n "__fish_mscomm_using_subcommand kafka; and not __fish_seen_subcommand_from produce tail topic" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set or TERM is dumb'

@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::Builder;
 
 use crate::args::Deferred;
-use crate::cli::{self, Cli, Command, Global};
+use crate::cli::{self, AmqpCommand, Cli, Command, Global};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -105,9 +105,10 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::Grpc(Deferred(args)) => {
             with_runtime(one_thread(), global, terminal, async |cx| grpc::run(*args, cx).await)
         }
-        Command::Amqp(Deferred(args)) => {
-            with_runtime(two_threads(), global, terminal, async |cx| amqp::run(*args, cx).await)
-        }
+        Command::Amqp(Deferred(args)) => with_runtime(two_threads(), global, terminal, async |cx| match *args {
+            AmqpCommand::Own(command) => amqp::run(command, cx).await,
+            AmqpCommand::Respond(args) => across::respond::run(*args, cx).await,
+        }),
         Command::Kafka(Deferred(args)) => {
             with_runtime(two_threads(), global, terminal, async |cx| kafka::run(*args, cx).await)
         }

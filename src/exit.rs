@@ -14,7 +14,7 @@ pub const TABLE: &[(&str, &str)] = &[
     ("4", "cannot connect (name, route, refused)"),
     ("5", "TLS"),
     ("6", "authentication or authorisation"),
-    ("7", "deadline exceeded: --timeout, --connect-timeout, --wait"),
+    ("7", "deadline exceeded: --timeout, --connect-timeout, --wait; no answer to a request in time"),
     ("8", "the peer refused (no such queue, topic or method; nack; returned; too large), or the command of --exec"),
     ("9", "partial or unknown outcome"),
     ("10", "local input or output (disk full, unreadable file)"),

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
+use super::side::{named, surroundings};
 use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
-use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
@@ -144,8 +144,9 @@ enum AmqpWriting {
     Publish(Box<amqp::PublishingArgs>),
 }
 
+/// gRPC's.
 #[derive(Debug, clap::Subcommand)]
-enum GrpcWriting {
+pub(super) enum GrpcWriting {
     /// Call a method for each message, which is its request
     Call(Box<grpc::WritingArgs>),
 }
@@ -187,25 +188,13 @@ impl clap::Args for Args {
     }
 }
 
-fn named<'w>(name: &str, words: &'w [OsString]) -> impl Iterator<Item = OsString> + use<'w> {
-    std::iter::once(OsString::from(name)).chain(words.iter().cloned())
-}
-
-/// The surroundings of one side.
-fn side(cx: &Context, profile: Option<String>) -> Context {
-    match profile {
-        Some(profile) => Context { config: ConfigSource { profile: Some(profile), ..cx.config.clone() }, ..cx.clone() },
-        None => cx.clone(),
-    }
-}
-
 /// Carries messages from a reader to a writer.
 ///
 /// # Errors
 /// Those of both verbs, with the side that they are about; see [`flow::run`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { own, from, to } = args;
-    let (from_cx, to_cx) = (side(cx, from.profile), side(cx, to.profile));
+    let (from_cx, to_cx) = (surroundings(cx, from.profile), surroundings(cx, to.profile));
     let names = Names { source: from.verb.name(), sink: to.verb.name() };
     let shows_messages = matches!(to.verb, Writing::Stdout(_));
     // Where a message came from is no place to send it to, unless somebody says so.

@@ -1,3 +1,5 @@
 //! Verbs that join protocols: they know the protocols' readers and writers, and nothing of their wires.
 
 pub(crate) mod bridge;
+pub(crate) mod respond;
+mod side;

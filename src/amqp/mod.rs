@@ -8,6 +8,8 @@ mod get;
 mod moving;
 mod publish;
 mod queue;
+mod request;
+mod respond;
 pub(crate) mod settings;
 mod shared;
 mod tap;
@@ -16,6 +18,7 @@ pub use client::incoming;
 
 pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
+pub(crate) use self::respond::{Args as RespondArgs, Via, run as respond};
 pub(crate) use self::tap::{ReadingArgs as TapArgs, prepare as prepare_tap};
 use crate::context::Context;
 use crate::error::Result;
@@ -43,6 +46,11 @@ pub(crate) enum Command {
     /// A queue of its own is bound to them, which is gone when the connection is. The broker keeps so many messages for it as
     /// --max-length says, and drops the oldest when they are read too slowly; how many that were at least is told at the end.
     Tap(Box<tap::Args>),
+    /// Ask through a queue or an exchange, and write the answers
+    ///
+    /// Each request has a correlation id, and says where its answer is awaited: straight on this connection (direct reply-to), or
+    /// in a queue. A request that no queue wants is refused at once, and one that nobody answers in time is exit 7.
+    Request(Box<request::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]
     Queue(queue::Command),
@@ -66,6 +74,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Get(args) => get::run(*args, cx).await,
         Command::Move(args) => moving::run(*args, cx).await,
         Command::Tap(args) => tap::run(*args, cx).await,
+        Command::Request(args) => request::run(*args, cx).await,
         Command::Queue(command) => queue::run(command, cx).await,
         Command::Exchange(command) => exchange::run(command, cx).await,
         Command::Bind(args) => bind::bind(*args, cx).await,

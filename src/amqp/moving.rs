@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::client::{Client, Exchanges, Outgoing, Publishing, PublishingOptions, look_at};
+use super::client::{Client, Destination, Destinations, Outgoing, Publishing, PublishingOptions, look_at};
 use super::consume::{self, Asks, ReadingArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
@@ -114,8 +114,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             })
         };
         let (client, shutdown) = (client.clone(), cx.shutdown.clone());
-        Publishing::open(PublishingOptions { client, shutdown, confirm: true, window: WINDOW, make: Box::new(make) })
-            .await
+        Publishing::open(PublishingOptions::confirmed(client, shutdown, WINDOW, Box::new(make))).await
     };
     let sink = match cx.shutdown.or_stop(opened).await {
         Ok(sink) => sink,
@@ -143,7 +142,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let relay: Option<Box<dyn Sink>> = match args.to_origin {
         true => {
             let asking = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
-            Some(Box::new(Exchanges::new(asking, cx.shutdown.clone())))
+            Some(Box::new(Destinations::new(Destination::Exchange, asking, cx.shutdown.clone())))
         }
         false => None,
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::across::bridge;
+use crate::across::{bridge, respond};
 use crate::args::Deferred;
 use crate::output::ColorWhen;
 #[cfg(feature = "sandbox")]
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     Grpc(Deferred<grpc::Command>),
     /// Publish to and consume from RabbitMQ (AMQP 0-9-1)
     #[command(subcommand)]
-    Amqp(Deferred<amqp::Command>),
+    Amqp(Deferred<AmqpCommand>),
     /// Produce to and tail Kafka topics
     #[command(subcommand)]
     Kafka(Deferred<kafka::Command>),
@@ -100,6 +100,20 @@ pub(crate) enum Command {
         #[arg(value_name = "FOLDER")]
         folder: PathBuf,
     },
+}
+
+/// RabbitMQ's verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AmqpCommand {
+    /// Those of RabbitMQ alone.
+    #[command(flatten)]
+    Own(amqp::Command),
+    /// Answer what is asked through a queue: by a program, a command, or a gRPC service
+    ///
+    /// The answer goes to the request's reply_to with its correlation id, and the request is taken out of the queue once the broker
+    /// has confirmed the answer. One without reply_to is handled, too. An answer that comes back, because who asked has gone, counts
+    /// as refused, and its request as done.
+    Respond(Box<respond::Args>),
 }
 
 fn after_help() -> String {

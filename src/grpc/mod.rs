@@ -9,7 +9,9 @@ mod list;
 pub(crate) mod settings;
 mod shared;
 
-pub(crate) use self::call::{PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_reader, prepare_writer};
+pub(crate) use self::call::{
+    PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_answering, prepare_reader, prepare_writer,
+};
 use crate::context::Context;
 use crate::error::Result;
 

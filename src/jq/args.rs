@@ -19,6 +19,14 @@ pub(crate) struct JqArgs {
     /// does not was not asked for: a Kafka group's offset passes over it, a queue keeps it.
     #[arg(long, help_heading = HEADING, value_name = "JQ")]
     filter: Option<String>,
+    /// What each becomes.
+    #[command(flatten)]
+    map: MapArgs,
+}
+
+/// A program that gives what goes on.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct MapArgs {
     /// What goes on in place of each message: the envelopes that this jq program gives, none to many
     ///
     /// It sees what --filter sees, and comes after it. A `.value` that it leaves equal keeps its bytes; a string becomes text,
@@ -58,12 +66,8 @@ impl JqArgs {
     }
 
     fn programs(&self) -> Result<(Option<Guarded>, Option<Guarded>)> {
-        let compiled = |flag, text: &Option<String>| -> Result<Option<Guarded>> {
-            let program = text.as_ref().map(|text| Program::compile(flag, text)).transpose()?;
-            Ok(program.map(|program| Guarded::new(program, self.filter_error)))
-        };
-        let (filter, map) = (compiled("--filter", &self.filter)?, compiled("--map", &self.map)?);
-        if filter.is_none() && map.is_none() && self.filter_error != OnFault::default() {
+        let (filter, map) = (self.map.compiled("--filter", &self.filter)?, self.map.program()?);
+        if filter.is_none() && map.is_none() && self.map.filter_error != OnFault::default() {
             return Err(Error::usage("--filter-error without a program").hint("add --filter or --map, or leave it out"));
         }
         Ok((filter, map))
@@ -71,11 +75,30 @@ impl JqArgs {
 
     /// What may be left out of a queue.
     pub(crate) fn of_queue(&self) -> LeavesOut {
-        match (&self.filter, &self.map) {
+        match (&self.filter, &self.map.map) {
             (Some(_), _) => LeavesOut::Most,
             (None, Some(_)) => LeavesOut::Some,
             (None, None) => LeavesOut::Nothing,
         }
+    }
+}
+
+impl MapArgs {
+    /// The stage; `None` without a program.
+    ///
+    /// # Errors
+    /// As [`JqArgs::stages`].
+    pub(crate) fn stage(&self) -> Result<Option<Box<dyn Stage>>> {
+        Ok(self.program()?.map(|map| Box::new(Map::new(map)) as Box<dyn Stage>))
+    }
+
+    fn program(&self) -> Result<Option<Guarded>> {
+        self.compiled("--map", &self.map)
+    }
+
+    fn compiled(&self, flag: &'static str, text: &Option<String>) -> Result<Option<Guarded>> {
+        let program = text.as_ref().map(|text| Program::compile(flag, text)).transpose()?;
+        Ok(program.map(|program| Guarded::new(program, self.filter_error)))
     }
 }
 

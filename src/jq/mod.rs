@@ -11,5 +11,5 @@ mod stage;
 mod values;
 mod view;
 
-pub(crate) use args::{JqArgs, LeavesOut};
+pub(crate) use args::{JqArgs, LeavesOut, MapArgs};
 pub(crate) use values::{Envelope, Given, Values};

@@ -2,7 +2,7 @@
 
 use super::{MessageWriter, OutputArgs, Progress, Report, ReportTo, Shows, Stdout, Terminal};
 use crate::error::Result;
-use crate::flow::{self, Flow, Reader, Reporter, Writer};
+use crate::flow::{self, Flow, Reader, Reporter, Stage, Writer};
 use crate::shutdown::Shutdown;
 
 /// Standard output, and what is told beside it.
@@ -32,13 +32,28 @@ impl Show {
     /// # Errors
     /// As [`flow::run`].
     pub(crate) async fn run(mut self, reader: Reader, shutdown: &Shutdown) -> Result<()> {
-        let manner = reader.manner;
         if reader.relay.is_some() {
-            self.stdout.shows_answers();
             // Commands may write where it would be drawn.
             self.report.end();
         }
-        let flow = Flow::new(reader, Writer::plain(Box::new(self.stdout)), manner, shutdown);
-        flow::run(flow, &mut self.report).await
+        self.run_through(Vec::new(), reader, shutdown).await
+    }
+
+    /// The same of what the reader's relay answers, as it comes, and through these stages.
+    ///
+    /// # Errors
+    /// As [`flow::run`].
+    pub(crate) async fn run_through(
+        mut self,
+        stages: Vec<Box<dyn Stage>>,
+        reader: Reader,
+        shutdown: &Shutdown,
+    ) -> Result<()> {
+        if reader.relay.is_some() {
+            self.stdout.shows_answers();
+        }
+        let manner = reader.manner;
+        let writer = Writer { stages, ..Writer::plain(Box::new(self.stdout)) };
+        flow::run(Flow::new(reader, writer, manner, shutdown), &mut self.report).await
     }
 }

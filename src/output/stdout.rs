@@ -20,7 +20,7 @@ impl Stdout {
         Stdout { writer, owes: false }
     }
 
-    /// Bodies are what commands printed, who mostly end their last line themselves.
+    /// Bodies are answers, mostly of commands, which end their last line themselves.
     pub(crate) fn shows_answers(&mut self) {
         self.writer.ends_once();
     }

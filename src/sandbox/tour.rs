@@ -43,19 +43,17 @@ printf 'tea\nmilk\n' | mscomm amqp publish -k orders -H 'trace: 42'",
             ),
             Step("Consume: each message is acked once it was written.", "mscomm amqp consume orders -n 2"),
             Step(
-                "Service A asks: the request says where the answer is awaited.",
-                r"mscomm amqp queue declare questions
-mscomm amqp queue declare answers
-mscomm amqp publish -k questions --reply-to answers --correlation-id 7 \
-    -d 'what does the tea cost?'",
+                "Service B answers what is asked through a queue, by any program; A asks.",
+                r#"mscomm amqp queue declare questions
+mscomm amqp respond questions -n 1 --exec "sed 's/.*tea.*/2 EUR/'" &
+    mscomm amqp request -k questions -d 'what does the tea cost?'; wait"#,
             ),
             Step(
-                "Service B takes it, and answers there. An envelope keeps the rest as it is.",
-                r#"mscomm amqp consume questions -n 1 -o json |
-    sed 's/:"questions"/:"answers"/; s/what.*?/2 EUR/' |
-    mscomm amqp publish --input json"#,
+                "Here B is a gRPC service: a request is done once its answer is confirmed.",
+                r#"mscomm amqp respond questions -n 3 --via grpc call Greeter/SayHello &
+    printf '{"name":"%s"}\n' tea milk cake |
+        mscomm amqp request -k questions -j 3; wait"#,
             ),
-            Step("Service A has its answer, and knows by the id to what.", "mscomm amqp consume answers -n 1 -o json"),
         ],
     ),
     Part(

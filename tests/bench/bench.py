@@ -12,7 +12,7 @@ import platform
 import subprocess
 import tempfile
 
-from rows import amqp, bridge, grpc, inside, kafka, memory, sandbox, start
+from rows import amqp, bridge, grpc, inside, kafka, memory, requests, sandbox, start
 from sides import AGAINST_HEAD, CONSUMER, GRPCURL, HEAD, MSCOMM, PRODUCER, ROOT, Bench, against_cells, cells, output_of
 
 RESULTS = ROOT / "tests/bench/results.md"
@@ -61,7 +61,7 @@ def report(bench):
     text += ["Median of the rounds; *speed* is the peer's wall clock over ours, *CPU ratio* ours over the peer's.", ""]
     text += table(HEAD, map(cells, bench.rows))
     if bench.facts:
-        text += ["", *table(["memory", "found"], bench.facts)]
+        text += ["", *table(["what", "found"], bench.facts)]
     if bench.inner:
         text += ["", *table(["inner loop (`tests/bench/inner.rs`)", "time", "allocations"], bench.inner)]
     text += ["", "Both producers: `" + " ".join(PRODUCER) + "`; both consumers: `" + " ".join(CONSUMER) + "`.", ""]
@@ -76,6 +76,7 @@ WORKS = {
     "kafka": kafka.kafka,
     "amqp": amqp.amqp,
     "bridge": bridge.bridge,
+    "requests": requests.requests,
     "sandbox": sandbox.broker,
     "grpc": grpc.grpc,
     "start": start.start,
@@ -108,7 +109,7 @@ def main():
         bench = Bench(rounds, scratch, args.against, parts)
         for name in works or (AGAINST if args.against else WORKS):
             WORKS[name](bench, args.scale)
-        if parts and not bench.rows:
+        if parts and not bench.rows and not bench.facts:
             parser.error(f"no row has this in its name: {', '.join(parts)}")
         text = against_report(bench) if args.against else report(bench)
     print(text)

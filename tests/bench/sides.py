@@ -130,7 +130,7 @@ class Bench:
     def compare(self, work, goal, ours, theirs, rounds=None):
         """Runs both sides alternately; who begins changes, since the one before leaves the broker busy. True when the peer
         was one of them."""
-        if self.parts and not any(part in work for part in self.parts):
+        if not self.wants(work):
             return False
         rounds = rounds or self.rounds
         if self.against:
@@ -148,6 +148,10 @@ class Bench:
         self.rows.append(row)
         print("  " + " | ".join(against_cells(row) if self.against else cells(row)), file=sys.stderr, flush=True)
         return not self.against
+
+    def wants(self, work):
+        """Whether a row of this name is asked for."""
+        return not self.parts or any(part in work for part in self.parts)
 
     def fact(self, work, text):
         print(f"# {work}: {text}", file=sys.stderr, flush=True)

@@ -1,79 +1,132 @@
-//! Whether the exchange that a message is to go to is there: publishing to one that is not ends the channel, and with it what
-//! is known of all that is under way.
+//! Whether that is there to which a message is to go. Publishing to an exchange that is not ends the channel, and with it what
+//! is known of all that is under way; and what goes to somebody who waits for it on his own channel (direct reply-to), and
+//! has gone, is dropped without a word.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{ErrorKind, ExchangeKind};
 
-use super::{Client, fault, short_string};
+use super::replies::DIRECT_REPLY;
+use super::{Client, fault, passive, short_string};
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Declined, Heard, Lane, Next, Outcome, Refusal, Sink, Ticket, Work};
+use crate::flow::{Declined, Heard, Lane, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
 /// What the broker answers of an exchange that is not there.
 const NOT_FOUND: u16 = 404;
 
-/// How many messages may wait for an answer about their exchange.
+/// How many messages may wait for an answer about where they go.
 const WAITING: usize = 256;
+
+/// How long an answer about who waits for a reply is good: they come and go.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How many answers are kept.
+const KNOWN: usize = 10_000;
+
+/// What is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// The exchange.
+    Exchange,
+    /// Who waits for a reply on his own channel.
+    Asker,
+}
+
+impl Destination {
+    /// The name that is asked for, of a message; `None` where there is nothing to ask.
+    fn of<'m>(self, message: &'m Message<'_>) -> Option<&'m str> {
+        match self {
+            // The default one is always there.
+            Destination::Exchange => message.exchange.as_deref().filter(|name| !name.is_empty()),
+            Destination::Asker => message.routing_key.as_deref().filter(|name| name.starts_with(DIRECT_REPLY)),
+        }
+    }
+
+    fn is_fresh(self, since: Instant) -> bool {
+        self == Destination::Exchange || since.elapsed() < FRESH
+    }
+
+    fn refusal(self, name: &str) -> Refusal {
+        match self {
+            Destination::Exchange => Refusal::new(format!("its exchange `{name}` is not there any more")),
+            Destination::Asker => Refusal::new("who asked has gone: nobody waits for the answer").then(OnRefusal::Skip),
+        }
+    }
+}
 
 type Asking = Pin<Box<dyn Future<Output = Result<bool>> + Send>>;
 
-/// A relay that lets those messages through whose exchange is there.
-pub(crate) struct Exchanges {
+/// A relay that lets those messages through whose destination is there.
+pub(crate) struct Destinations {
+    of: Destination,
     client: Arc<Client>,
     shutdown: Shutdown,
-    known: HashMap<String, bool>,
+    known: HashMap<String, (bool, Instant)>,
     asking: Option<(String, Asking)>,
     waiting: VecDeque<(Ticket, Message<'static>)>,
 }
 
-impl Exchanges {
-    /// Asks on this connection, once about each exchange. What is not there closes a channel, which whoever publishes on the
-    /// same one would take for its own.
-    pub(crate) fn new(client: Client, shutdown: Shutdown) -> Exchanges {
+impl Destinations {
+    /// Asks on this connection. What is not there closes a channel, which whoever publishes on the same one would take for its
+    /// own.
+    pub(crate) fn new(of: Destination, client: Client, shutdown: Shutdown) -> Destinations {
         let client = Arc::new(client);
-        // The default exchange is always there.
-        let known = HashMap::from([(String::new(), true)]);
-        Exchanges { client, shutdown, known, asking: None, waiting: VecDeque::new() }
+        Destinations { of, client, shutdown, known: HashMap::new(), asking: None, waiting: VecDeque::new() }
     }
 
-    /// What is known of the exchange of the first that waits.
+    /// What is known of the destination of the first that waits.
     fn first(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
         let Some((_, message)) = self.waiting.front() else { return Poll::Pending };
-        let exchange = message.exchange.as_deref().unwrap_or_default();
-        if let Some(is_there) = self.known.get(exchange) {
+        let Some(name) = self.of.of(message) else { return Poll::Ready(Ok(true)) };
+        if let Some((is_there, since)) = self.known.get(name)
+            && self.of.is_fresh(*since)
+        {
             return Poll::Ready(Ok(*is_there));
         }
-        let (client, name) = (self.client.clone(), exchange.to_owned());
-        let (name, asking) = self.asking.get_or_insert_with(|| (name.clone(), Box::pin(is_there(client, name))));
+        let (of, client, name) = (self.of, self.client.clone(), name.to_owned());
+        let (name, asking) = self.asking.get_or_insert_with(|| (name.clone(), Box::pin(is_there(of, client, name))));
         let is_there = std::task::ready!(asking.poll_unpin(cx))?;
-        self.known.insert(std::mem::take(name), is_there);
+        if self.known.len() >= KNOWN {
+            self.known.clear();
+        }
+        self.known.insert(std::mem::take(name), (is_there, Instant::now()));
         self.asking = None;
         Poll::Ready(Ok(is_there))
     }
 }
 
 /// Asks the broker.
-async fn is_there(client: Arc<Client>, exchange: String) -> Result<bool> {
-    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
-    let name = short_string(&exchange).map_err(Error::usage)?;
-    let asked =
-        client.channel().await?.exchange_declare(name, ExchangeKind::Direct, options, FieldTable::default()).await;
+async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<bool> {
+    let channel = client.channel().await?;
+    let asked = match of {
+        Destination::Exchange => {
+            let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+            let name = short_string(&name).map_err(Error::usage)?;
+            channel.exchange_declare(name, ExchangeKind::Direct, options, FieldTable::default()).await
+        }
+        Destination::Asker => passive(&channel, &name).await.map(drop),
+    };
     client.forget_refusals();
     match asked {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            // Nobody waits for this answer.
+            let _ = channel.close(200, "OK".into()).await;
+            Ok(true)
+        }
         // Whatever else it says, of the exchange that says nothing.
         Err(error) => match error.kind() {
             ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(false),
-            _ => match fault(&error, "cannot ask for an exchange") {
+            _ => match fault(&error, "cannot ask where a message goes") {
                 lost if lost.kind() == Kind::Connect => Err(lost),
                 _ => Ok(true),
             },
@@ -81,7 +134,7 @@ async fn is_there(client: Arc<Client>, exchange: String) -> Result<bool> {
     }
 }
 
-impl Sink for Exchanges {
+impl Sink for Destinations {
     fn room(&self) -> usize {
         WAITING.saturating_sub(self.waiting.len())
     }
@@ -115,10 +168,7 @@ impl Sink for Exchanges {
             let Some((ticket, message)) = self.waiting.pop_front() else { break };
             let outcome = match is_there {
                 true => Outcome::Answered(Box::new(message)),
-                false => {
-                    let exchange = message.exchange.unwrap_or_default();
-                    Outcome::Refused(Box::new(Refusal::new(format!("its exchange `{exchange}` is not there any more"))))
-                }
+                false => Outcome::Refused(Box::new(self.of.refusal(self.of.of(&message).unwrap_or_default()))),
             };
             heard.outcome(ticket, outcome);
         }

@@ -1,10 +1,11 @@
 //! The wire: connecting, what goes out and comes in, and what the broker's answers mean.
 
 mod deliveries;
-mod exchanges;
+mod destinations;
 mod fault;
 mod inlet;
 mod large;
+mod latency;
 mod message;
 mod meter;
 mod outbox;
@@ -12,6 +13,8 @@ mod pace;
 mod publisher;
 mod publishing;
 mod quiet;
+mod replies;
+mod requesting;
 mod runtime;
 mod scan;
 mod transport;
@@ -29,13 +32,15 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
 pub(crate) use deliveries::{ConsumerOptions, Consuming, Deliveries, OFFSET, Settle};
-pub(crate) use exchanges::Exchanges;
+pub(crate) use destinations::{Destination, Destinations};
 pub(crate) use fault::fault;
 pub use message::incoming;
 pub(crate) use message::{Outgoing, short_string, wire_value};
 pub(crate) use meter::Meter;
 pub(crate) use pace::Pace;
 pub(crate) use publishing::{MakeOutgoing, Publishing, PublishingOptions};
+pub(crate) use replies::DIRECT_REPLY;
+pub(crate) use requesting::{RequestOptions, Requesting};
 
 use self::outbox::Outbox;
 use self::publisher::{FrameLimit, PublishOutcome, Publisher};
@@ -190,10 +195,14 @@ impl Client {
 /// # Errors
 /// As [`fault()`]: `Kind::Refused` when it is not there.
 pub(crate) async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
-    let name = short_string(queue).map_err(Error::usage)?;
+    short_string(queue).map_err(Error::usage)?;
+    passive(channel, queue).await.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
+}
+
+/// The question itself.
+async fn passive(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    let found = channel.queue_declare(name, options, FieldTable::default()).await;
-    found.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
+    channel.queue_declare(queue.into(), options, FieldTable::default()).await
 }
 
 /// One attempt.

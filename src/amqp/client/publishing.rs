@@ -8,9 +8,10 @@ use std::task::{Context, Poll};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Event;
 
+use super::replies::DirectReplies;
 use super::{Client, EventStream, FrameLimit, Outgoing, PublishOutcome, Publisher, fault};
 use crate::error::Result;
-use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
+use crate::flow::{Declined, Heard, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
 
@@ -29,6 +30,35 @@ pub(crate) struct PublishingOptions {
     pub window: usize,
     /// What goes out of a message.
     pub make: MakeOutgoing,
+    /// What happens to a message that came back, whatever the flow does about others.
+    pub on_return: Option<OnRefusal>,
+    /// Where answers to what is published come, if they come on its channel.
+    pub replies: Option<Arc<DirectReplies>>,
+}
+
+impl PublishingOptions {
+    /// Messages are confirmed; what comes back is treated as what is refused for another reason.
+    pub(crate) fn confirmed(
+        client: Arc<Client>,
+        shutdown: Shutdown,
+        window: usize,
+        make: MakeOutgoing,
+    ) -> PublishingOptions {
+        PublishingOptions { client, shutdown, confirm: true, window, make, on_return: None, replies: None }
+    }
+
+    /// A channel for publishing.
+    fn publisher(&self) -> impl Future<Output = Result<Publisher>> + Send + use<> {
+        let (client, confirm, window) = (self.client.clone(), self.confirm, self.window);
+        let replies = self.replies.clone();
+        async move {
+            let publisher = Publisher::open(&client, confirm, window).await?;
+            if let Some(replies) = replies {
+                replies.come_on(publisher.channel()).await?;
+            }
+            Ok(publisher)
+        }
+    }
 }
 
 /// Another channel in place of one that is gone, and what is waited for in the meantime.
@@ -67,7 +97,7 @@ impl Publishing {
     /// As [`fault()`].
     pub(crate) async fn open(with: PublishingOptions) -> Result<Publishing> {
         let events = with.client.events();
-        let publisher = Publisher::open(&with.client, with.confirm, with.window).await?;
+        let publisher = with.publisher().await?;
         Ok(Publishing {
             limit: FrameLimit::of(&with.client),
             publisher,
@@ -80,6 +110,25 @@ impl Publishing {
             over: false,
             with,
         })
+    }
+
+    /// What goes out of a message.
+    ///
+    /// # Errors
+    /// A sentence: there is nothing that could.
+    pub(crate) fn make(&self, message: Message<'_>) -> Result<Outgoing, String> {
+        (self.with.make)(message)
+    }
+
+    /// Publishes, where there is room.
+    pub(crate) fn put(&mut self, ticket: Ticket, outgoing: Outgoing) {
+        if let Some(refused) = self.limit.refusal(&outgoing) {
+            self.refused.push((ticket, refused));
+        } else if self.publisher.has_room_for(&outgoing) {
+            self.publisher.submit(ticket.0, outgoing);
+        } else {
+            self.stashed = Some((ticket, outgoing));
+        }
     }
 
     /// Looks for the reason behind an error that ends the work.
@@ -153,14 +202,8 @@ impl Sink for Publishing {
             // A new one each time: taken out of one that stays, it would be copied once more.
             let mut message = Message::default();
             let Some(ticket) = next(&mut message) else { return Ok(()) };
-            let outgoing = (self.with.make)(message).map_err(Declined::unfit)?;
-            if let Some(refused) = self.limit.refusal(&outgoing) {
-                self.refused.push((ticket, refused));
-            } else if self.publisher.has_room_for(&outgoing) {
-                self.publisher.submit(ticket.0, outgoing);
-            } else {
-                self.stashed = Some((ticket, outgoing));
-            }
+            let outgoing = self.make(message).map_err(Declined::unfit)?;
+            self.put(ticket, outgoing);
         }
         Ok(())
     }
@@ -170,7 +213,8 @@ impl Sink for Publishing {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
-        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate))));
+        let on_return = self.with.on_return;
+        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate, on_return))));
         if !heard.is_empty() {
             return Poll::Ready(Ok(()));
         }
@@ -178,15 +222,14 @@ impl Sink for Publishing {
             return self.poll_waiting(cx);
         }
         let settled = {
-            let mut report = |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate));
+            let mut report = |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate, on_return));
             let settled = std::pin::pin!(self.publisher.settled(&mut report));
             settled.poll(cx)
         };
         match settled {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(error)) if self.publisher.outlives() => {
-                let (client, confirm, window) = (self.with.client.clone(), self.with.confirm, self.with.window);
-                let opening = Box::pin(async move { Publisher::open(&client, confirm, window).await });
+                let opening = Box::pin(self.with.publisher());
                 self.waiting = Some(Waiting::Channel(opening, error));
                 return Poll::Ready(Ok(()));
             }
@@ -212,8 +255,9 @@ impl Sink for Publishing {
     }
 
     fn abandon(&mut self, heard: &mut Heard) {
-        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate))));
-        self.publisher.abandon(&mut |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate)));
+        let on_return = self.with.on_return;
+        heard.outcomes.extend(self.refused.drain(..).map(|(ticket, fate)| (ticket, outcome(fate, on_return))));
+        self.publisher.abandon(&mut |ticket, fate| heard.outcome(Ticket(ticket), outcome(fate, on_return)));
         if let Some((ticket, _)) = self.stashed.take() {
             heard.outcome(ticket, Outcome::Unsent);
         }
@@ -228,16 +272,16 @@ impl Sink for Publishing {
     }
 }
 
-fn outcome(of: PublishOutcome) -> Outcome {
+fn outcome(of: PublishOutcome, on_return: Option<OnRefusal>) -> Outcome {
     let refused = |why: String| Outcome::Refused(Box::new(Refusal::new(why)));
     match of {
         PublishOutcome::Confirmed => Outcome::Confirmed,
         PublishOutcome::Written => Outcome::Written,
         PublishOutcome::Nacked => refused("not accepted by the broker (nack)".to_owned()),
         PublishOutcome::Returned(text) => {
-            let refusal = Refusal::new(format!("returned by the broker: {text}"));
+            let refusal = Refusal { then: on_return, ..Refusal::new(format!("returned by the broker: {text}")) };
             // To the default exchange a routing key is the name of a queue.
-            Outcome::Refused(Box::new(match text.contains("the default exchange") {
+            Outcome::Refused(Box::new(match text.contains("the default exchange") && on_return.is_none() {
                 true => refusal.hint(
                     "no queue has that name: `mscomm amqp queue declare` makes one; when publishing, --no-mandatory lets the \
                      broker drop such messages",

@@ -103,6 +103,12 @@ impl ReadingArgs {
         }
     }
 
+    /// The broker sends so many ahead.
+    #[must_use]
+    pub(crate) fn ahead(self, prefetch: Option<u16>) -> ReadingArgs {
+        ReadingArgs { prefetch, ..self }
+    }
+
     /// Whether it matters what kind of queue it is.
     fn asks_for_kind(&self) -> bool {
         let ahead =
@@ -157,7 +163,8 @@ fn offset(text: &str) -> Result<AMQPValue, String> {
     })
 }
 
-fn prefetch_count(text: &str) -> Result<u16, String> {
+/// A number of messages that are sent ahead.
+pub(crate) fn prefetch_count(text: &str) -> Result<u16, String> {
     match text.parse() {
         Ok(0) => {
             Err("0 is no limit to the broker, which would send all that there is at once; write 1 to 65535".to_owned())

@@ -4,7 +4,7 @@ mod overrides;
 
 use std::sync::Arc;
 
-use self::overrides::{Mandatory, Overrides, PropertyArgs};
+pub(crate) use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, MakeOutgoing, Publishing, PublishingOptions};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs, source};
@@ -17,7 +17,7 @@ use crate::output::{Progress, Report, Shows};
 use crate::values::{Delimiter, delimiter};
 
 /// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
-const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest message");
+pub(crate) const MAX_MESSAGE: (usize, &str) = (512 * 1024 * 1024, "RabbitMQ's largest message");
 
 /// How many messages may wait for their confirm.
 const WINDOW: u32 = 2048;
@@ -171,7 +171,8 @@ impl Prepared {
         let open = async |make: MakeOutgoing, confirm| {
             let (client, shutdown) = (client.clone(), cx.shutdown.clone());
             let window = usize::try_from(window).unwrap_or(usize::MAX);
-            cx.shutdown.or_stop(Publishing::open(PublishingOptions { client, shutdown, confirm, window, make })).await
+            let options = PublishingOptions { confirm, ..PublishingOptions::confirmed(client, shutdown, window, make) };
+            cx.shutdown.or_stop(Publishing::open(options)).await
         };
         let make = move |message: Message<'_>| match (&key_delimiter, &message.key) {
             (Some(delimiter), Field::Absent) => Err(no_key(delimiter)),

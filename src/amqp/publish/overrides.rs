@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::BasicProperties;
 
-use crate::amqp::client::Outgoing;
+use crate::amqp::client::{DIRECT_REPLY, Outgoing};
 use crate::error::{Error, Result};
 use crate::message::table::check_short;
 use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Value, amqp_json, convert};
@@ -60,6 +60,13 @@ pub(crate) struct PropertyArgs {
     /// When the message was made: RFC 3339, seconds since 1970, or `now`
     #[arg(long, value_name = "TIME", value_parser = timestamp)]
     timestamp: Option<u64>,
+}
+
+impl PropertyArgs {
+    /// True when it says where answers are to go.
+    pub(crate) fn has_reply_to(&self) -> bool {
+        self.reply_to.is_some()
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -119,9 +126,6 @@ pub(crate) enum Mandatory {
 
 /// RabbitMQ's tools call the default exchange so, and nobody can declare one of that name.
 const DEFAULT_EXCHANGE: &str = "amq.default";
-
-/// What RabbitMQ delivers by itself, and then says that no queue wanted it (rabbit_exchange, `virtual_reply_queue`).
-const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
 
 /// What the flags demand of every message, checked once.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! `grpc call`: one call of any kind, JSON in and JSON out; and its halves for verbs that move messages.
 
+mod answers;
 mod blank;
 mod calling;
 mod data;
@@ -19,7 +20,7 @@ use self::events::{EventWriter, OutputForm};
 use self::format::MessageFormat;
 use self::line::Line;
 pub(crate) use self::reader::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
-pub(crate) use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer};
+pub(crate) use self::writer::{Prepared as PreparedWriter, WritingArgs, prepare as prepare_writer, prepare_answering};
 use super::shared::session::Connecting;
 use crate::context::Context;
 use crate::error::{Error, Result};

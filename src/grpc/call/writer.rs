@@ -5,6 +5,7 @@ use std::task::{Context as Waking, Poll};
 
 use futures_util::FutureExt;
 
+use super::answers::Answers;
 use super::format::{MessageFormat, RequestArgs, RequestFormat};
 use super::known::KnownMethod;
 use super::line::Line;
@@ -14,9 +15,10 @@ use crate::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{
-    Dead, Declined, Heard, Manner, Next, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Work, Writer,
+    Dead, Declined, Heard, Lane, Manner, Next, OnRefusal, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Work,
+    Writer,
 };
-use crate::grpc::client::{Job, Unary, Way};
+use crate::grpc::client::{Giving, Job, Unary, Way};
 use crate::grpc::settings::Settings;
 use crate::grpc::shared::methods;
 use crate::grpc::shared::session::Connecting;
@@ -58,6 +60,7 @@ pub(crate) struct Prepared {
     connecting: Connecting,
     /// For the method that what was refused goes to.
     dead: Option<Connecting>,
+    giving: Giving,
 }
 
 /// Checks what was typed.
@@ -70,7 +73,20 @@ pub(crate) fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     args.refusal.target().map(methods::typed).transpose()?;
     let connecting = Connecting::of(&args.connection, cx)?;
     let dead = args.refusal.target().map(|_| Connecting::of(&args.connection, cx)).transpose()?;
-    Ok(Prepared { args, connecting, dead })
+    Ok(Prepared { args, connecting, dead, giving: Giving::Nothing })
+}
+
+/// The same for a sink that answers. What the server refuses is answered with its status, unless something else is to happen to
+/// it.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn prepare_answering(args: WritingArgs, cx: &Context) -> Result<Prepared> {
+    let giving = match (args.refusal.policy(), args.refusal.target()) {
+        (OnRefusal::Continue, None) => Giving::Statuses,
+        _ => Giving::Responses,
+    };
+    Ok(Prepared { giving, ..prepare(args, cx)? })
 }
 
 impl Prepared {
@@ -79,11 +95,11 @@ impl Prepared {
     /// # Errors
     /// `Kind::Usage` for a method that streams; as [`Connecting::connect`] and reflection.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { args, connecting, dead } = self;
-        let sink = args.sink(&args.method, connecting, cx).await?;
+        let Prepared { args, connecting, dead, giving } = self;
+        let sink = args.sink(&args.method, connecting, giving, cx).await?;
         let dead = match (dead, args.refusal.target()) {
             (Some(connecting), Some(method)) => {
-                Some(Dead::new(Vec::new(), Box::new(args.sink(method, connecting, cx).await?)))
+                Some(Dead::new(Vec::new(), Box::new(args.sink(method, connecting, Giving::Nothing, cx).await?)))
             }
             _ => None,
         };
@@ -98,7 +114,12 @@ impl WritingArgs {
         &self.refusal
     }
 
-    async fn sink(&self, method: &str, connecting: Connecting, cx: &Context) -> Result<Calls> {
+    /// How many calls may be under way at a time.
+    pub(crate) fn jobs(&self) -> u16 {
+        self.jobs
+    }
+
+    async fn sink(&self, method: &str, connecting: Connecting, giving: Giving, cx: &Context) -> Result<Calls> {
         let max_send = connecting.max_send;
         let (known, line) = Line::find(connecting, method, &self.connection, cx).await?;
         let descriptor = &known.method.descriptor;
@@ -117,11 +138,16 @@ impl WritingArgs {
             path: known.path().into(),
             options,
             jobs: usize::from(self.jobs),
+            giving,
         };
+        let reading = self.requests.reading(MessageFormat::Json);
+        let answers = (giving != Giving::Nothing)
+            .then(|| Answers::new(known.method.output.clone(), reading.format, giving == Giving::Statuses));
         Ok(Calls {
             unary: Unary::new(way),
             of: known.method.input.clone(),
-            reading: self.requests.reading(MessageFormat::Json),
+            reading,
+            answers,
             max_send,
             types: known.types.clone(),
             known: Some(known),
@@ -138,6 +164,8 @@ struct Calls {
     unary: Unary,
     of: MessageType,
     reading: RequestFormat,
+    /// Where calls give something back.
+    answers: Option<Answers>,
     max_send: Option<usize>,
     types: Types,
     /// Away while the server is asked.
@@ -219,9 +247,20 @@ impl Calls {
             self.known = Some(known);
             let Some(Asking { asked, body, job, .. }) = self.asking.take() else { return };
             if let Err((ticket, why)) = self.take(&body, job, asked) {
-                let refusal = Refusal::new(format!("no {}: {why}", self.of.full_name()));
-                self.refused.push((ticket, Outcome::Refused(Box::new(refusal))));
+                let why = format!("no {}: {why}", self.of.full_name());
+                let answer = self.answers.as_mut().and_then(|answers| answers.unfit(ticket, &why));
+                let outcome = answer.unwrap_or_else(|| Outcome::Refused(Box::new(Refusal::new(why))));
+                self.refused.push((ticket, outcome));
             }
+        }
+    }
+
+    /// Outcomes from there on are the server's: what it gave goes on.
+    fn answer(&mut self, from: usize, heard: &mut Heard) {
+        let Some(answers) = &mut self.answers else { return };
+        for (ticket, outcome) in heard.outcomes.split_off(from) {
+            let outcome = answers.outcome(ticket, outcome, &self.types, heard);
+            heard.outcome(ticket, outcome);
         }
     }
 
@@ -245,13 +284,22 @@ impl Sink for Calls {
         let mut message = Message::default();
         while self.room() > 0 {
             let Some(ticket) = next(&mut message) else { return Ok(()) };
-            let Field::Bytes(body) = &message.value else {
-                return Err(Declined::unfit("it has no body, and a request is made of one".to_owned()));
+            let taken = match &message.value {
+                Field::Bytes(body) => {
+                    let (order, metadata) = (OrderingKey::of(&message), self.metadata.of(&message.headers));
+                    let job = Job { ticket, order, request: bytes::Bytes::new(), metadata };
+                    self.take(body, job, Vec::new()).map_err(|(_, why)| format!("no {}: {why}", self.of.full_name()))
+                }
+                Field::Null | Field::Absent => Err("it has no body, and a request is made of one".to_owned()),
             };
-            let (order, metadata) = (OrderingKey::of(&message), self.metadata.of(&message.headers));
-            let job = Job { ticket, order, request: bytes::Bytes::new(), metadata };
-            self.take(body, job, Vec::new())
-                .map_err(|(_, why)| Declined::unfit(format!("no {}: {why}", self.of.full_name())))?;
+            if let Some(answers) = &mut self.answers {
+                answers.ask(ticket, std::mem::take(&mut message));
+            }
+            let Err(why) = taken else { continue };
+            match self.answers.as_mut().and_then(|answers| answers.unfit(ticket, &why)) {
+                Some(answer) => self.refused.push((ticket, answer)),
+                None => return Err(Declined::unfit(why)),
+            }
         }
         Ok(())
     }
@@ -264,13 +312,24 @@ impl Sink for Calls {
     fn poll(&mut self, cx: &mut Waking<'_>, heard: &mut Heard) -> Poll<Result<()>> {
         self.poll_asking(cx);
         heard.outcomes.append(&mut self.refused);
+        let known = heard.outcomes.len();
         if self.is_last && self.is_empty() {
             self.tell_left_out(heard);
         }
-        match self.unary.poll(cx, heard) {
+        let polled = self.unary.poll(cx, heard);
+        self.answer(known, heard);
+        match polled {
             Poll::Pending if !heard.is_empty() => Poll::Ready(Ok(())),
             polled => polled,
         }
+    }
+
+    fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        let recalled = self.unary.recall(lanes);
+        if let Some(answers) = &mut self.answers {
+            recalled.iter().for_each(|ticket| answers.forget(*ticket));
+        }
+        recalled
     }
 
     fn abandon(&mut self, heard: &mut Heard) {

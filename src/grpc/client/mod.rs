@@ -19,4 +19,4 @@ pub(crate) use responses::{Response, Responses};
 pub(crate) use status::Status;
 pub(crate) use trace::{MessageSize, Observer, Timings, WireEvent};
 pub(crate) use transport::{Connection, Dial, Dialer};
-pub(crate) use unary::{Job, Unary, Way};
+pub(crate) use unary::{Giving, Job, Unary, Way, status_answer};

@@ -18,7 +18,8 @@ use super::call::{CallOptions, start};
 use super::status::Status;
 use super::transport::{Connection, Dialer};
 use crate::error::{Error, Result};
-use crate::flow::{Heard, Ordered, OrderingKey, Outcome, Refusal, Ticket, Told, Turns};
+use crate::flow::{Heard, Lane, Ordered, OrderingKey, Outcome, Refusal, Ticket, Told, Turns};
+use crate::message::{Field, Headers, Message, Table, Value};
 use crate::net::Policy;
 use crate::shutdown::Shutdown;
 
@@ -41,6 +42,26 @@ impl Ordered for Job {
     }
 }
 
+/// What a call gives back for its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Giving {
+    /// That it was made.
+    Nothing,
+    /// The response.
+    Responses,
+    /// The response, or the status with which the server refused it ([`status_answer`]).
+    Statuses,
+}
+
+/// A status as an answer: its headers are those in which gRPC itself gives it
+/// ([the protocol](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
+pub(crate) fn status_answer(code: i32, said: &str) -> Message<'static> {
+    let mut headers = Table::default();
+    headers.insert("grpc-status", Value::Text(code.to_string().into_bytes().into()));
+    headers.insert("grpc-message", Value::Text(said.as_bytes().to_vec().into()));
+    Message { headers: Headers::Amqp(headers), ..Message::default() }
+}
+
 /// The way to the server, and what is sent with each call.
 pub(crate) struct Way {
     /// An open connection.
@@ -57,15 +78,25 @@ pub(crate) struct Way {
     pub options: CallOptions,
     /// How many calls may be under way at a time.
     pub jobs: usize,
+    /// What they give back.
+    pub giving: Giving,
 }
 
 /// A call that has ended.
 struct Called {
     connection: Connection,
     of: Attempt,
-    end: Result<(u64, Option<Status>), Broken>,
+    end: Result<Response, Broken>,
     /// What became of the connection, when this call was the last on it.
     lost: Option<Error>,
+}
+
+/// What the server gave.
+struct Response {
+    /// How many messages, and the last of them.
+    received: u64,
+    message: Bytes,
+    status: Option<Status>,
 }
 
 /// A job under way.
@@ -131,6 +162,12 @@ impl Unary {
     /// Takes a message; its call begins with the next poll at the earliest.
     pub(crate) fn submit(&mut self, job: Job) {
         self.turns.push(job);
+    }
+
+    /// What has not begun of these lanes, or of all, is taken back.
+    pub(crate) fn recall(&mut self, lanes: Option<&[Lane]>) -> Vec<Ticket> {
+        let is_meant = |job: &Job| lanes.is_none_or(|lanes| lanes.contains(&job.ticket.lane()));
+        self.turns.recall(is_meant).into_iter().map(|job| job.ticket).collect()
     }
 
     /// Makes calls, and reports those that ended.
@@ -239,15 +276,15 @@ impl Unary {
                 }
                 self.unknown(broken.error.chain(), heard)
             }
-            Ok((received, Some(status))) => self.ended(received, &status, heard),
-            Ok((_, None)) => self.unknown("the call ended without a status".to_owned(), heard),
+            Ok(Response { received, message, status: Some(status) }) => self.ended(received, message, &status, heard),
+            Ok(Response { status: None, .. }) => self.unknown("the call ended without a status".to_owned(), heard),
         };
         self.turns.done(&of.job);
         heard.outcome(ticket, outcome);
     }
 
     /// The outcome of a call that the server has ended.
-    fn ended(&mut self, received: u64, status: &Status, heard: &mut Heard) -> Outcome {
+    fn ended(&mut self, received: u64, message: Bytes, status: &Status, heard: &mut Heard) -> Outcome {
         let said = || {
             let message = if status.message.is_empty() { String::new() } else { format!(": {}", status.message) };
             // A message of the server's may have several lines.
@@ -255,9 +292,16 @@ impl Unary {
         };
         const UNSURE: [Code; 3] = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
         match (status.is_ok(), received) {
-            (true, 1) => Outcome::Confirmed,
+            (true, 1) if self.way.giving == Giving::Nothing => Outcome::Confirmed,
+            (true, 1) => {
+                let value = Field::Bytes(Vec::from(message).into());
+                Outcome::Answered(Box::new(Message { value, ..Message::default() }))
+            }
             (true, _) => self.unknown(format!("the server said OK, with {received} responses in place of one"), heard),
             (false, _) if UNSURE.iter().any(|code| *code as i32 == status.code) => self.unknown(said(), heard),
+            (false, _) if self.way.giving == Giving::Statuses => {
+                Outcome::Answered(Box::new(status_answer(status.code, &status.message)))
+            }
             (false, _) => Outcome::Refused(Box::new(Refusal::new(said()))),
         }
     }
@@ -288,8 +332,11 @@ async fn call(mut connection: Connection, path: Arc<str>, of: Attempt, options: 
     let request = stream::once(std::future::ready(of.job.request.clone()));
     let work = async {
         let mut call = start(&mut connection, &path, request, &options).await?;
-        while call.message(&connection).await?.is_some() {}
-        Ok((call.received(), call.status()))
+        let mut message = Bytes::new();
+        while let Some(next) = call.message(&connection).await? {
+            message = next;
+        }
+        Ok(Response { received: call.received(), message, status: call.status() })
     };
     let end = work.await;
     let lost = match &end {

@@ -9,10 +9,13 @@ pub(crate) mod proxy;
 mod publish;
 mod quorum;
 mod reasons;
+mod requests;
 mod roundtrip;
 mod silent;
 mod tap;
 mod tls;
+#[cfg(feature = "sandbox")]
+mod via;
 
 use std::io::PipeWriter;
 

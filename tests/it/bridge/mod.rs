@@ -8,7 +8,7 @@ mod faults;
 mod grpc;
 pub(crate) mod kills;
 #[cfg(feature = "sandbox")]
-mod notes;
+pub(crate) mod notes;
 #[cfg(feature = "sandbox")]
 mod pairs;
 #[cfg(feature = "sandbox")]

@@ -2,6 +2,7 @@
 
 use crate::amqp::{amqp, filled, holds, queue};
 use crate::bridge::bridge;
+use crate::bridge::kills::setting;
 use crate::exec::left;
 use crate::kafka::{read, topic};
 use crate::support::{Done, eventually};
@@ -199,7 +200,7 @@ fn a_bridge_takes_what_passes() {
 /// Killed, it has taken nothing that was not written.
 #[test]
 fn a_kill_gives_all_back_that_was_left_out() {
-    for _ in 0..5 {
+    for _ in 0..setting("MSCOMM_SOAK_KILLS", 5) {
         let queue = filled(500);
         let args = ["consume", &queue, "--filter", ".value % 100 == 0", "--idle-timeout", "60s", "--prefetch", "20"];
         let running = amqp(&args).start();

@@ -87,6 +87,11 @@ impl Confirmed {
         })
     }
 
+    /// See [`super::Publisher::channel`].
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// See [`super::Publisher::outlives`].
     pub(crate) fn outlives(&self) -> bool {
         self.outlived

@@ -5,6 +5,8 @@ mod outcome;
 mod returns;
 mod unconfirmed;
 
+use lapin::Channel;
+
 use self::confirmed::Confirmed;
 use self::outcome::ALONE;
 pub(crate) use self::outcome::PublishOutcome;
@@ -58,6 +60,14 @@ impl Publisher {
             true => Publisher::Confirmed(Confirmed::new(channel, window, client.words()).await?),
             false => Publisher::Unconfirmed(Unconfirmed::new(channel, client.outbox(), client.frame_max())),
         })
+    }
+
+    /// The channel itself.
+    pub(crate) fn channel(&self) -> &Channel {
+        match self {
+            Publisher::Confirmed(publisher) => publisher.channel(),
+            Publisher::Unconfirmed(publisher) => publisher.channel(),
+        }
     }
 
     /// True when the error that [`Publisher::settled`] told was about one message only, which is known: another channel

@@ -123,6 +123,11 @@ impl Unconfirmed {
         }
     }
 
+    /// See [`super::Publisher::channel`].
+    pub(crate) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
     /// See [`super::Publisher::outlives`].
     pub(crate) fn outlives(&self) -> bool {
         self.outlived

@@ -1,0 +1,115 @@
+//! `amqp request`: asks through a queue, and waits for the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::client::{Client, RequestOptions, Requesting};
+use super::publish::{MAX_MESSAGE, Mandatory, Overrides, PropertyArgs};
+use super::settings::{self, Settings};
+use super::shared::arguments::full_name;
+use crate::args::{DataArgs, RecordArgs, ReportArgs};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::flow::{Limits, Manner, Reader};
+use crate::jq::JqArgs;
+use crate::message::input::Mode;
+use crate::output::{OutputArgs, Show};
+use crate::values::{Delimiter, duration};
+
+const CORRELATION_ID: &str = "Id that the answer is recognised by, for the one request; a random UUID if not given";
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("correlation_id", |arg| arg.help(CORRELATION_ID)))]
+#[command(mut_arg("reply_to", |arg| arg.hide(true)))]
+#[command(mut_arg("filter", |arg| arg.help(FILTER).long_help(FILTER)))]
+#[command(mut_arg("map", |arg| arg.help(MAP).long_help(MAP)))]
+pub(crate) struct Args {
+    /// Exchange to publish to; the default exchange if not given, where the routing key names a queue
+    #[arg(short, long, value_name = "EXCHANGE")]
+    exchange: Option<String>,
+    /// Routing key; without -e it names the queue that is asked
+    #[arg(short = 'k', long, value_name = "KEY")]
+    routing_key: Option<String>,
+    /// How long each request waits for its answer (exit 7)
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    reply_timeout: Duration,
+    /// Let answers come to this queue, which has to be there, instead of straight to this connection (direct reply-to); answers
+    /// to others go back to it at the end
+    #[arg(long, value_name = "QUEUE")]
+    reply_queue: Option<String>,
+    /// How many requests may wait for their answer at a time
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    jobs: u16,
+    /// Write answers as they come, instead of in the order of the requests
+    #[arg(long)]
+    unordered: bool,
+    /// The data.
+    #[command(flatten)]
+    data: DataArgs,
+    /// How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes
+    #[arg(long, value_name = "MODE", value_enum)]
+    input: Option<Mode>,
+    /// Properties and headers.
+    #[command(flatten)]
+    properties: PropertyArgs,
+    /// Programs over each answer.
+    #[command(flatten)]
+    jq: JqArgs,
+    /// How answers are written.
+    #[command(flatten)]
+    output: OutputArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+const FILTER: &str = "Write only answers for which this jq program gives something other than false and null; it sees the \
+                      answer as its JSON envelope, with the body as `.value`";
+
+const MAP: &str = "What is written in place of each answer: the envelopes that this jq program gives, none to many";
+
+/// Asks, and writes the answers.
+///
+/// # Errors
+/// `Kind::Usage`; `Kind::Deadline` when an answer did not come in time; `Kind::Refused` when a request was returned, or a queue
+/// is not there; `Kind::Partial` when it is unknown what became of a request; as [`Client::connect`].
+pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    if args.properties.has_reply_to() {
+        return Err(Error::usage("--reply-to is said by this command itself")
+            .hint("--reply-queue QUEUE names a queue for the answers"));
+    }
+    let overrides = Overrides::new(args.exchange, args.routing_key, Mandatory::Always, args.properties)?;
+    if overrides.lacks_destination() && args.input != Some(Mode::Json) {
+        return Err(Error::usage("neither an exchange nor a routing key: nothing says whom to ask")
+            .hint("add -k QUEUE to ask through a queue, or -e EXCHANGE"));
+    }
+    let stages = args.jq.stages()?;
+    let reply_queue = args.reply_queue.as_deref().map(|queue| full_name("queue", queue)).transpose()?;
+    let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let records = RecordArgs { data: args.data, input: args.input, delimiter: Delimiter(b"\n".to_vec()) };
+    let input = records.open(None, MAX_MESSAGE)?;
+    let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "answered")?;
+    let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
+    let options = RequestOptions {
+        client: client.clone(),
+        shutdown: cx.shutdown.clone(),
+        make: Box::new(move |message| overrides.apply(message)),
+        reply_queue,
+        jobs: usize::from(args.jobs),
+        timeout: args.reply_timeout,
+        is_unordered: args.unordered,
+    };
+    let relay = match cx.shutdown.or_stop(Requesting::open(options)).await {
+        Ok(relay) => relay,
+        Err(error) => {
+            client.close(&cx.shutdown).await;
+            return Err(error);
+        }
+    };
+    let reader = Reader::of_input(input, Limits::default()).through(Vec::new(), Some(Box::new(relay)));
+    show.run_through(stages, Reader { manner: Manner::Answered, ..reader }, &cx.shutdown).await
+}

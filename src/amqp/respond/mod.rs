@@ -1,0 +1,173 @@
+//! `amqp respond`: answers what is asked through a queue.
+
+mod answer;
+
+use std::sync::Arc;
+
+use self::answer::{Answer, Keeps, Mapped};
+use super::client::{Client, DIRECT_REPLY, Destination, Destinations, Outgoing, Publishing, PublishingOptions};
+use super::consume::{self, Asks, ReadingArgs, prefetch_count};
+use super::settings::{self, Endpoint, Settings};
+use crate::args::{LimitArgs, ReportArgs};
+use crate::context::Context;
+use crate::error::Result;
+use crate::exec::{ExecArgs, OfQueue};
+use crate::flow::{self, Dead, Flow, Manner, Names, OnRefusal, Relayed, Reporter, Sink, Stage, Writer};
+use crate::jq::{LeavesOut, MapArgs};
+use crate::message::{Message, Protocol, convert};
+use crate::output::{Progress, Report, Shows};
+
+/// How many answers may wait for their confirm.
+const WINDOW: usize = 2048;
+
+/// A program needs no more ahead than that it never waits.
+const AHEAD: u16 = 50;
+
+/// What is answered, and by what, where that is no other system.
+#[derive(Debug, clap::Args)]
+#[command(mut_arg("until_end", |arg| arg.help("Stop when the requests that were there at the start are answered")))]
+#[command(mut_arg("map", |arg| arg.help(MAP).long_help(MAP)))]
+#[command(mut_arg("exec", |arg| arg.help(EXEC)))]
+pub(crate) struct Args {
+    /// Name of the queue
+    #[arg(value_name = "QUEUE")]
+    queue: String,
+    /// When to stop.
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// How many requests the broker may send ahead of their answer, 1 to 65535: five for each that may be worked on, if not given
+    #[arg(long, value_name = "COUNT", value_parser = prefetch_count)]
+    prefetch: Option<u16>,
+    /// MIME type of the answers; of --map and --via what they say, if not given
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
+    /// A program that answers.
+    #[command(flatten)]
+    map: MapArgs,
+    /// A command that answers.
+    #[command(flatten)]
+    exec: ExecArgs,
+    /// What is told at the end.
+    #[command(flatten)]
+    report: ReportArgs,
+    /// The connection.
+    #[command(flatten)]
+    settings: Settings,
+}
+
+const MAP: &str = "Answer with what this jq program gives for the request, its JSON envelope with the body as `.value`: an \
+                   envelope, as '{value: {n: (.value.n + 1)}}'; for nothing there is no answer";
+
+const EXEC: &str = "Answer with what this command prints, once it exits with 0";
+
+/// What answers, and is none of what RabbitMQ's part knows: it is opened beside the queue.
+pub(crate) struct Via<'a> {
+    /// How many requests it works on at a time.
+    pub jobs: u16,
+    /// Its refusals are told to the queue.
+    pub rejects: bool,
+    /// Opens it: a sink that answers with messages that have the request's properties.
+    pub open: flow::Work<'a, Result<Writer>>,
+}
+
+/// Answers requests: each is taken out of the queue once the broker has confirmed its answer.
+///
+/// # Errors
+/// As `amqp consume`; `Kind::Refused` when who asked has gone before his answer came; those of what answers.
+pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Result<()> {
+    let Args { queue, limits, prefetch, content_type, map, exec, report, settings } = args;
+    let command = exec.prepare(true)?;
+    let program = map.stage()?;
+    let keeps = match (&program, &via) {
+        (Some(_), _) => Keeps::All,
+        (None, Some(_)) => Keeps::Headers,
+        (None, None) => Keeps::Body,
+    };
+    let answer = Answer::new(keeps, content_type);
+    let other = match &via {
+        Some(via) => OfQueue { jobs: Some(via.jobs), gives_back: via.rejects },
+        None => OfQueue { jobs: Some(AHEAD), gives_back: false },
+    };
+    let asks = Asks {
+        exec: Some(exec.of_queue().unwrap_or(other)),
+        dead: exec.target()?.map(str::to_owned),
+        leaves_out: LeavesOut::Nothing,
+        takes_out: true,
+    };
+    let endpoint = settings::endpoint(&cx.settings(&settings)?)?;
+    let reading = ReadingArgs::of(queue, limits, settings).ahead(prefetch);
+    let reader = consume::prepare_carried(reading, asks, cx)?;
+    let progress = Progress::writer(&cx.terminal, "answered", None);
+    let mut report = Report::new(cx.terminal, progress, Shows::Carried, report.report.as_ref())?;
+    if command.is_some() {
+        // Commands may write where it would be drawn.
+        report.end();
+    }
+    let sink = answers(&endpoint, cx).await?;
+    let (relay, on_refusal, dead) = match (command, via) {
+        (Some(command), _) => (Some(command.relay(true, &cx.shutdown)), OnRefusal::Continue, None),
+        (None, Some(via)) => match via.open.await {
+            Ok(Writer { sink, on_refusal, dead, .. }) => (Some(sink), on_refusal, dead),
+            Err(error) => {
+                sink.close().await;
+                return Err(error);
+            }
+        },
+        (None, None) => (None, OnRefusal::Continue, None),
+    };
+    let (mut first, mut last) = (Vec::<Box<dyn Stage>>::new(), Vec::<Box<dyn Stage>>::new());
+    match program {
+        Some(program) => first.push(Box::new(Mapped::new(program, answer))),
+        None => last.push(Box::new(answer)),
+    }
+    let writer = Writer { stages: last, sink, on_refusal, dead, manner: Manner::Confirmed };
+    let reader = match reader.open(cx).await {
+        Ok(reader) => reader.through(first, relay),
+        Err(error) => {
+            close(writer, relay).await;
+            return Err(error);
+        }
+    };
+    let names = Names { source: "the requests", sink: "the answers" };
+    let flow = Flow::new(reader, writer, Manner::Carried, &cx.shutdown);
+    flow::run(Flow { names: Some(names), ..flow }, &mut report).await
+}
+
+async fn close(writer: Writer, relay: Option<Box<dyn Sink>>) {
+    if let Some(relay) = relay {
+        relay.close().await;
+    }
+    if let Some(dead) = writer.dead.map(Dead::close) {
+        dead.await;
+    }
+    writer.sink.close().await;
+}
+
+/// Where answers go. One that nobody waits for any more is refused, and its request is done.
+async fn answers(endpoint: &Endpoint, cx: &Context) -> Result<Box<dyn Sink>> {
+    let client = Arc::new(Client::connect(endpoint, &cx.policy, &cx.shutdown).await?);
+    let make = |message: Message<'_>| {
+        let mut outgoing = Outgoing::new(convert::to(Protocol::Amqp, message, None)?)?;
+        // RabbitMQ says of an answer on the asker's own channel that no queue wanted it, whether it arrived or not.
+        outgoing.mandatory = !outgoing.routing_key.as_str().starts_with(DIRECT_REPLY);
+        Ok(outgoing)
+    };
+    let options = PublishingOptions {
+        on_return: Some(OnRefusal::Skip),
+        ..PublishingOptions::confirmed(client.clone(), cx.shutdown.clone(), WINDOW, Box::new(make))
+    };
+    let opened = async {
+        let sink = Publishing::open(options).await?;
+        Ok((sink, Client::connect(endpoint, &cx.policy, &cx.shutdown).await?))
+    };
+    match cx.shutdown.or_stop(opened).await {
+        Ok((sink, asking)) => {
+            let asked = Destinations::new(Destination::Asker, asking, cx.shutdown.clone());
+            Ok(Box::new(Relayed::new(Box::new(asked), Vec::new(), Box::new(sink))))
+        }
+        Err(error) => {
+            client.close(&cx.shutdown).await;
+            Err(error)
+        }
+    }
+}
