@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgGroup, ArgMatches, FromArgMatches, Parser};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgGroup, ArgMatches, Args as _, CommandFactory, FromArgMatches, Parser};
 
 use super::bridge::GrpcWriting;
 use super::side::{named, surroundings};
@@ -30,8 +32,8 @@ struct OwnArgs {
     /// the response, or the status that the server refuses it with, is the answer
     ///
     /// A status other than OK is an answer without a body, with the headers grpc-status and grpc-message, unless --on-refusal of
-    /// that side says what else happens to what the server refuses. That side may begin with its own -p PROFILE; `mscomm bridge
-    /// --to grpc call --help` tells what it takes.
+    /// that side says what else happens to what the server refuses; a request without reply_to counts as refused then. That side may
+    /// begin with its own -p PROFILE; `mscomm amqp respond QUEUE --via grpc call --help` tells what it takes.
     #[arg(long, value_name = "VERB", num_args = 1.., allow_hyphen_values = true)]
     via: Vec<OsString>,
 }
@@ -45,6 +47,9 @@ struct Via {
     profile: Option<String>,
     #[command(subcommand)]
     verb: Answering,
+    /// Somebody said what happens to what the server refuses.
+    #[arg(skip)]
+    says_refusal: bool,
 }
 
 /// The verbs that answer.
@@ -58,10 +63,17 @@ enum Answering {
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Args, clap::Error> {
         let mut own = OwnArgs::from_arg_matches(matches)?;
-        let words = std::mem::take(&mut own.via);
+        let mut words = std::mem::take(&mut own.via);
+        check(matches, !words.is_empty())?;
+        // As --exec takes it.
+        if let [word] = &words[..]
+            && let Some(split) = word.to_str().and_then(shlex::split)
+        {
+            words = split.into_iter().map(OsString::from).collect();
+        }
         let via = match words.is_empty() {
             true => None,
-            false => Some(Via::try_parse_from(named("mscomm amqp respond … --via", &words))?),
+            false => Some(Via::parse(&words)?),
         };
         Ok(Args { own, via })
     }
@@ -69,6 +81,52 @@ impl FromArgMatches for Args {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         *self = Args::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+impl Args {
+    /// Whether a command is started for each request.
+    pub(crate) fn starts_commands(&self) -> bool {
+        self.own.responding.starts_commands()
+    }
+}
+
+/// Flags that would do nothing: those of one answerer beside another.
+fn check(matches: &ArgMatches, is_via: bool) -> Result<(), clap::Error> {
+    let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let refuse = |text: String| {
+        Err(OwnArgs::augment_args(clap::Command::new("respond")).error(ErrorKind::ArgumentConflict, text))
+    };
+    let of_exec = [
+        ("exec_input", "--exec-input"),
+        ("exec_timeout", "--exec-timeout"),
+        ("on_failure", "--on-failure"),
+        ("on_exit", "--on-exit"),
+        ("jobs", "--jobs"),
+    ];
+    match of_exec.into_iter().find(|(id, _)| is_typed(id) && !is_typed("exec")) {
+        Some(("jobs", _)) if is_via => {
+            return refuse(
+                "--jobs is about --exec; of calls it says behind --via grpc call METHOD how many there are at a time"
+                    .to_owned(),
+            );
+        }
+        Some((_, flag)) => return refuse(format!("{flag} is about --exec")),
+        None => {}
+    }
+    match is_typed("filter_error") && !is_typed("map") {
+        true => refuse("--filter-error is about --map".to_owned()),
+        false => Ok(()),
+    }
+}
+
+impl Via {
+    fn parse(words: &[OsString]) -> Result<Via, clap::Error> {
+        let matches = Via::command().try_get_matches_from(named("mscomm amqp respond … --via", words))?;
+        let verb = matches.subcommand().and_then(|(_, system)| system.subcommand());
+        let says_refusal =
+            verb.is_some_and(|(_, verb)| verb.value_source("on_refusal") == Some(ValueSource::CommandLine));
+        Ok(Via { says_refusal, ..Via::from_arg_matches(&matches)? })
     }
 }
 
@@ -88,14 +146,14 @@ impl clap::Args for Args {
 /// As [`amqp::respond`]; those of the other system, which say so.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { own, via } = args;
-    let Some(Via { profile, verb: Answering::Grpc(GrpcWriting::Call(call)) }) = via else {
+    let Some(Via { profile, verb: Answering::Grpc(GrpcWriting::Call(call)), says_refusal }) = via else {
         return amqp::respond(own.responding, None, cx).await;
     };
     let of_via = |error: Error| error.context("via grpc call".to_owned());
     let via_cx = surroundings(cx, profile);
     call.refusal().check(true)?;
     let (jobs, rejects) = (call.jobs(), call.refusal().policy() == OnRefusal::Reject);
-    let prepared = grpc::prepare_answering(*call, &via_cx).map_err(of_via)?;
+    let prepared = grpc::prepare_answering(*call, !says_refusal, &via_cx).map_err(of_via)?;
     let open: Work<'_, Result<Writer>> = Box::pin(async { prepared.open(&via_cx).await.map_err(of_via) });
     amqp::respond(own.responding, Some(amqp::Via { jobs, rejects, open }), cx).await
 }

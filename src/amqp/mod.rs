@@ -63,6 +63,17 @@ pub(crate) enum Command {
     Unbind(Box<bind::Args>),
 }
 
+impl Command {
+    /// Whether a command is started for each message.
+    pub(crate) fn starts_commands(&self) -> bool {
+        match self {
+            Command::Consume(args) => args.starts_commands(),
+            Command::Tap(args) => args.starts_commands(),
+            _ => false,
+        }
+    }
+}
+
 /// Runs a verb.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::client::{Client, Destination, Destinations, Outgoing, Publishing, PublishingOptions, look_at};
+use super::client::{Client, Destination, Destinations, Line, Outgoing, Publishing, PublishingOptions, look_at};
 use super::consume::{self, Asks, ReadingArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
@@ -141,8 +141,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     // A target is there; where messages came from need not be.
     let relay: Option<Box<dyn Sink>> = match args.to_origin {
         true => {
-            let asking = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
-            Some(Box::new(Destinations::new(Destination::Exchange, asking, cx.shutdown.clone())))
+            let line = Line { endpoint, policy: cx.policy, shutdown: cx.shutdown.clone() };
+            Some(Box::new(Destinations::open(Destination::Exchange, line).await?))
         }
         false => None,
     };

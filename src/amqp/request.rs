@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::types::ShortString;
+
 use super::client::{Client, RequestOptions, Requesting};
 use super::publish::{MAX_MESSAGE, Mandatory, Overrides, PropertyArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
+use super::shared::kind::QueueKind;
 use crate::args::{DataArgs, RecordArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -72,6 +75,20 @@ const FILTER: &str = "Write only answers for which this jq program gives somethi
 
 const MAP: &str = "What is written in place of each answer: the envelopes that this jq program gives, none to many";
 
+/// Whether a queue for answers counts what goes back to it.
+///
+/// # Errors
+/// `Kind::Usage` for one that no answer can be taken out of.
+async fn counts(client: &Client, queue: &ShortString) -> Result<bool> {
+    match QueueKind::of(client, queue).await {
+        QueueKind::Stream => {
+            Err(Error::usage(format!("`{queue}` is a stream, which keeps its messages whoever reads them"))
+                .hint("name another queue for the answers, or leave --reply-queue out"))
+        }
+        kind => Ok(kind == QueueKind::Quorum),
+    }
+}
+
 /// Asks, and writes the answers.
 ///
 /// # Errors
@@ -98,12 +115,19 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         client: client.clone(),
         shutdown: cx.shutdown.clone(),
         make: Box::new(move |message| overrides.apply(message)),
-        reply_queue,
+        reply_queue: None,
         jobs: usize::from(args.jobs),
         timeout: args.reply_timeout,
         is_unordered: args.unordered,
     };
-    let relay = match cx.shutdown.or_stop(Requesting::open(options)).await {
+    let opened = async {
+        let reply_queue = match reply_queue {
+            Some(queue) => Some((queue.clone(), counts(&client, &queue).await?)),
+            None => None,
+        };
+        Requesting::open(RequestOptions { reply_queue, ..options }).await
+    };
+    let relay = match cx.shutdown.or_stop(opened).await {
         Ok(relay) => relay,
         Err(error) => {
             client.close(&cx.shutdown).await;

@@ -42,6 +42,13 @@ pub(crate) struct Args {
     report: ReportArgs,
 }
 
+impl Args {
+    /// Whether a command is started for each message.
+    pub(crate) fn starts_commands(&self) -> bool {
+        self.exec.is_used()
+    }
+}
+
 /// What is watched, wherever it goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadingArgs {

@@ -113,7 +113,18 @@ pub(crate) enum AmqpCommand {
     /// The answer goes to the request's reply_to with its correlation id, and the request is taken out of the queue once the broker
     /// has confirmed the answer. One without reply_to is handled, too. An answer that comes back, because who asked has gone, counts
     /// as refused, and its request as done.
+    #[command(display_order = 5)]
     Respond(Box<respond::Args>),
+}
+
+impl AmqpCommand {
+    /// Whether a command is started for each message.
+    pub(crate) fn starts_commands(&self) -> bool {
+        match self {
+            AmqpCommand::Own(command) => command.starts_commands(),
+            AmqpCommand::Respond(args) => args.starts_commands(),
+        }
+    }
 }
 
 fn after_help() -> String {

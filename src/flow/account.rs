@@ -23,8 +23,10 @@ pub(crate) enum Manner {
     Unconfirmed(&'static str),
     /// From one peer to another.
     Carried,
-    /// Requests, each of which is answered.
+    /// Requests that are made: each is answered.
     Answered,
+    /// Requests that come: each is answered.
+    Answering,
 }
 
 /// Messages by their place, source by source.
@@ -282,6 +284,13 @@ impl Account {
             Manner::Answered => {
                 format!("sent {sent}, answered {}, failed {failed}, unknown {unknown}", self.done())
             }
+            Manner::Answering => {
+                let unasked = match self.written {
+                    0 => String::new(),
+                    written => format!(", without an answer {written}"),
+                };
+                format!("read {read}{left_out}, answered {confirmed}{unasked}, failed {failed}, unknown {unknown}")
+            }
             Manner::Carried => {
                 let done = match (confirmed, self.written) {
                     (0, written @ 1..) => format!("written {written}"),
@@ -304,7 +313,7 @@ impl Account {
     /// The error about what was refused or not sent, if anything was.
     pub(super) fn refused_error(&self, manner: Manner) -> Option<Error> {
         let (not, noun) = match manner {
-            Manner::Answered => ("answered", "request"),
+            Manner::Answered | Manner::Answering => ("answered", "request"),
             _ => ("taken", "message"),
         };
         let (failed, sent) = (self.failed(), counted(self.sent, noun));

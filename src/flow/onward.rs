@@ -7,7 +7,7 @@ use super::Ticket;
 use super::refusal::{Refusal, Unfit};
 use super::sink::{Declined, Heard, Outcome, Sink, Told};
 use super::stage::{Passed, Stage, through};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::message::Message;
 
 /// What waits for room.
@@ -132,6 +132,10 @@ impl Onward {
     }
 
     fn refuse(&mut self, ticket: Ticket, unfit: Unfit, heard: &mut Heard) {
+        if unfit.ends {
+            let error = Error::usage(format!("an answer cannot go on: {}", unfit.why));
+            heard.over.get_or_insert(unfit.hint.into_iter().fold(error, Error::hint));
+        }
         self.enter(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))), heard);
     }
 

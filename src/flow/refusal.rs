@@ -22,6 +22,14 @@ impl Refusal {
         Refusal { why: why.into(), hint: None, kind: Kind::Refused, then: None }
     }
 
+    /// A message that is not fit for what it is to become; where it stands, the account says.
+    pub(crate) fn of(unfit: Unfit) -> Refusal {
+        Refusal::new(match unfit.member {
+            Some(member) => format!("{member}: {}", unfit.why),
+            None => unfit.why,
+        })
+    }
+
     /// Adds the fix.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Refusal {

@@ -16,19 +16,24 @@ use lapin::{ErrorKind, ExchangeKind};
 
 use super::replies::DIRECT_REPLY;
 use super::{Client, fault, passive, short_string};
+use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Declined, Heard, Lane, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work};
 use crate::message::Message;
+use crate::net::Policy;
 use crate::shutdown::Shutdown;
 
 /// What the broker answers of an exchange that is not there.
 const NOT_FOUND: u16 = 404;
 
+/// What RabbitMQ answers of an address for replies that it has never given to anybody, with which it ends the connection.
+const INTERNAL_ERROR: u16 = 541;
+
 /// How many messages may wait for an answer about where they go.
 const WAITING: usize = 256;
 
 /// How long an answer about who waits for a reply is good: they come and go.
-const FRESH: Duration = Duration::from_secs(1);
+const FRESH: Duration = Duration::from_millis(20);
 
 /// How many answers are kept.
 const KNOWN: usize = 10_000;
@@ -64,24 +69,40 @@ impl Destination {
     }
 }
 
-type Asking = Pin<Box<dyn Future<Output = Result<bool>> + Send>>;
+/// Whether it is there, and the connection, as long as it is of use.
+type Asking = Pin<Box<dyn Future<Output = (Result<bool>, Option<Arc<Client>>)> + Send>>;
+
+/// How to connect.
+pub(crate) struct Line {
+    /// The broker.
+    pub endpoint: Endpoint,
+    /// How often and how long a connection is tried.
+    pub policy: Policy,
+    /// Bounds the goodbye.
+    pub shutdown: Shutdown,
+}
 
 /// A relay that lets those messages through whose destination is there.
 pub(crate) struct Destinations {
     of: Destination,
-    client: Arc<Client>,
-    shutdown: Shutdown,
+    line: Arc<Line>,
+    /// As long as it is of use.
+    client: Option<Arc<Client>>,
     known: HashMap<String, (bool, Instant)>,
     asking: Option<(String, Asking)>,
     waiting: VecDeque<(Ticket, Message<'static>)>,
 }
 
 impl Destinations {
-    /// Asks on this connection. What is not there closes a channel, which whoever publishes on the same one would take for its
-    /// own.
-    pub(crate) fn new(of: Destination, client: Client, shutdown: Shutdown) -> Destinations {
-        let client = Arc::new(client);
-        Destinations { of, client, shutdown, known: HashMap::new(), asking: None, waiting: VecDeque::new() }
+    /// Asks on a connection of its own. What is not there closes a channel, which whoever publishes on the same one would take
+    /// for its own.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub(crate) async fn open(of: Destination, line: Line) -> Result<Destinations> {
+        let client = Client::connect(&line.endpoint, &line.policy, &line.shutdown).await?;
+        let (line, client) = (Arc::new(line), Some(Arc::new(client)));
+        Ok(Destinations { of, line, client, known: HashMap::new(), asking: None, waiting: VecDeque::new() })
     }
 
     /// What is known of the destination of the first that waits.
@@ -93,9 +114,13 @@ impl Destinations {
         {
             return Poll::Ready(Ok(*is_there));
         }
-        let (of, client, name) = (self.of, self.client.clone(), name.to_owned());
-        let (name, asking) = self.asking.get_or_insert_with(|| (name.clone(), Box::pin(is_there(of, client, name))));
-        let is_there = std::task::ready!(asking.poll_unpin(cx))?;
+        let (of, line, name) = (self.of, self.line.clone(), name.to_owned());
+        let client = &mut self.client;
+        let (name, asking) =
+            self.asking.get_or_insert_with(|| (name.clone(), Box::pin(ask(of, line, client.take(), name))));
+        let (is_there, client) = std::task::ready!(asking.poll_unpin(cx));
+        self.client = client;
+        let is_there = is_there?;
         if self.known.len() >= KNOWN {
             self.known.clear();
         }
@@ -105,8 +130,36 @@ impl Destinations {
     }
 }
 
-/// Asks the broker.
-async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<bool> {
+/// Asks the broker; on another connection where there is none, or no more.
+async fn ask(
+    of: Destination,
+    line: Arc<Line>,
+    mut client: Option<Arc<Client>>,
+    name: String,
+) -> (Result<bool>, Option<Arc<Client>>) {
+    let Line { endpoint, policy, shutdown } = &*line;
+    loop {
+        let (asked, is_second) = match client.take() {
+            Some(client) => (client, false),
+            None => match Client::connect(endpoint, policy, shutdown).await {
+                Ok(client) => (Arc::new(client), true),
+                // Who is asked to end connects no more: what is ready goes out.
+                Err(_) if shutdown.reason().is_some() => return (Ok(true), None),
+                Err(error) => return (Err(error), None),
+            },
+        };
+        match is_there(of, asked.clone(), name.clone()).await {
+            Ok(Some(is_there)) => return (Ok(is_there), Some(asked)),
+            Ok(None) => return (Ok(false), None),
+            Err(error) if is_second || error.kind() != Kind::Connect => return (Err(error), None),
+            // The connection lay idle for long enough to be lost.
+            Err(_) => {}
+        }
+    }
+}
+
+/// Asks on a connection. `None` when it is not there, and neither is the connection any more.
+async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<Option<bool>> {
     let channel = client.channel().await?;
     let asked = match of {
         Destination::Exchange => {
@@ -121,14 +174,17 @@ async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<
         Ok(()) => {
             // Nobody waits for this answer.
             let _ = channel.close(200, "OK".into()).await;
-            Ok(true)
+            Ok(Some(true))
         }
         // Whatever else it says, of the exchange that says nothing.
         Err(error) => match error.kind() {
-            ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(false),
+            ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_FOUND => Ok(Some(false)),
+            ErrorKind::ProtocolError(answer) if answer.get_id() == INTERNAL_ERROR && of == Destination::Asker => {
+                Ok(None)
+            }
             _ => match fault(&error, "cannot ask where a message goes") {
                 lost if lost.kind() == Kind::Connect => Err(lost),
-                _ => Ok(true),
+                _ => Ok(Some(true)),
             },
         },
     }
@@ -189,6 +245,10 @@ impl Sink for Destinations {
     }
 
     fn close(self: Box<Self>) -> Work<'static, ()> {
-        Box::pin(async move { self.client.close(&self.shutdown).await })
+        Box::pin(async move {
+            if let Some(client) = self.client {
+                client.close(&self.line.shutdown).await;
+            }
+        })
     }
 }

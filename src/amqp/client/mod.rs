@@ -32,7 +32,7 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
 
 pub(crate) use deliveries::{ConsumerOptions, Consuming, Deliveries, OFFSET, Settle};
-pub(crate) use destinations::{Destination, Destinations};
+pub(crate) use destinations::{Destination, Destinations, Line};
 pub(crate) use fault::fault;
 pub use message::incoming;
 pub(crate) use message::{Outgoing, short_string, wire_value};

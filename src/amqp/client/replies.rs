@@ -64,6 +64,8 @@ pub(super) enum Replies {
         channel: Channel,
         /// Its consumer.
         consumer: Consumer,
+        /// It counts what goes back.
+        counts: bool,
         /// What was acked and not yet told.
         acks: VecDeque<Pin<Box<dyn Future<Output = lapin::Result<()>> + Send>>>,
     },
@@ -74,14 +76,14 @@ impl Replies {
     ///
     /// # Errors
     /// As [`look_at`].
-    pub(super) async fn of_queue(client: &Client, name: ShortString) -> Result<Replies> {
+    pub(super) async fn of_queue(client: &Client, name: ShortString, counts: bool) -> Result<Replies> {
         let channel = client.channel().await?;
         look_at(&channel, name.as_str()).await?;
         let consumer = channel
             .basic_consume(name.clone(), ShortString::default(), BasicConsumeOptions::default(), FieldTable::default())
             .await
             .map_err(|e| fault(&e, format!("cannot consume from queue `{name}`")))?;
-        Ok(Replies::Queue { name, channel, consumer, acks: VecDeque::new() })
+        Ok(Replies::Queue { name, channel, consumer, counts, acks: VecDeque::new() })
     }
 
     /// What a request says of it.
@@ -90,6 +92,11 @@ impl Replies {
             Replies::Direct(..) => DIRECT_REPLY.into(),
             Replies::Queue { name, .. } => name.clone(),
         }
+    }
+
+    /// True when the queue that keeps what nobody here waits for does so only for so long.
+    pub(super) fn counts(&self) -> bool {
+        matches!(self, Replies::Queue { counts: true, .. })
     }
 
     /// The queue that keeps what nobody here waits for.

@@ -1,6 +1,6 @@
 //! Requests as a relay: each is published, and its answer goes on.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use super::latency::Latency;
 use super::publishing::{MakeOutgoing, Publishing, PublishingOptions};
 use super::replies::{Came, DirectReplies, Replies};
-use super::{Client, Outgoing, incoming};
+use super::{Client, Outgoing, incoming, look_at};
 use crate::error::{Kind, Result, counted};
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
@@ -30,6 +30,15 @@ const AHEAD_BYTES: usize = 64 << 20;
 /// Of a request that came back: what was said to whoever publishes is about other flags.
 const NOBODY: &str = "no queue has that name, so that nobody can answer: `mscomm amqp queue declare` makes one";
 
+/// How many ids are remembered that requests came with.
+const USED: usize = 65_536;
+
+/// How many entries there may be about when requests have waited long enough, beside those that are needed.
+const DUES: usize = 1024;
+
+/// How long a question may take whether anybody is there who answers.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// How requests are made.
 pub(crate) struct RequestOptions {
     /// The connection.
@@ -38,8 +47,8 @@ pub(crate) struct RequestOptions {
     pub shutdown: Shutdown,
     /// What goes out of a message.
     pub make: MakeOutgoing,
-    /// The queue that answers come to; else they come on the channel that publishes.
-    pub reply_queue: Option<ShortString>,
+    /// The queue that answers come to, and whether it counts what goes back; else they come on the channel that publishes.
+    pub reply_queue: Option<(ShortString, bool)>,
     /// How many may be under way at a time.
     pub jobs: usize,
     /// How long each waits for its answer.
@@ -72,6 +81,8 @@ pub(crate) struct Requesting {
     asked: HashMap<String, Ticket>,
     /// In the order in which they were asked.
     order: VecDeque<Ticket>,
+    /// Those whose outcome is known, where they go on as they come.
+    ended: Vec<Ticket>,
     /// When each has waited long enough.
     dues: VecDeque<(Instant, Ticket)>,
     /// The bytes of answers that wait.
@@ -82,8 +93,15 @@ pub(crate) struct Requesting {
     heard: Heard,
     /// How many answers came that nobody waited for.
     strays: u64,
-    /// A request was given up.
-    is_late: bool,
+    /// Ids that requests came with, the last of them, and in their order.
+    used: HashSet<String>,
+    used_order: VecDeque<String>,
+    /// How many requests there were, and the queue that the last one went to.
+    count: u64,
+    queue: Option<ShortString>,
+    /// Whether nobody consumes that queue, once it was asked for.
+    looking: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
+    lonely: Option<bool>,
     timer: Pin<Box<Sleep>>,
     latency: Latency,
 }
@@ -98,7 +116,7 @@ impl Requesting {
         let direct = Arc::new(DirectReplies::default());
         let replies = match reply_queue {
             None => Replies::Direct(direct.clone(), None),
-            Some(queue) => Replies::of_queue(&client, queue).await?,
+            Some((queue, counts)) => Replies::of_queue(&client, queue, counts).await?,
         };
         let options = PublishingOptions {
             replies: replies.queue().is_none().then_some(direct),
@@ -116,29 +134,56 @@ impl Requesting {
             open: HashMap::new(),
             asked: HashMap::new(),
             order: VecDeque::new(),
+            ended: Vec::new(),
             dues: VecDeque::new(),
             bytes: 0,
             tags: HashMap::new(),
             heard: Heard::default(),
             strays: 0,
-            is_late: false,
+            used: HashSet::new(),
+            used_order: VecDeque::new(),
+            count: 0,
+            queue: None,
+            looking: None,
+            lonely: None,
             timer: Box::pin(tokio::time::sleep(timeout)),
             latency: Latency::default(),
         })
     }
 
     /// Gives a request its correlation id, and says where its answer is awaited.
-    fn addressed(&self, mut outgoing: Outgoing) -> Result<(String, Outgoing), String> {
+    fn addressed(&mut self, mut outgoing: Outgoing) -> Result<(String, Outgoing), String> {
+        let address = self.replies.address();
+        if outgoing.exchange.as_str().is_empty() && outgoing.routing_key == address {
+            return Err(format!(
+                "it goes to queue `{address}`, to which its answer is to come: it would be taken for that"
+            ));
+        }
         let correlation_id = match outgoing.properties.correlation_id() {
-            Some(own) if self.asked.contains_key(own.as_str()) => {
-                return Err(format!("its correlation id `{own}` is that of a request that is under way"));
+            // What comes late or twice for the first would be taken for the answer to the second.
+            Some(own) if self.is_used(own.as_str()) => {
+                return Err(format!("its correlation id `{own}` is that of an earlier request"));
             }
             Some(own) => own.to_string(),
             None => new_id(),
         };
-        let properties = outgoing.properties.with_reply_to(self.replies.address());
+        let properties = outgoing.properties.with_reply_to(address);
         outgoing.properties = properties.with_correlation_id(correlation_id.as_str().into());
         Ok((correlation_id, outgoing))
+    }
+
+    /// Whether a request had this id already; from now on, one has.
+    fn is_used(&mut self, own: &str) -> bool {
+        if self.used.len() >= USED
+            && let Some(oldest) = self.used_order.pop_front()
+        {
+            self.used.remove(&oldest);
+        }
+        let is_new = self.used.insert(own.to_owned());
+        if is_new {
+            self.used_order.push_back(own.to_owned());
+        }
+        !is_new
     }
 
     /// The outcome of a request is known.
@@ -151,27 +196,34 @@ impl Requesting {
             self.latency.add(open.since.elapsed());
         }
         open.outcome = Some(outcome);
+        if self.is_unordered {
+            self.ended.push(ticket);
+        }
     }
 
     /// Tells the outcomes whose turn it is.
     fn tell(&mut self, heard: &mut Heard) {
-        let in_turn = !self.is_unordered && self.shutdown.reason().is_none();
-        let mut kept = VecDeque::new();
-        while let Some(ticket) = self.order.pop_front() {
-            let is_known = self.open.get(&ticket).is_some_and(|open| open.outcome.is_some());
-            match if is_known { self.open.remove(&ticket) } else { None } {
-                Some(Open { outcome: Some(outcome), bytes, .. }) => {
-                    self.bytes -= bytes;
-                    heard.outcome(ticket, outcome);
-                }
-                _ => kept.push_back(ticket),
+        let is_known =
+            |open: &HashMap<Ticket, Open>, ticket: &Ticket| open.get(ticket).is_some_and(|open| open.outcome.is_some());
+        let Requesting { order, open, .. } = self;
+        let told: Vec<Ticket> = match (self.is_unordered, self.shutdown.reason()) {
+            (true, _) => std::mem::take(&mut self.ended),
+            (false, None) => {
+                let known = order.iter().take_while(|ticket| is_known(open, ticket)).count();
+                order.drain(..known).collect()
             }
-            if in_turn && !kept.is_empty() {
-                break;
+            // Nothing is waited for any more but what may still come.
+            (false, Some(_)) => {
+                let (told, kept): (Vec<_>, Vec<_>) = order.drain(..).partition(|ticket| is_known(open, ticket));
+                order.extend(kept);
+                told
             }
-        }
-        while let Some(ticket) = kept.pop_back() {
-            self.order.push_front(ticket);
+        };
+        for ticket in told {
+            if let Some(Open { outcome: Some(outcome), bytes, .. }) = self.open.remove(&ticket) {
+                self.bytes -= bytes;
+                heard.outcome(ticket, outcome);
+            }
         }
     }
 
@@ -201,17 +253,29 @@ impl Requesting {
         let ticket = match &correlation_id {
             Some(id) => self.asked.get(id).copied(),
             // To the one request that it can be about.
-            None if self.replies.queue().is_none() && self.asked.len() == 1 && !self.is_late => {
-                self.asked.values().next().copied()
-            }
+            None if self.replies.queue().is_none() && self.count == 1 => self.asked.values().next().copied(),
             None => None,
         };
+        // A request that came here is no answer.
+        let address = self.replies.address();
+        let ticket = ticket.filter(|_| delivery.properties.reply_to().as_ref() != Some(&address));
         let Some(ticket) = ticket else { return self.stray(correlation_id, heard) };
-        let message = incoming(&delivery, self.replies.queue().unwrap_or_default());
-        let message =
-            Message { queue: message.queue.clone().filter(|queue| !queue.is_empty()), ..message }.into_owned();
+        let mut message = incoming(&delivery, self.replies.queue().unwrap_or_default());
+        if self.replies.queue().is_none() {
+            // It came straight here: an address that is good for this connection says nothing.
+            (message.exchange, message.routing_key, message.queue) = (None, None, None);
+        }
         self.tags.insert(ticket, delivery.delivery_tag);
-        self.end(ticket, Outcome::Answered(Box::new(message)));
+        let outcome = match status(&message) {
+            Some(refusal) => Outcome::Refused(Box::new(refusal)),
+            None => Outcome::Answered(Box::new(message.into_owned())),
+        };
+        if matches!(outcome, Outcome::Refused(_))
+            && let Some(tag) = self.tags.remove(&ticket)
+        {
+            self.replies.ack(tag);
+        }
+        self.end(ticket, outcome);
     }
 
     /// Nobody here waits for it.
@@ -225,6 +289,11 @@ impl Requesting {
             None => "an answer came without a correlation id: it is unknown to which request".to_owned(),
         };
         heard.told.push(Told::Warn(match self.replies.queue() {
+            Some(queue) if self.replies.counts() => {
+                format!(
+                    "{what}; it goes back to queue `{queue}` at the end, which counts that, and keeps it only so often"
+                )
+            }
             Some(queue) => format!("{what}; it goes back to queue `{queue}` at the end"),
             None => format!("{what}; it is left out"),
         }));
@@ -248,6 +317,27 @@ impl Requesting {
         }
     }
 
+    /// What can be done about an answer that does not come: asked once.
+    fn why_late(&mut self, cx: &mut Context<'_>) -> Poll<String> {
+        const SLOW: &str = "--reply-timeout says how long each request waits for its answer";
+        let Some(queue) = &self.queue else { return Poll::Ready(SLOW.to_owned()) };
+        if self.lonely.is_none() {
+            let (client, queue) = (self.client.clone(), queue.to_string());
+            let looking = self.looking.get_or_insert_with(|| {
+                Box::pin(async move {
+                    let looked = async { look_at(&client.channel().await?, &queue).await };
+                    let found = tokio::time::timeout(LOOK, looked).await;
+                    matches!(found, Ok(Ok(found)) if found.consumer_count() == 0)
+                })
+            });
+            self.lonely = Some(std::task::ready!(looking.as_mut().poll(cx)));
+        }
+        Poll::Ready(match self.lonely {
+            Some(true) => format!("nobody consumes queue `{queue}` now, and requests wait there"),
+            _ => SLOW.to_owned(),
+        })
+    }
+
     /// Gives up those that have waited long enough.
     fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         let mut any = false;
@@ -263,14 +353,27 @@ impl Requesting {
                 let waited = humantime::format_duration(self.timeout);
                 let refusal =
                     Refusal { kind: Kind::Deadline, ..Refusal::new(format!("no answer came within {waited}")) };
-                let refusal = refusal.hint("--reply-timeout says how long each request waits for its answer");
-                self.end(ticket, Outcome::Refused(Box::new(refusal)));
-                (any, self.is_late) = (true, true);
+                let Poll::Ready(hint) = self.why_late(cx) else { break };
+                self.end(ticket, Outcome::Refused(Box::new(refusal.hint(hint))));
+                any = true;
             }
             self.dues.pop_front();
         }
+        if self.dues.len() > 2 * self.open.len() + DUES {
+            let open = &self.open;
+            self.dues.retain(|(_, ticket)| open.get(ticket).is_some_and(|open| open.outcome.is_none()));
+        }
         any
     }
+}
+
+/// The status with which a gRPC service refused the request (`amqp respond --via grpc call`).
+fn status(message: &Message<'_>) -> Option<Refusal> {
+    let text = |name: &str| message.headers.text(name).map(|text| String::from_utf8_lossy(text).into_owned());
+    let code = text("grpc-status")?.parse().ok().filter(|code| *code != 0)?;
+    let said = text("grpc-message").map(|said| format!(": {said}")).unwrap_or_default();
+    let why = format!("the service answered with gRPC status {code}{said}");
+    Some(Refusal { kind: Kind::GrpcStatus(code), ..Refusal::new(why) })
 }
 
 /// A random UUID, as most who answer expect one (RFC 9562, section 5.4).
@@ -304,7 +407,12 @@ impl Sink for Requesting {
             let now = Instant::now();
             self.asked.insert(correlation_id.clone(), ticket);
             self.open.insert(ticket, Open { correlation_id, since: now, is_taken: false, outcome: None, bytes: 0 });
-            self.order.push_back(ticket);
+            self.count += 1;
+            // Of an exchange nobody can tell who is asked.
+            self.queue = Some(outgoing.routing_key.clone()).filter(|_| outgoing.exchange.as_str().is_empty());
+            if !self.is_unordered {
+                self.order.push_back(ticket);
+            }
             if let Some(due) = now.checked_add(self.timeout) {
                 self.dues.push_back((due, ticket));
             }
@@ -363,11 +471,13 @@ impl Sink for Requesting {
     fn abandon(&mut self, heard: &mut Heard) {
         self.publishing.abandon(&mut self.heard);
         self.sort(heard);
-        for ticket in std::mem::take(&mut self.order) {
-            if let Some(Open { outcome, .. }) = self.open.remove(&ticket) {
-                heard.outcome(ticket, outcome.unwrap_or(Outcome::Unknown));
-            }
+        let mut open: Vec<_> = self.open.drain().collect();
+        open.sort_unstable_by_key(|(ticket, _)| *ticket);
+        for (ticket, Open { outcome, .. }) in open {
+            heard.outcome(ticket, outcome.unwrap_or(Outcome::Unknown));
         }
+        self.order.clear();
+        self.ended.clear();
         self.asked.clear();
         self.dues.clear();
         self.bytes = 0;

@@ -41,6 +41,13 @@ pub(crate) struct Args {
     report: ReportArgs,
 }
 
+impl Args {
+    /// Whether a command is started for each message.
+    pub(crate) fn starts_commands(&self) -> bool {
+        self.exec.is_used()
+    }
+}
+
 /// What is read, wherever it goes.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("count", |arg| arg.help("Stop after so many messages; only these are taken")))]

@@ -1,10 +1,11 @@
 //! The stages that make an answer, which goes to who asked.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use crate::error::counted;
 use crate::flow::{Passed, Stage, Unfit};
-use crate::message::{Headers, Message, Properties};
+use crate::message::{Headers, Message, Properties, Value};
 
 /// Headers that would send copies of an answer to other queues.
 const COPIES: [&str; 2] = ["CC", "BCC"];
@@ -24,6 +25,11 @@ pub(super) enum Keeps {
 struct Asker {
     reply_to: String,
     correlation_id: Option<String>,
+    /// What was said of the request alone, and is not of the answer, unless it was changed.
+    expiration: Option<String>,
+    message_id: Option<String>,
+    user_id: Option<String>,
+    copies: [Option<Value<'static>>; 2],
 }
 
 impl Asker {
@@ -31,7 +37,14 @@ impl Asker {
     fn of(message: &Message<'_>) -> Option<Asker> {
         let own = message.properties.as_deref()?;
         let reply_to = own.reply_to.as_deref().filter(|name| !name.is_empty())?.to_owned();
-        Some(Asker { reply_to, correlation_id: own.correlation_id.as_deref().map(str::to_owned) })
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().map(str::to_owned);
+        let copies = COPIES.map(|name| match &message.headers {
+            Headers::Amqp(table) => table.get(name).map(|value| value.borrowed().into_owned()),
+            _ => None,
+        });
+        let (correlation_id, expiration) = (text(&own.correlation_id), text(&own.expiration));
+        let (message_id, user_id) = (text(&own.message_id), text(&own.user_id));
+        Some(Asker { reply_to, correlation_id, expiration, message_id, user_id, copies })
     }
 }
 
@@ -65,13 +78,23 @@ impl Answer {
         let kept = match self.keeps {
             Keeps::Body => Properties::default(),
             Keeps::Headers => Properties { content_type, content_encoding, ..Properties::default() },
-            Keeps::All => Properties { reply_to: None, expiration: None, message_id: None, user_id: None, ..own },
+            Keeps::All => Properties {
+                reply_to: None,
+                expiration: changed(own.expiration, &asker.expiration),
+                message_id: changed(own.message_id, &asker.message_id),
+                user_id: changed(own.user_id, &asker.user_id),
+                ..own
+            },
         };
         if self.keeps == Keeps::Body {
             headers = Headers::Absent;
         }
         if let Headers::Amqp(table) = &mut headers {
-            COPIES.iter().for_each(|name| table.remove(name));
+            for (name, value) in COPIES.iter().zip(&asker.copies) {
+                if value.is_some() && table.get(name) == value.as_ref() {
+                    table.remove(name);
+                }
+            }
             if table.is_empty() {
                 headers = Headers::Absent;
             }
@@ -88,6 +111,11 @@ impl Answer {
             ..Message::default()
         }
     }
+}
+
+/// What is not the request's own.
+fn changed<'m>(own: Option<Cow<'m, str>>, asked: &Option<String>) -> Option<Cow<'m, str>> {
+    own.filter(|own| asked.as_deref() != Some(own))
 }
 
 impl Stage for Answer {

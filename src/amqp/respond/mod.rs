@@ -5,7 +5,7 @@ mod answer;
 use std::sync::Arc;
 
 use self::answer::{Answer, Keeps, Mapped};
-use super::client::{Client, DIRECT_REPLY, Destination, Destinations, Outgoing, Publishing, PublishingOptions};
+use super::client::{Client, DIRECT_REPLY, Destination, Destinations, Line, Outgoing, Publishing, PublishingOptions};
 use super::consume::{self, Asks, ReadingArgs, prefetch_count};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{LimitArgs, ReportArgs};
@@ -55,6 +55,13 @@ pub(crate) struct Args {
     settings: Settings,
 }
 
+impl Args {
+    /// Whether a command is started for each request.
+    pub(crate) fn starts_commands(&self) -> bool {
+        self.exec.is_used()
+    }
+}
+
 const MAP: &str = "Answer with what this jq program gives for the request, its JSON envelope with the body as `.value`: an \
                    envelope, as '{value: {n: (.value.n + 1)}}'; for nothing there is no answer";
 
@@ -95,7 +102,7 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         takes_out: true,
     };
     let endpoint = settings::endpoint(&cx.settings(&settings)?)?;
-    let reading = ReadingArgs::of(queue, limits, settings).ahead(prefetch);
+    let reading = ReadingArgs::of(queue.clone(), limits, settings).ahead(prefetch);
     let reader = consume::prepare_carried(reading, asks, cx)?;
     let progress = Progress::writer(&cx.terminal, "answered", None);
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, report.report.as_ref())?;
@@ -103,7 +110,7 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         // Commands may write where it would be drawn.
         report.end();
     }
-    let sink = answers(&endpoint, cx).await?;
+    let sink = answers(endpoint, cx).await?;
     let (relay, on_refusal, dead) = match (command, via) {
         (Some(command), _) => (Some(command.relay(true, &cx.shutdown)), OnRefusal::Continue, None),
         (None, Some(via)) => match via.open.await {
@@ -128,8 +135,14 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
             return Err(error);
         }
     };
+    let told = format!("what is asked through queue `{queue}` is answered");
+    match cx.terminal.stderr {
+        // Somebody sits there.
+        true => cx.terminal.note(told),
+        false => cx.terminal.trace(told),
+    }
     let names = Names { source: "the requests", sink: "the answers" };
-    let flow = Flow::new(reader, writer, Manner::Carried, &cx.shutdown);
+    let flow = Flow::new(reader, writer, Manner::Answering, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
@@ -144,8 +157,8 @@ async fn close(writer: Writer, relay: Option<Box<dyn Sink>>) {
 }
 
 /// Where answers go. One that nobody waits for any more is refused, and its request is done.
-async fn answers(endpoint: &Endpoint, cx: &Context) -> Result<Box<dyn Sink>> {
-    let client = Arc::new(Client::connect(endpoint, &cx.policy, &cx.shutdown).await?);
+async fn answers(endpoint: Endpoint, cx: &Context) -> Result<Box<dyn Sink>> {
+    let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
     let make = |message: Message<'_>| {
         let mut outgoing = Outgoing::new(convert::to(Protocol::Amqp, message, None)?)?;
         // RabbitMQ says of an answer on the asker's own channel that no queue wanted it, whether it arrived or not.
@@ -158,13 +171,11 @@ async fn answers(endpoint: &Endpoint, cx: &Context) -> Result<Box<dyn Sink>> {
     };
     let opened = async {
         let sink = Publishing::open(options).await?;
-        Ok((sink, Client::connect(endpoint, &cx.policy, &cx.shutdown).await?))
+        let line = Line { endpoint, policy: cx.policy, shutdown: cx.shutdown.clone() };
+        Ok((sink, Destinations::open(Destination::Asker, line).await?))
     };
     match cx.shutdown.or_stop(opened).await {
-        Ok((sink, asking)) => {
-            let asked = Destinations::new(Destination::Asker, asking, cx.shutdown.clone());
-            Ok(Box::new(Relayed::new(Box::new(asked), Vec::new(), Box::new(sink))))
-        }
+        Ok((sink, asked)) => Ok(Box::new(Relayed::new(Box::new(asked), Vec::new(), Box::new(sink)))),
         Err(error) => {
             client.close(&cx.shutdown).await;
             Err(error)

@@ -112,8 +112,7 @@ impl<'b> Giver<'b, '_> {
                 });
             }
             Err(unfit) => {
-                let refusal = Refusal::new(self.source.fault(at, unfit).chain());
-                self.refuse(at, refusal, copy.as_ref());
+                self.refuse(at, Refusal::of(unfit), copy.as_ref());
             }
         }
         None
@@ -228,13 +227,12 @@ impl Runner<'_> {
             self.unreadable = Some(Error::usage(unfit.why));
             return;
         };
-        let error = self.source.fault(at, unfit);
         if self.source.is_input() {
             self.account.untake();
             self.ledger.outcome(ticket, Fate::Held);
-            (self.unreadable, self.next) = (Some(error), self.length);
+            (self.unreadable, self.next) = (Some(self.source.fault(at, unfit)), self.length);
         } else {
-            self.heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::new(error.chain()))));
+            self.heard.outcome(ticket, Outcome::Refused(Box::new(Refusal::of(unfit))));
         }
     }
 }

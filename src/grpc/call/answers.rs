@@ -8,8 +8,8 @@ use tonic::Code;
 use super::format::MessageFormat;
 use super::requests::Types;
 use crate::flow::{Heard, Outcome, Ticket, Told};
-use crate::grpc::client::status_answer;
-use crate::message::{Field, Headers, Message};
+use crate::grpc::client::{Giving, status_answer};
+use crate::message::{Field, Message, Properties};
 use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::MessageType;
 use crate::proto::{JsonStyle, Layout, rpc, write_json, write_text};
@@ -24,7 +24,7 @@ pub(super) struct Answers {
     format: MessageFormat,
     /// A status other than OK is an answer, too.
     gives_status: bool,
-    /// What is called for, without the bodies.
+    /// Who asked.
     asked: HashMap<Ticket, Message<'static>>,
     /// A response had no canonical JSON.
     is_odd: bool,
@@ -36,9 +36,19 @@ impl Answers {
         Answers { output, format, gives_status, asked: HashMap::new(), is_odd: false }
     }
 
+    /// What a call for this message gives back: a status only to somebody who waits for it.
+    pub(super) fn giving(&self, message: &Message<'_>) -> Giving {
+        let is_asked = message.properties.as_ref().is_some_and(|own| own.reply_to.is_some());
+        if self.gives_status && is_asked { Giving::Statuses } else { Giving::Responses }
+    }
+
     /// A call is made for a message.
     pub(super) fn ask(&mut self, ticket: Ticket, message: Message<'_>) {
-        self.asked.insert(ticket, Message { value: Field::Absent, headers: Headers::Absent, ..message }.into_owned());
+        let asker = message.properties.map(|own| {
+            let Properties { reply_to, correlation_id, .. } = *own;
+            Box::new(Properties { reply_to, correlation_id, ..Properties::default() })
+        });
+        self.asked.insert(ticket, Message { properties: asker, ..Message::default() }.into_owned());
     }
 
     /// It is not, after all.
@@ -48,11 +58,12 @@ impl Answers {
 
     /// What a message that is no request is answered with; `None` where that is no answer.
     pub(super) fn unfit(&mut self, ticket: Ticket, why: &str) -> Option<Outcome> {
-        if !self.gives_status {
+        let gives_status = self.asked.get(&ticket).is_some_and(|asked| self.giving(asked) == Giving::Statuses);
+        if !gives_status {
             self.forget(ticket);
         }
         let outcome =
-            self.gives_status.then(|| Outcome::Answered(Box::new(status_answer(Code::InvalidArgument as i32, why))));
+            gives_status.then(|| Outcome::Answered(Box::new(status_answer(Code::InvalidArgument as i32, why))));
         outcome.map(|outcome| self.outcome(ticket, outcome, &Types::default(), &mut Heard::default()))
     }
 

@@ -15,8 +15,7 @@ use crate::args::RefusalArgs;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{
-    Dead, Declined, Heard, Lane, Manner, Next, OnRefusal, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Work,
-    Writer,
+    Dead, Declined, Heard, Lane, Manner, Next, OrderingKey, Outcome, Refusal, Sink, Ticket, Told, Work, Writer,
 };
 use crate::grpc::client::{Giving, Job, Unary, Way};
 use crate::grpc::settings::Settings;
@@ -76,16 +75,12 @@ pub(crate) fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     Ok(Prepared { args, connecting, dead, giving: Giving::Nothing })
 }
 
-/// The same for a sink that answers. What the server refuses is answered with its status, unless something else is to happen to
-/// it.
+/// The same for a sink that answers; with `gives_status` what the server refuses is answered with its status.
 ///
 /// # Errors
 /// As [`prepare`].
-pub(crate) fn prepare_answering(args: WritingArgs, cx: &Context) -> Result<Prepared> {
-    let giving = match (args.refusal.policy(), args.refusal.target()) {
-        (OnRefusal::Continue, None) => Giving::Statuses,
-        _ => Giving::Responses,
-    };
+pub(crate) fn prepare_answering(args: WritingArgs, gives_status: bool, cx: &Context) -> Result<Prepared> {
+    let giving = if gives_status { Giving::Statuses } else { Giving::Responses };
     Ok(Prepared { giving, ..prepare(args, cx)? })
 }
 
@@ -138,7 +133,6 @@ impl WritingArgs {
             path: known.path().into(),
             options,
             jobs: usize::from(self.jobs),
-            giving,
         };
         let reading = self.requests.reading(MessageFormat::Json);
         let answers = (giving != Giving::Nothing)
@@ -287,7 +281,8 @@ impl Sink for Calls {
             let taken = match &message.value {
                 Field::Bytes(body) => {
                     let (order, metadata) = (OrderingKey::of(&message), self.metadata.of(&message.headers));
-                    let job = Job { ticket, order, request: bytes::Bytes::new(), metadata };
+                    let giving = self.answers.as_ref().map_or(Giving::Nothing, |answers| answers.giving(&message));
+                    let job = Job { ticket, order, request: bytes::Bytes::new(), metadata, giving };
                     self.take(body, job, Vec::new()).map_err(|(_, why)| format!("no {}: {why}", self.of.full_name()))
                 }
                 Field::Null | Field::Absent => Err("it has no body, and a request is made of one".to_owned()),

@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub request: Bytes,
     /// Its own metadata.
     pub metadata: HeaderMap,
+    /// What its call gives back.
+    pub giving: Giving,
 }
 
 impl Ordered for Job {
@@ -78,8 +80,6 @@ pub(crate) struct Way {
     pub options: CallOptions,
     /// How many calls may be under way at a time.
     pub jobs: usize,
-    /// What they give back.
-    pub giving: Giving,
 }
 
 /// A call that has ended.
@@ -276,7 +276,9 @@ impl Unary {
                 }
                 self.unknown(broken.error.chain(), heard)
             }
-            Ok(Response { received, message, status: Some(status) }) => self.ended(received, message, &status, heard),
+            Ok(Response { status: Some(status), received, message }) => {
+                self.ended((received, message), &status, of.job.giving, heard)
+            }
             Ok(Response { status: None, .. }) => self.unknown("the call ended without a status".to_owned(), heard),
         };
         self.turns.done(&of.job);
@@ -284,7 +286,13 @@ impl Unary {
     }
 
     /// The outcome of a call that the server has ended.
-    fn ended(&mut self, received: u64, message: Bytes, status: &Status, heard: &mut Heard) -> Outcome {
+    fn ended(
+        &mut self,
+        (received, message): (u64, Bytes),
+        status: &Status,
+        giving: Giving,
+        heard: &mut Heard,
+    ) -> Outcome {
         let said = || {
             let message = if status.message.is_empty() { String::new() } else { format!(": {}", status.message) };
             // A message of the server's may have several lines.
@@ -292,14 +300,14 @@ impl Unary {
         };
         const UNSURE: [Code; 3] = [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled];
         match (status.is_ok(), received) {
-            (true, 1) if self.way.giving == Giving::Nothing => Outcome::Confirmed,
+            (true, 1) if giving == Giving::Nothing => Outcome::Confirmed,
             (true, 1) => {
                 let value = Field::Bytes(Vec::from(message).into());
                 Outcome::Answered(Box::new(Message { value, ..Message::default() }))
             }
             (true, _) => self.unknown(format!("the server said OK, with {received} responses in place of one"), heard),
             (false, _) if UNSURE.iter().any(|code| *code as i32 == status.code) => self.unknown(said(), heard),
-            (false, _) if self.way.giving == Giving::Statuses => {
+            (false, _) if giving == Giving::Statuses => {
                 Outcome::Answered(Box::new(status_answer(status.code, &status.message)))
             }
             (false, _) => Outcome::Refused(Box::new(Refusal::new(said()))),

@@ -48,7 +48,7 @@ fn answers_come_in_the_order_of_the_requests_or_as_they_come() {
     let unordered = request(&["--unordered"]);
     assert_ne!(unordered.first(), wanted.first(), "{unordered:?}");
     assert_eq!(unordered.iter().collect::<BTreeSet<_>>(), wanted.iter().collect());
-    assert!(ended(running).contains("read 24, sent 24, confirmed 24, failed 0, unknown 0"));
+    assert!(ended(running).contains("read 24, answered 24, failed 0, unknown 0"));
     holds(&queue, 0);
 }
 
@@ -83,6 +83,9 @@ fn an_answer_is_a_message_of_its_own() {
     let map = ["-d", r#"{"n":5}"#, "--map", ".value.n, .value.n | {value: .}", "--filter", ".value.n > 3"];
     let done = amqp(&[&["request", "-k", &queue], &map[..]].concat()).run().ok();
     assert_eq!(done.lines(), ["6", "6"]);
+    let fails = ["-d", r#"{"n":5}"#, "--filter", ".value.n.m"];
+    let done = amqp(&[&["request", "-k", &queue], &fails[..]].concat()).run().fails(2);
+    done.says(&["input line 1: --filter: cannot index", "an answer cannot go on", "--filter-error skip"]);
     let none = ["-d", r#"{"n":1}"#, "--filter", ".value.n > 3"];
     assert!(amqp(&[&["request", "-k", &queue], &none[..]].concat()).run().ok().stdout.is_empty());
     ended(running);
@@ -104,10 +107,17 @@ fn who_cannot_be_asked_and_who_does_not_answer() {
     no.says(&["returned by the broker: 312 NO_ROUTE", "not answered: 1 of 1 request", "queue declare"]);
     let late = ["request", "-k", &queue, "-j", "9", "--reply-timeout", "300ms"];
     let done = amqp(&late).stdin(numbers(1..=3)).run().fails(7);
-    done.says(&["input lines 1-3: no answer came within 300ms", "not answered: 3 of 3 requests", "--reply-timeout"]);
+    let nobody = format!("nobody consumes queue `{queue}` now, and requests wait there");
+    done.says(&["input lines 1-3: no answer came within 300ms", "not answered: 3 of 3 requests", &nobody]);
+    let idle = amqp(&["consume", &queue, "--filter", "false", "--idle-timeout", "60s"]).start();
+    has_consumer(&queue);
+    let late = amqp(&["request", "-k", &queue, "-d", "4", "--reply-timeout", "300ms"]).run().fails(7);
+    late.says(&["--reply-timeout says how long"]);
+    idle.signal("INT");
+    idle.wait();
     let whole = amqp(&["request", "-k", &queue, "-d", "x", "--timeout", "700ms"]).run().fails(7);
     whole.says(&["outcome unknown: 1 (input line 1)", "the deadline of --timeout passed"]);
-    holds(&queue, 4);
+    holds(&queue, 5);
 
     for (flags, code, text) in [
         (&["-d", "x"][..], 2, "nothing says whom to ask"),
@@ -121,9 +131,20 @@ fn who_cannot_be_asked_and_who_does_not_answer() {
     let same = r#"{"value":"x","properties":{"correlation_id":"same"}}"#;
     let twice = ["request", "-k", &queue, "--input", "json", "-j", "2", "--reply-timeout", "1s"];
     let done = amqp(&twice).stdin(format!("{same}\n{same}\n")).run().fails(2);
-    done.says(&["line 2", "its correlation id `same` is that of a request that is under way"]);
-    for flags in [&[][..], &["--map", ".", "--exec", "true"], &["--via", "kafka"], &["--via", "grpc", "call"]] {
-        amqp(&[&["respond", &queue], flags].concat()).run().fails(2);
+    done.says(&["line 2", "its correlation id `same` is that of an earlier request"]);
+    let own = ["request", "-k", &queue, "--reply-queue", &queue, "-d", "x"];
+    amqp(&own).run().fails(2).says(&["to which its answer is to come"]);
+    for (flags, text) in [
+        (&[][..], "<--map JQ|--exec COMMAND|--via grpc call METHOD>"),
+        (&["--map", ".", "--exec", "true"], "cannot be used with"),
+        (&["--via", "kafka"], "unrecognized subcommand 'kafka'"),
+        (&["--via", "grpc", "call"], "<METHOD>"),
+        (&["--via", "grpc call"], "<METHOD>"),
+        (&["-j", "5", "--via", "grpc", "call", "A/B"], "behind --via grpc call METHOD"),
+        (&["--map", ".", "--on-failure", "skip"], "--on-failure is about --exec"),
+        (&["--exec", "cat", "--filter-error", "skip"], "--filter-error is about --map"),
+    ] {
+        amqp(&[&["respond", &queue], flags].concat()).run().fails(2).says(&[text]);
     }
     amqp(&["respond", &queue, "--exec", "no-such-program-here"]).run().fails(10);
     amqp(&["respond", "no-such-queue-here", "--map", "."]).run().fails(8);
@@ -157,21 +178,29 @@ fn answers_to_others_stay_in_their_queue() {
 
 #[test]
 fn nobody_waits_for_the_answer() {
-    let queue = queue(&[]);
+    let (queue, answers) = (queue(&[]), queue(&[]));
     // It says where the answer goes, and that is not there any more.
     amqp(&["publish", "-k", &queue, "--reply-to", "gone-and-forgotten", "-d", "1"]).run().ok();
     let done = amqp(&["respond", &queue, "--exec", "cat", "-n", "1"]).run().exits(8);
-    done.says(&["message 1: returned by the broker: 312 NO_ROUTE", "not taken: 1 of 1 message"]);
+    done.says(&["message 1: returned by the broker: 312 NO_ROUTE", "not answered: 1 of 1 request"]);
     holds(&queue, 0);
     // It came from a connection that has ended.
     amqp(&["request", "-k", &queue, "-d", "2", "--reply-timeout", "1ms"]).run().exits(7);
     let done = amqp(&["respond", &queue, "--exec", "cat", "-n", "1"]).run().exits(8);
     done.says(&["message 1: who asked has gone: nobody waits for the answer"]);
     holds(&queue, 0);
+    // Nobody ever had such an address: RabbitMQ ends the connection on which it is asked about it.
+    let odd = ["publish", "-k", &queue, "--reply-to", "amq.rabbitmq.reply-to.garbage.x", "-d", "2"];
+    amqp(&odd).run().ok();
+    amqp(&["publish", "-k", &queue, "--reply-to", &answers, "-d", "3"]).run().ok();
+    let done = amqp(&["respond", &queue, "--exec", "cat", "-n", "2"]).run().exits(8);
+    done.says(&["message 1: who asked has gone", "read 2, answered 1, failed 1, unknown 0"]);
+    assert_eq!(left(&answers), ["3"]);
+    holds(&queue, 0);
     // Nobody asked.
     amqp(&["publish", "-k", &queue]).stdin("3\n4\n").run().ok();
     for (flags, account) in [
-        (["--exec", "true", "-n", "1"], "read 1, sent 1, written 1, failed 0, unknown 0"),
+        (["--exec", "true", "-n", "1"], "read 1, answered 0, without an answer 1, failed 0, unknown 0"),
         (["--map", ".", "--until-end", "-q"], ""),
     ] {
         let done = amqp(&[&["respond", &queue], &flags[..]].concat()).run().ok();
@@ -182,7 +211,6 @@ fn nobody_waits_for_the_answer() {
     amqp(&["publish", "-k", &queue, "--reply-to", &queue, "-d", "5"]).run().ok();
     amqp(&["respond", &queue, "--map", "empty", "--until-end"]).run().ok();
     holds(&queue, 0);
-    let answers = super::queue(&[]);
     amqp(&["publish", "-k", &queue, "--reply-to", &answers, "-d", "6"]).run().ok();
     amqp(&["respond", &queue, "--map", ".value += 1, .value += 2", "--until-end"]).run().ok();
     assert_eq!(left(&answers), ["7", "8"]);
@@ -264,7 +292,7 @@ fn asked_to_end_it_answers_what_it_has_begun_with() {
     let asking = amqp(&["request", "-k", &queue, "--reply-timeout", "5s", "-j", "9"]).stdin("1\n2\n3\n").start();
     eventually("one is worked on", || begun.exists().then_some(()));
     responding.signal("INT");
-    responding.wait().exits(130).says(&["confirmed 1"]);
+    responding.wait().exits(130).says(&["answered 1"]);
     let done = asking.wait().exits(7);
     assert_eq!(done.lines(), ["1"]);
     holds(&queue, 2);

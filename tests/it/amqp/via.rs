@@ -22,10 +22,14 @@ fn a_service_answers() {
         answer
     };
     assert_eq!(envelope(r#"{"name":"x"}"#)["properties"]["content_type"], "application/json");
-    let bad = envelope(r#"{"nam":"x"}"#);
-    assert_eq!((&bad["headers"]["grpc-status"], &bad["value"]), (&json!("3"), &json!("")));
-    assert!(bad["headers"]["grpc-message"].as_str().is_some_and(|text| text.contains("did you mean `name`?")), "{bad}");
-    assert!(ended(running).contains("read 52, sent 52, confirmed 52, failed 0, unknown 0"));
+    let bad = amqp(&["request", "-k", &queue, "-d", r#"{"nam":"x"}"#]).run().fails(64 + 3);
+    bad.says(&["the service answered with gRPC status 3: ", "did you mean `name`?", "not answered: 1 of 1 request"]);
+    assert!(ended(running).contains("read 52, answered 52, failed 0, unknown 0"));
+    // Nobody is told of it: then it has failed, and stays.
+    amqp(&["publish", "-k", &queue, "-d", r#"{"nam":"x"}"#]).run().ok();
+    let done = amqp(&[&["respond", &queue, "-n", "1"], &via[..]].concat()).run().exits(8);
+    done.says(&["has no field `nam`", "read 1, answered 0, failed 1"]);
+    assert_eq!(left(&queue).len(), 1);
 
     let binary = [&via[..], &["--request-format", "binary"]].concat();
     let running = respond(&queue, &binary);
@@ -56,8 +60,15 @@ fn what_a_service_refuses_is_its_answer_unless_somebody_says_otherwise() {
         let all = [&["request", "-k", &queue, "-d", &data, "-o", "json", "--reply-timeout", "5s"], flags].concat();
         amqp(&all).run()
     };
-    let [answer] = envelopes(&request("no", &[]).ok().text()).try_into().expect("one");
+    request("no", &[]).fails(64 + 5).says(&["the service answered with gRPC status 5: no such thing"]);
+    let answers = super::queue(&[]);
+    let reply = ["--reply-to", &answers, "--correlation-id", "7", "--content-type", "odd", "-d", &text("no")];
+    amqp(&[&["publish", "-k", &queue], &reply[..]].concat()).run().ok();
+    holds(&answers, 1);
+    let [answer] =
+        envelopes(&amqp(&["consume", &answers, "-n", "1", "-o", "json"]).run().ok().text()).try_into().expect("one");
     assert_eq!(answer["headers"], json!({"grpc-message": "no such thing", "grpc-status": "5"}));
+    assert_eq!((&answer["value"], &answer["properties"]), (&json!(""), &json!({"correlation_id": "7"})));
     assert_eq!(envelopes(&request("yes", &["-H", "x-trace=7"]).ok().text())[0]["value"], "{}");
     assert_eq!(notes.notes().last().expect("one").metadata.get("x-trace").expect("is there"), "7");
     // Nobody knows what became of it: it stays.
@@ -66,6 +77,10 @@ fn what_a_service_refuses_is_its_answer_unless_somebody_says_otherwise() {
     holds(&queue, 1);
     assert_eq!(left(&queue), [text("cut")]);
 
+    let running = start(&["--on-refusal", "continue"]);
+    request("no", &[]).fails(7);
+    ended(running);
+    assert_eq!(left(&queue), [text("no")]);
     let running = start(&["--on-refusal", "skip"]);
     request("no", &[]).fails(7);
     assert!(ended(running).contains("failed 1"));
