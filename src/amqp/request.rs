@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::types::ShortString;
 
-use super::client::{Client, RequestOptions, Requesting};
+use super::client::{Client, Line, RequestOptions, Requesting};
 use super::publish::{MAX_MESSAGE, Mandatory, Overrides, PropertyArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
@@ -113,7 +113,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
     let options = RequestOptions {
         client: client.clone(),
-        shutdown: cx.shutdown.clone(),
+        line: Line { endpoint, policy: cx.policy, shutdown: cx.shutdown.clone() },
         make: Box::new(move |message| overrides.apply(message)),
         reply_queue: None,
         jobs: usize::from(args.jobs),

@@ -115,9 +115,17 @@ fn who_cannot_be_asked_and_who_does_not_answer() {
     late.says(&["--reply-timeout says how long"]);
     idle.signal("INT");
     idle.wait();
+    // A queue that is deleted meanwhile takes no others with it.
+    let two = [queue.clone(), super::queue(&[])];
+    let lines: String = two.iter().map(|to| json!({"routing_key": to, "value": "x"}).to_string() + "\n").collect();
+    let run = amqp(&["request", "--input", "json", "-j", "2", "--reply-timeout", "1s"]).stdin(lines);
+    let asking = run.start();
+    holds(&two[1], 1);
+    amqp(&["queue", "delete", &two[1]]).run().ok();
+    asking.wait().fails(7).says(&["not answered: 2 of 2 requests"]);
     let whole = amqp(&["request", "-k", &queue, "-d", "x", "--timeout", "700ms"]).run().fails(7);
     whole.says(&["outcome unknown: 1 (input line 1)", "the deadline of --timeout passed"]);
-    holds(&queue, 5);
+    holds(&queue, 6);
 
     for (flags, code, text) in [
         (&["-d", "x"][..], 2, "nothing says whom to ask"),

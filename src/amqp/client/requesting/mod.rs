@@ -1,6 +1,9 @@
 //! Requests as a relay: each is published, and its answer goes on.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+mod ids;
+mod lonely;
+
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,10 +15,12 @@ use lapin::types::ShortString;
 use serde_json::Value;
 use tokio::time::Sleep;
 
+use self::ids::{Ids, new_id};
+use self::lonely::Lonely;
 use super::latency::Latency;
 use super::publishing::{MakeOutgoing, Publishing, PublishingOptions};
 use super::replies::{Came, DirectReplies, Replies};
-use super::{Client, Outgoing, incoming, look_at};
+use super::{Client, Line, Outgoing, incoming};
 use crate::error::{Kind, Result, counted};
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
@@ -30,21 +35,15 @@ const AHEAD_BYTES: usize = 64 << 20;
 /// Of a request that came back: what was said to whoever publishes is about other flags.
 const NOBODY: &str = "no queue has that name, so that nobody can answer: `mscomm amqp queue declare` makes one";
 
-/// How many ids are remembered that requests came with.
-const USED: usize = 65_536;
-
 /// How many entries there may be about when requests have waited long enough, beside those that are needed.
 const DUES: usize = 1024;
-
-/// How long a question may take whether anybody is there who answers.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// How requests are made.
 pub(crate) struct RequestOptions {
     /// The connection.
     pub client: Arc<Client>,
-    /// What bounds all.
-    pub shutdown: Shutdown,
+    /// How another connection is made, for a question when an answer does not come.
+    pub line: Line,
     /// What goes out of a message.
     pub make: MakeOutgoing,
     /// The queue that answers come to, and whether it counts what goes back; else they come on the channel that publishes.
@@ -93,15 +92,11 @@ pub(crate) struct Requesting {
     heard: Heard,
     /// How many answers came that nobody waited for.
     strays: u64,
-    /// Ids that requests came with, the last of them, and in their order.
-    used: HashSet<String>,
-    used_order: VecDeque<String>,
+    ids: Ids,
     /// How many requests there were, and the queue that the last one went to.
     count: u64,
-    queue: Option<ShortString>,
-    /// Whether nobody consumes that queue, once it was asked for.
-    looking: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
-    lonely: Option<bool>,
+    queue: Option<String>,
+    lonely: Lonely,
     timer: Pin<Box<Sleep>>,
     latency: Latency,
 }
@@ -112,7 +107,8 @@ impl Requesting {
     /// # Errors
     /// As [`Publishing::open`] and [`Replies::of_queue`].
     pub(crate) async fn open(with: RequestOptions) -> Result<Requesting> {
-        let RequestOptions { client, shutdown, make, reply_queue, jobs, timeout, is_unordered } = with;
+        let RequestOptions { client, line, make, reply_queue, jobs, timeout, is_unordered } = with;
+        let shutdown = line.shutdown.clone();
         let direct = Arc::new(DirectReplies::default());
         let replies = match reply_queue {
             None => Replies::Direct(direct.clone(), None),
@@ -140,12 +136,10 @@ impl Requesting {
             tags: HashMap::new(),
             heard: Heard::default(),
             strays: 0,
-            used: HashSet::new(),
-            used_order: VecDeque::new(),
+            ids: Ids::default(),
             count: 0,
             queue: None,
-            looking: None,
-            lonely: None,
+            lonely: Lonely::Unasked(Some(Box::new(line))),
             timer: Box::pin(tokio::time::sleep(timeout)),
             latency: Latency::default(),
         })
@@ -161,7 +155,7 @@ impl Requesting {
         }
         let correlation_id = match outgoing.properties.correlation_id() {
             // What comes late or twice for the first would be taken for the answer to the second.
-            Some(own) if self.is_used(own.as_str()) => {
+            Some(own) if self.ids.is_used(own.as_str()) => {
                 return Err(format!("its correlation id `{own}` is that of an earlier request"));
             }
             Some(own) => own.to_string(),
@@ -170,20 +164,6 @@ impl Requesting {
         let properties = outgoing.properties.with_reply_to(address);
         outgoing.properties = properties.with_correlation_id(correlation_id.as_str().into());
         Ok((correlation_id, outgoing))
-    }
-
-    /// Whether a request had this id already; from now on, one has.
-    fn is_used(&mut self, own: &str) -> bool {
-        if self.used.len() >= USED
-            && let Some(oldest) = self.used_order.pop_front()
-        {
-            self.used.remove(&oldest);
-        }
-        let is_new = self.used.insert(own.to_owned());
-        if is_new {
-            self.used_order.push_back(own.to_owned());
-        }
-        !is_new
     }
 
     /// The outcome of a request is known.
@@ -317,27 +297,6 @@ impl Requesting {
         }
     }
 
-    /// What can be done about an answer that does not come: asked once.
-    fn why_late(&mut self, cx: &mut Context<'_>) -> Poll<String> {
-        const SLOW: &str = "--reply-timeout says how long each request waits for its answer";
-        let Some(queue) = &self.queue else { return Poll::Ready(SLOW.to_owned()) };
-        if self.lonely.is_none() {
-            let (client, queue) = (self.client.clone(), queue.to_string());
-            let looking = self.looking.get_or_insert_with(|| {
-                Box::pin(async move {
-                    let looked = async { look_at(&client.channel().await?, &queue).await };
-                    let found = tokio::time::timeout(LOOK, looked).await;
-                    matches!(found, Ok(Ok(found)) if found.consumer_count() == 0)
-                })
-            });
-            self.lonely = Some(std::task::ready!(looking.as_mut().poll(cx)));
-        }
-        Poll::Ready(match self.lonely {
-            Some(true) => format!("nobody consumes queue `{queue}` now, and requests wait there"),
-            _ => SLOW.to_owned(),
-        })
-    }
-
     /// Gives up those that have waited long enough.
     fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         let mut any = false;
@@ -353,7 +312,7 @@ impl Requesting {
                 let waited = humantime::format_duration(self.timeout);
                 let refusal =
                     Refusal { kind: Kind::Deadline, ..Refusal::new(format!("no answer came within {waited}")) };
-                let Poll::Ready(hint) = self.why_late(cx) else { break };
+                let Poll::Ready(hint) = self.lonely.hint(self.queue.as_deref(), cx) else { break };
                 self.end(ticket, Outcome::Refused(Box::new(refusal.hint(hint))));
                 any = true;
             }
@@ -374,15 +333,6 @@ fn status(message: &Message<'_>) -> Option<Refusal> {
     let said = text("grpc-message").map(|said| format!(": {said}")).unwrap_or_default();
     let why = format!("the service answered with gRPC status {code}{said}");
     Some(Refusal { kind: Kind::GrpcStatus(code), ..Refusal::new(why) })
-}
-
-/// A random UUID, as most who answer expect one (RFC 9562, section 5.4).
-fn new_id() -> String {
-    let random = fastrand::u128(..);
-    let random = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{random:032x}");
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
 }
 
 impl Sink for Requesting {
@@ -409,7 +359,7 @@ impl Sink for Requesting {
             self.open.insert(ticket, Open { correlation_id, since: now, is_taken: false, outcome: None, bytes: 0 });
             self.count += 1;
             // Of an exchange nobody can tell who is asked.
-            self.queue = Some(outgoing.routing_key.clone()).filter(|_| outgoing.exchange.as_str().is_empty());
+            self.queue = Some(outgoing.routing_key.to_string()).filter(|_| outgoing.exchange.as_str().is_empty());
             if !self.is_unordered {
                 self.order.push_back(ticket);
             }
@@ -504,19 +454,5 @@ impl Sink for Requesting {
             replies.end().await;
             Box::new(publishing).close().await;
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_uuids() {
-        let id = new_id();
-        let dashes: Vec<_> = id.match_indices('-').map(|(at, _)| at).collect();
-        assert_eq!((id.len(), dashes), (36, vec![8, 13, 18, 23]), "{id}");
-        assert!(id.get(14..15) == Some("4") && id.get(19..20).is_some_and(|v| "89ab".contains(v)), "{id}");
-        assert_ne!(id, new_id());
     }
 }
