@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
-use lapin::{ErrorKind, ExchangeKind};
+use lapin::{Channel, ErrorKind, ExchangeKind};
 
 use super::replies::DIRECT_REPLY;
 use super::{Client, fault, passive, short_string};
@@ -32,8 +32,10 @@ const INTERNAL_ERROR: u16 = 541;
 /// How many messages may wait for an answer about where they go.
 const WAITING: usize = 256;
 
-/// How long an answer about who waits for a reply is good: they come and go.
-const FRESH: Duration = Duration::from_millis(20);
+/// How long an answer about who waits for a reply is good: they come and go. While replies go to him, he is asked for again
+/// meanwhile, and nobody waits for that.
+const FRESH: Duration = Duration::from_millis(200);
+const STALE: Duration = Duration::from_millis(20);
 
 /// How many answers are kept.
 const KNOWN: usize = 10_000;
@@ -57,8 +59,8 @@ impl Destination {
         }
     }
 
-    fn is_fresh(self, since: Instant) -> bool {
-        self == Destination::Exchange || since.elapsed() < FRESH
+    fn is_older(self, since: Instant, age: Duration) -> bool {
+        self == Destination::Asker && since.elapsed() >= age
     }
 
     fn refusal(self, name: &str) -> Refusal {
@@ -69,8 +71,11 @@ impl Destination {
     }
 }
 
+/// A connection for questions, and its channel, as long as that is open.
+struct Link(Arc<Client>, Option<Channel>);
+
 /// Whether it is there, and the connection, as long as it is of use.
-type Asking = Pin<Box<dyn Future<Output = (Result<bool>, Option<Arc<Client>>)> + Send>>;
+type Asking = Pin<Box<dyn Future<Output = (Result<bool>, Option<Link>)> + Send>>;
 
 /// How to connect.
 pub(crate) struct Line {
@@ -87,7 +92,7 @@ pub(crate) struct Destinations {
     of: Destination,
     line: Arc<Line>,
     /// As long as it is of use.
-    client: Option<Arc<Client>>,
+    link: Option<Link>,
     known: HashMap<String, (bool, Instant)>,
     asking: Option<(String, Asking)>,
     waiting: VecDeque<(Ticket, Message<'static>)>,
@@ -101,54 +106,53 @@ impl Destinations {
     /// As [`Client::connect`].
     pub(crate) async fn open(of: Destination, line: Line) -> Result<Destinations> {
         let client = Client::connect(&line.endpoint, &line.policy, &line.shutdown).await?;
-        let (line, client) = (Arc::new(line), Some(Arc::new(client)));
-        Ok(Destinations { of, line, client, known: HashMap::new(), asking: None, waiting: VecDeque::new() })
+        let (line, link) = (Arc::new(line), Some(Link(Arc::new(client), None)));
+        Ok(Destinations { of, line, link, known: HashMap::new(), asking: None, waiting: VecDeque::new() })
     }
 
     /// What is known of the destination of the first that waits.
-    fn first(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool>> {
-        let Some((_, message)) = self.waiting.front() else { return Poll::Pending };
-        let Some(name) = self.of.of(message) else { return Poll::Ready(Ok(true)) };
-        if let Some((is_there, since)) = self.known.get(name)
-            && self.of.is_fresh(*since)
-        {
-            return Poll::Ready(Ok(*is_there));
+    fn first(&mut self) -> Option<bool> {
+        let (_, message) = self.waiting.front()?;
+        let Some(name) = self.of.of(message) else { return Some(true) };
+        let known = self.known.get(name).copied().filter(|(_, since)| !self.of.is_older(*since, FRESH));
+        if known.is_none_or(|(_, since)| self.of.is_older(since, STALE)) && self.asking.is_none() {
+            let (of, line, link, name) = (self.of, self.line.clone(), self.link.take(), name.to_owned());
+            self.asking = Some((name.clone(), Box::pin(ask(of, line, link, name))));
         }
-        let (of, line, name) = (self.of, self.line.clone(), name.to_owned());
-        let client = &mut self.client;
-        let (name, asking) =
-            self.asking.get_or_insert_with(|| (name.clone(), Box::pin(ask(of, line, client.take(), name))));
-        let (is_there, client) = std::task::ready!(asking.poll_unpin(cx));
-        self.client = client;
-        let is_there = is_there?;
+        known.map(|(is_there, _)| is_there)
+    }
+
+    /// Takes up the answer to a question; false when there is none.
+    ///
+    /// # Errors
+    /// The connection's.
+    fn answered(&mut self, cx: &mut Context<'_>) -> Result<bool> {
+        let Some((name, asking)) = &mut self.asking else { return Ok(false) };
+        let Poll::Ready((is_there, link)) = asking.poll_unpin(cx) else { return Ok(false) };
+        let name = std::mem::take(name);
+        (self.link, self.asking) = (link, None);
         if self.known.len() >= KNOWN {
             self.known.clear();
         }
-        self.known.insert(std::mem::take(name), (is_there, Instant::now()));
-        self.asking = None;
-        Poll::Ready(Ok(is_there))
+        self.known.insert(name, (is_there?, Instant::now()));
+        Ok(true)
     }
 }
 
 /// Asks the broker; on another connection where there is none, or no more.
-async fn ask(
-    of: Destination,
-    line: Arc<Line>,
-    mut client: Option<Arc<Client>>,
-    name: String,
-) -> (Result<bool>, Option<Arc<Client>>) {
+async fn ask(of: Destination, line: Arc<Line>, mut link: Option<Link>, name: String) -> (Result<bool>, Option<Link>) {
     let Line { endpoint, policy, shutdown } = &*line;
     loop {
-        let (asked, is_second) = match client.take() {
-            Some(client) => (client, false),
+        let (mut asked, is_second) = match link.take() {
+            Some(link) => (link, false),
             None => match Client::connect(endpoint, policy, shutdown).await {
-                Ok(client) => (Arc::new(client), true),
+                Ok(client) => (Link(Arc::new(client), None), true),
                 // Who is asked to end connects no more: what is ready goes out.
                 Err(_) if shutdown.reason().is_some() => return (Ok(true), None),
                 Err(error) => return (Err(error), None),
             },
         };
-        match is_there(of, asked.clone(), name.clone()).await {
+        match is_there(of, &mut asked, name.clone()).await {
             Ok(Some(is_there)) => return (Ok(is_there), Some(asked)),
             Ok(None) => return (Ok(false), None),
             Err(error) if is_second || error.kind() != Kind::Connect => return (Err(error), None),
@@ -159,8 +163,11 @@ async fn ask(
 }
 
 /// Asks on a connection. `None` when it is not there, and neither is the connection any more.
-async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<Option<bool>> {
-    let channel = client.channel().await?;
+async fn is_there(of: Destination, Link(client, open): &mut Link, name: String) -> Result<Option<bool>> {
+    let channel = match open.take() {
+        Some(channel) => channel,
+        None => client.channel().await?,
+    };
     let asked = match of {
         Destination::Exchange => {
             let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
@@ -172,8 +179,7 @@ async fn is_there(of: Destination, client: Arc<Client>, name: String) -> Result<
     client.forget_refusals();
     match asked {
         Ok(()) => {
-            // Nobody waits for this answer.
-            let _ = channel.close(200, "OK".into()).await;
+            *open = Some(channel);
             Ok(Some(true))
         }
         // Whatever else it says, of the exchange that says nothing.
@@ -213,20 +219,23 @@ impl Sink for Destinations {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>> {
-        while let Poll::Ready(is_there) = self.first(cx) {
-            let is_there = match is_there {
-                Ok(is_there) => is_there,
+        loop {
+            while let Some(is_there) = self.first() {
+                let Some((ticket, message)) = self.waiting.pop_front() else { break };
+                let outcome = match is_there {
+                    true => Outcome::Answered(Box::new(message)),
+                    false => Outcome::Refused(Box::new(self.of.refusal(self.of.of(&message).unwrap_or_default()))),
+                };
+                heard.outcome(ticket, outcome);
+            }
+            match self.answered(cx) {
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     self.abandon(heard);
                     return Poll::Ready(Err(error));
                 }
-            };
-            let Some((ticket, message)) = self.waiting.pop_front() else { break };
-            let outcome = match is_there {
-                true => Outcome::Answered(Box::new(message)),
-                false => Outcome::Refused(Box::new(self.of.refusal(self.of.of(&message).unwrap_or_default()))),
-            };
-            heard.outcome(ticket, outcome);
+            }
         }
         if heard.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
@@ -246,7 +255,7 @@ impl Sink for Destinations {
 
     fn close(self: Box<Self>) -> Work<'static, ()> {
         Box::pin(async move {
-            if let Some(client) = self.client {
+            if let Some(Link(client, _)) = self.link {
                 client.close(&self.line.shutdown).await;
             }
         })
