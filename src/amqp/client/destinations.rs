@@ -14,7 +14,7 @@ use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Channel, ErrorKind, ExchangeKind};
 
-use super::replies::DIRECT_REPLY;
+use super::replies::is_direct_reply;
 use super::{Client, fault, passive, short_string};
 use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
@@ -55,7 +55,7 @@ impl Destination {
         match self {
             // The default one is always there.
             Destination::Exchange => message.exchange.as_deref().filter(|name| !name.is_empty()),
-            Destination::Asker => message.routing_key.as_deref().filter(|name| name.starts_with(DIRECT_REPLY)),
+            Destination::Asker => message.routing_key.as_deref().filter(|name| is_direct_reply(name)),
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) use message::{Outgoing, short_string, wire_value};
 pub(crate) use meter::Meter;
 pub(crate) use pace::Pace;
 pub(crate) use publishing::{MakeOutgoing, Publishing, PublishingOptions};
-pub(crate) use replies::DIRECT_REPLY;
+pub(crate) use replies::is_direct_reply;
 pub(crate) use requesting::{RequestOptions, Requesting};
 
 use self::outbox::Outbox;

@@ -17,7 +17,12 @@ use crate::error::{Error, Result};
 
 /// The queue that is none: an answer to it comes on the channel that published the request
 /// ([RabbitMQ](https://www.rabbitmq.com/docs/direct-reply-to)).
-pub(crate) const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to";
+
+/// Whether a routing key is an address of somebody who waits on his own channel.
+pub(crate) fn is_direct_reply(routing_key: &str) -> bool {
+    routing_key.starts_with(DIRECT_REPLY)
+}
 
 /// Hands the consumer of a channel that publishes to whoever waits for answers.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lapin::BasicProperties;
 
-use crate::amqp::client::{DIRECT_REPLY, Outgoing};
+use crate::amqp::client::{Outgoing, is_direct_reply};
 use crate::error::{Error, Result};
 use crate::message::table::check_short;
 use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Value, amqp_json, convert};
@@ -230,9 +230,7 @@ impl Overrides {
     fn watched(&self, mut message: Outgoing) -> Outgoing {
         message.mandatory = match self.mandatory {
             Mandatory::Always => true,
-            Mandatory::Queues => {
-                message.exchange.as_str().is_empty() && !message.routing_key.as_str().starts_with(DIRECT_REPLY)
-            }
+            Mandatory::Queues => message.exchange.as_str().is_empty() && !is_direct_reply(message.routing_key.as_str()),
             Mandatory::Never => false,
         };
         message

@@ -5,7 +5,9 @@ mod answer;
 use std::sync::Arc;
 
 use self::answer::{Answer, Keeps, Mapped};
-use super::client::{Client, DIRECT_REPLY, Destination, Destinations, Line, Outgoing, Publishing, PublishingOptions};
+use super::client::{
+    Client, Destination, Destinations, Line, Outgoing, Publishing, PublishingOptions, is_direct_reply,
+};
 use super::consume::{self, Asks, ReadingArgs, prefetch_count};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{LimitArgs, ReportArgs};
@@ -162,7 +164,7 @@ async fn answers(endpoint: Endpoint, cx: &Context) -> Result<Box<dyn Sink>> {
     let make = |message: Message<'_>| {
         let mut outgoing = Outgoing::new(convert::to(Protocol::Amqp, message, None)?)?;
         // RabbitMQ says of an answer on the asker's own channel that no queue wanted it, whether it arrived or not.
-        outgoing.mandatory = !outgoing.routing_key.as_str().starts_with(DIRECT_REPLY);
+        outgoing.mandatory = !is_direct_reply(outgoing.routing_key.as_str());
         Ok(outgoing)
     };
     let options = PublishingOptions {

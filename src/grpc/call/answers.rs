@@ -58,19 +58,17 @@ impl Answers {
 
     /// What a message that is no request is answered with; `None` where that is no answer.
     pub(super) fn unfit(&mut self, ticket: Ticket, why: &str) -> Option<Outcome> {
-        let gives_status = self.asked.get(&ticket).is_some_and(|asked| self.giving(asked) == Giving::Statuses);
-        if !gives_status {
-            self.forget(ticket);
-        }
-        let outcome =
-            gives_status.then(|| Outcome::Answered(Box::new(status_answer(Code::InvalidArgument as i32, why))));
-        outcome.map(|outcome| self.outcome(ticket, outcome, &Types::default(), &mut Heard::default()))
+        let asked = self.asked.remove(&ticket)?;
+        (self.giving(&asked) == Giving::Statuses).then(|| {
+            let headers = status_answer(Code::InvalidArgument as i32, why).headers;
+            Outcome::Answered(Box::new(Message { headers, ..asked }))
+        })
     }
 
     /// The outcome of a call, with the message that goes on.
     pub(super) fn outcome(&mut self, ticket: Ticket, outcome: Outcome, types: &Types, heard: &mut Heard) -> Outcome {
-        let asked = self.asked.remove(&ticket);
-        let (Outcome::Answered(answer), Some(mut message)) = (outcome.clone(), asked) else { return outcome };
+        let Some(mut message) = self.asked.remove(&ticket) else { return outcome };
+        let Outcome::Answered(answer) = outcome else { return outcome };
         let is_json = self.format == MessageFormat::Json;
         message.headers = answer.headers;
         if let Field::Bytes(bytes) = answer.value {

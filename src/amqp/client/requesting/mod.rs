@@ -245,16 +245,17 @@ impl Requesting {
             // It came straight here: an address that is good for this connection says nothing.
             (message.exchange, message.routing_key, message.queue) = (None, None, None);
         }
-        self.tags.insert(ticket, delivery.delivery_tag);
         let outcome = match status(&message) {
-            Some(refusal) => Outcome::Refused(Box::new(refusal)),
-            None => Outcome::Answered(Box::new(message.into_owned())),
+            // Nothing of it goes on.
+            Some(refusal) => {
+                self.replies.ack(delivery.delivery_tag);
+                Outcome::Refused(Box::new(refusal))
+            }
+            None => {
+                self.tags.insert(ticket, delivery.delivery_tag);
+                Outcome::Answered(Box::new(message.into_owned()))
+            }
         };
-        if matches!(outcome, Outcome::Refused(_))
-            && let Some(tag) = self.tags.remove(&ticket)
-        {
-            self.replies.ack(tag);
-        }
         self.end(ticket, outcome);
     }
 
