@@ -34,18 +34,15 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             [CompletionResult]::new('grpc', 'grpc', [CompletionResultType]::ParameterValue, 'Call gRPC methods and look at services, by reflection')
             [CompletionResult]::new('amqp', 'amqp', [CompletionResultType]::ParameterValue, 'Publish to and consume from RabbitMQ (AMQP 0-9-1)')
             [CompletionResult]::new('kafka', 'kafka', [CompletionResultType]::ParameterValue, 'Produce to and tail Kafka topics')
             [CompletionResult]::new('bridge', 'bridge', [CompletionResultType]::ParameterValue, 'Carry messages from one system to another, each settled once the other side has confirmed it')
             [CompletionResult]::new('profile', 'profile', [CompletionResultType]::ParameterValue, 'List, show and change connection profiles')
             [CompletionResult]::new('sandbox', 'sandbox', [CompletionResultType]::ParameterValue, 'Throw-away servers inside this process, for trying and for hermetic tests')
-            [CompletionResult]::new('run-in-sandbox', 'run-in-sandbox', [CompletionResultType]::ParameterValue, 'Run a sandbox''s command, and end what it leaves')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Explain a topic, or a command; without a word list what there is')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a man page, for `man -l -`')
-            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write the completion scripts and man pages of the source tree')
             break
         }
         'mscomm;grpc' {
@@ -415,6 +412,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         }
         'mscomm;amqp;consume' {
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s')
+            [CompletionResult]::new('--ready-file', '--ready-file', [CompletionResultType]::ParameterName, 'Make this file once it reads, for a script that waits for that; it is removed at the end')
             [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'How many messages the broker may send ahead of their acknowledgement, 1 to 65535')
             [CompletionResult]::new('--consumer-tag', '--consumer-tag', [CompletionResultType]::ParameterName, 'Name of this consumer at the broker')
             [CompletionResult]::new('--offset', '--offset', [CompletionResultType]::ParameterName, 'Where to begin in a stream: first, last, next, an offset, 5m for so long ago, or a time in RFC 3339')
@@ -450,6 +448,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends each message of -o raw, with the escapes \n \r \t \0 \xNN')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8 is replaced)')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Give the account as JSON too: json (a line on standard error), or json=FILE')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
@@ -465,6 +464,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--drop-rest', '--drop-rest', [CompletionResultType]::ParameterName, 'Take out of the queue what --filter leaves out, too, as it does with what is written')
             [CompletionResult]::new('--exclusive', '--exclusive', [CompletionResultType]::ParameterName, 'Refuse to share the queue with other consumers')
             [CompletionResult]::new('--until-end', '--until-end', [CompletionResultType]::ParameterName, 'Stop when the messages that were there at the start are read, which of a stream are all, unless --offset says where to begin')
+            [CompletionResult]::new('--raw-body', '--raw-body', [CompletionResultType]::ParameterName, 'With -o pretty: bodies as they came, neither indented nor coloured')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -482,6 +482,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends each message of -o raw, with the escapes \n \r \t \0 \xNN')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8 is replaced)')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
             [CompletionResult]::new('--url', '--url', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
@@ -504,6 +505,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('--raw-body', '--raw-body', [CompletionResultType]::ParameterName, 'With -o pretty: bodies as they came, neither indented nor coloured')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -559,6 +561,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many messages')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many messages')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s')
+            [CompletionResult]::new('--ready-file', '--ready-file', [CompletionResultType]::ParameterName, 'Make this file once it reads, for a script that waits for that; it is removed at the end')
             [CompletionResult]::new('--max-length', '--max-length', [CompletionResultType]::ParameterName, 'How many messages may wait at the broker for whoever reads them here; beyond that it drops the oldest, which are counted')
             [CompletionResult]::new('--max-length-bytes', '--max-length-bytes', [CompletionResultType]::ParameterName, 'The same in bytes of their bodies')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
@@ -589,6 +592,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends each message of -o raw, with the escapes \n \r \t \0 \xNN')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8 is replaced)')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Give the account as JSON too: json (a line on standard error), or json=FILE')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
@@ -598,6 +602,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
             [CompletionResult]::new('--match-any', '--match-any', [CompletionResultType]::ParameterName, 'One of the headers of --match is enough')
+            [CompletionResult]::new('--raw-body', '--raw-body', [CompletionResultType]::ParameterName, 'With -o pretty: bodies as they came, neither indented nor coloured')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -634,6 +639,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends each message of -o raw, with the escapes \n \r \t \0 \xNN')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8 is replaced)')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Give the account as JSON too: json (a line on standard error), or json=FILE')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…')
@@ -664,6 +670,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--unordered', '--unordered', [CompletionResultType]::ParameterName, 'Write answers as they come, instead of in the order of the requests')
             [CompletionResult]::new('--persistent', '--persistent', [CompletionResultType]::ParameterName, 'Keep the message on disk (delivery mode 2)')
             [CompletionResult]::new('--transient', '--transient', [CompletionResultType]::ParameterName, 'Do not keep the message on disk (delivery mode 1)')
+            [CompletionResult]::new('--raw-body', '--raw-body', [CompletionResultType]::ParameterName, 'With -o pretty: bodies as they came, neither indented nor coloured')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -763,6 +770,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
             [CompletionResult]::new('--if-unused', '--if-unused', [CompletionResultType]::ParameterName, 'Only when it has no consumers')
             [CompletionResult]::new('--if-empty', '--if-empty', [CompletionResultType]::ParameterName, 'Only when it has no messages')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -794,6 +803,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -916,6 +927,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
             [CompletionResult]::new('--if-unused', '--if-unused', [CompletionResultType]::ParameterName, 'Only when nothing is bound to it')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -1000,6 +1013,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many messages; fewer before the end or the idle timeout is exit 1')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many messages; fewer before the end or the idle timeout is exit 1')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s')
+            [CompletionResult]::new('--ready-file', '--ready-file', [CompletionResultType]::ParameterName, 'Make this file once it reads, for a script that waits for that; it is removed at the end')
             [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'How many requests the broker may send ahead of their answer, 1 to 65535: five for each that may be worked on, if not given')
             [CompletionResult]::new('--content-type', '--content-type', [CompletionResultType]::ParameterName, 'MIME type of the answers; of --map and --via what they say, if not given')
             [CompletionResult]::new('--filter-error', '--filter-error', [CompletionResultType]::ParameterName, 'What happens when a program fails on a message: stop (it goes back) or skip (it is left out)')
@@ -1122,6 +1136,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Stop after so many messages; fewer before the end or the idle timeout is exit 1')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after so many messages; fewer before the end or the idle timeout is exit 1')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Stop when nothing came for so long, as 5s')
+            [CompletionResult]::new('--ready-file', '--ready-file', [CompletionResultType]::ParameterName, 'Make this file once it reads, for a script that waits for that; it is removed at the end')
             [CompletionResult]::new('--until', '--until', [CompletionResultType]::ParameterName, 'Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay')
             [CompletionResult]::new('--isolation', '--isolation', [CompletionResultType]::ParameterName, 'Which records of transactions to read')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Bootstrap brokers: host:port, separated by commas')
@@ -1154,6 +1169,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'pretty, raw (bodies only), json (one envelope a line), or a format string with kcat''s tokens, as ''%t %p %o %k %s\n''')
             [CompletionResult]::new('--delimiter', '--delimiter', [CompletionResultType]::ParameterName, 'What ends each message of -o raw, with the escapes \n \r \t \0 \xNN')
+            [CompletionResult]::new('--bytes', '--bytes', [CompletionResultType]::ParameterName, 'How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8 is replaced)')
             [CompletionResult]::new('--report', '--report', [CompletionResultType]::ParameterName, 'Give the account as JSON too: json (a line on standard error), or json=FILE')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
@@ -1163,6 +1179,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
             [CompletionResult]::new('--until-end', '--until-end', [CompletionResultType]::ParameterName, 'Stop at what is the end now, instead of following')
+            [CompletionResult]::new('--raw-body', '--raw-body', [CompletionResultType]::ParameterName, 'With -o pretty: bodies as they came, neither indented nor coloured')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -1188,7 +1205,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the topics')
             [CompletionResult]::new('describe', 'describe', [CompletionResultType]::ParameterValue, 'Show partitions, leaders, replicas, watermarks and the settings that are not the default')
             [CompletionResult]::new('create', 'create', [CompletionResultType]::ParameterValue, 'Create topics')
-            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete topics and all their records, without asking')
+            [CompletionResult]::new('delete', 'delete', [CompletionResultType]::ParameterValue, 'Delete topics and all their records')
             break
         }
         'mscomm;kafka;topic;list' {
@@ -1230,6 +1247,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         'mscomm;kafka;topic;describe' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to show them')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How to show them')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Only these columns, in this order, as name,default')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this column, from the largest value down with a minus before it')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'Bootstrap brokers: host:port, separated by commas')
             [CompletionResult]::new('-b', '-b', [CompletionResultType]::ParameterName, 'Bootstrap brokers: host:port, separated by commas')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Bootstrap brokers: host:port, separated by commas')
@@ -1324,6 +1343,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -1385,6 +1406,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
         'mscomm;profile;list' {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'table on a terminal, tsv in a pipe, or json')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'table on a terminal, tsv in a pipe, or json')
+            [CompletionResult]::new('--columns', '--columns', [CompletionResultType]::ParameterName, 'Only these columns, in this order, as name,default')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by this column, from the largest value down with a minus before it')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')
@@ -1459,6 +1482,8 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('-y', '-y', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
+            [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask; without a terminal, or with CI set, nobody is asked either')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
@@ -1517,23 +1542,6 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
-        'mscomm;run-in-sandbox' {
-            [CompletionResult]::new('--parent', '--parent', [CompletionResultType]::ParameterName, 'Process id of the sandbox')
-            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
-            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
-            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')
-            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
-            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
-            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
-            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
-            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
-            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
-            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            break
-        }
         'mscomm;completions' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
@@ -1550,7 +1558,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
-        'mscomm;man' {
+        'mscomm;help' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')
@@ -1566,7 +1574,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
-        'mscomm;generate' {
+        'mscomm;man' {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')

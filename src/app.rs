@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::Builder;
 
 use crate::args::Deferred;
+use crate::cli::complete::{self, Completion};
 use crate::cli::{self, AmqpCommand, Cli, Command, Global};
 use crate::config::ConfigSource;
 use crate::context::Context;
@@ -57,7 +58,11 @@ pub fn refusal(argv: Vec<OsString>) -> Option<String> {
 /// process ends soon or needs no memory.
 fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
     let argv = with_wait_joined(argv);
-    let mut tree = std::mem::ManuallyDrop::new(Cli::command());
+    let tree = match argv.iter().any(|arg| arg == "--help") {
+        true => cli::help::with_examples(cli::tree::tree()),
+        false => Cli::command(),
+    };
+    let mut tree = std::mem::ManuallyDrop::new(tree);
     let matches = tree.try_get_matches_from_mut(argv.iter());
     let cli = matches.and_then(|mut m| Cli::from_arg_matches_mut(&mut m).map_err(|e| e.format(&mut tree)));
     cli.map_err(|e| cli::refusal::masked(e, &argv))
@@ -85,8 +90,11 @@ fn finish(ended: Result<()>, terminal: &Terminal) -> u8 {
     match ended {
         Ok(()) => 0,
         Err(error) => {
-            if !matches!(error.kind(), Kind::ClosedPipe | Kind::Child(_)) {
-                terminal.error(&error);
+            match error.kind() {
+                Kind::ClosedPipe | Kind::Child(_) => {}
+                // Who asked for it needs no explanation.
+                Kind::Interrupted => terminal.note(error.chain()),
+                _ => terminal.error(&error),
             }
             exit::code(error.kind())
         }
@@ -126,14 +134,41 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::RunInSandbox(args) => sandbox::runner::run(args),
         Command::Profile(Deferred(args)) => config::verbs::run(*args, &config_source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
+        Command::Complete(args) => complete(&args, terminal),
+        Command::Help { words } => cli::help::run(&words, &terminal),
         Command::Man { command } => cli::generate::man(&command),
         Command::Generate { folder } => cli::generate::all(&folder),
     }
 }
 
+/// Answers a completion script. A server that is asked gets what a command would give it, but for what would have to be asked
+/// of somebody else first.
+fn complete(args: &complete::Args, terminal: Terminal) -> Result<()> {
+    let tree = complete::Tree::default();
+    let mut completion = Completion::new(args, &tree, config_source);
+    if let Some((asked, global)) = completion.question() {
+        let terminal = Terminal { quiet: true, verbose: false, ..terminal };
+        with_runtime(one_thread(), global, terminal, async |cx| {
+            let config = ConfigSource { is_quiet: true, ..cx.config.clone() };
+            completion.ask(asked, &Context { config, ..cx.clone() }).await;
+            Ok(())
+        })?;
+    }
+    let answer = completion.answer();
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(answer.as_bytes()))?;
+    printer.flush()
+}
+
 fn config_source(global: &Global) -> ConfigSource {
     let deadline = global.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
-    ConfigSource { file: global.config.clone(), profile: global.profile.clone(), deadline, sections: section_infos }
+    ConfigSource {
+        file: global.config.clone(),
+        profile: global.profile.clone(),
+        deadline,
+        sections: section_infos,
+        is_quiet: false,
+    }
 }
 
 /// For one connection, and for commands: without threads to wake, a unary call takes a quarter less, a command a tenth.
@@ -165,6 +200,7 @@ fn with_runtime(
             connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             wait: global.wait,
             on_wait,
+            say: Box::leak(Box::new(move |text: &str| terminal.trace(text))),
         },
         terminal,
         config: config_source(&global),

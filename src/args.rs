@@ -1,5 +1,7 @@
 //! Arguments that verbs of several protocols share.
 
+use std::any::Any;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,8 +12,8 @@ use crate::error::{Error, Result};
 use crate::flow::{Limits, OnRefusal};
 use crate::message::Message;
 use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options, Record};
-use crate::output::ReportTo;
-use crate::values::{Delimiter, delimiter, duration};
+use crate::output::{Published, ReadyFile, ReportTo, Terminal};
+use crate::values::{Delimiter, Offering, delimiter, duration};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,7 +39,6 @@ impl DataArgs {
     /// # Errors
     /// `Kind::Usage` when nobody gave any: standard input is a terminal and there is no `-d`.
     pub(crate) fn source(&self) -> Result<DataSource> {
-        use std::io::IsTerminal;
         match &self.data {
             Some(text) => Ok(source(text)),
             None if std::io::stdin().is_terminal() => Err(Error::usage("no data: standard input is a terminal")
@@ -54,10 +55,10 @@ pub(crate) struct RecordArgs {
     #[command(flatten)]
     pub data: DataArgs,
     /// How to read the data: one message a line, all of it as one message (the default with -d TEXT), or JSON envelopes
-    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(long, value_name = "MODE", value_enum, hide_short_help = true)]
     pub input: Option<Mode>,
     /// What ends a message of --input lines, with the escapes \n \r \t \0 \xNN
-    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n")]
+    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n", hide_short_help = true)]
     pub delimiter: Delimiter,
 }
 
@@ -126,11 +127,50 @@ impl LimitArgs {
     }
 }
 
+/// How a reader tells that it reads.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct ReadyArgs {
+    /// Make this file once it reads, for a script that waits for that; it is removed at the end
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    ready_file: Option<PathBuf>,
+}
+
+impl ReadyArgs {
+    /// Checks that the file can be made.
+    ///
+    /// # Errors
+    /// As [`ReadyFile::prepare`].
+    pub(crate) fn prepare(&self) -> Result<Ready> {
+        Ok(Ready(self.ready_file.as_deref().map(ReadyFile::prepare).transpose()?))
+    }
+}
+
+/// How a reader that is checked tells that it reads.
+#[derive(Debug)]
+pub(crate) struct Ready(Option<ReadyFile>);
+
+impl Ready {
+    /// Tells it: the person at the terminal what it waits for, unless it will end by itself, and the script. The file is there for
+    /// as long as what comes back.
+    ///
+    /// # Errors
+    /// As [`ReadyFile::publish`].
+    pub(crate) fn tell(self, terminal: &Terminal, waits: Option<&str>) -> Result<Option<Box<dyn Any>>> {
+        if let Some(waits) = waits {
+            terminal.status(waits);
+        }
+        let text = || format!("{}\n", std::process::id());
+        let published = self.0.map(|file| file.publish(text())).transpose()?;
+        Ok(published.map(|file: Published| Box::new(file) as Box<dyn Any>))
+    }
+}
+
 /// What is told of messages at the end.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct ReportArgs {
     /// Give the account as JSON too: json (a line on standard error), or json=FILE
-    #[arg(long, value_name = "FORM")]
+    #[arg(long, value_name = "FORM", hide_possible_values = true,
+          value_parser = Offering(<ReportTo as std::str::FromStr>::from_str, &[("json", "a line on standard error"), ("json=", "in a file")]), hide_short_help = true)]
     pub report: Option<ReportTo>,
 }
 
@@ -140,9 +180,18 @@ pub(crate) struct RefusalArgs {
     /// What happens when a message is refused for what it is (too large, nacked, returned by the broker): continue (the others
     /// go on, and it stays where it came from), stop, skip (it counts as done), reject (its queue is told, which drops it or
     /// dead-letters it), or dead:TARGET (it goes to that queue or topic, and counts as done once it is there)
-    #[arg(long, value_name = "WHAT", default_value = "continue")]
+    #[arg(long, value_name = "WHAT", default_value = "continue", hide_possible_values = true,
+          value_parser = Offering(<RefusalArg as std::str::FromStr>::from_str, REFUSAL_WORDS), hide_short_help = true)]
     pub on_refusal: RefusalArg,
 }
+
+const REFUSAL_WORDS: &[(&str, &str)] = &[
+    ("continue", "the others go on"),
+    ("stop", "nothing more is sent"),
+    ("skip", "it counts as done"),
+    ("reject", "its queue drops or dead-letters it"),
+    ("dead:", "it goes to this queue or topic"),
+];
 
 /// `--on-refusal`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! mscomm: gRPC, RabbitMQ and Kafka from one command line. This page is the map of the crate.
 //!
 //! # What stands where
-//! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree, completions and
-//!   man pages. [`args`]: the arguments that verbs share.
+//! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree, man pages,
+//!   completion (its scripts ask `cli/complete`). [`args`]: the arguments that verbs share.
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
 //!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
 //!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
@@ -127,8 +127,9 @@ pub use app::run;
 pub mod testing {
     pub use crate::amqp::incoming;
     pub use crate::app::refusal;
-    pub use crate::cli::generate::tree;
+    pub use crate::cli::tree::tree;
     pub use crate::exit::TABLE;
+    pub use crate::message::BytesForm;
     pub use crate::message::{Field, Headers, Message, Protocol, Time};
     pub use crate::output::{ColorWhen, Format, Terminal};
     pub use crate::sections::section_infos;

@@ -178,6 +178,27 @@ impl<T: Clone + Send + Sync + 'static> clap::builder::TypedValueParser for Unech
     }
 }
 
+/// A parser that takes these values among others: completion offers them. The help names them itself, since they are not all.
+#[derive(Clone)]
+pub(crate) struct Offering<P>(pub P, pub &'static [(&'static str, &'static str)]);
+
+impl<P: clap::builder::TypedValueParser> clap::builder::TypedValueParser for Offering<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<P::Value, clap::Error> {
+        self.0.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = clap::builder::PossibleValue> + '_>> {
+        Some(Box::new(self.1.iter().map(|(name, help)| clap::builder::PossibleValue::new(*name).help(*help))))
+    }
+}
+
 /// The bytes between two records, or between a key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delimiter(pub Vec<u8>);

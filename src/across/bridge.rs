@@ -157,12 +157,28 @@ enum KafkaWriting {
     Produce(Box<kafka::ProducingArgs>),
 }
 
+/// The commands of the reading side.
+pub(crate) fn reader_command() -> clap::Command {
+    From::command()
+}
+
+/// The commands of the writing side.
+pub(crate) fn writer_command() -> clap::Command {
+    To::command()
+}
+
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Args, clap::Error> {
         let mut own = OwnArgs::from_arg_matches(matches)?;
         let sides = std::mem::take(&mut own.sides);
         let mut sides = sides.splitn(2, |word| word == TO);
         let (from, to) = (sides.next().unwrap_or_default(), sides.next());
+        // Who asks about the writer has no reader yet.
+        if let (true, Some(to)) = (from.is_empty(), to)
+            && to.iter().any(|word| word == "--help" || word == "-h")
+        {
+            To::try_parse_from(named("mscomm bridge … --to", to))?;
+        }
         let from = From::try_parse_from(named("mscomm bridge", from))?;
         let Some(to) = to else {
             let text = "there is no --to between the reader and the writer";

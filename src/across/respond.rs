@@ -60,6 +60,11 @@ enum Answering {
     Grpc(GrpcWriting),
 }
 
+/// The commands of the other system.
+pub(crate) fn via_command() -> clap::Command {
+    Via::command()
+}
+
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Args, clap::Error> {
         let mut own = OwnArgs::from_arg_matches(matches)?;

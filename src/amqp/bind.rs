@@ -59,8 +59,13 @@ impl Args {
     }
 
     fn doing(&self, verb: &str) -> String {
+        format!("cannot {verb} {} and exchange `{}`", self.bound(), self.source)
+    }
+
+    /// What is bound.
+    fn bound(&self) -> String {
         let kind = if self.to_exchange { "exchange" } else { "queue" };
-        format!("cannot {verb} {kind} `{}` and exchange `{}`", self.destination, self.source)
+        format!("{kind} `{}`", self.destination)
     }
 }
 
@@ -81,7 +86,9 @@ pub(crate) async fn bind(args: Args, cx: &Context) -> Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    cx.terminal.note(format!("{} is bound to exchange `{}`", args.bound(), args.source));
+    Ok(())
 }
 
 /// Removes bindings.
@@ -101,5 +108,7 @@ pub(crate) async fn unbind(args: Args, cx: &Context) -> Result<()> {
         }
         Ok(())
     })
-    .await
+    .await?;
+    cx.terminal.note(format!("{} is no longer bound to exchange `{}`", args.bound(), args.source));
+    Ok(())
 }

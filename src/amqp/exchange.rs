@@ -9,6 +9,8 @@ use super::shared::arguments::{ArgumentArgs, full_name, name, text};
 use super::shared::connection::on_channel;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::output::YesArgs;
+use crate::values;
 
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
@@ -19,6 +21,10 @@ pub(crate) enum Command {
     Delete(Box<DeleteArgs>),
 }
 
+/// RabbitMQ's own types.
+const TYPES: &[(&str, &str)] =
+    &[("direct", "by routing key"), ("fanout", "to all"), ("topic", "by pattern"), ("headers", "by headers")];
+
 /// Arguments of `declare`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeclareArgs {
@@ -26,7 +32,8 @@ pub(crate) struct DeclareArgs {
     #[arg(value_name = "EXCHANGE")]
     exchange: String,
     /// Type: direct, fanout, topic, headers, or a plugin's, as x-delayed-message
-    #[arg(short = 't', long = "type", value_name = "TYPE", default_value = "direct")]
+    #[arg(short = 't', long = "type", value_name = "TYPE", default_value = "direct", hide_possible_values = true,
+          value_parser = values::Offering(clap::builder::StringValueParser::new(), TYPES))]
     kind: String,
     /// Whether it outlives a restart of the broker
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
@@ -57,6 +64,9 @@ pub(crate) struct DeleteArgs {
     /// Only when nothing is bound to it
     #[arg(long)]
     if_unused: bool,
+    /// Whether somebody is asked.
+    #[command(flatten)]
+    yes: YesArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -100,18 +110,19 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
             .map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare exchange `{}`", args.exchange)), &e))
     })
     .await?;
-    cx.terminal.trace(format!("exchange `{}` is declared", args.exchange));
+    cx.terminal.note(format!("exchange `{}` is declared", args.exchange));
     Ok(())
 }
 
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let exchange = full_name("exchange", &args.exchange)?;
     let options = ExchangeDeleteOptions { if_unused: args.if_unused, ..ExchangeDeleteOptions::default() };
+    args.yes.confirmed(format!("delete exchange `{}` and its bindings", args.exchange), &cx.shutdown).await?;
     on_channel(&args.settings, cx, async |channel: &Channel| {
         let deleted = channel.exchange_delete(exchange, options).await;
         deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{}`", args.exchange)))
     })
     .await?;
-    cx.terminal.trace(format!("exchange `{}` is deleted", args.exchange));
+    cx.terminal.note(format!("exchange `{}` is deleted", args.exchange));
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, te
 use super::shared::connection::{on_channel, on_connection};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
-use crate::output::{Printer, Table, TableLayout};
+use crate::output::{Printer, Table, TableLayout, YesArgs};
 use crate::values;
 use lapin::Channel;
 
@@ -28,6 +28,12 @@ pub(crate) enum Command {
     /// Print how many messages are ready and how many consumers there are, of those queues that there are
     Info(Box<InfoArgs>),
 }
+
+const OVERFLOWS: &[(&str, &str)] = &[
+    ("drop-head", "the oldest goes"),
+    ("reject-publish", "the new one is refused"),
+    ("reject-publish-dlx", "the new one is refused, and dead-lettered"),
+];
 
 /// Arguments of `declare`.
 #[derive(Debug, clap::Args)]
@@ -54,16 +60,17 @@ pub(crate) struct DeclareArgs {
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     ttl: Option<Duration>,
     /// Delete the queue when it was not used for so long
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration, hide_short_help = true)]
     expires: Option<Duration>,
     /// How many messages it holds
     #[arg(long, value_name = "COUNT")]
     max_length: Option<u64>,
     /// How many bytes of messages it holds, as 64M
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, hide_short_help = true)]
     max_length_bytes: Option<usize>,
     /// What happens at the limit: drop-head, reject-publish or reject-publish-dlx
-    #[arg(long, value_name = "POLICY")]
+    #[arg(long, value_name = "POLICY", hide_possible_values = true,
+          value_parser = values::Offering(clap::builder::StringValueParser::new(), OVERFLOWS), hide_short_help = true)]
     overflow: Option<String>,
     /// Exchange for messages that are rejected, too old or too many
     #[arg(long, value_name = "EXCHANGE")]
@@ -72,7 +79,7 @@ pub(crate) struct DeclareArgs {
     #[arg(long, value_name = "KEY", requires = "dead_letter_exchange")]
     dead_letter_routing_key: Option<String>,
     /// Highest priority that the queue tells apart, up to 255
-    #[arg(long, value_name = "PRIORITY")]
+    #[arg(long, value_name = "PRIORITY", hide_short_help = true)]
     max_priority: Option<u8>,
     /// Arguments without a flag.
     #[command(flatten)]
@@ -115,6 +122,9 @@ pub(crate) struct DeleteArgs {
     /// Only when it has no messages
     #[arg(long)]
     if_empty: bool,
+    /// Whether somebody is asked.
+    #[command(flatten)]
+    yes: YesArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -126,6 +136,9 @@ pub(crate) struct PurgeArgs {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
     queue: String,
+    /// Whether somebody is asked.
+    #[command(flatten)]
+    yes: YesArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -175,7 +188,11 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         declared.map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare queue `{}`", args.queue)), &e))
     })
     .await?;
-    cx.terminal.trace(format!("queue `{}` is declared", declared.name()));
+    cx.terminal.note(format!(
+        "queue `{}` is declared, with {}",
+        declared.name(),
+        counted(declared.message_count(), "message")
+    ));
     match args.queue.is_empty() {
         true => print(declared.name().as_str()),
         false => Ok(()),
@@ -201,17 +218,19 @@ fn name_of_stream(vhost: &str, queue: &str) -> Result<()> {
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
     let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
+    args.yes.confirmed(format!("delete queue `{}` and its messages", args.queue), &cx.shutdown).await?;
     let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
         let deleted = channel.queue_delete(queue, options).await;
         deleted.map_err(|e| fault(&e, format!("cannot delete queue `{}`", args.queue)))
     })
     .await?;
-    cx.terminal.trace(format!("queue `{}` is deleted, with {}", args.queue, counted(messages, "message")));
+    cx.terminal.note(format!("queue `{}` is deleted, with {}", args.queue, counted(messages, "message")));
     Ok(())
 }
 
 async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
+    args.yes.confirmed(format!("drop the messages of queue `{}`", args.queue), &cx.shutdown).await?;
     let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
         let purged = channel.queue_purge(queue, QueuePurgeOptions::default()).await;
         purged.map_err(|e| fault(&e, format!("cannot purge queue `{}`", args.queue)))

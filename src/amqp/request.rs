@@ -39,7 +39,7 @@ pub(crate) struct Args {
     reply_timeout: Duration,
     /// Let answers come to this queue, which has to be there, instead of straight to this connection (direct reply-to); answers
     /// to others go back to it at the end
-    #[arg(long, value_name = "QUEUE")]
+    #[arg(long, value_name = "QUEUE", hide_short_help = true)]
     reply_queue: Option<String>,
     /// How many requests may wait for their answer at a time
     #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
@@ -51,7 +51,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     data: DataArgs,
     /// How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes
-    #[arg(long, value_name = "MODE", value_enum)]
+    #[arg(long, value_name = "MODE", value_enum, hide_short_help = true)]
     input: Option<Mode>,
     /// Properties and headers.
     #[command(flatten)]

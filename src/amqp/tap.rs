@@ -12,7 +12,7 @@ use super::consume::{self, Asks, Declare, OwnQueue};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, argument, full_name, name, number};
 use super::shared::kind::exchange_kind;
-use crate::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::exec::ExecArgs;
@@ -66,7 +66,7 @@ pub(crate) struct ReadingArgs {
     #[arg(long = "match", value_name = "NAME=VALUE", value_parser = argument)]
     matches: Vec<(ShortString, AMQPValue)>,
     /// One of the headers of --match is enough
-    #[arg(long, requires = "matches")]
+    #[arg(long, requires = "matches", hide_short_help = true)]
     match_any: bool,
     /// Stop after so many messages
     #[arg(short = 'n', long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
@@ -74,11 +74,14 @@ pub(crate) struct ReadingArgs {
     /// Stop when nothing came for so long, as 5s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     idle_timeout: Option<std::time::Duration>,
+    /// Who is told that it watches.
+    #[command(flatten)]
+    ready: ReadyArgs,
     /// How many messages may wait at the broker for whoever reads them here; beyond that it drops the oldest, which are counted
     #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     max_length: u64,
     /// The same in bytes of their bodies
-    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = some)]
+    #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = some, hide_short_help = true)]
     max_length_bytes: usize,
     /// The connection.
     #[command(flatten)]
@@ -148,7 +151,6 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let prepared = prepare(args.reading, Asks::of(&args.exec, &args.jq)?, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "seen")?;
     let reader = prepared.open(cx).await?;
-    cx.terminal.trace("watching: what is published from now on is seen");
     show.run(reader.through(stages, relay), &cx.shutdown).await
 }
 
@@ -158,6 +160,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 /// `Kind::Usage`; `Kind::Config`.
 pub(crate) fn prepare(args: ReadingArgs, asks: Asks, cx: &Context) -> Result<consume::Prepared> {
     let tap = args.tap()?;
+    let names: Vec<String> = args.exchanges.iter().map(|name| format!("`{name}`")).collect();
+    let waits = format!("watching {}: what is published from now on is seen", names.join(", "));
     let limits = LimitArgs { count: args.count, idle_timeout: args.idle_timeout, until_end: false };
     let leaves_out = match asks.leaves_out {
         LeavesOut::Nothing => LeavesOut::Nothing,
@@ -165,7 +169,8 @@ pub(crate) fn prepare(args: ReadingArgs, asks: Asks, cx: &Context) -> Result<con
         LeavesOut::Some | LeavesOut::Most => LeavesOut::Some,
     };
     let declare: Declare = Box::new(move |client| Box::pin(tap.open(client)));
-    consume::prepare_own(limits, args.settings, declare, Asks { leaves_out, ..asks }, cx)
+    let prepared = consume::prepare_own(limits, args.settings, declare, args.ready, Asks { leaves_out, ..asks }, cx)?;
+    Ok(prepared.saying(waits))
 }
 
 /// Queues of our own, which are gone with the connection: one that is bound to the exchanges, and one for what is too much.

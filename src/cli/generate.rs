@@ -3,24 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::help::{TOPICS, Topic, examples, roff};
+use super::tree::{tree, visible};
 use crate::config::CONFIG_EXAMPLE;
 use crate::error::{Error, Result};
 use crate::output::Printer;
 use crate::sections::section_infos;
 
-/// The command tree, ready to be walked.
-pub fn tree() -> clap::Command {
-    let mut command = Cli::command();
-    command.build();
-    command
-}
-
-/// The shells with their scripts: the name of the file, and what it holds, as [`all`] wrote it. A shell asks for it each
-/// time that it starts, and making it costs more than printing it.
+/// The shells with their scripts: the name of the file, and what it holds. Those of bash, zsh and fish are written by hand, and
+/// ask [`super::complete`]; the others are made by [`all`]. A shell asks for its own each time that it starts, and making it
+/// costs more than printing it.
 const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
     (Shell::Bash, "mscomm.bash", include_bytes!("../../completions/mscomm.bash")),
     (Shell::Zsh, "_mscomm", include_bytes!("../../completions/_mscomm")),
@@ -34,10 +28,7 @@ const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
 /// # Errors
 /// As [`Printer::flush`].
 pub(crate) fn completions(shell: Shell) -> Result<()> {
-    match COMPLETIONS.iter().find(|(known, ..)| *known == shell) {
-        Some((_, _, script)) => print(script),
-        None => print(&completion(shell)),
-    }
+    COMPLETIONS.iter().find(|(known, ..)| *known == shell).map_or(Ok(()), |(_, _, script)| print(script))
 }
 
 /// Prints the man page of a command.
@@ -45,6 +36,12 @@ pub(crate) fn completions(shell: Shell) -> Result<()> {
 /// # Errors
 /// `Kind::Usage` when there is no such command; as [`Printer::flush`].
 pub(crate) fn man(path: &[String]) -> Result<()> {
+    if let [name] = path
+        && let Some(topic) = Topic::named(name)
+        && tree().find_subcommand(name).is_none()
+    {
+        return print(&topic.man());
+    }
     let root = tree();
     let mut command = &root;
     for name in path {
@@ -62,16 +59,24 @@ pub(crate) fn man(path: &[String]) -> Result<()> {
 /// # Errors
 /// `Kind::Io`.
 pub(crate) fn all(folder: &Path) -> Result<()> {
-    let scripts = COMPLETIONS.map(|(shell, name, _)| (name.to_owned(), completion(shell)));
+    let scripts = COMPLETIONS.map(|(shell, name, script)| {
+        let made = matches!(shell, Shell::PowerShell | Shell::Elvish).then(|| completion(shell));
+        (name.to_owned(), made.unwrap_or_else(|| script.to_vec()))
+    });
     replace(&folder.join("completions"), scripts.into(), |name| name.contains("mscomm"))?;
     let root = tree();
     let mut rest = vec![&root];
     let mut pages = BTreeMap::new();
+    for topic in TOPICS {
+        pages.insert(format!("mscomm-{}.{}", topic.name, topic.section), topic.man());
+    }
     while let Some(command) = rest.pop() {
         pages.insert(format!("{}.1", page_name(command)), page(command)?);
         rest.extend(visible(command));
     }
-    replace(&folder.join("man"), pages, |name| name.starts_with("mscomm") && name.ends_with(".1"))
+    replace(&folder.join("man"), pages, |name| {
+        name.starts_with("mscomm") && [".1", ".5", ".7"].iter().any(|end| name.ends_with(end))
+    })
 }
 
 /// Makes files by their names, and removes those beside them that are ours and not among them.
@@ -92,14 +97,22 @@ fn replace(folder: &Path, files: BTreeMap<String, Vec<u8>>, is_ours: fn(&str) ->
     Ok(())
 }
 
-fn visible(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
-    command.get_subcommands().filter(|c| !c.is_hide_set())
-}
-
 fn completion(shell: Shell) -> Vec<u8> {
     let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "mscomm", &mut out);
+    clap_complete::generate(shell, &mut shown(&tree()), "mscomm", &mut out);
     out
+}
+
+/// A command with those below it that are not hidden.
+fn shown(command: &clap::Command) -> clap::Command {
+    let about = command.get_about().cloned().unwrap_or_default();
+    // Those that every command has are put in again.
+    let own = command.get_arguments().filter(|arg| arg.get_id() != "help" && arg.get_id() != "version");
+    clap::Command::new(command.get_name().to_owned())
+        .about(about)
+        .disable_help_subcommand(true)
+        .args(own.cloned())
+        .subcommands(visible(command).map(shown))
 }
 
 /// `mscomm kafka tail` has the page `mscomm-kafka-tail`.
@@ -119,7 +132,12 @@ fn page(command: &clap::Command) -> Result<Vec<u8>> {
         .source(format!("mscomm {}", env!("CARGO_PKG_VERSION")))
         .render(&mut out)
         .map_err(|e| Error::io("cannot make the man page", e))?;
-    let mut text = String::from(".SH EXIT STATUS\n");
+    let mut text = String::new();
+    if let Some(examples) = examples(name.trim_start_matches("mscomm-").replace('-', " ").as_str()) {
+        text.push_str(".SH EXAMPLES\n");
+        text.push_str(&commented(examples));
+    }
+    text.push_str(".SH EXIT STATUS\n");
     for (code, meaning) in crate::exit::TABLE {
         text.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", roff(code), roff(meaning)));
     }
@@ -150,10 +168,24 @@ fn page(command: &clap::Command) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-/// Escapes a text for roff: hyphens as they are typed, no line taken for a request.
-fn roff(text: &str) -> String {
-    let text = text.replace('\\', "\\e").replace('-', "\\-");
-    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+/// Examples, each behind what it does.
+fn commented(examples: &str) -> String {
+    let mut out = String::new();
+    let mut is_open = false;
+    for line in examples.lines() {
+        match line.strip_prefix("# ") {
+            Some(comment) => {
+                out.push_str(if std::mem::take(&mut is_open) { ".EE\n.RE\n" } else { "" });
+                out.push_str(&format!(".PP\n{}:\n", roff(comment)));
+            }
+            None => {
+                out.push_str(if std::mem::replace(&mut is_open, true) { "" } else { ".PP\n.RS 4\n.EX\n" });
+                out.push_str(&format!("{}\n", roff(line)));
+            }
+        }
+    }
+    out.push_str(if is_open { ".EE\n.RE\n" } else { "" });
+    out
 }
 
 fn print(bytes: &[u8]) -> Result<()> {

@@ -1,7 +1,10 @@
 //! The command tree, and what is generated from it.
 
+pub(crate) mod complete;
 pub(crate) mod generate;
+pub(crate) mod help;
 pub(crate) mod refusal;
+pub(crate) mod tree;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,28 +35,28 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Global")]
 pub(crate) struct Global {
     /// Connection profile to use [env: MSCOMM_PROFILE]
-    #[arg(short, long, global = true, value_name = "NAME")]
+    #[arg(short, long, global = true, value_name = "NAME", hide_short_help = true)]
     pub profile: Option<String>,
     /// Configuration file [env: MSCOMM_CONFIG]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub config: Option<PathBuf>,
     /// When to use colours
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_short_help = true)]
     pub color: ColorWhen,
     /// Say on standard error what is being done
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, hide_short_help = true)]
     pub verbose: bool,
     /// No notes and no progress; errors are still printed
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", hide_short_help = true)]
     pub quiet: bool,
     /// Limit of the whole command, as 30s (exit 7)
-    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration)]
+    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration, hide_short_help = true)]
     pub timeout: Option<Duration>,
     /// Limit of one attempt to connect, 10s if not given (exit 7)
-    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration)]
+    #[arg(long, global = true, value_name = "DURATION", allow_hyphen_values = true, value_parser = values::duration, hide_short_help = true)]
     pub connect_timeout: Option<Duration>,
     /// Keep trying to connect until it works, or for this long
-    #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true, value_parser = values::duration)]
+    #[arg(long, global = true, value_name = "DURATION", num_args = 0..=1, require_equals = true, value_parser = values::duration, hide_short_help = true)]
     pub wait: Option<Option<Duration>>,
 }
 
@@ -82,14 +85,44 @@ pub(crate) enum Command {
     #[command(name = sandbox::runner::NAME, hide = true)]
     RunInSandbox(sandbox::runner::Args),
     /// Print a shell's completion script
+    ///
+    /// Each shell reads it from a place of its own when it starts the next time.
+    ///
+    /// bash with bash-completion:
+    ///   mscomm completions bash > ~/.local/share/bash-completion/completions/mscomm
+    /// bash without it, in ~/.bashrc:
+    ///   source <(mscomm completions bash)
+    /// zsh, in a folder of $fpath, before compinit in ~/.zshrc:
+    ///   mscomm completions zsh > ~/.zfunc/_mscomm
+    /// fish:
+    ///   mscomm completions fish > ~/.config/fish/completions/mscomm.fish
+    /// PowerShell, in $PROFILE:
+    ///   mscomm completions powershell | Out-String | Invoke-Expression
+    /// elvish, in rc.elv:
+    ///   eval (mscomm completions elvish | slurp)
+    ///
+    /// In bash, zsh and fish Tab knows what the profile's server has, too: topics,
+    /// groups, services, methods, the fields of a request. It waits 0.3 s at most,
+    /// asks for no password and runs no command for one, unless the profile says
+    /// complete = true.
+    #[command(verbatim_doc_comment)]
     Completions {
         /// The shell
         #[arg(value_enum, value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
+    /// Say what can stand at the end of a command line, for the completion scripts
+    #[command(hide = true)]
+    Complete(complete::Args),
+    /// Explain a topic, or a command; without a word list what there is
+    Help {
+        /// A topic, as `envelope`, or a command, as `kafka tail`
+        #[arg(value_name = "TOPIC")]
+        words: Vec<String>,
+    },
     /// Print a man page, for `man -l -`
     Man {
-        /// The command, as `kafka tail`; all of mscomm without one
+        /// The command, as `kafka tail`, or a topic, as `envelope`; all of mscomm without one
         #[arg(value_name = "COMMAND")]
         command: Vec<String>,
     },
@@ -132,6 +165,8 @@ fn after_help() -> String {
     for (code, meaning) in crate::exit::TABLE {
         text.push_str(&format!("  {code:<12} {meaning}\n"));
     }
+    text.push_str("\nTopics (mscomm help TOPIC):\n");
+    text.push_str(&help::list());
     text.push_str(
         "\nSettings come from flags, then MSCOMM_<PROTOCOL>_<KEY>, then the profile, then the built-in\n\
          profile `local`. `mscomm profile show` prints each value with where it came from.",

@@ -5,6 +5,7 @@ use toml_edit::{DocumentMut, Item, Table as TomlTable, value};
 
 use super::file::unknown;
 use super::layers;
+use super::profile::COMPLETE;
 use super::sections::{KeyKind, SectionInfo};
 use crate::error::{Error, Result};
 
@@ -47,6 +48,13 @@ pub(crate) fn assign(
             profile.insert("extends", value(text));
             continue;
         }
+        if key == COMPLETE {
+            let says: bool = text.parse().map_err(|_| {
+                Error::usage(format!("`{COMPLETE}` is true or false")).hint(format!("write {COMPLETE}=true"))
+            })?;
+            profile.insert(COMPLETE, value(says));
+            continue;
+        }
         let (info, path, kind) = known_key(infos, key)?;
         let new = match kind {
             Holds::Value => single(info, path, text),
@@ -60,12 +68,12 @@ pub(crate) fn assign(
             .ok_or_else(|| Error::config(format!("`{key}` lies in something that is no table")))?;
     }
     for key in unset {
-        if key == "extends" {
-            profile.remove("extends");
+        if key == "extends" || key == COMPLETE {
+            profile.remove(key);
             continue;
         }
         if let Some((cut, _)) = key.split_once('=')
-            && (cut == "extends" || known_key(infos, cut).is_ok())
+            && (cut == "extends" || cut == COMPLETE || known_key(infos, cut).is_ok())
         {
             return Err(Error::usage(format!("`--unset` takes a key alone, and `{cut}` has a value behind it"))
                 .hint(format!("write --unset {cut}")));

@@ -11,13 +11,22 @@ use super::profile::Chosen;
 use super::sections::{KeyKind, Resolved, Section, SectionInfo, nest};
 use super::shown::{readable_by_others, shows_secret};
 use crate::error::{Error, Result};
-use crate::secret::{self, Place};
+use crate::secret::{self, Place, Reach};
+
+/// How references are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct How {
+    /// When it has to be done.
+    pub deadline: Option<Instant>,
+    /// How far to go.
+    pub reach: Reach,
+}
 
 /// Merges all layers into a protocol's settings.
 ///
 /// # Errors
 /// See [`super::ConfigSource::resolve`].
-pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<Instant>) -> Result<Resolved<T>> {
+pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How) -> Result<Resolved<T>> {
     let info = SectionInfo::of::<T>();
     let mut entries = flag_entries(flags, &info)?;
     entries.extend(environment_entries(&info)?);
@@ -29,7 +38,7 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, deadline: Option<I
     let (mut origins, mut warnings) = (BTreeMap::new(), Vec::new());
     for entry in entries {
         warnings.extend(readable_by_others(&entry, &info, chosen.file.as_ref()));
-        let value = look_up(&entry, &info, chosen.file.as_ref(), deadline)?;
+        let value = look_up(&entry, &info, chosen.file.as_ref(), how)?;
         (info.accepts)(&entry.key, &value)
             .map_err(|e| Error::config(format!("{}.{} from {}: {e}", info.name, entry.key, entry.origin)))?;
         insert(&mut merged, nest(&entry.key, value));
@@ -163,13 +172,13 @@ pub(crate) fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
 }
 
 /// Looks up the references in a value.
-fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Option<Instant>) -> Result<Value> {
+fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How) -> Result<Value> {
     let text = match &entry.value {
         Value::String(text) => text,
         Value::Array(items) => {
             let each = items.iter().map(|item| {
                 let entry = Entry { value: item.clone(), ..entry.clone() };
-                look_up(&entry, info, file, deadline)
+                look_up(&entry, info, file, how)
             });
             return each.collect::<Result<_>>().map(Value::Array);
         }
@@ -188,7 +197,8 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, deadline: Opt
         }
     }
     let at = |e: Error| e.context(format!("{what} from {}", entry.origin));
-    let place = Place { base, strict: from_file.is_some(), deadline };
+    let How { deadline, reach } = how;
+    let place = Place { base, strict: from_file.is_some(), deadline, reach };
     let text = match from_file {
         Some(_) if text.contains("${") => secret::interpolate(text, place).map_err(at)?,
         // What an interpolation gave is the value itself, never a second reference.

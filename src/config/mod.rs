@@ -23,6 +23,7 @@ pub(crate) use file::validate_name;
 pub(crate) use sections::{Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
+use crate::secret::Reach;
 
 /// Variable that names the configuration file.
 pub(crate) const CONFIG_VAR: &str = "MSCOMM_CONFIG";
@@ -59,6 +60,8 @@ pub(crate) struct ConfigSource {
     pub deadline: Option<std::time::Instant>,
     /// What a profile can have.
     pub sections: Sections,
+    /// Nobody is asked for a secret, and none is fetched by a command, but where the profile says `complete = true`.
+    pub is_quiet: bool,
 }
 
 impl ConfigSource {
@@ -105,6 +108,25 @@ impl ConfigSource {
     /// contradict each other. Nothing is looked at that this protocol does not use.
     pub(crate) fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
         let chosen = profile::Chosen::load(self)?;
-        layers::resolve(flags, &chosen, self.deadline)
+        let reach = match self.is_quiet {
+            false => Reach::Anywhere,
+            true if chosen.may_complete()? => Reach::Unasked,
+            true => Reach::Unrun,
+        };
+        layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach })
+    }
+
+    /// The names of all profiles.
+    ///
+    /// # Errors
+    /// `Kind::Config`: the file is bad.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let (path, named) = self.path()?;
+        let file = file::File::load(&path, named, self)?;
+        let mut names: Vec<String> = file.iter().flat_map(profile::profile_names).map(str::to_owned).collect();
+        if !names.iter().any(|name| name == LOCAL) {
+            names.push(LOCAL.to_owned());
+        }
+        Ok(names)
     }
 }

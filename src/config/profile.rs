@@ -12,6 +12,9 @@ use super::file::{File, unknown, validate_name};
 use super::sections::{KeyKind, Problem, SectionInfo};
 use crate::error::{Error, Result};
 
+/// The key of a profile that says whether Tab may run its commands.
+pub(crate) const COMPLETE: &str = "complete";
+
 /// The profile in force.
 #[derive(Debug)]
 pub(crate) struct Chosen {
@@ -29,10 +32,13 @@ impl Chosen {
     /// # Errors
     /// `Kind::Config`: the file is bad, the profile is not there, or its `extends` leads nowhere or in a circle.
     pub(crate) fn load(source: &ConfigSource) -> Result<Chosen> {
-        let (path, named) = source.path()?;
-        let file = File::load(&path, named, source)?;
         let asked = source.asked()?;
-        Chosen::find(&path, file, asked)
+        // A sandbox needs no file, whatever is wrong with it.
+        if asked.as_ref().is_some_and(|(name, _)| is_running_sandbox(name)) {
+            return Ok(Chosen { name: SANDBOX.to_owned(), file: None, chain: Vec::new() });
+        }
+        let (path, named) = source.path()?;
+        Chosen::find(&path, File::load(&path, named, source)?, asked)
     }
 
     /// A profile by its name, whatever is asked for elsewhere.
@@ -47,6 +53,21 @@ impl Chosen {
     /// Whether this is a profile of the file that is, or extends, another one.
     pub(crate) fn extends(&self, name: &str) -> bool {
         self.chain.iter().any(|link| link == name)
+    }
+
+    /// Whether what it says may be used to complete a word, although a command has to be run for it (`complete = true`): its
+    /// own word, or that of the nearest that it extends.
+    ///
+    /// # Errors
+    /// As [`profile_table`].
+    pub(crate) fn may_complete(&self) -> Result<bool> {
+        for name in &self.chain {
+            let table = self.file.as_ref().map(|file| profile_table(file, name)).transpose()?.flatten();
+            if let Some(says) = table.and_then(|table| table.get(COMPLETE)).and_then(Item::as_bool) {
+                return Ok(says);
+            }
+        }
+        Ok(false)
     }
 
     /// A profile by its name, in a file that was read: from a pipe that works only once.
@@ -66,7 +87,7 @@ impl Chosen {
         };
         let names = file.as_ref().map(profile_names).unwrap_or_default();
         let in_file = names.iter().any(|n| *n == name);
-        let sandbox = name == SANDBOX && std::env::var_os(sandbox_var("pid")).is_some();
+        let sandbox = is_running_sandbox(&name);
         let chain = match &file {
             Some(file) if in_file && !sandbox => chain(file, &name)?,
             _ if name == LOCAL || sandbox => Vec::new(),
@@ -117,6 +138,10 @@ impl Chosen {
     }
 }
 
+fn is_running_sandbox(name: &str) -> bool {
+    name == SANDBOX && std::env::var_os(sandbox_var("pid")).is_some()
+}
+
 /// The names of the profiles in a file.
 pub(crate) fn profile_names(file: &File) -> Vec<&str> {
     file.profiles().map(|p| p.iter().map(|(name, _)| name).collect()).unwrap_or_default()
@@ -148,8 +173,12 @@ pub(crate) fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a
             if !item.is_str() {
                 return Err(file.error(at(), "`extends` must be the name of a profile, as a string"));
             }
+        } else if key == COMPLETE {
+            if !item.is_bool() {
+                return Err(file.error(at(), format!("`{COMPLETE}` must be true or false")));
+            }
         } else if !infos.iter().any(|info| info.name == key) {
-            let known: Vec<&str> = infos.iter().map(|i| i.name).chain(["extends"]).collect();
+            let known: Vec<&str> = infos.iter().map(|i| i.name).chain(["extends", COMPLETE]).collect();
             let error = file.error(at(), format!("unknown key `{key}` in profile `{name}`"));
             return Err(unknown(error, key, known));
         } else if !item.is_table_like() {

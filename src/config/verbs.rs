@@ -12,7 +12,7 @@ use super::profile::{Chosen, check_profile, profile_names, profile_table};
 use super::shown::{Inherited, inherited, shown};
 use super::{CONFIG_EXAMPLE, ConfigSource, LOCAL, Sections, validate_name};
 use crate::error::{Error, Result};
-use crate::output::{Table, TableLayout, Terminal};
+use crate::output::{Table, TableLayout, Terminal, WideArgs, YesArgs};
 
 /// Verbs of `mscomm profile`.
 #[derive(Debug, clap::Subcommand)]
@@ -22,6 +22,9 @@ pub(crate) enum Command {
         /// table on a terminal, tsv in a pipe, or json
         #[arg(short, long, value_name = "FORMAT", value_enum)]
         output: Option<TableLayout>,
+        /// What of it.
+        #[command(flatten)]
+        wide: WideArgs,
     },
     /// Show every value of a profile and where it came from, secrets masked
     Show {
@@ -58,6 +61,9 @@ pub(crate) enum Command {
         /// The profile
         #[arg(value_name = "PROFILE")]
         name: String,
+        /// Whether somebody is asked.
+        #[command(flatten)]
+        yes: YesArgs,
     },
     /// Make a profile the one that is used when none is named
     Use {
@@ -73,7 +79,7 @@ pub(crate) enum Command {
 /// `Kind::Config` for the file and its profiles, `Kind::Usage` for arguments, `Kind::Io` when the file cannot be written.
 pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     match command {
-        Command::List { output } => list(source, output, terminal),
+        Command::List { output, wide } => list(source, output, &wide, terminal),
         Command::Show { name, output } => show(source, name, output, terminal),
         Command::Add { name, values } => {
             validate_name(&name)?;
@@ -90,23 +96,28 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
             warn_of_inherited(source, Some(&name), terminal)
         }
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
-            change(source, |path, document, existing| {
+            let path = change(source, |path, document, existing| {
                 require(path, existing, &name)?;
                 assign(document, &name, &values, &unset, &(source.sections)())?;
                 Ok(name.clone())
             })?;
+            terminal.note(format!("changed profile `{name}` in {}", path.display()));
             warn_of_inherited(source, Some(&name), terminal)
         }
         Command::Edit { .. } => edit(source, terminal),
-        Command::Remove { name } => remove(source, &name, terminal),
+        Command::Remove { name, yes } => {
+            yes.confirm(&format!("remove profile `{name}`"))?;
+            remove(source, &name, terminal)
+        }
         Command::Use { name } => {
-            change(source, |path, document, existing| {
+            let path = change(source, |path, document, existing| {
                 if name != LOCAL {
                     require(path, existing, &name)?;
                 }
                 document.insert("default", value(&name));
                 Ok(name.clone())
             })?;
+            terminal.note(format!("`{name}` is the default profile now, in {}", path.display()));
             Ok(())
         }
     }
@@ -123,12 +134,14 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
     })
 }
 
-fn list(source: &ConfigSource, output: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
+fn list(source: &ConfigSource, output: Option<TableLayout>, wide: &WideArgs, terminal: &Terminal) -> Result<()> {
     let (path, named) = source.path()?;
     let file = File::load(&path, named, source)?;
     let infos = (source.sections)();
-    let columns = ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name));
-    let mut table = Table::new(columns.collect::<Vec<_>>());
+    let columns: Vec<&str> =
+        ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name)).collect();
+    wide.check(&columns)?;
+    let mut table = Table::new(columns);
     let default = file.as_ref().and_then(File::default_profile).unwrap_or(LOCAL).to_owned();
     let names: Vec<&str> = file.as_ref().map(profile_names).unwrap_or_default();
     let built_in = Some(LOCAL).filter(|local| !names.contains(local));
@@ -144,7 +157,7 @@ fn list(source: &ConfigSource, output: Option<TableLayout>, terminal: &Terminal)
         }
         table.row(row);
     }
-    table.print(output, terminal)
+    table.arranged(wide).print(output, terminal)
 }
 
 fn show(source: &ConfigSource, name: Option<String>, output: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
@@ -214,7 +227,7 @@ fn warn_of_inherited(source: &ConfigSource, changed: Option<&str>, terminal: &Te
 
 fn remove(source: &ConfigSource, name: &str, terminal: &Terminal) -> Result<()> {
     let mut was_default = false;
-    change(source, |path, document, existing| {
+    let path = change(source, |path, document, existing| {
         require(path, existing, name)?;
         let users: Vec<String> = existing
             .iter()
@@ -236,6 +249,7 @@ fn remove(source: &ConfigSource, name: &str, terminal: &Terminal) -> Result<()> 
         }
         Ok(String::new())
     })?;
+    terminal.note(format!("removed profile `{name}` from {}", path.display()));
     if was_default {
         terminal.note("it was the default profile; now there is none");
     }
@@ -315,6 +329,7 @@ fn edit(source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     let document =
         text.parse::<DocumentMut>().map_err(|e| Error::config("bad TOML").because(e.message().to_owned()))?;
     file::write(&path, &document)?;
+    terminal.note(format!("changed {}", path.display()));
     warn_of_inherited(source, None, terminal)
 }
 

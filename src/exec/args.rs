@@ -10,7 +10,7 @@ use super::relay::Exec;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{OnRefusal, Sink};
 use crate::shutdown::Shutdown;
-use crate::values::duration;
+use crate::values::{Offering, duration};
 
 const HEADING: &str = "Command for each message";
 
@@ -28,25 +28,35 @@ pub(crate) struct ExecArgs {
     #[arg(long, help_heading = HEADING, value_name = "COMMAND")]
     exec: Option<String>,
     /// What the command reads: the body, or the message as a JSON envelope
-    #[arg(long, help_heading = HEADING, value_name = "FORM", value_enum, default_value_t, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "FORM", value_enum, default_value_t, requires = "exec", hide_short_help = true)]
     exec_input: ExecInput,
     /// End a command, and all that it started, after so long; that is a failure
-    #[arg(long, help_heading = HEADING, value_name = "DURATION", value_parser = duration, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "DURATION", value_parser = duration, requires = "exec", hide_short_help = true)]
     exec_timeout: Option<Duration>,
     /// What happens to a message whose command failed: stop (it goes back, and no more commands are begun), hold (the others go
     /// on, and it goes back at the end), skip (it counts as done), dead:TARGET (it goes to that queue or topic of the same
     /// broker, and counts as done once it is there), requeue (its queue takes it back at once; the third time it is held), or
     /// reject (its queue drops or dead-letters it)
-    #[arg(long, help_heading = HEADING, value_name = "WHAT", default_value = "stop", value_parser = policy, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "WHAT", default_value = "stop", requires = "exec", hide_possible_values = true,
+          value_parser = Offering(policy, FAILURE_WORDS), hide_short_help = true)]
     on_failure: Policy,
     /// The same for one exit code, as 75=requeue; ack takes it for success
-    #[arg(long, help_heading = HEADING, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec")]
+    #[arg(long, help_heading = HEADING, value_name = "CODE=WHAT", value_delimiter = ',', value_parser = on_exit, requires = "exec", hide_short_help = true)]
     on_exit: Vec<(u8, Option<Policy>)>,
     /// How many commands may run at a time; records of one Kafka key (without a key, of one partition) stay in order
     #[arg(short, long, help_heading = HEADING, value_name = "COUNT", default_value_t = 1, requires = "exec",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
+          value_parser = clap::value_parser!(u16).range(1..=1024), hide_short_help = true)]
     jobs: u16,
 }
+
+const FAILURE_WORDS: &[(&str, &str)] = &[
+    ("stop", "it goes back, and no more commands are begun"),
+    ("hold", "it goes back at the end"),
+    ("skip", "it counts as done"),
+    ("dead:", "it goes to this queue or topic"),
+    ("requeue", "its queue takes it back at once"),
+    ("reject", "its queue drops or dead-letters it"),
+];
 
 /// What happens to a message whose command failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

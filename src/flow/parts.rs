@@ -1,5 +1,7 @@
 //! What a flow is put together of.
 
+use std::any::Any;
+
 use serde_json::{Map, Value};
 
 use super::account::{Account, Manner};
@@ -53,19 +55,21 @@ pub(crate) struct Flow {
     pub names: Option<Names>,
     /// What ends it early.
     pub shutdown: Shutdown,
+    /// What is let go at its end.
+    pub held: Option<Box<dyn Any>>,
 }
 
 impl Flow {
     /// Both halves, joined.
     pub(crate) fn new(reader: Reader, writer: Writer, manner: Manner, shutdown: &Shutdown) -> Flow {
-        let Reader { source, mut stages, relay, dead: of_relay, limits, manner: _ } = reader;
+        let Reader { source, mut stages, relay, dead: of_relay, limits, manner: _, held } = reader;
         let Writer { stages: last, mut sink, on_refusal, dead, manner: _ } = writer;
         let dead = dead.or(of_relay);
         match relay {
             Some(relay) => sink = Box::new(Relayed::new(relay, last, sink)),
             None => stages.extend(last),
         }
-        Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone() }
+        Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone(), held }
     }
 }
 
@@ -104,12 +108,14 @@ pub(crate) struct Reader {
     pub limits: Limits,
     /// How it counts by itself.
     pub manner: Manner,
+    /// What is let go at its end.
+    pub held: Option<Box<dyn Any>>,
 }
 
 impl Reader {
     /// Messages as they come from a source.
     pub(crate) fn of(source: Box<dyn Source>, limits: Limits, manner: Manner) -> Reader {
-        Reader { source, stages: Vec::new(), relay: None, dead: None, limits, manner }
+        Reader { source, stages: Vec::new(), relay: None, dead: None, limits, manner, held: None }
     }
 
     /// Each goes through these stages, too, and then through a relay, if there is one.

@@ -5,6 +5,7 @@ mod call;
 pub(crate) mod client;
 mod describe;
 mod export;
+mod known;
 mod list;
 pub(crate) mod settings;
 mod shared;
@@ -12,6 +13,7 @@ mod shared;
 pub(crate) use self::call::{
     PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_answering, prepare_reader, prepare_writer,
 };
+pub(crate) use self::known::{fields, methods, services, symbols};
 use crate::context::Context;
 use crate::error::Result;
 

@@ -35,7 +35,7 @@ pub(crate) struct MapArgs {
     #[arg(long, help_heading = HEADING, value_name = "JQ")]
     map: Option<String>,
     /// What happens when a program fails on a message: stop (it goes back) or skip (it is left out)
-    #[arg(long, help_heading = HEADING, value_name = "WHAT", value_enum, default_value_t)]
+    #[arg(long, help_heading = HEADING, value_name = "WHAT", value_enum, default_value_t, hide_short_help = true)]
     filter_error: OnFault,
 }
 

@@ -3,14 +3,17 @@
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
+mod known;
 mod produce;
 pub(crate) mod settings;
 mod shared;
 mod tail;
 mod topic;
 
+pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
+pub(crate) use self::topic::PARTITION as PARTITION_COLUMNS;
 use crate::context::Context;
 use crate::error::Result;
 

@@ -55,10 +55,10 @@ pub(crate) struct ProducingArgs {
     #[arg(short = 'Z', long)]
     empty_as_null: bool,
     /// Compression
-    #[arg(long, value_name = "CODEC", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
+    #[arg(long, value_name = "CODEC", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"], hide_short_help = true)]
     compression: Option<String>,
     /// Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too
-    #[arg(long, value_name = "ACKS", value_parser = ["0", "1", "all"])]
+    #[arg(long, value_name = "ACKS", value_parser = ["0", "1", "all"], hide_short_help = true)]
     acks: Option<String>,
     #[command(flatten)]
     refusal: RefusalArgs,

@@ -16,7 +16,7 @@ use crate::values;
 #[serde(default)]
 pub(crate) struct Settings {
     /// Bootstrap brokers: host:port, separated by commas
-    #[arg(short, long, visible_aliases = ["brokers", "url"], visible_short_alias = 'b', value_name = "BROKERS", help_heading = CONNECTION)]
+    #[arg(short, long, visible_aliases = ["brokers", "url"], visible_short_alias = 'b', value_name = "BROKERS", help_heading = CONNECTION, hide_short_help = true)]
     pub server: Option<String>,
     /// SASL.
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     #[serde(flatten)]
     pub tls: TlsSettings,
     /// Any librdkafka property, as client.rack=a. May be repeated
-    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = values::Unechoed(property), help_heading = CONNECTION)]
+    #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = values::Unechoed(property), help_heading = CONNECTION, hide_short_help = true)]
     #[serde(serialize_with = "write_properties", deserialize_with = "read_properties")]
     pub extra: Vec<(String, String)>,
 }
@@ -36,13 +36,14 @@ pub(crate) struct Settings {
 #[serde(default)]
 pub(crate) struct Sasl {
     /// SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION)]
+    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION, hide_short_help = true, hide_possible_values = true,
+          value_parser = values::Offering(clap::builder::StringValueParser::new(), OFFERED))]
     pub mechanism: Option<String>,
     /// SASL user name
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub username: Option<String>,
     /// SASL password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see
-    #[arg(long, value_name = "SECRET", help_heading = CONNECTION)]
+    #[arg(long, value_name = "SECRET", help_heading = CONNECTION, hide_short_help = true)]
     pub password: Option<Secret>,
 }
 
@@ -159,6 +160,8 @@ fn known_mechanism(mechanism: &str) -> Result<(), Problem> {
 
 /// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
 pub(crate) const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+
+const OFFERED: &[(&str, &str)] = &[("PLAIN", ""), ("SCRAM-SHA-256", ""), ("SCRAM-SHA-512", "")];
 
 impl Sasl {
     /// True when the connection is to authenticate.

@@ -11,7 +11,7 @@ use super::client::{
 };
 use super::produce;
 use super::settings::Settings;
-use crate::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
@@ -48,10 +48,11 @@ pub(crate) struct ReadingArgs {
     /// The default is end, as `tail -f`; with --until-end or --until it is begin. For -N up to N records of each partition are looked at:
     /// those of up to 16 MiB are kept and come out in the order of time; more are read a second time, partition by partition,
     /// which takes up to 2.5 times as long.
-    #[arg(long, value_name = "WHERE", value_parser = start, allow_hyphen_values = true)]
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, hide_possible_values = true,
+          value_parser = values::Offering(start, PLACES))]
     from: Option<Start>,
     /// Only these partitions, as 0,2
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..), hide_short_help = true)]
     partitions: Vec<i32>,
     /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
     ///
@@ -62,6 +63,8 @@ pub(crate) struct ReadingArgs {
     group: Option<String>,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    ready: ReadyArgs,
     /// Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay
     ///
     /// A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
@@ -70,7 +73,7 @@ pub(crate) struct ReadingArgs {
     #[arg(long, value_name = "@TIME", value_parser = until, conflicts_with = "until_end")]
     until: Option<i64>,
     /// Which records of transactions to read
-    #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]
     isolation: Isolation,
     #[command(flatten)]
     settings: Settings,
@@ -85,6 +88,14 @@ enum Isolation {
     /// Those of open and aborted transactions too
     ReadUncommitted,
 }
+
+/// Where reading begins, as far as words say it.
+const PLACES: &[(&str, &str)] = &[
+    ("begin", "the oldest record"),
+    ("end", "what comes from now on"),
+    ("-", "the newest N"),
+    ("@", "a time, or a duration ago"),
+];
 
 fn until(text: &str) -> Result<i64, String> {
     match text.strip_prefix('@').map(|_| start(text)) {
@@ -200,6 +211,7 @@ pub(crate) struct Prepared {
     args: ReadingArgs,
     setup: Arc<Setup>,
     dead: Option<produce::Prepared>,
+    ready: Ready,
 }
 
 /// Checks what was typed. `dead` is the topic that records go to whose commands failed.
@@ -222,7 +234,7 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
             .hint("name another topic"));
     }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
-    Ok(Prepared { args, setup, dead })
+    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead })
 }
 
 impl Prepared {
@@ -231,7 +243,8 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup, dead } = self;
+        let Prepared { args, setup, dead, ready } = self;
+        let waits = waits(&args);
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
             Isolation::ReadUncommitted => "read_uncommitted",
@@ -272,8 +285,27 @@ impl Prepared {
             PartitionReader::of_partitions(options, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
         })
         .await?;
-        Ok(flow::Reader { dead, ..flow::Reader::of(Box::new(source), limits, manner) })
+        let held = ready.tell(&cx.terminal, waits.as_deref())?;
+        Ok(flow::Reader { dead, held, ..flow::Reader::of(Box::new(source), limits, manner) })
     }
+}
+
+/// What a reader waits for; nothing when it ends by itself.
+fn waits(args: &ReadingArgs) -> Option<String> {
+    let from = match (&args.group, begin(args)) {
+        (Some(group), _) => format!("as a member of group `{group}`"),
+        (None, Start::Begin) => "from the begin".to_owned(),
+        (None, Start::End) => "from the end".to_owned(),
+        (None, Start::Offset(offset)) => format!("from offset {offset}"),
+        (None, Start::Last(count)) => format!("from the newest {count}"),
+        (None, Start::Time(millis)) => {
+            let mut time = Vec::new();
+            Time::Millis(millis).write_rfc3339(&mut time);
+            format!("from {}", String::from_utf8_lossy(&time))
+        }
+    };
+    let ends = args.limits.until_end || args.until.is_some();
+    (!ends).then(|| format!("waiting for records of {}, {from}", args.topics.join(", ")))
 }
 
 /// The partitions that are to be read, once all topics are there; blocks.

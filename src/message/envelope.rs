@@ -9,10 +9,15 @@ use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::parts::{FieldSeed, Text};
-use super::{Field, Headers, Message, Properties, Protocol, Time, amqp_json, json, kafka};
+use super::{BytesForm, Field, Headers, Message, Properties, Protocol, Time, amqp_json, json, kafka, write_bytes};
 
 /// Appends the envelope of a message, without a line end.
 pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
+    write_as(out, message, BytesForm::Auto);
+}
+
+/// The same with key, value and Kafka's headers in this form.
+pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm) {
     // Each by its name, so that a new field does not compile before it is written.
     let Message {
         protocol,
@@ -57,11 +62,13 @@ pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
     if let Some(time) = timestamp {
         time.write_json(object.member("timestamp"));
     }
-    field(&mut object, "key", key);
-    if headers.system().is_some() {
-        headers.write_json(object.member("headers"));
+    field(&mut object, "key", key, form);
+    match headers {
+        Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers, form),
+        _ if headers.system().is_some() => headers.write_json(object.member("headers")),
+        _ => {}
     }
-    field(&mut object, "value", value);
+    field(&mut object, "value", value, form);
     if let Some(properties) = properties {
         // A struct of strings and numbers always serialises.
         drop(serde_json::to_writer(object.member("properties"), properties));
@@ -74,18 +81,18 @@ impl Headers<'_> {
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Headers::Absent => {}
-            Headers::Kafka(headers) => kafka::write_headers(out, headers),
+            Headers::Kafka(headers) => kafka::write_headers(out, headers, BytesForm::Auto),
             Headers::Amqp(table) => amqp_json::write_table(out, table),
         }
     }
 }
 
 #[inline]
-fn field(object: &mut json::Object<'_>, name: &'static str, value: &Field<'_>) {
+fn field(object: &mut json::Object<'_>, name: &'static str, value: &Field<'_>, form: BytesForm) {
     match value {
         Field::Absent => {}
         Field::Null => object.member(name).extend_from_slice(b"null"),
-        Field::Bytes(bytes) => json::bytes(object.member(name), bytes),
+        Field::Bytes(bytes) => write_bytes(object.member(name), bytes, form),
     }
 }
 

@@ -43,6 +43,24 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// Pairs of hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// Reads pairs of hexadecimal digits.
+///
+/// # Errors
+/// A sentence that says so.
+pub(crate) fn decode_hex(text: &str) -> Result<Vec<u8>, String> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let read = |[high, low]: &[u8; 2]| u8::try_from(digit(*high)? * 16 + digit(*low)?).ok();
+    let bytes: Option<Vec<u8>> = pairs.iter().map(read).collect();
+    bytes.filter(|_| rest.is_empty()).ok_or_else(|| "bad hex: write two digits for each byte".to_owned())
+}
+
 /// Appends bytes: a JSON string when they are UTF-8, else `{"$base64": "…"}`.
 pub(crate) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {

@@ -2,6 +2,7 @@
 
 mod amqp;
 pub(crate) mod amqp_json;
+mod bytes;
 pub(crate) mod convert;
 pub(crate) mod envelope;
 pub(crate) mod grpc;
@@ -18,6 +19,8 @@ pub(crate) mod time;
 use std::borrow::Cow;
 
 pub(crate) use amqp::Properties;
+pub use bytes::BytesForm;
+pub(crate) use bytes::write_bytes;
 pub use headers::Headers;
 pub(crate) use headers::Shown;
 pub(crate) use kafka::KafkaHeader;

@@ -38,7 +38,7 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Reads a key, value or header value: a string, `{"$base64": …}` or null.
+/// Reads a key, value or header value: a string, `{"$base64": …}`, `{"$hex": …}` or null.
 pub(super) struct FieldSeed(pub &'static str);
 
 impl<'de> DeserializeSeed<'de> for FieldSeed {
@@ -73,14 +73,15 @@ impl<'de> Visitor<'de> for FieldSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        match map.next_key::<Text<'de>>()? {
-            Some(Text(tag)) if tag == "$base64" => {}
+        let decode = match map.next_key::<Text<'de>>()? {
+            Some(Text(tag)) if tag == "$base64" => json::decode_base64,
+            Some(Text(tag)) if tag == "$hex" => json::decode_hex,
             _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
-        }
-        let bytes = json::decode_base64(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)?;
+        };
+        let bytes = decode(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)?;
         match map.next_key::<IgnoredAny>()? {
             None => Ok(Field::Bytes(Cow::Owned(bytes))),
-            Some(_) => Err(de::Error::custom("`$base64` stands alone in its object")),
+            Some(_) => Err(de::Error::custom("`$base64` or `$hex` stands alone in its object")),
         }
     }
 }

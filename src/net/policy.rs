@@ -22,11 +22,13 @@ pub(crate) struct Policy {
     pub wait: Option<Option<Duration>>,
     /// Told once, when `wait` begins to try again.
     pub on_wait: &'static (dyn Fn(&Error) + Sync),
+    /// Told what was found on the way, for who looks closely (`-v`).
+    pub say: &'static (dyn Fn(&str) + Sync),
 }
 
 impl std::fmt::Debug for Policy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Policy { connect_timeout, wait, on_wait: _ } = self;
+        let Policy { connect_timeout, wait, on_wait: _, say: _ } = self;
         f.debug_struct("Policy").field("connect_timeout", connect_timeout).field("wait", wait).finish_non_exhaustive()
     }
 }
@@ -170,7 +172,7 @@ mod tests {
     use super::*;
 
     fn policy(wait: Option<Option<Duration>>) -> Policy {
-        Policy { connect_timeout: Duration::from_secs(5), wait, on_wait: &|_| () }
+        Policy { connect_timeout: Duration::from_secs(5), wait, on_wait: &|_| (), say: &|_| () }
     }
 
     async fn run(wait: Option<Option<Duration>>, kind: Kind, works_at: u32) -> (u32, Result<()>) {

@@ -1,7 +1,7 @@
 //! Format strings with kcat's tokens, parsed once.
 
 use super::sanitize::{escape_json, push_bytes};
-use crate::message::{Headers, Message, Shown, Time};
+use crate::message::{BytesForm, Headers, Message, Shown, Time};
 use crate::values::escaped;
 
 /// What may stand behind a `%`, with what it is for a person: the parser, the help and the errors have it from here.
@@ -92,8 +92,8 @@ impl Format {
     }
 
     /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
-    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, escape: bool) {
-        let data = |out: &mut Vec<u8>, bytes: &[u8]| text(out, bytes, escape);
+    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, bytes: BytesForm, escape: bool) {
+        let data = |out: &mut Vec<u8>, data: &[u8]| text(out, &bytes.of(data), escape);
         let key = || message.routed_by();
         for part in &self.0 {
             match part {
@@ -161,7 +161,7 @@ mod tests {
 
     fn formatted(text: &str, message: &Message<'_>) -> String {
         let mut out = Vec::new();
-        Format::parse(text).expect(text).write(&mut out, message, false);
+        Format::parse(text).expect(text).write(&mut out, message, BytesForm::Auto, false);
         String::from_utf8_lossy(&out).into_owned()
     }
 

@@ -1,13 +1,12 @@
 //! `-o`: how a message is shown, and the writer that shows it.
 
-use anstyle::{AnsiColor, Style};
-
 use super::format::{Format, tokens};
-use super::sanitize::{escape_json, push_bytes, push_json};
+use super::pretty::{self, Look};
+use super::sanitize::{escape_json, push_bytes};
 use super::{Printer, Terminal};
 use crate::error::Result;
-use crate::message::{Field, Message, Shown, envelope};
-use crate::values::{Delimiter, delimiter};
+use crate::message::{BytesForm, Message, envelope};
+use crate::values::{Delimiter, Offering, delimiter};
 
 /// `-o/--output` of the commands that read messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +16,8 @@ enum Output {
     Json,
     Format(Format),
 }
+
+const FORMS: &[(&str, &str)] = &[("pretty", "for people"), ("raw", "bodies only"), ("json", "one envelope a line")];
 
 fn output(text: &str) -> Result<Output, String> {
     match text {
@@ -42,11 +43,22 @@ fn long_help() -> String {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct OutputArgs {
     /// pretty, raw (bodies only), json (one envelope a line), or a format string with kcat's tokens, as '%t %p %o %k %s\n'
-    #[arg(short, long, value_name = "FORMAT", value_parser = output, long_help = long_help())]
+    #[arg(short, long, value_name = "FORMAT", long_help = long_help(), hide_possible_values = true,
+          value_parser = Offering(output, FORMS))]
     output: Option<Output>,
     /// What ends each message of -o raw, with the escapes \n \r \t \0 \xNN
-    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n")]
+    #[arg(long, value_name = "TEXT", value_parser = delimiter, default_value = "\\n", hide_short_help = true)]
     delimiter: Delimiter,
+    /// How bodies and keys are written that may be bytes: auto (text where they are UTF-8), base64, hex, or text (what is not UTF-8
+    /// is replaced)
+    ///
+    /// With -o json, auto writes a string where the bytes are UTF-8, else {"$base64": …}; base64 and hex always write {"$base64": …} or
+    /// {"$hex": …}, which --input json reads as well, and text always writes a string. Elsewhere it is the text itself.
+    #[arg(long, value_name = "FORM", value_enum, default_value_t, hide_short_help = true)]
+    bytes: BytesForm,
+    /// With -o pretty: bodies as they came, neither indented nor coloured
+    #[arg(long, hide_short_help = true)]
+    raw_body: bool,
 }
 
 /// Writes messages to the [`Printer`] in the chosen form.
@@ -59,7 +71,7 @@ pub(crate) struct MessageWriter {
     once: bool,
     /// Standard output is a terminal: what strangers wrote is escaped.
     escape: bool,
-    color: bool,
+    look: Look,
 }
 
 impl MessageWriter {
@@ -75,7 +87,7 @@ impl MessageWriter {
             delimiter: args.delimiter.0.clone(),
             once: false,
             escape: terminal.stdout,
-            color: terminal.color_stdout,
+            look: Look { color: terminal.color_stdout, raw_body: args.raw_body, bytes: args.bytes },
         })
     }
 
@@ -90,29 +102,30 @@ impl MessageWriter {
 
     /// Appends one message, for who writes by [`MessageWriter::printer`].
     pub(crate) fn gather(&mut self, message: &Message<'_>) {
-        let (escape, color) = (self.escape, self.color);
+        let (escape, look) = (self.escape, self.look);
         match &self.output {
             Output::Raw => self.printer.gather(|out| {
                 let mut value = message.value.bytes().unwrap_or_default();
                 if self.once {
                     value = value.strip_suffix(&*self.delimiter).unwrap_or(value);
                 }
+                let value = look.bytes.of(value);
                 match escape {
-                    true => push_bytes(out, value, false),
-                    false => out.extend_from_slice(value),
+                    true => push_bytes(out, &value, false),
+                    false => out.extend_from_slice(&value),
                 }
                 out.extend_from_slice(&self.delimiter);
             }),
             Output::Json => self.printer.gather(|out| {
                 let from = out.len();
-                envelope::write(out, message);
+                envelope::write_as(out, message, look.bytes);
                 if escape {
                     escape_json(out, from);
                 }
                 out.push(b'\n');
             }),
-            Output::Format(format) => self.printer.gather(|out| format.write(out, message, escape)),
-            Output::Pretty => self.printer.gather(|out| pretty(out, message, color)),
+            Output::Format(format) => self.printer.gather(|out| format.write(out, message, look.bytes, escape)),
+            Output::Pretty => self.printer.gather(|out| pretty::push(out, message, look)),
         }
     }
 
@@ -151,79 +164,5 @@ impl MessageWriter {
     /// See [`Printer::reader_is_gone`].
     pub(crate) fn reader_is_gone(&self) -> bool {
         self.printer.reader_is_gone()
-    }
-}
-
-/// A line with where the message is from, a line for each header and property, and the body as it is.
-fn pretty(out: &mut Vec<u8>, message: &Message<'_>, color: bool) {
-    let paint = |style: Style| {
-        if color { (style.render().to_string(), style.render_reset().to_string()) } else { Default::default() }
-    };
-    let (origin_on, origin_off) = paint(AnsiColor::Cyan.on_default().bold());
-    let (dim_on, dim_off) = paint(Style::new().dimmed());
-
-    out.extend_from_slice(origin_on.as_bytes());
-    push_bytes(out, message.title().unwrap_or_default().as_bytes(), true);
-    out.extend_from_slice(origin_off.as_bytes());
-    out.extend_from_slice(dim_on.as_bytes());
-    if let Some(route) = message.route() {
-        push_bytes(out, format!("  {route}").as_bytes(), true);
-    }
-    match &message.key {
-        Field::Absent => {}
-        Field::Null => out.extend_from_slice(b"  key null"),
-        Field::Bytes(key) => {
-            out.extend_from_slice(b"  key ");
-            push_bytes(out, key, true);
-        }
-    }
-    if let Some(time) = message.timestamp {
-        out.extend_from_slice(b"  ");
-        time.write_rfc3339(out);
-    }
-    if message.redelivered == Some(true) {
-        out.extend_from_slice(b"  redelivered");
-    }
-    out.push(b'\n');
-    pretty_headers(out, message);
-    out.extend_from_slice(dim_off.as_bytes());
-    match &message.value {
-        Field::Bytes(value) => push_bytes(out, value, false),
-        Field::Null | Field::Absent => out.extend_from_slice(format!("{dim_on}null{dim_off}").as_bytes()),
-    }
-    out.push(b'\n');
-}
-
-fn pretty_headers(out: &mut Vec<u8>, message: &Message<'_>) {
-    let mut line = |name: &str, value: &[u8], is_json: bool| {
-        out.extend_from_slice(b"  ");
-        push_bytes(out, name.as_bytes(), true);
-        out.extend_from_slice(b": ");
-        match is_json {
-            true => push_json(out, value),
-            false => push_bytes(out, value, true),
-        }
-        out.push(b'\n');
-    };
-    if let Some(properties) = &message.properties
-        && let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(properties)
-    {
-        for (name, value) in fields {
-            match value.as_str() {
-                Some(text) => line(&name, text.as_bytes(), false),
-                None => line(&name, value.to_string().as_bytes(), true),
-            }
-        }
-    }
-    for (name, value) in message.headers.iter() {
-        match value {
-            Shown::Null => line(name, b"null", false),
-            Shown::Text(text) => line(name, text, false),
-            Shown::Typed(value) => {
-                let mut json = Vec::new();
-                value.write_json(&mut json);
-                line(name, &json, true);
-            }
-        }
     }
 }

@@ -66,10 +66,24 @@ impl Terminal {
         }
     }
 
+    /// How many columns standard output has, where it is a terminal.
+    pub fn columns(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|_| self.stdout)?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// A line for the user on standard error; none with `-q`.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet {
             self.line(AnsiColor::Cyan.on_default(), "note", text.as_ref());
+        }
+    }
+
+    /// What goes on, for a person: on a terminal, or with `-v`.
+    pub fn status(&self, text: impl AsRef<str>) {
+        match self.stderr {
+            true => self.note(text),
+            false => self.trace(text),
         }
     }
 

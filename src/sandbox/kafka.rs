@@ -29,10 +29,10 @@ pub(crate) struct Args {
     /// Port that leads to the first Kafka broker; 0 is its own, a free one
     ///
     /// The mock cluster itself takes free ports only: a client begins at this port and is told the others.
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_short_help = true)]
     pub kafka_port: u16,
     /// How many brokers the Kafka cluster has
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), hide_short_help = true)]
     pub kafka_brokers: u16,
     /// Kafka topic to create at the start, with 4 partitions if not given. May be repeated
     #[arg(long = "topic", value_name = "NAME[:PARTITIONS]", value_parser = topic)]

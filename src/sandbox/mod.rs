@@ -21,16 +21,16 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use self::environment::{EnvForm, Environment, ReadyFile};
+use self::environment::{EnvForm, Environment};
 use self::servers::Servers;
 use self::service::Service;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Table, TableLayout};
+use crate::output::{ReadyFile, Table, TableLayout};
 
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_long_help = HELP)]
 pub(crate) struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with_all = ["command", "only"])]
@@ -39,10 +39,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SERVICES", value_enum, value_delimiter = ',')]
     only: Vec<Service>,
     /// Port of the gRPC server; 0 is a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_short_help = true)]
     grpc_port: u16,
     /// Port of the AMQP broker; 0 is a free one
-    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_short_help = true)]
     amqp_port: u16,
     #[command(flatten)]
     amqp: amqp::Args,
@@ -59,10 +59,10 @@ pub(crate) struct Args {
         require_equals = true,
         default_missing_value = "sh",
         conflicts_with_all = ["command", "tour"]
-    )]
+    , hide_short_help = true)]
     print_env: Option<EnvForm>,
     /// Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end
-    #[arg(long, value_name = "FILE", conflicts_with = "tour")]
+    #[arg(long, value_name = "FILE", conflicts_with = "tour", hide_short_help = true)]
     ready_file: Option<PathBuf>,
     /// Command to run with MSCOMM_PROFILE=sandbox; its exit code is passed on. Without one the sandbox runs until Ctrl-C
     #[arg(last = true, value_name = "COMMAND")]
@@ -112,7 +112,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     servers.block_on_demand()?;
     let mut signals = signals::to_channel(&cx.shutdown)?;
     cx.shutdown.check()?;
-    let _ready = ready.map(|file| file.publish(&environment)).transpose()?;
+    let _ready = ready.map(|file| file.publish(environment.text(EnvForm::Sh))).transpose()?;
     if !args.command.is_empty() {
         return command::run(&environment, &args.command, signals, cx).await;
     }

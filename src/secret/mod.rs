@@ -76,6 +76,20 @@ pub(crate) struct Place<'a> {
     pub strict: bool,
     /// When a `cmd:` or `file:` has to be done, besides the limit of its own.
     pub deadline: Option<Instant>,
+    /// How far to go for it.
+    pub reach: Reach,
+}
+
+/// How far to go for a secret.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Wherever the reference leads.
+    #[default]
+    Anywhere,
+    /// Nobody is asked.
+    Unasked,
+    /// Nobody is asked, and nothing is run.
+    Unrun,
 }
 
 /// A reference by its scheme.
@@ -101,6 +115,12 @@ impl<'a> Reference<'a> {
     }
 
     fn read(&self, place: Place<'_>) -> Result<String> {
+        match (self, place.reach) {
+            (Reference::Prompt(_), Reach::Unasked | Reach::Unrun) | (Reference::Cmd(_), Reach::Unrun) => {
+                return Err(Error::config("this secret has to be asked for"));
+            }
+            _ => {}
+        }
         match self {
             Reference::Env(name) => from_env(name),
             Reference::File(path) => from_file(path, place),
@@ -332,7 +352,7 @@ fn one_line(text: &str, what: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    const FILE: Place<'static> = Place { base: None, strict: true, deadline: None };
+    const FILE: Place<'static> = Place { base: None, strict: true, deadline: None, reach: Reach::Anywhere };
 
     fn fails(value: &str) -> String {
         resolve(value, FILE).expect_err(value).chain()
@@ -358,8 +378,24 @@ mod tests {
         assert!(fails("cmd:printf 'a\\nb'").contains("several lines"));
         assert!(fails("cmd:no-such-program-here").contains("cannot run"));
         assert!(fails("file:/no/such/file").contains("/no/such/file"));
-        let loose = Place { base: None, strict: false, deadline: None };
+        let loose = Place { strict: false, ..FILE };
         assert_eq!(resolve("ab:cd", loose).expect("a password").expose(), "ab:cd");
+    }
+
+    #[test]
+    fn how_far_to_go() {
+        for (reach, value, is_read) in [
+            (Reach::Unrun, "literal:pw", true),
+            (Reach::Unrun, "cmd:echo pw", false),
+            (Reach::Unrun, "prompt:", false),
+            (Reach::Unasked, "cmd:echo pw", true),
+            (Reach::Unasked, "prompt:", false),
+        ] {
+            let place = Place { reach, ..FILE };
+            assert_eq!(resolve(value, place).is_ok(), is_read, "{value} {reach:?}");
+            let inside = format!("${{{value}}}");
+            assert_eq!(interpolate(&inside, place).is_ok(), is_read, "{inside} {reach:?}");
+        }
     }
 
     #[test]

@@ -10,10 +10,12 @@ mod amqp;
 mod bridge;
 #[cfg(feature = "sandbox")]
 mod broker;
+mod completion;
 mod config;
 mod exec;
 #[cfg(feature = "sandbox")]
 mod grpc;
+mod help;
 mod jq;
 mod kafka;
 mod layout;
@@ -24,4 +26,5 @@ mod support;
 #[cfg(feature = "sandbox")]
 mod terminal;
 mod tls;
+mod told;
 mod tree;

@@ -22,7 +22,7 @@ mod words;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{Stream, StreamExt};
 use lapin::options::QueueDeclareOptions;
@@ -79,7 +79,7 @@ impl Client {
             policy.connect_timeout = limit;
         }
         let tls = transport::prepare(endpoint)?;
-        policy.connect_to(endpoint.address(), shutdown, |limit| open(endpoint, &tls, limit)).await
+        policy.connect_to(endpoint.address(), shutdown, |limit| open(endpoint, &tls, limit, policy.say)).await
     }
 
     /// Opens a channel.
@@ -206,9 +206,13 @@ async fn passive(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Client> {
+async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &(dyn Fn(&str) + Sync)) -> Result<Client> {
+    say(&format!("looking for {}", endpoint.address()));
     let wire = Arc::new(Wire::default());
-    let mut stream = Transport::new(transport::open(endpoint, tls, limit).await?, &wire, endpoint.frame_max);
+    let (socket, found) = transport::open(endpoint, tls, limit).await?;
+    say(&found);
+    let started = Instant::now();
+    let mut stream = Transport::new(socket, &wire, endpoint.frame_max);
     if endpoint.heartbeat == Some(0) {
         stream.quiet();
     }
@@ -223,7 +227,23 @@ async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
         .with_connection_name(format!("mscomm {}", std::process::id()).into());
     match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
-        Ok(connection) => Ok(Client { connection, wire }),
+        Ok(connection) => {
+            let agreed = connection.configuration();
+            say(&format!(
+                "logged in as `{}` by {} in {}: virtual host `{}`, frames of at most {} bytes, at most {} channels, heartbeat {}",
+                endpoint.username,
+                <&str>::from(endpoint.mechanism),
+                transport::millis(started.elapsed()),
+                endpoint.vhost,
+                agreed.frame_max(),
+                agreed.channel_max(),
+                match agreed.heartbeat() {
+                    0 => "off".to_owned(),
+                    seconds => format!("{seconds} s"),
+                }
+            ));
+            Ok(Client { connection, wire })
+        }
         Err(error) => Err(fault::handshake(&error, endpoint, tls, &wire.words).await),
     }
 }

@@ -1,6 +1,6 @@
 //! Everything below AMQP, done before lapin is asked, so that each phase has its own error.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
@@ -20,16 +20,29 @@ pub(crate) fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
     endpoint.tls.as_ref().map(|settings| Tls::new(settings, &endpoint.host, &[], &WAYS)).transpose()
 }
 
-/// Opens the TCP connection, and TLS on it.
+/// Opens the TCP connection, and TLS on it; with what was found on the way.
 ///
 /// # Errors
 /// `Kind::Connect`, `Kind::Deadline` or `Kind::Tls`.
-pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<Socket> {
+pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<(Socket, String)> {
+    let started = Instant::now();
     let stream = reach(&endpoint.host, endpoint.port, limit).await?;
+    let peer = stream.peer_addr().map_or_else(|_| endpoint.host.clone(), |peer| peer.to_string());
+    let found = format!("connected to {peer} in {}", millis(started.elapsed()));
     match tls {
-        None => Ok(Socket::Plain(stream)),
-        Some(tls) => Ok(Socket::Tls(Box::new(tls.encrypt(stream).await?))),
+        None => Ok((Socket::Plain(stream), format!("{found}, without TLS"))),
+        Some(tls) => {
+            let started = Instant::now();
+            let stream = tls.encrypt(stream).await?;
+            let found = format!("{found}, {} in {}", tls.described(&stream), millis(started.elapsed()));
+            Ok((Socket::Tls(Box::new(stream)), found))
+        }
     }
+}
+
+/// A time for people.
+pub(crate) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// Whether the server speaks TLS: asked once a plain connection failed.

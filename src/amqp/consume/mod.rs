@@ -11,7 +11,7 @@ use super::publish::{self, PublishingArgs};
 use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
-use crate::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
@@ -59,13 +59,16 @@ pub(crate) struct ReadingArgs {
     /// When to stop.
     #[command(flatten)]
     limits: LimitArgs,
+    /// Who is told that it reads.
+    #[command(flatten)]
+    ready: ReadyArgs,
     /// How many messages the broker may send ahead of their acknowledgement, 1 to 65535
     ///
     /// The default is 1000 (in a bridge 2000), and 20 for a quorum queue: it counts how often a message came back, and what was
     /// sent ahead and not read when the command ends comes back. What kind of queue it is, is found out by a declaration that
     /// can never create one; where the user may not declare the queue, the default is 20 as well. With this flag nothing is
     /// found out.
-    #[arg(long, value_name = "COUNT", value_parser = prefetch_count)]
+    #[arg(long, value_name = "COUNT", value_parser = prefetch_count, hide_short_help = true)]
     prefetch: Option<u16>,
     /// What happens to a message that was written.
     #[command(flatten)]
@@ -74,16 +77,16 @@ pub(crate) struct ReadingArgs {
     ///
     /// Without this flag the queue keeps it: it is held until the end, up to 65535 messages, and goes back then, so that there
     /// has to be an end (--count, --until-end, --idle-timeout or --timeout).
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     drop_rest: bool,
     /// Refuse to share the queue with other consumers
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     exclusive: bool,
     /// Name of this consumer at the broker
-    #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true)]
+    #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true, hide_short_help = true)]
     consumer_tag: String,
     /// Where to begin in a stream: first, last, next, an offset, 5m for so long ago, or a time in RFC 3339
-    #[arg(long, value_name = "OFFSET", value_parser = offset)]
+    #[arg(long, value_name = "OFFSET", hide_possible_values = true, value_parser = values::Offering(offset, OFFSETS), hide_short_help = true)]
     offset: Option<AMQPValue>,
     /// Arguments of the consumer, as x-priority=10.
     #[command(flatten)]
@@ -99,6 +102,7 @@ impl ReadingArgs {
         ReadingArgs {
             queue,
             limits,
+            ready: ReadyArgs::default(),
             settings,
             prefetch: None,
             settle: SettleArgs { ack: true, nack: false, requeue: false, no_ack: false },
@@ -108,6 +112,24 @@ impl ReadingArgs {
             offset: None,
             arguments: ArgumentArgs::default(),
         }
+    }
+
+    /// Who is told that it reads.
+    #[must_use]
+    pub(crate) fn ready(self, ready: ReadyArgs) -> ReadingArgs {
+        ReadingArgs { ready, ..self }
+    }
+
+    /// What it does with a queue, in words.
+    fn waits(&self, is_carried: bool) -> String {
+        let then = match (self.settle.mode(), is_carried) {
+            (Settle::Ack, true) => "each is acked once it is where it goes",
+            (Settle::Ack, false) => "each is acked once it was written (`mscomm amqp get` only looks)",
+            (Settle::Nack, _) => "each is rejected once it was written",
+            (Settle::Requeue, _) => "all go back at the end",
+            (Settle::OnArrival, _) => "each is taken out as it arrives",
+        };
+        format!("waiting for messages of queue `{}`; {then}", self.queue)
     }
 
     /// The broker sends so many ahead.
@@ -129,7 +151,7 @@ impl ReadingArgs {
 #[group(multiple = false)]
 struct SettleArgs {
     /// Take each message out of the queue once it was written (the default)
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     ack: bool,
     /// Reject each message once it was written: it is dropped, or goes to the dead-letter exchange
     #[arg(long)]
@@ -138,7 +160,7 @@ struct SettleArgs {
     #[arg(long)]
     requeue: bool,
     /// Take each message out as it arrives, before it is written: it is lost when writing fails
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_ack: bool,
 }
 
@@ -152,6 +174,10 @@ impl SettleArgs {
         }
     }
 }
+
+/// Where reading a stream begins, as far as words say it.
+const OFFSETS: &[(&str, &str)] =
+    &[("first", "the oldest message"), ("last", "the newest piece that is stored"), ("next", "what comes from now on")];
 
 fn offset(text: &str) -> Result<AMQPValue, String> {
     Ok(match text {
@@ -272,6 +298,9 @@ pub(crate) struct Prepared {
     dead_queue: Option<String>,
     /// The queue is one of our own, which is yet to be declared.
     own: Option<Declare>,
+    ready: Ready,
+    /// What it waits for, in words; nothing where it ends by itself.
+    waits: Option<String>,
 }
 
 /// Checks what was typed, for a bridge.
@@ -290,10 +319,11 @@ pub(crate) fn prepare_own(
     limits: LimitArgs,
     settings: Settings,
     own: Declare,
+    ready: ReadyArgs,
     asks: Asks,
     cx: &Context,
 ) -> Result<Prepared> {
-    let args = ReadingArgs::of("queue of its own".to_owned(), limits, settings);
+    let args = ReadingArgs::of("queue of its own".to_owned(), limits, settings).ready(ready);
     let args = ReadingArgs { drop_rest: asks.leaves_out != LeavesOut::Nothing, ..args };
     Ok(Prepared { own: Some(own), ..prepare(args, asks, PREFETCH, cx)? })
 }
@@ -327,6 +357,8 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
         }
         _ => {}
     }
+    let waits = (!args.limits.until_end).then(|| args.waits(ahead == PREFETCH_CARRIED));
+    let ready = args.ready.prepare()?;
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
     args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
@@ -343,7 +375,7 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
         let to = PublishingArgs::to_queue(target, args.settings.clone());
         publish::prepare(to, false, None, cx)
     });
-    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, dead_queue, own: None })
+    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, dead_queue, own: None, ready, waits })
 }
 
 /// What was typed about messages that are left out of the queue, and cannot be meant.
@@ -375,12 +407,18 @@ fn check_rest(args: &ReadingArgs, leaves_out: LeavesOut, cx: &Context) -> Result
 }
 
 impl Prepared {
+    /// It says of itself what it does, in these words.
+    #[must_use]
+    pub(crate) fn saying(self, waits: String) -> Prepared {
+        Prepared { waits: Some(waits), ..self }
+    }
+
     /// Begins to read.
     ///
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, dead_queue, own } = self;
+        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, dead_queue, own, ready, waits } = self;
         let settle = args.settle.mode();
         // Nothing is taken before there is somewhere to put it.
         let dead = match dead {
@@ -430,7 +468,8 @@ impl Prepared {
         };
         let source = Deliveries::new(with, consumer);
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
-        Ok(Reader { stages, dead, ..Reader::of(Box::new(source), limits, manner) })
+        let held = ready.tell(&cx.terminal, waits.as_deref())?;
+        Ok(Reader { stages, dead, held, ..Reader::of(Box::new(source), limits, manner) })
     }
 }
 

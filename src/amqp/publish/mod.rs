@@ -29,7 +29,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     publishing: PublishingArgs,
     /// What separates the routing key from the body, where each message begins with its own, with the escapes \n \t \xNN
-    #[arg(short = 'K', long, value_name = "TEXT", value_parser = delimiter, conflicts_with = "routing_key")]
+    #[arg(short = 'K', long, value_name = "TEXT", value_parser = delimiter, conflicts_with = "routing_key", hide_short_help = true)]
     key_delimiter: Option<Delimiter>,
     /// The data.
     #[command(flatten)]
@@ -53,16 +53,16 @@ pub(crate) struct PublishingArgs {
     properties: PropertyArgs,
     /// Fail for messages that no queue wants, instead of letting the broker drop them: the default where the message names
     /// a queue (no exchange, or the default one)
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     mandatory: bool,
     /// Let the broker drop what no queue wants, also where the message names a queue
-    #[arg(long, conflicts_with = "mandatory")]
+    #[arg(long, conflicts_with = "mandatory", hide_short_help = true)]
     no_mandatory: bool,
     /// Do not ask the broker to confirm: faster, and nobody knows what arrived
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     no_confirm: bool,
     /// How many messages may wait for their confirm
-    #[arg(long, value_name = "COUNT", default_value_t = WINDOW, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = WINDOW, value_parser = clap::value_parser!(u32).range(1..), hide_short_help = true)]
     window: u32,
     /// What becomes of a message that is refused.
     #[command(flatten)]

@@ -11,54 +11,55 @@ use crate::message::table::check_short;
 use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Value, amqp_json, convert};
 use crate::values;
 
+const HEADING: &str = "Message";
+
 /// Properties and headers as flags.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Message")]
 pub(crate) struct PropertyArgs {
     /// Header with a string, as 'trace: 42' or trace=42. May be repeated
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header))]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = HEADING)]
     headers: Vec<(String, String)>,
     /// Headers of any type as a JSON object, as {"retries":{"$u8":1}}; types as in an envelope
-    #[arg(long, value_name = "JSON", value_parser = values::Unechoed(header_table))]
+    #[arg(long, value_name = "JSON", value_parser = values::Unechoed(header_table), hide_short_help = true, help_heading = HEADING)]
     header_json: Option<Table<'static>>,
     /// MIME type of the body
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", help_heading = HEADING)]
     content_type: Option<String>,
     /// MIME encoding of the body
-    #[arg(long, value_name = "ENCODING")]
+    #[arg(long, value_name = "ENCODING", hide_short_help = true, help_heading = HEADING)]
     content_encoding: Option<String>,
     /// Keep the message on disk (delivery mode 2)
-    #[arg(long, conflicts_with = "transient")]
+    #[arg(long, conflicts_with = "transient", help_heading = HEADING)]
     persistent: bool,
     /// Do not keep the message on disk (delivery mode 1)
-    #[arg(long)]
+    #[arg(long, hide_short_help = true, help_heading = HEADING)]
     transient: bool,
     /// Priority, for queues that have them
-    #[arg(long, value_name = "0..255")]
+    #[arg(long, value_name = "0..255", hide_short_help = true, help_heading = HEADING)]
     priority: Option<u8>,
     /// Which request this answers
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = HEADING, hide_short_help = true)]
     correlation_id: Option<String>,
     /// Queue for the answer
-    #[arg(long, value_name = "QUEUE")]
+    #[arg(long, value_name = "QUEUE", help_heading = HEADING, hide_short_help = true)]
     reply_to: Option<String>,
     /// Time to live, as 30s; a bare number is milliseconds, as on the wire
-    #[arg(long, value_name = "DURATION", value_parser = expiration)]
+    #[arg(long, value_name = "DURATION", value_parser = expiration, help_heading = HEADING)]
     expiration: Option<String>,
     /// The application's id of the message
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", hide_short_help = true, help_heading = HEADING)]
     message_id: Option<String>,
     /// The application's name for this kind of message
-    #[arg(long = "type", value_name = "NAME")]
+    #[arg(long = "type", value_name = "NAME", hide_short_help = true, help_heading = HEADING)]
     kind: Option<String>,
     /// Who publishes; the broker takes only the user who logged in
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = HEADING)]
     user_id: Option<String>,
     /// The application that publishes
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = HEADING)]
     app_id: Option<String>,
     /// When the message was made: RFC 3339, seconds since 1970, or `now`
-    #[arg(long, value_name = "TIME", value_parser = timestamp)]
+    #[arg(long, value_name = "TIME", value_parser = timestamp, hide_short_help = true, help_heading = HEADING)]
     timestamp: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ use super::client::{
 };
 use super::consume::{self, Asks, ReadingArgs, prefetch_count};
 use super::settings::{self, Endpoint, Settings};
-use crate::args::{LimitArgs, ReportArgs};
+use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::Result;
 use crate::exec::{ExecArgs, OfQueue};
@@ -37,11 +37,14 @@ pub(crate) struct Args {
     /// When to stop.
     #[command(flatten)]
     limits: LimitArgs,
+    /// Who is told that it answers.
+    #[command(flatten)]
+    ready: ReadyArgs,
     /// How many requests the broker may send ahead of their answer, 1 to 65535: five for each that may be worked on, if not given
     #[arg(long, value_name = "COUNT", value_parser = prefetch_count)]
     prefetch: Option<u16>,
     /// MIME type of the answers; of --map and --via what they say, if not given
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", hide_short_help = true)]
     content_type: Option<String>,
     /// A program that answers.
     #[command(flatten)]
@@ -84,7 +87,7 @@ pub(crate) struct Via<'a> {
 /// # Errors
 /// As `amqp consume`; `Kind::Refused` when who asked has gone before his answer came; those of what answers.
 pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Result<()> {
-    let Args { queue, limits, prefetch, content_type, map, exec, report, settings } = args;
+    let Args { queue, limits, ready, prefetch, content_type, map, exec, report, settings } = args;
     let command = exec.prepare(true)?;
     let program = map.stage()?;
     let keeps = match (&program, &via) {
@@ -104,8 +107,9 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         takes_out: true,
     };
     let endpoint = settings::endpoint(&cx.settings(&settings)?)?;
-    let reading = ReadingArgs::of(queue.clone(), limits, settings).ahead(prefetch);
-    let reader = consume::prepare_carried(reading, asks, cx)?;
+    let reading = ReadingArgs::of(queue.clone(), limits, settings).ahead(prefetch).ready(ready);
+    let told = format!("what is asked through queue `{queue}` is answered");
+    let reader = consume::prepare_carried(reading, asks, cx)?.saying(told);
     let progress = Progress::writer(&cx.terminal, "answered", None);
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, report.report.as_ref())?;
     if command.is_some() {
@@ -137,12 +141,6 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
             return Err(error);
         }
     };
-    let told = format!("what is asked through queue `{queue}` is answered");
-    match cx.terminal.stderr {
-        // Somebody sits there.
-        true => cx.terminal.note(told),
-        false => cx.terminal.trace(told),
-    }
     let names = Names { source: "the requests", sink: "the answers" };
     let flow = Flow::new(reader, writer, Manner::Answering, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await

@@ -19,28 +19,35 @@ use crate::values;
 #[serde(default)]
 pub(crate) struct Settings {
     /// Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…
-    #[arg(short, long, visible_alias = "url", value_name = "URI", help_heading = CONNECTION)]
+    #[arg(short, long, visible_alias = "url", value_name = "URI", help_heading = CONNECTION, hide_short_help = true)]
     pub server: Option<String>,
     /// User name, when it is not in the URI
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub username: Option<String>,
     /// Password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see
-    #[arg(long, value_name = "SECRET", help_heading = CONNECTION)]
+    #[arg(long, value_name = "SECRET", help_heading = CONNECTION, hide_short_help = true)]
     pub password: Option<Secret>,
     /// Virtual host, when it is not in the URI
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub vhost: Option<String>,
     /// How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)
-    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION)]
+    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION, hide_short_help = true, hide_possible_values = true,
+          value_parser = values::Offering(<Mechanism as FromStr>::from_str, MECHANISMS))]
     pub mechanism: Option<Mechanism>,
     /// How often to ask for a sign of life, as 30s, or 0 for never; the broker's own interval when that is shorter
-    #[arg(long, value_name = "DURATION", help_heading = CONNECTION)]
+    #[arg(long, value_name = "DURATION", help_heading = CONNECTION, hide_short_help = true)]
     pub heartbeat: Option<String>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]
     pub tls: TlsSettings,
 }
+
+const MECHANISMS: &[(&str, &str)] = &[
+    ("PLAIN", "user name and password"),
+    ("AMQPLAIN", "the same in AMQP's own form"),
+    ("EXTERNAL", "by the client certificate"),
+];
 
 /// How to log in (SASL).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -68,7 +68,8 @@ enum End {
 ///
 /// # Errors
 /// The verdict; see [`conclude`].
-pub(crate) async fn run(flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
+pub(crate) async fn run(mut flow: Flow, reporter: &mut dyn Reporter) -> Result<()> {
+    let _held = flow.held.take();
     let shutdown = flow.shutdown.clone();
     let mut runner = Runner::new(flow, reporter);
     let end = tokio::select! {
@@ -134,7 +135,7 @@ struct Runner<'r> {
 
 impl<'r> Runner<'r> {
     fn new(flow: Flow, reporter: &'r mut dyn Reporter) -> Runner<'r> {
-        let Flow { mut source, stages, sink, limits, on_refusal, dead, manner, names, shutdown } = flow;
+        let Flow { mut source, stages, sink, limits, on_refusal, dead, manner, names, shutdown, held: _ } = flow;
         if dead.is_none() && !sink.reads_headers() && !stages.iter().any(|stage| stage.reads_headers()) {
             source.spare_headers();
         }

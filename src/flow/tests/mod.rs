@@ -80,6 +80,7 @@ impl Case {
             manner: Manner::Carried,
             names: None,
             shutdown,
+            held: None,
         };
         let mut reporter = Silent::default();
         let ended = run(flow, &mut reporter).await;

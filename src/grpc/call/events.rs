@@ -12,7 +12,7 @@ use crate::grpc::client::Status;
 use crate::jq::Envelope;
 use crate::message::grpc::{write_event, write_metadata, write_status};
 use crate::message::json::{Object, base64_object, string};
-use crate::output::{Printer, Terminal, escape_json, escape_text};
+use crate::output::{Printer, Terminal, escape_json, escape_text, push_indented};
 use crate::proto::dynamic::DynamicMessage;
 use crate::proto::dynamic::wire::put_varint;
 use crate::proto::schema::Method;
@@ -80,6 +80,7 @@ pub(crate) struct EventWriter {
     /// Whether there can be any number of responses.
     is_stream: bool,
     escape: bool,
+    color: bool,
     method: String,
     /// Whether the status was written.
     has_ended: bool,
@@ -98,6 +99,7 @@ impl EventWriter {
             style: format.style(),
             is_stream: false,
             escape: terminal.stdout,
+            color: terminal.color_stdout,
             method: method.to_owned(),
             has_ended: false,
         })
@@ -254,6 +256,7 @@ impl EventWriter {
     }
 
     fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let is_colored = self.color && self.form == OutputForm::Pretty && self.format == MessageFormat::Json;
         let escape = match (self.escape, self.form, self.format) {
             (false, ..) => None,
             (true, OutputForm::Pretty | OutputForm::Raw, MessageFormat::Text) => Some(Escape::Text),
@@ -270,6 +273,11 @@ impl EventWriter {
                     out.extend_from_slice(escape_text(&text).as_bytes());
                 }
                 None => {}
+            }
+            if is_colored {
+                let plain = out.split_off(from);
+                push_indented(out, &plain, 0, true);
+                out.push(b'\n');
             }
         });
     }

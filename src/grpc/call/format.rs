@@ -7,6 +7,8 @@ use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::MessageType;
 use crate::proto::{Fault, JsonStyle, Layout, ReadOptions, Resolver, read_json, read_text};
 
+const HEADING: &str = "Messages";
+
 /// A form of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum MessageFormat {
@@ -47,25 +49,24 @@ pub(crate) enum EnumValues {
 
 /// The flags for the form of messages.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Messages")]
 pub(crate) struct FormatArgs {
     /// Form of the messages: json, text (one 0x1E between requests) or binary (in streams with a length before each)
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = HEADING)]
     format: Option<MessageFormat>,
     /// The requests.
     #[command(flatten)]
     requests: RequestArgs,
     /// Write fields without presence even when they have their default, and empty lists and maps
-    #[arg(long)]
+    #[arg(long, help_heading = HEADING)]
     emit_defaults: bool,
     /// Names of fields in responses: json or proto
-    #[arg(long, value_name = "KIND", value_enum)]
+    #[arg(long, value_name = "KIND", value_enum, hide_short_help = true, help_heading = HEADING)]
     field_names: Option<FieldNames>,
     /// 64-bit integers in responses: string or number
-    #[arg(long, value_name = "KIND", value_enum)]
+    #[arg(long, value_name = "KIND", value_enum, hide_short_help = true, help_heading = HEADING)]
     int64: Option<Int64>,
     /// Enums in responses: name or number
-    #[arg(long = "enum", value_name = "KIND", value_enum)]
+    #[arg(long = "enum", value_name = "KIND", value_enum, help_heading = HEADING, hide_short_help = true)]
     enum_values: Option<EnumValues>,
 }
 
@@ -113,13 +114,12 @@ impl FormatArgs {
 
 /// The flags for the form of requests.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Messages")]
 pub(crate) struct RequestArgs {
     /// Form of the requests, when it is another one
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_short_help = true, help_heading = HEADING)]
     request_format: Option<MessageFormat>,
     /// Skip fields in the request that the schema does not have
-    #[arg(long)]
+    #[arg(long, hide_short_help = true, help_heading = HEADING)]
     allow_unknown_fields: bool,
 }
 

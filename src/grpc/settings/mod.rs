@@ -23,61 +23,61 @@ pub(crate) use self::target::{Address, HostPort, Target};
 #[serde(default)]
 pub(crate) struct Settings {
     /// Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)
-    #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION)]
+    #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION, hide_short_help = true)]
     pub server: Option<String>,
     /// Value of :authority, when it is not the host
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub authority: Option<String>,
     /// Largest response message taken, 64M if not given
-    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION, hide_short_help = true)]
     pub max_recv: Option<Size>,
     /// Largest request message sent, any size if not given
-    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION, hide_short_help = true)]
     pub max_send: Option<Size>,
     /// Largest list of response headers or trailers taken, 1M if not given
-    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION)]
+    #[arg(long, value_name = "SIZE", value_parser = Size::parse, help_heading = CONNECTION, hide_short_help = true)]
     pub max_header_list: Option<Size>,
     /// Compress the requests: gzip, deflate or zstd; responses are taken in any of them
-    #[arg(long, value_name = "ENCODING", value_enum, help_heading = CONNECTION)]
+    #[arg(long, value_name = "ENCODING", value_enum, help_heading = CONNECTION, hide_short_help = true)]
     pub compress: Option<Compression>,
     /// Ask the server for a sign of life that often, as 30s
-    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION)]
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION, hide_short_help = true)]
     pub keepalive: Option<Interval>,
     /// How long it may take to give one, 20s if not given
-    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION)]
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = CONNECTION, hide_short_help = true)]
     pub keepalive_timeout: Option<Interval>,
     /// Value of user-agent, when it is not mscomm's
-    #[arg(long, value_name = "TEXT", value_parser = user_agent, help_heading = CONNECTION)]
+    #[arg(long, value_name = "TEXT", value_parser = user_agent, help_heading = CONNECTION, hide_short_help = true)]
     #[serde(deserialize_with = "read_user_agent")]
     pub user_agent: Option<String>,
     /// .proto file that describes services; may be repeated
-    #[arg(long, value_name = "FILE", help_heading = SCHEMA)]
+    #[arg(long, value_name = "FILE", help_heading = SCHEMA, hide_short_help = true)]
     #[serde(deserialize_with = "read_paths")]
     pub proto: Option<Vec<PathBuf>>,
     /// Folder that the imports of --proto start from, looked for when not given; may be repeated
-    #[arg(short = 'I', long, value_name = "FOLDER", help_heading = SCHEMA)]
+    #[arg(short = 'I', long, value_name = "FOLDER", help_heading = SCHEMA, hide_short_help = true)]
     #[serde(deserialize_with = "read_paths")]
     pub import_path: Option<Vec<PathBuf>>,
     /// Descriptor set of protoc or buf that describes services, - for standard input; may be repeated
-    #[arg(long, visible_alias = "protoset", value_name = "FILE", help_heading = SCHEMA)]
+    #[arg(long, visible_alias = "protoset", value_name = "FILE", help_heading = SCHEMA, hide_short_help = true)]
     #[serde(deserialize_with = "read_paths")]
     pub descriptor_set: Option<Vec<PathBuf>>,
     /// Whether the server is asked about itself: auto (first, then the given files), only, or off
-    #[arg(long, value_name = "WHEN", value_enum, help_heading = SCHEMA)]
+    #[arg(long, value_name = "WHEN", value_enum, help_heading = SCHEMA, hide_short_help = true)]
     pub reflection: Option<ReflectionMode>,
     /// Metadata for reflection alone, beside that of -H; may be repeated
-    #[arg(long = "reflect-header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = SCHEMA)]
+    #[arg(long = "reflect-header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = SCHEMA, hide_short_help = true)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub reflect_headers: Vec<Header>,
     /// Keep what the server tells of itself, and believe it for that long, as 1h; `grpc cache clear` drops it
-    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = SCHEMA)]
+    #[arg(long, value_name = "DURATION", value_parser = Interval::parse, help_heading = SCHEMA, hide_short_help = true)]
     pub descriptor_cache: Option<Interval>,
     /// TLS.
     #[command(flatten)]
     #[serde(flatten)]
     pub tls: TlsSettings,
     /// Request metadata; a name that ends in -bin takes base64. May be repeated
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = CONNECTION)]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = values::Unechoed(header), help_heading = CONNECTION, hide_short_help = true)]
     #[serde(serialize_with = "write_headers", deserialize_with = "read_headers")]
     pub headers: Vec<Header>,
 }

@@ -205,6 +205,16 @@ impl Setup {
         self.config.get("security.protocol").is_some_and(|p| p.to_ascii_lowercase().starts_with("sasl"))
     }
 
+    /// The SASL mechanism, where one is used.
+    pub(crate) fn mechanism(&self) -> Option<&str> {
+        self.config.get("sasl.mechanism").or(self.config.get("sasl.mechanisms")).filter(|_| self.is_sasl())
+    }
+
+    /// Tells who looks closely (`-v`).
+    pub(crate) fn say(&self, text: &str) {
+        (self.trace)(text);
+    }
+
     fn events(&self) -> ConnectionEvents {
         ConnectionEvents::new(self.trace.clone(), self.brokers.clone())
     }

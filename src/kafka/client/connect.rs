@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -96,6 +96,8 @@ pub(crate) async fn connect_serving<W: Connected>(
     shutdown: &Shutdown,
     serve: fn(&W),
 ) -> Result<Arc<Metadata>> {
+    let started = Instant::now();
+    setup.say(&format!("looking for {}", setup.names()));
     let (sender, answer) = watch::channel(None);
     let stop = Arc::new(AtomicBool::new(false));
     ask(wire.clone(), topic.map(str::to_owned), stop.clone(), sender)?;
@@ -109,6 +111,18 @@ pub(crate) async fn connect_serving<W: Connected>(
         })
         .await;
     stop.store(true, Ordering::Relaxed);
+    if let Ok(metadata) = &connected {
+        let brokers: Vec<String> =
+            metadata.brokers().iter().map(|b| format!("{} at {}:{}", b.id(), b.host(), b.port())).collect();
+        let how = match (setup.is_tls(), setup.mechanism()) {
+            (true, Some(mechanism)) => format!("TLS, logged in by {mechanism}"),
+            (true, None) => "TLS".to_owned(),
+            (false, Some(mechanism)) => format!("no TLS, logged in by {mechanism}"),
+            (false, None) => "no TLS".to_owned(),
+        };
+        let took = started.elapsed().as_secs_f64() * 1000.0;
+        setup.say(&format!("the cluster answered in {took:.1} ms ({how}): broker {}", brokers.join(", ")));
+    }
     connected
 }
 

@@ -15,6 +15,7 @@ use crate::kafka::client::{
 use crate::kafka::ffi::{Admin, AdminOutcome, NewTopic, Said};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
+use crate::output::YesArgs;
 
 /// How long the brokers may take to tell each other.
 const SPREAD: Duration = Duration::from_secs(5);
@@ -38,12 +39,14 @@ pub(crate) struct CreateArgs {
     settings: Settings,
 }
 
-/// Delete topics and all their records, without asking
+/// Delete topics and all their records
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeleteArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
+    #[command(flatten)]
+    yes: YesArgs,
     #[command(flatten)]
     settings: Settings,
 }
@@ -74,6 +77,8 @@ pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 /// # Errors
 /// `Kind::Refused` for one that is not there.
 pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
+    let names: Vec<String> = args.topics.iter().map(|topic| format!("`{topic}`")).collect();
+    args.yes.confirmed(format!("delete {} and all records", names.join(", ")), &cx.shutdown).await?;
     change(Verb::Delete, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics)).await
 }
 

@@ -4,6 +4,8 @@ mod change;
 mod distinct;
 mod show;
 
+pub(crate) use self::show::PARTITION;
+
 use crate::context::Context;
 use crate::error::Result;
 
@@ -16,7 +18,7 @@ pub(crate) enum Command {
     Describe(show::DescribeArgs),
     /// Create topics
     Create(change::CreateArgs),
-    /// Delete topics and all their records, without asking
+    /// Delete topics and all their records
     Delete(change::DeleteArgs),
 }
 

@@ -16,7 +16,7 @@ use crate::kafka::client::{
 use crate::kafka::ffi::SetBy;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
-use crate::output::{Table, TableLayout};
+use crate::output::{Table, TableLayout, WideArgs};
 
 /// List the topics
 #[derive(Debug, clap::Args)]
@@ -41,13 +41,13 @@ pub(crate) struct DescribeArgs {
     #[arg(short, long, value_name = "LAYOUT", value_enum)]
     output: Option<TableLayout>,
     #[command(flatten)]
+    wide: WideArgs,
+    #[command(flatten)]
     settings: Settings,
 }
 
-/// The topics that Kafka and its usual companions keep for themselves begin so.
-fn is_internal(name: &str) -> bool {
-    name.starts_with("__")
-}
+/// What is shown of a partition.
+pub(crate) const PARTITION: [&str; 7] = ["topic", "partition", "leader", "replicas", "isr", "low", "high"];
 
 /// Lists the topics.
 ///
@@ -58,7 +58,7 @@ pub(crate) async fn list(args: ListArgs, cx: &Context) -> Result<()> {
     let consumer = setup.consumer(&[])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
     let mut topics: Vec<&MetadataTopic> =
-        metadata.topics().iter().filter(|t| args.internal || !is_internal(t.name())).collect();
+        metadata.topics().iter().filter(|t| args.internal || !shared::is_internal(t.name())).collect();
     topics.sort_by_key(|t| t.name());
     let mut table = Table::new(["topic", "partitions", "replicas"]);
     for topic in topics {
@@ -79,6 +79,7 @@ fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32])
 /// # Errors
 /// The connection's; `Kind::Refused` for a topic that is not there.
 pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
+    args.wide.check(&PARTITION)?;
     let setup = shared::setup(&args.settings, cx)?;
     // With the other isolation level an open transaction's first record would be taken for the end.
     let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
@@ -106,11 +107,11 @@ pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         Ok((rows, configs))
     })
     .await?;
-    let mut partitions = Table::new(["topic", "partition", "leader", "replicas", "isr", "low", "high"]);
+    let mut partitions = Table::new(PARTITION);
     for row in rows {
         partitions.row(row);
     }
-    partitions.print(args.output, &cx.terminal)?;
+    partitions.arranged(&args.wide).print(args.output, &cx.terminal)?;
     let mut table = Table::new(["topic", "config", "value"]);
     let mut any = false;
     for config in configs {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ProtocolVersion;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -70,6 +71,16 @@ impl Tls {
     ) -> Result<TlsStream<S>, HandshakeFailure> {
         self.asked.reset();
         Ok(self.connector.connect(self.server_name.clone(), stream).await?)
+    }
+
+    /// What was agreed on, and with whom.
+    pub(crate) fn described<S>(&self, stream: &TlsStream<S>) -> String {
+        let version = match stream.get_ref().1.protocol_version() {
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+            _ => "TLS",
+        };
+        format!("{version} with `{}`", self.server_name.to_str())
     }
 
     /// Whether the server asked for a client certificate that is not there, in the last handshake.

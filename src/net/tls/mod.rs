@@ -27,25 +27,25 @@ use crate::values::{CONVERT, TextStart, text_start};
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 pub struct TlsSettings {
     /// Use TLS, whatever the scheme or port says
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION, hide_short_help = true)]
     pub tls: Option<bool>,
     /// Use no TLS, whatever the scheme or port says
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION, hide_short_help = true)]
     pub plaintext: Option<bool>,
     /// PEM file of the certificate authorities to trust, instead of the system's
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
     pub ca: Option<PathBuf>,
     /// PEM file of the client certificate, its chain behind it
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
     pub cert: Option<PathBuf>,
     /// PEM file of the client certificate's private key, not encrypted
-    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
     pub key: Option<PathBuf>,
     /// Name to ask for (SNI) and to check the certificate against, when it is not the host's
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION)]
+    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub server_name: Option<String>,
     /// Do not check the server's certificate: for tests only
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION)]
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL", help_heading = CONNECTION, hide_short_help = true)]
     pub insecure: Option<bool>,
 }
 

@@ -18,6 +18,8 @@ use crate::error::{Error, Result};
 use crate::shutdown;
 use crate::values;
 
+const HEADING: &str = "AMQP";
+
 /// What the broker is started with.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -31,17 +33,16 @@ pub struct Options {
 
 /// Flags of the broker.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "AMQP")]
 #[group(skip)]
 pub(crate) struct Args {
     /// Most memory for messages, 256MiB if not given; above it publishers are blocked until some are gone
-    #[arg(long, value_name = "SIZE", value_parser = values::size)]
+    #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = HEADING, hide_short_help = true)]
     amqp_memory: Option<usize>,
     /// Another user who may log in beside guest, as NAME:PASSWORD
-    #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = values::Unechoed(user))]
+    #[arg(long = "amqp-user", value_name = "NAME:PASSWORD", value_parser = values::Unechoed(user), help_heading = HEADING, hide_short_help = true)]
     amqp_users: Vec<(String, String)>,
     /// Another virtual host beside /
-    #[arg(long = "amqp-vhost", value_name = "NAME")]
+    #[arg(long = "amqp-vhost", value_name = "NAME", help_heading = HEADING, hide_short_help = true)]
     amqp_vhosts: Vec<String>,
 }
 

@@ -43,6 +43,8 @@ use self::wire::{BreakOff, Breakable, Cutter, Socket};
 use crate::error::{Error, Result};
 use crate::output::Terminal;
 
+const HEADING: &str = "Own gRPC services";
+
 /// The form of a stub file, in `--help`.
 const STUB_HELP: &str = r#"What methods answer: files of JSON. The stubs of a method are looked through in their order, and the first that matches answers. A method without one answers UNIMPLEMENTED. The built-in services can be stubbed, too.
 
@@ -81,23 +83,22 @@ when: for a stream of requests: answer when the "first" is in, at the "end", or 
 
 /// What the gRPC server serves beside its built-in services.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Own gRPC services")]
 #[group(skip)]
 pub struct Args {
     /// Serve the services in these .proto files, too
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = HEADING)]
     proto: Vec<PathBuf>,
     /// Folders that the imports of --proto start from; looked for when not given
-    #[arg(short = 'I', long, value_name = "FOLDER", num_args = 1..)]
+    #[arg(short = 'I', long, value_name = "FOLDER", num_args = 1.., help_heading = HEADING, hide_short_help = true)]
     import_path: Vec<PathBuf>,
     /// Serve the services in these descriptor sets, as `protoc --include_imports -o` and `buf build -o` write them
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    #[arg(long, value_name = "FILE", num_args = 1.., help_heading = HEADING)]
     descriptor_set: Vec<PathBuf>,
     /// What methods answer: files of JSON, see --help
-    #[arg(long, value_name = "FILE", num_args = 1.., long_help = STUB_HELP)]
+    #[arg(long, value_name = "FILE", num_args = 1.., long_help = STUB_HELP, help_heading = HEADING)]
     stub: Vec<PathBuf>,
     /// Write what comes in to this file: the envelopes of `grpc call -o json`, with the number of the call
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = HEADING, hide_short_help = true)]
     log: Option<PathBuf>,
 }
 

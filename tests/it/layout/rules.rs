@@ -14,7 +14,7 @@ const TOP: &[&str] = &["app", "lib", "testing"];
 const RULES: &[(&str, &[&str])] = &[
     ("across", &["args", "config", "context", "exec", "flow", "jq", "message", "output", "protocols"]),
     ("args", &["flow", "message", "output"]),
-    ("cli", &["across", "args", "config", "output", "protocols", "sandbox", "sections"]),
+    ("cli", &["across", "args", "config", "context", "output", "protocols", "sandbox", "sections"]),
     ("config", &["output"]),
     ("context", &["config", "output"]),
     ("exec", &["flow", "message"]),

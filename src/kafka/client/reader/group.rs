@@ -216,6 +216,10 @@ impl PartitionReader {
             }
         }
         self.assigned = true;
+        let names: Vec<String> = places.iter().map(|place| format!("{}[{}]", place.topic, place.partition)).collect();
+        self.link
+            .setup
+            .say(&format!("the group gave {}", if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }));
         let given = match consumer.rebalance_protocol() {
             RebalanceProtocol::Cooperative => consumer.incremental_assign(&list),
             _ => consumer.assign(&list),

@@ -1,0 +1,196 @@
+//! What there is to read: topics (`mscomm help TOPIC`), and the examples at the end of a verb's help. Both are man pages, too,
+//! and both stand in files of their own beside this one; a test runs every example as it is printed.
+
+mod page;
+mod roff;
+mod show;
+
+pub(crate) use self::roff::escaped as roff;
+
+use clap::builder::StyledStr;
+
+use self::page::Page;
+use super::tree::tree;
+use crate::error::{Error, Result, nearest};
+use crate::output::{Printer, Terminal};
+
+/// A topic.
+pub(crate) struct Topic {
+    /// Its name, as it is typed.
+    pub name: &'static str,
+    /// The section of the manual: 5 for formats of files, 7 for everything else.
+    pub section: u8,
+    /// What it says.
+    text: &'static str,
+}
+
+macro_rules! topic {
+    ($name:literal, $section:literal) => {
+        Topic { name: $name, section: $section, text: include_str!(concat!("topics/", $name, ".md")) }
+    };
+}
+
+/// All of them, in the order in which they are listed.
+pub(crate) const TOPICS: &[Topic] = &[
+    topic!("envelope", 5),
+    topic!("profiles", 5),
+    topic!("exit-codes", 7),
+    topic!("formats", 7),
+    topic!("filters", 7),
+    topic!("exec", 7),
+    topic!("bridge", 7),
+    topic!("queues", 7),
+    topic!("requests", 7),
+    topic!("calls", 7),
+    topic!("sandbox", 7),
+    topic!("times", 7),
+    topic!("ci", 7),
+    topic!("speed", 7),
+    topic!("coming-from-grpcurl", 7),
+    topic!("coming-from-kcat", 7),
+    topic!("coming-from-amqp-tools", 7),
+    topic!("coming-from-plumber", 7),
+];
+
+/// The examples of verbs by their names.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("grpc list", include_str!("examples/grpc-list.sh")),
+    ("grpc describe", include_str!("examples/grpc-describe.sh")),
+    ("grpc call", include_str!("examples/grpc-call.sh")),
+    ("grpc export", include_str!("examples/grpc-export.sh")),
+    ("grpc cache list", include_str!("examples/grpc-cache-list.sh")),
+    ("grpc cache clear", include_str!("examples/grpc-cache-clear.sh")),
+    ("amqp publish", include_str!("examples/amqp-publish.sh")),
+    ("amqp consume", include_str!("examples/amqp-consume.sh")),
+    ("amqp get", include_str!("examples/amqp-get.sh")),
+    ("amqp move", include_str!("examples/amqp-move.sh")),
+    ("amqp tap", include_str!("examples/amqp-tap.sh")),
+    ("amqp request", include_str!("examples/amqp-request.sh")),
+    ("amqp respond", include_str!("examples/amqp-respond.sh")),
+    ("amqp queue declare", include_str!("examples/amqp-queue-declare.sh")),
+    ("amqp queue delete", include_str!("examples/amqp-queue-delete.sh")),
+    ("amqp queue purge", include_str!("examples/amqp-queue-purge.sh")),
+    ("amqp queue info", include_str!("examples/amqp-queue-info.sh")),
+    ("amqp exchange declare", include_str!("examples/amqp-exchange-declare.sh")),
+    ("amqp exchange delete", include_str!("examples/amqp-exchange-delete.sh")),
+    ("amqp bind", include_str!("examples/amqp-bind.sh")),
+    ("amqp unbind", include_str!("examples/amqp-unbind.sh")),
+    ("kafka produce", include_str!("examples/kafka-produce.sh")),
+    ("kafka tail", include_str!("examples/kafka-tail.sh")),
+    ("kafka topic list", include_str!("examples/kafka-topic-list.sh")),
+    ("kafka topic describe", include_str!("examples/kafka-topic-describe.sh")),
+    ("kafka topic create", include_str!("examples/kafka-topic-create.sh")),
+    ("kafka topic delete", include_str!("examples/kafka-topic-delete.sh")),
+    ("bridge", include_str!("examples/bridge.sh")),
+    ("profile list", include_str!("examples/profile-list.sh")),
+    ("profile show", include_str!("examples/profile-show.sh")),
+    ("profile add", include_str!("examples/profile-add.sh")),
+    ("profile edit", include_str!("examples/profile-edit.sh")),
+    ("profile remove", include_str!("examples/profile-remove.sh")),
+    ("profile use", include_str!("examples/profile-use.sh")),
+    ("sandbox", include_str!("examples/sandbox.sh")),
+    ("completions", include_str!("examples/completions.sh")),
+    ("man", include_str!("examples/man.sh")),
+];
+
+impl Topic {
+    /// The one of a name.
+    pub(crate) fn named(name: &str) -> Option<&'static Topic> {
+        TOPICS.iter().find(|topic| topic.name == name)
+    }
+
+    fn page(&self) -> Page<'static> {
+        Page::read(self.text)
+    }
+
+    /// What it is about, in a line.
+    pub(crate) fn summary(&self) -> &'static str {
+        self.page().summary
+    }
+
+    /// As a man page.
+    pub(crate) fn man(&self) -> Vec<u8> {
+        roff::page(self.name, self.section, &self.page()).into_bytes()
+    }
+}
+
+/// The tree of commands with their examples, for who asks for help.
+pub(crate) fn with_examples(command: clap::Command) -> clap::Command {
+    at(command, "")
+}
+
+fn at(mut command: clap::Command, path: &str) -> clap::Command {
+    if let Some(examples) = examples(path) {
+        let header = command.get_styles().get_header();
+        let mut text = format!("{header}Examples:{header:#}\n{}", indented(examples));
+        if let Some(before) = command.get_after_long_help() {
+            text = format!("{text}\n\n{before}");
+        }
+        command = command.after_long_help(StyledStr::from(text));
+    }
+    let names: Vec<String> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    for name in names {
+        let below = if path.is_empty() { name.clone() } else { format!("{path} {name}") };
+        command = command.mut_subcommand(name, |verb| at(verb, &below));
+    }
+    command
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect::<String>().trim_end().to_owned()
+}
+
+/// The examples of a verb, each a comment and a command.
+pub(crate) fn examples(path: &str) -> Option<&'static str> {
+    EXAMPLES.iter().find(|(verb, _)| *verb == path).map(|(_, text)| *text)
+}
+
+/// The topics with what each is about, a line each.
+pub(crate) fn list() -> String {
+    TOPICS.iter().map(|topic| format!("  {:<22}  {}\n", topic.name, topic.summary())).collect()
+}
+
+/// Prints a topic, or the help of a command; without words what there is.
+///
+/// # Errors
+/// `Kind::Usage` when there is neither; as [`Printer::flush`].
+pub(crate) fn run(words: &[String], terminal: &Terminal) -> Result<()> {
+    let text = match words {
+        [] => {
+            let help = styled(&tree().render_help(), terminal);
+            format!("{help}\nTopics (mscomm help TOPIC):\n{}", list())
+        }
+        [name] if let Some(topic) = Topic::named(name) => show::page(&topic.page(), terminal),
+        words => {
+            let tree = with_examples(tree());
+            let mut command = &tree;
+            for name in words {
+                command = command.find_subcommand(name).ok_or_else(|| unknown(words, name, command))?;
+            }
+            styled(&command.clone().render_long_help(), terminal)
+        }
+    };
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
+    printer.flush()
+}
+
+fn styled(text: &StyledStr, terminal: &Terminal) -> String {
+    match terminal.color_stdout {
+        true => text.ansi().to_string(),
+        false => text.to_string(),
+    }
+}
+
+fn unknown(words: &[String], name: &str, below: &clap::Command) -> Error {
+    let verbs = below.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    let is_first = words.first().is_some_and(|first| first == name);
+    let topics = TOPICS.iter().filter(|_| is_first).map(|topic| topic.name);
+    let known: Vec<&str> = verbs.chain(topics).collect();
+    let error = Error::usage(format!("there is no command and no topic `{}`", words.join(" ")));
+    match nearest(name, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`? `mscomm help` lists what there is")),
+        None if known.is_empty() => error.hint("`mscomm help` lists what there is"),
+        None => error.hint(format!("allowed: {}", known.join(", "))),
+    }
+}

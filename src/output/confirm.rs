@@ -1,0 +1,52 @@
+//! Questions before something is gone.
+
+use std::io::{IsTerminal, Write};
+
+use super::sanitize::escape_text;
+use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
+
+/// Whether somebody is asked before something is gone.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct YesArgs {
+    /// Do not ask; without a terminal, or with CI set, nobody is asked either
+    #[arg(short, long)]
+    yes: bool,
+}
+
+impl YesArgs {
+    /// Asks at a terminal; the answer is no unless somebody says yes.
+    ///
+    /// # Errors
+    /// `Kind::Unmet` when nobody does.
+    pub(crate) fn confirm(self, what: &str) -> Result<()> {
+        let is_ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+        if self.yes || is_ci || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Ok(());
+        }
+        match ask(what) {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Unmet, "nothing was done").hint("answer y, or give --yes")),
+        }
+    }
+
+    /// The same where a signal is waited for.
+    ///
+    /// # Errors
+    /// As [`YesArgs::confirm`]; the reason to stop.
+    pub(crate) async fn confirmed(self, what: String, shutdown: &Shutdown) -> Result<()> {
+        let asked = tokio::task::spawn_blocking(move || self.confirm(&what));
+        let failed = |_| Err(Error::new(Kind::Unmet, "nothing was done"));
+        shutdown.or_stop(async { asked.await.unwrap_or_else(failed) }).await
+    }
+}
+
+/// Asks a question, and reads a line.
+fn ask(what: &str) -> bool {
+    let mut line = String::new();
+    let question = format!("{what}? [y/N] ");
+    let asked = std::io::stderr().write_all(escape_text(&question).as_bytes());
+    asked.is_ok()
+        && std::io::stdin().read_line(&mut line).is_ok()
+        && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+}

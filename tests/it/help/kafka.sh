@@ -1,0 +1,33 @@
+umask 077
+cat > config.toml <<END
+[profiles.staging.kafka]
+server = "$MSCOMM_TEST_KAFKA"
+[profiles.prod.kafka]
+server = "$MSCOMM_TEST_KAFKA"
+END
+export MSCOMM_PROFILE=staging
+mscomm -q kafka topic delete orders payments audit returns refunds customers orders.eu orders.us 2> gone || :
+mscomm -q kafka topic create orders audit --partitions 3 --set retention.ms=604800000
+mscomm -q kafka topic create payments --set cleanup.policy=compact
+cat > orders.txt <<'END'
+{"id":1,"customer":"alice","total":420}
+{"id":2,"customer":"bob","total":7}
+{"id":3,"customer":"alice","total":42}
+END
+cat > order.json <<'END'
+{
+  "id": 4,
+  "customer": "bob",
+  "total": 180
+}
+END
+printf 'alice:paid\nbob:open\n' > payments.txt
+now=$(date -u +%FT%TZ)
+cat > orders.jsonl <<END
+{"timestamp":"$now","key":"alice","headers":[["trace","42"]],"value":"{\"id\":1,\"customer\":\"alice\",\"total\":420}"}
+{"timestamp":"$now","key":"bob","value":"{\"id\":2,\"customer\":\"bob\",\"total\":7}"}
+{"timestamp":"$now","key":"alice","value":"{\"id\":3,\"customer\":\"alice\",\"total\":42}"}
+END
+printf '#!/bin/sh\ncat\n' > handle.sh
+chmod +x handle.sh
+mscomm -q kafka produce orders --input json -d @orders.jsonl

@@ -1,0 +1,185 @@
+//! What is printed as an example runs as it is printed.
+
+mod readme;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::support::{BINARY, test_env};
+
+/// The examples that go on until they are told to stop, by their first lines; those of `amqp respond` all do.
+const FOLLOWS: &[&str] = &[
+    "amqp consume orders",
+    "amqp consume orders --exec ./handle.sh \\",
+    "amqp tap events",
+    "kafka tail orders",
+    "kafka tail orders --group billing -j 8 --exec ./handle.sh",
+    "bridge kafka tail orders --group copy --to amqp publish -k orders",
+    "bridge --map '.value |= {name: .customer}' amqp consume orders \\",
+];
+
+/// Whether this one does.
+fn follows(command: &str) -> bool {
+    let first = command.lines().next().and_then(|line| line.strip_prefix("mscomm ")).unwrap_or_default();
+    FOLLOWS.contains(&first) || first.starts_with("amqp respond") || command.contains("--follow")
+}
+
+/// The folder of the examples.
+fn folder() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/help/examples")
+}
+
+/// The examples of a file: what each does, and its command.
+fn examples(text: &str) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        match line.strip_prefix("# ") {
+            Some(comment) => all.push((comment.to_owned(), String::new())),
+            None => all.last_mut().expect("a comment stands first").1.push_str(&format!("{line}\n")),
+        }
+    }
+    all
+}
+
+/// Held by who uses the topic `orders` of the one Kafka.
+static ORDERS: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+/// Runs the examples of these verbs, each in a sandbox of its own, behind the same preparations. Kafka is the real one.
+fn run(prelude: &str, verbs: &[&str]) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help").join(format!("{prelude}.sh"));
+    let prelude = std::fs::read_to_string(here).expect("reads");
+    let mut wrong = Vec::new();
+    for verb in verbs {
+        let text = std::fs::read_to_string(folder().join(format!("{verb}.sh"))).expect(verb);
+        let home = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| home.path().join(name);
+        // Whoever follows is told to stop; everybody else has all the time that a busy machine may take.
+        std::fs::create_dir(path("bin")).expect("a folder");
+        let limited = format!("#!/bin/sh\nexec {BINARY} ${{LIMIT:+--timeout $LIMIT}} \"$@\"\n");
+        std::fs::write(path("bin/mscomm"), limited).expect("writes");
+        crate::support::chmod(&path("bin/mscomm"), 0o755);
+        let mut script = format!("set -e\n{prelude}\nset +e\n");
+        let all = examples(&text);
+        for (at, (_, command)) in all.iter().enumerate() {
+            let limit = if follows(command) { "2s" } else { "30s" };
+            script.push_str(&format!("(export LIMIT={limit}; {command}) >out.{at} 2>err.{at}; echo $? > code.{at}\n"));
+        }
+        std::fs::write(path("run.sh"), script).expect("writes");
+        let mut command = Command::new(BINARY);
+        command.args(["-q", "sandbox", "--only", "grpc,amqp", "--", "sh", "run.sh"]).current_dir(home.path());
+        let search = format!("{}:{}", path("bin").display(), std::env::var("PATH").expect("PATH"));
+        std::fs::write(path("config.toml"), "").expect("writes");
+        crate::support::chmod(&path("config.toml"), 0o600);
+        command.env("PATH", search).env("HOME", home.path()).env("MSCOMM_CONFIG", path("config.toml"));
+        command.env_remove("MSCOMM_PROFILE").env_remove("XDG_CONFIG_HOME").env_remove("XDG_CACHE_HOME");
+        let done = command.stdin(Stdio::null()).output().expect("runs");
+        for (at, (comment, command)) in all.iter().enumerate() {
+            let read = |name: &str| std::fs::read_to_string(path(&format!("{name}.{at}"))).unwrap_or_default();
+            let code = read("code");
+            if code.trim() != if follows(command) { "7" } else { "0" } {
+                wrong.push(format!("# {comment}\n{command}exit {code}{}", read("err")));
+            }
+        }
+        if !done.status.success() {
+            wrong.push(format!("{verb}: {}", String::from_utf8_lossy(&done.stderr)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn examples_of_grpc() {
+    run("grpc", &["grpc-list", "grpc-describe", "grpc-call", "grpc-export", "grpc-cache-list", "grpc-cache-clear"]);
+}
+
+#[test]
+fn examples_of_amqp() {
+    run("amqp", &["amqp-publish", "amqp-consume", "amqp-get", "amqp-move", "amqp-tap", "amqp-request", "amqp-respond"]);
+}
+
+#[test]
+fn examples_of_queues() {
+    let verbs = [
+        "amqp-queue-declare",
+        "amqp-queue-delete",
+        "amqp-queue-purge",
+        "amqp-queue-info",
+        "amqp-exchange-declare",
+        "amqp-exchange-delete",
+        "amqp-bind",
+        "amqp-unbind",
+    ];
+    run("amqp", &verbs);
+}
+
+/// One after the other: their topics are called as on anybody's screen.
+#[test]
+fn examples_of_kafka_and_bridge() {
+    let _alone = ORDERS.lock();
+    test_env("KAFKA");
+    let topics = ["kafka-topic-list", "kafka-topic-describe", "kafka-topic-create", "kafka-topic-delete"];
+    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics].concat());
+    run("bridge", &["bridge"]);
+}
+
+#[test]
+fn examples_of_profile() {
+    run("profile", &["profile-list", "profile-show", "profile-add", "profile-edit", "profile-remove", "profile-use"]);
+}
+
+#[test]
+fn examples_of_the_rest() {
+    run("sandbox", &["sandbox", "completions", "man"]);
+}
+
+/// Every verb has some, in its help and in its man page, and none is too wide for a terminal.
+#[test]
+fn every_verb_has_examples() {
+    let mut rest = vec![(mscomm::testing::tree(), Vec::new())];
+    let mut found = Vec::new();
+    while let Some((command, path)) = rest.pop() {
+        let verbs: Vec<_> = command.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned().collect();
+        if verbs.is_empty() && path != ["help"] {
+            let name = path.join("-");
+            let text = std::fs::read_to_string(folder().join(format!("{name}.sh"))).expect(&name);
+            let all = examples(&text);
+            assert!((2..=6).contains(&all.len()), "{name}: {}", all.len());
+            assert!(text.lines().all(|line| line.chars().count() <= 76), "{name}: a line is too wide");
+            let words: Vec<&str> = path.iter().map(String::as_str).collect();
+            let help = crate::support::mscomm(&[&words[..], &["--help"]].concat()).run().ok().text();
+            let man = crate::support::mscomm(&[&["man"][..], &words].concat()).run().ok().text();
+            for (comment, command) in all {
+                let first = command.lines().next().expect("a line");
+                assert!(help.contains(&format!("  # {comment}\n  {first}\n")), "{name}: {help}");
+                assert!(man.contains(&comment.replace('-', "\\-").replace('\'', "\\(aq")), "{name}: {man}");
+            }
+            found.push(format!("{name}.sh"));
+        }
+        for verb in verbs {
+            let below = [path.clone(), vec![verb.get_name().to_owned()]].concat();
+            rest.push((verb, below));
+        }
+    }
+    let files = std::fs::read_dir(folder()).expect("reads").map(|entry| entry.expect("an entry").file_name());
+    let mut files: Vec<String> = files.map(|name| name.into_string().expect("UTF-8")).collect();
+    files.sort();
+    found.sort();
+    assert_eq!(files, found);
+}
+
+/// `-h` fits on a screen.
+#[test]
+fn short_help_is_short() {
+    let mut rest = vec![(mscomm::testing::tree(), Vec::<String>::new())];
+    while let Some((command, path)) = rest.pop() {
+        for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            rest.push((verb.clone(), [path.clone(), vec![verb.get_name().to_owned()]].concat()));
+        }
+        let words: Vec<&str> = path.iter().map(String::as_str).chain(["-h"]).collect();
+        let help = crate::support::mscomm(&words).env("COLUMNS", "80").run().ok().text();
+        let lines = help.lines().count();
+        assert!(lines <= 40, "{path:?}: {lines} lines\n{help}");
+        let fits = |line: &str| line.chars().count() <= 80 || line.starts_with("Usage:");
+        assert!(help.lines().all(fits), "{path:?}\n{help}");
+    }
+}

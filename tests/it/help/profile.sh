@@ -1,0 +1,23 @@
+umask 077
+unset MSCOMM_PROFILE
+cat > config.toml <<END
+default = "staging"
+
+[profiles.staging.grpc]
+server = "$MSCOMM_SANDBOX_GRPC"
+
+[profiles.staging.amqp]
+server = "$MSCOMM_SANDBOX_AMQP"
+
+[profiles.staging.kafka]
+server = "$MSCOMM_TEST_KAFKA"
+
+[profiles.prod]
+extends = "staging"
+
+[profiles.prod.grpc]
+headers = { authorization = "Bearer \${env:TOKEN}" }
+
+[profiles.prod.amqp]
+password = "env:MQ_PASSWORD"
+END
