@@ -28,6 +28,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
         return finish(print_version(), &Terminal::detect(ColorWhen::Auto, false, false));
     }
     let controls = argv.iter().any(|arg| arg.to_string_lossy().chars().any(char::is_control));
+    let color = color_of(&argv);
     let cli = match parse(argv) {
         Ok(cli) => cli,
         Err(e) => {
@@ -35,7 +36,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
                 // What was typed is shown as part of the message.
                 std::io::stderr().write_all(escape_text(&e.render().to_string()).as_bytes())
             } else {
-                e.print()
+                printed_in_color(&e, color)
             };
             if e.use_stderr() {
                 return exit::code(Kind::Usage);
@@ -47,6 +48,27 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
     finish(dispatch(cli, terminal), &terminal)
+}
+
+/// What `--color` says on a command line that could not be read, or that asks for help.
+fn color_of(argv: &[OsString]) -> Option<ColorWhen> {
+    let at = argv.iter().position(|arg| arg == "--color").map(|at| at + 1);
+    let behind = at.and_then(|at| argv.get(at)).and_then(|when| when.to_str());
+    let joined = argv.iter().find_map(|arg| arg.to_str()?.strip_prefix("--color="));
+    behind.or(joined).and_then(|when| clap::ValueEnum::from_str(when, false).ok())
+}
+
+/// Prints what clap has to say, in colours where these are wanted.
+fn printed_in_color(e: &clap::Error, color: Option<ColorWhen>) -> std::io::Result<()> {
+    let text = match color {
+        None | Some(ColorWhen::Auto) => return e.print(),
+        Some(ColorWhen::Always) => e.render().ansi().to_string(),
+        Some(ColorWhen::Never) => e.render().to_string(),
+    };
+    match e.use_stderr() {
+        true => std::io::stderr().write_all(text.as_bytes()),
+        false => std::io::stdout().write_all(text.as_bytes()),
+    }
 }
 
 /// What is wrong with a command line, as it is told; `None` when nothing is.

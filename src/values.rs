@@ -17,6 +17,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
         return Err(format!("a duration needs a unit; did you mean `{text}s`? {FIX}"));
     }
+    if text.contains('.') {
+        return Err(format!("a duration has no fraction; {FIX}"));
+    }
     match humantime::parse_duration(text) {
         Ok(duration) if duration > LONGEST => Err(format!("a duration is at most 36500d (a hundred years); {FIX}")),
         read => read.map_err(|e| format!("{e}; {FIX}")),
@@ -211,7 +214,7 @@ mod tests {
     fn durations() {
         assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        for bad in ["5", "-1s", "1.5x", "", "s"] {
+        for bad in ["5", "-1s", "1.5x", "1.5s", "", "s"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert_eq!(duration("36500d"), Ok(Duration::from_secs(3_153_600_000)));

@@ -123,6 +123,6 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
         deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{}`", args.exchange)))
     })
     .await?;
-    cx.terminal.note(format!("exchange `{}` is deleted", args.exchange));
+    cx.terminal.note(format!("exchange `{}` is gone", args.exchange));
     Ok(())
 }

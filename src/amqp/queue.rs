@@ -224,7 +224,9 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
         deleted.map_err(|e| fault(&e, format!("cannot delete queue `{}`", args.queue)))
     })
     .await?;
-    cx.terminal.note(format!("queue `{}` is deleted, with {}", args.queue, counted(messages, "message")));
+    // The broker says the same of one that was not there.
+    let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
+    cx.terminal.note(format!("queue `{}` is gone{with}", args.queue));
     Ok(())
 }
 

@@ -99,6 +99,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage("--reply-to is said by this command itself")
             .hint("--reply-queue QUEUE names a queue for the answers"));
     }
+    args.properties.doubt().iter().for_each(|doubt| cx.terminal.warn(doubt));
     let overrides = Overrides::new(args.exchange, args.routing_key, Mandatory::Always, args.properties)?;
     if overrides.lacks_destination() && args.input != Some(Mode::Json) {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says whom to ask")

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap_complete::Shell;
 
-use super::help::{TOPICS, Topic, examples, roff};
+use super::help::{TOPICS, Topic, examples, roff, topics_of};
 use super::tree::{tree, visible};
 use crate::config::CONFIG_EXAMPLE;
 use crate::error::{Error, Result};
@@ -120,20 +120,36 @@ fn page_name(command: &clap::Command) -> String {
     command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-")
 }
 
+fn made(page: std::io::Result<()>) -> Result<()> {
+    page.map_err(|e| Error::io("cannot make the man page", e))
+}
+
 fn page(command: &clap::Command) -> Result<Vec<u8>> {
     let name = page_name(command);
     let root = name == "mscomm";
     // Its sections say what the help text at the end says, in the form of a man page.
     let shown = if root { command.clone().after_long_help(None) } else { command.clone() };
-    let mut out = Vec::new();
-    clap_mangen::Man::new(shown.name(name.clone()))
+    // What is left out of -h is in the manual.
+    let shown = shown.mut_args(|arg| arg.hide_short_help(false));
+    let usage = shown.clone().render_usage().to_string();
+    let man = clap_mangen::Man::new(shown.name(name.clone()))
         .title(name.to_uppercase())
         .manual("mscomm manual")
-        .source(format!("mscomm {}", env!("CARGO_PKG_VERSION")))
-        .render(&mut out)
-        .map_err(|e| Error::io("cannot make the man page", e))?;
+        .source(format!("mscomm {}", env!("CARGO_PKG_VERSION")));
+    let mut out = Vec::new();
+    made(man.render_title(&mut out).and_then(|()| man.render_name_section(&mut out)))?;
+    let usage = usage.trim_start_matches("Usage: ");
+    out.extend_from_slice(format!(".SH SYNOPSIS\n.nf\n{}\n.fi\n", roff(usage)).as_bytes());
+    made(man.render_description_section(&mut out).and_then(|()| man.render_options_section(&mut out)))?;
+    if command.has_subcommands() {
+        made(man.render_subcommands_section(&mut out))?;
+    }
+    if command.get_after_long_help().is_some() && !root {
+        made(man.render_extra_section(&mut out))?;
+    }
     let mut text = String::new();
-    if let Some(examples) = examples(name.trim_start_matches("mscomm-").replace('-', " ").as_str()) {
+    let path = name.trim_start_matches("mscomm").trim_start_matches('-').replace('-', " ");
+    if let Some(examples) = examples(&path) {
         text.push_str(".SH EXAMPLES\n");
         text.push_str(&commented(examples));
     }
@@ -164,6 +180,8 @@ fn page(command: &clap::Command) -> Result<Vec<u8>> {
             text.push_str(&format!(".TP\n\\fB{}\\fR\n{}\n", info.name, roff(&keys.join(", "))));
         }
     }
+    let also: Vec<String> = topics_of(&path).map(|topic| format!("mscomm-{}({})", topic.name, topic.section)).collect();
+    text.push_str(&format!(".SH SEE ALSO\n{}\n", roff(&also.join(", "))));
     out.extend_from_slice(text.as_bytes());
     Ok(out)
 }
@@ -175,16 +193,16 @@ fn commented(examples: &str) -> String {
     for line in examples.lines() {
         match line.strip_prefix("# ") {
             Some(comment) => {
-                out.push_str(if std::mem::take(&mut is_open) { ".EE\n.RE\n" } else { "" });
+                out.push_str(if std::mem::take(&mut is_open) { ".EE\n.in\n" } else { "" });
                 out.push_str(&format!(".PP\n{}:\n", roff(comment)));
             }
             None => {
-                out.push_str(if std::mem::replace(&mut is_open, true) { "" } else { ".PP\n.RS 4\n.EX\n" });
+                out.push_str(if std::mem::replace(&mut is_open, true) { "" } else { ".PP\n.in 4\n.EX\n" });
                 out.push_str(&format!("{}\n", roff(line)));
             }
         }
     }
-    out.push_str(if is_open { ".EE\n.RE\n" } else { "" });
+    out.push_str(if is_open { ".EE\n.in\n" } else { "" });
     out
 }
 

@@ -20,7 +20,7 @@ use crate::{amqp, config, grpc, kafka, values};
 
 /// gRPC, RabbitMQ and Kafka from one command line
 #[derive(Debug, Parser)]
-#[command(name = "mscomm", version, about, after_long_help = after_help(), propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "mscomm", version, about, after_help = "Topics to read: mscomm help", after_long_help = after_help(), propagate_version = false, disable_help_subcommand = true, max_term_width = 100)]
 pub(crate) struct Cli {
     /// Flags of every command.
     #[command(flatten)]

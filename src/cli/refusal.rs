@@ -28,6 +28,15 @@ const SECRET_FLAGS: &[&str] = &[
     "-X",
 ];
 
+/// The values that are times.
+const TIMES: &[&str] = &["<WHERE>", "<@TIME>", "<TIME>", "<OFFSET>"];
+
+/// A date, a time of day or both: no secret has letters so few.
+fn looks_like_time(typed: &str) -> bool {
+    let rest = typed.strip_prefix('@').unwrap_or(typed);
+    rest.len() <= 40 && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | ' ' | 'T' | 'Z'))
+}
+
 /// The error with everything masked that may be a secret.
 pub(crate) fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     let unknown = error.kind() == ErrorKind::UnknownArgument;
@@ -48,8 +57,14 @@ pub(crate) fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
             }
         }
     }
+    // A time may have a blank in it.
+    let is_time = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(flag)) => TIMES.iter().any(|name| flag.ends_with(name)),
+        _ => false,
+    };
     if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidValue).cloned()
         && may_be_secret_value(&typed)
+        && !(is_time && looks_like_time(&typed))
     {
         error = without_value(error, &typed);
     }

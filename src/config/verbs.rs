@@ -165,7 +165,7 @@ fn show(source: &ConfigSource, name: Option<String>, output: Option<TableLayout>
         Some(name) => Chosen::named(source, &name)?,
         None => Chosen::load(source)?,
     };
-    let mut table = Table::new(["key", "value", "origin"]);
+    let mut table = Table::new(["key", "value", "origin"]).whole();
     for info in (source.sections)() {
         let entries = layers::listed(&info, &chosen)?;
         let server = entries.iter().find(|entry| entry.key == "server");

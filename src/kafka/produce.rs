@@ -11,7 +11,7 @@ use crate::error::{Error, Result, counted};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Stage, Unfit, Writer};
 use crate::message::convert;
 use crate::message::input::Mode;
-use crate::message::{Field, KafkaHeader, Message, Protocol, Time};
+use crate::message::{Field, KafkaHeader, Message, Protocol, Time, Unit, When};
 use crate::output::{Progress, Report, Shows};
 use crate::shutdown;
 use crate::values::{self, Delimiter};
@@ -48,9 +48,9 @@ pub(crate) struct ProducingArgs {
     /// Send each record to the partition that its envelope names
     #[arg(long, conflicts_with = "partition")]
     keep_partition: bool,
-    /// Timestamp of every record: RFC 3339 or ms since 1970; it wins over an envelope's
-    #[arg(long, value_name = "TIME", value_parser = timestamp)]
-    timestamp: Option<Time>,
+    /// Timestamp of every record, as now, '2026-11-28 10:00', RFC 3339, or ms since 1970; it wins over an envelope's
+    #[arg(long, value_name = "TIME", value_parser = timestamp, allow_hyphen_values = true)]
+    timestamp: Option<When>,
     /// Send an empty key or value as null: an empty record becomes a tombstone
     #[arg(short = 'Z', long)]
     empty_as_null: bool,
@@ -81,10 +81,10 @@ fn header(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn timestamp(text: &str) -> Result<Time, String> {
-    let time = text.parse().map(Time::Millis).or_else(|_| Time::parse(text))?;
-    check_time(time)?;
-    Ok(time)
+fn timestamp(text: &str) -> Result<When, String> {
+    let when = When::read(text, Unit::Millis)?;
+    check_time(when.time)?;
+    Ok(when)
 }
 
 /// librdkafka takes 0 for the present time in every call, and refuses what is before without saying why.
@@ -128,7 +128,7 @@ impl Shape {
             key: args.message_key.clone().map(String::into_bytes),
             partition: args.partition,
             keep_partition: args.keep_partition,
-            timestamp: args.timestamp,
+            timestamp: args.timestamp.map(|when| when.time),
             empty_as_null: args.empty_as_null,
             convert,
             old_times,
@@ -247,6 +247,7 @@ struct With {
 pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
+    args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
     Ok(Prepared { with: With { args, setup }, shape })
 }
 

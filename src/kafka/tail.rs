@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
 use crate::flow::{self, Manner};
 use crate::jq::JqArgs;
-use crate::message::Time;
+use crate::message::{Time, Unit, When};
 use crate::output::{OutputArgs, Show};
 use crate::values;
 
@@ -42,15 +42,15 @@ pub(crate) struct ReadingArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_name)]
     topics: Vec<String>,
-    /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (RFC 3339, ms since
-    /// 1970, or a duration ago, as @1h)
+    /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (as @1h for an hour
+    /// ago, @yesterday, '@2026-11-28 10:00', RFC 3339, ms since 1970)
     ///
     /// The default is end, as `tail -f`; with --until-end or --until it is begin. For -N up to N records of each partition are looked at:
     /// those of up to 16 MiB are kept and come out in the order of time; more are read a second time, partition by partition,
     /// which takes up to 2.5 times as long.
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true, hide_possible_values = true,
           value_parser = values::Offering(start, PLACES))]
-    from: Option<Start>,
+    from: Option<From>,
     /// Only these partitions, as 0,2
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..), hide_short_help = true)]
     partitions: Vec<i32>,
@@ -70,8 +70,8 @@ pub(crate) struct ReadingArgs {
     /// A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
     /// a time that is to come is waited for. Records below that offset with a later timestamp are left out, and a group stays
     /// before the first of them. What comes late, behind that offset, is not read, however old it is.
-    #[arg(long, value_name = "@TIME", value_parser = until, conflicts_with = "until_end")]
-    until: Option<i64>,
+    #[arg(long, value_name = "@TIME", value_parser = until, allow_hyphen_values = true, conflicts_with = "until_end")]
+    until: Option<When>,
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]
     isolation: Isolation,
@@ -97,54 +97,53 @@ const PLACES: &[(&str, &str)] = &[
     ("@", "a time, or a duration ago"),
 ];
 
-fn until(text: &str) -> Result<i64, String> {
-    match text.strip_prefix('@').map(|_| start(text)) {
-        Some(Ok(Start::Time(millis))) => Ok(millis),
-        Some(Err(why)) => {
-            Err(why.replace("write begin, end, an offset, -N, or @TIME as ", "or milliseconds since 1970, or "))
-        }
-        _ => Err("write @TIME, as @2026-11-22T10:00:00Z, milliseconds since 1970, or @1h for an hour ago".to_owned()),
-    }
+/// A place to begin at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct From {
+    start: Start,
+    /// The time that it is, where it is one.
+    when: Option<When>,
 }
 
-fn start(text: &str) -> Result<Start, String> {
-    const FIX: &str = "write begin, end, an offset, -N, or @TIME as @2026-11-22T10:00:00Z or @1h";
+fn until(text: &str) -> Result<When, String> {
+    let when = When::read(text, Unit::Millis)?;
+    millis(when).map(|_| when)
+}
+
+fn start(text: &str) -> Result<From, String> {
+    let place = |start| Ok(From { start, when: None });
     match text {
-        "begin" | "beginning" | "earliest" => return Ok(Start::Begin),
-        "end" | "latest" => return Ok(Start::End),
+        "begin" | "beginning" | "earliest" => return place(Start::Begin),
+        "end" | "latest" => return place(Start::End),
         _ => {}
     }
-    if let Some(time) = text.strip_prefix('@') {
-        return match instant(time) {
-            Ok(millis) if millis < 0 => Err(format!("Kafka has no times before 1970; {FIX}")),
-            Ok(millis) => Ok(Start::Time(millis)),
-            Err(e) => Err(format!("{e}; {FIX}")),
-        };
+    if let Some(Ok(count)) = text.strip_prefix('-').map(str::parse) {
+        return place(Start::Last(count));
     }
-    if let Some(count) = text.strip_prefix('-') {
-        let count: usize = count.parse().map_err(|_| FIX.to_owned())?;
-        return Ok(Start::Last(count));
+    if let Ok(offset) = text.parse() {
+        return place(Start::Offset(offset));
     }
-    text.parse().map(Start::Offset).map_err(|_| FIX.to_owned())
+    // What is no number needs no `@`.
+    let when = When::read(text, Unit::Millis).map_err(|why| match text.starts_with('@') {
+        true => why,
+        false => format!("write begin, end, an offset, -N for the newest N, or a time; {why}"),
+    })?;
+    Ok(From { start: Start::Time(millis(when)?), when: Some(when) })
 }
 
-/// Milliseconds since 1970 of a time or of a duration ago.
-fn instant(text: &str) -> Result<i64, String> {
-    if let Ok(millis) = text.parse::<i64>() {
-        return Ok(millis);
+/// The milliseconds of a time that Kafka has.
+fn millis(when: When) -> Result<i64, String> {
+    match when.time.millis() {
+        Some(millis) if millis >= 0 => Ok(millis),
+        Some(_) => Err("Kafka has no times before 1970".to_owned()),
+        None => Err("that is too far away".to_owned()),
     }
-    if let Ok(ago) = values::duration(text) {
-        return Time::ago(ago).millis().ok_or_else(|| "too far away".to_owned());
-    }
-    Time::parse(text)?.millis().ok_or_else(|| "too far away".to_owned())
 }
-
-/// Times in ms that would be a time of these years in seconds.
-const SECONDS: std::ops::Range<i64> = 1_000_000_000..100_000_000_000;
 
 /// Where reading begins by itself.
 fn begin(args: &ReadingArgs) -> Start {
-    args.from.unwrap_or(if args.limits.until_end || args.until.is_some() { Start::Begin } else { Start::End })
+    let ends = args.limits.until_end || args.until.is_some();
+    args.from.map_or(if ends { Start::Begin } else { Start::End }, |from| from.start)
 }
 
 /// What was typed and cannot be meant.
@@ -153,7 +152,7 @@ fn check(args: &ReadingArgs) -> Result<()> {
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
     }
-    match (args.from, args.until) {
+    match (args.from.map(|from| from.start), args.until.and_then(|until| until.time.millis())) {
         (Some(Start::Last(_)), Some(_)) => {
             return Err(Error::usage("--from -N counts from the end, and --until ends before it")
                 .hint("begin at an offset or at @TIME, or leave --until out"));
@@ -220,14 +219,8 @@ pub(crate) struct Prepared {
 /// `Kind::Usage`; `Kind::Config`.
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
-    let from = match args.from {
-        Some(Start::Time(millis)) => Some(millis),
-        _ => None,
-    };
-    for millis in [from, args.until].into_iter().flatten().filter(|millis| SECONDS.contains(millis)) {
-        cx.terminal
-            .warn(format!("@{millis} is a day of early 1970: it counts milliseconds; for seconds write @{millis}000"));
-    }
+    let times = [args.from.and_then(|from| from.when), args.until];
+    times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
     if let Some(topic) = dead.as_ref().filter(|topic| args.topics.contains(topic)) {
         return Err(Error::usage(format!("dead:{topic} is a topic that is read: what failed would come again"))
@@ -257,13 +250,13 @@ impl Prepared {
         let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
         let topic = args.topics.first().cloned();
         let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
-        if matches!(args.from, Some(Start::Time(_))) || args.until.is_some() {
+        if matches!(args.from, Some(From { start: Start::Time(_), .. })) || args.until.is_some() {
             refuse_mock(&*consumer, Lack::Times)?;
         }
         let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
         let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
         let limit = cx.policy.connect_timeout;
-        let until = match args.until {
+        let until = match args.until.and_then(|until| until.time.millis()) {
             Some(millis) => Until::Time(millis),
             None if args.limits.until_end => Until::End,
             None => Until::Never,
@@ -345,12 +338,17 @@ mod tests {
 
     #[test]
     fn starts() {
-        assert_eq!(start("begin"), Ok(Start::Begin));
-        assert_eq!(start("42"), Ok(Start::Offset(42)));
-        assert_eq!(start("-10"), Ok(Start::Last(10)));
-        assert_eq!(start("@1700000000000"), Ok(Start::Time(1_700_000_000_000)));
-        assert_eq!(start("@2023-11-14T22:13:20.120Z"), Ok(Start::Time(1_700_000_000_120)));
-        assert!(matches!(start("@1h"), Ok(Start::Time(t)) if t > 1_700_000_000_000));
+        let place = |text| start(text).map(|from| from.start);
+        assert_eq!(place("begin"), Ok(Start::Begin));
+        assert_eq!(place("42"), Ok(Start::Offset(42)));
+        assert_eq!(place("-10"), Ok(Start::Last(10)));
+        assert_eq!(place("@1700000000000"), Ok(Start::Time(1_700_000_000_000)));
+        for time in ["@2023-11-14T22:13:20.120Z", "2023-11-14T22:13:20.120Z"] {
+            assert_eq!(place(time), Ok(Start::Time(1_700_000_000_120)));
+        }
+        for ago in ["@1h", "@-1h", "1h", "-1h", "yesterday", "@2023-11-28", "@2023-11-28 10:00"] {
+            assert!(matches!(place(ago), Ok(Start::Time(t)) if t > 1_700_000_000_000), "{ago}");
+        }
         for bad in ["", "x", "-", "-x", "@", "@x", "1.5", "--5", "@-1", "@1969-12-31T23:59:59Z"] {
             assert!(start(bad).is_err(), "{bad}");
         }

@@ -15,6 +15,7 @@ mod parts;
 mod place;
 pub(crate) mod table;
 pub(crate) mod time;
+mod when;
 
 use std::borrow::Cow;
 
@@ -26,6 +27,7 @@ pub(crate) use headers::Shown;
 pub(crate) use kafka::KafkaHeader;
 pub(crate) use table::{Table, Value};
 pub use time::Time;
+pub(crate) use when::{Unit, When};
 
 /// The system that a message came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

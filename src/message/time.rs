@@ -112,7 +112,7 @@ impl Time {
     pub fn parse(text: &str) -> Result<Time, String> {
         let timestamp: Timestamp = text
             .parse()
-            .map_err(|e| format!("`{text}` is no timestamp ({e}); write RFC 3339, as 2026-11-22T10:00:00.123Z"))?;
+            .map_err(|_| format!("`{text}` is no timestamp; write RFC 3339, as 2026-11-22T10:00:00.123Z"))?;
         let millis = timestamp.as_millisecond();
         match u64::try_from(timestamp.as_second()) {
             Ok(seconds) if !text.contains('.') => Ok(Time::Seconds(seconds)),

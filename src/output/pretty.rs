@@ -57,7 +57,7 @@ impl Page<'_> {
             }
             if let Some(time) = message.timestamp {
                 out.extend_from_slice(b"  ");
-                time.write_rfc3339(out);
+                time.write_local(out);
             }
             if message.redelivered == Some(true) {
                 out.extend_from_slice(b"  redelivered");

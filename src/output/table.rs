@@ -37,12 +37,20 @@ pub(crate) enum TableLayout {
 pub(crate) struct Table {
     columns: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
+    /// No cell is cut.
+    is_whole: bool,
 }
 
 impl Table {
     /// An empty table.
     pub(crate) fn new(columns: impl Into<Vec<&'static str>>) -> Table {
-        Table { columns: columns.into(), rows: Vec::new() }
+        Table { columns: columns.into(), rows: Vec::new(), is_whole: false }
+    }
+
+    /// Its cells are what it is for: none of them is cut.
+    #[must_use]
+    pub(crate) fn whole(self) -> Table {
+        Table { is_whole: true, ..self }
     }
 
     /// Adds a row, a value for each column: one without a column would be lost in `-o json`.
@@ -70,7 +78,8 @@ impl Table {
         }
         let places: Vec<usize> = args.columns.iter().filter_map(|name| at(&self.columns, name)).collect();
         let rows = self.rows.iter().map(|row| places.iter().filter_map(|at| row.get(*at).cloned()).collect()).collect();
-        Table { columns: places.iter().filter_map(|at| self.columns.get(*at).copied()).collect(), rows }
+        let columns = places.iter().filter_map(|at| self.columns.get(*at).copied()).collect();
+        Table { columns, rows, is_whole: self.is_whole }
     }
 
     /// Writes it all.
@@ -121,7 +130,9 @@ impl Table {
         }
         // A terminal that does not know its width says 0.
         if let Some(room) = terminal.columns().filter(|columns| *columns >= MIN_WIDTH) {
-            match narrowed(&widths, room.saturating_sub(BORDERS + GAP * widths.len().saturating_sub(1))) {
+            let room = room.saturating_sub(BORDERS + GAP * widths.len().saturating_sub(1));
+            let narrow = narrowed(&widths, room).filter(|narrow| !self.is_whole || *narrow == widths);
+            match narrow {
                 Some(narrow) => cells.iter_mut().for_each(|row| {
                     row.iter_mut().zip(&narrow).for_each(|(cell, width)| shorten(cell, *width));
                 }),

@@ -71,8 +71,8 @@ fn what_was_done_is_said() {
             "note: exchange `e` is declared",
             "note: queue `q` is bound to exchange `e`",
             "note: queue `q` is no longer bound to exchange `e`",
-            "note: exchange `e` is deleted",
-            "note: queue `q` is deleted, with 0 messages",
+            "note: exchange `e` is gone",
+            "note: queue `q` is gone",
         ]
     );
 }
@@ -105,6 +105,32 @@ fn a_reader_says_what_it_waits_for() {
         let run = mscomm(&["sandbox", "-q", "--", "sh", "-c", line]).env("PATH", path.clone()).env("V", verbose);
         let done = run.run().fails(7);
         assert_eq!(done.stderr.contains("* waiting for messages of queue `q`"), is_told, "{}", done.stderr);
+    }
+}
+
+/// In the zone of whoever reads it, and in UTC for a script.
+#[test]
+fn times_are_those_of_the_reader() {
+    let line = "mscomm -q amqp queue declare q; \
+                mscomm -q amqp publish -k q --timestamp \"2026-11-28 10:00\" -d x; \
+                mscomm amqp get q -o pretty; mscomm amqp get q -o json; \
+                mscomm -q amqp publish -k q --timestamp 1700000000000 -d x; echo code $?; \
+                mscomm -q amqp publish -k q --timestamp 17000000 -d x; \
+                mscomm kafka produce t --timestamp 1700000000 -d x -q; mscomm kafka tail t --from @nonsense";
+    let folder = Path::new(BINARY).parent().expect("a folder");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
+    let run = mscomm(&["sandbox", "-q", "--", "sh", "-c", line]).env("PATH", path).env("TZ", "IST-5:30");
+    let done = run.run().exits(2);
+    let text = done.text();
+    assert!(text.contains("2026-11-28T10:00:00+05:30"), "{text}");
+    assert!(text.contains("\"timestamp\":\"2026-11-28T04:30:00Z\"") && text.contains("code 2"), "{text}");
+    for says in [
+        "did you mean 1700000000?",
+        "a bare number counts seconds here, so that this is 1970-07-16T18:13:20Z",
+        "a bare number counts milliseconds here, so that this is 1970-01-20T16:13:20.000Z",
+        "`nonsense` is no time; write it as 2026-11-28T10:00:00Z (RFC 3339)",
+    ] {
+        assert!(done.stderr.contains(says), "{says}: {}", done.stderr);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
 use crate::flow::{Manner, Reader, Stage, Work};
 use crate::jq::{JqArgs, LeavesOut};
-use crate::message::Time;
+use crate::message::{Unit, When};
 use crate::output::{OutputArgs, Show};
 use crate::values;
 
@@ -85,8 +85,8 @@ pub(crate) struct ReadingArgs {
     /// Name of this consumer at the broker
     #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true, hide_short_help = true)]
     consumer_tag: String,
-    /// Where to begin in a stream: first, last, next, an offset, 5m for so long ago, or a time in RFC 3339
-    #[arg(long, value_name = "OFFSET", hide_possible_values = true, value_parser = values::Offering(offset, OFFSETS), hide_short_help = true)]
+    /// Where to begin in a stream: first, last, next, an offset, or a time, as 5m for so long ago
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, hide_possible_values = true, value_parser = values::Offering(offset, OFFSETS), hide_short_help = true)]
     offset: Option<AMQPValue>,
     /// Arguments of the consumer, as x-priority=10.
     #[command(flatten)]
@@ -186,12 +186,9 @@ fn offset(text: &str) -> Result<AMQPValue, String> {
             AMQPValue::LongLongInt(text.parse().map_err(|_| format!("{text} is too large an offset"))?)
         }
         _ => {
-            let time = match values::duration(text) {
-                Ok(ago) => Time::ago(ago),
-                Err(_) => Time::parse(text.strip_prefix('@').unwrap_or(text))
-                    .map_err(|e| format!("{e}; or one of first, last, next, a number, or 5m for so long ago"))?,
-            };
-            AMQPValue::Timestamp(time.seconds().ok_or("there is no offset before 1970")?)
+            let when = When::read(text, Unit::Seconds)
+                .map_err(|why| format!("write first, last, next, an offset, or a time; {why}"))?;
+            AMQPValue::Timestamp(when.time.seconds().ok_or("there is no offset before 1970")?)
         }
     })
 }

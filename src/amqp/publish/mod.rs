@@ -150,6 +150,7 @@ pub(crate) fn prepare(
         PublishingArgs { no_mandatory: true, .. } => Mandatory::Never,
         _ => Mandatory::Queues,
     };
+    args.properties.doubt().iter().for_each(|doubt| cx.terminal.warn(doubt));
     let overrides = Overrides::new(args.exchange, args.routing_key, mandatory, args.properties)?;
     if overrides.lacks_destination() && !own_keys {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")

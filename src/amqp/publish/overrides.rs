@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use crate::amqp::client::{Outgoing, is_direct_reply};
 use crate::error::{Error, Result};
 use crate::message::table::check_short;
-use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Value, amqp_json, convert};
+use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Unit, Value, When, amqp_json, convert};
 use crate::values;
 
 const HEADING: &str = "Message";
@@ -58,9 +58,9 @@ pub(crate) struct PropertyArgs {
     /// The application that publishes
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = HEADING)]
     app_id: Option<String>,
-    /// When the message was made: RFC 3339, seconds since 1970, or `now`
-    #[arg(long, value_name = "TIME", value_parser = timestamp, hide_short_help = true, help_heading = HEADING)]
-    timestamp: Option<u64>,
+    /// When the message was made, as now, '2026-11-28 10:00', RFC 3339, or seconds since 1970
+    #[arg(long, value_name = "TIME", value_parser = timestamp, allow_hyphen_values = true, hide_short_help = true, help_heading = HEADING)]
+    timestamp: Option<When>,
 }
 
 impl PropertyArgs {
@@ -99,19 +99,20 @@ fn expiration(text: &str) -> Result<String, String> {
 /// The last second of the year 9999: whoever writes more has milliseconds.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-fn timestamp(text: &str) -> Result<u64, String> {
-    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-        return match text.parse() {
-            Ok(seconds) if seconds <= LAST_SECOND => Ok(seconds),
-            Ok(millis) => Err(format!("AMQP has seconds since 1970; did you mean {}?", millis / 1000)),
-            Err(_) => Err("write the seconds since 1970".to_owned()),
-        };
+fn timestamp(text: &str) -> Result<When, String> {
+    let when = When::read(text, Unit::Seconds)?;
+    match when.time.seconds() {
+        Some(seconds) if seconds <= LAST_SECOND => Ok(when),
+        Some(millis) => Err(format!("AMQP has seconds since 1970; did you mean {}?", millis / 1000)),
+        None => Err("AMQP has no time before 1970".to_owned()),
     }
-    let time = match text {
-        "now" => Time::ago(Duration::ZERO),
-        _ => Time::parse(text).map_err(|e| format!("{e}; or the seconds since 1970, or now"))?,
-    };
-    time.seconds().ok_or_else(|| "AMQP has no time before 1970".to_owned())
+}
+
+impl PropertyArgs {
+    /// What is to be said of them, though nothing is wrong.
+    pub(crate) fn doubt(&self) -> Option<String> {
+        self.timestamp.and_then(When::doubt)
+    }
 }
 
 /// Which messages come back when no queue wants them.
@@ -180,7 +181,7 @@ impl Overrides {
                 app_id: args.app_id.map(Cow::Owned),
                 cluster_id: None,
             },
-            timestamp: args.timestamp,
+            timestamp: args.timestamp.and_then(|when| when.time.seconds()),
             headers,
             plain: BasicProperties::default(),
         };

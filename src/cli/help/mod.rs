@@ -114,6 +114,38 @@ impl Topic {
     }
 }
 
+/// Which topics are about a command.
+const ABOUT: &[(&str, &[&str])] = &[
+    ("grpc", &["calls", "filters", "profiles", "coming-from-grpcurl"]),
+    ("amqp queue", &["queues", "profiles"]),
+    ("amqp exchange", &["queues", "profiles"]),
+    ("amqp publish", &["formats", "envelope", "times", "profiles", "coming-from-amqp-tools"]),
+    ("amqp request", &["requests", "formats", "profiles"]),
+    ("amqp respond", &["requests", "exec", "profiles"]),
+    ("amqp move", &["queues", "filters", "profiles"]),
+    ("amqp tap", &["queues", "formats", "filters", "exec", "profiles"]),
+    ("amqp bind", &["queues", "profiles"]),
+    ("amqp unbind", &["queues", "profiles"]),
+    ("amqp", &["formats", "filters", "exec", "queues", "profiles", "coming-from-amqp-tools"]),
+    ("kafka topic", &["profiles"]),
+    ("kafka produce", &["formats", "envelope", "times", "profiles", "coming-from-kcat"]),
+    ("kafka", &["formats", "filters", "exec", "times", "profiles", "coming-from-kcat"]),
+    ("bridge", &["bridge", "filters", "exec", "envelope"]),
+    ("profile", &["profiles"]),
+    ("sandbox", &["sandbox", "ci"]),
+];
+
+/// The topics that are about a command, by its names; all of them for mscomm itself.
+pub(crate) fn topics_of(path: &str) -> impl Iterator<Item = &'static Topic> {
+    let found =
+        ABOUT.iter().find(|(of, _)| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
+    let names = found.map(|(_, names)| *names);
+    TOPICS.iter().filter(move |topic| match names {
+        Some(names) => names.contains(&topic.name) || topic.name == "exit-codes",
+        None => true,
+    })
+}
+
 /// The tree of commands with their examples, for who asks for help.
 pub(crate) fn with_examples(command: clap::Command) -> clap::Command {
     at(command, "")
@@ -122,7 +154,9 @@ pub(crate) fn with_examples(command: clap::Command) -> clap::Command {
 fn at(mut command: clap::Command, path: &str) -> clap::Command {
     if let Some(examples) = examples(path) {
         let header = command.get_styles().get_header();
-        let mut text = format!("{header}Examples:{header:#}\n{}", indented(examples));
+        let topics: Vec<&str> = topics_of(path).map(|topic| topic.name).collect();
+        let more = format!("{header}More:{header:#} mscomm help TOPIC, with TOPIC one of\n  {}", topics.join(", "));
+        let mut text = format!("{header}Examples:{header:#}\n{}\n\n{more}", indented(examples));
         if let Some(before) = command.get_after_long_help() {
             text = format!("{text}\n\n{before}");
         }
@@ -186,7 +220,9 @@ fn unknown(words: &[String], name: &str, below: &clap::Command) -> Error {
     let verbs = below.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
     let is_first = words.first().is_some_and(|first| first == name);
     let topics = TOPICS.iter().filter(|_| is_first).map(|topic| topic.name);
-    let known: Vec<&str> = verbs.chain(topics).collect();
+    let mut known: Vec<&str> = verbs.chain(topics).collect();
+    known.sort_unstable();
+    known.dedup();
     let error = Error::usage(format!("there is no command and no topic `{}`", words.join(" ")));
     match nearest(name, known.iter().copied()) {
         Some(near) => error.hint(format!("did you mean `{near}`? `mscomm help` lists what there is")),

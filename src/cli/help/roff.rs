@@ -20,9 +20,9 @@ pub(super) fn page(name: &str, section: u8, page: &Page<'_>) -> String {
                 items.iter().for_each(|item| out.push_str(&format!(".IP \\(bu 2\n{}\n", inline(item))));
             }
             Block::Code(lines) => {
-                out.push_str(".PP\n.RS 4\n.EX\n");
+                out.push_str(".PP\n.in 4\n.EX\n");
                 lines.iter().for_each(|line| out.push_str(&format!("{}\n", escaped(line))));
-                out.push_str(".EE\n.RE\n");
+                out.push_str(".EE\n.in\n");
             }
             // A reader of man pages has no width that a table could count on.
             Block::Table(rows) => {

@@ -281,12 +281,12 @@ fn streams_from_their_first_message_to_their_end() {
     let all = amqp(&["consume", &queue, "--until-end", "-o", "%o %s\n"]).run().ok();
     assert_eq!(all.text(), "0 0\n1 1\n2 2\n");
     // So long ago: the broker begins with the chunk that the time falls into.
-    for offset in ["5m", "1h30m", "@2026-01-01T00:00:00Z"] {
+    for offset in ["5m", "-1h30m", "yesterday", "@2026-01-01T00:00:00Z"] {
         let text = amqp(&["consume", &queue, "--offset", offset, "--until-end"]).run().ok().text();
         assert_eq!(text, "0\n1\n2\n", "{offset}");
     }
     assert_eq!(amqp(&["consume", &queue, "--offset", "next", "--until-end"]).run().ok().text(), "");
-    amqp(&["consume", &queue, "--offset", "5x"]).run().fails(2).says(&["first, last, next", "5m"]);
+    amqp(&["consume", &queue, "--offset", "5x"]).run().fails(2).says(&["first, last, next", "1h for an hour ago"]);
 }
 
 /// Of a user who may not declare it, and of a name that leaves no room for the broker's answer, nobody says what it is.

@@ -44,7 +44,8 @@ fn timestamps_in_every_form() {
     }
     let bad = |given: &str| amqp(&["publish", "-k", &queue, "-d", "x", "--timestamp", given]).run().fails(2);
     bad("1700000000123").says(&["seconds", "did you mean 1700000000?"]);
-    bad("yesterday").says(&["RFC 3339", "seconds since 1970", "now"]);
+    bad("someday").says(&["RFC 3339", "yesterday", "now"]);
+    bad("2026-11-31 10:00").says(&["RFC 3339", "`2026-11-31 10:00` is no time"]);
     bad("").says(&["--timestamp"]);
 }
 
@@ -311,7 +312,7 @@ fn bad_flags_touch_no_network() {
         (&["publish", "-k", "q", "-d", "x", "--header-json", "{\"a\":{\"$u8\":256}}"], "$u8"),
         (&["publish", "-k", "q", "-d", "x", "--expiration", "1.5x"], "500ms, 30s"),
         (&["publish", "-k", "q", "-d", "x", "--expiration", "20y"], "ten years"),
-        (&["publish", "-k", "q", "-d", "x", "--timestamp", "yesterday"], "RFC 3339"),
+        (&["publish", "-k", "q", "-d", "x", "--timestamp", "someday"], "RFC 3339"),
         (&["publish", "-k", "q", "-d", "x", "--priority", "256"], "256"),
         (&["publish", "-k", "q", "-d", "x", "--window", "0"], "0"),
         (&["publish", "-k", "q", "-d", "x", "--mandatory", "--no-mandatory"], "--no-mandatory"),

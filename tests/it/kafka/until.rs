@@ -99,9 +99,9 @@ fn a_time_that_is_to_come_is_waited_for() {
 #[test]
 fn what_cannot_be_meant() {
     for (flags, says) in [
-        (&["--until", "1h"][..], "write @TIME"),
-        (&["--until", "@x"], "or milliseconds since 1970"),
-        (&["--until", "end"], "write @TIME"),
+        (&["--until", "x y"][..], "`x y` is no time"),
+        (&["--until", "@x"], "`x` is no time; write it as"),
+        (&["--until", "end"], "`end` is no time"),
         (&["--until", "@1h", "--until-end"], "cannot be used with"),
         (&["--until", "@1h", "--from", "-5"], "--from -N counts from the end"),
         (&["--until", "@2h", "--from", "@1h"], "--until is not later than --from"),
