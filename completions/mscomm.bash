@@ -17,7 +17,7 @@ _mscomm() {
         # The cursor is counted in bytes.
         LC_ALL=C
         line=${COMP_LINE:0:COMP_POINT}
-        "$program" complete bash "$line" "$COMP_WORDBREAKS" 2>/dev/null </dev/null
+        "$program" complete bash "$line" "$COMP_WORDBREAKS" "${COMP_LINE:COMP_POINT}" 2>/dev/null </dev/null
     )
 }
 

@@ -5,7 +5,8 @@ function __mscomm_complete
     set program (string replace -r '^~/' "$HOME/" -- $program)
     type -q -- $program; or set program mscomm
     set -l typed (commandline -cp | string collect)
-    for line in (command $program complete fish -- "$typed" 2>/dev/null </dev/null)
+    set -l behind (commandline -p | string collect | string sub -s (math (string length -- "$typed") + 1))
+    for line in (command $program complete fish -- "$typed" "" "$behind" 2>/dev/null </dev/null)
         switch $line
             case \tfiles
                 __fish_complete_path (commandline -ct)

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::Write;
 
+use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::Builder;
 
@@ -17,7 +18,7 @@ use crate::output::{ColorWhen, Printer, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 use crate::sections::section_infos;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{self, Shutdown};
 use crate::{across, amqp, config, exit, grpc, kafka, values};
 
 /// Runs one command line and gives its exit code.
@@ -84,10 +85,24 @@ fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
         true => cli::help::with_examples(cli::tree::tree()),
         false => Cli::command(),
     };
+    let words = || argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    if argv.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"-"))
+        && let Some(error) = cli::habits::one_dash(&words())
+    {
+        return Err(error);
+    }
     let mut tree = std::mem::ManuallyDrop::new(tree);
     let matches = tree.try_get_matches_from_mut(argv.iter());
     let cli = matches.and_then(|mut m| Cli::from_arg_matches_mut(&mut m).map_err(|e| e.format(&mut tree)));
-    cli.map_err(|e| cli::refusal::masked(e, &argv))
+    cli.map_err(|e| {
+        let advised = match e.kind() {
+            ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand => {
+                cli::habits::advised(e, &words(), &cli::tree::tree())
+            }
+            _ => e,
+        };
+        cli::refusal::masked(advised, &argv)
+    })
 }
 
 /// Makes `--wait=2s` of `--wait 2s`: the flag is complete without a value, and a duration is nothing else's argument.
@@ -156,7 +171,7 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
         Command::RunInSandbox(args) => sandbox::runner::run(args),
         Command::Profile(Deferred(args)) => config::verbs::run(*args, &config_source(&global), &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
-        Command::Complete(args) => complete(&args, terminal),
+        Command::Complete(args) => complete(args, terminal),
         Command::Help { words } => cli::help::run(&words, &terminal),
         Command::Man { command } => cli::generate::man(&command),
         Command::Generate { folder } => cli::generate::all(&folder),
@@ -165,7 +180,20 @@ fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
 
 /// Answers a completion script. A server that is asked gets what a command would give it, but for what would have to be asked
 /// of somebody else first.
-fn complete(args: &complete::Args, terminal: Terminal) -> Result<()> {
+fn complete(args: complete::Args, terminal: Terminal) -> Result<()> {
+    // On a thread of its own: a file that says nothing (a pipe) holds up whoever opens it.
+    let (sender, answer) = std::sync::mpsc::channel();
+    shutdown::spawn("complete", move || {
+        // Nobody waits for it any more, where it came too late.
+        let _ = sender.send(completed(&args, terminal));
+    })?;
+    let answer = answer.recv_timeout(complete::LATEST).unwrap_or_else(|_| Ok(String::new()))?;
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| out.extend_from_slice(answer.as_bytes()))?;
+    printer.flush()
+}
+
+fn completed(args: &complete::Args, terminal: Terminal) -> Result<String> {
     let tree = complete::Tree::default();
     let mut completion = Completion::new(args, &tree, config_source);
     if let Some((asked, global)) = completion.question() {
@@ -176,10 +204,7 @@ fn complete(args: &complete::Args, terminal: Terminal) -> Result<()> {
             Ok(())
         })?;
     }
-    let answer = completion.answer();
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(answer.as_bytes()))?;
-    printer.flush()
+    Ok(completion.answer())
 }
 
 fn config_source(global: &Global) -> ConfigSource {

@@ -2,6 +2,7 @@
 
 pub(crate) mod complete;
 pub(crate) mod generate;
+pub(crate) mod habits;
 pub(crate) mod help;
 pub(crate) mod refusal;
 pub(crate) mod tree;

@@ -37,7 +37,7 @@ fn looks_like_time(typed: &str) -> bool {
     rest.len() <= 40 && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | ' ' | 'T' | 'Z'))
 }
 
-/// The error with everything masked that may be a secret.
+/// The error with everything masked that may be a secret. Its tips are those of [`super::habits`], which repeat nothing.
 pub(crate) fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
     let unknown = error.kind() == ErrorKind::UnknownArgument;
     for kind in [ContextKind::InvalidSubcommand, ContextKind::InvalidArg] {
@@ -49,8 +49,6 @@ pub(crate) fn masked(mut error: clap::Error, argv: &[OsString]) -> clap::Error {
         let shown = word(&typed, argv);
         if shown != typed {
             error.insert(kind, ContextValue::String(shown));
-            // The tips repeat it.
-            error.remove(ContextKind::Suggested);
             if typed.contains("://") {
                 let tip = StyledStr::from("a server is given with --server");
                 error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));

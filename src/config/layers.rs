@@ -198,6 +198,11 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How) -> 
     }
     let at = |e: Error| e.context(format!("{what} from {}", entry.origin));
     let How { deadline, reach } = how;
+    // What a profile agrees to is what stands in it.
+    let reach = match (reach, from_file) {
+        (Reach::Unasked, None) => Reach::Unrun,
+        (reach, _) => reach,
+    };
     let place = Place { base, strict: from_file.is_some(), deadline, reach };
     let text = match from_file {
         Some(_) if text.contains("${") => secret::interpolate(text, place).map_err(at)?,

@@ -22,10 +22,32 @@ const COLORS: Colors = Colors {
     word: AnsiColor::Magenta.on_default(),
 };
 
-/// Whether a body is an object or an array of JSON. What is deeper than 128 levels is not looked into.
+/// How deep JSON may be that is indented: the blanks before its lines are many more than it has bytes.
+const DEEPEST: usize = 128;
+
+/// Whether a body is an object or an array of JSON that can be indented.
 pub(super) fn is_json(body: &[u8]) -> bool {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'[')) && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    matches!(first, Some(b'{' | b'['))
+        && std::str::from_utf8(body).is_ok()
+        && serde_json::from_slice::<IgnoredAny>(body).is_ok()
+        && depth(body) <= DEEPEST
+}
+
+/// How deep JSON is.
+fn depth(json: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut rest) = (0usize, 0, json);
+    while let [first, ..] = rest {
+        match first {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+        let length = if *first == b'"' { token(rest) } else { 1 };
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    deepest
 }
 
 /// Appends JSON with a line for each member and element, all behind so many blanks. What would move the cursor is escaped, the
@@ -146,10 +168,21 @@ mod tests {
 
     #[test]
     fn what_is_taken_for_json() {
-        for (body, is) in
-            [("{}", true), (" [1]\n", true), ("1", false), ("\"a\"", false), ("{", false), ("{} x", false), ("", false)]
-        {
+        for (body, is) in [
+            ("{}", true),
+            (" [1]\n", true),
+            ("1", false),
+            ("\"a\"", false),
+            ("{", false),
+            ("{} x", false),
+            ("", false),
+            ("[\"[[[\"]", true),
+        ] {
             assert_eq!(is_json(body.as_bytes()), is, "{body}");
+        }
+        assert!(!is_json(b"[\"\xff\"]"));
+        for (deep, is) in [(128, true), (129, false), (100_000, false)] {
+            assert_eq!(is_json(format!("{}{}", "[".repeat(deep), "]".repeat(deep)).as_bytes()), is, "{deep}");
         }
     }
 }

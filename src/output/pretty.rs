@@ -5,6 +5,8 @@
 
 use anstyle::{AnsiColor, Style};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::payload::{is_json, push_indented};
 use super::sanitize::{push_bytes, push_json};
 use crate::message::{BytesForm, Field, Message, Shown, Time, Value};
@@ -127,15 +129,18 @@ impl Page<'_> {
     /// The deaths of a message, the newest first, as RabbitMQ has them.
     fn deaths(&mut self, rows: &[[String; 6]]) {
         let head = ["count", "reason", "queue", "exchange", "routing keys", "time"].map(str::to_owned);
-        let mut widths = head.clone().map(|name| name.chars().count());
+        let mut widths = head.clone().map(|name| name.width());
         for row in rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(cell.width());
             }
         }
         for (at, row) in std::iter::once(&head).chain(rows).enumerate() {
-            let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-            let text = cells.collect::<Vec<_>>().join("  ");
+            let mut text = String::new();
+            for (cell, width) in row.iter().zip(widths) {
+                text.push_str(cell);
+                text.extend(std::iter::repeat_n(' ', width + 2 - cell.width()));
+            }
             let style = if at == 0 { Style::new().dimmed() } else { Style::new() };
             self.line("x-death", |_| ());
             // The line was ended for the others.
@@ -221,7 +226,13 @@ fn deaths(value: &Value<'_>) -> Option<Vec<[String; 6]>> {
             let row = row.as_object()?;
             // What no row of the table shows is not left out of it.
             let is_known = row.keys().all(|name| known.contains(&name.as_str()) || name == "original-expiration");
-            is_known.then(|| known.map(|name| super::sanitize::escape_line(&cell(row.get(name))).into_owned()))
+            is_known.then(|| {
+                let mut cells = known.map(|name| super::sanitize::escape_line(&cell(row.get(name))).into_owned());
+                if let (Some(expiration), [_, reason, ..]) = (row.get("original-expiration"), &mut cells) {
+                    reason.push_str(&format!(" after {}", super::sanitize::escape_line(&cell(Some(expiration)))));
+                }
+                cells
+            })
         })
         .collect()
 }

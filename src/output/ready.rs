@@ -25,6 +25,18 @@ impl ReadyFile {
             let what = format!("cannot write the ready file {}: what is there is no regular file", path.display());
             return Err(Error::new(Kind::Io, what).hint("name a file that is not there yet"));
         }
+        // What is no ready file is somebody's, and not to be taken away.
+        let is_ours = |text: String| {
+            let first = text.lines().next().unwrap_or_default();
+            first.parse::<u32>().is_ok()
+                || first.starts_with("export ")
+                || first.starts_with("unset ")
+                || text.is_empty()
+        };
+        if std::fs::read_to_string(path).is_ok_and(|text| !is_ours(text)) {
+            let what = format!("cannot write the ready file {}: what is there is no ready file", path.display());
+            return Err(Error::new(Kind::Io, what).hint("name a file that is not there yet"));
+        }
         match std::fs::remove_file(path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed(e)),
             _ => {}

@@ -15,6 +15,7 @@ mod config;
 mod exec;
 #[cfg(feature = "sandbox")]
 mod grpc;
+mod habits;
 mod help;
 mod jq;
 mod kafka;

@@ -160,7 +160,11 @@ fn a_script_waits_for_the_file() {
     mscomm(&["-q", "kafka", "topic", "create", &name, "-s", &kafka]).run().ok();
     mscomm(&["-q", "amqp", "queue", "declare", &name, "--auto-delete", "-s", &amqp]).run().ok();
     // One that an earlier run left says nothing.
-    std::fs::write(path("kafka"), "old").expect("writes");
+    std::fs::write(path("kafka"), "1\n").expect("writes");
+    std::fs::write(path("mine"), "precious").expect("writes");
+    let mine = ["kafka", "tail", &name, "-s", &kafka, "--ready-file", &path("mine")];
+    mscomm(&mine).run().fails(10).says(&["what is there is no ready file"]);
+    assert_eq!(std::fs::read_to_string(path("mine")).expect("is there"), "precious");
     let (tail, consume) = (path("kafka"), path("amqp"));
     let readers = [
         (mscomm(&["kafka", "tail", &name, "-s", &kafka, "-n", "1", "--ready-file", &tail]).start(), tail.clone()),

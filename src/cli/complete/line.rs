@@ -13,6 +13,8 @@ pub(super) struct Word {
     pub fixed: usize,
     /// The shell puts something in place of a part of it.
     pub is_expanded: bool,
+    /// Only the shell knows where it ends.
+    is_murky: bool,
 }
 
 /// A line up to the cursor.
@@ -24,6 +26,10 @@ pub(super) struct Line {
     pub current: Word,
     /// That word names a file for `<` or `>`.
     pub is_redirected: bool,
+    /// There is something in it that only the shell can read, so that nobody else knows where its words end.
+    pub is_murky: bool,
+    /// Variables are set for the command alone.
+    pub sets_variables: bool,
 }
 
 impl Line {
@@ -35,7 +41,8 @@ impl Line {
         while let Some(c) = chars.next() {
             match c {
                 ' ' | '\t' | '\n' => read.end(&mut word),
-                '|' | ';' | '&' | '(' | ')' => (read, word) = (Line::default(), None),
+                '|' | ';' | '&' => (read, word) = (Line { is_murky: read.is_murky, ..Line::default() }, None),
+                '(' | ')' | '`' => read.is_murky = true,
                 '<' | '>' => {
                     // A number before it is that of a stream.
                     if word.as_ref().is_some_and(|word| word.text.bytes().all(|b| b.is_ascii_digit())) {
@@ -55,7 +62,10 @@ impl Line {
             name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
         };
         let begin = read.words.iter().position(|word| !is_assignment(word)).unwrap_or(read.words.len());
+        read.sets_variables = begin > 0;
         read.words.drain(..begin);
+        let all = read.words.iter().chain([&read.current]);
+        read.is_murky |= all.fold(false, |any, word| any | word.is_murky);
         read
     }
 
@@ -83,10 +93,8 @@ impl Word {
                 Some(c) => self.text.push(c),
             },
             '\'' | '"' => self.take_quoted(c, chars),
-            '$' if matches!(chars.peek(), Some('\'')) => {
-                self.is_expanded = true;
-                chars.next();
-                self.take_quoted('\'', chars);
+            '$' if matches!(chars.peek(), Some('\'' | '"' | '(' | '{')) => {
+                (self.is_expanded, self.is_murky) = (true, true)
             }
             _ => {
                 self.is_expanded |= matches!(c, '$' | '`' | '*' | '?' | '[');
@@ -111,6 +119,8 @@ impl Word {
                 },
                 _ => {
                     self.is_expanded |= quote == '"' && matches!(c, '$' | '`');
+                    let opens = c == '$' && matches!(chars.peek(), Some('(' | '{'));
+                    self.is_murky |= quote == '"' && (c == '`' || opens);
                     self.text.push(c);
                 }
             }
@@ -167,9 +177,22 @@ mod tests {
     #[test]
     fn what_a_shell_would_put_there_is_not_known() {
         for (line, is_expanded) in
-            [("m $A", true), ("m \"$(b)\"", true), ("m '$A'", false), ("m `a`", true), ("m $'a'", true), ("m a", false)]
+            [("m $A", true), ("m \"$(b)\"", true), ("m '$A'", false), ("m $'a'", true), ("m a", false)]
         {
             assert_eq!(read(line).1.is_expanded, is_expanded, "{line}");
         }
+    }
+
+    #[test]
+    fn what_only_the_shell_can_read() {
+        for line in
+            ["m $'a\\' ", "m $(a) b", "m `a` b", "m \"$(a)\" b", "m \"${a}\" b", "m ${a} b", "m <(a) b", "m (a) b"]
+        {
+            assert!(Line::read(line, "").is_murky, "{line}");
+        }
+        for line in ["m '$(a)' b", "m '`a`' b", "m $A b", "m \"$A\" b", "m '(.a)'"] {
+            assert!(!Line::read(line, "").is_murky, "{line}");
+        }
+        assert!(Line::read("A=1 m a", "").sets_variables && !Line::read("m A=1", "").sets_variables);
     }
 }

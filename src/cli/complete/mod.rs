@@ -21,6 +21,9 @@ use crate::context::Context;
 /// How long a server may take, from the first name looked up to the last byte.
 pub(crate) const LIMIT: Duration = Duration::from_millis(280);
 
+/// When nothing is waited for any more, whatever it is: a file may say nothing for ever.
+pub(crate) const LATEST: Duration = Duration::from_secs(1);
+
 /// What a script says.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -33,6 +36,9 @@ pub(crate) struct Args {
     /// The characters at which the shell breaks words
     #[arg(value_name = "CHARACTERS", default_value = "", allow_hyphen_values = true)]
     breaks: String,
+    /// What stands behind the cursor
+    #[arg(value_name = "LINE", default_value = "", allow_hyphen_values = true)]
+    behind: String,
 }
 
 /// The shells that ask.
@@ -63,8 +69,13 @@ impl<'t> Completion<'t> {
     /// typed.
     pub(crate) fn new(args: &Args, tree: &'t Tree, source: impl FnOnce(&Global) -> ConfigSource) -> Completion<'t> {
         let mut line = Line::read(&args.line, &args.breaks);
+        if line.is_murky {
+            return Completion { shell: args.shell, line, place: None, offer: Offer::default() };
+        }
+        // A flag behind the cursor, or a variable, may name another server.
+        let is_elsewhere = line.sets_variables || !args.behind.trim().is_empty();
         let mut place = Place::find(&line, &tree.0);
-        let mut is_later = false;
+        let mut is_later = is_elsewhere;
         while let Some(Place { expects: Expects::Command(from), .. }) = place
             && line.words.get(from).is_some_and(Word::is_ours)
         {

@@ -4,6 +4,10 @@
 use super::Shell;
 use super::line::{Line, Word};
 use super::offer::{Candidate, Left, Offer};
+use crate::output::escape_text;
+
+/// So many are more than anybody reads.
+const MOST: usize = 2000;
 
 /// Writes it.
 pub(super) fn answer(shell: Shell, line: &Line, offer: Offer) -> String {
@@ -18,10 +22,16 @@ pub(super) fn answer(shell: Shell, line: &Line, offer: Offer) -> String {
     }
     let mut candidates = offer.candidates;
     // A server may have any name, also one that says something to the terminal, or to the shell.
-    candidates.retain(|one| !one.value.is_empty() && !one.value.contains(|c: char| c.is_control()));
+    candidates.retain(|one| {
+        !one.value.is_empty() && !one.value.contains(char::is_control) && escape_text(&one.value) == one.value
+    });
     // Fish looks into the middle of words, too, where values are concerned.
     if shell == Shell::Bash || word.text.starts_with('-') {
         candidates.retain(|one| one.value.starts_with(&word.text));
+    }
+    if candidates.len() > MOST {
+        candidates.retain(|one| one.value.starts_with(&word.text));
+        candidates.truncate(MOST);
     }
     if let (Shell::Bash, [only]) = (shell, candidates.as_slice())
         && only.is_open
@@ -54,7 +64,7 @@ pub(super) fn answer(shell: Shell, line: &Line, offer: Offer) -> String {
 /// The first line of a help text.
 fn sentence(help: &str) -> String {
     let line = help.lines().next().unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).collect()
+    escape_text(line).replace('\t', " ")
 }
 
 /// Bash puts it on the line as it is, in place of what it takes for the word.
@@ -93,7 +103,7 @@ mod tests {
         assert_eq!(bash("m ", &["a b", "$(x)", "`x`"]), "a\\ b\n\\$\\(x\\)\n\\`x\\`\n");
         assert_eq!(bash("m 'a", &["a b", "a'b"]), "a b\n");
         assert_eq!(bash("m \"a", &["a$b", "a!"]), "a\\$b\n");
-        assert_eq!(bash("m ", &["a\x1b[2J", "a\nb", "ok"]), "ok\n");
+        assert_eq!(bash("m ", &["a\x1b[2J", "a\nb", "a\u{202e}b", "ok"]), "ok\n");
     }
 
     #[test]

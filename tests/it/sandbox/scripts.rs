@@ -126,9 +126,10 @@ fn a_file_says_when_it_is_ready() {
     let path = folder.path().join("ready");
     for signal in ["INT", "TERM", "HUP"] {
         // What a killed one left is not taken for news.
-        std::fs::write(&path, "stale\n").expect("writes");
+        std::fs::write(&path, "export STALE=1\n").expect("writes");
         let running = mscomm(&["sandbox", "--ready-file", path.to_str().expect("UTF-8")]).start();
-        let text = eventually("the file", || std::fs::read_to_string(&path).ok().filter(|text| text != "stale\n"));
+        let text =
+            eventually("the file", || std::fs::read_to_string(&path).ok().filter(|text| text != "export STALE=1\n"));
         assert!(text.contains("export KAFKA_BROKERS='127.0.0.1:") && text.ends_with("'\n"), "{text}");
         running.signal(signal);
         running.wait().exits(if signal == "INT" { 130 } else { 143 });

@@ -1,0 +1,255 @@
+//! What people type who know another tool: the flag or verb that it is here.
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
+
+use crate::error::nearest;
+
+/// grpcurl's flags have one dash. clap would read them as several short ones: `-plaintext` as the profile `laintext`.
+const ONE_DASH: &[(&str, &str)] = &[
+    ("-plaintext", "--plaintext"),
+    ("-insecure", "--insecure"),
+    ("-cacert", "--ca"),
+    ("-cert", "--cert"),
+    ("-key", "--key"),
+    ("-servername", "--server-name"),
+    ("-authority", "--authority"),
+    ("-user-agent", "--user-agent"),
+    ("-max-time", "--timeout, as --timeout 5s"),
+    ("-connect-timeout", "--connect-timeout, as --connect-timeout 5s"),
+    ("-keepalive-time", "--keepalive, as --keepalive 30s"),
+    ("-max-msg-sz", "--max-recv"),
+    ("-proto", "--proto"),
+    ("-import-path", "--import-path"),
+    ("-protoset", "--descriptor-set"),
+    ("-protoset-out", "mscomm grpc export --descriptor-set-out"),
+    ("-proto-out-dir", "mscomm grpc export --proto-out"),
+    ("-format", "--format"),
+    ("-format-error", "-o json, whose last line is the status"),
+    ("-emit-defaults", "--emit-defaults"),
+    ("-allow-unknown-fields", "--allow-unknown-fields"),
+    ("-msg-template", "mscomm grpc call METHOD --template"),
+    ("-reflect-header", "--reflect-header"),
+    ("-rpc-header", "-H"),
+    ("-use-reflection", "--reflection only or off"),
+    ("-unix", "-s unix:PATH"),
+    ("-vv", "-v"),
+];
+
+/// Flags of kcat, Kafka's console tools, amqp-tools, rabtap and nats, by the commands that they are typed behind.
+const FLAGS: &[(&str, &str, &str)] = &[
+    ("kafka", "-t", "topics are arguments, as mscomm kafka tail orders"),
+    ("kafka", "--topic", "topics are arguments, as mscomm kafka tail orders"),
+    ("kafka", "--bootstrap-server", "-s BROKERS"),
+    ("kafka tail", "-c", "-n COUNT"),
+    ("kafka tail", "--max-messages", "-n COUNT"),
+    ("kafka tail", "-C", "kafka tail reads by itself"),
+    ("kafka tail", "-e", "--until-end"),
+    ("kafka tail", "-f", "-o FORMAT, with the same tokens; following is the default"),
+    ("kafka tail", "--follow", "following is the default"),
+    ("kafka tail", "-J", "-o json"),
+    ("kafka tail", "-G", "--group GROUP"),
+    ("kafka tail", "-D", "--delimiter TEXT"),
+    ("kafka tail", "--offset", "--from OFFSET"),
+    ("kafka tail", "--from-beginning", "--from begin"),
+    ("kafka tail", "--since", "--from @TIME, as --from @1h"),
+    ("kafka tail", "--partition", "--partitions NUMBERS"),
+    ("kafka tail", "--timeout-ms", "--idle-timeout, as --idle-timeout 5s"),
+    ("kafka tail", "--consumer-property", "-X KEY=VALUE"),
+    ("kafka produce", "-P", "kafka produce sends by itself"),
+    ("kafka produce", "-k", "--message-key KEY"),
+    ("kafka produce", "--key", "--message-key KEY"),
+    ("kafka produce", "-l", "-d @FILE, a record a line"),
+    ("kafka produce", "-z", "--compression CODEC"),
+    ("kafka produce", "-D", "--delimiter TEXT"),
+    ("kafka produce", "--producer-property", "-X KEY=VALUE"),
+    ("kafka", "-L", "mscomm kafka topic list, and describe"),
+    ("amqp publish", "-r", "-k KEY"),
+    ("amqp publish", "--routingkey", "-k KEY"),
+    ("amqp publish", "-b", "-d TEXT"),
+    ("amqp publish", "--body", "-d TEXT"),
+    ("amqp publish", "-l", "a message a line is the default of standard input and of -d @FILE"),
+    ("amqp publish", "--line-buffered", "a message a line is the default of standard input and of -d @FILE"),
+    ("amqp publish", "-C", "--content-type TYPE"),
+    ("amqp publish", "-E", "--content-encoding ENCODING"),
+    ("amqp publish", "-t", "--reply-to QUEUE"),
+    ("amqp publish", "--ttl", "--expiration, as --expiration 30s"),
+    ("amqp publish", "--delivery-mode", "--persistent for 2, --transient for 1"),
+    ("amqp publish", "--queue", "-k QUEUE, without -e"),
+    ("amqp consume", "-c", "-n COUNT"),
+    ("amqp consume", "--limit", "-n COUNT"),
+    ("amqp consume", "-d", "--no-ack"),
+    ("amqp consume", "--follow", "following is the default"),
+    ("amqp", "--queue", "queues are arguments, as mscomm amqp consume orders"),
+    ("amqp", "--uri", "-s URI"),
+    ("amqp", "-u", "-s URI"),
+    ("amqp", "--apiuri", "there is none: only AMQP is spoken"),
+    ("amqp", "--limit", "-n COUNT"),
+    ("grpc", "--cacert", "--ca FILE"),
+    ("grpc", "--schema", "--descriptor-set FILE, or --proto FILE"),
+    ("grpc", "--protocol", "gRPC is the only one"),
+    ("grpc", "--list-methods", "mscomm grpc list SERVICE"),
+    ("grpc", "--list-services", "mscomm grpc list"),
+    ("grpc", "--unix-socket", "-s unix:PATH"),
+    ("", "--creds", "--password with env:NAME or file:PATH"),
+    ("", "--format", "-o"),
+];
+
+/// Verbs of other tools.
+const VERBS: &[(&str, &str, &str)] = &[
+    ("kafka", "consume", "tail"),
+    ("kafka", "read", "tail"),
+    ("kafka", "sub", "tail"),
+    ("kafka", "subscribe", "tail"),
+    ("kafka", "cat", "tail"),
+    ("kafka", "publish", "produce"),
+    ("kafka", "pub", "produce"),
+    ("kafka", "send", "produce"),
+    ("kafka", "write", "produce"),
+    ("kafka", "topics", "topic list"),
+    ("kafka", "list", "topic list"),
+    ("kafka", "metadata", "topic describe"),
+    ("amqp", "pub", "publish"),
+    ("amqp", "produce", "publish"),
+    ("amqp", "send", "publish"),
+    ("amqp", "sub", "consume"),
+    ("amqp", "subscribe", "consume"),
+    ("amqp", "tail", "consume"),
+    ("amqp", "read", "consume"),
+    ("amqp", "peek", "get"),
+    ("amqp", "browse", "get"),
+    ("amqp", "reply", "respond"),
+    ("amqp", "shovel", "move"),
+    ("amqp queue", "create", "declare"),
+    ("amqp queue", "rm", "delete"),
+    ("amqp queue", "remove", "delete"),
+    ("amqp exchange", "create", "declare"),
+    ("amqp exchange", "rm", "delete"),
+    ("kafka topic", "ls", "list"),
+    ("kafka topic", "rm", "delete"),
+    ("grpc", "invoke", "call"),
+    ("grpc", "curl", "call"),
+    ("grpc", "ls", "list"),
+    ("grpc", "services", "list"),
+    ("grpc", "methods", "list SERVICE"),
+    ("profile", "ls", "list"),
+    ("profile", "rm", "remove"),
+    ("profile", "delete", "remove"),
+    ("profile", "set", "edit"),
+    ("profile", "create", "add"),
+    ("", "rabbitmq", "amqp"),
+    ("", "rabbit", "amqp"),
+    ("", "completion", "completions"),
+    ("", "config", "profile"),
+];
+
+/// The error for a flag of grpcurl's, which clap would not see as one.
+pub(crate) fn one_dash(argv: &[String]) -> Option<clap::Error> {
+    let behind_data =
+        |at: usize| argv.get(at.wrapping_sub(1)).is_some_and(|before| before == "-d" || before == "--data");
+    let typed = argv.iter().enumerate().take_while(|(_, arg)| *arg != "--");
+    let mut found = typed.filter(|(at, _)| !behind_data(*at)).filter_map(|(_, arg)| {
+        let name = arg.split_once('=').map_or(arg.as_str(), |(name, _)| name);
+        ONE_DASH.iter().find(|(theirs, _)| *theirs == name)
+    });
+    let (theirs, ours) = found.next()?;
+    let text = format!("unexpected argument '{theirs}' found\n\n  tip: here it is {ours}\n");
+    Some(clap::Error::raw(ErrorKind::UnknownArgument, text))
+}
+
+/// The error with what the flag, the verb or the argument is here.
+pub(crate) fn advised(mut error: clap::Error, argv: &[String], tree: &Command) -> clap::Error {
+    let (path, command) = commands(argv, tree);
+    let text = |error: &clap::Error, kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let tips = match error.kind() {
+        ErrorKind::UnknownArgument => match text(&error, ContextKind::InvalidArg) {
+            Some(flag) if flag.starts_with('-') => unknown_flag(&mut error, &flag, &path, command),
+            Some(word) => surplus(&word, &path),
+            None => return error,
+        },
+        ErrorKind::InvalidSubcommand => match text(&error, ContextKind::InvalidSubcommand) {
+            Some(verb) => unknown_verb(&mut error, &verb, &path, command),
+            None => return error,
+        },
+        _ => return error,
+    };
+    // What clap says instead is to put the flag behind `--`, which nobody means.
+    error.remove(ContextKind::Suggested);
+    if !tips.is_empty() {
+        let tips = tips.into_iter().map(StyledStr::from).collect();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
+    }
+    error
+}
+
+/// The commands that were typed, as far as they are some.
+fn commands<'c>(argv: &[String], tree: &'c Command) -> (String, &'c Command) {
+    let (mut path, mut command) = (Vec::new(), tree);
+    for word in argv.iter().skip(1) {
+        match command.find_subcommand(word) {
+            Some(verb) => {
+                path.push(word.as_str());
+                command = verb;
+            }
+            None if word.starts_with('-') => {}
+            None => break,
+        }
+    }
+    (path.join(" "), command)
+}
+
+/// Whether a command is this one, or one below it.
+fn is_below(path: &str, of: &str) -> bool {
+    of.is_empty() || path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+fn unknown_flag(error: &mut clap::Error, flag: &str, path: &str, command: &Command) -> Vec<String> {
+    let name = flag.split_once('=').map_or(flag, |(name, _)| name);
+    let known = FLAGS.iter().find(|(of, theirs, _)| *theirs == name && is_below(path, of));
+    // clap finds `--insecure` near `--since`.
+    let longs = || command.get_arguments().filter_map(Arg::get_long);
+    let near = name.strip_prefix("--").and_then(|name| nearest(name, longs()));
+    if known.is_some() || near.is_none() {
+        error.remove(ContextKind::SuggestedArg);
+    }
+    // clap puts the flag that it finds near into the usage, too.
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(command.clone().render_usage()));
+    match known {
+        Some((_, _, ours)) if ours.starts_with(['-', 'm']) => vec![format!("here it is {ours}")],
+        Some((_, _, ours)) => vec![(*ours).to_owned()],
+        None => Vec::new(),
+    }
+}
+
+fn unknown_verb(error: &mut clap::Error, verb: &str, path: &str, command: &Command) -> Vec<String> {
+    let all = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
+    let there_are = format!("there are: {}", all.collect::<Vec<_>>().join(", "));
+    let begin = if path.is_empty() { "mscomm".to_owned() } else { format!("mscomm {path}") };
+    match VERBS.iter().find(|(of, theirs, _)| *of == path && *theirs == verb) {
+        Some((_, _, ours)) => {
+            error.remove(ContextKind::SuggestedSubcommand);
+            vec![format!("here it is {begin} {ours}"), there_are]
+        }
+        None => vec![there_are],
+    }
+}
+
+/// An argument too many.
+fn surplus(word: &str, path: &str) -> Vec<String> {
+    let is_address = word.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    match path {
+        "grpc call" | "grpc list" | "grpc describe" if is_address || word.contains(['/', '.']) => {
+            vec!["the server is given with -s, as mscomm grpc call Service/Method -s localhost:50051".to_owned()]
+        }
+        "kafka produce" => vec!["data is given with -d, or on standard input".to_owned()],
+        "amqp publish" | "amqp request" => match word.starts_with('@') {
+            true => vec!["a file is given with -d, as -d @order.json".to_owned()],
+            false => vec!["a queue is named with -k, as -k orders, and data given with -d".to_owned()],
+        },
+        _ => Vec::new(),
+    }
+}
