@@ -4,6 +4,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
+use super::tree::visible;
 use crate::error::nearest;
 
 /// grpcurl's flags have one dash. clap would read them as several short ones: `-plaintext` as the profile `laintext`.
@@ -226,7 +227,7 @@ fn unknown_flag(error: &mut clap::Error, flag: &str, path: &str, command: &Comma
 }
 
 fn unknown_verb(error: &mut clap::Error, verb: &str, path: &str, command: &Command) -> Vec<String> {
-    let all = command.get_subcommands().filter(|verb| !verb.is_hide_set()).map(Command::get_name);
+    let all = visible(command).map(Command::get_name);
     let there_are = format!("there are: {}", all.collect::<Vec<_>>().join(", "));
     let begin = if path.is_empty() { "mscomm".to_owned() } else { format!("mscomm {path}") };
     match VERBS.iter().find(|(of, theirs, _)| *of == path && *theirs == verb) {

@@ -50,6 +50,7 @@ use super::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy, Tls};
 use crate::shutdown::Shutdown;
+use crate::values;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -233,7 +234,7 @@ async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &(dy
                 "logged in as `{}` by {} in {}: virtual host `{}`, frames of at most {} bytes, at most {} channels, heartbeat {}",
                 endpoint.username,
                 <&str>::from(endpoint.mechanism),
-                transport::millis(started.elapsed()),
+                values::millis(started.elapsed()),
                 endpoint.vhost,
                 agreed.frame_max(),
                 agreed.channel_max(),

@@ -7,6 +7,7 @@ use crate::amqp::settings::Endpoint;
 use crate::error::Result;
 use crate::net::tls::Schemes;
 use crate::net::{self, Tls, Ways, reach};
+use crate::values::millis;
 
 /// What is said of TLS.
 pub(crate) const WAYS: Ways =
@@ -38,11 +39,6 @@ pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration
             Ok((Socket::Tls(Box::new(stream)), found))
         }
     }
-}
-
-/// A time for people.
-pub(crate) fn millis(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// Whether the server speaks TLS: asked once a plain connection failed.

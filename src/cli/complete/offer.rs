@@ -4,6 +4,7 @@ use clap::builder::ValueHint;
 use clap::{Arg, Command};
 
 use super::place::{Expects, Place, Side, TO, Trees, is_many};
+use crate::cli::tree::visible;
 use crate::config::ConfigSource;
 use crate::kafka;
 use crate::sections::section_infos;
@@ -168,7 +169,7 @@ pub(super) fn offer(place: &Place<'_>, typed: &str, trees: &Trees, source: &Conf
                 return offer;
             }
             if *verbs {
-                let all = place.command.get_subcommands().filter(|verb| !verb.is_hide_set());
+                let all = visible(place.command);
                 offer.candidates.extend(all.map(|verb| Candidate::new(verb.get_name(), about(verb))));
             }
             if positional.is_some() {
@@ -339,7 +340,7 @@ fn verbs(place: &Place<'_>, trees: &Trees) -> Vec<Candidate> {
             None => return Vec::new(),
         }
     }
-    let all = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+    let all = visible(command);
     all.map(|verb| Candidate::new(verb.get_name(), about(verb))).collect()
 }
 
@@ -402,7 +403,7 @@ mod tests {
                 let kind = kind(&path, arg);
                 assert!(kind != Kind::Free || is_free, "{path:?} {arg}: what can its value be?");
             }
-            for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            for verb in visible(command) {
                 rest.push((verb, [path.as_slice(), &[verb.get_name()]].concat()));
             }
         }

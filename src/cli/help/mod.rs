@@ -10,7 +10,7 @@ pub(crate) use self::roff::escaped as roff;
 use clap::builder::StyledStr;
 
 use self::page::Page;
-use super::tree::tree;
+use super::tree::{tree, visible};
 use crate::error::{Error, Result, nearest};
 use crate::output::{Printer, Terminal};
 
@@ -217,7 +217,7 @@ fn styled(text: &StyledStr, terminal: &Terminal) -> String {
 }
 
 fn unknown(words: &[String], name: &str, below: &clap::Command) -> Error {
-    let verbs = below.get_subcommands().filter(|verb| !verb.is_hide_set()).map(clap::Command::get_name);
+    let verbs = visible(below).map(clap::Command::get_name);
     let is_first = words.first().is_some_and(|first| first == name);
     let topics = TOPICS.iter().filter(|_| is_first).map(|topic| topic.name);
     let mut known: Vec<&str> = verbs.chain(topics).collect();

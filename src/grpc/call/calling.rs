@@ -18,10 +18,11 @@ use crate::args::DataArgs;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::grpc::client::{Call, Status, start};
-use crate::grpc::shared::session::{Session, millis};
+use crate::grpc::shared::session::Session;
 use crate::jq::{Given, Values};
 use crate::output::Terminal;
 use crate::proto::rpc;
+use crate::values::millis;
 
 /// A call, from its first request to its status.
 pub(crate) struct Calling<'a> {

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::grpc::client::{CallOptions, Connection, Dial, Dialer, Reflection, Timings};
 use crate::grpc::settings::{Compression, Settings, Target, encode_metadata};
 use crate::proto::Files;
+use crate::values::millis;
 
 /// The largest answer about itself taken from a server.
 const REFLECTION_LIMIT: usize = 64 << 20;
@@ -166,9 +167,4 @@ fn connected(timings: &Timings) -> String {
     phase("TLS", timings.tls);
     phase("HTTP/2", Some(timings.http2));
     format!("connected: {}", phases.join(", "))
-}
-
-/// A time for people.
-pub(crate) fn millis(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
 }

@@ -22,6 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
 use crate::net::{self, Policy};
 use crate::shutdown::{self, Shutdown};
+use crate::values::millis;
 
 /// How long a broker may say nothing before its port is asked what it speaks: librdkafka would wait for the answer of a web
 /// server as long as that waits for the rest of a request.
@@ -120,8 +121,11 @@ pub(crate) async fn connect_serving<W: Connected>(
             (false, Some(mechanism)) => format!("no TLS, logged in by {mechanism}"),
             (false, None) => "no TLS".to_owned(),
         };
-        let took = started.elapsed().as_secs_f64() * 1000.0;
-        setup.say(&format!("the cluster answered in {took:.1} ms ({how}): broker {}", brokers.join(", ")));
+        setup.say(&format!(
+            "the cluster answered in {} ({how}): broker {}",
+            millis(started.elapsed()),
+            brokers.join(", ")
+        ));
     }
     connected
 }
