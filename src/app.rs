@@ -87,7 +87,7 @@ fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
     };
     let words = || argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
     if argv.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"-"))
-        && let Some(error) = cli::habits::one_dash(&words())
+        && let Some(error) = cli::habits::one_dash(&words()).or_else(|| cli::habits::pem_as_key(&words()))
     {
         return Err(error);
     }

@@ -300,9 +300,9 @@ mod tests {
     fn nearest_suggests_only_what_is_near() {
         assert_eq!(nearest("stagign", ["prod", "staging"]), Some("staging"));
         assert_eq!(nearest("zzz", ["prod", "staging"]), None);
-        let keys = ["kafka.server", "kafka.sasl.username", "kafka.insecure", "kafka.key", "kafka.ca"];
+        let keys = ["kafka.server", "kafka.sasl.username", "kafka.insecure", "kafka.tls_key", "kafka.tls_ca"];
         assert_eq!(nearest("kafka.username", keys), Some("kafka.sasl.username"));
-        assert_eq!(nearest("kafka.tls.ca", keys), Some("kafka.ca"));
+        assert_eq!(nearest("kafka.tls.ca", keys), Some("kafka.tls_ca"));
         assert_eq!(nearest("kafka.sevrer", keys), Some("kafka.server"));
         assert_eq!(nearest("kafka.brokers", keys), None);
     }

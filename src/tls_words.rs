@@ -26,8 +26,8 @@ impl Words {
     }
 }
 
-const CLIENT_CERTIFICATE: &str = "if the server wants a client certificate, pass it with --cert and --key";
-const ANOTHER_CLIENT_CERTIFICATE: &str = "give one that the server takes with --cert and --key";
+const CLIENT_CERTIFICATE: &str = "if the server wants a client certificate, pass it with --tls-cert and --tls-key";
+const ANOTHER_CLIENT_CERTIFICATE: &str = "give one that the server takes with --tls-cert and --tls-key";
 const OTHER_KEYS: &str = "use a certificate whose key, and its authority's, is RSA of 2048 bits and more, ECDSA with P-256 or P-384, or Ed25519";
 const CLOCK: &str = "renew the server's certificate; or is the clock of this machine wrong?";
 const NO_TLS: &str = "is it TLS that is spoken on this port, and nothing between that changes it?";
@@ -109,11 +109,11 @@ fn certificate(fault: &CertificateError) -> Words {
         .fix("is the clock of this machine wrong?"),
         CertificateError::UnknownIssuer => {
             Words::new("the server's certificate is of an authority that is not trusted (UnknownIssuer)")
-                .fix("name the authority that signed the server's certificate with --ca FILE")
+                .fix("name the authority that signed the server's certificate with --tls-ca FILE")
         }
         CertificateError::BadSignature => {
             Words::new("the server's certificate is not signed by the key of the authority that it names")
-                .fix("--ca may hold an older certificate of the same authority, or of another with its name")
+                .fix("--tls-ca may hold an older certificate of the same authority, or of another with its name")
         }
         CertificateError::NotValidForNameContext { expected, presented } => for_others(&expected.to_str(), presented),
         CertificateError::NotValidForName => Words::new("the server's certificate is for another name")
@@ -167,7 +167,7 @@ fn by_webpki(fault: &webpki::Error) -> Words {
             "the server's certificate is an authority's (CA:TRUE), and not itself among the trusted ones",
         )
         .fix(
-            "if it is the server's own, as `openssl req -x509` makes it, name its file with --ca; else give the server one \
+            "if it is the server's own, as `openssl req -x509` makes it, name its file with --tls-ca; else give the server one \
              with basicConstraints=CA:FALSE",
         ),
         webpki::Error::EndEntityUsedAsCa => Words::new(
@@ -234,7 +234,7 @@ fn told(alert: Alert) -> Words {
     match alert {
         Alert::CloseNotify => Words::new("the server closed the connection"),
         Alert::CertificateRequired | Alert::NoCertificate => {
-            Words::new("the server wants a client certificate").fix("pass it with --cert and --key")
+            Words::new("the server wants a client certificate").fix("pass it with --tls-cert and --tls-key")
         }
         Alert::BadCertificate | Alert::UnsupportedCertificate | Alert::CertificateUnknown | Alert::AccessDenied => {
             Words::new("the server refused the client certificate, or that there is none").fix(CLIENT_CERTIFICATE)
@@ -251,7 +251,7 @@ fn told(alert: Alert) -> Words {
             "the server refused the handshake: it found nothing that both sides can do",
         )
         .fix(
-            "if the server wants a client certificate, pass it with --cert and --key; else its ciphers, or the key of \
+            "if the server wants a client certificate, pass it with --tls-cert and --tls-key; else its ciphers, or the key of \
                  its certificate (RSA, P-256, P-384 or Ed25519 can be checked), may be none that mscomm has",
         ),
         Alert::ProtocolVersion => Words::new("the server speaks neither TLS 1.2 nor TLS 1.3")

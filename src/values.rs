@@ -207,6 +207,12 @@ impl<P: clap::builder::TypedValueParser> clap::builder::TypedValueParser for Off
     }
 }
 
+/// Each once, in their order.
+pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    names.into_iter().filter(|name| seen.insert(name.clone())).collect()
+}
+
 /// The bytes between two records, or between a key and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Delimiter(pub Vec<u8>);

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     #[arg(value_name = "DESTINATION")]
     destination: String,
     /// Routing key or pattern, empty if not given. May be repeated
-    #[arg(short = 'k', long = "routing-key", value_name = "KEY")]
+    #[arg(short = 'k', long = "key", visible_alias = "routing-key", value_name = "KEY")]
     routing_keys: Vec<String>,
     /// The destination is an exchange
     #[arg(long)]

@@ -3,10 +3,11 @@
 use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions};
 use lapin::{Channel, ExchangeKind};
 
-use super::client::fault;
+use super::client::{Client, fault};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, name, text};
-use super::shared::connection::on_channel;
+use super::shared::connection::on_connection;
+use super::shared::several::{Named, each, in_words};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::YesArgs;
@@ -17,7 +18,7 @@ use crate::values;
 pub(crate) enum Command {
     /// Create an exchange; one that is there must be the same
     Declare(Box<DeclareArgs>),
-    /// Delete an exchange
+    /// Delete exchanges
     Delete(Box<DeleteArgs>),
 }
 
@@ -38,6 +39,9 @@ pub(crate) struct DeclareArgs {
     /// Whether it outlives a restart of the broker
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
     durable: bool,
+    /// Leave one that is there as it is, whatever it is
+    #[arg(long)]
+    if_not_exists: bool,
     /// Delete it when the last binding from it is removed
     #[arg(long)]
     auto_delete: bool,
@@ -58,12 +62,15 @@ pub(crate) struct DeclareArgs {
 /// Arguments of `delete`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeleteArgs {
-    /// Name of the exchange
-    #[arg(value_name = "EXCHANGE")]
-    exchange: String,
+    /// Names of the exchanges
+    #[arg(value_name = "EXCHANGE", required = true)]
+    exchanges: Vec<String>,
     /// Only when nothing is bound to it
     #[arg(long)]
     if_unused: bool,
+    /// Take it for done where there is no such exchange, instead of refusing (exit 8)
+    #[arg(long)]
+    if_exists: bool,
     /// Whether somebody is asked.
     #[command(flatten)]
     yes: YesArgs,
@@ -104,25 +111,42 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         ..ExchangeDeclareOptions::default()
     };
     let arguments = args.arguments.table(vec![("alternate-exchange", text(&args.alternate_exchange))])?;
-    on_channel(&args.settings, cx, async |channel: &Channel| {
+    let is_new = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
+        if args.if_not_exists && Named::Exchange.is_there(client, &args.exchange).await? {
+            return Ok(false);
+        }
         let declared = channel.exchange_declare(exchange, kind, options, arguments).await;
         declared
+            .map(|()| true)
             .map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare exchange `{}`", args.exchange)), &e))
     })
     .await?;
-    cx.terminal.note(format!("exchange `{}` is declared", args.exchange));
+    cx.terminal.note(match is_new {
+        true => format!("exchange `{}` is declared", args.exchange),
+        false => format!("exchange `{}` is there already, and stays as it is", args.exchange),
+    });
     Ok(())
 }
 
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    let exchange = full_name("exchange", &args.exchange)?;
+    args.exchanges.iter().try_for_each(|exchange| full_name("exchange", exchange).map(drop))?;
     let options = ExchangeDeleteOptions { if_unused: args.if_unused, ..ExchangeDeleteOptions::default() };
-    args.yes.confirmed(format!("delete exchange `{}` and its bindings", args.exchange), &cx.shutdown).await?;
-    on_channel(&args.settings, cx, async |channel: &Channel| {
-        let deleted = channel.exchange_delete(exchange, options).await;
-        deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{}`", args.exchange)))
+    args.yes
+        .confirmed(format!("delete {} with all bindings", in_words("exchange", &args.exchanges)), &cx.shutdown)
+        .await?;
+    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
+        each(client, args.exchanges.clone(), async |channel: &Channel, exchange: &str| {
+            // The broker says the same of one that was not there.
+            if let Some(error) = Named::Exchange.missing(client, exchange, args.if_exists).await? {
+                return Err(error);
+            }
+            let deleted = channel.exchange_delete(full_name("exchange", exchange)?, options).await;
+            deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{exchange}`")))?;
+            cx.terminal.note(format!("exchange `{exchange}` is gone"));
+            Ok(())
+        })
+        .await
     })
     .await?;
-    cx.terminal.note(format!("exchange `{}` is gone", args.exchange));
-    Ok(())
+    Error::each(failed)
 }

@@ -140,7 +140,7 @@ fn refusal(error: &lapin::Error, queue: &str) -> Error {
     let fault = fault(error, format!("cannot get from queue `{queue}`"));
     match error.kind() {
         lapin::ErrorKind::ProtocolError(answer) if answer.get_id() == NOT_IMPLEMENTED => {
-            fault.hint(format!("a stream is read with `mscomm amqp consume {queue} --offset first`"))
+            fault.hint(format!("a stream is read with `mscomm amqp consume {queue} --from begin`"))
         }
         _ => fault,
     }

@@ -10,8 +10,9 @@ use super::client::{Client, fault, look_at};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, text};
 use super::shared::connection::{on_channel, on_connection};
+use super::shared::several::{Named, each, in_words};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result, counted};
+use crate::error::{Error, Result, counted};
 use crate::output::{Printer, Table, TableLayout, YesArgs};
 use crate::values;
 use lapin::Channel;
@@ -21,7 +22,7 @@ use lapin::Channel;
 pub(crate) enum Command {
     /// Create a queue; one that is there must be the same
     Declare(Box<DeclareArgs>),
-    /// Delete a queue with its messages
+    /// Delete queues with their messages
     Delete(Box<DeleteArgs>),
     /// Drop the messages of a queue that nobody is working on, and print how many they were
     Purge(Box<PurgeArgs>),
@@ -50,6 +51,9 @@ pub(crate) struct DeclareArgs {
     /// Whether it outlives a restart of the broker
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true", default_missing_value = "true", value_name = "BOOL", action = clap::ArgAction::Set)]
     durable: bool,
+    /// Leave one that is there as it is, whatever it is
+    #[arg(long)]
+    if_not_exists: bool,
     /// Only for the connection that declares it, so that it is gone when this command ends
     #[arg(long)]
     exclusive: bool,
@@ -113,15 +117,18 @@ impl DeclareArgs {
 /// Arguments of `delete`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeleteArgs {
-    /// Name of the queue
-    #[arg(value_name = "QUEUE")]
-    queue: String,
+    /// Names of the queues
+    #[arg(value_name = "QUEUE", required = true)]
+    queues: Vec<String>,
     /// Only when it has no consumers
     #[arg(long)]
     if_unused: bool,
     /// Only when it has no messages
     #[arg(long)]
     if_empty: bool,
+    /// Take it for done where there is no such queue, instead of refusing (exit 8)
+    #[arg(long)]
+    if_exists: bool,
     /// Whether somebody is asked.
     #[command(flatten)]
     yes: YesArgs,
@@ -184,10 +191,19 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         if is_stream {
             name_of_stream(&client.vhost(), &args.queue)?;
         }
+        if args.if_not_exists && !args.queue.is_empty() && Named::Queue.is_there(client, &args.queue).await? {
+            return Ok(None);
+        }
         let declared = channel.queue_declare(queue, options, arguments).await;
-        declared.map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare queue `{}`", args.queue)), &e))
+        declared
+            .map(Some)
+            .map_err(|e| args.arguments.typed(fault(&e, format!("cannot declare queue `{}`", args.queue)), &e))
     })
     .await?;
+    let Some(declared) = declared else {
+        cx.terminal.note(format!("queue `{}` is there already, and stays as it is", args.queue));
+        return Ok(());
+    };
     cx.terminal.note(format!(
         "queue `{}` is declared, with {}",
         declared.name(),
@@ -216,18 +232,25 @@ fn name_of_stream(vhost: &str, queue: &str) -> Result<()> {
 }
 
 async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    let queue = full_name("queue", &args.queue)?;
+    args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
     let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
-    args.yes.confirmed(format!("delete queue `{}` and its messages", args.queue), &cx.shutdown).await?;
-    let messages = on_channel(&args.settings, cx, async |channel: &Channel| {
-        let deleted = channel.queue_delete(queue, options).await;
-        deleted.map_err(|e| fault(&e, format!("cannot delete queue `{}`", args.queue)))
+    args.yes.confirmed(format!("delete {} with all messages", in_words("queue", &args.queues)), &cx.shutdown).await?;
+    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
+        each(client, args.queues.clone(), async |channel: &Channel, queue: &str| {
+            // The broker says the same of one that was not there.
+            if let Some(error) = Named::Queue.missing(client, queue, args.if_exists).await? {
+                return Err(error);
+            }
+            let deleted = channel.queue_delete(full_name("queue", queue)?, options).await;
+            let messages = deleted.map_err(|e| fault(&e, format!("cannot delete queue `{queue}`")))?;
+            let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
+            cx.terminal.note(format!("queue `{queue}` is gone{with}"));
+            Ok(())
+        })
+        .await
     })
     .await?;
-    // The broker says the same of one that was not there.
-    let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
-    cx.terminal.note(format!("queue `{}` is gone{with}", args.queue));
-    Ok(())
+    Error::each(failed)
 }
 
 async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
@@ -244,24 +267,14 @@ async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
 async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
     args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
     let mut table = Table::new(["queue", "messages", "consumers"]);
-    let mut failed = Vec::new();
-    on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
-        for queue in &args.queues {
-            // A question that is refused closes its channel.
-            match look_at(&client.channel().await?, queue).await {
-                Ok(found) => table.row([
-                    Value::from(queue.as_str()),
-                    Value::from(found.message_count()),
-                    Value::from(found.consumer_count()),
-                ]),
-                Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => {
-                    failed.push(error);
-                    client.forget_refusals();
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
+        each(client, args.queues.clone(), async |channel: &Channel, queue: &str| {
+            let found = look_at(channel, queue).await?;
+            let (messages, consumers) = (found.message_count(), found.consumer_count());
+            table.row([Value::from(queue), Value::from(messages), Value::from(consumers)]);
+            Ok(())
+        })
+        .await
     })
     .await?;
     if failed.len() < args.queues.len() {

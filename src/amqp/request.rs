@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
     /// Routing key; without -e it names the queue that is asked
-    #[arg(short = 'k', long, value_name = "KEY")]
+    #[arg(short = 'k', long = "key", visible_alias = "routing-key", value_name = "KEY")]
     routing_key: Option<String>,
     /// How long each request waits for its answer (exit 7)
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]

@@ -59,7 +59,7 @@ pub(crate) struct ReadingArgs {
     #[arg(value_name = "EXCHANGE[:KEY]", required = true)]
     exchanges: Vec<String>,
     /// Routing key or pattern for all of the exchanges, whose names may have a colon in them then. May be repeated
-    #[arg(short = 'k', long = "routing-key", value_name = "KEY")]
+    #[arg(short = 'k', long = "key", visible_alias = "routing-key", value_name = "KEY")]
     routing_keys: Vec<String>,
     /// Of a headers exchange only messages with this header, as region=EU; the value is read as JSON where it is JSON, else as a
     /// string. May be repeated: all of them

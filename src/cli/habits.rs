@@ -1,5 +1,7 @@
 //! What people type who know another tool: the flag or verb that it is here.
 
+use std::io::Read;
+
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
@@ -11,9 +13,9 @@ use crate::error::nearest;
 const ONE_DASH: &[(&str, &str)] = &[
     ("-plaintext", "--plaintext"),
     ("-insecure", "--insecure"),
-    ("-cacert", "--ca"),
-    ("-cert", "--cert"),
-    ("-key", "--key"),
+    ("-cacert", "--tls-ca"),
+    ("-cert", "--tls-cert"),
+    ("-key", "--tls-key"),
     ("-servername", "--server-name"),
     ("-authority", "--authority"),
     ("-user-agent", "--user-agent"),
@@ -55,16 +57,16 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("kafka tail", "--offset", "--from OFFSET"),
     ("kafka tail", "--from-beginning", "--from begin"),
     ("kafka tail", "--since", "--from @TIME, as --from @1h"),
-    ("kafka tail", "--partition", "--partitions NUMBERS"),
     ("kafka tail", "--timeout-ms", "--idle-timeout, as --idle-timeout 5s"),
     ("kafka tail", "--consumer-property", "-X KEY=VALUE"),
     ("kafka produce", "-P", "kafka produce sends by itself"),
-    ("kafka produce", "-k", "--message-key KEY"),
-    ("kafka produce", "--key", "--message-key KEY"),
     ("kafka produce", "-l", "-d @FILE, a record a line"),
     ("kafka produce", "-z", "--compression CODEC"),
     ("kafka produce", "-D", "--delimiter TEXT"),
     ("kafka produce", "--producer-property", "-X KEY=VALUE"),
+    ("kafka tail", "--key", "--tls-key FILE; records of one key are read with --filter '.key == \"K\"'"),
+    ("kafka topic create", "--topic-config", "--set KEY=VALUE"),
+    ("kafka topic create", "--property", "--set KEY=VALUE"),
     ("kafka", "-L", "mscomm kafka topic list, and describe"),
     ("amqp publish", "-r", "-k KEY"),
     ("amqp publish", "--routingkey", "-k KEY"),
@@ -82,17 +84,22 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("amqp consume", "--limit", "-n COUNT"),
     ("amqp consume", "-d", "--no-ack"),
     ("amqp consume", "--follow", "following is the default"),
+    ("amqp", "--offset", "--from WHERE"),
     ("amqp", "--queue", "queues are arguments, as mscomm amqp consume orders"),
     ("amqp", "--uri", "-s URI"),
     ("amqp", "-u", "-s URI"),
     ("amqp", "--apiuri", "there is none: only AMQP is spoken"),
     ("amqp", "--limit", "-n COUNT"),
-    ("grpc", "--cacert", "--ca FILE"),
     ("grpc", "--schema", "--descriptor-set FILE, or --proto FILE"),
     ("grpc", "--protocol", "gRPC is the only one"),
     ("grpc", "--list-methods", "mscomm grpc list SERVICE"),
     ("grpc", "--list-services", "mscomm grpc list"),
     ("grpc", "--unix-socket", "-s unix:PATH"),
+    ("", "--ca", "--tls-ca FILE"),
+    ("", "--cacert", "--tls-ca FILE"),
+    ("", "--cert", "--tls-cert FILE"),
+    ("", "--key", "--tls-key FILE"),
+    ("", "--mechanism", "--sasl-mechanism MECHANISM"),
     ("", "--creds", "--password with env:NAME or file:PATH"),
     ("", "--format", "-o"),
 ];
@@ -157,6 +164,38 @@ pub(crate) fn one_dash(argv: &[String]) -> Option<clap::Error> {
     let (theirs, ours) = found.next()?;
     let text = format!("unexpected argument '{theirs}' found\n\n  tip: here it is {ours}\n");
     Some(clap::Error::raw(ErrorKind::UnknownArgument, text))
+}
+
+/// The error for the path of a PEM file behind `--key`, which is curl's and grpcurl's word for the key of TLS: sent as the
+/// key of a message it would be seen by everybody who reads the topic.
+pub(crate) fn pem_as_key(argv: &[String]) -> Option<clap::Error> {
+    let typed = argv.iter().take_while(|arg| *arg != "--").enumerate();
+    let mut values = typed.filter_map(|(at, arg)| match arg.strip_prefix("--key") {
+        Some("") => argv.get(at + 1).map(|value| (at, value.as_str())),
+        Some(rest) => rest.strip_prefix('=').map(|value| (at, value)),
+        None => None,
+    });
+    let of_message = |at: usize| {
+        let system = argv[..at].iter().rev().find(|word| matches!(word.as_str(), "grpc" | "amqp" | "kafka"));
+        system.is_some_and(|system| system != "grpc")
+    };
+    let (_, path) = values.find(|(at, path)| of_message(*at) && is_pem(path))?;
+    let text = format!(
+        "'--key {path}' would send the path of a PEM file as the key of the message\n\n  tip: the private key of TLS is given \
+         with --tls-key {path}\n  tip: where the key is to be this very text, write -k {path}\n"
+    );
+    Some(clap::Error::raw(ErrorKind::ValueValidation, text))
+}
+
+fn is_pem(path: &str) -> bool {
+    /// Comments may stand before the first block.
+    const LOOKED_AT: u64 = 64 << 10;
+    let path = std::path::Path::new(path);
+    let mut text = Vec::new();
+    // A pipe would be emptied, or wait.
+    let read = path.is_file()
+        && std::fs::File::open(path).is_ok_and(|file| file.take(LOOKED_AT).read_to_end(&mut text).is_ok());
+    read && String::from_utf8_lossy(&text).contains("-----BEGIN ")
 }
 
 /// The error with what the flag, the verb or the argument is here.

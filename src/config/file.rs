@@ -167,14 +167,28 @@ impl File {
 
 /// Adds "did you mean", or else the allowed names.
 pub(crate) fn unknown<'a>(error: Error, name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Error {
-    /// What other tools call the server.
-    const SERVER: &[&str] =
-        &["url", "uri", "host", "hosts", "address", "broker", "brokers", "bootstrap", "bootstrap_servers"];
-    let leaf = name.rsplit('.').next().unwrap_or(name);
-    let server = known.clone().into_iter().find(|key| {
-        SERVER.contains(&leaf) && name.strip_suffix(leaf).is_some_and(|section| *key == format!("{section}server"))
-    });
-    match server.or_else(|| nearest(name, known.clone())) {
+    /// What else keys are called, by other tools and other protocols.
+    const OTHERS: &[(&[&str], &str)] = &[
+        (&["url", "uri", "host", "hosts", "address", "broker", "brokers", "bootstrap", "bootstrap_servers"], "server"),
+        (&["ca", "cacert", "ca_cert", "tls.ca"], "tls_ca"),
+        (&["cert", "tls.cert"], "tls_cert"),
+        (&["key", "tls.key"], "tls_key"),
+        (&["mechanism", "sasl_mechanism"], "sasl.mechanism"),
+        (&["username", "user"], "sasl.username"),
+        (&["password"], "sasl.password"),
+        (&["user", "sasl.username"], "username"),
+        (&["sasl.password"], "password"),
+    ];
+    // `amqp.ca`, `ca` and `MSCOMM_AMQP_CA` are one key.
+    let variable = |key: &str| key.replace('.', "_").to_uppercase();
+    let ours = OTHERS.iter().flat_map(|(theirs, ours)| theirs.iter().map(move |theirs| (*theirs, *ours))).find_map(
+        |(theirs, ours)| {
+            let as_key = name.strip_suffix(theirs).map(|section| format!("{section}{ours}"));
+            let is = as_key.or_else(|| Some(format!("{}{}", name.strip_suffix(&variable(theirs))?, variable(ours))))?;
+            known.clone().into_iter().find(|key| *key == is)
+        },
+    );
+    match ours.or_else(|| nearest(name, known.clone())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => {
             let known: Vec<&str> = known.into_iter().collect();

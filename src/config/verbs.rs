@@ -56,11 +56,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEY", requires = "name")]
         unset: Vec<String>,
     },
-    /// Remove a profile
+    /// Remove profiles
     Remove {
-        /// The profile
-        #[arg(value_name = "PROFILE")]
-        name: String,
+        /// The profiles
+        #[arg(value_name = "PROFILE", required = true)]
+        names: Vec<String>,
         /// Whether somebody is asked.
         #[command(flatten)]
         yes: YesArgs,
@@ -105,9 +105,9 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
             warn_of_inherited(source, Some(&name), terminal)
         }
         Command::Edit { .. } => edit(source, terminal),
-        Command::Remove { name, yes } => {
-            yes.confirm(&format!("remove profile `{name}`"))?;
-            remove(source, &name, terminal)
+        Command::Remove { names, yes } => {
+            yes.confirm(&format!("remove profile {}", quoted(&names)))?;
+            remove(source, &names, terminal)
         }
         Command::Use { name } => {
             let path = change(source, |path, document, existing| {
@@ -225,31 +225,39 @@ fn warn_of_inherited(source: &ConfigSource, changed: Option<&str>, terminal: &Te
     Ok(())
 }
 
-fn remove(source: &ConfigSource, name: &str, terminal: &Terminal) -> Result<()> {
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Removes all of them, or none.
+fn remove(source: &ConfigSource, names: &[String], terminal: &Terminal) -> Result<()> {
     let mut was_default = false;
     let path = change(source, |path, document, existing| {
-        require(path, existing, name)?;
-        let users: Vec<String> = existing
-            .iter()
-            .filter(|other| {
-                let extends =
+        names.iter().try_for_each(|name| require(path, existing, name))?;
+        for name in names {
+            let stays = existing.iter().map(|other| (*other).to_owned()).filter(|other| !names.contains(other));
+            let extends = |other: &String| {
+                let of =
                     profiles(document).ok().and_then(|p| p.get(other)?.get("extends")?.as_str().map(str::to_owned));
-                extends.as_deref() == Some(name)
-            })
-            .map(|other| format!("`{other}`"))
-            .collect();
-        if !users.is_empty() {
-            return Err(Error::config(format!("profile `{name}` is extended by {}", users.join(", ")))
-                .hint("remove those first, or give them another `extends`"));
+                of.as_ref() == Some(name)
+            };
+            let users: Vec<String> = stays.filter(extends).collect();
+            if !users.is_empty() {
+                return Err(Error::config(format!("profile `{name}` is extended by {}", quoted(&users)))
+                    .hint("remove those first, or give them another `extends`"));
+            }
         }
-        profiles(document)?.remove(name);
-        was_default = document.get("default").and_then(Item::as_str) == Some(name);
+        for name in names {
+            profiles(document)?.remove(name);
+        }
+        was_default =
+            document.get("default").and_then(Item::as_str).is_some_and(|name| names.iter().any(|n| n == name));
         if was_default {
             document.remove("default");
         }
         Ok(String::new())
     })?;
-    terminal.note(format!("removed profile `{name}` from {}", path.display()));
+    terminal.note(format!("removed profile {} from {}", quoted(names), path.display()));
     if was_default {
         terminal.note("it was the default profile; now there is none");
     }

@@ -37,13 +37,13 @@ pub(crate) struct ProducingArgs {
     #[arg(value_name = "TOPIC", value_parser = super::shared::topic_name)]
     topic: String,
     /// Key of every record; it wins over an envelope's
-    #[arg(short = 'k', long, value_name = "KEY", allow_hyphen_values = true)]
+    #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
     message_key: Option<String>,
     /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
     #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
     headers: Vec<(String, String)>,
     /// Partition of every record, instead of the one that its key decides
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
     partition: Option<i32>,
     /// Send each record to the partition that its envelope names
     #[arg(long, conflicts_with = "partition")]

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
 use crate::flow::{self, Manner};
 use crate::jq::JqArgs;
-use crate::message::{Time, Unit, When};
+use crate::message::{Beginning, Time, Unit, When};
 use crate::output::{OutputArgs, Show};
 use crate::values;
 
@@ -42,8 +42,8 @@ pub(crate) struct ReadingArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_name)]
     topics: Vec<String>,
-    /// Where to begin: begin, end, an OFFSET, -N for the newest N of all partitions together, or @TIME (as @1h for an hour
-    /// ago, @yesterday, '@2026-11-28 10:00', RFC 3339, ms since 1970)
+    /// Where to begin: begin (first), end (next), last, an OFFSET, -N for the newest N of all partitions together, or @TIME (as
+    /// @1h for an hour ago, @yesterday, '@2026-11-28 10:00', RFC 3339, ms since 1970)
     ///
     /// The default is end, as `tail -f`; with --until-end or --until it is begin. For -N up to N records of each partition are looked at:
     /// those of up to 16 MiB are kept and come out in the order of time; more are read a second time, partition by partition,
@@ -52,7 +52,7 @@ pub(crate) struct ReadingArgs {
           value_parser = values::Offering(start, PLACES))]
     from: Option<From>,
     /// Only these partitions, as 0,2
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..), hide_short_help = true)]
+    #[arg(long, visible_alias = "partition", value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..), hide_short_help = true)]
     partitions: Vec<i32>,
     /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
     ///
@@ -93,6 +93,7 @@ enum Isolation {
 const PLACES: &[(&str, &str)] = &[
     ("begin", "the oldest record"),
     ("end", "what comes from now on"),
+    ("last", "the newest record"),
     ("-", "the newest N"),
     ("@", "a time, or a duration ago"),
 ];
@@ -111,24 +112,16 @@ fn until(text: &str) -> Result<When, String> {
 }
 
 fn start(text: &str) -> Result<From, String> {
-    let place = |start| Ok(From { start, when: None });
-    match text {
-        "begin" | "beginning" | "earliest" => return place(Start::Begin),
-        "end" | "latest" => return place(Start::End),
-        _ => {}
-    }
-    if let Some(Ok(count)) = text.strip_prefix('-').map(str::parse) {
-        return place(Start::Last(count));
-    }
-    if let Ok(offset) = text.parse() {
-        return place(Start::Offset(offset));
-    }
-    // What is no number needs no `@`.
-    let when = When::read(text, Unit::Millis).map_err(|why| match text.starts_with('@') {
-        true => why,
-        false => format!("write begin, end, an offset, -N for the newest N, or a time; {why}"),
-    })?;
-    Ok(From { start: Start::Time(millis(when)?), when: Some(when) })
+    let beginning = Beginning::read(text, Unit::Millis)?;
+    let start = match beginning {
+        Beginning::Begin => Start::Begin,
+        Beginning::End => Start::End,
+        Beginning::Last => Start::Last(1),
+        Beginning::Offset(offset) => Start::Offset(offset),
+        Beginning::Newest(count) => Start::Last(usize::try_from(count).map_err(|e| e.to_string())?),
+        Beginning::Time(when) => Start::Time(millis(when)?),
+    };
+    Ok(From { start, when: beginning.when() })
 }
 
 /// The milliseconds of a time that Kafka has.
@@ -342,6 +335,10 @@ mod tests {
         assert_eq!(place("begin"), Ok(Start::Begin));
         assert_eq!(place("42"), Ok(Start::Offset(42)));
         assert_eq!(place("-10"), Ok(Start::Last(10)));
+        assert_eq!(
+            (place("first"), place("next"), place("last")),
+            (Ok(Start::Begin), Ok(Start::End), Ok(Start::Last(1)))
+        );
         assert_eq!(place("@1700000000000"), Ok(Start::Time(1_700_000_000_000)));
         for time in ["@2023-11-14T22:13:20.120Z", "2023-11-14T22:13:20.120Z"] {
             assert_eq!(place(time), Ok(Start::Time(1_700_000_000_120)));

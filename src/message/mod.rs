@@ -2,6 +2,7 @@
 
 mod amqp;
 pub(crate) mod amqp_json;
+mod beginning;
 mod bytes;
 pub(crate) mod convert;
 pub(crate) mod envelope;
@@ -20,6 +21,7 @@ mod when;
 use std::borrow::Cow;
 
 pub(crate) use amqp::Properties;
+pub(crate) use beginning::Beginning;
 pub use bytes::BytesForm;
 pub(crate) use bytes::write_bytes;
 pub use headers::Headers;

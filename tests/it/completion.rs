@@ -295,7 +295,7 @@ fn a_pipe_is_left() {
     let pipe = folder.path().join("pipe");
     let made = Command::new("mkfifo").arg(&pipe).status().expect("runs");
     assert!(made.success());
-    for line in ["mscomm --config PIPE -p ", "mscomm grpc call --proto PIPE ", "mscomm kafka tail --ca PIPE "] {
+    for line in ["mscomm --config PIPE -p ", "mscomm grpc call --proto PIPE ", "mscomm kafka tail --tls-ca PIPE "] {
         let line = line.replace("PIPE", &pipe.display().to_string());
         assert_eq!(offered(&line, |run| run), Vec::<String>::new());
     }

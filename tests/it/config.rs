@@ -37,8 +37,14 @@ fn bad_files_are_3_with_the_place_and_the_fix() {
         ("default=\"../x\"\n", &["no profile `../x`"]),
         ("default=\"a b\"\n[profiles.\"a b\"]\n", &["bad profile name"]),
         ("default=\"p\"\n[profiles.p.amqp]\n", &["profile `p` has no amqp.server", "profile edit p amqp.server="]),
-        ("default=\"p\"\n[profiles.p.amqp]\nplaintext=true\nca=\"x\"\n", &["exclude each other"]),
-        ("default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://h\"\ncert=\"x\"\n", &["without its private key", "--key"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nplaintext=true\ntls_ca=\"x\"\n", &["exclude each other"]),
+        (
+            "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://h\"\ntls_cert=\"x\"\n",
+            &["without its private key", "--tls-key"],
+        ),
+        ("default=\"p\"\n[profiles.p.amqp]\nca=\"x\"\n", &["did you mean `tls_ca`?"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nkey=\"x\"\n", &["did you mean `tls_key`?"]),
+        ("default=\"p\"\n[profiles.p.amqp]\nmechanism=\"PLAIN\"\n", &["did you mean `sasl.mechanism`?"]),
     ] {
         let done = get().config(text).run().fails(3).says(says);
         assert!(
@@ -47,6 +53,22 @@ fn bad_files_are_3_with_the_place_and_the_fix() {
             done.stderr
         );
     }
+}
+
+#[test]
+fn variables_that_were_called_otherwise() {
+    for (variable, says) in [
+        ("MSCOMM_AMQP_CA", "did you mean `MSCOMM_AMQP_TLS_CA`?"),
+        ("MSCOMM_AMQP_CERT", "did you mean `MSCOMM_AMQP_TLS_CERT`?"),
+        ("MSCOMM_AMQP_KEY", "did you mean `MSCOMM_AMQP_TLS_KEY`?"),
+        ("MSCOMM_AMQP_MECHANISM", "did you mean `MSCOMM_AMQP_SASL_MECHANISM`?"),
+        ("MSCOMM_AMQP_URL", "did you mean `MSCOMM_AMQP_SERVER`?"),
+    ] {
+        get().env(variable, "x").run().fails(3).says(&[says]);
+    }
+    let edit = |pair: &str| mscomm(&["profile", "edit", "p", pair]).config("[profiles.p]\n").run();
+    edit("grpc.ca=x").fails(2).says(&["unknown key `grpc.ca`", "did you mean `grpc.tls_ca`?"]);
+    edit("kafka.username=x").fails(2).says(&["did you mean `kafka.sasl.username`?"]);
 }
 
 #[test]
@@ -242,11 +264,11 @@ fn flag_beats_environment_beats_profile_beats_default() {
 
 #[test]
 fn flags_that_contradict_each_other_are_2() {
-    for flags in [&["--tls", "--plaintext"][..], &["--ca", "x", "--insecure"], &["--ca", "x", "--plaintext"]] {
+    for flags in [&["--tls", "--plaintext"][..], &["--tls-ca", "x", "--insecure"], &["--tls-ca", "x", "--plaintext"]] {
         let args: Vec<&str> = ["amqp", "get", "q"].iter().chain(flags).copied().collect();
         mscomm(&args).run().fails(2).says(&["exclude each other"]);
     }
-    mscomm(&["amqp", "get", "q", "--cert", "x"]).run().fails(2).says(&["without its private key"]);
+    mscomm(&["amqp", "get", "q", "--tls-cert", "x"]).run().fails(2).says(&["without its private key"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What people type who know another tool is answered with what it is here, and touches no network.
 
-use crate::support::mscomm;
+use crate::support::{mscomm, test_env};
 
 #[test]
 fn flags_and_verbs_of_others() {
@@ -8,7 +8,7 @@ fn flags_and_verbs_of_others() {
         // grpcurl, buf
         ("grpc call -plaintext localhost:1 a.B/C", "here it is --plaintext"),
         ("grpc call a.B/C -max-time 5", "here it is --timeout, as --timeout 5s"),
-        ("grpc call a.B/C -cacert=x", "here it is --ca"),
+        ("grpc call a.B/C -cacert=x", "here it is --tls-ca"),
         ("grpc call a.B/C -msg-template", "here it is mscomm grpc call METHOD --template"),
         ("grpc call localhost:1 a.B/C", "the server is given with -s"),
         ("grpc list localhost:1 a.B", "the server is given with -s"),
@@ -34,6 +34,13 @@ fn flags_and_verbs_of_others() {
         ("amqp sub orders", "here it is mscomm amqp consume"),
         ("amqp peek orders", "here it is mscomm amqp get"),
         ("amqp consume --queue orders", "queues are arguments"),
+        // What was called otherwise, or is in another system.
+        ("amqp get q --ca x", "here it is --tls-ca FILE"),
+        ("kafka topic list --cacert x", "here it is --tls-ca FILE"),
+        ("amqp queue info q --cert x --key y", "here it is --tls-cert FILE"),
+        ("kafka tail t --key k.pem", "here it is --tls-key FILE"),
+        ("amqp consume q --offset first", "here it is --from WHERE"),
+        ("kafka topic create t --topic-config a=b", "here it is --set KEY=VALUE"),
         // Whatever it is, there is a list.
         ("kafka nonsense", "there are: produce, tail, topic"),
         ("nonsense", "there are: grpc, amqp, kafka"),
@@ -48,5 +55,49 @@ fn flags_and_verbs_of_others() {
     mscomm(&["grpc", "call", "a.B/C", "-s", "127.0.0.1:1", "-d", "-plaintext"]).run().fails(2).says(&["no JSON"]);
     // No secret is repeated in a tip.
     let done = mscomm(&["amqp", "publish", "-k", "q", "u:hunter2@h"]).run().fails(2);
+    assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
+}
+
+/// Sent as the key of a message, all who read it would see where it is, and the server would refuse the client.
+#[test]
+fn a_key_of_tls_is_no_key_of_a_message() {
+    let key = test_env("KEY");
+    let joined = format!("--key={key}");
+    for args in [
+        &["kafka", "produce", "t", "-d", "x", "--key", &key][..],
+        &["kafka", "produce", "t", "-d", "x", &joined],
+        &["amqp", "publish", "-d", "x", "--key", &key],
+        &["amqp", "request", "-d", "x", "--key", &key],
+        &["bridge", "stdin", "--to", "kafka", "produce", "t", "--key", &key],
+        &["bridge", "grpc", "call", "a.B/C", "--key", "x", "--to", "amqp", "publish", &joined],
+    ] {
+        mscomm(args).run().fails(2).says(&["PEM file", &format!("--tls-key {key}")]);
+    }
+    // It may be meant, and is nobody's file where it is none.
+    let server = ["-s", "127.0.0.1:1"];
+    for typed in [["-k", &key], ["--message-key", &key], ["--key", "client.key"], ["--key", "/"]] {
+        mscomm(&[&["kafka", "produce", "t", "-d", "x"], &typed[..], &server].concat()).run().fails(4);
+    }
+    for typed in [["-k", &key], ["--routing-key", &key], ["--key", "client.key"]] {
+        mscomm(&[&["amqp", "publish", "-d", "x"], &typed[..], &server].concat()).run().fails(4);
+    }
+    let pem = ["--cert", &test_env("CERT"), "--key", &key, "--tls"];
+    mscomm(&[&["grpc", "list"], &pem[..], &server].concat()).run().fails(4);
+}
+
+#[test]
+fn an_address_without_a_scheme() {
+    let server = test_env("AMQP");
+    let (address, tls) = (server.rsplit_once('@').expect("a user").1.trim_end_matches('/'), test_env("AMQPS"));
+    let info = |server: &str, flags: &[&str]| {
+        mscomm(&[&["amqp", "queue", "info", "no-such-queue", "-s", server], flags].concat()).run()
+    };
+    for server in [address, &format!("guest:guest@{address}"), &format!("{address}/%2F")] {
+        info(server, &[]).fails(8).says(&["404"]);
+    }
+    let tls = tls.rsplit_once('@').expect("a user").1.trim_end_matches('/');
+    info(tls, &[]).fails(5).says(&["the server speaks TLS", "pass --tls"]);
+    info(tls, &["--tls", "--tls-ca", &test_env("CA")]).fails(8).says(&["404"]);
+    let done = info("guest:hunter2", &[]).fails(2).says(&["neither host:port nor a URI"]);
     assert!(!done.stderr.contains("hunter2"), "{}", done.stderr);
 }

@@ -184,14 +184,14 @@ fn the_servers_own_certificate_is_trusted_although_it_says_ca() {
     self_signed(folder.path(), RSA, &format!("-days 9 {NAMES}"));
     let ca = folder.path().join("c.pem").display().to_string();
     let server = Server::start(folder.path(), "");
-    server.asked(&["--ca", &ca]).iter().for_each(trusted);
+    server.asked(&["--tls-ca", &ca]).iter().for_each(trusted);
     // Another of the same name is another.
     let other = tempfile::tempdir().expect("a folder");
     self_signed(other.path(), RSA, &format!("-days 9 {NAMES}"));
     let other = other.path().join("c.pem").display().to_string();
-    let [grpc, amqp, kafka] = server.asked(&["--ca", &other]);
-    refused(grpc, &["CA:TRUE", "--ca"]);
-    refused(amqp, &["CA:TRUE", "--ca"]);
+    let [grpc, amqp, kafka] = server.asked(&["--tls-ca", &other]);
+    refused(grpc, &["CA:TRUE", "--tls-ca"]);
+    refused(amqp, &["CA:TRUE", "--tls-ca"]);
     kafka.fails(5);
 }
 
@@ -211,7 +211,7 @@ fn its_name_and_its_dates_are_checked() {
             false => self_signed(folder.path(), RSA, &more),
         }
         let ca = folder.path().join("c.pem").display().to_string();
-        let [grpc, amqp, kafka] = Server::start(folder.path(), "").asked(&["--ca", &ca]);
+        let [grpc, amqp, kafka] = Server::start(folder.path(), "").asked(&["--tls-ca", &ca]);
         refused(grpc, &[says, "hint: "]);
         refused(amqp, &[says, "hint: "]);
         if !says.contains("no host") {
@@ -228,13 +228,18 @@ fn kinds_of_certificates_and_of_tls_that_cannot_be_checked() {
         (ec, format!("-days 9 {NAMES}"), "", &["RSA, P-256, P-384 or Ed25519"][..]),
         (ec, format!("-days 9 {NAMES} {v3}"), "-tls1_2", &["RSA, P-256, P-384 or Ed25519"]),
         (RSA, format!("-days 9 {NAMES} {v3} -addext extendedKeyUsage=clientAuth"), "", &["not meant for servers"]),
-        (RSA, format!("-days 9 {NAMES} {v3}"), "-tls1_2 -Verify 1", &["client certificate", "--cert and --key"]),
+        (
+            RSA,
+            format!("-days 9 {NAMES} {v3}"),
+            "-tls1_2 -Verify 1",
+            &["client certificate", "--tls-cert and --tls-key"],
+        ),
         (RSA, format!("-days 9 {NAMES} {v3}"), "-cipher AES128-SHA -tls1_2", &["nothing that both sides can do"]),
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         self_signed(folder.path(), key, &more);
         let ca = folder.path().join("c.pem").display().to_string();
-        let [grpc, amqp, _] = Server::start(folder.path(), server).asked(&["--ca", &ca]);
+        let [grpc, amqp, _] = Server::start(folder.path(), server).asked(&["--tls-ca", &ca]);
         refused(grpc, says);
         refused(amqp, says);
     }
@@ -246,7 +251,7 @@ fn a_certificate_of_version_1() {
     openssl(folder.path(), "req -newkey rsa:2048 -nodes -keyout k.pem -out r.pem -subj /CN=localhost");
     openssl(folder.path(), "x509 -req -in r.pem -signkey k.pem -out c.pem -days 9");
     let ca = folder.path().join("c.pem").display().to_string();
-    let [grpc, amqp, _] = Server::start(folder.path(), "").asked(&["--ca", &ca]);
+    let [grpc, amqp, _] = Server::start(folder.path(), "").asked(&["--tls-ca", &ca]);
     refused(grpc, &["X.509 version 1", "extfile"]);
     refused(amqp, &["X.509 version 1", "extfile"]);
 }
@@ -259,11 +264,11 @@ fn a_pem_file_with_a_byte_order_mark() {
     let marked = folder.path().join("marked.pem");
     std::fs::write(&marked, [b"\xef\xbb\xbf", &pem[..]].concat()).expect("writes");
     let server = Server::start(folder.path(), "");
-    let [grpc, amqp, _] = server.asked(&["--ca", &marked.display().to_string()]);
+    let [grpc, amqp, _] = server.asked(&["--tls-ca", &marked.display().to_string()]);
     trusted(&grpc);
     trusted(&amqp);
     let utf16: Vec<u8> = String::from_utf8(pem).expect("ASCII").encode_utf16().flat_map(u16::to_le_bytes).collect();
     std::fs::write(&marked, utf16).expect("writes");
-    let [grpc, ..] = server.asked(&["--ca", &marked.display().to_string()]);
+    let [grpc, ..] = server.asked(&["--tls-ca", &marked.display().to_string()]);
     refused(grpc, &["UTF-16", "iconv"]);
 }

@@ -200,7 +200,7 @@ fn verbose_tells_of_the_connection() {
     for says in ["* connected to 127.0.0.1:", "without TLS", "* logged in as `guest` by PLAIN in ", "heartbeat 60 s"] {
         assert!(plain.stderr.contains(says), "{says}: {}", plain.stderr);
     }
-    let tls = mscomm(&[&queue[..], &["-s", &amqps, "--ca", &ca]].concat()).run().ok();
+    let tls = mscomm(&[&queue[..], &["-s", &amqps, "--tls-ca", &ca]].concat()).run().ok();
     assert!(tls.stderr.contains("TLS 1.3 with `"), "{}", tls.stderr);
     mscomm(&["-q", "kafka", "topic", "create", &name, "-s", &kafka]).run().ok();
     let tail = ["-v", "kafka", "tail", &name, "--until-end", "--group", &name, "-s", &kafka];

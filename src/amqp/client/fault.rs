@@ -157,7 +157,7 @@ fn not_offered(offered: &str, mechanism: Mechanism) -> Option<Error> {
     let error = Error::new(Kind::Auth, format!("the broker does not offer {wanted} here, but {offered}"));
     Some(error.hint(match mechanism {
         Mechanism::External => {
-            "EXTERNAL needs TLS with a client certificate (amqps://, --cert and --key), and a broker that takes users from it"
+            "EXTERNAL needs TLS with a client certificate (amqps://, --tls-cert and --tls-key), and a broker that takes users from it"
         }
         _ => "name one of them with --sasl-mechanism",
     }))
@@ -169,7 +169,7 @@ fn refused(answer: &AMQPError, endpoint: &Endpoint) -> Error {
         ACCESS_REFUSED if endpoint.mechanism == Mechanism::External => {
             Error::new(Kind::Auth, "the login by client certificate was refused")
                 .because(said(answer))
-                .hint("RabbitMQ takes the user from the certificate's name; is it given with --cert and --key?")
+                .hint("RabbitMQ takes the user from the certificate's name; is it given with --tls-cert and --tls-key?")
         }
         ACCESS_REFUSED => Error::new(Kind::Auth, format!("the login of user `{user}` was refused"))
             .because(said(answer))

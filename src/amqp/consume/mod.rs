@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
 use crate::flow::{Manner, Reader, Stage, Work};
 use crate::jq::{JqArgs, LeavesOut};
-use crate::message::{Unit, When};
+use crate::message::{Beginning, Unit, When};
 use crate::output::{OutputArgs, Show};
 use crate::values;
 
@@ -85,9 +85,10 @@ pub(crate) struct ReadingArgs {
     /// Name of this consumer at the broker
     #[arg(long, value_name = "TAG", default_value = "", hide_default_value = true, hide_short_help = true)]
     consumer_tag: String,
-    /// Where to begin in a stream: first, last, next, an offset, or a time, as 5m for so long ago
-    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true, hide_possible_values = true, value_parser = values::Offering(offset, OFFSETS), hide_short_help = true)]
-    offset: Option<AMQPValue>,
+    /// Where to begin in a stream: begin (first), end (next), last (the newest piece that is stored), an OFFSET, or @TIME (as @5m
+    /// for five minutes ago, @yesterday, RFC 3339, seconds since 1970)
+    #[arg(long, value_name = "WHERE", allow_hyphen_values = true, hide_possible_values = true, value_parser = values::Offering(beginning, PLACES), hide_short_help = true)]
+    from: Option<Beginning>,
     /// Arguments of the consumer, as x-priority=10.
     #[command(flatten)]
     arguments: ArgumentArgs,
@@ -109,7 +110,7 @@ impl ReadingArgs {
             drop_rest: false,
             exclusive: false,
             consumer_tag: String::new(),
-            offset: None,
+            from: None,
             arguments: ArgumentArgs::default(),
         }
     }
@@ -176,20 +177,33 @@ impl SettleArgs {
 }
 
 /// Where reading a stream begins, as far as words say it.
-const OFFSETS: &[(&str, &str)] =
-    &[("first", "the oldest message"), ("last", "the newest piece that is stored"), ("next", "what comes from now on")];
+const PLACES: &[(&str, &str)] = &[
+    ("begin", "the oldest message"),
+    ("end", "what comes from now on"),
+    ("last", "the newest piece that is stored"),
+    ("@", "a time, or a duration ago"),
+];
 
-fn offset(text: &str) -> Result<AMQPValue, String> {
-    Ok(match text {
-        "first" | "last" | "next" => AMQPValue::LongString(text.into()),
-        _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-            AMQPValue::LongLongInt(text.parse().map_err(|_| format!("{text} is too large an offset"))?)
-        }
-        _ => {
-            let when = When::read(text, Unit::Seconds)
-                .map_err(|why| format!("write first, last, next, an offset, or a time; {why}"))?;
-            AMQPValue::Timestamp(when.time.seconds().ok_or("there is no offset before 1970")?)
-        }
+fn beginning(text: &str) -> Result<Beginning, String> {
+    let beginning = Beginning::read(text, Unit::Seconds)?;
+    match beginning {
+        Beginning::Newest(_) => Err("a stream does not count from its end; `last` begins at the newest piece that is \
+                                     stored, an offset or a time anywhere"
+            .to_owned()),
+        Beginning::Time(when) if when.time.seconds().is_none() => Err("there is no offset before 1970".to_owned()),
+        _ => Ok(beginning),
+    }
+}
+
+/// The value of x-stream-offset (<https://www.rabbitmq.com/docs/streams#consuming>).
+fn offset(beginning: Beginning) -> Option<AMQPValue> {
+    Some(match beginning {
+        Beginning::Begin => AMQPValue::LongString("first".into()),
+        Beginning::End => AMQPValue::LongString("next".into()),
+        Beginning::Last => AMQPValue::LongString("last".into()),
+        Beginning::Offset(offset) => AMQPValue::LongLongInt(offset),
+        Beginning::Time(when) => AMQPValue::Timestamp(when.time.seconds()?),
+        Beginning::Newest(_) => return None,
     })
 }
 
@@ -205,7 +219,7 @@ pub(crate) fn prefetch_count(text: &str) -> Result<u16, String> {
 }
 
 const UNTIL_END: &str = "Stop when the messages that were there at the start are read, which of a stream are all, unless \
-                         --offset says where to begin";
+                         --from says where to begin";
 
 /// How many messages are sent ahead of their acknowledgement.
 const PREFETCH: u16 = 1000;
@@ -358,7 +372,8 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
     let ready = args.ready.prepare()?;
     let queue = full_name("queue", &args.queue)?;
     let tag = name(&args.consumer_tag)?;
-    args.arguments.table(vec![(OFFSET, args.offset.clone())])?;
+    args.arguments.table(vec![(OFFSET, args.from.and_then(offset))])?;
+    args.from.and_then(Beginning::when).and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let needs =
         Needs { ahead, counted: PREFETCH_COUNTED, gives_back, takes_out: asks.takes_out, leaves_out, keeps_rest };
@@ -395,7 +410,7 @@ fn check_rest(args: &ReadingArgs, leaves_out: LeavesOut, cx: &Context) -> Result
                 .hint("leave --no-ack out, or say that this is meant with --drop-rest"))
         }
         // A stream keeps what it has, whoever reads it.
-        (LeavesOut::Most, false, _) if !ends && args.offset.is_none() && cx.shutdown.remaining().is_none() => {
+        (LeavesOut::Most, false, _) if !ends && args.from.is_none() && cx.shutdown.remaining().is_none() => {
             Err(Error::usage(format!("what --filter leaves out of `{}` would be held, and there is no end to that", args.queue))
                 .hint("say when to end (--count, --until-end, --idle-timeout or --timeout), or take the rest out with --drop-rest"))
         }
@@ -492,7 +507,7 @@ async fn open(
     known: Option<QueueKind>,
 ) -> Result<Opened> {
     let mut channel = client.channel().await?;
-    let is_placed = args.offset.is_some() || args.arguments.has(OFFSET);
+    let is_placed = args.from.is_some() || args.arguments.has(OFFSET);
     let kind = match is_placed {
         true => QueueKind::Stream,
         // A question that was refused may hold its channel for a moment, and there may be no other.
@@ -555,7 +570,7 @@ async fn open(
                 begun
             }
         },
-        _ => begin(&channel, args.offset.clone()).await?,
+        _ => begin(&channel, args.from.and_then(offset)).await?,
     };
     let consumer = consumer.map_err(|e| refusal(&e, args))?;
     Ok(Opened { channel, consumer, consuming, probe, limit, unless_stream, prefetch, keeps_rest })
@@ -584,8 +599,8 @@ fn prefetch(args: &ReadingArgs, needs: Needs, settle: Settle, kind: QueueKind) -
 fn refusal(error: &lapin::Error, args: &ReadingArgs) -> Error {
     let fault = fault(error, format!("cannot consume from queue `{}`", args.queue));
     let text = fault.chain();
-    if args.offset.is_some() && text.contains("invalid arg 'x-stream-offset'") && text.contains("of queue type") {
-        return fault.hint("only a stream is read from an offset; of this queue leave --offset out");
+    if args.from.is_some() && text.contains("invalid arg 'x-stream-offset'") && text.contains("of queue type") {
+        return fault.hint("only a stream is read from an offset; of this queue leave --from out");
     }
     args.arguments.typed(fault, error)
 }

@@ -46,7 +46,7 @@ pub(crate) struct PublishingArgs {
     #[arg(short, long, value_name = "EXCHANGE")]
     exchange: Option<String>,
     /// Routing key; without -e it names a queue, also for an envelope that names an exchange
-    #[arg(short = 'k', long, value_name = "KEY")]
+    #[arg(short = 'k', long = "key", visible_alias = "routing-key", value_name = "KEY")]
     routing_key: Option<String>,
     /// Properties and headers.
     #[command(flatten)]

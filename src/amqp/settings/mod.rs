@@ -18,7 +18,7 @@ use crate::values;
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
-    /// Server as an AMQP URI: amqp://user:password@host:5672/vhost or amqps://…
+    /// Server: host:port, or an AMQP URI as amqp://user:password@host:5672/vhost or amqps://…
     #[arg(short, long, visible_alias = "url", value_name = "URI", help_heading = CONNECTION, hide_short_help = true)]
     pub server: Option<String>,
     /// User name, when it is not in the URI
@@ -30,10 +30,9 @@ pub(crate) struct Settings {
     /// Virtual host, when it is not in the URI
     #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub vhost: Option<String>,
-    /// How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)
-    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION, hide_short_help = true, hide_possible_values = true,
-          value_parser = values::Offering(<Mechanism as FromStr>::from_str, MECHANISMS))]
-    pub mechanism: Option<Mechanism>,
+    /// SASL.
+    #[command(flatten)]
+    pub sasl: Sasl,
     /// How often to ask for a sign of life, as 30s, or 0 for never; the broker's own interval when that is shorter
     #[arg(long, value_name = "DURATION", help_heading = CONNECTION, hide_short_help = true)]
     pub heartbeat: Option<String>,
@@ -41,6 +40,16 @@ pub(crate) struct Settings {
     #[command(flatten)]
     #[serde(flatten)]
     pub tls: TlsSettings,
+}
+
+/// SASL settings: the table `sasl` of a profile.
+#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Sasl {
+    /// How to log in: PLAIN, AMQPLAIN, or EXTERNAL (by the client certificate)
+    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION, hide_short_help = true, hide_possible_values = true,
+          value_parser = values::Offering(<Mechanism as FromStr>::from_str, MECHANISMS))]
+    pub mechanism: Option<Mechanism>,
 }
 
 const MECHANISMS: &[(&str, &str)] = &[
@@ -154,7 +163,7 @@ impl Section for Settings {
             "username" => uri.username.is_some(),
             "password" => uri.password.is_some(),
             "vhost" => uri.vhost.is_some(),
-            "mechanism" => uri.mechanism.is_some(),
+            "sasl.mechanism" => uri.mechanism.is_some(),
             "heartbeat" => uri.heartbeat.is_some(),
             _ => false,
         })
@@ -185,7 +194,7 @@ pub(crate) fn endpoint(resolved: &Resolved<Settings>) -> Result<Endpoint> {
     let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
     let uri = uri::parse(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
     let tls = tls_settings(resolved, &uri)?;
-    let mechanism = settings.mechanism.filter(|_| counts(resolved, "mechanism", uri.mechanism.is_some()));
+    let mechanism = settings.sasl.mechanism.filter(|_| counts(resolved, "sasl.mechanism", uri.mechanism.is_some()));
     let mechanism = mechanism.or(uri.mechanism).unwrap_or_default();
     let (username, password) = credentials(resolved, &uri, mechanism)?;
     let vhost = settings.vhost.clone().filter(|_| counts(resolved, "vhost", uri.vhost.is_some()));
@@ -252,7 +261,7 @@ fn heartbeat_seconds(text: &str) -> Result<u16, String> {
 fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSettings>> {
     let mut tls = resolved.settings.tls.clone();
     if !resolved.tls_choice(&tls, uri.tls).unwrap_or(uri.tls) {
-        let keys = ["ca", "cert", "server_name", "insecure"];
+        let keys = ["tls_ca", "tls_cert", "server_name", "insecure"];
         let used: Vec<&str> =
             keys.into_iter().filter(|k| resolved.origin(k).is_some() && counts(resolved, k, true)).collect();
         // Keys of a weaker layer than the server's are for its own, other server.
@@ -265,16 +274,16 @@ fn tls_settings(resolved: &Resolved<Settings>, uri: &Uri) -> Result<Option<TlsSe
     }
     tls.server_name = tls.server_name.filter(|_| counts(resolved, "server_name", uri.server_name.is_some()));
     tls.server_name = tls.server_name.or_else(|| uri.server_name.clone());
-    let (given, in_uri) = (tls.cert.is_some() || tls.key.is_some(), uri.cert.is_some() || uri.key.is_some());
-    if in_uri && !(given && (counts(resolved, "cert", true) || counts(resolved, "key", true))) {
-        (tls.cert, tls.key) = (uri.cert.clone(), uri.key.clone());
+    let (given, in_uri) = (tls.tls_cert.is_some() || tls.tls_key.is_some(), uri.cert.is_some() || uri.key.is_some());
+    if in_uri && !(given && (counts(resolved, "tls_cert", true) || counts(resolved, "tls_key", true))) {
+        (tls.tls_cert, tls.tls_key) = (uri.cert.clone(), uri.key.clone());
     }
     let set = |key| resolved.origin(key).is_some() && counts(resolved, key, true);
     if !set("insecure") && (uri.insecure.is_some() || uri.ca.is_some()) {
-        tls.insecure = uri.insecure.filter(|_| !set("ca"));
+        tls.insecure = uri.insecure.filter(|_| !set("tls_ca"));
     }
-    if !set("ca") && (uri.ca.is_some() || tls.is_insecure()) {
-        tls.ca = uri.ca.clone().filter(|_| !tls.is_insecure());
+    if !set("tls_ca") && (uri.ca.is_some() || tls.is_insecure()) {
+        tls.tls_ca = uri.ca.clone().filter(|_| !tls.is_insecure());
     }
     if let Some(fault) = tls.fault() {
         return Err(resolved.fault(&["server"], fault.message).hint(fault.hint));
@@ -343,14 +352,14 @@ mod tests {
         assert!(tls("amqps://h", plaintext(), &["plaintext"], profile(1)).is_some());
         assert!(tls("amqps://h", plaintext(), &["plaintext"], profile(0)).is_none());
         assert!(tls("amqps://h", plaintext(), &["plaintext"], Origin::Flag).is_none());
-        let ca = || TlsSettings { ca: Some("k".into()), ..TlsSettings::default() };
-        let file = |set: Option<TlsSettings>| set.and_then(|set| set.ca).map(|path| path.display().to_string());
+        let ca = || TlsSettings { tls_ca: Some("k".into()), ..TlsSettings::default() };
+        let file = |set: Option<TlsSettings>| set.and_then(|set| set.tls_ca).map(|path| path.display().to_string());
         for (origin, with, without) in [(profile(1), "u", "k"), (profile(0), "k", "k"), (Origin::Flag, "k", "k")] {
-            assert_eq!(file(tls("amqps://h?cacertfile=u", ca(), &["ca"], origin.clone())).as_deref(), Some(with));
-            assert_eq!(file(tls("amqps://h", ca(), &["ca"], origin)).as_deref(), Some(without));
+            assert_eq!(file(tls("amqps://h?cacertfile=u", ca(), &["tls_ca"], origin.clone())).as_deref(), Some(with));
+            assert_eq!(file(tls("amqps://h", ca(), &["tls_ca"], origin)).as_deref(), Some(without));
         }
         // A key for a server of TLS, and a child without.
-        assert!(tls("amqp://h", ca(), &["ca"], profile(1)).is_none());
+        assert!(tls("amqp://h", ca(), &["tls_ca"], profile(1)).is_none());
         let insecure = || TlsSettings { insecure: Some(true), ..TlsSettings::default() };
         let checks = |uri: &str, origin| !tls(uri, insecure(), &["insecure"], origin).expect("TLS").is_insecure();
         assert!(checks("amqps://h?verify=verify_peer", profile(1)) && checks("amqps://h?cacertfile=u", profile(1)));

@@ -55,7 +55,7 @@ fn problem<T>(message: impl Into<String>, fix: impl Into<String>) -> Result<T, P
     Err(Problem::new(message, fix))
 }
 
-const EXAMPLE: &str = "write amqp://user:password@host:5672/vhost, or amqps://… for TLS";
+const EXAMPLE: &str = "write host:port, or amqp://user:password@host:5672/vhost, or amqps://… for TLS";
 
 /// Reads a URI.
 ///
@@ -65,12 +65,12 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return problem("the URI holds a space or a control character", "write it as a percent escape, a space as %20");
     }
-    let Some((scheme, rest)) = text.split_once("://") else {
-        return problem("the server has no scheme", EXAMPLE);
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+        None if is_address(text) => ("amqp", text),
+        // It is not shown: it may be a user and a password whose host was forgotten.
+        _ => return problem("the server is neither host:port nor a URI", EXAMPLE),
     };
-    if !is_scheme(scheme) {
-        return problem("the server has no scheme", EXAMPLE);
-    }
     // Before anything is named in an error: what a `/` in the password cut off would be taken for host and path.
     if rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@')) {
         return problem(
@@ -107,6 +107,15 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
         uri.parameter(name, value)?;
     }
     Ok(uri)
+}
+
+/// Whether a text without a scheme is an address, as other tools take it: `host:port`, whatever stands before its `@` or
+/// behind its `/`.
+fn is_address(text: &str) -> bool {
+    let address = text.rsplit_once('@').map_or(text, |(_, address)| address);
+    let address = address.find(['/', '?']).map_or(address, |end| &address[..end]);
+    let port = address.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.contains(']'));
+    !address.is_empty() && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn host_and_port(address: &str) -> Result<(String, Option<u16>), Problem> {
@@ -300,8 +309,8 @@ mod tests {
     #[test]
     fn what_is_refused() {
         for (text, says) in [
-            ("localhost", "no scheme"),
-            ("localhost:5672", "no scheme"),
+            ("a:b", "neither host:port"),
+            ("pa://ss@h", "unknown scheme"),
             ("htp://h", "htp"),
             ("amqp://h:0", "no port"),
             ("amqp://h:70000", "no port"),

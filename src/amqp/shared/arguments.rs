@@ -13,7 +13,7 @@ use crate::message::amqp_json;
 pub(crate) struct ArgumentArgs {
     /// Any argument, as x-max-length=10 or x-match=any; the value is read as JSON where it is JSON, else as a string.
     /// May be repeated
-    #[arg(long = "argument", short = 'A', value_name = "KEY=VALUE", value_parser = argument, hide_short_help = true)]
+    #[arg(long = "argument", visible_alias = "set", short = 'A', value_name = "KEY=VALUE", value_parser = argument, hide_short_help = true)]
     arguments: Vec<(ShortString, AMQPValue)>,
 }
 

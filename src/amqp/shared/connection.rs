@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use lapin::{Channel, Event};
+use lapin::protocol::AMQPErrorKind;
+use lapin::{Channel, ErrorKind, Event};
 
 use crate::amqp::client::{Client, EventStream, fault};
 use crate::amqp::settings::{self, Settings};
@@ -13,16 +14,21 @@ use crate::error::Result;
 /// How long a question may take to hear that the connection or the channel failed.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Resolves once the connection or a channel failed.
+/// Resolves once the connection failed. What is refused on one channel is heard by who asked there, and ends no other.
 async fn lost(events: &mut EventStream) -> lapin::Error {
     loop {
         match events.next().await {
-            Some(Event::Error(error)) => return error,
+            Some(Event::Error(error)) if !is_of_a_channel(&error) => return error,
             Some(_) => {}
             // The listener lives as long as the connection.
             None => std::future::pending().await,
         }
     }
+}
+
+/// Whether the broker closed a channel alone (a soft error, AMQP 0-9-1, section 1.2).
+fn is_of_a_channel(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(answer) if matches!(answer.kind(), AMQPErrorKind::Soft(_)))
 }
 
 /// Connects, works on one channel until that ends or the command has to stop, and says goodbye.

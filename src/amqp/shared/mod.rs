@@ -3,3 +3,4 @@
 pub(crate) mod arguments;
 pub(crate) mod connection;
 pub(crate) mod kind;
+pub(crate) mod several;

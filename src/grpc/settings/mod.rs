@@ -21,6 +21,10 @@ pub(crate) use self::target::{Address, HostPort, Target};
 /// Settings of a gRPC connection.
 #[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
 #[serde(default)]
+// grpcurl's names: no key of a message competes with them here.
+#[command(mut_arg("tls_ca", |arg| arg.visible_aliases(["ca", "cacert"])))]
+#[command(mut_arg("tls_cert", |arg| arg.visible_alias("cert")))]
+#[command(mut_arg("tls_key", |arg| arg.visible_alias("key")))]
 pub(crate) struct Settings {
     /// Server: host:port (TLS, but not on loopback), http://…, https://…, unix:PATH, or as gRPC names it (dns:, ipv4:, …)
     #[arg(short, long, visible_alias = "url", value_name = "ADDRESS", help_heading = CONNECTION, hide_short_help = true)]
@@ -318,7 +322,7 @@ fn read_headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Header
 impl Section for Settings {
     const NAME: &'static str = "grpc";
     const SECRETS: &'static [&'static str] = &[];
-    const PATHS: &'static [&'static str] = &["ca", "cert", "key", "proto", "import_path", "descriptor_set"];
+    const PATHS: &'static [&'static str] = &["tls_ca", "tls_cert", "tls_key", "proto", "import_path", "descriptor_set"];
     const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
     const LOCAL: &'static str = "localhost:50051";
 

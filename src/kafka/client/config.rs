@@ -253,7 +253,7 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
     };
     config.set("security.protocol", protocol);
     if with_tls {
-        if tls.ca.is_some() || tls.cert.is_some() {
+        if tls.tls_ca.is_some() || tls.tls_cert.is_some() {
             tls.check_files()?;
         }
         let path = |path: &std::path::Path| {
@@ -261,10 +261,10 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
                 Error::new(Kind::Tls, format!("the path {} is not UTF-8, which librdkafka needs", path.display()))
             })
         };
-        let ca = tls.ca.as_deref().map(path).transpose()?;
+        let ca = tls.tls_ca.as_deref().map(path).transpose()?;
         // Without it the OpenSSL inside would look in the folder of the machine that it was built on.
         config.set("ssl.ca.location", ca.as_deref().unwrap_or("probe"));
-        if let (Some(cert), Some(key)) = (&tls.cert, &tls.key) {
+        if let (Some(cert), Some(key)) = (&tls.tls_cert, &tls.tls_key) {
             config.set("ssl.certificate.location", path(cert)?).set("ssl.key.location", path(key)?);
         }
         if tls.is_insecure() {

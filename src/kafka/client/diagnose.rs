@@ -112,7 +112,7 @@ async fn behind_tls(faults: &[Fault], setup: &Setup, what: String) -> Error {
             None => match told {
                 Some(fault) => Error::new(Kind::Tls, cannot)
                     .because(fault.text.clone())
-                    .hint("check --ca, --cert and --key; for a test, --insecure skips the check of the certificate"),
+                    .hint("check --tls-ca, --tls-cert and --tls-key; for a test, --insecure skips the check of the certificate"),
                 None => Error::new(Kind::Connect, what).because(reasons(faults)),
             },
         },

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::distinct::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
@@ -16,6 +15,7 @@ use crate::kafka::ffi::{Admin, AdminOutcome, NewTopic, Said};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
 use crate::output::YesArgs;
+use crate::values::distinct;
 
 /// How long the brokers may take to tell each other.
 const SPREAD: Duration = Duration::from_secs(5);
@@ -33,8 +33,11 @@ pub(crate) struct CreateArgs {
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
     replication_factor: Option<i32>,
     /// Setting of the topic, as cleanup.policy=compact. May be repeated
-    #[arg(long = "set", visible_alias = "topic-config", value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
     configs: Vec<(String, String)>,
+    /// Leave a topic that is there as it is
+    #[arg(long)]
+    if_not_exists: bool,
     #[command(flatten)]
     settings: Settings,
 }
@@ -45,6 +48,9 @@ pub(crate) struct DeleteArgs {
     /// The topics
     #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
     topics: Vec<String>,
+    /// Take it for done where there is no such topic, instead of refusing (exit 8)
+    #[arg(long)]
+    if_exists: bool,
     #[command(flatten)]
     yes: YesArgs,
     #[command(flatten)]
@@ -63,8 +69,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
 /// # Errors
 /// `Kind::Refused`: it exists, a bad name or setting, too few brokers.
 pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
-    let CreateArgs { topics, partitions, replication_factor, configs, settings } = args;
-    change(Verb::Create, topics, &settings, cx, move |admin, topics| {
+    let CreateArgs { topics, partitions, replication_factor, configs, if_not_exists, settings } = args;
+    change(Verb::Create, if_not_exists, topics, &settings, cx, move |admin, topics| {
         let new = |name| NewTopic { name, partitions, replicas: replication_factor, settings: &configs };
         let new: Vec<NewTopic<'_>> = topics.iter().map(|name| new(name)).collect();
         admin.create_topics(&new)
@@ -79,7 +85,8 @@ pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let names: Vec<String> = args.topics.iter().map(|topic| format!("`{topic}`")).collect();
     args.yes.confirmed(format!("delete {} and all records", names.join(", ")), &cx.shutdown).await?;
-    change(Verb::Delete, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics)).await
+    change(Verb::Delete, args.if_exists, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics))
+        .await
 }
 
 /// What is done to the topics.
@@ -96,11 +103,20 @@ impl Verb {
             Verb::Delete => "delete",
         }
     }
+
+    /// Whether the broker refused because things are already as they should be.
+    fn is_done(self, code: Code) -> bool {
+        match self {
+            Verb::Create => code == Code::TopicAlreadyExists,
+            Verb::Delete => code == Code::UnknownTopicOrPartition,
+        }
+    }
 }
 
 /// Changes topics, and tells of each what became of it.
 async fn change(
     verb: Verb,
+    is_tolerant: bool,
     topics: Vec<String>,
     settings: &Settings,
     cx: &Context,
@@ -121,6 +137,10 @@ async fn change(
         for AdminOutcome { name, result } in outcomes {
             match result {
                 Ok(()) => done.push(name),
+                Err(said) if is_tolerant && verb.is_done(said.code) => {
+                    let is = if verb == Verb::Create { "is there already, and stays as it is" } else { "is not there" };
+                    cx.terminal.note(format!("topic `{name}` {is}"));
+                }
                 Err(said) => failed.push(failure(verb, &name, &said)),
             }
         }
@@ -137,13 +157,12 @@ async fn change(
 /// Why one topic was not changed.
 fn failure(verb: Verb, name: &str, said: &Said) -> Error {
     match said.code {
-        Code::TopicAlreadyExists => {
-            Error::refused(format!("topic `{name}` exists already")).because(said.words.clone())
-        }
+        Code::TopicAlreadyExists => Error::refused(format!("topic `{name}` exists already"))
+            .because(said.words.clone())
+            .hint("with --if-not-exists it may be there already"),
         // There is nothing to create here.
-        Code::UnknownTopicOrPartition => {
-            Error::refused(format!("there is no topic `{name}`")).hint("list what is there: `mscomm kafka topic list`")
-        }
+        Code::UnknownTopicOrPartition => Error::refused(format!("there is no topic `{name}`"))
+            .hint("list what is there: `mscomm kafka topic list`; with --if-exists it is as good that there is none"),
         Code::InvalidTopic => topic_refused(name, said),
         Code::InvalidReplicationFactor => said_error(format!("cannot {} topic `{name}`", verb.name()), said)
             .hint("there must be as many brokers as replicas"),

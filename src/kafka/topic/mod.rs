@@ -1,7 +1,6 @@
 //! `kafka topic`: list, describe, create and delete topics.
 
 mod change;
-mod distinct;
 mod show;
 
 pub(crate) use self::show::PARTITION;

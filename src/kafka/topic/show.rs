@@ -6,7 +6,6 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 use serde_json::{Value, json};
 
-use super::distinct::distinct;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
@@ -17,6 +16,7 @@ use crate::kafka::ffi::SetBy;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
 use crate::output::{Table, TableLayout, WideArgs};
+use crate::values::distinct;
 
 /// List the topics
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,7 @@ use rustls::sign::CertifiedKey;
 use crate::error::{Error, Kind};
 
 /// The fix.
-const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --cert and --key";
+const CERTIFICATE_HINT: &str = "if the server wants a client certificate, pass it with --tls-cert and --tls-key";
 
 /// Notes that a server wants a client certificate when there is none. With TLS 1.3 it says why it hangs up only after the
 /// handshake, and the reset of the connection may overtake that.

@@ -81,7 +81,7 @@ pub(crate) fn behind(error: &IoError, ways: &Ways) -> Option<Error> {
 pub(crate) fn asked_without(ways: &Ways) -> Error {
     let scheme = ways.schemes.map_or_else(String::new, |Schemes { tls, .. }| format!(" or write {tls}"));
     Error::new(Kind::Tls, "the server speaks TLS, and was asked without")
-        .hint(format!("pass --tls{scheme}; --ca FILE names an authority of your own"))
+        .hint(format!("pass --tls{scheme}; --tls-ca FILE names an authority of your own"))
 }
 
 fn rustls_in(error: &IoError) -> Option<&rustls::Error> {

@@ -34,13 +34,13 @@ pub struct TlsSettings {
     pub plaintext: Option<bool>,
     /// PEM file of the certificate authorities to trust, instead of the system's
     #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
-    pub ca: Option<PathBuf>,
+    pub tls_ca: Option<PathBuf>,
     /// PEM file of the client certificate, its chain behind it
     #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
-    pub cert: Option<PathBuf>,
+    pub tls_cert: Option<PathBuf>,
     /// PEM file of the client certificate's private key, not encrypted
     #[arg(long, value_name = "FILE", help_heading = CONNECTION, hide_short_help = true)]
-    pub key: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
     /// Name to ask for (SNI) and to check the certificate against, when it is not the host's
     #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
     pub server_name: Option<String>,
@@ -53,15 +53,15 @@ pub struct TlsSettings {
 pub(crate) const CONNECTION: &str = "Connection";
 
 /// The TLS keys that name a file, for [`crate::config::Section::PATHS`].
-pub(crate) const PATHS: &[&str] = &["ca", "cert", "key"];
+pub(crate) const PATHS: &[&str] = &["tls_ca", "tls_cert", "tls_key"];
 
 /// The pairs of TLS keys that contradict each other, for [`crate::config::Section::EXCLUSIVE`].
 pub(crate) const EXCLUSIVE: &[(&str, &str)] = &[
     ("tls", "plaintext"),
-    ("insecure", "ca"),
-    ("ca", "plaintext"),
-    ("cert", "plaintext"),
-    ("key", "plaintext"),
+    ("insecure", "tls_ca"),
+    ("tls_ca", "plaintext"),
+    ("tls_cert", "plaintext"),
+    ("tls_key", "plaintext"),
     ("server_name", "plaintext"),
     ("insecure", "plaintext"),
 ];
@@ -94,21 +94,21 @@ impl TlsSettings {
 
     /// True when a key is set that makes sense with TLS only.
     pub fn is_used(&self) -> bool {
-        self.ca.is_some() || self.cert.is_some() || self.server_name.is_some() || self.is_insecure()
+        self.tls_ca.is_some() || self.tls_cert.is_some() || self.server_name.is_some() || self.is_insecure()
     }
 
     /// Checks that the keys fit together; [`TlsSettings::client_config`] reads the files.
     pub fn fault(&self) -> Option<SettingsFault> {
-        match (&self.cert, &self.key) {
+        match (&self.tls_cert, &self.tls_key) {
             (Some(_), None) => Some(SettingsFault {
-                keys: &["cert"],
+                keys: &["tls_cert"],
                 message: "a client certificate without its private key".to_owned(),
-                hint: "add --key FILE".to_owned(),
+                hint: "add --tls-key FILE".to_owned(),
             }),
             (None, Some(_)) => Some(SettingsFault {
-                keys: &["key"],
+                keys: &["tls_key"],
                 message: "a private key without its client certificate".to_owned(),
-                hint: "add --cert FILE".to_owned(),
+                hint: "add --tls-cert FILE".to_owned(),
             }),
             _ => self.server_name.as_ref().filter(|n| ServerName::try_from(n.as_str()).is_err()).map(|name| {
                 SettingsFault {
@@ -135,7 +135,7 @@ impl TlsSettings {
         } else {
             builder.with_custom_certificate_verifier(Arc::new(self.trusted(provider)?))
         };
-        let mut config = match (&self.cert, &self.key) {
+        let mut config = match (&self.tls_cert, &self.tls_key) {
             (Some(cert), Some(key)) => {
                 builder.with_client_auth_cert(certificates(cert)?, private_key(key)?).map_err(|e| {
                     let (cert, key) = (cert.display(), key.display());
@@ -154,13 +154,13 @@ impl TlsSettings {
         let bad = |ca: &Path, e: rustls::Error| {
             Error::new(Kind::Tls, format!("bad certificate in {}", ca.display())).because(words(&e).what)
         };
-        if let Some(ca) = &self.ca {
+        if let Some(ca) = &self.tls_ca {
             return Trusted::only(certificates(ca)?, provider).map_err(|e| bad(ca, e));
         }
         let native = rustls_native_certs::load_native_certs();
         let none = |cause: Option<rustls_native_certs::Error>| {
             let error = Error::new(Kind::Tls, "the system has no certificate authorities")
-                .hint("name a file with --ca, or install the package ca-certificates");
+                .hint("name a file with --tls-ca, or install the package ca-certificates");
             match cause {
                 Some(cause) => error.because(cause),
                 None => error,

@@ -83,6 +83,44 @@ fn the_broker_makes_a_name_up() {
 }
 
 #[test]
+fn what_is_there_or_is_not() {
+    let (name, other) = (queue(&["--max-length", "10"]), queue(&[]));
+    amqp(&["queue", "declare", &name, "--quorum"]).run().fails(8).says(&["406"]);
+    let kept = ["queue", "declare", &name, "--quorum", "--if-not-exists", "-v"];
+    amqp(&kept).run().ok().says(&["is there already, and stays as it is"]);
+    amqp(&["queue", "declare", &name, "--set", "x-max-length=10"]).run().ok();
+    let none = unique("none");
+    // One that is not there keeps no other from its turn.
+    amqp(&["queue", "delete", &none, &name, &name]).run().fails(8).says(&["there is no queue", &none, "--if-exists"]);
+    amqp(&["queue", "info", &name]).run().fails(8).says(&["404"]);
+    let done = amqp(&["queue", "delete", &none, &other, "--if-exists", "-v"]).run().ok();
+    assert!(done.stderr.contains(&format!("queue `{other}` is gone")), "{}", done.stderr);
+    amqp(&kept).run().ok().says(&["is declared"]);
+    amqp(&["queue", "delete", &name]).run().ok();
+
+    let (name, other) = (unique("exchange"), unique("exchange"));
+    amqp(&["exchange", "declare", &name, "-t", "topic", "--if-not-exists"]).run().ok();
+    amqp(&["exchange", "declare", &name, "-t", "fanout"]).run().fails(8).says(&["406"]);
+    amqp(&["exchange", "declare", &name, "-t", "fanout", "--if-not-exists"]).run().ok();
+    amqp(&["exchange", "declare", &other]).run().ok();
+    amqp(&["exchange", "delete", &none, &name, &other]).run().fails(8).says(&["there is no exchange", &none]);
+    amqp(&["exchange", "delete", &name]).run().fails(8).says(&["there is no exchange"]);
+    amqp(&["exchange", "delete", &name, "--if-exists"]).run().ok();
+}
+
+/// More than the half second that a question has which hears no more of its connection.
+#[test]
+fn many_that_are_not_there() {
+    let names: Vec<String> = (0..300).map(|_| unique("none")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (name, last) = (queue(&[]), names[names.len() - 1]);
+    let done = amqp(&[&["queue", "delete"], &names[..], &[&name]].concat()).run().fails(8);
+    assert_eq!(done.stderr.matches("there is no queue").count(), 300, "{}", done.stderr);
+    assert!(done.stderr.contains(last), "{}", done.stderr);
+    amqp(&["queue", "info", &name]).run().fails(8).says(&["404"]);
+}
+
+#[test]
 fn purge_prints_how_many_and_delete_asks_for_conditions() {
     let name = super::filled(3);
     amqp(&["queue", "delete", &name, "--if-empty"]).run().fails(8).says(&["406", &name]);

@@ -10,17 +10,17 @@ use crate::support::{mscomm, test_env};
 fn tls_with_an_own_authority() {
     let (queue, server, ca) = (queue(&[]), test_env("AMQPS"), test_env("CA"));
     let info = ["queue", "info", &queue];
-    at(&server, &[&info[..], &["--ca", &ca]].concat()).run().ok();
+    at(&server, &[&info[..], &["--tls-ca", &ca]].concat()).run().ok();
     at(&server, &[&info[..], &["--insecure"]].concat()).run().ok();
     at(&format!("{server}?cacertfile={ca}"), &info).run().ok();
     at(&format!("{server}?verify=verify_none"), &info).run().ok();
-    at(&server, &info).run().fails(5).says(&["UnknownIssuer", "--ca"]);
-    at(&server, &[&info[..], &["--ca", &test_env("WRONG_CA")]].concat()).run().fails(5).says(&["handshake"]);
-    at(&server, &[&info[..], &["--ca", &ca, "--server-name", "other.example"]].concat())
+    at(&server, &info).run().fails(5).says(&["UnknownIssuer", "--tls-ca"]);
+    at(&server, &[&info[..], &["--tls-ca", &test_env("WRONG_CA")]].concat()).run().fails(5).says(&["handshake"]);
+    at(&server, &[&info[..], &["--tls-ca", &ca, "--server-name", "other.example"]].concat())
         .run()
         .fails(5)
         .says(&["other.example", "--server-name"]);
-    at(&server, &[&info[..], &["--ca", "/no/such/file"]].concat()).run().fails(5).says(&["/no/such/file"]);
+    at(&server, &[&info[..], &["--tls-ca", "/no/such/file"]].concat()).run().fails(5).says(&["/no/such/file"]);
 }
 
 #[test]
@@ -40,8 +40,8 @@ fn tls_on_the_wrong_port_says_so() {
 fn login_by_certificate() {
     let (queue, ca, cert, key) = (queue(&[]), test_env("CA"), test_env("CERT"), test_env("KEY"));
     let server = test_env("AMQPS").replace("guest:guest@", "");
-    let login = ["queue", "info", &queue, "--ca", &ca, "--sasl-mechanism", "external"];
-    at(&server, &[&login[..], &["--cert", &cert, "--key", &key]].concat()).run().ok();
+    let login = ["queue", "info", &queue, "--tls-ca", &ca, "--sasl-mechanism", "external"];
+    at(&server, &[&login[..], &["--tls-cert", &cert, "--tls-key", &key]].concat()).run().ok();
     at(&server, &login).run().fails(6).says(&["certificate", "403"]);
 }
 
@@ -78,7 +78,7 @@ fn flags_win_over_the_uri() {
     amqp(&["queue", "info", &queue, "--server", &own])
         .env("MSCOMM_AMQP_USERNAME", "nobody")
         .env("MSCOMM_AMQP_PASSWORD", "wrong")
-        .env("MSCOMM_AMQP_CA", "/for/another/server")
+        .env("MSCOMM_AMQP_TLS_CA", "/for/another/server")
         .run()
         .ok();
 }
@@ -86,7 +86,7 @@ fn flags_win_over_the_uri() {
 #[test]
 fn bad_addresses_are_errors_before_the_network() {
     for (server, says) in [
-        ("localhost:5672", "no scheme"),
+        ("guest:secret", "neither host:port"),
         ("htp://localhost", "htp"),
         ("amqp://localhost:0", "no port"),
         ("amqp://localhost:70000", "no port"),
@@ -95,7 +95,7 @@ fn bad_addresses_are_errors_before_the_network() {
         ("amqp://localhost/a/b", "%2F"),
         ("amqp://app@localhost", "no password"),
         ("amqp://localhost?heartbeats=1", "heartbeat`?"),
-        ("amqps://localhost?certfile=x", "--key"),
+        ("amqps://localhost?certfile=x", "--tls-key"),
     ] {
         mscomm(&["amqp", "get", "q", "--server", server]).run().fails(2).says(&[says]);
         let config = format!("default = \"x\"\n[profiles.x.amqp]\nserver = \"{server}\"\n");
@@ -103,7 +103,7 @@ fn bad_addresses_are_errors_before_the_network() {
         at(server, &["get", "q"]).run().fails(3).says(&[says, "MSCOMM_AMQP_SERVER"]);
     }
     let server = "amqp://localhost";
-    at(server, &["get", "q", "--server", server, "--ca", "x"]).run().fails(2).says(&["needs TLS", "--tls"]);
+    at(server, &["get", "q", "--server", server, "--tls-ca", "x"]).run().fails(2).says(&["needs TLS", "--tls"]);
     at(server, &["get", "q", "--sasl-mechanism", "md5"]).run().fails(2).says(&["EXTERNAL"]);
     at(server, &["get", "q", "--heartbeat", "5"]).run().fails(2).says(&["unit"]);
 }
@@ -139,7 +139,7 @@ fn a_mechanism_that_is_not_offered() {
     let login = |server: &str, mechanism: &str| {
         at(server, &["get", "q", "--sasl-mechanism", mechanism]).run().fails(6).says(&["EXTERNAL", "PLAIN", "AMQPLAIN"])
     };
-    login(&test_env("AMQP"), "EXTERNAL").says(&["does not offer EXTERNAL here, but", "--cert"]);
+    login(&test_env("AMQP"), "EXTERNAL").says(&["does not offer EXTERNAL here, but", "--tls-cert"]);
 }
 
 #[test]

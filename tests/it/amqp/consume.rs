@@ -268,10 +268,12 @@ fn streams_are_read_from_an_offset() {
     let queue = queue(&["--stream"]);
     amqp(&["publish", "-k", &queue]).stdin("0\n1\n2\n3\n").run().ok();
     for _ in 0..2 {
-        assert_eq!(amqp(&["consume", &queue, "--offset", "first", "--until-end"]).run().ok().text(), "0\n1\n2\n3\n");
+        for first in ["begin", "first", "earliest"] {
+            assert_eq!(amqp(&["consume", &queue, "--from", first, "--until-end"]).run().ok().text(), "0\n1\n2\n3\n");
+        }
     }
-    assert_eq!(amqp(&["consume", &queue, "--offset", "2", "-n", "2"]).run().ok().text(), "2\n3\n");
-    amqp(&["get", &queue]).run().fails(8).says(&["540", "--offset first"]);
+    assert_eq!(amqp(&["consume", &queue, "--from", "2", "-n", "2"]).run().ok().text(), "2\n3\n");
+    amqp(&["get", &queue]).run().fails(8).says(&["540", "--from begin"]);
 }
 
 #[test]
@@ -282,11 +284,16 @@ fn streams_from_their_first_message_to_their_end() {
     assert_eq!(all.text(), "0 0\n1 1\n2 2\n");
     // So long ago: the broker begins with the chunk that the time falls into.
     for offset in ["5m", "-1h30m", "yesterday", "@2026-01-01T00:00:00Z"] {
-        let text = amqp(&["consume", &queue, "--offset", offset, "--until-end"]).run().ok().text();
+        let text = amqp(&["consume", &queue, "--from", offset, "--until-end"]).run().ok().text();
         assert_eq!(text, "0\n1\n2\n", "{offset}");
     }
-    assert_eq!(amqp(&["consume", &queue, "--offset", "next", "--until-end"]).run().ok().text(), "");
-    amqp(&["consume", &queue, "--offset", "5x"]).run().fails(2).says(&["first, last, next", "1h for an hour ago"]);
+    for last in ["next", "end"] {
+        assert_eq!(amqp(&["consume", &queue, "--from", last, "--until-end"]).run().ok().text(), "");
+    }
+    amqp(&["consume", &queue, "--from", "5x"]).run().fails(2).says(&["begin, end, last", "1h for an hour ago"]);
+    amqp(&["consume", &queue, "--from", "-2"]).run().fails(2).says(&["does not count from its end"]);
+    let done = amqp(&["consume", &queue, "--from", "@1790000000000", "--until-end"]).run().ok();
+    assert!(done.stderr.contains("a bare number counts seconds here"), "{}", done.stderr);
 }
 
 /// Of a user who may not declare it, and of a name that leaves no room for the broker's answer, nobody says what it is.
@@ -314,11 +321,7 @@ fn a_stream_is_read_where_nobody_says_that_it_is_one() {
 #[test]
 fn what_a_queue_is_not_read_with() {
     let queue = filled(1);
-    amqp(&["consume", &queue, "--offset", "first"]).run().fails(8).says(&[
-        "406",
-        "only a stream",
-        "leave --offset out",
-    ]);
+    amqp(&["consume", &queue, "--from", "first"]).run().fails(8).says(&["406", "only a stream", "leave --from out"]);
     amqp(&["consume", &queue, "-A", "x-priority=high"]).run().fails(8).says(&["406", "was sent as a text"]);
 }
 

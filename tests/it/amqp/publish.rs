@@ -90,7 +90,7 @@ fn no_confirm_says_so() {
 #[test]
 fn what_is_not_confirmed_arrives_whole_and_in_order() {
     let lines: String = (1..=30_000).map(|i| format!("{i}\n")).collect();
-    let tls = ["--ca", &test_env("CA")];
+    let tls = ["--tls-ca", &test_env("CA")];
     for (server, flags) in [(test_env("AMQP"), &[][..]), (test_env("AMQPS"), &tls[..])] {
         let queue = queue(&[]);
         let publish = |more: &[&str]| at(&server, &[&["publish", "--no-confirm", "-k", &queue], flags, more].concat());
@@ -318,7 +318,7 @@ fn bad_flags_touch_no_network() {
         (&["publish", "-k", "q", "-d", "x", "--mandatory", "--no-mandatory"], "--no-mandatory"),
         (&["publish", "-e", "amq.default", "-d", "x"], "neither an exchange nor a routing key"),
         (&["consume", "q", "--ack", "--nack"], "--nack"),
-        (&["consume", "q", "--offset", "x"], "first, last, next"),
+        (&["consume", "q", "--from", "x"], "begin, end, last"),
         (&["consume", "q", "-n", "0"], "0"),
         (&["consume", "q", "--idle-timeout", "5"], "unit"),
         (&["consume", "q", "--idle-timeout", "18446744073709551615s"], "36500d"),

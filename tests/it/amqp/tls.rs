@@ -66,13 +66,13 @@ fn a_missing_client_certificate_is_named() {
     {
         let port = strict(version, end);
         for args in [
-            &["amqp", "get", "q", "-s", &format!("amqps://localhost:{port}"), "--ca", &ca][..],
-            &["grpc", "list", "-s", &format!("https://localhost:{port}"), "--ca", &ca],
+            &["amqp", "get", "q", "-s", &format!("amqps://localhost:{port}"), "--tls-ca", &ca][..],
+            &["grpc", "list", "-s", &format!("https://localhost:{port}"), "--tls-ca", &ca],
         ] {
-            mscomm(args).run().fails(5).says(&["--cert and --key"]);
+            mscomm(args).run().fails(5).says(&["--tls-cert and --tls-key"]);
             if let End::Alert = end {
                 // It is said, and no second attempt changes it.
-                let done = mscomm(&[args, &["--wait=1m"]].concat()).run().fails(5).says(&["--cert and --key"]);
+                let done = mscomm(&[args, &["--wait=1m"]].concat()).run().fails(5).says(&["--tls-cert and --tls-key"]);
                 assert!(!done.stderr.contains("trying again"), "{}", done.stderr);
             }
         }
@@ -86,11 +86,11 @@ fn a_server_that_only_asks_for_a_certificate_is_waited_for() {
     let upstream = server.rsplit('@').next().unwrap_or_default().trim_end_matches('/');
     let info = |hang_ups, args: &[&str]| {
         let server = format!("amqps://guest:guest@localhost:{}", late(hang_ups, upstream));
-        at(&server, &[&["queue", "info", &name, "--ca", &ca], args].concat()).run()
+        at(&server, &[&["queue", "info", &name, "--tls-ca", &ca], args].concat()).run()
     };
     info(2, &["--wait=30s"]).ok().says(&["trying again"]);
-    info(usize::MAX, &["--wait=1s"]).fails(7).says(&["--wait=1s", "--cert and --key"]);
-    let done = info(usize::MAX, &[]).fails(5).says(&["the peer closed the connection", "--cert and --key"]);
+    info(usize::MAX, &["--wait=1s"]).fails(7).says(&["--wait=1s", "--tls-cert and --tls-key"]);
+    let done = info(usize::MAX, &[]).fails(5).says(&["the peer closed the connection", "--tls-cert and --tls-key"]);
     assert!(!done.stderr.contains("docs.rs"), "{}", done.stderr);
 }
 

@@ -58,7 +58,7 @@ fn a_connection_that_fails_is_unavailable() {
     ends(&greet(&hole, &["--timeout", "200ms"]).run().exits(7), DEADLINE_EXCEEDED, &[]);
     ends(&greet("127.0.0.1:1", &["--wait=300ms"]).run().exits(7), DEADLINE_EXCEEDED, &[]);
     // What is wrong before the first attempt leaves standard output alone.
-    greet("127.0.0.1:1", &["--ca", "/nonexistent"]).run().fails(5);
+    greet("127.0.0.1:1", &["--tls-ca", "/nonexistent"]).run().fails(5);
     greet("127.0.0.1:1", &["-p", "nosuch"]).run().fails(3);
     greet("127.0.0.1:1", &["-H", "x"]).run().fails(2);
     greet("nonsense", &[]).run().fails(2);

@@ -27,7 +27,7 @@ fn bad_input_is_told_before_anything_is_sent() {
     call(&["-H", "grpc-timeout: 1S"]).fails(2).says(&["set by gRPC itself"]);
     call(&["--max-recv", "x"]).fails(2);
     call(&["--authority", "a b"]).fails(2).says(&["no authority"]);
-    call(&["--ca", "/nonexistent"]).fails(5).says(&["/nonexistent"]);
+    call(&["--tls-ca", "/nonexistent"]).fails(5).says(&["/nonexistent"]);
     call(&["-o", "xml"]).fails(2).says(&["pretty"]);
     mscomm(&["grpc", "call", "No Method", "-s", "127.0.0.1:1"]).run().fails(2).says(&["package.Service/Method"]);
     let profile = "[profiles.p.grpc]\nserver = \"127.0.0.1:1\"\nheaders = { x-bin = \"!!\" }\n";
@@ -47,7 +47,7 @@ fn bad_addresses_are_told_before_anything_is_sent() {
         let done = mscomm(&["grpc", "list", "-s", server]).run().fails(2).says(&[what, "hint: write host:port"]);
         assert!(!done.stderr.contains("pw@"), "{}", done.stderr);
     }
-    mscomm(&["grpc", "list", "-s", "http://h:1", "--ca", "x"]).run().fails(2).says(&["without TLS"]);
+    mscomm(&["grpc", "list", "-s", "http://h:1", "--tls-ca", "x"]).run().fails(2).says(&["without TLS"]);
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn a_queue_that_follows_has_to_have_an_end() {
 fn a_stream_keeps_all_that_it_has() {
     let stream = queue(&["--stream"]);
     amqp(&["publish", "-k", &stream]).stdin((1..=3000).map(|n| format!("{n}\n")).collect::<String>()).run().ok();
-    let flags = ["--offset", "first", "--prefetch", "10"];
+    let flags = ["--from", "first", "--prefetch", "10"];
     let done = consume(&stream, ".value % 1000 == 0", &[&flags[..], &["-n", "3"]].concat()).ok();
     assert_eq!(done.lines(), ["1000", "2000", "3000"]);
     assert_eq!(consume(&stream, ".value == 2999", &["--until-end"]).ok().lines(), ["2999"]);

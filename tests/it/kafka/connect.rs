@@ -50,17 +50,17 @@ fn sasl_from_a_profile() {
 fn tls() {
     let (server, ca) = (test_env("KAFKA_TLS"), test_env("CA"));
     let (cert, key) = (test_env("CERT"), test_env("KEY"));
-    list(&server, &["--ca", &ca]).ok();
+    list(&server, &["--tls-ca", &ca]).ok();
     list(&server, &["--insecure"]).ok();
-    list(&server, &["--ca", &ca, "--cert", &cert, "--key", &key]).ok();
-    list(&server, &["--ca", &test_env("WRONG_CA")]).fails(5).says(&["not trusted", "--ca"]);
+    list(&server, &["--tls-ca", &ca, "--tls-cert", &cert, "--tls-key", &key]).ok();
+    list(&server, &["--tls-ca", &test_env("WRONG_CA")]).fails(5).says(&["not trusted", "--tls-ca"]);
     list(&server, &["--tls"]).fails(5).says(&["certificate"]);
     list(&server, &[]).fails(5).says(&["the server speaks TLS", "--tls"]);
-    list(&test_env("KAFKA"), &["--ca", &ca]).fails(5).says(&["the server does not speak TLS", "--plaintext"]);
-    list(&server, &["--ca", "/no/such"]).fails(5).says(&["/no/such"]);
-    list(&server, &["--ca", &key]).fails(5).says(&["no certificate"]);
-    list(&server, &["--cert", &cert]).fails(2).says(&["--key"]);
-    list(&server, &["--ca", &ca, "--server-name", "x"]).fails(2).says(&["does not work with Kafka"]);
+    list(&test_env("KAFKA"), &["--tls-ca", &ca]).fails(5).says(&["the server does not speak TLS", "--plaintext"]);
+    list(&server, &["--tls-ca", "/no/such"]).fails(5).says(&["/no/such"]);
+    list(&server, &["--tls-ca", &key]).fails(5).says(&["no certificate"]);
+    list(&server, &["--tls-cert", &cert]).fails(2).says(&["--tls-key"]);
+    list(&server, &["--tls-ca", &ca, "--server-name", "x"]).fails(2).says(&["does not work with Kafka"]);
 }
 
 /// A server of OpenSSL's own, which takes handshakes and nothing else.
@@ -130,16 +130,20 @@ fn what_is_wrong_with_tls_is_named() {
         );
     };
     let server = test_env("KAFKA_TLS");
-    says(&server, &["--ca", &test_env("WRONG_CA")], &["authority that is not trusted", "--ca FILE"]);
-    says(&server, &["--tls"], &["authority that is not trusted", "--ca FILE"]);
+    says(&server, &["--tls-ca", &test_env("WRONG_CA")], &["authority that is not trusted", "--tls-ca FILE"]);
+    says(&server, &["--tls"], &["authority that is not trusted", "--tls-ca FILE"]);
     let old = Shaker::start("127.0.0.1", &["-cert", &expired(folder.path()), "-key", &key]);
-    says(&format!("localhost:{}", old.port), &["--ca", &ca], &["expired on 2020-02-01"]);
+    says(&format!("localhost:{}", old.port), &["--tls-ca", &ca], &["expired on 2020-02-01"]);
     let other = Shaker::start("127.0.0.2", &["-cert", &pem, "-key", &key]);
-    says(&format!("127.0.0.2:{}", other.port), &["--ca", &ca], &["not for `127.0.0.2`", "advertised.listeners"]);
+    says(&format!("127.0.0.2:{}", other.port), &["--tls-ca", &ca], &["not for `127.0.0.2`", "advertised.listeners"]);
     for version in ["-tls1_2", "-tls1_3"] {
         let flags = ["-cert", &pem, "-key", &key, "-CAfile", &ca, "-Verify", "1", "-verify_return_error", version];
         let strict = Shaker::start("127.0.0.1", &flags);
-        says(&format!("localhost:{}", strict.port), &["--ca", &ca], &["client certificate", "--cert and --key"]);
+        says(
+            &format!("localhost:{}", strict.port),
+            &["--tls-ca", &ca],
+            &["client certificate", "--tls-cert and --tls-key"],
+        );
     }
     // A property that only librdkafka knows: its own words, without its guesses.
     let location = format!("ssl.ca.location={}", test_env("WRONG_CA"));

@@ -28,7 +28,11 @@ fn ends_and_counts() {
     assert_eq!(kafka(&["tail", &topic, "--until-end"]).run().ok().lines().len(), 1000);
     assert_eq!(read(&topic, &["-n", "7"]).lines().len(), 7);
     let run = |flags: &[&str]| kafka(&[&["tail", &topic], flags].concat()).run();
-    run(&["--from", "end", "--until-end"]).ok();
+    for end in ["end", "next"] {
+        assert_eq!(run(&["--from", end, "--until-end"]).ok().text(), "");
+    }
+    assert_numbers(&run(&["--from", "first", "--until-end"]).ok(), 1, 1000);
+    assert_eq!(run(&["--from", "last", "--until-end"]).ok().lines().len(), 1);
     run(&["--from", "begin", "-n", "1001", "--until-end"]).exits(1).says(&["1000 of 1001"]);
     run(&["-n", "1", "--idle-timeout", "200ms"]).exits(1).says(&["nothing for 200ms"]);
     run(&["--idle-timeout", "200ms"]).ok();

@@ -36,7 +36,13 @@ fn create_list_describe_delete() {
     assert_eq!(json.len(), 4);
     assert!(json[1].contains(r#""partition":1,"leader":1,"replicas":[1],"isr":[1],"low":0,"high":1"#), "{}", json[1]);
     kafka(&["topic", "delete", &name]).run().ok();
-    kafka(&["topic", "delete", &name]).run().fails(8).says(&["there is no topic"]);
+    kafka(&["topic", "delete", &name]).run().fails(8).says(&["there is no topic", "--if-exists"]);
+    kafka(&["topic", "delete", &name, "--if-exists"]).run().ok();
+    kafka(&["topic", "create", &name, "--if-not-exists"]).run().ok();
+    kafka(&["topic", "create", &name]).run().fails(8).says(&["exists already", "--if-not-exists"]);
+    let done = kafka(&["topic", "create", &name, "--if-not-exists", "-v"]).run().ok();
+    assert!(done.stderr.contains("is there already, and stays as it is"), "{}", done.stderr);
+    kafka(&["topic", "delete", &name, "--if-exists"]).run().ok();
     kafka(&["topic", "describe", &name]).run().fails(8);
 }
 

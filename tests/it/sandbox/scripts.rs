@@ -94,12 +94,13 @@ fn the_environment_is_printed_for_a_shell() {
 
 #[test]
 fn the_environment_is_printed_as_json() {
-    let running = mscomm(&["sandbox", "--print-env=json"]).env("KAFKA_BROKERS", "x").env("MSCOMM_GRPC_CA", "y").start();
+    let running =
+        mscomm(&["sandbox", "--print-env=json"]).env("KAFKA_BROKERS", "x").env("MSCOMM_GRPC_TLS_CA", "y").start();
     let lines = running.wait_for_lines(1);
     let printed: Value = serde_json::from_str(&lines[0]).expect("JSON");
     assert_eq!(printed["MSCOMM_PROFILE"], "sandbox");
     assert_eq!(printed["MSCOMM_SANDBOX_PID"], running.child.id().to_string());
-    assert!(printed["MSCOMM_GRPC_CA"].is_null() && printed.get("MSCOMM_GRPC_CA").is_some());
+    assert!(printed["MSCOMM_GRPC_TLS_CA"].is_null() && printed.get("MSCOMM_GRPC_TLS_CA").is_some());
     for name in ["GRPC_SERVER", "AMQP_URL", "KAFKA_BROKERS"] {
         TcpStream::connect(host_and_port(printed[name].as_str().expect(name))).expect(name);
     }

@@ -131,7 +131,7 @@ impl Target {
         let choice = resolved.tls_choice(&settings.tls, parsed.tls == Some(true));
         let tls = choice.or(parsed.tls).unwrap_or_else(default);
         if !tls && settings.tls.is_used() {
-            let keys = ["server", "ca", "cert", "server_name", "insecure"];
+            let keys = ["server", "tls_ca", "tls_cert", "server_name", "insecure"];
             let message =
                 format!("TLS settings, but {} is asked for without TLS", crate::secret::without_password(server));
             return Err(resolved.fault(&keys, message).hint("write https://, or pass --tls"));
