@@ -1,13 +1,15 @@
 //! Builds the context and dispatches the command; the only place that writes an error to standard error.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Instant;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 use tokio::runtime::Builder;
 
-use crate::args::Deferred;
+use crate::args::{Deferred, deferring, with_flags};
 use crate::cli::complete::{self, Completion};
 use crate::cli::{self, AmqpCommand, Cli, Command, Global};
 use crate::config::ConfigSource;
@@ -19,6 +21,7 @@ use crate::output::{ColorWhen, Printer, Terminal, escape_text};
 use crate::sandbox;
 use crate::sections::section_infos;
 use crate::shutdown::{self, Shutdown};
+use crate::values::FlagDefault;
 use crate::{across, amqp, config, exit, grpc, kafka, values};
 
 /// Runs one command line and gives its exit code.
@@ -30,7 +33,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     }
     let controls = argv.iter().any(|arg| arg.to_string_lossy().chars().any(char::is_control));
     let color = color_of(&argv);
-    let cli = match parse(argv) {
+    let cli = match parse(&argv, &[]) {
         Ok(cli) => cli,
         Err(e) => {
             let printed = if e.use_stderr() && controls {
@@ -47,8 +50,30 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
             return finish(printed, &Terminal::detect(ColorWhen::Auto, false, false));
         }
     };
+    let source = config_source(&cli.global);
+    let (cli, found) = match with_defaults(cli, &argv, &source) {
+        Ok(cli) => (cli, Ok(())),
+        Err((cli, error)) => (*cli, Err(error)),
+    };
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
-    finish(dispatch(cli, terminal), &terminal)
+    finish(found.and_then(|()| dispatch(cli, source, terminal)), &terminal)
+}
+
+/// The command line with what the user wants flags to be that were not typed.
+fn with_defaults(typed: Cli, argv: &[OsString], source: &ConfigSource) -> Result<Cli, (Box<Cli>, Error)> {
+    let defaults = match config::defaults(source, typed.command.uses_profiles(), std::io::stdout().is_terminal()) {
+        Ok(defaults) if defaults.is_empty() => return Ok(typed),
+        Ok(defaults) => defaults,
+        Err(error) => return Err((Box::new(typed), error)),
+    };
+    let global: Vec<FlagDefault> = defaults.iter().filter(|default| !default.is_output).cloned().collect();
+    // What is read without them can be read with them, but for a form of output that this verb does not have.
+    let cli = parse(argv, &defaults).or_else(|_| parse(argv, &global));
+    let Ok(mut cli) = cli else { return Ok(typed) };
+    // What was typed wins over its opposite.
+    cli.global.verbose &= !typed.global.quiet;
+    cli.global.quiet &= !typed.global.verbose;
+    Ok(cli)
 }
 
 /// What `--color` says on a command line that could not be read, or that asks for help.
@@ -74,16 +99,16 @@ fn printed_in_color(e: &clap::Error, color: Option<ColorWhen>) -> std::io::Resul
 
 /// What is wrong with a command line, as it is told; `None` when nothing is.
 pub fn refusal(argv: Vec<OsString>) -> Option<String> {
-    parse(argv).err().map(|e| e.render().to_string())
+    parse(&argv, &[]).err().map(|e| e.render().to_string())
 }
 
 /// Reads the command line. The tree of commands is not given back: that takes as long as a tenth of the start, and the
 /// process ends soon or needs no memory.
-fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let argv = with_wait_joined(argv);
+fn parse(argv: &[OsString], defaults: &[FlagDefault]) -> Result<Cli, clap::Error> {
+    let argv = with_wait_joined(argv.to_vec());
     let tree = match argv.iter().any(|arg| arg == "--help") {
         true => cli::help::with_examples(cli::tree::tree()),
-        false => Cli::command(),
+        false => with_flags(Cli::command(), defaults),
     };
     let words = || argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
     if argv.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"-"))
@@ -92,7 +117,7 @@ fn parse(argv: Vec<OsString>) -> Result<Cli, clap::Error> {
         return Err(error);
     }
     let mut tree = std::mem::ManuallyDrop::new(tree);
-    let matches = tree.try_get_matches_from_mut(argv.iter());
+    let matches = deferring(defaults, || tree.try_get_matches_from_mut(argv.iter()));
     let cli = matches.and_then(|mut m| Cli::from_arg_matches_mut(&mut m).map_err(|e| e.format(&mut tree)));
     cli.map_err(|e| {
         let advised = match e.kind() {
@@ -144,32 +169,32 @@ fn print_version() -> Result<()> {
     printer.flush()
 }
 
-fn dispatch(cli: Cli, terminal: Terminal) -> Result<()> {
+fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
     let Cli { global, command } = cli;
     match command {
         Command::Grpc(Deferred(args)) => {
-            with_runtime(one_thread(), global, terminal, async |cx| grpc::run(*args, cx).await)
+            with_runtime(one_thread(), global, source, terminal, async |cx| grpc::run(*args, cx).await)
         }
         Command::Amqp(Deferred(args)) => {
             let runtime = if args.starts_commands() { one_thread() } else { two_threads() };
-            with_runtime(runtime, global, terminal, async |cx| match *args {
+            with_runtime(runtime, global, source, terminal, async |cx| match *args {
                 AmqpCommand::Own(command) => amqp::run(command, cx).await,
                 AmqpCommand::Respond(args) => across::respond::run(*args, cx).await,
             })
         }
         Command::Kafka(Deferred(args)) => {
-            with_runtime(two_threads(), global, terminal, async |cx| kafka::run(*args, cx).await)
+            with_runtime(two_threads(), global, source, terminal, async |cx| kafka::run(*args, cx).await)
         }
         Command::Bridge(args) => {
-            with_runtime(two_threads(), global, terminal, async |cx| across::bridge::run(*args, cx).await)
+            with_runtime(two_threads(), global, source, terminal, async |cx| across::bridge::run(*args, cx).await)
         }
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => {
-            with_runtime(two_threads(), global, terminal, async |cx| sandbox::run(*args, cx).await)
+            with_runtime(two_threads(), global, source, terminal, async |cx| sandbox::run(*args, cx).await)
         }
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
-        Command::Profile(Deferred(args)) => config::verbs::run(*args, &config_source(&global), &terminal),
+        Command::Profile(Deferred(args)) => config::verbs::run(*args, &source, &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Complete(args) => complete(args, terminal),
         Command::Help { words } => cli::help::run(&words, &terminal),
@@ -197,8 +222,8 @@ fn completed(args: &complete::Args, terminal: Terminal) -> Result<String> {
     let tree = complete::Tree::default();
     let mut completion = Completion::new(args, &tree, config_source);
     if let Some((asked, global)) = completion.question() {
-        let terminal = Terminal { quiet: true, verbose: false, ..terminal };
-        with_runtime(one_thread(), global, terminal, async |cx| {
+        let (terminal, source) = (Terminal { quiet: true, verbose: false, ..terminal }, config_source(&global));
+        with_runtime(one_thread(), global, source, terminal, async |cx| {
             let config = ConfigSource { is_quiet: true, ..cx.config.clone() };
             completion.ask(asked, &Context { config, ..cx.clone() }).await;
             Ok(())
@@ -208,14 +233,18 @@ fn completed(args: &complete::Args, terminal: Terminal) -> Result<String> {
 }
 
 fn config_source(global: &Global) -> ConfigSource {
-    let deadline = global.timeout.and_then(|timeout| std::time::Instant::now().checked_add(timeout));
     ConfigSource {
         file: global.config.clone(),
         profile: global.profile.clone(),
-        deadline,
+        deadline: deadline(global),
         sections: section_infos,
         is_quiet: false,
+        read: Arc::default(),
     }
+}
+
+fn deadline(global: &Global) -> Option<Instant> {
+    global.timeout.and_then(|timeout| Instant::now().checked_add(timeout))
 }
 
 /// For one connection, and for commands: without threads to wake, a unary call takes a quarter less, a command a tenth.
@@ -233,6 +262,7 @@ fn two_threads() -> Builder {
 fn with_runtime(
     mut runtime: Builder,
     global: Global,
+    source: ConfigSource,
     terminal: Terminal,
     work: impl AsyncFnOnce(&Context) -> Result<()>,
 ) -> Result<()> {
@@ -250,7 +280,7 @@ fn with_runtime(
             say: Box::leak(Box::new(move |text: &str| terminal.trace(text))),
         },
         terminal,
-        config: config_source(&global),
+        config: source.until(deadline(&global)),
     };
     let ended = runtime.block_on(work(&cx));
     // Whatever still runs (a read from a terminal, a connection that does not close) must not keep the process.

@@ -1,6 +1,7 @@
 //! Arguments that verbs of several protocols share.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use crate::flow::{Limits, OnRefusal};
 use crate::message::Message;
 use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options, Record};
 use crate::output::{Published, ReadyFile, ReportTo, Terminal};
-use crate::values::{Delimiter, Offering, delimiter, duration};
+use crate::values::{Delimiter, FlagDefault, Offering, delimiter, duration};
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
@@ -253,6 +254,32 @@ impl RefusalArgs {
     }
 }
 
+thread_local! {
+    /// What flags of verbs are that are made only when they are typed.
+    static FLAGS: RefCell<Vec<FlagDefault>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Does something with other defaults for the flags of verbs that are made meanwhile.
+pub(crate) fn deferring<T>(flags: &[FlagDefault], work: impl FnOnce() -> T) -> T {
+    FLAGS.set(flags.to_vec());
+    let done = work();
+    FLAGS.set(Vec::new());
+    done
+}
+
+/// A command with other defaults for flags, wherever it has them; not for one that is built, which finds its flags no more.
+pub(crate) fn with_flags(command: Command, flags: &[FlagDefault]) -> Command {
+    let ids: Vec<clap::Id> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let is_here = |default: &&FlagDefault| ids.iter().any(|id| *id == default.flag.as_str());
+    let command = flags.iter().filter(is_here).fold(command, |command, default| {
+        command.mut_arg(&default.flag, |arg| arg.default_value(default.value.clone()))
+    });
+    match flags {
+        [] => command,
+        _ => command.mut_subcommands(|below| with_flags(below, flags)),
+    }
+}
+
 /// A command's verbs, made only when that command is typed: the whole tree costs a third of the start.
 #[derive(Debug)]
 pub(crate) struct Deferred<T>(pub Box<T>);
@@ -276,7 +303,9 @@ impl<T: Subcommand> Subcommand for Deferred<T> {
         command.defer(|command| {
             // The words of the verbs' own enum would be put in place of the command's.
             let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
-            T::augment_subcommands(command).about(Resettable::from(about)).long_about(Resettable::from(long))
+            let command =
+                T::augment_subcommands(command).about(Resettable::from(about)).long_about(Resettable::from(long));
+            FLAGS.with_borrow(|flags| with_flags(command, flags))
         })
     }
 

@@ -207,6 +207,17 @@ impl<P: clap::builder::TypedValueParser> clap::builder::TypedValueParser for Off
     }
 }
 
+/// What a flag is when it is not typed, as it would be typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FlagDefault {
+    /// The flag's name with underscores, as clap knows it.
+    pub flag: String,
+    /// Its value.
+    pub value: String,
+    /// Whether it says how results look: what is meant for one verb may be none of another's.
+    pub is_output: bool,
+}
+
 /// Each once, in their order.
 pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();

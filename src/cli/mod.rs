@@ -136,6 +136,16 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether the configuration file matters to it.
+    pub(crate) fn uses_profiles(&self) -> bool {
+        matches!(
+            self,
+            Command::Grpc(_) | Command::Amqp(_) | Command::Kafka(_) | Command::Bridge(_) | Command::Profile(_)
+        )
+    }
+}
+
 /// RabbitMQ's verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum AmqpCommand {

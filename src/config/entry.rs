@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde_json::Value;
 
+/// The table of what flags are that are not typed, in the file and in a profile.
+pub(crate) const DEFAULTS: &str = "defaults";
+
 /// Where a value came from. The order of the variants is their strength, weakest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
@@ -11,6 +14,11 @@ pub enum Origin {
     Default,
     /// The running sandbox.
     Sandbox,
+    /// The file's table `defaults`.
+    Defaults {
+        /// Line in the file, from 1.
+        line: Option<usize>,
+    },
     /// A profile in the file.
     Profile {
         /// The profile's name.
@@ -32,6 +40,7 @@ impl Origin {
         match self {
             Origin::Default => (0, 0),
             Origin::Sandbox => (1, 0),
+            Origin::Defaults { .. } => (1, 1),
             Origin::Profile { depth, .. } => (2, -isize::try_from(*depth).unwrap_or(isize::MAX)),
             Origin::Environment(_) => (3, 0),
             Origin::Flag => (4, 0),
@@ -54,6 +63,8 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::Sandbox => f.write_str("sandbox"),
+            Origin::Defaults { line: Some(line) } => write!(f, "[defaults], line {line}"),
+            Origin::Defaults { line: None } => f.write_str("[defaults]"),
             Origin::Profile { name, line: Some(line), .. } => write!(f, "profile {name}, line {line}"),
             Origin::Profile { name, line: None, .. } => write!(f, "profile {name}"),
             Origin::Environment(variable) => f.write_str(variable),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, DocumentMut, Item};
 
+use super::entry::DEFAULTS;
 use super::{ConfigSource, Sections};
 use crate::error::{Error, Result, nearest};
 use crate::secret::read_within;
@@ -103,10 +104,11 @@ impl File {
                 "default" => {
                     return Err(self.error(item.span(), "`default` must be the name of a profile, as a string"));
                 }
-                "profiles" if item.is_table_like() => {}
+                "profiles" | DEFAULTS if item.is_table_like() => {}
+                DEFAULTS => return Err(self.error(item.span(), "`defaults` must be a table, as [defaults]")),
                 "profiles" => return Err(self.error(item.span(), "`profiles` must be a table")),
                 _ => {
-                    let known = ["version", "default", "profiles"];
+                    let known = ["version", "default", DEFAULTS, "profiles"];
                     return Err(unknown(self.error(self.key_span(key), format!("unknown key `{key}`")), key, known));
                 }
             }

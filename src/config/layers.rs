@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use super::entry::{Entry, Origin};
+use super::entry::{DEFAULTS, Entry, Origin};
 use super::file::{File, unknown};
 use super::profile::Chosen;
 use super::sections::{KeyKind, Resolved, Section, SectionInfo, nest};
@@ -131,6 +131,10 @@ fn environment_entries(info: &SectionInfo) -> Result<Vec<Entry>> {
     for (variable, text) in std::env::vars_os() {
         let Some(variable) = variable.to_str().filter(|v| v.starts_with(&prefix)).map(str::to_owned) else { continue };
         let Some(key) = by_variable.get(&variable) else {
+            // The beginning of all of them.
+            if info.name == DEFAULTS {
+                continue;
+            }
             let error = Error::config(format!("unknown environment variable {variable}"));
             return Err(unknown(error, &variable, by_variable.keys().map(String::as_str).collect::<Vec<_>>()));
         };

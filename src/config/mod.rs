@@ -5,8 +5,10 @@
 
 mod assign;
 mod built_in;
+mod defaults;
 mod entry;
 mod file;
+mod flags;
 mod layers;
 mod profile;
 mod sections;
@@ -14,12 +16,14 @@ mod shown;
 pub(crate) mod verbs;
 
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 pub(crate) use built_in::LOCAL;
 #[cfg(feature = "sandbox")]
 pub(crate) use built_in::{SANDBOX, sandbox_var};
 pub(crate) use entry::Origin;
-pub(crate) use file::validate_name;
+pub(crate) use file::{File, validate_name};
+pub(crate) use flags::defaults;
 pub(crate) use sections::{Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
@@ -62,9 +66,17 @@ pub(crate) struct ConfigSource {
     pub sections: Sections,
     /// Nobody is asked for a secret, and none is fetched by a command, but where the profile says `complete = true`.
     pub is_quiet: bool,
+    /// The file as it was read: a pipe gives it once.
+    pub read: Arc<OnceLock<Option<File>>>,
 }
 
 impl ConfigSource {
+    /// The same, with everything done by then.
+    #[must_use]
+    pub(crate) fn until(self, deadline: Option<std::time::Instant>) -> ConfigSource {
+        ConfigSource { deadline, ..self }
+    }
+
     /// The configuration file, and whether it was named (a named file must exist).
     ///
     /// # Errors
@@ -83,6 +95,19 @@ impl ConfigSource {
                 .hint(format!("name a file with --config or {CONFIG_VAR}"))
         })?;
         Ok((base.config_dir().join("mscomm").join("config.toml"), false))
+    }
+
+    /// The configuration file as it was when it was first asked for.
+    ///
+    /// # Errors
+    /// As [`ConfigSource::path`] and [`File::load`].
+    pub(crate) fn file(&self) -> Result<(PathBuf, Option<File>)> {
+        let (path, named) = self.path()?;
+        if let Some(file) = self.read.get() {
+            return Ok((path, file.clone()));
+        }
+        let file = File::load(&path, named, self)?;
+        Ok((path, self.read.get_or_init(|| file).clone()))
     }
 
     /// The profile that was asked for by flag or environment, and by which.
@@ -121,8 +146,7 @@ impl ConfigSource {
     /// # Errors
     /// `Kind::Config`: the file is bad.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
-        let (path, named) = self.path()?;
-        let file = file::File::load(&path, named, self)?;
+        let (_, file) = self.file()?;
         let mut names: Vec<String> = file.iter().flat_map(profile::profile_names).map(str::to_owned).collect();
         if !names.iter().any(|name| name == LOCAL) {
             names.push(LOCAL.to_owned());

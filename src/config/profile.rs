@@ -7,7 +7,8 @@ use toml_edit::{Item, TableLike};
 
 use super::ConfigSource;
 use super::built_in::{LOCAL, SANDBOX, sandbox_var};
-use super::entry::{Entry, Origin};
+use super::defaults::all;
+use super::entry::{DEFAULTS, Entry, Origin};
 use super::file::{File, unknown, validate_name};
 use super::sections::{KeyKind, Problem, SectionInfo};
 use crate::error::{Error, Result};
@@ -37,8 +38,8 @@ impl Chosen {
         if asked.as_ref().is_some_and(|(name, _)| is_running_sandbox(name)) {
             return Ok(Chosen { name: SANDBOX.to_owned(), file: None, chain: Vec::new() });
         }
-        let (path, named) = source.path()?;
-        Chosen::find(&path, File::load(&path, named, source)?, asked)
+        let (path, file) = source.file()?;
+        Chosen::find(&path, file, asked)
     }
 
     /// A profile by its name, whatever is asked for elsewhere.
@@ -46,8 +47,13 @@ impl Chosen {
     /// # Errors
     /// As [`Chosen::load`].
     pub(crate) fn named(source: &ConfigSource, name: &str) -> Result<Chosen> {
-        let (path, named) = source.path()?;
-        Chosen::of(&path, File::load(&path, named, source)?, name)
+        let (path, file) = source.file()?;
+        Chosen::of(&path, file, name)
+    }
+
+    /// A profile that has nothing.
+    pub(crate) fn nothing() -> Chosen {
+        Chosen { name: LOCAL.to_owned(), file: None, chain: Vec::new() }
     }
 
     /// Whether this is a profile of the file that is, or extends, another one.
@@ -110,7 +116,8 @@ impl Chosen {
     /// # Errors
     /// `Kind::Config`: unknown keys (with the nearest known one), wrong types.
     pub(crate) fn entries(&self, info: &SectionInfo) -> Result<Vec<Entry>> {
-        let Some(file) = self.file.as_ref().filter(|_| !self.chain.is_empty()) else {
+        let of_file = self.file.as_ref().filter(|_| info.name == DEFAULTS || !self.chain.is_empty());
+        let Some(file) = of_file else {
             return Ok(self.built_in(info));
         };
         let mut entries: Vec<Entry> = Vec::new();
@@ -121,10 +128,21 @@ impl Chosen {
                 }
             }
         }
+        if info.name == DEFAULTS {
+            let table = file.document.get(DEFAULTS).and_then(Item::as_table_like);
+            let walk = Walk { file, profile: None, info, depth: 0 };
+            let mut own = Vec::new();
+            table.map(|table| walk.table("", table, &mut own)).transpose()?;
+            own.retain(|entry| !entries.iter().any(|nearer| nearer.key == entry.key));
+            entries.extend(own);
+        }
         Ok(entries)
     }
 
     fn built_in(&self, info: &SectionInfo) -> Vec<Entry> {
+        if info.name == DEFAULTS {
+            return Vec::new();
+        }
         let (server, origin) = if self.name == SANDBOX {
             let variable = sandbox_var(info.name);
             match std::env::var(&variable) {
@@ -166,7 +184,7 @@ pub(crate) fn profile_table<'a>(file: &'a File, name: &str) -> Result<Option<&'a
         file.error(item.span().or(key.span()), format!("profile `{name}` must be a table"))
             .hint(format!("write [profiles.{name}.amqp] with `server = …` below it"))
     })?;
-    let infos = (file.sections)();
+    let infos = all(file.sections);
     for (key, item) in table.iter() {
         let at = || table.get_key_value(key).and_then(|(k, _)| k.span()).or(item.span());
         if key == "extends" {
@@ -218,7 +236,7 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
     if let Some(item) = profile_table(file, profile)?.and_then(|t| t.get(info.name))
         && let Some(table) = item.as_table_like()
     {
-        let walk = Walk { file, profile, info, depth };
+        let walk = Walk { file, profile: Some(profile), info, depth };
         walk.table("", table, &mut entries)?;
     }
     Ok(entries)
@@ -230,7 +248,7 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
 /// `Kind::Config`, the first fault.
 pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
     for profile in chain(file, name)? {
-        for info in (file.sections)() {
+        for info in all(file.sections) {
             for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {
                 // What a reference gives is known only when the profile is used.
                 let text = value.as_str().filter(|text| !text.contains("${"));
@@ -246,7 +264,8 @@ pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
 
 struct Walk<'a> {
     file: &'a File,
-    profile: &'a str,
+    /// None for the file's own defaults.
+    profile: Option<&'a str>,
     info: &'a SectionInfo,
     depth: usize,
 }
@@ -313,7 +332,11 @@ impl Walk<'_> {
         if !open {
             (self.info.accepts)(&key, &value).map_err(|e| self.file.error(span.clone(), format!("`{what}`: {e}")))?;
         }
-        let origin = Origin::Profile { name: self.profile.to_owned(), depth: self.depth, line: self.file.line(span) };
+        let line = self.file.line(span);
+        let origin = match self.profile {
+            Some(profile) => Origin::Profile { name: profile.to_owned(), depth: self.depth, line },
+            None => Origin::Defaults { line },
+        };
         Ok(Entry { key, value, origin })
     }
 }

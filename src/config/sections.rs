@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::built_in::SANDBOX;
-use super::entry::Origin;
+use super::entry::{DEFAULTS, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::net::tls::{self, TlsSettings};
 
@@ -238,7 +238,11 @@ impl SectionInfo {
 
     /// The environment variable of a key.
     pub fn variable(&self, key: &str) -> String {
-        format!("MSCOMM_{}_{}", self.name.to_uppercase(), key.replace('.', "_").to_uppercase())
+        let key = key.replace('.', "_").to_uppercase();
+        match self.name {
+            DEFAULTS => format!("MSCOMM_{key}"),
+            name => format!("MSCOMM_{}_{key}", name.to_uppercase()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table as TomlTable, value};
 
 use super::assign::{assign, profiles};
+use super::defaults::all;
 use super::file::{self, File, unknown};
 use super::layers;
 use super::profile::{Chosen, check_profile, profile_names, profile_table};
@@ -89,7 +90,7 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
                         .hint(format!("change it with `mscomm profile edit {name} KEY=VALUE`")));
                 }
                 profiles(document)?.insert(&name, Item::Table(TomlTable::new()));
-                assign(document, &name, &values, &[], &(source.sections)())?;
+                assign(document, &name, &values, &[], &all(source.sections))?;
                 Ok(name.clone())
             })?;
             terminal.note(format!("added profile `{name}` to {}", path.display()));
@@ -98,7 +99,7 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
             let path = change(source, |path, document, existing| {
                 require(path, existing, &name)?;
-                assign(document, &name, &values, &unset, &(source.sections)())?;
+                assign(document, &name, &values, &unset, &all(source.sections))?;
                 Ok(name.clone())
             })?;
             terminal.note(format!("changed profile `{name}` in {}", path.display()));
@@ -135,8 +136,7 @@ fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
 }
 
 fn list(source: &ConfigSource, output: Option<TableLayout>, wide: &WideArgs, terminal: &Terminal) -> Result<()> {
-    let (path, named) = source.path()?;
-    let file = File::load(&path, named, source)?;
+    let (path, file) = source.file()?;
     let infos = (source.sections)();
     let columns: Vec<&str> =
         ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name)).collect();
@@ -166,7 +166,7 @@ fn show(source: &ConfigSource, name: Option<String>, output: Option<TableLayout>
         None => Chosen::load(source)?,
     };
     let mut table = Table::new(["key", "value", "origin"]).whole();
-    for info in (source.sections)() {
+    for info in all(source.sections) {
         let entries = layers::listed(&info, &chosen)?;
         let server = entries.iter().find(|entry| entry.key == "server");
         for entry in &entries {

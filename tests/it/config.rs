@@ -149,7 +149,7 @@ fn bad_data_on_the_command_line_never_reaches_the_network() {
 
 #[test]
 fn paths_start_at_the_file() {
-    let text = "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://127.0.0.1:1\"\nca=\"no-such-ca.pem\"\n";
+    let text = "default=\"p\"\n[profiles.p.amqp]\nserver=\"amqps://127.0.0.1:1\"\ntls_ca=\"no-such-ca.pem\"\n";
     let run = get().config(text);
     let folder = run.config_path().parent().expect("a folder").display().to_string();
     run.run().fails(5).says(&[&format!("{folder}/no-such-ca.pem")]);

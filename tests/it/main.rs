@@ -12,6 +12,7 @@ mod bridge;
 mod broker;
 mod completion;
 mod config;
+mod defaults;
 mod exec;
 #[cfg(feature = "sandbox")]
 mod grpc;

@@ -203,7 +203,7 @@ fn what_was_typed_wrongly_is_not_repeated() {
         (&["profile", "edit", "z", "--unset", "amqp.passwrd=CANARY"], 3, "no profile `z`"),
         (&["-p", "u:CANARY@h", "amqp", "get", "q"], 3, "bad profile name"),
         (&["grpc", "list", "-s", "https://h:1/p?token=CANARY"], 2, "`/p?…` is no path"),
-        (&["amqp", "get", "q", "-s", "localhost"], 2, "amqp://user:password@host"),
+        (&["amqp", "get", "q", "-s", "localhost:x"], 2, "amqp://user:password@host"),
         (&["amqp", "get", "q", "extra"], 2, "unexpected argument 'extra'"),
     ] {
         let done = mscomm(args).run().fails(code).says(&[says]);

@@ -68,7 +68,7 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
         None if is_address(text) => ("amqp", text),
-        // It is not shown: it may be a user and a password whose host was forgotten.
+        // It is not shown, and masked nowhere: there may be a user and a password in it.
         _ => return problem("the server is neither host:port nor a URI", EXAMPLE),
     };
     // Before anything is named in an error: what a `/` in the password cut off would be taken for host and path.
@@ -109,13 +109,13 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
     Ok(uri)
 }
 
-/// Whether a text without a scheme is an address, as other tools take it: `host:port`, whatever stands before its `@` or
-/// behind its `/`.
+/// Whether a text without a scheme is an address, as other tools take it: `host:port`, whatever stands behind its `/`.
 fn is_address(text: &str) -> bool {
-    let address = text.rsplit_once('@').map_or(text, |(_, address)| address);
-    let address = address.find(['/', '?']).map_or(address, |end| &address[..end]);
+    let address = text.find(['/', '?']).map_or(text, |end| &text[..end]);
     let port = address.rsplit_once(':').map(|(_, port)| port).filter(|port| !port.contains(']'));
-    !address.is_empty() && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+    !address.is_empty()
+        && !text.contains('@')
+        && port.is_none_or(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn host_and_port(address: &str) -> Result<(String, Option<u16>), Problem> {

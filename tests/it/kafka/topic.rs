@@ -104,7 +104,11 @@ fn each_of_several_topics_is_told_by_itself() {
     assert_eq!(errors, [missing(&gone), missing(&lost)]);
     assert_eq!(
         others,
-        [format!("note: deleted {there}"), "hint: list what is there: `mscomm kafka topic list`".to_owned()]
+        [
+            format!("note: deleted {there}"),
+            "hint: list what is there: `mscomm kafka topic list`; with --if-exists it is as good that there is none"
+                .to_owned()
+        ]
     );
     let (first, second) = (topic(&[]), unique("new"));
     let created = kafka(&["topic", "create", &first, &second, "a b"]).run().fails(8);
