@@ -15,7 +15,7 @@ use crate::cli::{self, AmqpCommand, Cli, Command, Global};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::net::{CONNECT_TIMEOUT, Policy};
+use crate::net::{CONNECT_TIMEOUT, Policy, Step, Told};
 use crate::output::{ColorWhen, Printer, Terminal, escape_text};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
@@ -188,6 +188,9 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
         Command::Bridge(args) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| across::bridge::run(*args, cx).await)
         }
+        Command::Check(args) => {
+            with_runtime(two_threads(), global, source, terminal, async |cx| across::check::run(*args, cx).await)
+        }
         #[cfg(feature = "sandbox")]
         Command::Sandbox(args) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| sandbox::run(*args, cx).await)
@@ -277,7 +280,11 @@ fn with_runtime(
             connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             wait: global.wait,
             on_wait,
-            say: Box::leak(Box::new(move |text: &str| terminal.trace(text))),
+            say: Box::leak(Box::new(move |told: Told<'_>| {
+                if let Told::Done(Step { found, took, .. }) = told {
+                    terminal.trace(format!("{found} ({})", values::millis(*took)));
+                }
+            })),
         },
         terminal,
         config: source.until(deadline(&global)),

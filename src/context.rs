@@ -25,7 +25,7 @@ impl Context {
     /// # Errors
     /// See [`ConfigSource::resolve`].
     pub(crate) fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
-        let resolved = self.config.resolve(flags).map_err(|error| match self.shutdown.reason() {
+        let resolved = self.config.resolve(flags, self.policy.say).map_err(|error| match self.shutdown.reason() {
             // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
             Some(reason) => reason.error(),
             None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),

@@ -1,5 +1,6 @@
 //! Verbs that join protocols: they know the protocols' readers and writers, and nothing of their wires.
 
 pub(crate) mod bridge;
+pub(crate) mod check;
 pub(crate) mod respond;
 mod side;

@@ -1,6 +1,7 @@
 //! RabbitMQ (AMQP 0-9-1).
 
 mod bind;
+mod check;
 mod client;
 mod consume;
 mod exchange;
@@ -16,6 +17,7 @@ mod tap;
 
 pub use client::incoming;
 
+pub(crate) use self::check::check;
 pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 pub(crate) use self::respond::{Args as RespondArgs, Via, run as respond};

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::across::{bridge, respond};
+use crate::across::{bridge, check, respond};
 use crate::args::Deferred;
 use crate::output::ColorWhen;
 #[cfg(feature = "sandbox")]
@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Kafka(Deferred<kafka::Command>),
     /// Carry messages from one system to another, each settled once the other side has confirmed it
     Bridge(Box<bridge::Args>),
+    Check(Box<check::Args>),
     /// List, show and change connection profiles
     #[command(subcommand)]
     Profile(Deferred<config::verbs::Command>),
@@ -141,7 +142,12 @@ impl Command {
     pub(crate) fn uses_profiles(&self) -> bool {
         matches!(
             self,
-            Command::Grpc(_) | Command::Amqp(_) | Command::Kafka(_) | Command::Bridge(_) | Command::Profile(_)
+            Command::Grpc(_)
+                | Command::Amqp(_)
+                | Command::Kafka(_)
+                | Command::Bridge(_)
+                | Command::Check(_)
+                | Command::Profile(_)
         )
     }
 }

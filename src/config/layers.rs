@@ -10,23 +10,28 @@ use super::file::{File, unknown};
 use super::profile::Chosen;
 use super::sections::{KeyKind, Resolved, Section, SectionInfo, nest};
 use super::shown::{readable_by_others, shows_secret};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, counted};
+use crate::net::{Say, Step, Told};
 use crate::secret::{self, Place, Reach};
 
 /// How references are looked up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct How {
+#[derive(Clone, Copy)]
+pub(crate) struct How<'a> {
     /// When it has to be done.
     pub deadline: Option<Instant>,
     /// How far to go.
     pub reach: Reach,
+    /// When it was begun.
+    pub started: Instant,
+    /// Who is told of the steps.
+    pub say: &'a Say,
 }
 
 /// Merges all layers into a protocol's settings.
 ///
 /// # Errors
 /// See [`super::ConfigSource::resolve`].
-pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How) -> Result<Resolved<T>> {
+pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How<'_>) -> Result<Resolved<T>> {
     let info = SectionInfo::of::<T>();
     let mut entries = flag_entries(flags, &info)?;
     entries.extend(environment_entries(&info)?);
@@ -36,6 +41,13 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How) -> Resul
 
     let mut merged = Value::Object(serde_json::Map::new());
     let (mut origins, mut warnings) = (BTreeMap::new(), Vec::new());
+    let done = |name, found, started: Instant| (how.say)(Told::Done(&Step { name, found, took: started.elapsed() }));
+    done("configuration", format!("profile `{}`", chosen.name), how.started);
+    let secrets = entries.iter().filter(|entry| looks_up(entry, &info)).count();
+    let started = Instant::now();
+    if secrets > 0 {
+        (how.say)(Told::Begins("secret"));
+    }
     for entry in entries {
         warnings.extend(readable_by_others(&entry, &info, chosen.file.as_ref()));
         let value = look_up(&entry, &info, chosen.file.as_ref(), how)?;
@@ -43,6 +55,9 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How) -> Resul
             .map_err(|e| Error::config(format!("{}.{} from {}: {e}", info.name, entry.key, entry.origin)))?;
         insert(&mut merged, nest(&entry.key, value));
         origins.insert(entry.key, entry.origin);
+    }
+    if secrets > 0 {
+        done("secret", format!("looked up {}", counted(secrets as u64, "reference")), started);
     }
     let settings =
         serde_json::from_value(merged).map_err(|e| Error::config(format!("{} settings", info.name)).because(e))?;
@@ -175,8 +190,21 @@ pub(crate) fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
     }
 }
 
+/// Whether something has to be looked up for it.
+fn looks_up(entry: &Entry, info: &SectionInfo) -> bool {
+    let from_file = matches!(entry.origin, Origin::Profile { .. });
+    let refers = |text: &str| {
+        from_file && text.contains("${") || info.secrets.contains(&entry.key.as_str()) && secret::is_reference(text)
+    };
+    match &entry.value {
+        Value::String(text) => refers(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).any(refers),
+        _ => false,
+    }
+}
+
 /// Looks up the references in a value.
-fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How) -> Result<Value> {
+fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How<'_>) -> Result<Value> {
     let text = match &entry.value {
         Value::String(text) => text,
         Value::Array(items) => {
@@ -201,7 +229,7 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How) -> 
         }
     }
     let at = |e: Error| e.context(format!("{what} from {}", entry.origin));
-    let How { deadline, reach } = how;
+    let How { deadline, reach, .. } = how;
     // What a profile agrees to is what stands in it.
     let reach = match (reach, from_file) {
         (Reach::Unasked, None) => Reach::Unrun,

@@ -17,6 +17,7 @@ pub(crate) mod verbs;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 pub(crate) use built_in::LOCAL;
 #[cfg(feature = "sandbox")]
@@ -27,6 +28,7 @@ pub(crate) use flags::defaults;
 pub(crate) use sections::{Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
+use crate::net::{Say, Told};
 use crate::secret::Reach;
 
 /// Variable that names the configuration file.
@@ -131,14 +133,31 @@ impl ConfigSource {
     /// # Errors
     /// `Kind::Config` for the file, a profile, a secret or an environment variable; `Kind::Usage` for flags that
     /// contradict each other. Nothing is looked at that this protocol does not use.
-    pub(crate) fn resolve<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
+    pub(crate) fn resolve<T: Section>(&self, flags: &T, say: &Say) -> Result<Resolved<T>> {
+        say(Told::Begins("configuration"));
+        let started = Instant::now();
         let chosen = profile::Chosen::load(self)?;
         let reach = match self.is_quiet {
             false => Reach::Anywhere,
             true if chosen.may_complete()? => Reach::Unasked,
             true => Reach::Unrun,
         };
-        layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach })
+        layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach, started, say })
+    }
+
+    /// The sections of the profile in force that name a server.
+    ///
+    /// # Errors
+    /// `Kind::Config`: the file or the profile is bad.
+    pub(crate) fn served(&self) -> Result<Vec<&'static str>> {
+        let chosen = profile::Chosen::load(self)?;
+        let mut served = Vec::new();
+        for info in (self.sections)() {
+            if layers::listed(&info, &chosen)?.iter().any(|entry| entry.key == "server") {
+                served.push(info.name);
+            }
+        }
+        Ok(served)
     }
 
     /// The names of all profiles.

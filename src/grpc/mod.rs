@@ -2,9 +2,11 @@
 
 mod cache;
 mod call;
+mod check;
 pub(crate) mod client;
 mod describe;
 mod export;
+mod health;
 mod known;
 mod list;
 pub(crate) mod settings;
@@ -13,6 +15,7 @@ mod shared;
 pub(crate) use self::call::{
     PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_answering, prepare_reader, prepare_writer,
 };
+pub(crate) use self::check::check;
 pub(crate) use self::known::{fields, methods, services, symbols};
 use crate::context::Context;
 use crate::error::Result;
@@ -24,6 +27,10 @@ pub(crate) enum Command {
     List(list::Args),
     /// Show a service, method, message or enum as Protobuf source
     Describe(describe::Args),
+    /// Ask a server for its health, by the standard health service
+    ///
+    /// Exit code 0 is SERVING, 8 any other state. With --wait (or --wait=1m) SERVING is waited for.
+    Health(health::Args),
     /// Show or drop the descriptions of servers that --descriptor-cache keeps
     #[command(subcommand)]
     Cache(cache::Command),
@@ -47,6 +54,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::List(args) => list::run(args, cx).await,
         Command::Describe(args) => describe::run(args, cx).await,
+        Command::Health(args) => health::run(args, cx).await,
         Command::Cache(command) => cache::run(command, cx),
         Command::Export(args) => export::run(args, cx).await,
         Command::Call(args) => call::run(args, cx).await,

@@ -1,5 +1,6 @@
 //! Kafka: produce to topics, tail them, and look after them.
 
+mod check;
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
@@ -10,8 +11,10 @@ mod shared;
 mod tail;
 mod topic;
 
+pub(crate) use self::check::check;
 pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
+pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::topic::PARTITION as PARTITION_COLUMNS;
 use crate::context::Context;

@@ -31,6 +31,18 @@ pub(crate) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
     if found.is_empty() { Err(failed()) } else { Ok(found) }
 }
 
+/// The addresses of a step.
+pub(crate) fn in_words(found: &[SocketAddr]) -> String {
+    let mut ips: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+    ips.dedup();
+    format!("found {}", ips.join(", "))
+}
+
+/// Whom a stream is connected to, in a step.
+pub(crate) fn connected_to(stream: &TcpStream) -> String {
+    stream.peer_addr().map_or_else(|_| "connected".to_owned(), |peer| format!("connected to {peer}"))
+}
+
 /// Finds a host, and connects to the first of its addresses that takes it, all within the limit.
 ///
 /// # Errors

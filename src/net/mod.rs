@@ -6,8 +6,10 @@
 
 mod dial;
 mod policy;
+mod steps;
 pub(crate) mod tls;
 
-pub(crate) use dial::{dial, reach, resolve};
+pub(crate) use dial::{connected_to, dial, in_words, reach, resolve};
 pub(crate) use policy::{CONNECT_TIMEOUT, Policy, timed_out};
+pub(crate) use steps::{Say, Step, Told, step};
 pub(crate) use tls::{HandshakeFailure, Tls, TlsSettings, Ways, asked_without, speaks_tls};

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
+use super::steps::Say;
 use super::tls::given_up;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
@@ -22,8 +23,8 @@ pub(crate) struct Policy {
     pub wait: Option<Option<Duration>>,
     /// Told once, when `wait` begins to try again.
     pub on_wait: &'static (dyn Fn(&Error) + Sync),
-    /// Told what was found on the way, for who looks closely (`-v`).
-    pub say: &'static (dyn Fn(&str) + Sync),
+    /// Told the steps on the way.
+    pub say: &'static Say,
 }
 
 impl std::fmt::Debug for Policy {
@@ -103,6 +104,39 @@ impl Policy {
                 (self.on_wait)(&error);
             }
             last = Some(error);
+            pause(shutdown).await?;
+        }
+    }
+
+    /// Tries again what is not ready yet, for as long as `--wait` says from `started` on. A peer that is there and refuses may be on
+    /// its way: the queue, the topic or the service is yet to come.
+    ///
+    /// # Errors
+    /// The last attempt's error; as [`Kind::Deadline`] once the wait is over.
+    pub(crate) async fn until_ready<T>(
+        &self,
+        shutdown: &Shutdown,
+        started: Instant,
+        mut attempt: impl AsyncFnMut() -> Result<T>,
+    ) -> Result<T> {
+        let mut is_told = false;
+        loop {
+            let error = match attempt().await {
+                Ok(ready) => return Ok(ready),
+                Err(error) => error,
+            };
+            shutdown.check()?;
+            let is_passing = is_passing(&error) || matches!(error.kind(), Kind::Refused | Kind::GrpcStatus(_));
+            let Some(wait) = self.wait.filter(|_| is_passing) else { return Err(error) };
+            if let Some(wait) = wait
+                && started.elapsed() + RETRY >= wait
+            {
+                let message = format!("not ready within --wait={}", humantime::format_duration(wait));
+                return Err(Error::new(Kind::Deadline, message).because(error));
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                (self.on_wait)(&error);
+            }
             pause(shutdown).await?;
         }
     }

@@ -14,6 +14,7 @@ import (
 	"log"
 	"net"
 	"os"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -35,6 +36,7 @@ var (
 	key      = flag.String("key", "", "PEM private key")
 	clientCA = flag.String("client-ca", "", "PEM certificates; clients must show a certificate signed by one of them")
 	reflect  = flag.String("reflection", "both", "both, v1, v1alpha or none")
+	healthy  = flag.String("health", "on", "on, off (no such service), or late (NOT_SERVING for two seconds)")
 	untilEOF = flag.Bool("until-eof", false, "end when standard input ends, so that no server outlives a killed test")
 )
 
@@ -55,7 +57,19 @@ func main() {
 	status := health.NewServer()
 	status.SetServingStatus(testpb.TestService_ServiceDesc.ServiceName, healthpb.HealthCheckResponse_SERVING)
 	status.SetServingStatus("down", healthpb.HealthCheckResponse_NOT_SERVING)
-	healthpb.RegisterHealthServer(server, status)
+	switch *healthy {
+	case "on":
+	case "late":
+		status.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
+		time.AfterFunc(2*time.Second, func() { status.SetServingStatus("", healthpb.HealthCheckResponse_SERVING) })
+	case "off":
+		status = nil
+	default:
+		log.Fatalf("--health: unknown value %q", *healthy)
+	}
+	if status != nil {
+		healthpb.RegisterHealthServer(server, status)
+	}
 	registerReflection(server)
 
 	network, address := "tcp", fmt.Sprintf("127.0.0.1:%d", *port)

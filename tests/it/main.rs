@@ -10,6 +10,7 @@ mod amqp;
 mod bridge;
 #[cfg(feature = "sandbox")]
 mod broker;
+mod check;
 mod completion;
 mod config;
 mod defaults;

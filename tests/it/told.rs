@@ -197,7 +197,12 @@ fn verbose_tells_of_the_connection() {
     let ca = test_env("CA");
     let queue = ["-v", "amqp", "queue", "declare", &name, "--auto-delete"];
     let plain = mscomm(&[&queue[..], &["-s", &test_env("AMQP")]].concat()).run().ok();
-    for says in ["* connected to 127.0.0.1:", "without TLS", "* logged in as `guest` by PLAIN in ", "heartbeat 60 s"] {
+    for says in [
+        "* connected to 127.0.0.1:",
+        "without TLS",
+        "* logged in as `guest` by PLAIN: virtual host `/`",
+        "heartbeat 60 s",
+    ] {
         assert!(plain.stderr.contains(says), "{says}: {}", plain.stderr);
     }
     let tls = mscomm(&[&queue[..], &["-s", &amqps, "--tls-ca", &ca]].concat()).run().ok();
@@ -206,7 +211,7 @@ fn verbose_tells_of_the_connection() {
     let tail = ["-v", "kafka", "tail", &name, "--until-end", "--group", &name, "-s", &kafka];
     let group = mscomm(&tail).run().ok();
     for says in
-        ["* looking for ", "* the cluster answered in ", "(no TLS): broker 1 at ", &format!("the group gave {name}[0]")]
+        ["* looking for ", "* the cluster answered (no TLS): broker 1 at ", &format!("the group gave {name}[0]")]
     {
         assert!(group.stderr.contains(says), "{says}: {}", group.stderr);
     }

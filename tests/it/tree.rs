@@ -80,7 +80,8 @@ fn every_protocol_has_a_section() {
         found
     };
     let tree = tree();
-    let protocols = tree.get_subcommands().filter(|c| connects(c));
+    // `check` goes to all of them.
+    let protocols = tree.get_subcommands().filter(|c| connects(c) && c.get_name() != "check");
     let mut protocols: Vec<_> = protocols.map(|c| c.get_name().to_owned()).collect();
     let mut sections: Vec<_> = section_infos().iter().map(|info| info.name.to_owned()).collect();
     let done = mscomm(&["profile", "list", "-o", "json"]).run().ok();

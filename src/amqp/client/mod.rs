@@ -22,7 +22,7 @@ mod words;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
 use lapin::options::QueueDeclareOptions;
@@ -48,9 +48,8 @@ use self::runtime::{Transport, Wire};
 use self::words::Words;
 use super::settings::{Endpoint, Mechanism};
 use crate::error::{Error, Kind, Result};
-use crate::net::{CONNECT_TIMEOUT, Policy, Tls};
+use crate::net::{CONNECT_TIMEOUT, Policy, Say, Tls, step};
 use crate::shutdown::Shutdown;
-use crate::values;
 
 /// How long a goodbye may take: a blocked or stuck broker never answers it.
 const CLOSE: Duration = Duration::from_secs(2);
@@ -207,12 +206,9 @@ async fn passive(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
 }
 
 /// One attempt.
-async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &(dyn Fn(&str) + Sync)) -> Result<Client> {
-    say(&format!("looking for {}", endpoint.address()));
+async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &Say) -> Result<Client> {
     let wire = Arc::new(Wire::default());
-    let (socket, found) = transport::open(endpoint, tls, limit).await?;
-    say(&found);
-    let started = Instant::now();
+    let socket = transport::open(endpoint, tls, limit, say).await?;
     let mut stream = Transport::new(socket, &wire, endpoint.frame_max);
     if endpoint.heartbeat == Some(0) {
         stream.quiet();
@@ -227,26 +223,34 @@ async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &(dy
         .with_client_property("product".into(), "mscomm".into())
         .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
         .with_connection_name(format!("mscomm {}", std::process::id()).into());
-    match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
-        Ok(connection) => {
-            let agreed = connection.configuration();
-            say(&format!(
-                "logged in as `{}` by {} in {}: virtual host `{}`, frames of at most {} bytes, at most {} channels, heartbeat {}",
-                endpoint.username,
-                <&str>::from(endpoint.mechanism),
-                values::millis(started.elapsed()),
-                endpoint.vhost,
-                agreed.frame_max(),
-                agreed.channel_max(),
-                match agreed.heartbeat() {
-                    0 => "off".to_owned(),
-                    seconds => format!("{seconds} s"),
-                }
-            ));
-            Ok(Client { connection, wire })
+    let login = async {
+        match Connection::connector(uri(endpoint), runtime::runtime(), connect, properties).await {
+            Ok(connection) => Ok(connection),
+            Err(error) => Err(fault::handshake(&error, endpoint, tls, &wire.words).await),
         }
-        Err(error) => Err(fault::handshake(&error, endpoint, tls, &wire.words).await),
-    }
+    };
+    let connection = step(say, "login", login, |connection| logged_in(connection, endpoint)).await?;
+    Ok(Client { connection, wire })
+}
+
+/// What was agreed on.
+fn logged_in(connection: &Connection, endpoint: &Endpoint) -> String {
+    let agreed = connection.configuration();
+    let user = match endpoint.username.as_str() {
+        "" => String::new(),
+        user => format!(" as `{user}`"),
+    };
+    format!(
+        "logged in{user} by {}: virtual host `{}`, frames of at most {} bytes, at most {} channels, heartbeat {}",
+        <&str>::from(endpoint.mechanism),
+        endpoint.vhost,
+        agreed.frame_max(),
+        agreed.channel_max(),
+        match agreed.heartbeat() {
+            0 => "off".to_owned(),
+            seconds => format!("{seconds} s"),
+        }
+    )
 }
 
 /// What lapin needs to know of an endpoint; the transport is ours already.

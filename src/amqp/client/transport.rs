@@ -1,13 +1,14 @@
 //! Everything below AMQP, done before lapin is asked, so that each phase has its own error.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
 
 use super::runtime::Socket;
 use crate::amqp::settings::Endpoint;
 use crate::error::Result;
 use crate::net::tls::Schemes;
-use crate::net::{self, Tls, Ways, reach};
-use crate::values::millis;
+use crate::net::{self, Say, Tls, Ways, connected_to, dial, in_words, reach, resolve, step};
 
 /// What is said of TLS.
 pub(crate) const WAYS: Ways =
@@ -21,22 +22,20 @@ pub(crate) fn prepare(endpoint: &Endpoint) -> Result<Option<Tls>> {
     endpoint.tls.as_ref().map(|settings| Tls::new(settings, &endpoint.host, &[], &WAYS)).transpose()
 }
 
-/// Opens the TCP connection, and TLS on it; with what was found on the way.
+/// Opens the TCP connection, and TLS on it.
 ///
 /// # Errors
 /// `Kind::Connect`, `Kind::Deadline` or `Kind::Tls`.
-pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration) -> Result<(Socket, String)> {
-    let started = Instant::now();
-    let stream = reach(&endpoint.host, endpoint.port, limit).await?;
-    let peer = stream.peer_addr().map_or_else(|_| endpoint.host.clone(), |peer| peer.to_string());
-    let found = format!("connected to {peer} in {}", millis(started.elapsed()));
+pub(crate) async fn open(endpoint: &Endpoint, tls: &Option<Tls>, limit: Duration, say: &Say) -> Result<Socket> {
+    let addresses = step(say, "name", resolve(&endpoint.host, endpoint.port), |found| in_words(found)).await?;
+    let how = if tls.is_some() { "" } else { ", without TLS" };
+    let connected = |stream: &TcpStream| connected_to(stream) + how;
+    let stream = step(say, "connection", dial(&addresses, limit), connected).await?;
     match tls {
-        None => Ok((Socket::Plain(stream), format!("{found}, without TLS"))),
+        None => Ok(Socket::Plain(stream)),
         Some(tls) => {
-            let started = Instant::now();
-            let stream = tls.encrypt(stream).await?;
-            let found = format!("{found}, {} in {}", tls.described(&stream), millis(started.elapsed()));
-            Ok((Socket::Tls(Box::new(stream)), found))
+            let stream = step(say, "TLS", tls.encrypt(stream), |stream| tls.described(stream)).await?;
+            Ok(Socket::Tls(Box::new(stream)))
         }
     }
 }

@@ -57,6 +57,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("grpc list", include_str!("examples/grpc-list.sh")),
     ("grpc describe", include_str!("examples/grpc-describe.sh")),
     ("grpc call", include_str!("examples/grpc-call.sh")),
+    ("check", include_str!("examples/check.sh")),
+    ("grpc health", include_str!("examples/grpc-health.sh")),
     ("grpc export", include_str!("examples/grpc-export.sh")),
     ("grpc cache list", include_str!("examples/grpc-cache-list.sh")),
     ("grpc cache clear", include_str!("examples/grpc-cache-clear.sh")),

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use http::{HeaderMap, StatusCode};
 
@@ -32,26 +31,6 @@ pub(crate) struct MessageSize {
 
 /// Who is told.
 pub(crate) type Observer = Arc<dyn Fn(WireEvent<'_>) + Send + Sync>;
-
-/// How long the phases of connecting took.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Timings {
-    /// Finding the addresses of the name.
-    pub name: Option<Duration>,
-    /// TCP, or the unix socket.
-    pub connect: Duration,
-    /// The TLS handshake.
-    pub tls: Option<Duration>,
-    /// HTTP/2, up to the server's settings.
-    pub http2: Duration,
-}
-
-/// Runs a phase and takes its time.
-pub(crate) async fn timed<T>(phase: impl Future<Output = T>) -> (T, Duration) {
-    let started = Instant::now();
-    let done = phase.await;
-    (done, started.elapsed())
-}
 
 /// Pairs the plain sizes of messages with those on the wire, whichever comes first.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -13,11 +13,12 @@ use tokio::task::JoinHandle;
 use tonic::body::Body;
 
 use super::sniff::{Seen, Sniff, Sniffed};
-use super::trace::{Timings, timed};
 use crate::error::{Error, Kind, Result};
 use crate::grpc::settings::{Address, HostPort, Http2, Target};
 use crate::net::tls::{Schemes, behind};
-use crate::net::{Policy, Tls, TlsSettings, Ways, asked_without, dial, resolve, speaks_tls};
+use crate::net::{
+    Policy, Say, Tls, TlsSettings, Ways, asked_without, connected_to, dial, in_words, resolve, speaks_tls, step,
+};
 use crate::shutdown::Shutdown;
 
 /// What is said of TLS.
@@ -41,8 +42,6 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 /// An open HTTP/2 connection. It ends when this and all its clones are dropped; calls by each of them go on side by side.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
-    /// How long it took to open.
-    pub timings: Timings,
     /// Where requests go in.
     pub requests: http2::SendRequest<Body>,
     /// The server.
@@ -107,32 +106,33 @@ impl Dialer {
     /// # Errors
     /// `Kind::Connect` (name, route, refused, cut off), `Kind::Tls`, `Kind::Deadline`.
     pub(crate) async fn connect(&self, policy: &Policy, shutdown: &Shutdown) -> Result<Connection> {
-        policy.connect_to(&self.target.address, shutdown, |limit| self.attempt(limit)).await
+        policy.connect_to(&self.target.address, shutdown, |limit| self.attempt(limit, policy.say)).await
     }
 
-    async fn attempt(&self, limit: Duration) -> Result<Connection> {
+    async fn attempt(&self, limit: Duration, say: &Say) -> Result<Connection> {
         let Dialer { target, tls, http2: settings } = self;
-        let mut timings = Timings::default();
-        let io = open(&target.address, limit, &mut timings).await?;
+        let how = if tls.is_some() { "" } else { ", without TLS" };
+        let io = open(&target.address, limit, say, how).await?;
+        let spoken = |_: &Connection| "HTTP/2".to_owned();
         let Some(tls) = tls else {
-            return match http2(io, target, *settings, timings).await {
+            return match step(say, "HTTP/2", http2(io, target, *settings), spoken).await {
                 // A TLS server that gets plain HTTP/2 just hangs up: ask it again, in TLS.
                 Err(error) if error.kind() == Kind::Connect && self.speaks_tls().await => Err(asked_without(&WAYS)),
                 done => done,
             };
         };
-        let (encrypted, time) = timed(tls.encrypt(io)).await;
-        timings.tls = Some(time);
-        http2(Box::new(encrypted?), target, *settings, timings).await.map_err(|error| tls.suspect(error))
+        let io = step(say, "TLS", tls.encrypt(io), |stream| tls.described(stream)).await?;
+        let opened = step(say, "HTTP/2", http2(Box::new(io), target, *settings), spoken).await;
+        opened.map_err(|error| tls.suspect(error))
     }
 
     async fn speaks_tls(&self) -> bool {
         let Target { server_name, address, .. } = &self.target;
-        speaks_tls(server_name, async |limit| open(address, limit, &mut Timings::default()).await).await
+        speaks_tls(server_name, async |limit| open(address, limit, &|_| (), "").await).await
     }
 }
 
-async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Result<Box<dyn Io>> {
+async fn open(address: &Address, limit: Duration, say: &Say, how: &str) -> Result<Box<dyn Io>> {
     let (all, path) = match address {
         Address::Tcp(all) => (all.as_slice(), None),
         Address::Unix(path) => (&[][..], Some(path.clone())),
@@ -140,9 +140,11 @@ async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Resu
         Address::UnixAbstract(name) => (&[][..], Some(PathBuf::from(format!("\0{name}")))),
     };
     if let Some(path) = path {
-        let (stream, time) = timed(UnixStream::connect(path)).await;
-        timings.connect = time;
-        return Ok(Box::new(stream.map_err(|e| Error::new(Kind::Connect, address.to_string()).because(e))?));
+        let connect = async {
+            UnixStream::connect(path).await.map_err(|e| Error::new(Kind::Connect, address.to_string()).because(e))
+        };
+        let stream = step(say, "connection", connect, |_| format!("connected to {address}{how}")).await?;
+        return Ok(Box::new(stream));
     }
     let find = async {
         let mut found = Vec::new();
@@ -151,12 +153,9 @@ async fn open(address: &Address, limit: Duration, timings: &mut Timings) -> Resu
         }
         Ok::<_, Error>(found)
     };
-    let (found, time) = timed(find).await;
-    timings.name = Some(time);
-    let found = found?;
-    let (stream, time) = timed(dial(&found, limit)).await;
-    timings.connect = time;
-    Ok(Box::new(stream?))
+    let found = step(say, "name", find, |found| in_words(found)).await?;
+    let stream = step(say, "connection", dial(&found, limit), |stream| connected_to(stream) + how).await?;
+    Ok(Box::new(stream))
 }
 
 /// The largest header list, in bytes, that HTTP/2 itself takes. It cuts longer trailers short without a word (h2,
@@ -165,9 +164,8 @@ const WIRE_HEADERS: u32 = 16 << 20;
 
 /// Starts HTTP/2, and waits for the server's first frame: only then is somebody there (a port forwarder accepts
 /// connections for a server that does not run yet), and with TLS 1.3 only then has the server taken our certificate.
-async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: Timings) -> Result<Connection> {
+async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2) -> Result<Connection> {
     let (io, seen) = Sniff::new(io);
-    let started = Instant::now();
     let handshake = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -180,7 +178,6 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
         .await;
     let (requests, driver) = handshake.map_err(|e| Error::new(Kind::Connect, "no HTTP/2").because(e))?;
     let connection = Connection {
-        timings,
         requests,
         target: target.clone(),
         max_headers: settings.max_headers,
@@ -188,10 +185,7 @@ async fn http2(io: Box<dyn Io>, target: &Target, settings: Http2, mut timings: T
         driver: Driver::spawn(driver),
     };
     let error = match seen.first().await {
-        Sniffed::Settings => {
-            timings.http2 = started.elapsed();
-            return Ok(Connection { timings, ..connection });
-        }
+        Sniffed::Settings => return Ok(connection),
         Sniffed::Tls => asked_without(&WAYS),
         Sniffed::Http1 => Error::new(Kind::Connect, "the server speaks HTTP/1.1, and gRPC needs HTTP/2"),
         Sniffed::Other => Error::new(Kind::Connect, "the server does not speak HTTP/2"),

@@ -1,7 +1,5 @@
 //! What the verbs have in common: settings to a connection.
 
-use std::time::Duration;
-
 use http::HeaderValue;
 
 use super::cache::Cache;
@@ -9,10 +7,9 @@ use super::catalog::{Catalog, GivenFiles};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::Result;
-use crate::grpc::client::{CallOptions, Connection, Dial, Dialer, Reflection, Timings};
+use crate::grpc::client::{CallOptions, Connection, Dial, Dialer, Reflection};
 use crate::grpc::settings::{Compression, Settings, Target, encode_metadata};
 use crate::proto::Files;
-use crate::values::millis;
 
 /// The largest answer about itself taken from a server.
 const REFLECTION_LIMIT: usize = 64 << 20;
@@ -87,11 +84,7 @@ impl Connecting {
     /// # Errors
     /// As [`Dialer::connect`].
     pub(crate) async fn connect(self, cx: &Context) -> Result<Session> {
-        let target = &self.dialer.target;
-        let how = if target.tls { "TLS" } else { "no TLS" };
-        cx.terminal.trace(format!("connecting to {} with {how}", target.address));
         let connection = self.dialer.connect(&cx.policy, &cx.shutdown).await?;
-        cx.terminal.trace(connected(&connection.timings));
         Ok(Session { connection, with: self })
     }
 }
@@ -156,15 +149,4 @@ impl Session {
     pub(crate) async fn reconnect(&mut self, cx: &Context) -> Result<()> {
         self.with.dial(cx).again(&mut self.connection).await
     }
-}
-
-/// How long connecting took, phase by phase.
-fn connected(timings: &Timings) -> String {
-    let mut phases = Vec::new();
-    let mut phase = |name: &str, time: Option<Duration>| phases.extend(time.map(|t| format!("{name} {}", millis(t))));
-    phase("name", timings.name);
-    phase("connection", Some(timings.connect));
-    phase("TLS", timings.tls);
-    phase("HTTP/2", Some(timings.http2));
-    format!("connected: {}", phases.join(", "))
 }

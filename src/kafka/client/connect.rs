@@ -20,9 +20,8 @@ use super::events::ConnectionEvents;
 use super::fault::{Fault, error_of, kind_of};
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
-use crate::net::{self, Policy};
+use crate::net::{self, Policy, Step, Told};
 use crate::shutdown::{self, Shutdown};
-use crate::values::millis;
 
 /// How long a broker may say nothing before its port is asked what it speaks: librdkafka would wait for the answer of a web
 /// server as long as that waits for the rest of a request.
@@ -99,6 +98,8 @@ pub(crate) async fn connect_serving<W: Connected>(
 ) -> Result<Arc<Metadata>> {
     let started = Instant::now();
     setup.say(&format!("looking for {}", setup.names()));
+    let name = if setup.is_sasl() { "login" } else { "cluster" };
+    (policy.say)(Told::Begins(name));
     let (sender, answer) = watch::channel(None);
     let stop = Arc::new(AtomicBool::new(false));
     ask(wire.clone(), topic.map(str::to_owned), stop.clone(), sender)?;
@@ -121,11 +122,8 @@ pub(crate) async fn connect_serving<W: Connected>(
             (false, Some(mechanism)) => format!("no TLS, logged in by {mechanism}"),
             (false, None) => "no TLS".to_owned(),
         };
-        setup.say(&format!(
-            "the cluster answered in {} ({how}): broker {}",
-            millis(started.elapsed()),
-            brokers.join(", ")
-        ));
+        let found = format!("the cluster answered ({how}): broker {}", brokers.join(", "));
+        (policy.say)(Told::Done(&Step { name, found, took: started.elapsed() }));
     }
     connected
 }

@@ -12,7 +12,7 @@ use crate::kafka::settings::Broker;
 use crate::net::{self, HandshakeFailure, Tls, TlsSettings, Ways, asked_without, reach};
 
 /// What is said of TLS. There is no --server-name.
-const WAYS: Ways = Ways {
+pub(super) const WAYS: Ways = Ways {
     schemes: None,
     misnamed: Some("name the broker, also in its advertised.listeners, as its certificate does"),
     alpn: None,

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rustls::ProtocolVersion;
 use rustls::pki_types::ServerName;
@@ -14,6 +14,7 @@ use tokio_rustls::client::TlsStream;
 use super::TlsSettings;
 use super::certificate::{Asked, suspect};
 use super::failure::{HandshakeFailure, Ways, behind};
+use super::validity::{self, not_after};
 use crate::error::{Error, Kind, Result};
 use crate::tls_words::plain;
 
@@ -80,7 +81,9 @@ impl Tls {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
             _ => "TLS",
         };
-        format!("{version} with `{}`", self.server_name.to_str())
+        let end = stream.get_ref().1.peer_certificates().and_then(|chain| not_after(chain.first()?));
+        let end = end.map_or_else(String::new, |end| format!(", {}", validity::in_words(end, SystemTime::now())));
+        format!("{version} with `{}`{end}", self.server_name.to_str())
     }
 
     /// Whether the server asked for a client certificate that is not there, in the last handshake.

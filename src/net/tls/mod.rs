@@ -4,6 +4,7 @@
 mod certificate;
 mod failure;
 mod handshake;
+mod validity;
 mod verify;
 
 use std::path::{Path, PathBuf};

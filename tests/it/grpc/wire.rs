@@ -71,7 +71,7 @@ fn the_trace_is_like_curls_and_hides_what_may_be_secret() {
         "> message 1: 3 bytes",
         "< HTTP/2.0 200 OK",
         "< grpc-status: 0 (OK)",
-        "* connected: ",
+        "* connected to ",
         "* 1 response; first byte ",
     ] {
         assert!(done.stderr.lines().any(|l| l.starts_with(line)), "no {line} in\n{}", done.stderr);

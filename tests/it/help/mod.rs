@@ -12,6 +12,7 @@ const FOLLOWS: &[&str] = &[
     "amqp consume orders",
     "amqp consume orders --exec ./handle.sh \\",
     "amqp tap events",
+    "grpc health --watch",
     "kafka tail orders",
     "kafka tail orders --group billing -j 8 --exec ./handle.sh",
     "bridge kafka tail orders --group copy --to amqp publish -k orders",
@@ -89,7 +90,10 @@ fn run(prelude: &str, verbs: &[&str]) {
 
 #[test]
 fn examples_of_grpc() {
-    run("grpc", &["grpc-list", "grpc-describe", "grpc-call", "grpc-export", "grpc-cache-list", "grpc-cache-clear"]);
+    let cache = ["grpc-cache-list", "grpc-cache-clear"];
+    let verbs = ["grpc-list", "grpc-describe", "grpc-call", "grpc-health", "grpc-export"];
+    run("grpc", &[&verbs[..], &cache].concat());
+    run("check", &["check"]);
 }
 
 #[test]

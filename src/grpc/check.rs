@@ -1,0 +1,63 @@
+//! What `check` asks of a gRPC server.
+
+use std::time::Instant;
+
+use super::client::{HealthAsked, check_health};
+use super::health::serving;
+use super::settings::Settings;
+use super::shared::session::Session;
+use crate::context::Context;
+use crate::error::{Error, Kind, Result, counted};
+use crate::net::step;
+use crate::proto::Files;
+
+/// Goes the whole way to a server: to its health, of a service or as a whole, and to its reflection, where it has them.
+///
+/// # Errors
+/// Those of the first step that fails.
+pub(crate) async fn check(flags: &Settings, service: Option<&str>, cx: &Context) -> Result<()> {
+    let started = Instant::now();
+    let mut session = Session::open(flags, cx).await?;
+    let checked = cx
+        .policy
+        .until_ready(&cx.shutdown, started, async || {
+            if session.connection.is_closed() {
+                session.reconnect(cx).await?;
+            }
+            let health = async { cx.shutdown.or_stop(health(&mut session, service, cx)).await };
+            step(cx.policy.say, "health", health, |found| (*found).to_owned()).await?;
+            let reflection = async { cx.shutdown.or_stop(reflection(&mut session, cx)).await };
+            step(cx.policy.say, "reflection", reflection, String::clone).await.map(drop)
+        })
+        .await;
+    session.connection.close().await;
+    checked
+}
+
+async fn health(session: &mut Session, service: Option<&str>, cx: &Context) -> Result<&'static str> {
+    let options = session.options(cx);
+    match check_health(&mut session.connection, service.unwrap_or_default(), &options).await? {
+        HealthAsked::Answer(health) => serving(health).map(|()| health.name()),
+        HealthAsked::NoService if service.is_none() => Ok("no health service, which passes"),
+        HealthAsked::NoService => Err(super::client::no_health()),
+        // Only a server that knows its services one by one says so of itself.
+        HealthAsked::NotFound(_) if service.is_none() => Ok("no health of the server as a whole, which passes"),
+        HealthAsked::NotFound(error) => Err(error),
+    }
+}
+
+async fn reflection(session: &mut Session, cx: &Context) -> Result<String> {
+    if !session.with.asks_server() {
+        return Ok("not asked (--reflection off)".to_owned());
+    }
+    match session.catalog(cx, Files::default()).services().await {
+        Ok(services) => Ok(counted(services.len() as u64, "service")),
+        Err(error) if passes(&error) => Ok("no reflection, which passes".to_owned()),
+        Err(error) => Err(error),
+    }
+}
+
+/// A server need not have it, nor tell everybody of itself.
+fn passes(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Refused | Kind::GrpcStatus(_))
+}

@@ -1,0 +1,92 @@
+//! The way to a cluster's bootstrap brokers, step by step; librdkafka goes it in one.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::config::Setup;
+use super::diagnose::WAYS;
+use crate::error::{Error, Kind, Result};
+use crate::kafka::settings::Broker;
+use crate::net::{Say, Tls, dial, resolve, step, timed_out};
+
+/// Finds the brokers, connects to them, and makes the handshake of TLS with the first that is there. One is enough.
+///
+/// # Errors
+/// `Kind::Connect`, `Kind::Deadline` or `Kind::Tls`.
+pub(crate) async fn probe(setup: &Setup, limit: Duration, say: &Say) -> Result<()> {
+    let probed = async {
+        let found = step(say, "name", find(&setup.brokers), |found| listed(found)).await?;
+        let tls = setup.is_tls() && !setup.has_tls_properties();
+        let how = if setup.is_tls() { "" } else { ", without TLS" };
+        let reached = reach(found, limit.mul_f32(0.8));
+        let reached = step(say, "connection", reached, |(_, _, words)| format!("{words}{how}")).await?;
+        if !tls {
+            return Ok(());
+        }
+        let (broker, stream, _) = reached;
+        let tls = Tls::new(&setup.settings().tls, &broker.host, &[], &WAYS)?;
+        let encrypted =
+            async { tls.encrypt(stream).await.map_err(|e| e.context(format!("cannot connect to {broker}"))) };
+        step(say, "TLS", encrypted, |stream| tls.described(stream)).await.map(drop)
+    };
+    tokio::time::timeout(limit, probed).await.unwrap_or_else(|_| Err(timed_out(limit)))
+}
+
+/// A broker and its addresses.
+type Found = (Broker, Vec<SocketAddr>);
+
+async fn find(brokers: &[Broker]) -> Result<Vec<Found>> {
+    let asked = brokers.iter().map(|broker| async move {
+        resolve(&broker.host, broker.port).await.map(|addresses| (broker.clone(), addresses))
+    });
+    some(join_all(asked).await)
+}
+
+fn listed(found: &[Found]) -> String {
+    let mut ips: Vec<String> =
+        found.iter().flat_map(|(_, addresses)| addresses).map(|address| address.ip().to_string()).collect();
+    ips.sort();
+    ips.dedup();
+    format!("found {}", ips.join(", "))
+}
+
+/// Connects to all of them; the first that is there, and how many are.
+async fn reach(found: Vec<Found>, limit: Duration) -> Result<(Broker, tokio::net::TcpStream, String)> {
+    let asked = found.len();
+    let dialed = found.into_iter().map(|(broker, addresses)| async move {
+        let stream = dial(&addresses, limit).await;
+        stream.map(|stream| (broker.clone(), stream)).map_err(|e| e.context(broker.to_string()))
+    });
+    let mut there = some(join_all(dialed).await)?;
+    let names: Vec<String> = there.iter().map(|(broker, _)| broker.to_string()).collect();
+    let words = match names.len() {
+        all if all == asked => format!("connected to {}", names.join(", ")),
+        some => format!("connected to {some} of {asked}: {}", names.join(", ")),
+    };
+    let (broker, stream) = there.swap_remove(0);
+    Ok((broker, stream, words))
+}
+
+/// Those that worked.
+///
+/// # Errors
+/// What each said, where none has.
+fn some<T>(all: Vec<Result<T>>) -> Result<Vec<T>> {
+    let (worked, failed): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+    let worked: Vec<T> = worked.into_iter().flatten().collect();
+    if !worked.is_empty() {
+        return Ok(worked);
+    }
+    let mut failed: Vec<Error> = failed.into_iter().filter_map(Result::err).collect();
+    if failed.len() == 1
+        && let Some(error) = failed.pop()
+    {
+        return Err(error.context("cannot connect"));
+    }
+    let is_late = failed.iter().any(|error| error.kind() == Kind::Deadline);
+    let reasons: Vec<String> = failed.iter().map(Error::head).collect();
+    let kind = if is_late { Kind::Deadline } else { Kind::Connect };
+    Err(Error::new(kind, format!("cannot connect to any broker: {}", reasons.join("; "))))
+}
