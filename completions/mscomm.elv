@@ -1474,8 +1474,11 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
             cand list 'List the profiles, with their servers'
             cand show 'Show every value of a profile and where it came from, secrets masked'
-            cand add 'Add a profile'
+            cand current 'Print the name of the profile in force'
+            cand add 'Add a profile; at a terminal without values it asks for them, and tries the connections'
             cand edit 'Change values of a profile, or open the file in $VISUAL or $EDITOR'
+            cand rename 'Give a profile another name'
+            cand import 'Add to a profile what another tool''s settings say'
             cand remove 'Remove profiles'
             cand use 'Make a profile the one that is used when none is named'
         }
@@ -1515,6 +1518,21 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'mscomm;profile;current'= {
+            cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --config 'Configuration file [env: MSCOMM_CONFIG]'
+            cand --color 'When to use colours'
+            cand --timeout 'Limit of the whole command, as 30s (exit 7)'
+            cand --connect-timeout 'Limit of one attempt to connect, 10s if not given (exit 7)'
+            cand --wait 'Keep trying to connect until it works, or for this long'
+            cand -v 'Say on standard error what is being done'
+            cand --verbose 'Say on standard error what is being done'
+            cand -q 'No notes and no progress; errors are still printed'
+            cand --quiet 'No notes and no progress; errors are still printed'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'mscomm;profile;add'= {
             cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
@@ -1532,6 +1550,36 @@ set edit:completion:arg-completer[mscomm] = {|@words|
         }
         &'mscomm;profile;edit'= {
             cand --unset 'Remove a value. May be repeated'
+            cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --config 'Configuration file [env: MSCOMM_CONFIG]'
+            cand --color 'When to use colours'
+            cand --timeout 'Limit of the whole command, as 30s (exit 7)'
+            cand --connect-timeout 'Limit of one attempt to connect, 10s if not given (exit 7)'
+            cand --wait 'Keep trying to connect until it works, or for this long'
+            cand -v 'Say on standard error what is being done'
+            cand --verbose 'Say on standard error what is being done'
+            cand -q 'No notes and no progress; errors are still printed'
+            cand --quiet 'No notes and no progress; errors are still printed'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mscomm;profile;rename'= {
+            cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
+            cand --config 'Configuration file [env: MSCOMM_CONFIG]'
+            cand --color 'When to use colours'
+            cand --timeout 'Limit of the whole command, as 30s (exit 7)'
+            cand --connect-timeout 'Limit of one attempt to connect, 10s if not given (exit 7)'
+            cand --wait 'Keep trying to connect until it works, or for this long'
+            cand -v 'Say on standard error what is being done'
+            cand --verbose 'Say on standard error what is being done'
+            cand -q 'No notes and no progress; errors are still printed'
+            cand --quiet 'No notes and no progress; errors are still printed'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
+        &'mscomm;profile;import'= {
             cand -p 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --profile 'Connection profile to use [env: MSCOMM_PROFILE]'
             cand --config 'Configuration file [env: MSCOMM_CONFIG]'

@@ -16,7 +16,7 @@ use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::net::{CONNECT_TIMEOUT, Policy, Step, Told};
-use crate::output::{ColorWhen, Printer, Terminal, escape_text};
+use crate::output::{ColorWhen, Printer, Terminal, escape_text, is_asked};
 #[cfg(feature = "sandbox")]
 use crate::sandbox;
 use crate::sections::section_infos;
@@ -197,6 +197,10 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
         }
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
+        Command::Profile(Deferred(args)) if args.asks().is_some() && is_asked() => {
+            let name = args.asks().unwrap_or_default().to_owned();
+            with_runtime(two_threads(), global, source, terminal, async |cx| across::setup::run(&name, cx).await)
+        }
         Command::Profile(Deferred(args)) => config::verbs::run(*args, &source, &terminal),
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Complete(args) => complete(args, terminal),
@@ -242,6 +246,7 @@ fn config_source(global: &Global) -> ConfigSource {
         deadline: deadline(global),
         sections: section_infos,
         is_quiet: false,
+        fell_back: Arc::default(),
         read: Arc::default(),
     }
 }
@@ -295,6 +300,13 @@ fn with_runtime(
     match (&ended, cx.shutdown.reason()) {
         // Ctrl-C reaches the reader at the other end of the pipe, too; that it left first is not the news.
         (Err(error), Some(reason)) if error.kind() == Kind::ClosedPipe => Err(reason.error()),
+        (Err(error), None) if error.kind() == Kind::Connect => {
+            let advice = cx.config.advice();
+            ended.map_err(|error| match advice {
+                Some(advice) => error.hint(advice),
+                None => error,
+            })
+        }
         _ => ended,
     }
 }

@@ -8,7 +8,7 @@ use crate::{amqp, grpc, kafka};
 pub fn section_infos() -> Vec<SectionInfo> {
     vec![
         SectionInfo::of::<grpc::settings::Settings>(),
-        SectionInfo::of::<amqp::settings::Settings>(),
-        SectionInfo::of::<kafka::settings::Settings>(),
+        SectionInfo { import: amqp::import, ..SectionInfo::of::<amqp::settings::Settings>() },
+        SectionInfo { import: kafka::import, ..SectionInfo::of::<kafka::settings::Settings>() },
     ]
 }

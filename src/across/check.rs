@@ -16,7 +16,7 @@ use crate::{amqp, grpc, kafka};
 ///
 /// Each step is told with its time. The services are checked side by side; what failed first in each is explained, and the exit
 /// code is that of the first of grpc, amqp, kafka. With --wait (or --wait=1m) all is waited for, queues, topics and SERVING too.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// What to check; all that the profile names without one
     #[arg(value_name = "SYSTEM", value_enum)]

@@ -3,4 +3,5 @@
 pub(crate) mod bridge;
 pub(crate) mod check;
 pub(crate) mod respond;
+pub(crate) mod setup;
 mod side;

@@ -6,6 +6,7 @@ mod client;
 mod consume;
 mod exchange;
 mod get;
+mod import;
 mod moving;
 mod publish;
 mod queue;
@@ -19,6 +20,7 @@ pub use client::incoming;
 
 pub(crate) use self::check::check;
 pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
+pub(crate) use self::import::import;
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 pub(crate) use self::respond::{Args as RespondArgs, Via, run as respond};
 pub(crate) use self::tap::{ReadingArgs as TapArgs, prepare as prepare_tap};

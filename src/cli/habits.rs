@@ -144,6 +144,8 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("profile", "ls", "list"),
     ("profile", "rm", "remove"),
     ("profile", "delete", "remove"),
+    ("profile", "mv", "rename"),
+    ("profile", "which", "current"),
     ("profile", "set", "edit"),
     ("profile", "create", "add"),
     ("", "rabbitmq", "amqp"),

@@ -77,7 +77,7 @@ pub(crate) enum Command {
     Bridge(Box<bridge::Args>),
     Check(Box<check::Args>),
     /// List, show and change connection profiles
-    #[command(subcommand)]
+    #[command(subcommand, after_long_help = profile_help())]
     Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     #[cfg(feature = "sandbox")]
@@ -175,6 +175,29 @@ impl AmqpCommand {
             AmqpCommand::Respond(args) => args.starts_commands(),
         }
     }
+}
+
+/// Where profiles stand, and what can stand in them.
+fn profile_help() -> String {
+    let mut text = String::from(
+        "The file is $XDG_CONFIG_HOME/mscomm/config.toml (~/.config/mscomm/config.toml),\n\
+         or what --config or MSCOMM_CONFIG names. `mscomm help profiles` has an example.\n\nKeys:\n",
+    );
+    for info in config::all_sections(crate::sections::section_infos) {
+        let mut line = format!("  {}:", info.name);
+        for (at, key) in info.keys.keys().enumerate() {
+            let next = if at == 0 { format!(" {key}") } else { format!(", {key}") };
+            if line.len() + next.len() > 78 {
+                text.push_str(&format!("{line},\n"));
+                line = format!("      {key}");
+            } else {
+                line.push_str(&next);
+            }
+        }
+        text.push_str(&format!("{line}\n"));
+    }
+    text.push_str("  extends, complete (of a profile itself)");
+    text
 }
 
 fn after_help() -> String {

@@ -163,14 +163,25 @@ fn known_key<'a, 'k>(infos: &'a [SectionInfo], key: &'k str) -> Result<(&'a Sect
     found.ok_or_else(|| {
         // A whole pair where a key is asked for: what is behind its `=` may be a secret.
         let key = key.split('=').next().unwrap_or(key);
+        let meant: Vec<&SectionInfo> = infos.iter().filter(|info| info.name == section).collect();
+        let meant = if meant.is_empty() { infos.iter().collect() } else { meant };
         let all: Vec<String> =
-            infos.iter().flat_map(|info| info.keys.keys().map(|k| format!("{}.{k}", info.name))).collect();
-        let shown = known_beginning(infos, key);
+            meant.iter().flat_map(|info| info.keys.keys().map(|k| format!("{}.{k}", info.name))).collect();
         // Of a name that begins as a secret key does, the rest may be the secret.
-        let shown = if shown.starts_with('…') { key.to_owned() } else { shown };
+        let is_secret = |beginning: &str| {
+            let key = beginning.trim_end_matches('…').split_once('.');
+            key.is_some_and(|(section, key)| infos.iter().any(|info| info.name == section && holds_secrets(info, key)))
+        };
+        let beginning = known_beginning(infos, key);
+        let shown = if is_secret(&beginning) { beginning } else { key.to_owned() };
         let error = Error::usage(format!("unknown key `{shown}`"));
         unknown(error, key, all.iter().map(String::as_str).collect::<Vec<_>>())
     })
+}
+
+/// Whether a key, or something in its table, may be a secret.
+fn holds_secrets(info: &SectionInfo, key: &str) -> bool {
+    info.is_secret(key) || info.keys.get(key) == Some(&KeyKind::Map)
 }
 
 /// The longest known key that the text begins with, an ellipsis for the rest.

@@ -5,6 +5,7 @@
 
 mod assign;
 mod built_in;
+mod changes;
 mod defaults;
 mod entry;
 mod file;
@@ -16,19 +17,22 @@ mod shown;
 pub(crate) mod verbs;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 pub(crate) use built_in::LOCAL;
 #[cfg(feature = "sandbox")]
 pub(crate) use built_in::{SANDBOX, sandbox_var};
+pub(crate) use defaults::all as all_sections;
 pub(crate) use entry::Origin;
 pub(crate) use file::{File, validate_name};
 pub(crate) use flags::defaults;
-pub(crate) use sections::{Problem, Resolved, Section, SectionInfo, Sections};
+pub(crate) use sections::{Imported, Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 use crate::net::{Say, Told};
+use crate::output::Terminal;
 use crate::secret::Reach;
 
 /// Variable that names the configuration file.
@@ -68,6 +72,8 @@ pub(crate) struct ConfigSource {
     pub sections: Sections,
     /// Nobody is asked for a secret, and none is fetched by a command, but where the profile says `complete = true`.
     pub is_quiet: bool,
+    /// Whether a server is the built-in one, for want of a profile.
+    pub fell_back: Arc<AtomicBool>,
     /// The file as it was read: a pipe gives it once.
     pub read: Arc<OnceLock<Option<File>>>,
 }
@@ -142,7 +148,11 @@ impl ConfigSource {
             true if chosen.may_complete()? => Reach::Unasked,
             true => Reach::Unrun,
         };
-        layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach, started, say })
+        let resolved = layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach, started, say })?;
+        if resolved.origin("server") == Some(&Origin::Default) {
+            self.fell_back.store(true, Ordering::Relaxed);
+        }
+        Ok(resolved)
     }
 
     /// The sections of the profile in force that name a server.
@@ -158,6 +168,43 @@ impl ConfigSource {
             }
         }
         Ok(served)
+    }
+
+    /// This configuration as it would be with one more profile, which is in force there.
+    ///
+    /// # Errors
+    /// As [`ConfigSource::add`].
+    pub(crate) fn trial(&self, name: &str, values: &[String]) -> Result<ConfigSource> {
+        let file = changes::with_profile(self, name, values)?;
+        let read = Arc::new(OnceLock::from(Some(file)));
+        Ok(ConfigSource { profile: Some(name.to_owned()), read, ..self.clone() })
+    }
+
+    /// Adds a profile.
+    ///
+    /// # Errors
+    /// `Kind::Config` for one that is there already, and a bad value; `Kind::Usage` for what is no KEY=VALUE.
+    pub(crate) fn add(&self, name: &str, values: &[String], terminal: &Terminal) -> Result<()> {
+        changes::add(self, name, values, terminal)
+    }
+
+    /// The fix for a server that is not there and that nobody has named; `None` for one that somebody has.
+    pub(crate) fn advice(&self) -> Option<String> {
+        if !self.fell_back.load(Ordering::Relaxed) {
+            return None;
+        }
+        let names = self.names().unwrap_or_default();
+        let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != LOCAL).collect();
+        Some(match others.as_slice() {
+            [] => "there is no profile, so this is the built-in `local`: name a server with -s, or make a profile with `mscomm \
+                   profile add NAME`"
+                .to_owned(),
+            others => format!(
+                "no profile was named, so this is the built-in `local`: name one with -p ({}), or make one the default with \
+                 `mscomm profile use NAME`",
+                others.join(", ")
+            ),
+        })
     }
 
     /// The names of all profiles.

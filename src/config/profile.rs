@@ -21,6 +21,8 @@ pub(crate) const COMPLETE: &str = "complete";
 pub(crate) struct Chosen {
     /// Its name.
     pub name: String,
+    /// What named it.
+    pub by: String,
     /// The file it was looked for in.
     pub file: Option<File>,
     /// The names of the chain: the profile, then what it extends, and so on. Empty for a built-in.
@@ -36,7 +38,7 @@ impl Chosen {
         let asked = source.asked()?;
         // A sandbox needs no file, whatever is wrong with it.
         if asked.as_ref().is_some_and(|(name, _)| is_running_sandbox(name)) {
-            return Ok(Chosen { name: SANDBOX.to_owned(), file: None, chain: Vec::new() });
+            return Ok(Chosen { name: SANDBOX.to_owned(), by: SANDBOX.to_owned(), file: None, chain: Vec::new() });
         }
         let (path, file) = source.file()?;
         Chosen::find(&path, file, asked)
@@ -53,7 +55,7 @@ impl Chosen {
 
     /// A profile that has nothing.
     pub(crate) fn nothing() -> Chosen {
-        Chosen { name: LOCAL.to_owned(), file: None, chain: Vec::new() }
+        Chosen { name: LOCAL.to_owned(), by: String::new(), file: None, chain: Vec::new() }
     }
 
     /// Whether this is a profile of the file that is, or extends, another one.
@@ -108,7 +110,7 @@ impl Chosen {
                 return Err(unknown(error, &name, known.collect::<Vec<_>>()));
             }
         };
-        Ok(Chosen { name, file, chain })
+        Ok(Chosen { name, by, file, chain })
     }
 
     /// The values of one section, nearest profile first; built-ins give only a server.

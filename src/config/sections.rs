@@ -28,6 +28,18 @@ impl Problem {
     }
 }
 
+/// What another tool's settings come to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Keys of the section, and their values.
+    pub values: Vec<(String, String)>,
+    /// What cannot be used, each with the reason.
+    pub left_out: Vec<String>,
+}
+
+/// Reads another tool's settings; `None` for what is not for this section.
+pub(crate) type Import = fn(&str) -> Option<Result<Imported, Problem>>;
+
 /// A protocol's settings: one struct that is at once its connection flags, its environment variables and its
 /// profile keys. Every field is an `Option`, a nested struct of such, or a map.
 pub trait Section: Serialize + DeserializeOwned + Default {
@@ -183,6 +195,8 @@ pub struct SectionInfo {
     pub check_value: fn(&str, &str) -> Result<(), Problem>,
     /// [`Section::said_by_server`].
     pub said_by_server: fn(&str, &str) -> bool,
+    /// Reads settings of other tools.
+    pub import: Import,
 }
 
 impl SectionInfo {
@@ -201,6 +215,7 @@ impl SectionInfo {
             keys,
             check_value: T::check_value,
             said_by_server: T::said_by_server,
+            import: |_| None,
             accepts: |key, value| serde_json::from_value::<T>(nest(key, value.clone())).map(drop),
         }
     }

@@ -1,19 +1,25 @@
 //! `mscomm profile …`: look at profiles and change them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::json;
-use toml_edit::{DocumentMut, Item, Table as TomlTable, value};
+use toml_edit::{DocumentMut, Item, value};
 
-use super::assign::{assign, profiles};
+use super::assign::assign;
+use super::changes::{self, change, check_text, require};
 use super::defaults::all;
-use super::file::{self, File, unknown};
+use super::file::{self, File};
 use super::layers;
-use super::profile::{Chosen, check_profile, profile_names, profile_table};
+use super::profile::{Chosen, profile_names, profile_table};
 use super::shown::{Inherited, inherited, shown};
-use super::{CONFIG_EXAMPLE, ConfigSource, LOCAL, Sections, validate_name};
-use crate::error::{Error, Result};
-use crate::output::{Table, TableLayout, Terminal, WideArgs, YesArgs};
+use super::{CONFIG_EXAMPLE, ConfigSource, LOCAL};
+use crate::error::{Error, Kind, Result};
+use crate::output::{Printer, Table, TableLayout, Terminal, WideArgs, YesArgs};
+use crate::secret::read_within;
+use crate::values;
+
+/// The most bytes that are taken for another tool's settings.
+const SETTINGS_LIMIT: usize = 1 << 20;
 
 /// Verbs of `mscomm profile`.
 #[derive(Debug, clap::Subcommand)]
@@ -36,7 +42,9 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FORMAT", value_enum)]
         output: Option<TableLayout>,
     },
-    /// Add a profile
+    /// Print the name of the profile in force
+    Current,
+    /// Add a profile; at a terminal without values it asks for them, and tries the connections
     Add {
         /// The new profile
         #[arg(value_name = "PROFILE")]
@@ -57,6 +65,27 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEY", requires = "name")]
         unset: Vec<String>,
     },
+    /// Give a profile another name
+    Rename {
+        /// The profile
+        #[arg(value_name = "PROFILE")]
+        name: String,
+        /// Its new name
+        #[arg(value_name = "NEW")]
+        new: String,
+    },
+    /// Add to a profile what another tool's settings say
+    ///
+    /// A file as kcat.conf (librdkafka's properties) or client.properties (Java's), or an AMQP URI with its query. What cannot be
+    /// used is named.
+    Import {
+        /// The profile, which is made where there is none
+        #[arg(value_name = "PROFILE")]
+        name: String,
+        /// A file, - for standard input, or an AMQP URI
+        #[arg(value_name = "FILE|URI", allow_hyphen_values = true)]
+        from: String,
+    },
     /// Remove profiles
     Remove {
         /// The profiles
@@ -74,6 +103,16 @@ pub(crate) enum Command {
     },
 }
 
+impl Command {
+    /// Whether it asks for what was not typed, and of which profile.
+    pub(crate) fn asks(&self) -> Option<&str> {
+        match self {
+            Command::Add { name, values } if values.is_empty() => Some(name),
+            _ => None,
+        }
+    }
+}
+
 /// Runs a verb.
 ///
 /// # Errors
@@ -82,18 +121,14 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
     match command {
         Command::List { output, wide } => list(source, output, &wide, terminal),
         Command::Show { name, output } => show(source, name, output, terminal),
+        Command::Current => current(source, terminal),
         Command::Add { name, values } => {
-            validate_name(&name)?;
-            let path = change(source, |path, document, existing| {
-                if existing.contains(&name.as_str()) {
-                    return Err(Error::config(format!("profile `{name}` exists already in {}", path.display()))
-                        .hint(format!("change it with `mscomm profile edit {name} KEY=VALUE`")));
-                }
-                profiles(document)?.insert(&name, Item::Table(TomlTable::new()));
-                assign(document, &name, &values, &[], &all(source.sections))?;
-                Ok(name.clone())
-            })?;
-            terminal.note(format!("added profile `{name}` to {}", path.display()));
+            changes::add(source, &name, &values, terminal)?;
+            warn_of_inherited(source, Some(&name), terminal)
+        }
+        Command::Rename { name, new } => changes::rename(source, &name, &new, terminal),
+        Command::Import { name, from } => {
+            changes::import(source, &name, &settings_of(&from, source)?, terminal)?;
             warn_of_inherited(source, Some(&name), terminal)
         }
         Command::Edit { name: Some(name), values, unset } if !(values.is_empty() && unset.is_empty()) => {
@@ -107,8 +142,8 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
         }
         Command::Edit { .. } => edit(source, terminal),
         Command::Remove { names, yes } => {
-            yes.confirm(&format!("remove profile {}", quoted(&names)))?;
-            remove(source, &names, terminal)
+            yes.confirm(&format!("remove profile {}", changes::quoted(&names)))?;
+            changes::remove(source, &names, terminal)
         }
         Command::Use { name } => {
             let path = change(source, |path, document, existing| {
@@ -124,19 +159,37 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
     }
 }
 
-fn require(path: &Path, existing: &[&str], name: &str) -> Result<()> {
-    if existing.contains(&name) {
-        return Ok(());
+/// The text of other settings: a URI itself, or what a file holds.
+fn settings_of(from: &str, source: &ConfigSource) -> Result<String> {
+    if from.contains("://") {
+        return Ok(from.to_owned());
     }
-    let error = Error::config(format!("there is no profile `{name}` in {}", path.display()));
-    Err(match existing.is_empty() {
-        true => error.hint(format!("add it with `mscomm profile add {name} KEY=VALUE`")),
-        false => unknown(error, name, existing.iter().copied()),
-    })
+    let path = if from == "-" { Path::new("/dev/stdin") } else { Path::new(from) };
+    let failed = || Error::new(Kind::Io, format!("cannot read {}", path.display()));
+    let bytes = read_within(path, SETTINGS_LIMIT, source.deadline).map_err(|e| failed().because(e))?;
+    values::text(bytes).map_err(|why| failed().because(why))
+}
+
+fn current(source: &ConfigSource, terminal: &Terminal) -> Result<()> {
+    let chosen = Chosen::load(source)?;
+    terminal.trace(format!("by {}", chosen.by));
+    let mut printer = Printer::stdout()?;
+    printer.record(|out| {
+        out.extend_from_slice(chosen.name.as_bytes());
+        out.push(b'\n');
+    })?;
+    printer.flush()
 }
 
 fn list(source: &ConfigSource, output: Option<TableLayout>, wide: &WideArgs, terminal: &Terminal) -> Result<()> {
-    let (path, file) = source.file()?;
+    let (path, file) = match source.path()? {
+        // Whoever asks what there is need not have any.
+        (path, true) if !path.exists() => {
+            terminal.warn(format!("there is no file {}: `mscomm profile add NAME` makes it", path.display()));
+            (path, None)
+        }
+        _ => source.file()?,
+    };
     let infos = (source.sections)();
     let columns: Vec<&str> =
         ["name", "default", "extends"].into_iter().chain(infos.iter().map(|info| info.name)).collect();
@@ -223,73 +276,6 @@ fn warn_of_inherited(source: &ConfigSource, changed: Option<&str>, terminal: &Te
         }
     }
     Ok(())
-}
-
-fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
-}
-
-/// Removes all of them, or none.
-fn remove(source: &ConfigSource, names: &[String], terminal: &Terminal) -> Result<()> {
-    let mut was_default = false;
-    let path = change(source, |path, document, existing| {
-        names.iter().try_for_each(|name| require(path, existing, name))?;
-        for name in names {
-            let stays = existing.iter().map(|other| (*other).to_owned()).filter(|other| !names.contains(other));
-            let extends = |other: &String| {
-                let of =
-                    profiles(document).ok().and_then(|p| p.get(other)?.get("extends")?.as_str().map(str::to_owned));
-                of.as_ref() == Some(name)
-            };
-            let users: Vec<String> = stays.filter(extends).collect();
-            if !users.is_empty() {
-                return Err(Error::config(format!("profile `{name}` is extended by {}", quoted(&users)))
-                    .hint("remove those first, or give them another `extends`"));
-            }
-        }
-        for name in names {
-            profiles(document)?.remove(name);
-        }
-        was_default =
-            document.get("default").and_then(Item::as_str).is_some_and(|name| names.iter().any(|n| n == name));
-        if was_default {
-            document.remove("default");
-        }
-        Ok(String::new())
-    })?;
-    terminal.note(format!("removed profile {} from {}", quoted(names), path.display()));
-    if was_default {
-        terminal.note("it was the default profile; now there is none");
-    }
-    Ok(())
-}
-
-/// Reads the file under its lock, lets `apply` change it, checks the profile that `apply` names, and writes it.
-fn change(
-    source: &ConfigSource,
-    apply: impl FnOnce(&Path, &mut DocumentMut, &[&str]) -> Result<String>,
-) -> Result<PathBuf> {
-    // A file that was named and is not there yet is made: that is what `add` is for.
-    let (path, _) = source.path()?;
-    let _lock = file::lock(&path)?;
-    let file = File::load(&path, false, source)?;
-    let mut document = file.as_ref().map(|f| f.document.clone().into_mut()).unwrap_or_default();
-    let names = file.as_ref().map(profile_names).unwrap_or_default();
-    let changed = apply(&path, &mut document, &names)?;
-    if !changed.is_empty() && changed != LOCAL {
-        check_text(&path, &document.to_string(), source.sections, Some(&changed))?;
-    }
-    file::write(&path, &document)?;
-    Ok(path)
-}
-
-/// Checks a text as the configuration file would be: one profile, or all of them.
-fn check_text(path: &Path, text: &str, sections: Sections, profile: Option<&str>) -> Result<()> {
-    let file = File::parsed(path, text.to_owned(), sections)?;
-    match profile {
-        Some(name) => check_profile(&file, name),
-        None => profile_names(&file).into_iter().try_for_each(|name| check_profile(&file, name)),
-    }
 }
 
 /// Opens a copy of the file in the user's editor and puts it in place once it is a good one.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::client::{CLOSE, ConnectionEvents, connect, drop_within, error_of, fault_of_topic, probe};
+use super::client::{CLOSE, ConnectionEvents, connect, drop_within, error_of, fault_of_topic, likely, probe};
 use super::settings::Settings;
 use super::shared::{on_thread, setup};
 use crate::context::Context;
@@ -51,7 +51,7 @@ async fn look(consumer: &Arc<BaseConsumer<ConnectionEvents>>, topics: &[String],
                 .fetch_metadata(Some(topic), limit)
                 .map_err(|e| error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?;
             if let Some(fault) = fault_of_topic(&metadata, topic) {
-                return Err(fault);
+                return Err(likely(consumer.client(), topic, fault));
             }
             let partitions = metadata.topics().iter().filter(|t| t.name() == topic).flat_map(|t| t.partitions());
             let headless: Vec<String> =

@@ -4,6 +4,7 @@ mod check;
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
+mod import;
 mod known;
 mod produce;
 pub(crate) mod settings;
@@ -12,6 +13,7 @@ mod tail;
 mod topic;
 
 pub(crate) use self::check::check;
+pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
 pub(crate) use self::shared::topic_name;

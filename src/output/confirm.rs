@@ -20,8 +20,7 @@ impl YesArgs {
     /// # Errors
     /// `Kind::Unmet` when nobody does.
     pub(crate) fn confirm(self, what: &str) -> Result<()> {
-        let is_ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
-        if self.yes || is_ci || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        if self.yes || !is_asked() {
             return Ok(());
         }
         match ask(what) {
@@ -39,6 +38,28 @@ impl YesArgs {
         let failed = |_| Err(Error::new(Kind::Unmet, "nothing was done"));
         shutdown.or_stop(async { asked.await.unwrap_or_else(failed) }).await
     }
+}
+
+/// Whether there is somebody who can be asked.
+pub(crate) fn is_asked() -> bool {
+    let is_ci = std::env::var_os("CI").is_some_and(|ci| !ci.is_empty());
+    !is_ci && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks a question; the answer without what surrounds it.
+///
+/// # Errors
+/// `Kind::Unmet` when there is no answer, as with Ctrl-D; the reason to stop.
+pub(crate) async fn question(text: &str, shutdown: &Shutdown) -> Result<String> {
+    let text = format!("{text}: ").replace("]: ", "] ");
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut line = String::new();
+        let asked = std::io::stderr().write_all(escape_text(&text).as_bytes());
+        let read = asked.and_then(|()| std::io::stdin().read_line(&mut line));
+        read.is_ok_and(|bytes| bytes > 0).then(|| line.trim().to_owned())
+    });
+    let nothing = || Error::new(Kind::Unmet, "nothing was done");
+    shutdown.or_stop(async { asked.await.ok().flatten().ok_or_else(nothing) }).await
 }
 
 /// Asks a question, and reads a line.

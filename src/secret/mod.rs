@@ -1,6 +1,7 @@
 //! Secrets: a string that never prints itself, and the references that say where a secret is kept.
 
 mod in_url;
+mod keyring;
 mod reading;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub(crate) use reading::read_within;
 use reading::{READ_LIMIT, Reading, closed};
 
 use crate::error::{Error, Kind, Result};
+use crate::shutdown::Shutdown;
 
 /// What is shown in place of a secret.
 pub(crate) const MASK: &str = "********";
@@ -28,7 +30,7 @@ const SIZE_LIMIT: usize = 64 * 1024;
 
 /// The references that [`resolve`] knows.
 const SCHEMES: &str =
-    "env:NAME, file:PATH, cmd:COMMAND, prompt:TEXT, or literal:VALUE for a value that itself begins so";
+    "env:NAME, file:PATH, cmd:COMMAND, keyring:NAME, prompt:TEXT, or literal:VALUE for a value that itself begins so";
 
 /// A password or token. `Debug` and `Display` print [`MASK`]; [`Secret::expose`] is the only way in.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +99,7 @@ enum Reference<'a> {
     Env(&'a str),
     File(&'a str),
     Cmd(&'a str),
+    Keyring(&'a str),
     Prompt(&'a str),
     Literal(&'a str),
 }
@@ -108,6 +111,7 @@ impl<'a> Reference<'a> {
             "env" => Reference::Env(rest),
             "file" => Reference::File(rest),
             "cmd" => Reference::Cmd(rest),
+            "keyring" => Reference::Keyring(rest),
             "prompt" => Reference::Prompt(rest),
             "literal" => Reference::Literal(rest),
             _ => return None,
@@ -116,7 +120,9 @@ impl<'a> Reference<'a> {
 
     fn read(&self, place: Place<'_>) -> Result<String> {
         match (self, place.reach) {
-            (Reference::Prompt(_), Reach::Unasked | Reach::Unrun) | (Reference::Cmd(_), Reach::Unrun) => {
+            // A keyring that is locked opens a dialog.
+            (Reference::Prompt(_) | Reference::Keyring(_), Reach::Unasked | Reach::Unrun)
+            | (Reference::Cmd(_), Reach::Unrun) => {
                 return Err(Error::config("this secret has to be asked for"));
             }
             _ => {}
@@ -125,6 +131,7 @@ impl<'a> Reference<'a> {
             Reference::Env(name) => from_env(name),
             Reference::File(path) => from_file(path, place),
             Reference::Cmd(line) => from_command(line, place.deadline),
+            Reference::Keyring(name) => keyring::read(name),
             Reference::Prompt(text) => from_prompt(text),
             Reference::Literal(value) => Ok((*value).to_owned()),
         }
@@ -334,6 +341,29 @@ fn from_prompt(text: &str) -> Result<String> {
         std::io::ErrorKind::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
         _ => Error::config("cannot read the secret from the terminal").because(e),
     })
+}
+
+/// A value of a secret key that stands for itself, whatever it looks like.
+pub(crate) fn literal(value: &str) -> String {
+    // What is interpolated is no reference.
+    if value.contains("${") {
+        return value.replace("${", "$${");
+    }
+    let is_word = |scheme: &str| scheme.chars().all(|c| c.is_ascii_alphanumeric());
+    match value.split_once(':') {
+        Some((scheme, _)) if is_word(scheme) => format!("literal:{value}"),
+        _ => value.to_owned(),
+    }
+}
+
+/// A secret that somebody types and nobody sees.
+///
+/// # Errors
+/// `Kind::Config` where there is no terminal; the reason to stop.
+pub(crate) async fn typed_secret(text: &'static str, shutdown: &Shutdown) -> Result<Secret> {
+    let typed = tokio::task::spawn_blocking(move || from_prompt(text));
+    let failed = |_| Err(Error::config("cannot read the secret from the terminal"));
+    shutdown.or_stop(async { typed.await.unwrap_or_else(failed) }).await.map(Secret::new)
 }
 
 fn one_line(text: &str, what: &str) -> Result<String> {

@@ -22,6 +22,7 @@ mod help;
 mod jq;
 mod kafka;
 mod layout;
+mod profiles;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod secrets;

@@ -340,3 +340,20 @@ impl BlackHole {
         BlackHole { address, _open: (listener, filling, runtime) }
     }
 }
+
+/// Runs a shell line on a terminal on which somebody types this.
+pub(crate) fn typing(line: &str, typed: &str, environment: &[(&str, &str)]) -> String {
+    let folder = Path::new(BINARY).parent().expect("a folder");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
+    let home = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new("script");
+    command.args(["-qec", line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).env("PATH", path);
+    command.env("HOME", home.path()).env("NO_COLOR", "1").env("TERM", "xterm");
+    for name in ["CI", "MSCOMM_CONFIG", "MSCOMM_PROFILE", "XDG_CONFIG_HOME"] {
+        command.env_remove(name);
+    }
+    let mut child = command.envs(environment.iter().copied()).spawn().expect("script runs");
+    child.stdin.take().expect("is piped").write_all(typed.as_bytes()).expect("takes keys");
+    let out = child.wait_with_output().expect("ends");
+    String::from_utf8_lossy(&out.stdout).replace('\r', "")
+}

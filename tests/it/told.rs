@@ -1,27 +1,8 @@
 //! Nothing happens in silence: what a person is told and asked, and what a script can wait for.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use crate::support::{BINARY, eventually, mscomm, test_env, unique};
-
-/// Runs a shell line on a terminal on which somebody types this.
-fn typing(line: &str, typed: &str, environment: &[(&str, &str)]) -> String {
-    let folder = Path::new(BINARY).parent().expect("a folder");
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    let home = tempfile::tempdir().expect("a folder");
-    let mut command = Command::new("script");
-    command.args(["-qec", line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).env("PATH", path);
-    command.env("HOME", home.path()).env("NO_COLOR", "1").env("TERM", "xterm");
-    for name in ["CI", "MSCOMM_CONFIG", "MSCOMM_PROFILE", "XDG_CONFIG_HOME"] {
-        command.env_remove(name);
-    }
-    let mut child = command.envs(environment.iter().copied()).spawn().expect("script runs");
-    child.stdin.take().expect("is piped").write_all(typed.as_bytes()).expect("takes keys");
-    let out = child.wait_with_output().expect("ends");
-    String::from_utf8_lossy(&out.stdout).replace('\r', "")
-}
+use crate::support::{BINARY, eventually, mscomm, test_env, typing, unique};
 
 #[test]
 fn what_takes_something_away_asks_at_a_terminal_alone() {

@@ -2,6 +2,8 @@
 
 mod uri;
 
+pub(crate) use self::uri::split as split_uri;
+
 use std::str::FromStr;
 use std::time::Duration;
 

@@ -109,6 +109,39 @@ pub(crate) fn parse(text: &str) -> Result<Uri, Problem> {
     Ok(uri)
 }
 
+/// Takes a URI apart into the keys of a profile: what may be a secret, and what has a key of its own, stand by themselves.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn split(text: &str) -> Result<Vec<(String, String)>, Problem> {
+    let uri = parse(text)?;
+    let (rest, query) = text.split_once('?').unwrap_or((text, ""));
+    let (scheme, rest) = rest.split_once("://").unwrap_or(("amqp", rest));
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    // What has no key.
+    let kept: Vec<&str> = query
+        .split('&')
+        .filter(|p| ["connection_timeout=", "channel_max=", "frame_max="].iter().any(|name| p.starts_with(name)))
+        .collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let mut values = vec![("server".to_owned(), format!("{}://{address}{query}", scheme.to_ascii_lowercase()))];
+    let path = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
+    for (key, value) in [
+        ("username", uri.username),
+        ("password", uri.password.map(|password| password.expose().to_owned())),
+        ("sasl.mechanism", uri.mechanism.map(|mechanism| <&str>::from(mechanism).to_owned())),
+        ("heartbeat", uri.heartbeat.map(|seconds| if seconds == 0 { "0".to_owned() } else { format!("{seconds}s") })),
+        ("tls_ca", path(uri.ca)),
+        ("tls_cert", path(uri.cert)),
+        ("tls_key", path(uri.key)),
+        ("server_name", uri.server_name),
+        ("insecure", uri.insecure.filter(|insecure| *insecure).map(|insecure| insecure.to_string())),
+    ] {
+        values.extend(value.map(|value| (key.to_owned(), value)));
+    }
+    Ok(values)
+}
+
 /// Whether a text without a scheme is an address, as other tools take it: `host:port`, whatever stands behind its `/`.
 fn is_address(text: &str) -> bool {
     let address = text.find(['/', '?']).map_or(text, |end| &text[..end]);

@@ -137,7 +137,7 @@ pub(super) fn kind(path: &[&str], arg: &Arg) -> Kind {
         (_, "TEXT|@FILE") => Kind::Data,
         (_, "SECRET") => Kind::Secret,
         (_, "FOLDER") => Kind::Folder,
-        (_, "FILE") => Kind::File,
+        (_, "FILE" | "FILE|URI") => Kind::File,
         (_, "COMMAND") => Kind::Program,
         _ if arg.get_id() == "profile" => Kind::Profile,
         _ => match arg.get_value_hint() {

@@ -2,7 +2,7 @@
 
 use super::catalog::{Catalog, Found};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, nearest};
 use crate::proto::schema::Schema;
 use crate::proto::{Element, find};
 
@@ -152,5 +152,29 @@ async fn element_of(catalog: &mut Catalog<'_>, symbol: &str, mut found: Found) -
         }
     }
     let services = catalog.services().await?;
-    Err(fault.unwrap_or_else(|| catalog.unknown("symbol", symbol, services.iter().map(String::as_str))))
+    if let Some(fault) = fault {
+        return Err(fault);
+    }
+    let all = names(catalog, &services).await?;
+    let known = match nearest(&dotted, all.iter().map(String::as_str)) {
+        Some(near) => vec![near],
+        None => services.iter().map(String::as_str).collect(),
+    };
+    Err(catalog.unknown("symbol", symbol, known))
+}
+
+/// How many services are looked into for a name that is called much like another one.
+const LOOKED_INTO: usize = 32;
+
+/// The names of services and of the types that they use.
+async fn names(catalog: &mut Catalog<'_>, services: &[String]) -> Result<Vec<String>> {
+    for service in services.iter().take(LOOKED_INTO) {
+        catalog.fetch(service).await?;
+    }
+    let mut all = services.to_vec();
+    for schema in catalog.schemas()? {
+        all.extend(schema.pool().all_messages().map(|message| message.full_name().to_owned()));
+        all.extend(schema.pool().all_enums().map(|found| found.full_name().to_owned()));
+    }
+    Ok(all)
 }

@@ -283,6 +283,13 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
 const ALIASES: &[&str] =
     &["acks", "compression.type", "delivery.timeout.ms", "linger.ms", "max.in.flight", "sasl.mechanism"];
 
+/// The names of librdkafka's properties, with what else some of them are called.
+pub(crate) fn property_names() -> Vec<String> {
+    let mut names = ffi::property_names();
+    names.extend(ALIASES.iter().map(|name| (*name).to_owned()));
+    names
+}
+
 /// librdkafka's own opinion of one property.
 fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Result<()> {
     let key = format!("extra.{name}");
@@ -293,8 +300,7 @@ fn check_property(resolved: &Resolved<Settings>, name: &str, value: &str) -> Res
         Err(KafkaError::ClientConfig(_, text, _, _)) => text,
         Err(other) => other.to_string(),
     };
-    let mut names = ffi::property_names();
-    names.extend(ALIASES.iter().map(|name| (*name).to_owned()));
+    let names = property_names();
     let secret = SectionInfo::of::<Settings>().is_secret(&key) && !value.is_empty();
     let text = if secret { text.replace(value, MASK) } else { text };
     let fault = resolved.fault(&[&key], format!("-X {name}")).because(text);

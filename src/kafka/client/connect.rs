@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::config::Setup;
 use super::diagnose::{diagnose, no_kafka, unreachable};
 use super::events::ConnectionEvents;
-use super::fault::{Fault, error_of, kind_of};
+use super::fault::{Fault, error_of, kind_of, near};
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
 use crate::net::{self, Policy, Step, Told};
@@ -290,7 +290,11 @@ pub(crate) fn settled_topic<W: Connected>(
         let code = code.unwrap_or(Code::UnknownTopicOrPartition);
         let passing = code == Code::LeaderNotAvailable || patient && code == Code::UnknownTopicOrPartition;
         if !passing || started.elapsed() > Duration::from_secs(5) {
-            return Err(super::topic_error(topic, code));
+            let error = super::topic_error(topic, code);
+            return Err(match code {
+                Code::UnknownTopicOrPartition => likely(wire.client(), topic, error),
+                _ => error,
+            });
         }
         shutdown.check()?;
         std::thread::sleep(Duration::from_millis(20));
@@ -299,6 +303,14 @@ pub(crate) fn settled_topic<W: Connected>(
                 .fetch_metadata(Some(topic), ASK)
                 .map_err(|e| error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?,
         );
+    }
+}
+
+/// The error of a topic that is not there, with one that is called much like it, where the cluster tells in time.
+pub(crate) fn likely(client: &Client<ConnectionEvents>, topic: &str, error: Error) -> Error {
+    match client.fetch_metadata(None, ASK) {
+        Ok(all) => near(error, topic, &all),
+        Err(_) => error,
     }
 }
 

@@ -1,9 +1,9 @@
 //! librdkafka's codes as our kinds of error.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
-use rdkafka::metadata::Metadata;
+use rdkafka::metadata::{Metadata, MetadataTopic};
 
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, nearest};
 use crate::kafka::ffi::{self, Said};
 use crate::kafka::settings::{Broker, brokers};
 
@@ -169,7 +169,18 @@ pub(crate) fn fault_of_topic(metadata: &Metadata, topic: &str) -> Option<Error> 
         None => Code::UnknownTopicOrPartition,
         Some(found) => found.error()?.into(),
     };
-    Some(topic_error(topic, code))
+    Some(near(topic_error(topic, code), topic, metadata))
+}
+
+/// The error of a topic that is not there, with one that is called much like it.
+pub(crate) fn near(error: Error, topic: &str, all: &Metadata) -> Error {
+    let names = all.topics().iter().map(MetadataTopic::name).filter(|name| *name != topic && !name.starts_with("__"));
+    match nearest(topic, names) {
+        Some(near) if error.kind() == Kind::Refused => {
+            error.hint(format!("did you mean `{near}`? Else create it with `mscomm kafka topic create {topic}`"))
+        }
+        _ => error,
+    }
 }
 
 #[cfg(test)]

@@ -128,7 +128,8 @@ fn examples_of_kafka_and_bridge() {
 
 #[test]
 fn examples_of_profile() {
-    run("profile", &["profile-list", "profile-show", "profile-add", "profile-edit", "profile-remove", "profile-use"]);
+    let verbs = ["profile-list", "profile-show", "profile-add", "profile-edit", "profile-remove", "profile-use"];
+    run("profile", &[&verbs[..], &["profile-current", "profile-rename", "profile-import"]].concat());
 }
 
 #[test]

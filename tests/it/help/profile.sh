@@ -21,3 +21,6 @@ headers = { authorization = "Bearer \${env:TOKEN}" }
 [profiles.prod.amqp]
 password = "env:MQ_PASSWORD"
 END
+mkdir -p .config
+printf 'metadata.broker.list=k1:9092\n' > .config/kcat.conf
+printf 'bootstrap.servers=k1:9092\nsecurity.protocol=SSL\n' > client.properties
