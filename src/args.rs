@@ -19,7 +19,7 @@ use crate::values::{Delimiter, FlagDefault, Offering, delimiter, duration};
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DataArgs {
-    /// Data: TEXT, @FILE, or @- (or @) for standard input; without this flag standard input is read, unless it is a terminal
+    /// Data: TEXT, @FILE, or @- (or @) for standard input, which is read without this flag, too
     #[arg(short, long, value_name = "TEXT|@FILE", allow_hyphen_values = true)]
     pub data: Option<String>,
 }
@@ -36,16 +36,13 @@ pub(crate) fn source(text: &str) -> DataSource {
 
 impl DataArgs {
     /// The source of the data.
-    ///
-    /// # Errors
-    /// `Kind::Usage` when nobody gave any: standard input is a terminal and there is no `-d`.
-    pub(crate) fn source(&self) -> Result<DataSource> {
-        match &self.data {
-            Some(text) => Ok(source(text)),
-            None if std::io::stdin().is_terminal() => Err(Error::usage("no data: standard input is a terminal")
-                .hint("give -d TEXT or -d @FILE, pipe data in, or type it with -d @-")),
-            None => Ok(DataSource::Stdin),
-        }
+    pub(crate) fn source(&self) -> DataSource {
+        self.data.as_deref().map_or(DataSource::Stdin, source)
+    }
+
+    /// Whether somebody types it.
+    pub(crate) fn is_typed(&self) -> bool {
+        matches!(self.source(), DataSource::Stdin) && std::io::stdin().is_terminal()
     }
 }
 
@@ -64,10 +61,21 @@ pub(crate) struct RecordArgs {
 }
 
 impl RecordArgs {
+    /// Says how the messages are typed, to whoever types them.
+    pub(crate) fn prompt(&self, terminal: &Terminal) {
+        if self.data.is_typed() {
+            terminal.note(match self.input {
+                Some(Mode::Raw) => "type the message; Ctrl-D ends it",
+                Some(Mode::Json) => "type the messages, each as an envelope; Ctrl-D ends them",
+                _ => "type the messages, one a line; Ctrl-D ends them",
+            });
+        }
+    }
+
     /// Opens the input. `limit` bounds a record: its size in bytes, and what sets it.
     ///
     /// # Errors
-    /// As [`DataArgs::source`] and [`Input::open`]; `Kind::Usage` for a key delimiter with envelopes.
+    /// As [`Input::open`]; `Kind::Usage` for a key delimiter with envelopes.
     pub(crate) fn open(&self, key_delimiter: Option<&Delimiter>, limit: (usize, &'static str)) -> Result<Input> {
         self.open_checked(key_delimiter, limit, |_, _, _| Ok(()))
     }
@@ -82,7 +90,7 @@ impl RecordArgs {
         limit: (usize, &'static str),
         check: impl Fn(&Decoder, Record<'_>, Message<'_>) -> Result<()>,
     ) -> Result<Input> {
-        let source = self.data.source()?;
+        let source = self.data.source();
         let default = if matches!(source, DataSource::Text(_)) { Mode::Raw } else { Mode::Lines };
         let mode = self.input.unwrap_or(default);
         if mode == Mode::Json && key_delimiter.is_some() {

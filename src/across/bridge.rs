@@ -364,6 +364,7 @@ impl PreparedReader {
             PreparedReader::Grpc(prepared) => prepared.open(cx).await,
             PreparedReader::Kafka(prepared) => prepared.open(cx).await,
             PreparedReader::Stdin(StdinArgs { records, limits }) => {
+                records.prompt(&cx.terminal);
                 Ok(Reader::of_input(records.open(None, LARGEST)?, limits.limits()))
             }
         }

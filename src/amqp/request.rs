@@ -135,6 +135,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             return Err(error);
         }
     };
+    records.prompt(&cx.terminal);
     let reader = Reader::of_input(input, Limits::default()).through(Vec::new(), Some(Box::new(relay)));
     show.run_through(stages, Reader { manner: Manner::Answered, ..reader }, &cx.shutdown).await
 }

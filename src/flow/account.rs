@@ -213,6 +213,14 @@ impl Account {
         std::mem::take(&mut self.untold)
     }
 
+    /// Why the last message was refused, while nothing else has happened since.
+    pub(crate) fn latest_refusal(&self) -> Option<&str> {
+        match &self.run.as_ref()?.outcome {
+            Outcome::Refused(refusal) => Some(&refusal.why),
+            _ => None,
+        }
+    }
+
     /// How many messages were taken from the source.
     pub(crate) fn read(&self) -> u64 {
         self.read

@@ -20,13 +20,15 @@ pub(crate) struct Records {
     /// What came behind the records of the batch.
     behind: Option<Result<Filled>>,
     since: Instant,
+    /// Somebody types them, and may type a faulty one again.
+    is_typed: bool,
 }
 
 impl Records {
     /// Those of this input.
     pub(crate) fn new(input: Input) -> Records {
-        let decoder = Decoder::of(&input);
-        Records { input, decoder, marks: Vec::with_capacity(BATCH), behind: None, since: Instant::now() }
+        let (decoder, is_typed) = (Decoder::of(&input), input.is_typed());
+        Records { input, decoder, is_typed, marks: Vec::with_capacity(BATCH), behind: None, since: Instant::now() }
     }
 }
 
@@ -68,7 +70,10 @@ impl Source for Records {
     fn get(&self, at: usize) -> Result<Message<'_>, Bad> {
         match self.marks.get(at) {
             Some(mark) if mark.is_too_large() => Err(Bad::Refused(Refusal::new(self.input.limit()))),
-            Some(mark) => Ok(self.decoder.message(self.input.record(*mark))?),
+            Some(mark) => self.decoder.message(self.input.record(*mark)).map_err(|error| match self.is_typed {
+                true => Bad::Refused(Refusal::new(error.chain())),
+                false => Bad::Broken(error),
+            }),
             None => Ok(Message::default()),
         }
     }

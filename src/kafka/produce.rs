@@ -12,7 +12,7 @@ use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, S
 use crate::message::convert;
 use crate::message::input::Mode;
 use crate::message::{Field, KafkaHeader, Message, Protocol, Time, Unit, When};
-use crate::output::{Progress, Report, Shows};
+use crate::output::Report;
 use crate::shutdown;
 use crate::values::{self, Delimiter};
 
@@ -220,9 +220,10 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         let fault = |unfit: Unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why);
         prepared.shape.shape(message).map(drop).map_err(fault)
     })?;
-    let progress = Progress::writer(&cx.terminal, "sent", input.size());
-    let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
+    let is_typed = records.data.is_typed();
+    let mut report = Report::of_writer(cx.terminal, "sent", input.size(), is_typed, report.report.as_ref())?;
     let writer = prepared.open(cx).await?;
+    records.prompt(&cx.terminal);
     let manner = writer.manner;
     let flow = Flow::new(Reader::of_input(input, Limits::default()), writer, manner, &cx.shutdown);
     flow::run(flow, &mut report).await

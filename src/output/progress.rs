@@ -31,6 +31,11 @@ impl Progress {
         )
     }
 
+    /// None at all.
+    pub(crate) fn none() -> Progress {
+        Progress { bar: None, verb: "", messages: 0 }
+    }
+
     fn start(terminal: &Terminal, verb: &'static str, size: Option<u64>, wanted: bool) -> Progress {
         if !wanted {
             return Progress { bar: None, verb, messages: 0 };

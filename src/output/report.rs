@@ -40,6 +40,8 @@ pub(crate) enum Shows {
     Sent,
     /// Both, and what is under way.
     Carried,
+    /// No numbers: what became of each message that somebody types, in a word.
+    Typed,
 }
 
 /// Tells what a flow has to tell.
@@ -49,6 +51,8 @@ pub(crate) struct Report {
     shows: Shows,
     file: Option<(PathBuf, File)>,
     to_stderr: bool,
+    /// Of how many messages it was told that they are confirmed, and that they are not.
+    told: (u64, u64),
 }
 
 impl Report {
@@ -64,7 +68,37 @@ impl Report {
             }
             _ => None,
         };
-        Ok(Report { terminal, progress, shows, file, to_stderr: to == Some(&ReportTo::Stderr) })
+        Ok(Report { terminal, progress, shows, file, to_stderr: to == Some(&ReportTo::Stderr), told: (0, 0) })
+    }
+}
+
+impl Report {
+    /// Tells the progress of a writer, or in its place each outcome where somebody types the messages.
+    ///
+    /// # Errors
+    /// As [`Report::new`].
+    pub(crate) fn of_writer(
+        terminal: Terminal,
+        verb: &'static str,
+        size: Option<u64>,
+        is_typed: bool,
+        to: Option<&ReportTo>,
+    ) -> Result<Report> {
+        match is_typed {
+            true => Report::new(terminal, Progress::none(), Shows::Typed, to),
+            false => Report::new(terminal, Progress::writer(&terminal, verb, size), Shows::Sent, to),
+        }
+    }
+
+    fn tell(&mut self, account: &Account) {
+        let (done, failed) = (account.done(), account.failed());
+        if done > self.told.0 {
+            self.terminal.note(if account.has_confirmed() { "confirmed" } else { "sent" });
+        }
+        if failed > self.told.1 {
+            self.terminal.warn(format!("refused: {}", account.latest_refusal().unwrap_or_default()));
+        }
+        self.told = (done, failed);
     }
 }
 
@@ -74,6 +108,7 @@ impl Reporter for Report {
         match self.shows {
             Shows::Read => self.progress.set(account.read(), bytes),
             Shows::Sent => self.progress.set(settled, bytes),
+            Shows::Typed => self.tell(account),
             Shows::Carried => self.progress.set_both(account.read(), account.done(), under_way, bytes),
         }
     }

@@ -7,6 +7,7 @@ mod environment;
 mod exit_code;
 pub(crate) mod grpc;
 mod kafka;
+mod pasted;
 mod probe;
 #[expect(unsafe_code, reason = "a call of librdkafka that rdkafka has no safe one for")]
 mod rebalance;
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use self::environment::{EnvForm, Environment};
+use self::pasted::Pasted;
 use self::servers::Servers;
 use self::service::Service;
 use crate::context::Context;
@@ -35,6 +37,9 @@ pub(crate) struct Args {
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with_all = ["command", "only"])]
     tour: bool,
+    /// Show the whole tour at once, also at a terminal
+    #[arg(long, requires = "tour", hide_short_help = true)]
+    no_pause: bool,
     /// Serve only these
     #[arg(long, value_name = "SERVICES", value_enum, value_delimiter = ',')]
     only: Vec<Service>,
@@ -107,12 +112,13 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
     let environment = Environment::of(&servers, cx.config.sections);
     if args.tour {
-        return tour::run(&environment, cx).await;
+        return tour::run(&environment, !args.no_pause, cx).await;
     }
     servers.block_on_demand()?;
     let mut signals = signals::to_channel(&cx.shutdown)?;
     cx.shutdown.check()?;
     let _ready = ready.map(|file| file.publish(environment.text(EnvForm::Sh))).transpose()?;
+    let mut pasted = None;
     if !args.command.is_empty() {
         return command::run(&environment, &args.command, signals, cx).await;
     }
@@ -124,9 +130,15 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
                 table.row([json!(server.service.name()), json!(server.address)]);
             }
             table.print(cx.terminal.stdout.then_some(TableLayout::Table), &cx.terminal)?;
+            // For another terminal; in a pipe there is --print-env.
+            pasted = if cx.terminal.stdout { Pasted::make(&environment).ok() } else { None };
+            if let Some(pasted) = &pasted {
+                pasted.show(servers.running().iter().map(|server| server.service))?;
+            }
             cx.terminal.note("press Ctrl-C to end the sandbox; `mscomm sandbox -- COMMAND` runs a command in one");
         }
     }
+    let _pasted = pasted;
     tokio::select! {
         reason = cx.shutdown.stopped() => Err(reason.error()),
         signal = signals.recv() => Err(match signal.map(|s| s.signal) {

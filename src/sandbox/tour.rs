@@ -9,7 +9,7 @@ use super::environment::Environment;
 use super::exit_code::passed_on;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::{Printer, Terminal};
+use crate::output::{Printer, Terminal, is_asked, question};
 
 /// What a step says, and the command that shows it. At most 78 columns wide.
 struct Step(&'static str, &'static str);
@@ -83,12 +83,12 @@ mscomm amqp respond questions -n 1 --exec "sed 's/.*tea.*/2 EUR/'" &
                 r"mscomm amqp queue declare carried
 mscomm bridge kafka tail orders --from begin -n 1 \
     --to amqp publish -k carried
-mscomm amqp get carried -o json",
+mscomm amqp get carried -o 'queue %t%k: %s\n'",
             ),
             Step(
                 "...and home unchanged. It leaves its queue once Kafka has confirmed it.",
                 r"mscomm bridge amqp consume carried -n 1 --to kafka produce home
-mscomm kafka tail home --from begin --until-end -o json",
+mscomm kafka tail home --from begin --until-end -o '%k wants %s (%h, at %T)\n'",
             ),
         ],
     ),
@@ -105,8 +105,12 @@ starts a shell with the same servers; `mscomm --help` has the rest.";
 ///
 /// # Errors
 /// `Kind::Child` with the code of the command that failed, `Kind::Deadline` for one that does not end, `Kind::Io`.
-pub(crate) async fn run(environment: &Environment, cx: &Context) -> Result<()> {
-    for Part(title, steps) in PARTS {
+pub(crate) async fn run(environment: &Environment, pauses: bool, cx: &Context) -> Result<()> {
+    let pauses = pauses && cx.terminal.stdout && is_asked();
+    for (at, Part(title, steps)) in PARTS.iter().enumerate() {
+        if pauses && at > 0 && !goes_on(title, cx).await? {
+            return Ok(());
+        }
         show(&cx.terminal, AnsiColor::Green, &format!("\n=== {title} ===\n"))?;
         for Step(sentence, script) in *steps {
             show(&cx.terminal, AnsiColor::Cyan, &format!("\n# {sentence}\n"))?;
@@ -130,6 +134,14 @@ pub(crate) async fn run(environment: &Environment, cx: &Context) -> Result<()> {
         }
     }
     show(&cx.terminal, AnsiColor::Green, &format!("\n{END}\n"))
+}
+
+/// Whether the next part is wanted.
+async fn goes_on(title: &str, cx: &Context) -> Result<bool> {
+    show(&cx.terminal, AnsiColor::Green, "\n")?;
+    let answer = question(&format!("Enter goes on to {title}, q ends the tour"), &cx.shutdown).await;
+    cx.shutdown.check()?;
+    Ok(answer.is_ok_and(|answer| !answer.to_lowercase().starts_with('q')))
 }
 
 /// The commands of a script: a line that is indented goes on with the one before.

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+#[cfg(feature = "sandbox")]
 use crate::grpc::servers::Interop;
 use crate::support::{Done, Run, eventually, mscomm, test_env, unique};
 
@@ -140,6 +141,7 @@ fn health_of_a_server() {
 }
 
 /// One without health, and without reflection, passes a check, and has no health to ask for.
+#[cfg(feature = "sandbox")]
 #[test]
 fn a_server_without_health_and_reflection() {
     let server = Interop::start(&["--health", "off", "--reflection", "none"]);
@@ -152,6 +154,7 @@ fn a_server_without_health_and_reflection() {
 }
 
 /// NOT_SERVING is 8, and is waited for.
+#[cfg(feature = "sandbox")]
 #[test]
 fn a_server_that_does_not_serve_yet() {
     let server = Interop::start(&["--health", "late"]);

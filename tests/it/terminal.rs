@@ -98,13 +98,6 @@ fn progress_is_for_terminals_and_not_with_quiet() {
     assert_eq!(screen, "");
 }
 
-#[test]
-fn no_data_at_a_terminal_is_an_error_and_not_a_wait() {
-    // Standard input of what `script` runs is the terminal.
-    let screen = on_terminal("mscomm kafka produce t; echo code $?", &[("NO_COLOR", "1")]);
-    assert!(screen.contains("standard input is a terminal") && screen.contains("code 2"), "{screen}");
-}
-
 /// As `profile add` does.
 #[test]
 fn the_editor_is_warned_of_what_goes_to_another_server() {

@@ -197,3 +197,28 @@ fn verbose_tells_of_the_connection() {
         assert!(group.stderr.contains(says), "{says}: {}", group.stderr);
     }
 }
+
+/// A message a line, each with its confirm, and no spinner between them.
+#[test]
+fn messages_are_typed_at_a_terminal() {
+    let sandbox =
+        |line: &str, typed: &str| typing(&format!("mscomm sandbox -q -- sh -c '{line}; echo code $?'"), typed, &[]);
+    let screen = sandbox("mscomm -q amqp queue declare q; mscomm amqp publish -k q", "a\nb\n\u{4}");
+    assert!(screen.contains("note: type the messages, one a line; Ctrl-D ends them"), "{screen}");
+    assert_eq!(screen.matches("note: confirmed").count(), 2, "{screen}");
+    assert!(screen.contains("sent 2, confirmed 2, failed 0") && screen.contains("code 0"), "{screen}");
+    assert!(!screen.contains("\u{1b}[2K") && !screen.contains("published"), "{screen}");
+    let screen = sandbox("mscomm kafka produce t -K :", "k:a\n\u{4}");
+    assert!(screen.contains("note: confirmed") && screen.contains("code 0"), "{screen}");
+    // What is refused is told at once, and a faulty one may be typed again.
+    let screen = sandbox("mscomm amqp publish -k nosuch", "a\n\u{4}");
+    assert!(screen.contains("warning: refused: returned by the broker") && screen.contains("code 8"), "{screen}");
+    let screen = sandbox("mscomm kafka produce t --input json", "{\"nono\":1}\n{\"value\":\"x\"}\n\u{4}");
+    assert!(screen.contains("each as an envelope") && screen.contains("unknown member `nono`"), "{screen}");
+    assert!(screen.contains("note: confirmed") && screen.contains("sent 2, confirmed 1, failed 1"), "{screen}");
+    // A question has its answer.
+    let line =
+        "mscomm -q amqp queue declare q; (mscomm -q amqp respond q --map . -n 1 &) ; mscomm amqp request -k q -o raw";
+    let screen = sandbox(line, "ping\n\u{4}");
+    assert!(screen.matches("ping").count() >= 2, "{screen}");
+}

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Writer};
 use crate::message::input::{DataSource, Mode};
 use crate::message::{Field, Message};
-use crate::output::{Progress, Report, Shows};
+use crate::output::Report;
 use crate::values::{Delimiter, delimiter};
 
 /// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
@@ -116,9 +116,11 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let own_keys = key_delimiter.is_some() || records.input == Some(Mode::Json);
     let prepared = prepare(publishing, own_keys, key_delimiter.clone(), cx)?;
     let input = records.open(key_delimiter.as_ref(), MAX_MESSAGE)?;
-    let progress = Progress::writer(&cx.terminal, "published", input.size());
-    let mut report = Report::new(cx.terminal, progress, Shows::Sent, report.report.as_ref())?;
+    let is_typed = records.data.is_typed();
+    let mut report = Report::of_writer(cx.terminal, "published", input.size(), is_typed, report.report.as_ref())?;
     let writer = prepared.open(cx).await?;
+    // Who cannot be connected types nothing.
+    records.prompt(&cx.terminal);
     let manner = writer.manner;
     let flow = Flow::new(Reader::of_input(input, Limits::default()), writer, manner, &cx.shutdown);
     flow::run(flow, &mut report).await

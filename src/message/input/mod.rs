@@ -123,6 +123,12 @@ pub struct Input {
 }
 
 impl Input {
+    /// Whether somebody types it.
+    pub fn is_typed(&self) -> bool {
+        use std::io::IsTerminal;
+        matches!(self.source, DataSource::Stdin) && std::io::stdin().is_terminal()
+    }
+
     /// Opens the source and begins to read ahead.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use serde_json::Value;
 
 use super::{free_port, host_and_port, sandbox};
-use crate::support::{eventually, mscomm};
+use crate::support::{eventually, mscomm, typing};
 
 #[test]
 fn other_clients_find_plain_variables() {
@@ -176,4 +176,29 @@ fn a_ready_file_takes_no_place_of_anything_else() {
     let done = mscomm(&["sandbox", "--ready-file", path.to_str().expect("UTF-8"), "--", "true"]).run();
     done.fails(10).says(&["no regular file"]);
     assert!(path.is_symlink());
+}
+
+/// What a sandbox that stands alone says at a terminal leads another one to its servers.
+#[test]
+fn what_is_to_be_pasted_works_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    // The other terminal: it waits for the line, runs what is pasted, and ends the sandbox.
+    let other = format!(
+        "while ! grep -q Paste screen 2>/dev/null; do sleep 0.05; done; sleep 0.2; \
+         eval \"$(tr -d '\\r' < screen | grep '^  ')\" > {out} 2>&1; kill -INT $MSCOMM_SANDBOX_PID"
+    );
+    let line = format!("cd {}; ({other}) & stty cols 200; mscomm sandbox | cat; echo", folder.path().display());
+    assert!(
+        !typing(&line.replace(&other, "true").replace("mscomm sandbox", "timeout 1 mscomm sandbox"), "", &[])
+            .contains("Paste")
+    );
+    let line = format!(
+        "cd {}; ({other}) & script -qfc 'mscomm sandbox' screen >/dev/null; echo code $?",
+        folder.path().display()
+    );
+    typing(&line, "", &[]);
+    let told = std::fs::read_to_string(&out).expect("it ran");
+    assert!(told.contains("Hello world") && told.matches("confirmed 1").count() == 2, "{told}");
+    assert!(told.contains("grpc\thealth\tok"), "{told}");
 }

@@ -1,6 +1,6 @@
 //! The tour: what a newcomer sees first.
 
-use crate::support::{chmod, mscomm};
+use crate::support::{chmod, mscomm, typing};
 
 #[test]
 fn it_shows_commands_and_their_real_output() {
@@ -15,7 +15,7 @@ fn it_shows_commands_and_their_real_output() {
         "{\"message\":\"Hello tea\"}\n{\"message\":\"Hello milk\"}\n{\"message\":\"Hello cake\"}\n",
         "alice wants cake\n",
         "\nbob: milk\n",
-        "\"topic\":\"home\"",
+        "queue carried: ",
     ] {
         assert!(done.text().contains(text), "no {text:?} in {}", done.text());
     }
@@ -25,15 +25,34 @@ fn it_shows_commands_and_their_real_output() {
 
 #[test]
 fn what_was_carried_comes_home_the_same() {
+    let before = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_millis();
     let text = mscomm(&["sandbox", "--tour"]).run().ok().text();
-    let home = text.lines().find(|line| line.contains("\"topic\":\"home\"")).expect("it came home");
-    let home: serde_json::Value = serde_json::from_str(home).expect("JSON");
-    assert_eq!((&home["headers"], &home["key"]), (&serde_json::json!([["trace", "42"]]), &"alice".into()));
-    let away = text.lines().find(|line| line.contains("mscomm-origin")).expect("it went away");
-    let away: serde_json::Value = serde_json::from_str(away).expect("JSON");
-    let origin = away["headers"]["mscomm-origin"].as_str().expect("where it was");
-    let origin: serde_json::Value = serde_json::from_str(origin).expect("JSON");
-    assert_eq!((&home["timestamp"], &home["value"]), (&origin["timestamp"], &away["value"]));
+    let home =
+        text.lines().find(|line| line.contains(" wants ") && line.contains("(trace=42, at ")).expect("it came home");
+    assert!(["alice wants tea", "bob wants milk", "alice wants cake"].iter().any(|record| home.starts_with(record)));
+    let at = home.split_once("at ").and_then(|(_, at)| at.strip_suffix(')')).expect("a time");
+    let at: u128 = at.parse().expect("ms");
+    assert!((before..before + 120_000).contains(&at), "{home}");
+}
+
+/// At a terminal of 80 columns.
+#[test]
+fn it_pauses_between_its_parts_and_is_not_too_wide() {
+    let tour = |flags: &str, typed: &str| {
+        typing(&format!("stty cols 80; mscomm sandbox --tour {flags}; echo code $?"), typed, &[])
+    };
+    let screen = tour("", "\n\n\n");
+    assert_eq!(screen.matches("q ends the tour").count(), 3, "{screen}");
+    assert!(screen.contains("=== All together ===") && screen.contains("code 0"), "{screen}");
+    // What a spinner drew is wiped out before the next line.
+    for line in screen.lines().filter_map(|line| line.rsplit("\u{1b}[2K").next()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    let screen = tour("", "q\n");
+    assert!(!screen.contains("=== RabbitMQ ===") && screen.contains("code 0"), "{screen}");
+    let screen = tour("--no-pause", "");
+    assert!(!screen.contains("q ends the tour") && screen.contains("=== All together ==="), "{screen}");
+    mscomm(&["sandbox", "--no-pause"]).run().fails(2);
 }
 
 #[test]
