@@ -285,8 +285,10 @@ fn with_runtime(
             connect_timeout: global.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             wait: global.wait,
             on_wait,
-            say: Box::leak(Box::new(move |told: Told<'_>| {
-                if let Told::Done(Step { found, took, .. }) = told {
+            say: Box::leak(Box::new(move |told: Told<'_>| match told {
+                Told::Seeks(address) => terminal.trace(format!("connecting to {address}")),
+                Told::Begins(_) => {}
+                Told::Done(Step { found, took, .. }) => {
                     terminal.trace(format!("{found} ({})", values::millis(*took)));
                 }
             })),

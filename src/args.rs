@@ -165,9 +165,7 @@ impl Ready {
     /// # Errors
     /// As [`ReadyFile::publish`].
     pub(crate) fn tell(self, terminal: &Terminal, waits: Option<&str>) -> Result<Option<Box<dyn Any>>> {
-        if let Some(waits) = waits {
-            terminal.status(waits);
-        }
+        waits.into_iter().flat_map(str::lines).for_each(|line| terminal.status(line));
         let text = || format!("{}\n", std::process::id());
         let published = self.0.map(|file| file.publish(text())).transpose()?;
         Ok(published.map(|file: Published| Box::new(file) as Box<dyn Any>))

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use super::steps::Say;
+use super::steps::{Say, Told};
 use super::tls::given_up;
 use crate::error::{Error, Kind, Result};
 use crate::shutdown::Shutdown;
@@ -54,6 +54,7 @@ impl Policy {
     where
         F: Future<Output = Result<T>>,
     {
+        (self.say)(Told::Seeks(&address.to_string()));
         self.connect(shutdown, attempt).await.map_err(|error| match shutdown.reason() {
             // Whoever was asked to stop knows where.
             Some(_) => error,

@@ -18,6 +18,8 @@ pub(crate) struct Step {
 /// What is told of a step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Told<'a> {
+    /// An attempt begins, to this address.
+    Seeks(&'a str),
     /// It begins.
     Begins(&'static str),
     /// It has worked.

@@ -45,14 +45,14 @@ printf 'tea\nmilk\n' | mscomm amqp publish -k orders -H 'trace: 42'",
             Step(
                 "Service B answers what is asked through a queue, by any program; A asks.",
                 r#"mscomm amqp queue declare questions
-mscomm amqp respond questions -n 1 --exec "sed 's/.*tea.*/2 EUR/'" &
-    mscomm amqp request -k questions -d 'what does the tea cost?'; wait"#,
+mscomm -q amqp respond questions -n 1 --exec "sed 's/.*tea.*/2 EUR/'" &
+    mscomm -q amqp request -k questions -d 'what does the tea cost?'; wait"#,
             ),
             Step(
                 "Here B is a gRPC service: a request is done once its answer is confirmed.",
-                r#"mscomm amqp respond questions -n 3 --via grpc call Greeter/SayHello &
+                r#"mscomm -q amqp respond questions -n 3 --via grpc call Greeter/SayHello &
     printf '{"name":"%s"}\n' tea milk cake |
-        mscomm amqp request -k questions -j 3; wait"#,
+        mscomm -q amqp request -k questions -j 3; wait"#,
             ),
         ],
     ),

@@ -68,7 +68,7 @@ fn a_reader_says_what_it_waits_for() {
         ("kafka tail t", "note: waiting for records of t, from the end"),
         ("kafka tail t u --from begin", "note: waiting for records of t, u, from the begin"),
         ("kafka tail t --group g", "note: waiting for records of t, as a member of group `g`"),
-        ("amqp consume q", "each is acked once it was written (`mscomm amqp get` only looks)"),
+        ("amqp consume q", "each is acked once it was written\nnote: (`mscomm amqp get` only looks)"),
         ("amqp consume q --requeue", "note: waiting for messages of queue `q`; all go back at the end"),
         ("amqp tap amq.topic", "note: watching `amq.topic`: what is published from now on is seen"),
         ("amqp respond q --map .", "note: what is asked through queue `q` is answered"),

@@ -125,7 +125,7 @@ impl ReadingArgs {
     fn waits(&self, is_carried: bool) -> String {
         let then = match (self.settle.mode(), is_carried) {
             (Settle::Ack, true) => "each is acked once it is where it goes",
-            (Settle::Ack, false) => "each is acked once it was written (`mscomm amqp get` only looks)",
+            (Settle::Ack, false) => "each is acked once it was written\n(`mscomm amqp get` only looks)",
             (Settle::Nack, _) => "each is rejected once it was written",
             (Settle::Requeue, _) => "all go back at the end",
             (Settle::OnArrival, _) => "each is taken out as it arrives",

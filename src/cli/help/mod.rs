@@ -140,6 +140,17 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("sandbox", &["sandbox", "ci"]),
 ];
 
+/// What one often wants, and the line that does it.
+pub(crate) const JOBS: &[(&str, &str)] = &[
+    ("mscomm sandbox --tour", "see it all, without a server"),
+    ("mscomm profile add dev", "name servers; they are tried before"),
+    ("mscomm check --wait=1m", "wait until the servers are ready"),
+    ("mscomm kafka tail orders --ready-file up", "tell a script that a reader reads"),
+    ("mscomm amqp publish -k orders", "type messages, each with its confirm"),
+    ("mscomm amqp get orders", "read messages, and take none out"),
+    ("mscomm completions bash", "Tab that knows topics and methods"),
+];
+
 /// The topics that are about a command, by its names; all of them for mscomm itself.
 pub(crate) fn topics_of(path: &str) -> impl Iterator<Item = &'static Topic> {
     let found =
@@ -197,7 +208,8 @@ pub(crate) fn run(words: &[String], terminal: &Terminal) -> Result<()> {
     let text = match words {
         [] => {
             let help = styled(&tree().render_help(), terminal);
-            format!("{help}\nTopics (mscomm help TOPIC):\n{}", list())
+            let jobs: String = JOBS.iter().map(|(line, what)| format!("  {line:<40}  {what}\n")).collect();
+            format!("{help}\nOften wanted:\n{jobs}\nTopics (mscomm help TOPIC):\n{}", list())
         }
         [name] if let Some(topic) = Topic::named(name) => show::page(&topic.page(), terminal),
         words => {

@@ -172,6 +172,22 @@ fn every_verb_has_examples() {
     assert_eq!(files, found);
 }
 
+/// What is often wanted is a line each, that fits, and that the parser takes.
+#[test]
+fn what_is_often_wanted_is_a_line_each() {
+    let help = crate::support::mscomm(&["help"]).run().ok().text();
+    let (_, jobs) = help.split_once("Often wanted:\n").expect("a part");
+    let jobs: Vec<&str> = jobs.lines().take_while(|line| !line.is_empty()).collect();
+    for wanted in ["check", "--ready-file", "publish", "profile add", "get", "completions"] {
+        assert!(jobs.iter().any(|line| line.contains(wanted)), "{wanted}: {jobs:?}");
+    }
+    for line in jobs {
+        let (command, _) = line.trim().split_once("  ").expect("two parts");
+        let words = command.split(' ').map(Into::into).collect();
+        assert!(line.chars().count() <= 80 && mscomm::testing::refusal(words).is_none(), "{line}");
+    }
+}
+
 /// `-h` fits on a screen.
 #[test]
 fn short_help_is_short() {
@@ -186,5 +202,46 @@ fn short_help_is_short() {
         assert!(lines <= 40, "{path:?}: {lines} lines\n{help}");
         let fits = |line: &str| line.chars().count() <= 80 || line.starts_with("Usage:");
         assert!(help.lines().all(fits), "{path:?}\n{help}");
+    }
+}
+
+/// Those of `help ci`, each as it is printed, in a sandbox with a service that they are about.
+#[test]
+fn whole_scripts_run_as_printed() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/help/topics/ci.md");
+    let page = std::fs::read_to_string(page).expect("reads");
+    let blocks = page.split("```\n").skip(1).step_by(2);
+    let scripts: Vec<&str> = blocks.filter(|block| block.starts_with("#!/bin/sh\n")).collect();
+    assert_eq!(scripts.len(), 5);
+    let home = tempfile::tempdir().expect("a folder");
+    // What the scripts are run against: orders become receipts, by another connection.
+    let mut all = String::from(
+        "umask 077\nmscomm -q amqp queue declare orders\nexport API_ADDRESS=$GRPC_SERVER API_TOKEN=t0k3n MQ_PASSWORD=guest\n\
+         MQ_ADDRESS=${AMQP_URL#*@}; export MQ_ADDRESS=${MQ_ADDRESS%/}\n",
+    );
+    for (at, script) in scripts.iter().enumerate() {
+        std::fs::write(home.path().join(format!("script.{at}")), script).expect("writes");
+        if script.contains("# assert.sh") {
+            all.push_str("mscomm -q amqp queue purge orders >purged\n");
+            all.push_str("mscomm -q bridge amqp consume orders --to kafka produce receipts & service=$!\n");
+        }
+        all.push_str(&format!("sh script.{at} >out.{at} 2>&1 </dev/null; echo $? >code.{at}\n"));
+        if script.contains("# assert.sh") {
+            all.push_str("kill $service\n");
+        }
+    }
+    std::fs::write(home.path().join("all.sh"), all).expect("writes");
+    let folder = Path::new(BINARY).parent().expect("a folder");
+    let search = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
+    let mut run = Command::new(BINARY);
+    run.args(["-q", "sandbox", "--topic", "receipts:1", "--", "sh", "all.sh"]).current_dir(home.path());
+    run.env("PATH", search).env("HOME", home.path()).env_remove("MSCOMM_PROFILE").env_remove("MSCOMM_CONFIG");
+    let done = run.stdin(Stdio::null()).output().expect("runs");
+    for (at, script) in scripts.iter().enumerate() {
+        let read = |name: &str| std::fs::read_to_string(home.path().join(format!("{name}.{at}"))).unwrap_or_default();
+        let (code, out) = (read("code"), read("out"));
+        assert_eq!(code.trim(), "0", "{script}\n{out}\n{}", String::from_utf8_lossy(&done.stderr));
+        // Nobody is asked, and nothing is drawn.
+        assert!(!out.contains('\u{1b}') && !out.contains("[y/N]") && !out.contains("t0k3n"), "{out}");
     }
 }
