@@ -10,8 +10,17 @@ use super::Terminal;
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
+    /// It is drawn once there is something to show: what is said before that would be drawn over.
+    wanted: Option<Look>,
     verb: &'static str,
     messages: u64,
+}
+
+/// How it is drawn.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    size: Option<u64>,
+    color: bool,
 }
 
 impl Progress {
@@ -33,15 +42,19 @@ impl Progress {
 
     /// None at all.
     pub(crate) fn none() -> Progress {
-        Progress { bar: None, verb: "", messages: 0 }
+        Progress { bar: None, wanted: None, verb: "", messages: 0 }
     }
 
     fn start(terminal: &Terminal, verb: &'static str, size: Option<u64>, wanted: bool) -> Progress {
-        if !wanted {
-            return Progress { bar: None, verb, messages: 0 };
-        }
+        let wanted = wanted.then_some(Look { size, color: terminal.color_stderr });
+        Progress { bar: None, wanted, verb, messages: 0 }
+    }
+
+    /// Draws it for the first time.
+    fn begin(&mut self) {
+        let Some(Look { size, color }) = self.wanted.take() else { return };
         let bar = ProgressBar::with_draw_target(size, ProgressDrawTarget::stderr_with_hz(10));
-        let template = match (size, terminal.color_stderr) {
+        let template = match (size, color) {
             (Some(_), true) => {
                 "{wide_bar:.cyan/dim} {percent:>3}%  {bytes}/{total_bytes}  {msg}  {binary_bytes_per_sec}  ETA {eta}"
             }
@@ -59,11 +72,14 @@ impl Progress {
             bar.set_style(style.with_key("rate", rate).progress_chars("━━─"));
         }
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar: Some(bar), verb, messages: 0 }
+        self.bar = Some(bar);
     }
 
     /// Sets what was done so far. Cheap enough for each message; it draws at most ten times a second.
     pub(crate) fn set(&mut self, messages: u64, bytes: u64) {
+        if messages > 0 || bytes > 0 {
+            self.begin();
+        }
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             // The text is made anew only when it will be seen to differ.
@@ -76,6 +92,9 @@ impl Progress {
 
     /// Sets how far what goes from one peer to another has come. As cheap as [`Progress::set`].
     pub(crate) fn set_both(&mut self, read: u64, confirmed: u64, under_way: usize, bytes: u64) {
+        if read > 0 {
+            self.begin();
+        }
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
             if read / 128 != self.messages / 128 || read < 128 {
@@ -88,6 +107,7 @@ impl Progress {
 
     /// Removes it from the screen for good.
     pub(crate) fn clear(&mut self) {
+        self.wanted = None;
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }

@@ -72,7 +72,7 @@ fn a_reader_says_what_it_waits_for() {
         ("amqp consume q --requeue", "note: waiting for messages of queue `q`; all go back at the end"),
         ("amqp tap amq.topic", "note: watching `amq.topic`: what is published from now on is seen"),
         ("amqp respond q --map .", "note: what is asked through queue `q` is answered"),
-        ("bridge amqp consume q --to stdout", "each is acked once it is where it goes"),
+        ("bridge amqp consume q --to stdout", "each is acked once it is there"),
     ] {
         let screen = wait(verb);
         assert!(screen.contains(says), "{verb}: {screen}");

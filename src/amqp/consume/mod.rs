@@ -124,7 +124,7 @@ impl ReadingArgs {
     /// What it does with a queue, in words.
     fn waits(&self, is_carried: bool) -> String {
         let then = match (self.settle.mode(), is_carried) {
-            (Settle::Ack, true) => "each is acked once it is where it goes",
+            (Settle::Ack, true) => "each is acked once it is there",
             (Settle::Ack, false) => "each is acked once it was written\n(`mscomm amqp get` only looks)",
             (Settle::Nack, _) => "each is rejected once it was written",
             (Settle::Requeue, _) => "all go back at the end",
