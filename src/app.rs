@@ -164,9 +164,7 @@ fn finish(ended: Result<()>, terminal: &Terminal) -> u8 {
 }
 
 fn print_version() -> Result<()> {
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(concat!("mscomm ", env!("CARGO_PKG_VERSION"), "\n").as_bytes()))?;
-    printer.flush()
+    Printer::print(concat!("mscomm ", env!("CARGO_PKG_VERSION"), "\n"))
 }
 
 fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
@@ -220,9 +218,7 @@ fn complete(args: complete::Args, terminal: Terminal) -> Result<()> {
         let _ = sender.send(completed(&args, terminal));
     })?;
     let answer = answer.recv_timeout(complete::LATEST).unwrap_or_else(|_| Ok(String::new()))?;
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(answer.as_bytes()))?;
-    printer.flush()
+    Printer::print(answer)
 }
 
 fn completed(args: &complete::Args, terminal: Terminal) -> Result<String> {

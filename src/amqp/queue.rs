@@ -210,7 +210,7 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         counted(declared.message_count(), "message")
     ));
     match args.queue.is_empty() {
-        true => print(declared.name().as_str()),
+        true => Printer::print(format!("{}\n", declared.name())),
         false => Ok(()),
     }
 }
@@ -261,7 +261,7 @@ async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
         purged.map_err(|e| fault(&e, format!("cannot purge queue `{}`", args.queue)))
     })
     .await?;
-    print(&messages.to_string())
+    Printer::print(format!("{messages}\n"))
 }
 
 async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
@@ -281,13 +281,4 @@ async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
         table.print(args.output, &cx.terminal)?;
     }
     Error::each(failed)
-}
-
-fn print(line: &str) -> Result<()> {
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| {
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
-    })?;
-    printer.flush()
 }

@@ -28,7 +28,7 @@ const COMPLETIONS: [(Shell, &str, &[u8]); 5] = [
 /// # Errors
 /// As [`Printer::flush`].
 pub(crate) fn completions(shell: Shell) -> Result<()> {
-    COMPLETIONS.iter().find(|(known, ..)| *known == shell).map_or(Ok(()), |(_, _, script)| print(script))
+    COMPLETIONS.iter().find(|(known, ..)| *known == shell).map_or(Ok(()), |(_, _, script)| Printer::print(script))
 }
 
 /// Prints the man page of a command.
@@ -40,7 +40,7 @@ pub(crate) fn man(path: &[String]) -> Result<()> {
         && let Some(topic) = Topic::named(name)
         && tree().find_subcommand(name).is_none()
     {
-        return print(&topic.man());
+        return Printer::print(&topic.man());
     }
     let root = tree();
     let mut command = &root;
@@ -51,7 +51,7 @@ pub(crate) fn man(path: &[String]) -> Result<()> {
                 .hint(format!("allowed: {}", known.join(", ")))
         })?;
     }
-    print(&page(command)?)
+    Printer::print(&page(command)?)
 }
 
 /// Writes `completions/` and `man/` below a folder, and removes what an earlier tree of commands left there.
@@ -204,10 +204,4 @@ fn commented(examples: &str) -> String {
     }
     out.push_str(if is_open { ".EE\n.in\n" } else { "" });
     out
-}
-
-fn print(bytes: &[u8]) -> Result<()> {
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(bytes))?;
-    printer.flush()
 }

@@ -173,12 +173,7 @@ fn settings_of(from: &str, source: &ConfigSource) -> Result<String> {
 fn current(source: &ConfigSource, terminal: &Terminal) -> Result<()> {
     let chosen = Chosen::load(source)?;
     terminal.trace(format!("by {}", chosen.by));
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| {
-        out.extend_from_slice(chosen.name.as_bytes());
-        out.push(b'\n');
-    })?;
-    printer.flush()
+    Printer::print(format!("{}\n", chosen.name))
 }
 
 fn list(source: &ConfigSource, output: Option<TableLayout>, wide: &WideArgs, terminal: &Terminal) -> Result<()> {

@@ -101,10 +101,5 @@ fn print(args: &Args, health: Health) -> Result<()> {
         Form::Raw => health.name().to_owned(),
         Form::Json => json!({"service": args.service, "status": health.name()}).to_string(),
     };
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| {
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
-    })?;
-    printer.flush()
+    Printer::print(format!("{line}\n"))
 }

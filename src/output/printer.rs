@@ -71,6 +71,16 @@ impl Printer {
         })
     }
 
+    /// Writes one text to standard output, all that a command has to say.
+    ///
+    /// # Errors
+    /// As [`Printer::stdout`] and [`Printer::flush`].
+    pub(crate) fn print(text: impl AsRef<[u8]>) -> Result<()> {
+        let mut printer = Printer::stdout()?;
+        printer.record(|out| out.extend_from_slice(text.as_ref()))?;
+        printer.flush()
+    }
+
     /// Appends one record. Writes when enough is gathered.
     ///
     /// # Errors

@@ -74,9 +74,7 @@ impl Environment {
     /// # Errors
     /// Those of the output.
     pub(crate) fn print(&self, form: EnvForm) -> Result<()> {
-        let mut printer = Printer::stdout()?;
-        printer.record(|out| out.extend_from_slice(self.text(form).as_bytes()))?;
-        printer.flush()?;
+        Printer::print(self.text(form))?;
         let null = std::fs::File::options().write(true).open("/dev/null");
         null.and_then(|null| Ok(rustix::stdio::dup2_stdout(null)?)).map_err(|e| Error::io("cannot close the output", e))
     }

@@ -35,8 +35,6 @@ impl Pasted {
             });
         }
         text.push_str("  mscomm check\n\n");
-        let mut printer = Printer::stdout()?;
-        printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
-        printer.flush()
+        Printer::print(text)
     }
 }

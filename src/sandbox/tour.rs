@@ -179,9 +179,7 @@ fn show(terminal: &Terminal, color: AnsiColor, text: &str) -> Result<()> {
 }
 
 fn write(text: &str) -> Result<()> {
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
-    printer.flush()
+    Printer::print(text)
 }
 
 #[cfg(test)]

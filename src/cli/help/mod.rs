@@ -221,9 +221,7 @@ pub(crate) fn run(words: &[String], terminal: &Terminal) -> Result<()> {
             styled(&command.clone().render_long_help(), terminal)
         }
     };
-    let mut printer = Printer::stdout()?;
-    printer.record(|out| out.extend_from_slice(text.as_bytes()))?;
-    printer.flush()
+    Printer::print(text)
 }
 
 fn styled(text: &StyledStr, terminal: &Terminal) -> String {

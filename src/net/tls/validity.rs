@@ -52,7 +52,14 @@ fn time(bytes: &[u8]) -> Option<SystemTime> {
         (Some(short), _) => format!("{}{short}", if short < "50" { "20" } else { "19" }),
         (None, full) => full?.to_owned(),
     };
-    let time = DateTime::strptime("%Y%m%d%H%M%SZ", full).ok()?.to_zoned(TimeZone::UTC).ok()?;
+    if full.len() != 15 || !full.ends_with('Z') || !full[..14].bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number = |at: std::ops::Range<usize>| full[at].parse::<i8>().ok();
+    let (month, day, hour, minute, second) =
+        (number(4..6)?, number(6..8)?, number(8..10)?, number(10..12)?, number(12..14)?);
+    let time = DateTime::new(full[..4].parse().ok()?, month, day, hour, minute, second, 0).ok()?;
+    let time = time.to_zoned(TimeZone::UTC).ok()?;
     UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(time.timestamp().as_second()).ok()?))
 }
 
