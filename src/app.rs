@@ -62,14 +62,26 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
 /// The command line with what the user wants flags to be that were not typed.
 fn with_defaults(typed: Cli, argv: &[OsString], source: &ConfigSource) -> Result<Cli, (Box<Cli>, Error)> {
     let defaults = match config::defaults(source, typed.command.uses_profiles(), std::io::stdout().is_terminal()) {
-        Ok(defaults) if defaults.is_empty() => return Ok(typed),
-        Ok(defaults) => defaults,
+        // Who types, and a sandbox's command, have all the time there is.
+        Ok(mut defaults) => {
+            defaults.retain(|default| typed.command.connects() || !matches!(default.flag.as_str(), "timeout" | "wait"));
+            if defaults.is_empty() {
+                return Ok(typed);
+            }
+            defaults
+        }
+        // Who reads the help, or mends the file, can do without.
+        Err(error) if !typed.command.connects() => {
+            Terminal::detect(typed.global.color, typed.global.quiet, false).warn(error.chain());
+            return Ok(typed);
+        }
         Err(error) => return Err((Box::new(typed), error)),
     };
-    let global: Vec<FlagDefault> = defaults.iter().filter(|default| !default.is_output).cloned().collect();
     // What is read without them can be read with them, but for a form of output that this verb does not have.
-    let cli = parse(argv, &defaults).or_else(|_| parse(argv, &global));
-    let Ok(mut cli) = cli else { return Ok(typed) };
+    let without = |flag: &str| -> Vec<FlagDefault> { defaults.iter().filter(|d| d.flag != flag).cloned().collect() };
+    let global: Vec<FlagDefault> = defaults.iter().filter(|default| !default.is_output).cloned().collect();
+    let read = [defaults.clone(), without("output"), global];
+    let Some(mut cli) = read.iter().find_map(|defaults| parse(argv, defaults).ok()) else { return Ok(typed) };
     // What was typed wins over its opposite.
     cli.global.verbose &= !typed.global.quiet;
     cli.global.quiet &= !typed.global.verbose;

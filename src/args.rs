@@ -6,7 +6,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::Resettable;
+use clap::builder::{ArgPredicate, Resettable};
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 
 use crate::error::{Error, Result};
@@ -278,7 +278,16 @@ pub(crate) fn with_flags(command: Command, flags: &[FlagDefault]) -> Command {
     let ids: Vec<clap::Id> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
     let is_here = |default: &&FlagDefault| ids.iter().any(|id| *id == default.flag.as_str());
     let command = flags.iter().filter(is_here).fold(command, |command, default| {
-        command.mut_arg(&default.flag, |arg| arg.default_value(default.value.clone()))
+        command.mut_arg(&default.flag, |arg| {
+            let arg = arg.default_value(default.value.clone());
+            match default.flag.as_str() {
+                // It is about JSON.
+                "emit_defaults" => ["text", "binary"]
+                    .into_iter()
+                    .fold(arg, |arg, form| arg.default_value_if("format", ArgPredicate::Equals(form.into()), "false")),
+                _ => arg,
+            }
+        })
     });
     match flags {
         [] => command,

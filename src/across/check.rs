@@ -1,6 +1,6 @@
 //! `check`: whether what a profile names can be reached, step by step.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -46,6 +46,7 @@ enum Service {
     /// The gRPC server
     Grpc,
     /// RabbitMQ
+    #[value(alias = "rabbitmq", alias = "rabbit")]
     Amqp,
     /// The Kafka cluster
     Kafka,
@@ -75,10 +76,14 @@ const COLUMNS: [&str; 5] = ["system", "step", "status", "ms", "found"];
 /// That of the first service that failed; `Kind::Config` where the profile names none.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let services = chosen(&args, cx)?;
-    let checked = join_all(services.iter().map(|service| one(*service, &args, cx))).await;
+    let watched: Vec<Watched> = services.iter().map(|_| Watched::new(cx)).collect();
+    let prepared: Vec<Result<Prepared>> =
+        services.iter().zip(&watched).map(|(service, watched)| prepare(*service, &args, &watched.cx)).collect();
+    let checked =
+        join_all(prepared.into_iter().zip(&watched).map(|(ready, watched)| go(ready, &args, &watched.cx))).await;
     let (mut table, mut failed) = (Table::new(COLUMNS), Vec::new());
-    for (service, (steps, ended)) in services.iter().zip(checked) {
-        for row in rows(*service, steps, ended.as_ref().err()) {
+    for ((service, watched), ended) in services.iter().zip(&watched).zip(checked) {
+        for row in rows(*service, watched.taken(), ended.as_ref().err()) {
             table.row(row);
         }
         failed.extend(ended.err().map(|error| error.context(service.name())));
@@ -117,35 +122,65 @@ fn chosen(args: &Args, cx: &Context) -> Result<Vec<Service>> {
     Ok(services)
 }
 
-/// The steps of one service, and how they ended.
-async fn one(service: Service, args: &Args, cx: &Context) -> (Taken, Result<()>) {
-    // As long as the process lives, as all that a connection is told by.
-    let taken: &'static Mutex<Taken> = Box::leak(Box::default());
-    let say = cx.policy.say;
-    let policy = Policy {
-        say: Box::leak(Box::new(move |told: Told<'_>| {
-            say(told);
-            taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner).tell(told);
-        })),
-        ..cx.policy
-    };
-    let cx = Context { policy, ..cx.clone() };
+/// A service whose settings are read. Nobody waits for another one's secrets.
+enum Prepared {
+    Grpc(Box<grpc::PreparedCheck>),
+    Amqp(Box<amqp::PreparedCheck>),
+    Kafka(Box<kafka::PreparedCheck>),
+}
+
+/// What is told of the steps of one service, and its surroundings.
+struct Watched {
+    taken: &'static Mutex<Taken>,
+    cx: Context,
+}
+
+impl Watched {
+    fn new(cx: &Context) -> Watched {
+        // As long as the process lives, as all that a connection is told by.
+        let taken: &'static Mutex<Taken> = Box::leak(Box::default());
+        let say = cx.policy.say;
+        let policy = Policy {
+            say: Box::leak(Box::new(move |told: Told<'_>| {
+                say(told);
+                taken.lock().unwrap_or_else(PoisonError::into_inner).tell(told);
+            })),
+            ..cx.policy
+        };
+        Watched { taken, cx: Context { policy, ..cx.clone() } }
+    }
+
+    fn taken(&self) -> Taken {
+        std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Reads the settings of a service.
+fn prepare(service: Service, args: &Args, cx: &Context) -> Result<Prepared> {
     let (server, tls) = (args.server.clone(), args.tls.clone());
-    let ended = match service {
+    Ok(match service {
         Service::Grpc => {
             let flags = grpc::settings::Settings { server, tls, ..Default::default() };
-            grpc::check(&flags, args.service.as_deref(), &cx).await
+            Prepared::Grpc(Box::new(grpc::prepare_check(&flags, cx)?))
         }
         Service::Amqp => {
             let flags = amqp::settings::Settings { server, tls, ..Default::default() };
-            amqp::check(&flags, &args.queues, &cx).await
+            Prepared::Amqp(Box::new(amqp::prepare_check(&flags, cx)?))
         }
         Service::Kafka => {
             let flags = kafka::settings::Settings { server, tls, ..Default::default() };
-            kafka::check(&flags, &args.topics, &cx).await
+            Prepared::Kafka(Box::new(kafka::prepare_check(&flags, cx)?))
         }
-    };
-    (std::mem::take(&mut *taken.lock().unwrap_or_else(std::sync::PoisonError::into_inner)), ended)
+    })
+}
+
+/// Goes the way to one service.
+async fn go(prepared: Result<Prepared>, args: &Args, cx: &Context) -> Result<()> {
+    match prepared? {
+        Prepared::Grpc(prepared) => grpc::check(*prepared, args.service.as_deref(), cx).await,
+        Prepared::Amqp(prepared) => amqp::check(*prepared, &args.queues, cx).await,
+        Prepared::Kafka(prepared) => kafka::check(*prepared, &args.topics, cx).await,
+    }
 }
 
 /// The steps that were taken in the last attempt, and the one that was begun.

@@ -1,11 +1,11 @@
 //! `profile add` at a terminal: asks for servers, tries them, and writes the profile.
 
 use super::check;
-use crate::config::ConfigSource;
+use crate::config::{ConfigSource, absolute};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::output::question;
-use crate::secret::{literal, typed_secret};
+use crate::secret::{is_reference, literal, typed_secret};
 
 /// A profile as it is typed.
 struct Setup<'a> {
@@ -61,6 +61,12 @@ impl Setup<'_> {
             if typed.is_empty() {
                 return Ok(None);
             }
+            let is_file = key.ends_with(".tls_ca");
+            if is_file && !std::path::Path::new(&typed).is_file() {
+                self.cx.terminal.error(&Error::config(format!("there is no file {typed}")));
+                continue;
+            }
+            let typed = if is_file { absolute(&typed) } else { typed };
             let pair = format!("{key}={typed}");
             match self.tried(std::slice::from_ref(&pair)) {
                 Ok(_) => {
@@ -105,11 +111,27 @@ impl Setup<'_> {
         }
         let key = format!("{prefix}password");
         let reference = "  password, as env:NAME, file:PATH or cmd:COMMAND (empty: type it next)";
-        if self.answer(reference, &key).await?.is_none() {
+        if !self.reference(reference, &key).await? {
             let typed = typed_secret("  password", &self.cx.shutdown).await?;
             self.values.push(format!("{key}={}", literal(typed.expose())));
         }
         Ok(())
+    }
+
+    /// Asks for a reference to a secret; false when there is none.
+    async fn reference(&mut self, text: &str, key: &str) -> Result<bool> {
+        loop {
+            let typed = question(text, &self.cx.shutdown).await?;
+            if typed.is_empty() {
+                return Ok(false);
+            }
+            if is_reference(&typed) {
+                self.values.push(format!("{key}={typed}"));
+                return Ok(true);
+            }
+            // It stands on the screen now, and belongs into no error.
+            self.cx.terminal.error(&Error::config("this is none of env:NAME, file:PATH and cmd:COMMAND"));
+        }
     }
 
     /// Tries all of it, and writes it; if something fails, when that is wanted.
@@ -128,6 +150,9 @@ impl Setup<'_> {
                 return Err(nothing());
             }
         }
-        self.cx.config.add(self.name, &self.values, &self.cx.terminal)
+        self.cx.config.add(self.name, &self.values, &self.cx.terminal)?;
+        let name = self.name;
+        self.cx.terminal.note(format!("-p {name} uses it, `mscomm profile use {name}` makes it the default"));
+        Ok(())
     }
 }

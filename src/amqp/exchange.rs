@@ -6,8 +6,8 @@ use lapin::{Channel, ExchangeKind};
 use super::client::{Client, fault};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, name, text};
-use super::shared::connection::on_connection;
-use super::shared::several::{Named, each, in_words};
+use super::shared::connection::on_client;
+use super::shared::several::{Named, each, in_words, on_own_channel};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::YesArgs;
@@ -82,7 +82,7 @@ pub(crate) struct DeleteArgs {
 /// Runs a verb.
 ///
 /// # Errors
-/// As [`on_channel`] and [`fault`].
+/// As [`on_client`] and [`fault`].
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Declare(args) => declare(*args, cx).await,
@@ -111,10 +111,11 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         ..ExchangeDeclareOptions::default()
     };
     let arguments = args.arguments.table(vec![("alternate-exchange", text(&args.alternate_exchange))])?;
-    let is_new = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
+    let is_new = on_client(&args.settings, cx, async |client: &Client| {
         if args.if_not_exists && Named::Exchange.is_there(client, &args.exchange).await? {
             return Ok(false);
         }
+        let channel = client.channel().await?;
         let declared = channel.exchange_declare(exchange, kind, options, arguments).await;
         declared
             .map(|()| true)
@@ -134,14 +135,19 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     args.yes
         .confirmed(format!("delete {} with all bindings", in_words("exchange", &args.exchanges)), &cx.shutdown)
         .await?;
-    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
-        each(client, args.exchanges.clone(), async |channel: &Channel, exchange: &str| {
+    let failed = on_client(&args.settings, cx, async |client: &Client| {
+        each(client, args.exchanges.clone(), async |exchange: &str| {
             // The broker says the same of one that was not there.
-            if let Some(error) = Named::Exchange.missing(client, exchange, args.if_exists).await? {
-                return Err(error);
+            if !Named::Exchange.is_there_or(client, exchange, args.if_exists).await? {
+                cx.terminal.note(format!("exchange `{exchange}` is not there"));
+                return Ok(());
             }
-            let deleted = channel.exchange_delete(full_name("exchange", exchange)?, options).await;
-            deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{exchange}`")))?;
+            let name = full_name("exchange", exchange)?;
+            on_own_channel(client, async |channel: &Channel| {
+                let deleted = channel.exchange_delete(name, options).await;
+                deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{exchange}`")))
+            })
+            .await?;
             cx.terminal.note(format!("exchange `{exchange}` is gone"));
             Ok(())
         })

@@ -18,7 +18,7 @@ mod tap;
 
 pub use client::incoming;
 
-pub(crate) use self::check::check;
+pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::consume::{Asks, Prepared as PreparedReader, ReadingArgs, prepare_carried as prepare_reader};
 pub(crate) use self::import::import;
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};

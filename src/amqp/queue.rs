@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::client::{Client, fault, look_at};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, text};
-use super::shared::connection::{on_channel, on_connection};
-use super::shared::several::{Named, each, in_words};
+use super::shared::connection::{on_channel, on_client};
+use super::shared::several::{Named, each, in_words, on_own_channel};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::output::{Printer, Table, TableLayout, YesArgs};
@@ -187,13 +187,14 @@ async fn declare(args: DeclareArgs, cx: &Context) -> Result<()> {
         auto_delete: args.auto_delete,
         ..QueueDeclareOptions::default()
     };
-    let declared = on_connection(&args.settings, cx, async |client: &Client, channel: &Channel| {
+    let declared = on_client(&args.settings, cx, async |client: &Client| {
         if is_stream {
             name_of_stream(&client.vhost(), &args.queue)?;
         }
         if args.if_not_exists && !args.queue.is_empty() && Named::Queue.is_there(client, &args.queue).await? {
             return Ok(None);
         }
+        let channel = client.channel().await?;
         let declared = channel.queue_declare(queue, options, arguments).await;
         declared
             .map(Some)
@@ -235,14 +236,19 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
     let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
     args.yes.confirmed(format!("delete {} with all messages", in_words("queue", &args.queues)), &cx.shutdown).await?;
-    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
-        each(client, args.queues.clone(), async |channel: &Channel, queue: &str| {
+    let failed = on_client(&args.settings, cx, async |client: &Client| {
+        each(client, args.queues.clone(), async |queue: &str| {
             // The broker says the same of one that was not there.
-            if let Some(error) = Named::Queue.missing(client, queue, args.if_exists).await? {
-                return Err(error);
+            if !Named::Queue.is_there_or(client, queue, args.if_exists).await? {
+                cx.terminal.note(format!("queue `{queue}` is not there"));
+                return Ok(());
             }
-            let deleted = channel.queue_delete(full_name("queue", queue)?, options).await;
-            let messages = deleted.map_err(|e| fault(&e, format!("cannot delete queue `{queue}`")))?;
+            let name = full_name("queue", queue)?;
+            let messages = on_own_channel(client, async |channel: &Channel| {
+                let deleted = channel.queue_delete(name, options).await;
+                deleted.map_err(|e| fault(&e, format!("cannot delete queue `{queue}`")))
+            })
+            .await?;
             let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
             cx.terminal.note(format!("queue `{queue}` is gone{with}"));
             Ok(())
@@ -267,9 +273,9 @@ async fn purge(args: PurgeArgs, cx: &Context) -> Result<()> {
 async fn info(args: InfoArgs, cx: &Context) -> Result<()> {
     args.queues.iter().try_for_each(|queue| full_name("queue", queue).map(drop))?;
     let mut table = Table::new(["queue", "messages", "consumers"]);
-    let failed = on_connection(&args.settings, cx, async |client: &Client, _: &Channel| {
-        each(client, args.queues.clone(), async |channel: &Channel, queue: &str| {
-            let found = look_at(channel, queue).await?;
+    let failed = on_client(&args.settings, cx, async |client: &Client| {
+        each(client, args.queues.clone(), async |queue: &str| {
+            let found = on_own_channel(client, async |channel: &Channel| look_at(channel, queue).await).await?;
             let (messages, consumers) = (found.message_count(), found.consumer_count());
             table.row([Value::from(queue), Value::from(messages), Value::from(consumers)]);
             Ok(())

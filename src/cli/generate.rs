@@ -40,7 +40,7 @@ pub(crate) fn man(path: &[String]) -> Result<()> {
         && let Some(topic) = Topic::named(name)
         && tree().find_subcommand(name).is_none()
     {
-        return Printer::print(&topic.man());
+        return Printer::print(topic.man());
     }
     let root = tree();
     let mut command = &root;
@@ -51,7 +51,7 @@ pub(crate) fn man(path: &[String]) -> Result<()> {
                 .hint(format!("allowed: {}", known.join(", ")))
         })?;
     }
-    Printer::print(&page(command)?)
+    Printer::print(page(command)?)
 }
 
 /// Writes `completions/` and `man/` below a folder, and removes what an earlier tree of commands left there.

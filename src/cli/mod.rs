@@ -138,17 +138,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it connects to what a profile names.
+    pub(crate) fn connects(&self) -> bool {
+        matches!(self, Command::Grpc(_) | Command::Amqp(_) | Command::Kafka(_) | Command::Bridge(_) | Command::Check(_))
+    }
+
     /// Whether the configuration file matters to it.
     pub(crate) fn uses_profiles(&self) -> bool {
-        matches!(
-            self,
-            Command::Grpc(_)
-                | Command::Amqp(_)
-                | Command::Kafka(_)
-                | Command::Bridge(_)
-                | Command::Check(_)
-                | Command::Profile(_)
-        )
+        self.connects() || matches!(self, Command::Profile(_))
     }
 }
 

@@ -104,10 +104,22 @@ fn single(info: &SectionInfo, path: &str, text: &str) -> Item {
     {
         return Item::Value(list);
     }
+    // What is typed in a folder is meant there; in the file it would start at the file's own.
+    let is_here =
+        info.paths.contains(&path) && std::path::Path::new(text).is_relative() && std::path::Path::new(text).exists();
+    let text = &if is_here { absolute(text) } else { text.to_owned() };
     match layers::typed(info, path, text.to_owned()) {
         Value::Bool(b) => value(b),
         Value::Number(n) if n.as_i64().is_some() => value(n.as_i64().unwrap_or_default()),
         _ => value(text),
+    }
+}
+
+/// A path as it is meant in the present folder: in the file it starts at the file's own.
+pub(crate) fn absolute(path: &str) -> String {
+    match path.starts_with('~') {
+        true => path.to_owned(),
+        false => std::path::absolute(path).map_or_else(|_| path.to_owned(), |path| path.display().to_string()),
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use toml_edit::{DocumentMut, Item, Table as TomlTable};
 
-use super::assign::{assign, profiles};
+use super::assign::{absolute, assign, profiles};
 use super::defaults::all;
 use super::file::{self, File, unknown};
-use super::profile::{check_profile, profile_names};
+use super::profile::{check_defaults, check_profile, profile_names};
 use super::sections::Sections;
 use super::{ConfigSource, LOCAL, validate_name};
 use crate::error::{Error, Result};
@@ -76,6 +76,7 @@ pub(crate) fn import(source: &ConfigSource, name: &str, text: &str, terminal: &T
     let imported = imported.map_err(|p| Error::usage(p.message).hint(p.fix))?;
     let mut values = Vec::new();
     for (key, value) in &imported.values {
+        let value = &if info.paths.contains(&key.as_str()) { absolute(value) } else { value.clone() };
         // Nothing in it is a reference, whatever it looks like.
         let value = match info.secrets.contains(&key.as_str()) {
             true => secret::literal(value),
@@ -207,7 +208,11 @@ pub(crate) fn change(
     let mut document = file.as_ref().map(|f| f.document.clone().into_mut()).unwrap_or_default();
     let names = file.as_ref().map(profile_names).unwrap_or_default();
     let changed = apply(&path, &mut document, &names)?;
-    if !changed.is_empty() && changed != LOCAL {
+    // The built-in one stands in no file.
+    let is_there = |document: &DocumentMut| {
+        document.get("profiles").and_then(Item::as_table_like).is_some_and(|profiles| profiles.contains_key(&changed))
+    };
+    if !changed.is_empty() && (changed != LOCAL || is_there(&document)) {
         check_text(&path, &document.to_string(), source.sections, Some(&changed))?;
     }
     file::write(&path, &document)?;
@@ -219,6 +224,9 @@ pub(crate) fn check_text(path: &Path, text: &str, sections: Sections, profile: O
     let file = File::parsed(path, text.to_owned(), sections)?;
     match profile {
         Some(name) => check_profile(&file, name),
-        None => profile_names(&file).into_iter().try_for_each(|name| check_profile(&file, name)),
+        None => {
+            check_defaults(&file)?;
+            profile_names(&file).into_iter().try_for_each(|name| check_profile(&file, name))
+        }
     }
 }

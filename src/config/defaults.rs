@@ -41,6 +41,8 @@ impl Section for Defaults {
         match key {
             "color" => one_of(&["auto", "always", "never"]),
             "bytes" => one_of(&["auto", "base64", "hex", "text"]),
+            "output" if value.contains(['%', '\\']) => Ok(()),
+            "output" => one_of(&["pretty", "raw", "json", "table", "tsv"]),
             "timeout" | "connect_timeout" | "wait" => {
                 values::duration(value).map(drop).map_err(|e| Problem::new(format!("`{value}` is no {key}"), e))
             }
@@ -49,12 +51,13 @@ impl Section for Defaults {
     }
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
-        let Defaults { color, timeout, connect_timeout, wait, bytes, .. } = &resolved.settings;
+        let Defaults { color, timeout, connect_timeout, wait, output, bytes, .. } = &resolved.settings;
         let texts = [
             ("color", color),
             ("timeout", timeout),
             ("connect_timeout", connect_timeout),
             ("wait", wait),
+            ("output", output),
             ("bytes", bytes),
         ];
         texts.into_iter().filter_map(|(key, text)| text.as_ref().map(|text| (key, text))).try_for_each(|(key, text)| {

@@ -247,7 +247,8 @@ pub(crate) fn write(path: &Path, document: &DocumentMut) -> Result<()> {
     let text = document.to_string();
     parse(path, text.clone())?;
     // Through a symbolic link, the file it points to is replaced, and not the link.
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let linked = || Some(path.parent()?.join(std::fs::read_link(path).ok()?));
+    let target = std::fs::canonicalize(path).ok().or_else(linked).unwrap_or_else(|| path.to_owned());
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         _ => PathBuf::from("."),

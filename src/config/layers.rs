@@ -184,15 +184,29 @@ pub(crate) fn typed(info: &SectionInfo, key: &str, text: String) -> Value {
     if (info.accepts)(key, &as_text).is_ok() {
         return as_text;
     }
+    // As variables are often switched on and off.
+    let switch = match as_text.as_str() {
+        Some("1") => Some(Value::Bool(true)),
+        Some("0") => Some(Value::Bool(false)),
+        _ => None,
+    };
+    if let Some(switch) = switch.filter(|switch| (info.accepts)(key, switch).is_ok()) {
+        return switch;
+    }
     match as_text.as_str().map(serde_json::from_str::<Value>) {
         Some(Ok(value)) if (info.accepts)(key, &value).is_ok() => value,
         _ => as_text,
     }
 }
 
+/// Whether a value may have references in it: one of a file, but for what flags are that are not typed.
+fn refers(entry: &Entry, info: &SectionInfo) -> bool {
+    info.name != DEFAULTS && matches!(entry.origin, Origin::Profile { .. })
+}
+
 /// Whether something has to be looked up for it.
 fn looks_up(entry: &Entry, info: &SectionInfo) -> bool {
-    let from_file = matches!(entry.origin, Origin::Profile { .. });
+    let from_file = refers(entry, info);
     let refers = |text: &str| {
         from_file && text.contains("${") || info.secrets.contains(&entry.key.as_str()) && secret::is_reference(text)
     };
@@ -217,7 +231,7 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How<'_>)
         other => return Ok(other.clone()),
     };
     let what = format!("{}.{}", info.name, entry.key);
-    let from_file = file.filter(|_| matches!(entry.origin, Origin::Profile { .. }));
+    let from_file = file.filter(|_| refers(entry, info));
     let base = from_file.and_then(|f| f.path.parent());
     let secret_key = info.secrets.contains(&entry.key.as_str());
     if let Some(file) = from_file {

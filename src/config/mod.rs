@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+pub(crate) use assign::absolute;
 pub(crate) use built_in::LOCAL;
 #[cfg(feature = "sandbox")]
 pub(crate) use built_in::{SANDBOX, sandbox_var};
@@ -149,7 +150,7 @@ impl ConfigSource {
             true => Reach::Unrun,
         };
         let resolved = layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach, started, say })?;
-        if resolved.origin("server") == Some(&Origin::Default) {
+        if resolved.origin("server") == Some(&Origin::Default) && chosen.is_fallback {
             self.fell_back.store(true, Ordering::Relaxed);
         }
         Ok(resolved)

@@ -23,6 +23,8 @@ pub(crate) struct Chosen {
     pub name: String,
     /// What named it.
     pub by: String,
+    /// Nothing did.
+    pub is_fallback: bool,
     /// The file it was looked for in.
     pub file: Option<File>,
     /// The names of the chain: the profile, then what it extends, and so on. Empty for a built-in.
@@ -38,7 +40,13 @@ impl Chosen {
         let asked = source.asked()?;
         // A sandbox needs no file, whatever is wrong with it.
         if asked.as_ref().is_some_and(|(name, _)| is_running_sandbox(name)) {
-            return Ok(Chosen { name: SANDBOX.to_owned(), by: SANDBOX.to_owned(), file: None, chain: Vec::new() });
+            return Ok(Chosen {
+                name: SANDBOX.to_owned(),
+                by: SANDBOX.to_owned(),
+                is_fallback: false,
+                file: None,
+                chain: Vec::new(),
+            });
         }
         let (path, file) = source.file()?;
         Chosen::find(&path, file, asked)
@@ -55,7 +63,7 @@ impl Chosen {
 
     /// A profile that has nothing.
     pub(crate) fn nothing() -> Chosen {
-        Chosen { name: LOCAL.to_owned(), by: String::new(), file: None, chain: Vec::new() }
+        Chosen { name: LOCAL.to_owned(), by: String::new(), is_fallback: true, file: None, chain: Vec::new() }
     }
 
     /// Whether this is a profile of the file that is, or extends, another one.
@@ -93,6 +101,7 @@ impl Chosen {
             (None, Some(name)) => (name.to_owned(), format!("`default` in {}", path.display())),
             (None, None) => (LOCAL.to_owned(), "nothing else was named".to_owned()),
         };
+        let is_fallback = asked.is_none() && file.as_ref().and_then(File::default_profile).is_none();
         let names = file.as_ref().map(profile_names).unwrap_or_default();
         let in_file = names.iter().any(|n| *n == name);
         let sandbox = is_running_sandbox(&name);
@@ -110,7 +119,7 @@ impl Chosen {
                 return Err(unknown(error, &name, known.collect::<Vec<_>>()));
             }
         };
-        Ok(Chosen { name, by, file, chain })
+        Ok(Chosen { name, by, is_fallback, file, chain })
     }
 
     /// The values of one section, nearest profile first; built-ins give only a server.
@@ -264,6 +273,23 @@ pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// Checks the file's own table of what flags are that are not typed.
+///
+/// # Errors
+/// `Kind::Config`, the first fault.
+pub(crate) fn check_defaults(file: &File) -> Result<()> {
+    let chosen = Chosen { file: Some(file.clone()), ..Chosen::nothing() };
+    for info in all(file.sections).iter().filter(|info| info.name == DEFAULTS) {
+        for Entry { key, value, origin } in chosen.entries(info)? {
+            if let Some(Problem { message, fix }) = value.as_str().and_then(|text| (info.check_value)(&key, text).err())
+            {
+                return Err(Error::config(message).hint(fix).context(format!("{DEFAULTS}.{key} in {origin}")));
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Walk<'a> {
     file: &'a File,
     /// None for the file's own defaults.
@@ -326,7 +352,7 @@ impl Walk<'_> {
             .and_then(to_json)
             .ok_or_else(|| self.file.error(span.clone(), format!("`{what}` must be a single value")))?;
         // A reference is looked up only when the protocol is used; any text may come out of it.
-        let open = value.as_str().is_some_and(|v| v.contains("${"));
+        let open = self.info.name != DEFAULTS && value.as_str().is_some_and(|v| v.contains("${"));
         if !open && self.info.secrets.contains(&key.as_str()) && !value.is_string() {
             // The deserialiser's own words would hold the value.
             return Err(self.file.error(span, format!("`{what}` must be a string, in quotes")));

@@ -22,6 +22,10 @@ pub(crate) trait Reporter {
     fn progress(&mut self, account: &Account, under_way: usize, bytes: u64);
     /// For the user, who has to know.
     fn warn(&mut self, text: String);
+    /// Which messages were refused, and why.
+    fn refused(&mut self, text: String) {
+        self.warn(text);
+    }
     /// For the user.
     fn note(&mut self, text: String);
     /// For who wants to know more.

@@ -5,19 +5,30 @@ use std::time::Instant;
 use super::client::{HealthAsked, check_health};
 use super::health::serving;
 use super::settings::Settings;
-use super::shared::session::Session;
+use super::shared::session::{Connecting, Session};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::net::step;
 use crate::proto::Files;
 
+/// How to connect; nothing was sent yet.
+pub(crate) struct PreparedCheck(Connecting);
+
+/// Reads the settings.
+///
+/// # Errors
+/// As [`Connecting::of`].
+pub(crate) fn prepare_check(flags: &Settings, cx: &Context) -> Result<PreparedCheck> {
+    Connecting::of(flags, cx).map(PreparedCheck)
+}
+
 /// Goes the whole way to a server: to its health, of a service or as a whole, and to its reflection, where it has them.
 ///
 /// # Errors
 /// Those of the first step that fails.
-pub(crate) async fn check(flags: &Settings, service: Option<&str>, cx: &Context) -> Result<()> {
-    let started = Instant::now();
-    let mut session = Session::open(flags, cx).await?;
+pub(crate) async fn check(prepared: PreparedCheck, service: Option<&str>, cx: &Context) -> Result<()> {
+    let (started, PreparedCheck(connecting)) = (Instant::now(), prepared);
+    let mut session = connecting.connect(cx).await?;
     let checked = cx
         .policy
         .until_ready(&cx.shutdown, started, async || {

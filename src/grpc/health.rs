@@ -1,6 +1,6 @@
 //! `grpc health`: what a server says of itself, by the standard health service.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -88,12 +88,30 @@ pub(super) fn serving(health: Health) -> Result<()> {
     }
 }
 
+/// How often it is looked whether anybody still reads what is watched.
+const TICK: Duration = Duration::from_millis(200);
+
 async fn watch(args: &Args, session: &mut Session, options: &CallOptions) -> Result<()> {
     let mut watch = HealthWatch::begin(&mut session.connection, &args.service, options).await?;
-    while let Some(health) = watch.next(&session.connection).await? {
-        print(args, health)?;
+    let printer = Printer::stdout()?;
+    let mut last = Health::Unknown;
+    loop {
+        let next = tokio::time::timeout(TICK, watch.next(&session.connection)).await;
+        match next {
+            Ok(next) => match next? {
+                Some(health) => {
+                    print(args, health)?;
+                    last = health;
+                }
+                None => break,
+            },
+            // A message that is under way is not lost by that.
+            Err(_) if printer.reader_is_gone() => return Ok(()),
+            Err(_) => {}
+        }
     }
-    watch.end()
+    watch.end()?;
+    serving(last)
 }
 
 fn print(args: &Args, health: Health) -> Result<()> {

@@ -15,7 +15,7 @@ mod shared;
 pub(crate) use self::call::{
     PreparedReader, PreparedWriter, ReadingArgs, WritingArgs, prepare_answering, prepare_reader, prepare_writer,
 };
-pub(crate) use self::check::check;
+pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::known::{fields, methods, services, symbols};
 use crate::context::Context;
 use crate::error::Result;
@@ -29,7 +29,8 @@ pub(crate) enum Command {
     Describe(describe::Args),
     /// Ask a server for its health, by the standard health service
     ///
-    /// Exit code 0 is SERVING, 8 any other state. With --wait (or --wait=1m) SERVING is waited for.
+    /// Exit code 0 is SERVING, 8 any other state, 69 (64 + NOT_FOUND) a service that the server does not know. With --wait
+    /// (or --wait=1m) SERVING is waited for; with --watch only the server is.
     Health(health::Args),
     /// Show or drop the descriptions of servers that --descriptor-cache keeps
     #[command(subcommand)]

@@ -5,30 +5,44 @@ use std::time::Instant;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use super::client::{CLOSE, ConnectionEvents, connect, drop_within, error_of, fault_of_topic, likely, probe};
+use super::client::{CLOSE, ConnectionEvents, Setup, connect, drop_within, error_of, fault_of_topic, likely, probe};
 use super::settings::Settings;
 use super::shared::{on_thread, setup};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::net::step;
 
+/// How to connect; nothing was sent yet.
+pub(crate) struct PreparedCheck(Setup);
+
+/// Reads the settings.
+///
+/// # Errors
+/// As [`setup`].
+pub(crate) fn prepare_check(flags: &Settings, cx: &Context) -> Result<PreparedCheck> {
+    setup(flags, cx).map(PreparedCheck)
+}
+
 /// Goes the whole way to a cluster: to its brokers, its metadata, and these topics.
 ///
 /// # Errors
 /// Those of the first step that fails.
-pub(crate) async fn check(flags: &Settings, topics: &[String], cx: &Context) -> Result<()> {
-    let started = Instant::now();
-    let setup = setup(flags, cx)?;
+pub(crate) async fn check(prepared: PreparedCheck, topics: &[String], cx: &Context) -> Result<()> {
+    let (started, PreparedCheck(setup)) = (Instant::now(), prepared);
     cx.policy.connect(&cx.shutdown, |limit| probe(&setup, limit, cx.policy.say)).await?;
     let consumer = setup.consumer(&[])?;
-    connect(&consumer, &setup, topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
-    if topics.is_empty() {
-        return close(consumer).await;
-    }
-    let asked = cx.policy.until_ready(&cx.shutdown, started, async || {
-        step(cx.policy.say, "topics", look(&consumer, topics, cx), String::clone).await.map(drop)
-    });
-    let looked = asked.await;
+    let topic = topics.first().map(String::as_str);
+    let connected = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await;
+    let looked = match connected {
+        Err(error) => Err(error),
+        Ok(_) if topics.is_empty() => Ok(()),
+        Ok(_) => {
+            let asked = cx.policy.until_ready(&cx.shutdown, started, async || {
+                step(cx.policy.say, "topics", look(&consumer, topics, cx), String::clone).await.map(drop)
+            });
+            asked.await
+        }
+    };
     close(consumer).await?;
     looked
 }

@@ -1,6 +1,6 @@
 //! Settings out of the files of other tools: kcat's and librdkafka's (`kcat.conf`), Java's (`client.properties`).
 
-use super::client::property_names;
+use super::client::is_property;
 use super::settings::MECHANISMS;
 use crate::config::{Imported, Problem};
 
@@ -28,12 +28,52 @@ const OF_A_COMMAND: &[(&str, &str)] = &[
 
 /// Reads a file of properties; `None` when it is none of a Kafka client.
 pub(crate) fn import(text: &str) -> Option<Result<Imported, Problem>> {
-    let is_java = OF_JAVA.iter().any(|name| text.contains(name));
-    let properties = properties(text, is_java);
+    // The last two are as Java itself writes them.
+    let is_java = OF_JAVA.iter().chain(&["\\:", "\\="]).any(|name| text.contains(name));
+    let (properties, odd) = properties(text, is_java);
     let is_one = |(name, _): &(String, String)| {
-        matches!(name.as_str(), "bootstrap.servers" | "metadata.broker.list") || name == "security.protocol"
+        matches!(name.as_str(), "bootstrap.servers" | "metadata.broker.list" | "security.protocol")
     };
-    properties.iter().any(is_one).then(|| Ok(Found::of(&properties).imported))
+    properties.iter().any(is_one).then(|| {
+        let mut imported = Found::of(&properties)?.imported;
+        // Not the line: there may be a password in it.
+        imported.left_out.extend(odd.iter().map(|line| format!("line {line}: it is no NAME=VALUE")));
+        Ok(imported)
+    })
+}
+
+/// What `security.protocol` and the mechanism say of the connection: what does not belong to it is not used by the other tool either.
+struct Security {
+    tls: bool,
+    /// Why nothing about SASL is used, where it is not.
+    no_sasl: Option<String>,
+}
+
+impl Security {
+    fn of(protocol: Option<&str>, mechanism: Option<&str>) -> Result<Security, Problem> {
+        let protocol = protocol.unwrap_or("PLAINTEXT").to_ascii_uppercase();
+        let (tls, sasl) = match protocol.as_str() {
+            "PLAINTEXT" => (false, false),
+            "SSL" => (true, false),
+            "SASL_PLAINTEXT" => (false, true),
+            "SASL_SSL" => (true, true),
+            _ => {
+                return Err(Problem::new(
+                    "security.protocol says something unknown",
+                    "allowed: PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
+                ));
+            }
+        };
+        let no_sasl = match (sasl, mechanism) {
+            (false, _) => Some(format!("security.protocol is {protocol}, which does not log in")),
+            (true, Some(mechanism)) if MECHANISMS.contains(&mechanism) => None,
+            (true, mechanism) => {
+                let mechanism = mechanism.unwrap_or("GSSAPI, which it is without sasl.mechanism,");
+                Some(format!("{mechanism} is not supported; there are {}", MECHANISMS.join(", ")))
+            }
+        };
+        Ok(Security { tls, no_sasl })
+    }
 }
 
 /// What came of the properties so far.
@@ -43,28 +83,42 @@ struct Found {
 }
 
 impl Found {
-    fn of(properties: &[(String, String)]) -> Found {
+    fn of(properties: &[(String, String)]) -> Result<Found, Problem> {
         let mut found = Found::default();
+        // The last of a repeated name counts, as in both tools.
         let get = |name: &str| properties.iter().rev().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        let known = property_names();
+        let mechanism = get("sasl.mechanism").or_else(|| get("sasl.mechanisms"));
+        let security = Security::of(get("security.protocol"), mechanism)?;
+        if security.tls {
+            found.set("tls", "true");
+        }
+        // Only librdkafka itself reads a key that is encrypted.
+        let encrypted = get("ssl.key.password").is_some();
         for (name, value) in properties {
+            let is_empty = value.is_empty() && name != "ssl.endpoint.identification.algorithm";
+            if get(name) != Some(value.as_str()) || is_empty {
+                continue;
+            }
+            if let (true, Some(why)) = (name.starts_with("sasl."), &security.no_sasl) {
+                found.leave(name, why);
+                continue;
+            }
+            if (name.starts_with("ssl.") || name == "enable.ssl.certificate.verification") && !security.tls {
+                found.leave(name, "security.protocol says that there is no TLS");
+                continue;
+            }
             match name.as_str() {
                 "bootstrap.servers" | "metadata.broker.list" => {
                     let brokers: Vec<&str> = value.split(',').map(str::trim).collect();
                     found.set("server", brokers.join(","));
                 }
-                "security.protocol" => match value.to_ascii_uppercase().as_str() {
-                    "SSL" | "SASL_SSL" => found.set("tls", "true"),
-                    _ => {}
-                },
-                "sasl.mechanism" | "sasl.mechanisms" => match MECHANISMS.contains(&value.as_str()) {
-                    true => found.set("sasl.mechanism", value),
-                    false => {
-                        found.leave(name, format!("{value} is not supported; there are {}", MECHANISMS.join(", ")))
-                    }
-                },
+                "security.protocol" => {}
+                "sasl.mechanism" | "sasl.mechanisms" => found.set("sasl.mechanism", value),
                 "sasl.username" | "sasl.password" => found.set(name, value),
                 "sasl.jaas.config" => found.jaas(name, value),
+                "ssl.certificate.location" | "ssl.key.location" | "ssl.ca.location" if encrypted => {
+                    found.set(&format!("extra.{name}"), value);
+                }
                 "ssl.ca.location" => found.set("tls_ca", value),
                 "ssl.certificate.location" => found.set("tls_cert", value),
                 "ssl.key.location" => found.set("tls_key", value),
@@ -91,14 +145,20 @@ impl Found {
                 "ssl.truststore.type" | "ssl.keystore.type" => {}
                 _ => match OF_A_COMMAND.iter().find(|(command, _)| command == name) {
                     Some((_, why)) => found.leave(name, *why),
-                    None if known.iter().any(|property| property == name) => {
+                    None if is_property(name, value) => {
                         found.set(&format!("extra.{name}"), value);
                     }
-                    None => found.leave(name, "librdkafka has no such property"),
+                    None => found.leave(name, "librdkafka has no such property, or not this value of it"),
                 },
             }
         }
-        found
+        // One excludes the other here, and the other tools look at no authority then.
+        let has = |key: &str| found.imported.values.iter().any(|(of, _)| of == key);
+        if has("insecure") && has("tls_ca") {
+            found.imported.values.retain(|(of, _)| of != "tls_ca");
+            found.leave("ssl.ca.location", "certificates are not checked");
+        }
+        Ok(found)
     }
 
     fn set(&mut self, key: &str, value: impl Into<String>) {
@@ -111,77 +171,109 @@ impl Found {
 
     /// The login module of Java, its user and password, as `… required username="u" password="p";`.
     fn jaas(&mut self, name: &str, value: &str) {
-        let option = |name: &str| {
-            let at = value.find(&format!("{name}="))? + name.len() + 1;
-            let rest = value[at..].strip_prefix('"')?;
-            // A quote inside is written behind a backslash.
-            let (mut text, mut is_escaped) = (String::new(), false);
-            for c in rest.chars() {
-                match c {
-                    '\\' if !is_escaped => is_escaped = true,
-                    '"' if !is_escaped => return Some(text),
-                    c => {
-                        text.push(c);
-                        is_escaped = false;
-                    }
-                }
-            }
-            None
-        };
+        let options = options(value);
+        let option = |name: &str| options.iter().find(|(of, _)| of == name).map(|(_, value)| value.clone());
         match (option("username"), option("password")) {
             (Some(username), Some(password)) => {
                 self.set("sasl.username", username);
                 self.set("sasl.password", password);
             }
-            _ => self.leave(name, "it has no username and password in quotes"),
+            _ => self.leave(name, "it has no username and password"),
         }
     }
 }
 
-/// The properties of a file, in their order. Java's have its escapes, its separators and its long lines (java.util.Properties).
-fn properties(text: &str, is_java: bool) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
+/// The options of a login module: words, in quotes of either kind or without, with a `=` between name and value. What stands behind
+/// a backslash in quotes is as in Java (java.io.StreamTokenizer).
+fn options(text: &str) -> Vec<(String, String)> {
+    let mut words: Vec<String> = Vec::new();
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' | '\'' => {
+                let mut word = String::new();
+                while let Some(inner) = chars.next() {
+                    match inner {
+                        _ if inner == c => break,
+                        '\\' => word.extend(chars.next().map(|escaped| match escaped {
+                            'n' => '\n',
+                            't' => '\t',
+                            'r' => '\r',
+                            other => other,
+                        })),
+                        _ => word.push(inner),
+                    }
+                }
+                words.push(word);
+            }
+            '=' | ';' => words.push(c.to_string()),
+            _ if c.is_whitespace() => {}
+            _ => {
+                let mut word = String::from(c);
+                while let Some(inner) = chars.next_if(|c| !c.is_whitespace() && !matches!(c, '=' | ';' | '"' | '\'')) {
+                    word.push(inner);
+                }
+                words.push(word);
+            }
+        }
+    }
+    let pairs = words.windows(3).filter(|words| words[1] == "=");
+    pairs.map(|words| (words[0].clone(), words[2].clone())).collect()
+}
+
+/// The properties of a file, in their order, and the lines that are none. Java's have its escapes, its separators and its long lines (java.util.Properties).
+fn properties(text: &str, is_java: bool) -> (Vec<(String, String)>, Vec<usize>) {
+    let (mut found, mut odd) = (Vec::new(), Vec::new());
+    let mut lines = text.lines().zip(1..);
+    while let Some((line, number)) = lines.next() {
         let mut line = line.trim_start().to_owned();
         if line.is_empty() || line.starts_with(['#', '!']) {
             continue;
         }
         while is_java && line.ends_with('\\') && !line.ends_with("\\\\") {
             line.pop();
-            line.push_str(lines.next().unwrap_or_default().trim_start());
+            line.push_str(lines.next().map_or("", |(line, _)| line).trim_start());
         }
         let separators: &[char] = if is_java { &['=', ':', ' ', '\t'] } else { &['='] };
         let at = line.find(separators).unwrap_or(line.len());
         let (name, rest) = line.split_at(at);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if at == line.len() || !name.trim_end().chars().all(is_name) {
+            odd.push(number);
+            continue;
+        }
         let rest = rest.trim_start();
         let value = rest.strip_prefix(['=', ':']).unwrap_or(rest).trim_start();
         let value = if is_java { unescaped(value) } else { value.trim_end().to_owned() };
         found.push((name.trim_end().to_owned(), value));
     }
-    found
+    (found, odd)
 }
 
 fn unescaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    // What is outside of the first plane has two escapes.
+    let mut units: Vec<u16> = Vec::with_capacity(text.len());
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
-        match c {
+        let c = match c {
             '\\' => match chars.next() {
-                Some('n') => out.push('\n'),
-                Some('r') => out.push('\r'),
-                Some('t') => out.push('\t'),
-                Some('f') => out.push('\u{c}'),
+                Some('n') => '\n',
+                Some('r') => '\r',
+                Some('t') => '\t',
+                Some('f') => '\u{c}',
                 Some('u') => {
                     let digits: String = chars.by_ref().take(4).collect();
-                    out.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
+                    units.extend(u16::from_str_radix(&digits, 16).ok());
+                    continue;
                 }
-                other => out.extend(other),
+                Some(other) => other,
+                None => continue,
             },
-            c => out.push(c),
-        }
+            c => c,
+        };
+        units.extend(c.encode_utf16(&mut [0; 2]).iter());
     }
-    out
+    String::from_utf16_lossy(&units)
 }
 
 #[cfg(test)]
@@ -200,8 +292,8 @@ mod tests {
              sasl.username=app\nsasl.password=a\\b=c \nssl.ca.location=/ca.pem\nclient.rack=a\ngroup.id=g\nnosuch=1\n",
         );
         let expected = [
-            "server=k1:9093,k2:9093",
             "tls=true",
+            "server=k1:9093,k2:9093",
             "sasl.mechanism=SCRAM-SHA-512",
             "sasl.username=app",
             "sasl.password=a\\b=c",
@@ -209,7 +301,10 @@ mod tests {
             "extra.client.rack=a",
         ];
         assert_eq!(values, expected);
-        assert_eq!(left_out, ["group.id: say --group", "nosuch: librdkafka has no such property"]);
+        assert_eq!(
+            left_out,
+            ["group.id: say --group", "nosuch: librdkafka has no such property, or not this value of it"]
+        );
         assert!(import("a=b\n").is_none() && import("amqp://h").is_none());
     }
 
@@ -222,8 +317,8 @@ mod tests {
              ssl.keystore.location=/k.jks\nssl.endpoint.identification.algorithm=\nkey.serializer=x.Y\n",
         );
         let expected = [
-            "server=k1:9093,k2:9093",
             "tls=true",
+            "server=k1:9093,k2:9093",
             "sasl.mechanism=PLAIN",
             "sasl.username=app",
             "sasl.password=p\"wA",
@@ -232,8 +327,49 @@ mod tests {
         ];
         assert_eq!(values, expected);
         assert!(left_out[0].starts_with("ssl.keystore.location: a Java keystore"), "{left_out:?}");
-        assert_eq!(left_out[1..], ["key.serializer: librdkafka has no such property"]);
-        let (_, left_out) = imported("bootstrap.servers=k\nsasl.mechanism=OAUTHBEARER\nsasl.jaas.config=x required;\n");
-        assert!(left_out[0].contains("OAUTHBEARER is not supported") && left_out[1].contains("no username"));
+        assert_eq!(left_out[1..], ["key.serializer: librdkafka has no such property, or not this value of it"]);
+        let oauth = "bootstrap.servers=k\nsecurity.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.jaas.config=x required;\n";
+        let (values, left_out) = imported(oauth);
+        assert_eq!(values, ["tls=true", "server=k"]);
+        assert!(left_out.iter().all(|why| why.contains("OAUTHBEARER is not supported")) && left_out.len() == 2);
+    }
+
+    #[test]
+    fn options_of_a_login_module() {
+        for (text, expected) in [
+            (r#"x.Y required username="u" password="p w";"#, "p w"),
+            (r#"x required user_password="no" password = 'p"q';"#, "p\"q"),
+            (r#"x required truststore.password="password=no" username=u password=bare;"#, "bare"),
+            (r#"x required password="a\nb\"c\\d";"#, "a\nb\"c\\d"),
+        ] {
+            let found = options(text);
+            let password = found.iter().find(|(name, _)| name == "password").map(|(_, value)| value.as_str());
+            assert_eq!(password, Some(expected), "{text}");
+        }
+        assert_eq!(unescaped("\\uD83D\\uDE00x\\:"), "\u{1f600}x:");
+        let (values, _) = imported("bootstrap.servers=k1\\:9093\nsecurity.protocol=SSL\nssl.ca.location=\n");
+        assert_eq!(values, ["tls=true", "server=k1:9093"]);
+        let key = "bootstrap.servers=k\nsecurity.protocol=SSL\nssl.key.location=/k\nssl.key.password=x\n";
+        assert_eq!(imported(key).0[2..], ["extra.ssl.key.location=/k", "extra.ssl.key.password=x"]);
+    }
+
+    /// What the other tool does not use is not sent here either, and what is no property is not shown.
+    #[test]
+    fn what_does_not_belong_to_the_protocol() {
+        let sasl = "sasl.mechanism=PLAIN\nsasl.username=u\nsasl.password=hunter2\n";
+        for (protocol, why) in [("", "is PLAINTEXT"), ("security.protocol=ssl\n", "is SSL")] {
+            let (values, left_out) = imported(&format!("bootstrap.servers=k\n{protocol}{sasl}"));
+            assert!(!values.iter().any(|value| value.starts_with("sasl")), "{values:?}");
+            assert!(left_out.len() == 3 && left_out[0].contains(why), "{left_out:?}");
+        }
+        let bad = import(&format!("bootstrap.servers=k\nsecurity.protocol=SASL_SSSL\n{sasl}"));
+        assert!(bad.is_some_and(|bad| bad.is_err()));
+        let (_, left_out) = imported("bootstrap.servers=k\nsecurity.protocol=SASL_SSL\nsasl.username=u\n");
+        assert!(left_out[0].contains("GSSAPI"), "{left_out:?}");
+        let (values, left_out) = imported("bootstrap.servers=k\nsasl.password: hunter2\nhunter2 = x y\n");
+        assert_eq!((values.len(), &left_out[0][..7]), (1, "hunter2"));
+        assert!(left_out.iter().any(|why| why == "line 2: it is no NAME=VALUE"), "{left_out:?}");
+        // The last of a repeated name.
+        assert_eq!(imported("bootstrap.servers=a\nbootstrap.servers=b\n").0, ["server=b"]);
     }
 }

@@ -12,7 +12,7 @@ mod shared;
 mod tail;
 mod topic;
 
-pub(crate) use self::check::check;
+pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};

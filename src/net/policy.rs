@@ -122,7 +122,10 @@ impl Policy {
     ) -> Result<T> {
         let mut is_told = false;
         loop {
-            let error = match attempt().await {
+            let limit = self.attempt_limit(started);
+            let once =
+                async { tokio::time::timeout(limit, attempt()).await.unwrap_or_else(|_| Err(unanswered(limit))) };
+            let error = match shutdown.or_stop(once).await {
                 Ok(ready) => return Ok(ready),
                 Err(error) => error,
             };
@@ -192,6 +195,12 @@ async fn pause(shutdown: &Shutdown) -> Result<()> {
         Ok(())
     };
     shutdown.or_stop(slept).await
+}
+
+fn unanswered(limit: Duration) -> Error {
+    let limit = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+    Error::new(Kind::Deadline, format!("no answer within {}", humantime::format_duration(limit)))
+        .hint("raise --connect-timeout, or keep trying with --wait")
 }
 
 /// The error of an attempt that took too long.

@@ -53,6 +53,8 @@ pub(crate) struct Report {
     to_stderr: bool,
     /// Of how many messages it was told that they are confirmed, and that they are not.
     told: (u64, u64),
+    /// Some were refused, and it was not told why.
+    is_untold: bool,
 }
 
 impl Report {
@@ -68,7 +70,15 @@ impl Report {
             }
             _ => None,
         };
-        Ok(Report { terminal, progress, shows, file, to_stderr: to == Some(&ReportTo::Stderr), told: (0, 0) })
+        Ok(Report {
+            terminal,
+            progress,
+            shows,
+            file,
+            to_stderr: to == Some(&ReportTo::Stderr),
+            told: (0, 0),
+            is_untold: false,
+        })
     }
 }
 
@@ -95,8 +105,9 @@ impl Report {
         if done > self.told.0 {
             self.terminal.note(if account.has_confirmed() { "confirmed" } else { "sent" });
         }
-        if failed > self.told.1 {
-            self.terminal.warn(format!("refused: {}", account.latest_refusal().unwrap_or_default()));
+        match account.latest_refusal() {
+            Some(why) if failed > self.told.1 => self.terminal.warn(format!("refused: {why}")),
+            _ => self.is_untold |= failed > self.told.1,
         }
         self.told = (done, failed);
     }
@@ -115,6 +126,13 @@ impl Reporter for Report {
 
     fn warn(&mut self, text: String) {
         self.progress.suspend(|| self.terminal.warn(text));
+    }
+
+    fn refused(&mut self, text: String) {
+        // Who types them was told at once.
+        if self.shows != Shows::Typed || std::mem::take(&mut self.is_untold) {
+            self.warn(text);
+        }
     }
 
     fn note(&mut self, text: String) {

@@ -34,7 +34,7 @@ impl Pasted {
                 Service::Kafka => "  mscomm kafka produce orders -d tea\n",
             });
         }
-        text.push_str("  mscomm check\n\n");
+        text.push_str("  mscomm check\n\nWhen the sandbox has ended: unset MSCOMM_PROFILE\n\n");
         Printer::print(text)
     }
 }

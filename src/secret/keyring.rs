@@ -1,5 +1,7 @@
 //! Secrets in the keyring of the desktop: that of macOS, or what speaks the Secret Service API on Linux.
 
+use std::time::Instant;
+
 use crate::error::{Error, Result};
 
 /// Under what its entries are kept: the attribute `service`; that of `username` is the entry's name.
@@ -33,7 +35,7 @@ pub(super) fn read(name: &str) -> Result<String> {
 /// # Errors
 /// `Kind::Config`: this build has no way to it.
 #[cfg(not(feature = "keyring"))]
-pub(super) fn read(name: &str) -> Result<String> {
+pub(super) fn read(name: &str, _deadline: Option<Instant>) -> Result<String> {
     Err(Error::config("this mscomm was built without the keyring").hint(format!(
         "build it with `--features keyring`, or ask by cmd:, as \"cmd:secret-tool lookup service {SERVICE} username {name}\" \
          ({})",

@@ -131,7 +131,7 @@ impl<'a> Reference<'a> {
             Reference::Env(name) => from_env(name),
             Reference::File(path) => from_file(path, place),
             Reference::Cmd(line) => from_command(line, place.deadline),
-            Reference::Keyring(name) => keyring::read(name),
+            Reference::Keyring(name) => keyring::read(name, place.deadline),
             Reference::Prompt(text) => from_prompt(text),
             Reference::Literal(value) => Ok((*value).to_owned()),
         }
@@ -361,9 +361,15 @@ pub(crate) fn literal(value: &str) -> String {
 /// # Errors
 /// `Kind::Config` where there is no terminal; the reason to stop.
 pub(crate) async fn typed_secret(text: &'static str, shutdown: &Shutdown) -> Result<Secret> {
+    let saved = rustix::termios::tcgetattr(std::io::stdin()).ok();
     let typed = tokio::task::spawn_blocking(move || from_prompt(text));
     let failed = |_| Err(Error::config("cannot read the secret from the terminal"));
-    shutdown.or_stop(async { typed.await.unwrap_or_else(failed) }).await.map(Secret::new)
+    let typed = shutdown.or_stop(async { typed.await.unwrap_or_else(failed) }).await;
+    if let (Err(_), Some(saved)) = (&typed, saved) {
+        // Whoever still waits for a key has switched the echo off.
+        let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &saved);
+    }
+    typed.map(Secret::new)
 }
 
 fn one_line(text: &str, what: &str) -> Result<String> {

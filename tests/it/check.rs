@@ -108,6 +108,57 @@ fn queues_and_topics_are_waited_for() {
     assert!(done.text().contains(": 0 messages, 0 consumers") && done.text().contains(": 1 partition"));
 }
 
+/// Who is slow to tell a password holds up nobody else, and a server that says nothing holds up nobody for ever.
+#[test]
+fn what_is_slow() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+    let (address, amqp) =
+        (silent.local_addr().expect("an address"), test_env("AMQP").replace("guest:guest@", "guest@"));
+    let file = format!(
+        "default = \"p\"\n[profiles.p.amqp]\nserver = \"{amqp}\"\npassword = \"cmd:sh -c 'sleep 2; echo guest'\"\n\
+         [profiles.p.kafka]\nserver = \"{}\"\n",
+        test_env("KAFKA")
+    );
+    let done = check(&["--connect-timeout", "1500ms"]).config(&file).run().ok();
+    assert_eq!(steps(&done, "kafka"), ok(["configuration", "name", "connection", "cluster"]));
+    let server = address.to_string();
+    check(&["amqp", "-s", &server, "--wait=1s"]).run().exits(7);
+    // It speaks HTTP/2, and answers no call.
+    let server = Silent::start();
+    for args in [&["check", "grpc"][..], &["grpc", "health"]] {
+        let ask =
+            |flags: &[&str]| mscomm(&[args, &["-s", &server.address, "--connect-timeout", "1s"], flags].concat()).run();
+        ask(&[]).exits(7).says(&["no answer within 1s"]);
+        ask(&["--wait=1500ms"]).exits(7).says(&["not ready within --wait=1s 500ms"]);
+        ask(&["--timeout", "300ms"]).exits(7).says(&["--timeout"]);
+    }
+}
+
+/// An HTTP/2 server that sends its settings, and nothing more.
+struct Silent {
+    address: String,
+}
+
+impl Silent {
+    fn start() -> Silent {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
+        let address = listener.local_addr().expect("an address").to_string();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                std::thread::spawn(move || {
+                    let mut stream = stream;
+                    // An empty SETTINGS frame, and its acknowledgement (RFC 9113, section 6.5).
+                    let sent = stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0]);
+                    let mut rest = Vec::new();
+                    drop(sent.and_then(|()| stream.read_to_end(&mut rest)));
+                });
+            }
+        });
+        Silent { address }
+    }
+}
+
 #[test]
 fn what_cannot_be_meant() {
     for (args, says) in [
@@ -131,6 +182,8 @@ fn health_of_a_server() {
     let json = run("mscomm grpc health helloworld.Greeter -o json").ok().text();
     assert_eq!(json, "{\"service\":\"helloworld.Greeter\",\"status\":\"SERVING\"}\n");
     run("mscomm grpc health no.Such").exits(69).says(&["NotFound"]);
+    // Who reads no more ends it.
+    assert_eq!(run("mscomm --timeout 30s grpc health --watch | head -1").ok().text(), "SERVING\n");
     run("mscomm --timeout 300ms grpc health --watch").exits(7);
     let done = run("mscomm check -o json").ok();
     assert_eq!(steps(&done, "grpc"), ok(["configuration", "name", "connection", "HTTP/2", "health", "reflection"]));

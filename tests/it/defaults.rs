@@ -1,6 +1,8 @@
 //! What flags are that are not typed: `[defaults]` of the file and of a profile, and `MSCOMM_<FLAG>`.
 
-use crate::support::{BINARY, mscomm};
+#[cfg(feature = "sandbox")]
+use crate::support::BINARY;
+use crate::support::mscomm;
 
 const FILE: &str = "[defaults]\ntimeout = \"200ms\"\nverbose = true\noutput = \"json\"\n\
                     [profiles.slow.defaults]\ntimeout = \"1h\"\n[profiles.slow.amqp]\nserver = \"127.0.0.1:1\"\n\
@@ -24,12 +26,18 @@ fn the_stronger_layer_says_what_a_flag_is() {
     assert!(!done.stderr.contains("* looking for"), "{}", done.stderr);
 }
 
+#[cfg(feature = "sandbox")]
 #[test]
 fn output_flags_of_a_file_hold_on_a_terminal_alone() {
     let list = || mscomm(&["profile", "list"]).config(FILE);
     assert!(list().run().ok().text().starts_with("slow\t"));
     assert!(list().env("MSCOMM_OUTPUT", "json").run().ok().text().starts_with('{'));
-    // What a verb does not have is not meant for it.
+    // What a verb does not have is not meant for it, and what does not go together is not meant together.
+    let text = "mscomm grpc call Greeter/SayHello --format text </dev/null";
+    let folder = std::path::Path::new(BINARY).parent().expect("a folder");
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
+    let call = mscomm(&["sandbox", "-q", "--", "sh", "-c", text]).env("MSCOMM_EMIT_DEFAULTS", "1").env("PATH", path);
+    assert!(call.run().ok().text().starts_with("message: \"Hello"));
     assert!(list().env("MSCOMM_OUTPUT", "%s\\n").run().ok().text().starts_with("slow\t"));
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("config.toml");
@@ -58,6 +66,13 @@ fn bad_defaults_are_told_with_their_place() {
     }
     let list = mscomm(&["kafka", "topic", "list", "-s", "127.0.0.1:1"]);
     list.env("MSCOMM_CONNECT_TIMEOUT", "soon").run().fails(3).says(&["from MSCOMM_CONNECT_TIMEOUT", "500ms"]);
+    // Who does not connect can do without.
+    for args in [&["help", "ci"][..], &["profile", "list"], &["completions", "bash"]] {
+        let done = mscomm(args).env("MSCOMM_TIMEOUT", "soon").run().ok();
+        assert!(done.stderr.contains("`soon` is no timeout"), "{}", done.stderr);
+    }
+    let list = mscomm(&["kafka", "topic", "list", "-s", "127.0.0.1:1"]);
+    list.env("MSCOMM_OUTPUT", "jsn").run().fails(3).says(&["`jsn` is no output", "pretty, raw, json"]);
     // A file that is broken is told of by whoever needs it, and keeps nobody from mending it.
     mscomm(&["completions", "bash"]).config("x").run().ok();
     mscomm(&["amqp", "get", "q"]).config("x").run().fails(3).says(&["config.toml:1"]);

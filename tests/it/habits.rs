@@ -38,7 +38,7 @@ fn flags_and_verbs_of_others() {
         ("amqp get q --ca x", "here it is --tls-ca FILE"),
         ("kafka topic list --cacert x", "here it is --tls-ca FILE"),
         ("amqp queue info q --cert x --key y", "here it is --tls-cert FILE"),
-        ("kafka tail t --key k.pem", "here it is --tls-key FILE"),
+        ("kafka tail t --key k.pem", "TLS has --tls-key FILE"),
         ("amqp consume q --offset first", "here it is --from WHERE"),
         ("kafka topic create t --topic-config a=b", "here it is --set KEY=VALUE"),
         // Whatever it is, there is a list.

@@ -99,6 +99,21 @@ fn settings_of_other_tools() {
     home.profile(&["import", "b", &other]).fails(2).says(&["kcat.conf", "client.properties"]);
     home.profile(&["import", "b", "/no/such"]).fails(10).says(&["/no/such"]);
     home.profile(&["import", "b", "amqp://h?nosuch=1"]).fails(2).says(&["nosuch"]);
+    // Paths are meant where they are typed, what is no property is not shown, and an unknown protocol is no plain one.
+    let folder = home.0.path().canonicalize().expect("is there");
+    let import = |text: &str| {
+        home.write("client.conf", text);
+        let file = home.file();
+        let args = ["--config", file.to_str().expect("UTF-8"), "profile", "import", "r", "client.conf"];
+        mscomm(&args).folder(&folder).run()
+    };
+    let done =
+        import("bootstrap.servers=k\nsecurity.protocol=SSL\nssl.ca.location=certs/ca.pem\nsasl.password hunter2\n")
+            .ok();
+    assert!(done.stderr.contains("line 4: it is no NAME=VALUE") && !done.stderr.contains("hunter2"), "{}", done.stderr);
+    assert!(home.text().contains(&format!("{}/certs/ca.pem", folder.display())), "{}", home.text());
+    home.profile(&["remove", "r"]).ok();
+    import("bootstrap.servers=k\nsecurity.protocol=SASL_SLL\nsasl.mechanism=PLAIN\n").fails(2).says(&["SASL_SSL"]);
     let bad = home.write("bad.conf", "bootstrap.servers=k1:x\n");
     home.profile(&["import", "b", &bad]).fails(3).says(&["no port"]);
     assert!(!home.text().contains("profiles.b"));
@@ -180,6 +195,11 @@ fn who_adds_a_profile_is_asked() {
         assert!(screen.contains("Connection refused") && screen.contains("all the same? [y/N]"), "{screen}");
         assert!(screen.contains(code) && home.file().exists() == is_there, "{screen}");
     }
+    // What is no reference is no password that stands on the screen.
+    let home = Home::new();
+    let screen = adding(home.0.path(), "\n127.0.0.1:1\nn\nu\nnonsense\nenv:NO_SUCH_NAME\n\nn\n");
+    assert!(screen.contains("this is none of env:NAME") && screen.contains("NO_SUCH_NAME is not set"), "{screen}");
+    assert!(screen.contains("code 1") && !home.file().exists(), "{screen}");
     // Nothing, and Ctrl-D.
     for typed in ["\n\n\n", "\u{4}"] {
         let home = Home::new();

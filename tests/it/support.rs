@@ -75,6 +75,11 @@ impl Run {
     }
 
     /// Connects standard output to a file.
+    pub(crate) fn folder(mut self, path: &Path) -> Run {
+        self.command.current_dir(path);
+        self
+    }
+
     pub(crate) fn stdout_to(mut self, path: &str) -> Run {
         let file = std::fs::OpenOptions::new().write(true).open(path).expect(path);
         self.command.stdout(file);

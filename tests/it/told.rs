@@ -213,6 +213,13 @@ fn messages_are_typed_at_a_terminal() {
     // What is refused is told at once, and a faulty one may be typed again.
     let screen = sandbox("mscomm amqp publish -k nosuch", "a\n\u{4}");
     assert!(screen.contains("warning: refused: returned by the broker") && screen.contains("code 8"), "{screen}");
+    assert!(!screen.contains("input line 1"), "{screen}");
+    let screen = sandbox("mscomm kafka produce t --input json", "{bad\n{\"value\":\"x\"}\n\u{4}");
+    assert_eq!(
+        (screen.matches("warning: refused").count(), screen.matches("note: confirmed").count()),
+        (1, 1),
+        "{screen}"
+    );
     let screen = sandbox("mscomm kafka produce t --input json", "{\"nono\":1}\n{\"value\":\"x\"}\n\u{4}");
     assert!(screen.contains("each as an envelope") && screen.contains("unknown member `nono`"), "{screen}");
     assert!(screen.contains("note: confirmed") && screen.contains("sent 2, confirmed 1, failed 1"), "{screen}");

@@ -125,17 +125,19 @@ pub(crate) fn split(text: &str) -> Result<Vec<(String, String)>, Problem> {
         .collect();
     let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
     let mut values = vec![("server".to_owned(), format!("{}://{address}{query}", scheme.to_ascii_lowercase()))];
+    let is_insecure = uri.insecure == Some(true);
     let path = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
     for (key, value) in [
         ("username", uri.username),
         ("password", uri.password.map(|password| password.expose().to_owned())),
         ("sasl.mechanism", uri.mechanism.map(|mechanism| <&str>::from(mechanism).to_owned())),
         ("heartbeat", uri.heartbeat.map(|seconds| if seconds == 0 { "0".to_owned() } else { format!("{seconds}s") })),
-        ("tls_ca", path(uri.ca)),
+        // Nothing is checked by it then.
+        ("tls_ca", path(uri.ca.filter(|_| !is_insecure))),
         ("tls_cert", path(uri.cert)),
         ("tls_key", path(uri.key)),
         ("server_name", uri.server_name),
-        ("insecure", uri.insecure.filter(|insecure| *insecure).map(|insecure| insecure.to_string())),
+        ("insecure", is_insecure.then(|| "true".to_owned())),
     ] {
         values.extend(value.map(|value| (key.to_owned(), value)));
     }

@@ -52,14 +52,29 @@ pub(crate) async fn on_connection<T>(
     cx: &Context,
     work: impl AsyncFnOnce(&Client, &Channel) -> Result<T>,
 ) -> Result<T> {
+    on_client(settings, cx, async |client: &Client| {
+        let channel = client.channel().await?;
+        work(client, &channel).await
+    })
+    .await
+}
+
+/// As [`on_channel`], for who opens channels by itself.
+///
+/// # Errors
+/// As [`on_channel`].
+pub(crate) async fn on_client<T>(
+    settings: &Settings,
+    cx: &Context,
+    work: impl AsyncFnOnce(&Client) -> Result<T>,
+) -> Result<T> {
     let endpoint = settings::endpoint(&cx.settings(settings)?)?;
     let client = Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?;
     let done = cx
         .shutdown
         .or_stop(async {
             let mut events = client.events();
-            let channel = client.channel().await?;
-            let work = work(&client, &channel);
+            let work = work(&client);
             tokio::pin!(work);
             tokio::select! {
                 biased;

@@ -11,21 +11,19 @@ use crate::values::distinct;
 /// What the broker answers of what is not there.
 const NOT_FOUND: u16 = 404;
 
-/// Works on one name after the other, each on a channel of its own: what is refused closes its channel. Gives what was refused.
+/// Works on one name after the other. Gives what was refused.
 ///
 /// # Errors
 /// That of the first which is no refusal.
 pub(crate) async fn each(
     client: &Client,
     names: Vec<String>,
-    mut work: impl AsyncFnMut(&Channel, &str) -> Result<()>,
+    mut work: impl AsyncFnMut(&str) -> Result<()>,
 ) -> Result<Vec<Error>> {
     let mut refused = Vec::new();
     for name in distinct(names) {
-        let channel = client.channel().await?;
-        match work(&channel, &name).await {
-            // Channels are few.
-            Ok(()) => drop(channel.close(200, "".into()).await),
+        match work(&name).await {
+            Ok(()) => {}
             Err(error) if matches!(error.kind(), Kind::Refused | Kind::Auth) => {
                 refused.push(error);
                 client.forget_refusals();
@@ -34,6 +32,17 @@ pub(crate) async fn each(
         }
     }
     Ok(refused)
+}
+
+/// Works on a channel of its own, for what is refused closes it; there may be few of them.
+///
+/// # Errors
+/// Those of the work; as [`Client::channel`].
+pub(crate) async fn on_own_channel<T>(client: &Client, work: impl AsyncFnOnce(&Channel) -> Result<T>) -> Result<T> {
+    let channel = client.channel().await?;
+    let done = work(&channel).await?;
+    drop(channel.close(200, "".into()).await);
+    Ok(done)
 }
 
 /// What a name is of.
@@ -83,17 +92,17 @@ impl Named {
         asked.map(|()| true).map_err(|e| fault(&e, format!("cannot look at {} `{name}`", self.word())))
     }
 
-    /// The error for one that is to be deleted and is not there; `None` where it is there, or `if_exists` says that this is as well.
+    /// Whether one that is to be deleted is there; where it is not, that is an error, unless `if_exists` says that it is as good.
     ///
     /// # Errors
-    /// As [`Named::is_there`].
-    pub(crate) async fn missing(self, client: &Client, name: &str, if_exists: bool) -> Result<Option<Error>> {
-        if if_exists || self.is_there(client, name).await? {
-            return Ok(None);
+    /// As [`Named::is_there`]; `Kind::Refused`.
+    pub(crate) async fn is_there_or(self, client: &Client, name: &str, if_exists: bool) -> Result<bool> {
+        let is_there = self.is_there(client, name).await?;
+        if is_there || if_exists {
+            return Ok(is_there);
         }
-        let word = self.word();
-        let error = Error::refused(format!("there is no {word} `{name}`"));
-        Ok(Some(error.hint("check the name; with --if-exists it is as good that there is none")))
+        let error = Error::refused(format!("there is no {} `{name}`", self.word()));
+        Err(error.hint("check the name; with --if-exists it is as good that there is none"))
     }
 }
 

@@ -111,7 +111,7 @@ impl Runner<'_> {
 
     pub(super) fn tell(&mut self, all: bool) {
         for line in self.account.news(all) {
-            self.reporter.warn(line);
+            self.reporter.refused(line);
         }
     }
 

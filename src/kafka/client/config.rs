@@ -283,8 +283,13 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
 const ALIASES: &[&str] =
     &["acks", "compression.type", "delivery.timeout.ms", "linger.ms", "max.in.flight", "sasl.mechanism"];
 
+/// Whether librdkafka takes this property with this value.
+pub(crate) fn is_property(name: &str, value: &str) -> bool {
+    ClientConfig::new().set(name, value).create_native_config().is_ok()
+}
+
 /// The names of librdkafka's properties, with what else some of them are called.
-pub(crate) fn property_names() -> Vec<String> {
+fn property_names() -> Vec<String> {
     let mut names = ffi::property_names();
     names.extend(ALIASES.iter().map(|name| (*name).to_owned()));
     names

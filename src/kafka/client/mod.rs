@@ -16,7 +16,7 @@ mod reader;
 mod spoken;
 
 pub(crate) use admin::administer;
-pub(crate) use config::{Setup, property_names};
+pub(crate) use config::{Setup, is_property};
 pub(crate) use connect::{CLOSE, connect, drop_within, likely, settled_topic};
 pub(crate) use events::{ConnectionEvents, TraceFn};
 pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};

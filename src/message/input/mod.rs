@@ -10,6 +10,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
+use std::io::IsTerminal;
 use std::task::{Context, Poll, ready};
 
 use self::ahead::{Ahead, Chunk, HEADROOM};
@@ -122,11 +123,14 @@ pub struct Input {
     size: Option<u64>,
 }
 
+fn is_typed(source: &DataSource) -> bool {
+    matches!(source, DataSource::Stdin) && std::io::stdin().is_terminal()
+}
+
 impl Input {
     /// Whether somebody types it.
     pub fn is_typed(&self) -> bool {
-        use std::io::IsTerminal;
-        matches!(self.source, DataSource::Stdin) && std::io::stdin().is_terminal()
+        is_typed(&self.source)
     }
 
     /// Opens the source and begins to read ahead.
@@ -156,7 +160,10 @@ impl Input {
             }
         }
         let bytes = buffer.len() as u64;
-        let splitter = Splitter::new(options.mode, &options.delimiter);
+        // Who types an envelope ends it with the line: the next one may be good.
+        let by_line = options.mode == Mode::Json && !options.delimiter.is_empty() && is_typed(&source);
+        let mode = if by_line { Mode::Lines } else { options.mode };
+        let splitter = Splitter::new(mode, &options.delimiter);
         // Lines and raw data are bytes, whatever they begin with.
         let fresh = matches!(options.mode, Mode::Json | Mode::Text);
         Ok(Input {
