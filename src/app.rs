@@ -51,41 +51,38 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let source = config_source(&cli.global);
-    let (cli, found) = match with_defaults(cli, &argv, &source) {
-        Ok(cli) => (cli, Ok(())),
-        Err((cli, error)) => (*cli, Err(error)),
-    };
+    let (cli, found) = with_defaults(cli, &argv, &source);
     let terminal = Terminal::detect(cli.global.color, cli.global.quiet, cli.global.verbose);
     finish(found.and_then(|()| dispatch(cli, source, terminal)), &terminal)
 }
 
 /// The command line with what the user wants flags to be that were not typed.
-fn with_defaults(typed: Cli, argv: &[OsString], source: &ConfigSource) -> Result<Cli, (Box<Cli>, Error)> {
+fn with_defaults(typed: Cli, argv: &[OsString], source: &ConfigSource) -> (Cli, Result<()>) {
     let defaults = match config::defaults(source, typed.command.uses_profiles(), std::io::stdout().is_terminal()) {
         // Who types, and a sandbox's command, have all the time there is.
         Ok(mut defaults) => {
             defaults.retain(|default| typed.command.connects() || !matches!(default.flag.as_str(), "timeout" | "wait"));
             if defaults.is_empty() {
-                return Ok(typed);
+                return (typed, Ok(()));
             }
             defaults
         }
         // Who reads the help, or mends the file, can do without.
         Err(error) if !typed.command.connects() => {
             Terminal::detect(typed.global.color, typed.global.quiet, false).warn(error.chain());
-            return Ok(typed);
+            return (typed, Ok(()));
         }
-        Err(error) => return Err((Box::new(typed), error)),
+        Err(error) => return (typed, Err(error)),
     };
     // What is read without them can be read with them, but for a form of output that this verb does not have.
     let without = |flag: &str| -> Vec<FlagDefault> { defaults.iter().filter(|d| d.flag != flag).cloned().collect() };
     let global: Vec<FlagDefault> = defaults.iter().filter(|default| !default.is_output).cloned().collect();
     let read = [defaults.clone(), without("output"), global];
-    let Some(mut cli) = read.iter().find_map(|defaults| parse(argv, defaults).ok()) else { return Ok(typed) };
+    let Some(mut cli) = read.iter().find_map(|defaults| parse(argv, defaults).ok()) else { return (typed, Ok(())) };
     // What was typed wins over its opposite.
     cli.global.verbose &= !typed.global.quiet;
     cli.global.quiet &= !typed.global.verbose;
-    Ok(cli)
+    (cli, Ok(()))
 }
 
 /// What `--color` says on a command line that could not be read, or that asks for help.
@@ -123,10 +120,11 @@ fn parse(argv: &[OsString], defaults: &[FlagDefault]) -> Result<Cli, clap::Error
         false => with_flags(Cli::command(), defaults),
     };
     let words = || argv.iter().map(|arg| arg.to_string_lossy().into_owned()).collect::<Vec<_>>();
-    if argv.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"-"))
-        && let Some(error) = cli::habits::one_dash(&words()).or_else(|| cli::habits::pem_as_key(&words()))
-    {
-        return Err(error);
+    if argv.iter().any(|arg| arg.as_encoded_bytes().starts_with(b"-")) {
+        let words = words();
+        if let Some(error) = cli::habits::one_dash(&words).or_else(|| cli::habits::pem_as_key(&words)) {
+            return Err(error);
+        }
     }
     let mut tree = std::mem::ManuallyDrop::new(tree);
     let matches = deferring(defaults, || tree.try_get_matches_from_mut(argv.iter()));

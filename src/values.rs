@@ -218,6 +218,11 @@ pub(crate) struct FlagDefault {
     pub is_output: bool,
 }
 
+/// Names in a sentence.
+pub(crate) fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// Each once, in their order.
 pub(crate) fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();

@@ -4,7 +4,7 @@ use super::check;
 use crate::config::{ConfigSource, absolute};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::output::question;
+use crate::output::{is_yes, question};
 use crate::secret::{is_reference, literal, typed_secret};
 
 /// A profile as it is typed.
@@ -86,10 +86,7 @@ impl Setup<'_> {
     async fn encrypted(&mut self, section: &str, is_likely: bool) -> Result<()> {
         let offered = if is_likely { "[Y/n]" } else { "[y/N]" };
         let typed = question(&format!("  TLS? {offered}"), &self.cx.shutdown).await?;
-        let is_on = match typed.to_lowercase().as_str() {
-            "" => is_likely,
-            typed => matches!(typed, "y" | "yes"),
-        };
+        let is_on = if typed.is_empty() { is_likely } else { is_yes(&typed) };
         if is_on {
             self.values.push(format!("{section}.tls=true"));
             self.trusted(section, true).await?;
@@ -146,7 +143,7 @@ impl Setup<'_> {
             self.cx.shutdown.check()?;
             self.cx.terminal.error(&error);
             let typed = question("add the profile all the same? [y/N]", &self.cx.shutdown).await?;
-            if !matches!(typed.to_lowercase().as_str(), "y" | "yes") {
+            if !is_yes(&typed) {
                 return Err(nothing());
             }
         }

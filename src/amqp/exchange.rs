@@ -7,7 +7,7 @@ use super::client::{Client, fault};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, name, text};
 use super::shared::connection::on_client;
-use super::shared::several::{Named, each, in_words, on_own_channel};
+use super::shared::several::{Named, delete_each, in_words};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::output::YesArgs;
@@ -136,20 +136,9 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
         .confirmed(format!("delete {} with all bindings", in_words("exchange", &args.exchanges)), &cx.shutdown)
         .await?;
     let failed = on_client(&args.settings, cx, async |client: &Client| {
-        each(client, args.exchanges.clone(), async |exchange: &str| {
-            // The broker says the same of one that was not there.
-            if !Named::Exchange.is_there_or(client, exchange, args.if_exists).await? {
-                cx.terminal.note(format!("exchange `{exchange}` is not there"));
-                return Ok(());
-            }
-            let name = full_name("exchange", exchange)?;
-            on_own_channel(client, async |channel: &Channel| {
-                let deleted = channel.exchange_delete(name, options).await;
-                deleted.map_err(|e| fault(&e, format!("cannot delete exchange `{exchange}`")))
-            })
-            .await?;
-            cx.terminal.note(format!("exchange `{exchange}` is gone"));
-            Ok(())
+        let (of, names) = (Named::Exchange, args.exchanges.clone());
+        delete_each(of, client, names, args.if_exists, &cx.terminal, async |channel: &Channel, name| {
+            channel.exchange_delete(name, options).await.map(|()| 0)
         })
         .await
     })

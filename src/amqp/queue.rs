@@ -10,7 +10,7 @@ use super::client::{Client, fault, look_at};
 use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, full_name, millis, name, number, text};
 use super::shared::connection::{on_channel, on_client};
-use super::shared::several::{Named, each, in_words, on_own_channel};
+use super::shared::several::{Named, delete_each, each, in_words, on_own_channel};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::output::{Printer, Table, TableLayout, YesArgs};
@@ -237,21 +237,9 @@ async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let options = QueueDeleteOptions { if_unused: args.if_unused, if_empty: args.if_empty, nowait: false };
     args.yes.confirmed(format!("delete {} with all messages", in_words("queue", &args.queues)), &cx.shutdown).await?;
     let failed = on_client(&args.settings, cx, async |client: &Client| {
-        each(client, args.queues.clone(), async |queue: &str| {
-            // The broker says the same of one that was not there.
-            if !Named::Queue.is_there_or(client, queue, args.if_exists).await? {
-                cx.terminal.note(format!("queue `{queue}` is not there"));
-                return Ok(());
-            }
-            let name = full_name("queue", queue)?;
-            let messages = on_own_channel(client, async |channel: &Channel| {
-                let deleted = channel.queue_delete(name, options).await;
-                deleted.map_err(|e| fault(&e, format!("cannot delete queue `{queue}`")))
-            })
-            .await?;
-            let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
-            cx.terminal.note(format!("queue `{queue}` is gone{with}"));
-            Ok(())
+        let (of, names) = (Named::Queue, args.queues.clone());
+        delete_each(of, client, names, args.if_exists, &cx.terminal, async |channel: &Channel, name| {
+            channel.queue_delete(name, options).await
         })
         .await
     })

@@ -13,6 +13,7 @@ use super::{ConfigSource, LOCAL, validate_name};
 use crate::error::{Error, Result};
 use crate::output::Terminal;
 use crate::secret;
+use crate::values::quoted;
 
 /// Adds a profile.
 ///
@@ -141,11 +142,6 @@ pub(crate) fn rename(source: &ConfigSource, old: &str, new: &str, terminal: &Ter
     })?;
     terminal.note(format!("profile `{old}` is called `{new}` now, in {}", path.display()));
     Ok(())
-}
-
-/// Names in a sentence.
-pub(crate) fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
 /// Removes all of them, or none.

@@ -206,13 +206,13 @@ fn refers(entry: &Entry, info: &SectionInfo) -> bool {
 
 /// Whether something has to be looked up for it.
 fn looks_up(entry: &Entry, info: &SectionInfo) -> bool {
-    let from_file = refers(entry, info);
-    let refers = |text: &str| {
-        from_file && text.contains("${") || info.secrets.contains(&entry.key.as_str()) && secret::is_reference(text)
+    let may_refer = refers(entry, info);
+    let has_reference = |text: &str| {
+        may_refer && text.contains("${") || info.secrets.contains(&entry.key.as_str()) && secret::is_reference(text)
     };
     match &entry.value {
-        Value::String(text) => refers(text),
-        Value::Array(items) => items.iter().filter_map(Value::as_str).any(refers),
+        Value::String(text) => has_reference(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).any(has_reference),
         _ => false,
     }
 }

@@ -260,17 +260,22 @@ fn section_entries(file: &File, profile: &str, info: &SectionInfo, depth: usize)
 pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
     for profile in chain(file, name)? {
         for info in all(file.sections) {
-            for Entry { key, value, origin } in section_entries(file, &profile, &info, 0)? {
-                // What a reference gives is known only when the profile is used.
-                let text = value.as_str().filter(|text| !text.contains("${"));
-                if let Some(Problem { message, fix }) = text.and_then(|text| (info.check_value)(&key, text).err()) {
-                    let what = format!("{}.{key} in {origin}", info.name);
-                    return Err(Error::config(message).hint(fix).context(what));
-                }
-            }
+            let entries = section_entries(file, &profile, &info, 0)?;
+            // What a reference gives is known only when the profile is used.
+            let is_open = |entry: &&Entry| entry.value.as_str().is_some_and(|text| text.contains("${"));
+            entries.iter().filter(|entry| !is_open(entry)).try_for_each(|entry| check_entry(&info, entry))?;
         }
     }
     Ok(())
+}
+
+fn check_entry(info: &SectionInfo, Entry { key, value, origin }: &Entry) -> Result<()> {
+    match value.as_str().map(|text| (info.check_value)(key, text)) {
+        Some(Err(Problem { message, fix })) => {
+            Err(Error::config(message).hint(fix).context(format!("{}.{key} in {origin}", info.name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks the file's own table of what flags are that are not typed.
@@ -280,12 +285,7 @@ pub(crate) fn check_profile(file: &File, name: &str) -> Result<()> {
 pub(crate) fn check_defaults(file: &File) -> Result<()> {
     let chosen = Chosen { file: Some(file.clone()), ..Chosen::nothing() };
     for info in all(file.sections).iter().filter(|info| info.name == DEFAULTS) {
-        for Entry { key, value, origin } in chosen.entries(info)? {
-            if let Some(Problem { message, fix }) = value.as_str().and_then(|text| (info.check_value)(&key, text).err())
-            {
-                return Err(Error::config(message).hint(fix).context(format!("{DEFAULTS}.{key} in {origin}")));
-            }
-        }
+        chosen.entries(info)?.iter().try_for_each(|entry| check_entry(info, entry))?;
     }
     Ok(())
 }

@@ -143,7 +143,7 @@ pub(crate) fn run(command: Command, source: &ConfigSource, terminal: &Terminal) 
         Command::Edit { .. } => edit(source, terminal),
         Command::Remove { names, yes } => {
             let names = values::distinct(names);
-            yes.confirm(&format!("remove profile {}", changes::quoted(&names)))?;
+            yes.confirm(&format!("remove profile {}", values::quoted(&names)))?;
             changes::remove(source, &names, terminal)
         }
         Command::Use { name } => {

@@ -32,13 +32,9 @@ pub(crate) async fn check(prepared: PreparedCheck, service: Option<&str>, cx: &C
     let checked = cx
         .policy
         .until_ready(&cx.shutdown, started, async || {
-            if session.connection.is_closed() {
-                session.reconnect(cx).await?;
-            }
-            let health = async { cx.shutdown.or_stop(health(&mut session, service, cx)).await };
-            step(cx.policy.say, "health", health, |found| (*found).to_owned()).await?;
-            let reflection = async { cx.shutdown.or_stop(reflection(&mut session, cx)).await };
-            step(cx.policy.say, "reflection", reflection, String::clone).await.map(drop)
+            session.revive(cx).await?;
+            step(cx.policy.say, "health", health(&mut session, service, cx), |found| (*found).to_owned()).await?;
+            step(cx.policy.say, "reflection", reflection(&mut session, cx), String::clone).await.map(drop)
         })
         .await;
     session.connection.close().await;
@@ -48,12 +44,13 @@ pub(crate) async fn check(prepared: PreparedCheck, service: Option<&str>, cx: &C
 async fn health(session: &mut Session, service: Option<&str>, cx: &Context) -> Result<&'static str> {
     let options = session.options(cx);
     match check_health(&mut session.connection, service.unwrap_or_default(), &options).await? {
-        HealthAsked::Answer(health) => serving(health).map(|()| health.name()),
         HealthAsked::NoService if service.is_none() => Ok("no health service, which passes"),
-        HealthAsked::NoService => Err(super::client::no_health()),
         // Only a server that knows its services one by one says so of itself.
         HealthAsked::NotFound(_) if service.is_none() => Ok("no health of the server as a whole, which passes"),
-        HealthAsked::NotFound(error) => Err(error),
+        asked => {
+            let health = asked.answer()?;
+            serving(health).map(|()| health.name())
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::client::{CallOptions, Health, HealthAsked, HealthWatch, check_health, no_health};
+use super::client::{CallOptions, Health, HealthWatch, check_health};
 use super::settings::Settings;
 use super::shared::session::Session;
 use crate::context::Context;
@@ -68,14 +68,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 
 /// Asks once, on a new connection where the old one is gone.
 async fn ask(session: &mut Session, service: &str, options: &CallOptions, cx: &Context) -> Result<Health> {
-    if session.connection.is_closed() {
-        session.reconnect(cx).await?;
-    }
-    match check_health(&mut session.connection, service, options).await? {
-        HealthAsked::Answer(health) => Ok(health),
-        HealthAsked::NoService => Err(no_health()),
-        HealthAsked::NotFound(error) => Err(error),
-    }
+    session.revive(cx).await?;
+    check_health(&mut session.connection, service, options).await?.answer()
 }
 
 /// # Errors

@@ -23,9 +23,9 @@ impl YesArgs {
         if self.yes || !is_asked() {
             return Ok(());
         }
-        match ask(what) {
-            true => Ok(()),
-            false => Err(Error::new(Kind::Unmet, "nothing was done").hint("answer y, or give --yes")),
+        match answer(&format!("{what}? [y/N] ")) {
+            Some(answer) if is_yes(&answer) => Ok(()),
+            _ => Err(Error::new(Kind::Unmet, "nothing was done").hint("answer y, or give --yes")),
         }
     }
 
@@ -52,22 +52,20 @@ pub(crate) fn is_asked() -> bool {
 /// `Kind::Unmet` when there is no answer, as with Ctrl-D; the reason to stop.
 pub(crate) async fn question(text: &str, shutdown: &Shutdown) -> Result<String> {
     let text = format!("{text}: ").replace("]: ", "] ");
-    let asked = tokio::task::spawn_blocking(move || {
-        let mut line = String::new();
-        let asked = std::io::stderr().write_all(escape_text(&text).as_bytes());
-        let read = asked.and_then(|()| std::io::stdin().read_line(&mut line));
-        read.is_ok_and(|bytes| bytes > 0).then(|| line.trim().to_owned())
-    });
+    let asked = tokio::task::spawn_blocking(move || answer(&text));
     let nothing = || Error::new(Kind::Unmet, "nothing was done");
     shutdown.or_stop(async { asked.await.ok().flatten().ok_or_else(nothing) }).await
 }
 
-/// Asks a question, and reads a line.
-fn ask(what: &str) -> bool {
+/// Whether an answer is a yes; nothing is none.
+pub(crate) fn is_yes(answer: &str) -> bool {
+    matches!(answer.to_lowercase().as_str(), "y" | "yes")
+}
+
+/// Asks, and reads a line; `None` when there is none.
+fn answer(text: &str) -> Option<String> {
     let mut line = String::new();
-    let question = format!("{what}? [y/N] ");
-    let asked = std::io::stderr().write_all(escape_text(&question).as_bytes());
-    asked.is_ok()
-        && std::io::stdin().read_line(&mut line).is_ok()
-        && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+    let asked = std::io::stderr().write_all(escape_text(text).as_bytes());
+    let read = asked.and_then(|()| std::io::stdin().read_line(&mut line));
+    read.is_ok_and(|bytes| bytes > 0).then(|| line.trim().to_owned())
 }

@@ -15,7 +15,7 @@ mod stdout;
 mod table;
 mod terminal;
 
-pub(crate) use confirm::{YesArgs, is_asked, question};
+pub(crate) use confirm::{YesArgs, is_asked, is_yes, question};
 pub use format::Format;
 pub(crate) use messages::{MessageWriter, OutputArgs};
 pub(crate) use payload::push_indented;

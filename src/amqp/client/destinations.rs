@@ -10,21 +10,16 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use lapin::options::ExchangeDeclareOptions;
-use lapin::types::FieldTable;
-use lapin::{Channel, ErrorKind, ExchangeKind};
+use lapin::{Channel, ErrorKind};
 
 use super::replies::is_direct_reply;
-use super::{Client, fault, passive, short_string};
+use super::{Client, NOT_FOUND, fault, passive, passive_exchange, short_string};
 use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{Declined, Heard, Lane, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work};
 use crate::message::Message;
 use crate::net::Policy;
 use crate::shutdown::Shutdown;
-
-/// What the broker answers of an exchange that is not there.
-const NOT_FOUND: u16 = 404;
 
 /// What RabbitMQ answers of an address for replies that it has never given to anybody, with which it ends the connection.
 const INTERNAL_ERROR: u16 = 541;
@@ -169,11 +164,7 @@ async fn is_there(of: Destination, Link(client, open): &mut Link, name: String) 
         None => client.channel().await?,
     };
     let asked = match of {
-        Destination::Exchange => {
-            let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
-            let name = short_string(&name).map_err(Error::usage)?;
-            channel.exchange_declare(name, ExchangeKind::Direct, options, FieldTable::default()).await
-        }
+        Destination::Exchange => passive_exchange(&channel, short_string(&name).map_err(Error::usage)?).await,
         Destination::Asker => passive(&channel, &name).await.map(drop),
     };
     client.forget_refusals();

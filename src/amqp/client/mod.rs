@@ -25,11 +25,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{Stream, StreamExt};
-use lapin::options::QueueDeclareOptions;
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::tcp::AsyncTcpStream;
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserInfo, SASLMechanism};
-use lapin::{Channel, Connection, ConnectionProperties, Event, Queue};
+use lapin::{Channel, Connection, ConnectionProperties, Event, ExchangeKind, Queue};
 
 pub(crate) use deliveries::{ConsumerOptions, Consuming, Deliveries, OFFSET, Settle};
 pub(crate) use destinations::{Destination, Destinations, Line};
@@ -199,8 +199,17 @@ pub(crate) async fn look_at(channel: &Channel, queue: &str) -> Result<Queue> {
     passive(channel, queue).await.map_err(|e| fault(&e, format!("cannot look at queue `{queue}`")))
 }
 
-/// The question itself.
-async fn passive(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
+/// What the broker answers of what is not there.
+pub(crate) const NOT_FOUND: u16 = 404;
+
+/// Asks for an exchange, by a declaration that creates nothing; of its type that says nothing.
+pub(crate) async fn passive_exchange(channel: &Channel, name: ShortString) -> lapin::Result<()> {
+    let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(name, ExchangeKind::Direct, options, FieldTable::default()).await
+}
+
+/// The same for a queue.
+pub(crate) async fn passive(channel: &Channel, queue: &str) -> lapin::Result<Queue> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     channel.queue_declare(queue.into(), options, FieldTable::default()).await
 }

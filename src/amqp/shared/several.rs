@@ -1,15 +1,13 @@
 //! Verbs over several queues or exchanges: one that is refused keeps no other from its turn.
 
-use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
-use lapin::{Channel, ErrorKind, ExchangeKind};
+use lapin::types::ShortString;
+use lapin::{Channel, ErrorKind};
 
-use crate::amqp::client::{Client, fault, short_string};
-use crate::error::{Error, Kind, Result};
-use crate::values::distinct;
-
-/// What the broker answers of what is not there.
-const NOT_FOUND: u16 = 404;
+use super::arguments::full_name;
+use crate::amqp::client::{Client, NOT_FOUND, fault, passive, passive_exchange, short_string};
+use crate::error::{Error, Kind, Result, counted};
+use crate::output::Terminal;
+use crate::values::{distinct, quoted};
 
 /// Works on one name after the other. Gives what was refused.
 ///
@@ -71,14 +69,8 @@ impl Named {
     pub(crate) async fn is_there(self, client: &Client, name: &str) -> Result<bool> {
         let (channel, name) = (client.channel().await?, short_string(name).map_err(Error::usage)?);
         let asked = match self {
-            Named::Queue => {
-                let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-                channel.queue_declare(name.clone(), options, FieldTable::default()).await.map(drop)
-            }
-            Named::Exchange => {
-                let options = ExchangeDeclareOptions { passive: true, ..ExchangeDeclareOptions::default() };
-                channel.exchange_declare(name.clone(), ExchangeKind::Direct, options, FieldTable::default()).await
-            }
+            Named::Queue => passive(&channel, name.as_str()).await.map(drop),
+            Named::Exchange => passive_exchange(&channel, name.clone()).await,
         };
         match asked.as_ref().map_err(lapin::Error::kind) {
             Ok(()) => drop(channel.close(200, "".into()).await),
@@ -106,8 +98,40 @@ impl Named {
     }
 }
 
+/// Deletes what is there of these, one after the other, and says so; gives what was refused. `delete` gives how many messages went
+/// with it.
+///
+/// # Errors
+/// As [`each`].
+pub(crate) async fn delete_each(
+    of: Named,
+    client: &Client,
+    names: Vec<String>,
+    if_exists: bool,
+    terminal: &Terminal,
+    mut delete: impl AsyncFnMut(&Channel, ShortString) -> lapin::Result<u32>,
+) -> Result<Vec<Error>> {
+    let word = of.word();
+    each(client, names, async |name: &str| {
+        // The broker says the same of one that was not there.
+        if !of.is_there_or(client, name, if_exists).await? {
+            terminal.note(format!("{word} `{name}` is not there"));
+            return Ok(());
+        }
+        let full = full_name(word, name)?;
+        let messages = on_own_channel(client, async |channel: &Channel| {
+            let deleted = delete(channel, full).await;
+            deleted.map_err(|e| fault(&e, format!("cannot delete {word} `{name}`")))
+        })
+        .await?;
+        let with = if messages == 0 { String::new() } else { format!(", with {}", counted(messages, "message")) };
+        terminal.note(format!("{word} `{name}` is gone{with}"));
+        Ok(())
+    })
+    .await
+}
+
 /// The names in a question: queue `a`, or queues `a`, `b`.
 pub(crate) fn in_words(word: &str, names: &[String]) -> String {
-    let all: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    format!("{word}{} {}", if names.len() == 1 { "" } else { "s" }, all.join(", "))
+    format!("{word}{} {}", if names.len() == 1 { "" } else { "s" }, quoted(names))
 }

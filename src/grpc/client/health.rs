@@ -72,6 +72,20 @@ pub(crate) enum Asked {
     NotFound(Error),
 }
 
+impl Asked {
+    /// What is said of the service that was meant.
+    ///
+    /// # Errors
+    /// `Kind::Refused` where there is no health service; the status of a service that is not known.
+    pub(crate) fn answer(self) -> Result<Health> {
+        match self {
+            Asked::Answer(health) => Ok(health),
+            Asked::NoService => Err(no_service()),
+            Asked::NotFound(error) => Err(error),
+        }
+    }
+}
+
 /// Asks once. An empty name is the server's own.
 ///
 /// # Errors
@@ -115,16 +129,12 @@ impl Watch {
     /// # Errors
     /// The status of a call that failed.
     pub(crate) fn end(self) -> Result<()> {
-        match ended(self.call, &self.service)? {
-            Asked::NotFound(error) => Err(error),
-            Asked::NoService => Err(no_service()),
-            Asked::Answer(_) => Ok(()),
-        }
+        ended(self.call, &self.service)?.answer().map(drop)
     }
 }
 
 /// The error of a server without a health service.
-pub(crate) fn no_service() -> Error {
+fn no_service() -> Error {
     Error::refused("the server has no health service (grpc.health.v1.Health)")
         .hint("`mscomm check grpc` says whether it can be reached and has reflection")
 }

@@ -15,9 +15,7 @@ mod unary;
 
 pub(crate) use broken::Broken;
 pub(crate) use call::{Call, CallOptions, start};
-pub(crate) use health::{
-    Asked as HealthAsked, Health, Watch as HealthWatch, check as check_health, no_service as no_health,
-};
+pub(crate) use health::{Asked as HealthAsked, Health, Watch as HealthWatch, check as check_health};
 pub(crate) use reflection::{FetchOutcome, Note, Reflection};
 pub(crate) use responses::{Response, Responses};
 pub(crate) use status::Status;

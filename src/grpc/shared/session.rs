@@ -142,6 +142,14 @@ impl Session {
         Catalog::new(given, reflection, cx.terminal).with_cache(cache, services)
     }
 
+    /// Connects anew where the connection is gone.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub(crate) async fn revive(&mut self, cx: &Context) -> Result<()> {
+        if self.connection.is_closed() { self.reconnect(cx).await } else { Ok(()) }
+    }
+
     /// Connects anew.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::config::Setup;
 use super::diagnose::WAYS;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::settings::Broker;
-use crate::net::{Say, Tls, dial, resolve, step, timed_out};
+use crate::net::{Say, Tls, dial, in_words, resolve, step, timed_out};
 
 /// Finds the brokers, connects to them, and makes the handshake of TLS with the first that is there. One is enough.
 ///
@@ -72,11 +72,9 @@ async fn those_that_answer<T>(asked: impl Iterator<Item = impl Future<Output = R
 }
 
 fn listed(found: &[Found]) -> String {
-    let mut ips: Vec<String> =
-        found.iter().flat_map(|(_, addresses)| addresses).map(|address| address.ip().to_string()).collect();
-    ips.sort();
-    ips.dedup();
-    format!("found {}", ips.join(", "))
+    let mut all: Vec<SocketAddr> = found.iter().flat_map(|(_, addresses)| addresses).copied().collect();
+    all.sort_by_key(|address| address.ip().to_string());
+    in_words(&all)
 }
 
 /// Connects to all of them; the first that is there, and how many are.

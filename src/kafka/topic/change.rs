@@ -15,7 +15,7 @@ use crate::kafka::ffi::{Admin, AdminOutcome, NewTopic, Said};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
 use crate::output::YesArgs;
-use crate::values::distinct;
+use crate::values::{distinct, quoted};
 
 /// How long the brokers may take to tell each other.
 const SPREAD: Duration = Duration::from_secs(5);
@@ -83,8 +83,7 @@ pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 /// # Errors
 /// `Kind::Refused` for one that is not there.
 pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    let names: Vec<String> = args.topics.iter().map(|topic| format!("`{topic}`")).collect();
-    args.yes.confirmed(format!("delete {} and all records", names.join(", ")), &cx.shutdown).await?;
+    args.yes.confirmed(format!("delete {} and all records", quoted(&args.topics)), &cx.shutdown).await?;
     change(Verb::Delete, args.if_exists, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics))
         .await
 }
