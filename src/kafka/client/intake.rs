@@ -81,6 +81,8 @@ mod tests {
             name: name.to_owned(),
             value: Some(value.to_owned()),
             set_by: SetBy::Topic,
+            is_read_only: false,
+            is_secret: false,
         };
         let of = |settings: &[(&str, &str)]| {
             Intake::from(settings.iter().copied().map(setting).collect::<Vec<_>>().as_slice())

@@ -132,7 +132,7 @@ impl Event {
 }
 
 /// SAFETY: `partition.topic` is a string that ends in a zero byte.
-unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> TopicPartitionOffset {
+pub(super) unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> TopicPartitionOffset {
     // SAFETY: the caller's promise.
     let topic = unsafe { text(partition.topic) };
     TopicPartitionOffset { topic, partition: partition.partition, offset: partition.offset }

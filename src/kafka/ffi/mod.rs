@@ -28,8 +28,12 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub(crate) use self::admin::{Admin, AdminOutcome, NewTopic, SetBy, Setting};
+pub(crate) use self::admin::{
+    Acl, Admin, AdminOutcome, Alteration, Change, NameIs, NewPartitions, NewPassword, NewTopic, Operation, Owner,
+    Permission, Resource, Scram, SetBy, Setting,
+};
 pub(crate) use self::bell::Bell;
+use self::event::place;
 pub(crate) use self::event::{TopicPartitionOffset, What};
 pub(crate) use self::feed::{Feed, Fetched};
 pub(crate) use self::record::Record;

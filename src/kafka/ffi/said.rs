@@ -32,6 +32,17 @@ impl Said {
         Some(Said { code, words })
     }
 
+    /// As [`Said::of`], of an error with both.
+    ///
+    /// SAFETY: it is null or lives.
+    pub(super) unsafe fn of_error(error: *const rd::rd_kafka_error_t) -> Option<Said> {
+        if error.is_null() {
+            return None;
+        }
+        // SAFETY: the caller's promise; its words end in a zero byte.
+        unsafe { Said::of(rd::rd_kafka_error_code(error), rd::rd_kafka_error_string(error)) }
+    }
+
     /// A code alone, with what it means.
     pub(crate) fn plain(code: RDKafkaErrorCode) -> Said {
         Said { code, words: words(code) }

@@ -71,7 +71,8 @@ fn setting(text: &str) -> Result<(String, String), String> {
 pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
     let CreateArgs { topics, partitions, replication_factor, configs, if_not_exists, settings } = args;
     change(Verb::Create, if_not_exists, topics, &settings, cx, move |admin, topics| {
-        let new = |name| NewTopic { name, partitions, replicas: replication_factor, settings: &configs };
+        let new =
+            |name| NewTopic { name, partitions, replicas: replication_factor, assignment: &[], settings: &configs };
         let new: Vec<NewTopic<'_>> = topics.iter().map(|name| new(name)).collect();
         admin.create_topics(&new)
     })

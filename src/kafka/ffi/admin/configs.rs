@@ -1,17 +1,34 @@
-//! The settings of topics.
+//! The settings of topics and brokers.
+
+use std::ffi::{c_int, c_uint};
+use std::ptr;
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, Made, Said, each, name};
+use super::{Admin, AdminOutcome, Made, Reason, Said, each, name};
 use crate::kafka::ffi::text;
+
+// As rdkafka-sys declares it its value is an `enum`, and a broker of a later version may say what that has not.
+unsafe extern "C" {
+    #[link_name = "rd_kafka_ConfigEntry_source"]
+    fn source(of: *const rd::rd_kafka_ConfigEntry_t) -> c_uint;
+}
 
 /// Who set a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SetBy {
     /// The topic itself.
     Topic,
-    /// A broker, or Kafka's default.
-    Elsewhere,
+    /// The broker, while it ran.
+    Broker,
+    /// All brokers together, while they ran.
+    Brokers,
+    /// The broker's file.
+    File,
+    /// Nobody: it is Kafka's default.
+    Default,
+    /// Somebody else.
+    Other,
 }
 
 /// One setting.
@@ -23,6 +40,19 @@ pub(crate) struct Setting {
     pub value: Option<String>,
     /// Who set it.
     pub set_by: SetBy,
+    /// It cannot be changed while the broker runs.
+    pub is_read_only: bool,
+    /// Its value is a secret.
+    pub is_secret: bool,
+}
+
+/// What has settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A topic.
+    Topic(String),
+    /// A broker, by its id.
+    Broker(i32),
 }
 
 /// The settings of something, or why they cannot be read.
@@ -34,19 +64,58 @@ pub(crate) struct Settings {
     pub result: Result<Vec<Setting>, Said>,
 }
 
+/// What is done to a setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// It gets this value.
+    Set(String),
+    /// It goes back to the default.
+    Unset,
+    /// Its list gets these, too.
+    Add(String),
+    /// Its list loses these.
+    Remove(String),
+}
+
+/// A topic's or a broker's settings are to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Alteration {
+    /// Whose.
+    pub owner: Owner,
+    /// Each with its name.
+    pub changes: Vec<(String, Change)>,
+}
+
+impl Owner {
+    /// As librdkafka has it.
+    fn made(&self) -> Result<*mut rd::rd_kafka_ConfigResource_t, Said> {
+        let (kind, title) = match self {
+            Owner::Topic(topic) => (rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, name(topic)?),
+            Owner::Broker(id) => (rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER, name(&id.to_string())?),
+        };
+        // SAFETY: librdkafka copies the name; who asks gives the object back.
+        Ok(unsafe { rd::rd_kafka_ConfigResource_new(kind, title.as_ptr()) })
+    }
+}
+
 impl Admin<'_> {
     /// Reads the settings of topics; each has its own outcome.
     ///
     /// # Errors
     /// The request as a whole.
     pub(crate) fn topic_settings(&self, topics: &[String]) -> Result<Vec<Settings>, Said> {
+        let topics: Vec<Owner> = topics.iter().map(|topic| Owner::Topic(topic.clone())).collect();
+        self.settings(&topics)
+    }
+
+    /// Reads the settings of topics, and of one broker at most; each has its own outcome.
+    ///
+    /// # Errors
+    /// The request as a whole.
+    pub(crate) fn settings(&self, of: &[Owner]) -> Result<Vec<Settings>, Said> {
         let mut made = Made::none(rd::rd_kafka_ConfigResource_destroy);
-        for topic in topics {
-            let title = name(topic)?;
-            let kind = rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
-            // SAFETY: librdkafka copies the name; `made` gives the object back.
-            let resource = unsafe { rd::rd_kafka_ConfigResource_new(kind, title.as_ptr()) };
-            made.push(resource, || super::Reason::default().said())?;
+        for owner in of {
+            made.push(owner.made()?, || Reason::default().said())?;
         }
         let (array, count) = made.array();
         let answer =
@@ -60,28 +129,89 @@ impl Admin<'_> {
             each(|count| rd::rd_kafka_DescribeConfigs_result_resources(result, count), settings)
         })
     }
+
+    /// Changes settings of topics, and of one broker at most; each has its own outcome, and all of its changes or none.
+    /// `only_check` leaves it at the broker's opinion.
+    ///
+    /// # Errors
+    /// The request as a whole.
+    pub(crate) fn alter_settings(&self, of: &[Alteration], only_check: bool) -> Result<Vec<AdminOutcome>, Said> {
+        let mut made = Made::none(rd::rd_kafka_ConfigResource_destroy);
+        for Alteration { owner, changes } in of {
+            let resource = made.push(owner.made()?, || Reason::default().said())?;
+            for (key, change) in changes {
+                add(resource, key, change)?;
+            }
+        }
+        let (array, count) = made.array();
+        let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
+        let answer = self.ask_or_check(request, only_check, |client, options, queue| {
+            // SAFETY: everything lives until the call is over, and librdkafka copies the resources.
+            unsafe { rd::rd_kafka_IncrementalAlterConfigs(client, array, count, options, queue) }
+        })?;
+        // SAFETY: the answer is one to this request, and its list lives as long as it.
+        Ok(unsafe {
+            let result = rd::rd_kafka_event_IncrementalAlterConfigs_result(answer.pointer());
+            each(|count| rd::rd_kafka_IncrementalAlterConfigs_result_resources(result, count), outcome)
+        })
+    }
+}
+
+fn add(resource: *mut rd::rd_kafka_ConfigResource_t, key: &str, change: &Change) -> Result<(), Said> {
+    use rd::rd_kafka_AlterConfigOpType_t as Op;
+    let (operation, value) = match change {
+        Change::Set(value) => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SET, Some(name(value)?)),
+        Change::Unset => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_DELETE, None),
+        Change::Add(value) => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_APPEND, Some(name(value)?)),
+        Change::Remove(value) => (Op::RD_KAFKA_ALTER_CONFIG_OP_TYPE_SUBTRACT, Some(name(value)?)),
+    };
+    let key = name(key)?;
+    let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
+    // SAFETY: the resource lives, librdkafka copies both texts, and the error is ours.
+    unsafe {
+        let error = rd::rd_kafka_ConfigResource_add_incremental_config(resource, key.as_ptr(), operation, value);
+        let said = Said::of_error(error);
+        if !error.is_null() {
+            rd::rd_kafka_error_destroy(error);
+        }
+        said.map_or(Ok(()), Err)
+    }
 }
 
 fn settings(of: *const rd::rd_kafka_ConfigResource_t) -> Settings {
-    // SAFETY: called by `each` for what lives; all texts end in a zero byte or are null.
+    let AdminOutcome { name, result } = outcome(of);
+    // SAFETY: called by `each` for what lives.
+    let all = || unsafe { each(|count| rd::rd_kafka_ConfigResource_configs(of, count), setting) };
+    Settings { name, result: result.map(|()| all()) }
+}
+
+fn outcome(of: *const rd::rd_kafka_ConfigResource_t) -> AdminOutcome {
+    // SAFETY: called for what lives; all texts end in a zero byte or are null.
     unsafe {
         let said = Said::of(rd::rd_kafka_ConfigResource_error(of), rd::rd_kafka_ConfigResource_error_string(of));
-        let all = || each(|count| rd::rd_kafka_ConfigResource_configs(of, count), setting);
-        Settings { name: text(rd::rd_kafka_ConfigResource_name(of)), result: said.map_or_else(|| Ok(all()), Err) }
+        AdminOutcome { name: text(rd::rd_kafka_ConfigResource_name(of)), result: said.map_or(Ok(()), Err) }
     }
 }
 
 fn setting(of: *const rd::rd_kafka_ConfigEntry_t) -> Setting {
+    let is = |what: c_int| what != 0;
     // SAFETY: as above.
     unsafe {
         let value = rd::rd_kafka_ConfigEntry_value(of);
         Setting {
             name: text(rd::rd_kafka_ConfigEntry_name(of)),
             value: (!value.is_null()).then(|| text(value)),
-            set_by: match rd::rd_kafka_ConfigEntry_source(of) {
-                rd::rd_kafka_ConfigSource_t::RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG => SetBy::Topic,
-                _ => SetBy::Elsewhere,
+            // The numbers of the protocol: org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource.
+            set_by: match source(of) {
+                1 => SetBy::Topic,
+                2 => SetBy::Broker,
+                3 => SetBy::Brokers,
+                4 => SetBy::File,
+                5 => SetBy::Default,
+                _ => SetBy::Other,
             },
+            is_read_only: is(rd::rd_kafka_ConfigEntry_is_read_only(of)),
+            is_secret: is(rd::rd_kafka_ConfigEntry_is_sensitive(of)),
         }
     }
 }

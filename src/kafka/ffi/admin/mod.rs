@@ -4,8 +4,12 @@
 //! A request is a type of its own beside its answer (`topics`, `configs`): objects made for librdkafka ([`Made`]), one call
 //! through [`Admin::ask`], and the answer's list read with [`each`]. Nothing else of it is unsafe to get wrong.
 
+mod acls;
+mod cluster;
 mod configs;
+mod records;
 mod topics;
+mod users;
 
 use std::ffi::{CString, c_char};
 use std::marker::PhantomData;
@@ -15,9 +19,12 @@ use std::time::{Duration, Instant};
 use rdkafka::bindings as rd;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::types::RDKafkaRespErr;
 
-pub(crate) use self::configs::{SetBy, Setting};
-pub(crate) use self::topics::NewTopic;
+pub(crate) use self::acls::{Acl, NameIs, Operation, Permission, Resource};
+pub(crate) use self::configs::{Alteration, Change, Owner, SetBy, Setting};
+pub(crate) use self::topics::{NewPartitions, NewTopic};
+pub(crate) use self::users::{NewPassword, Scram};
 use super::event::Event;
 use super::said::Said;
 use super::{last_error, millis, text};
@@ -73,6 +80,16 @@ impl<'c> Admin<'c> {
         request: rd::rd_kafka_admin_op_t,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
+        self.ask_or_check(request, false, send)
+    }
+
+    /// As [`Admin::ask`]; with `only_check` the broker says what it would, and does nothing.
+    fn ask_or_check(
+        &self,
+        request: rd::rd_kafka_admin_op_t,
+        only_check: bool,
+        send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Event, Said> {
         // SAFETY: the client lives, and the options until the request was sent: librdkafka copies them.
         let options = unsafe { rd::rd_kafka_AdminOptions_new(self.client, request) };
         let options = Made::one(options, rd::rd_kafka_AdminOptions_destroy)?;
@@ -82,6 +99,15 @@ impl<'c> Admin<'c> {
         unsafe {
             rd::rd_kafka_AdminOptions_set_request_timeout(options.first(), limit, reason.room(), reason.len());
             rd::rd_kafka_AdminOptions_set_operation_timeout(options.first(), limit, reason.room(), reason.len());
+        }
+        if only_check {
+            // SAFETY: as above.
+            let code =
+                unsafe { rd::rd_kafka_AdminOptions_set_validate_only(options.first(), 1, reason.room(), reason.len()) };
+            // What cannot be left at a check must not be done.
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err(reason.said());
+            }
         }
         send(self.client, options.first(), self.answers.as_ptr());
         let until = Instant::now() + self.limit + LATE;

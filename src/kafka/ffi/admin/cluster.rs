@@ -1,0 +1,63 @@
+//! The cluster and its brokers.
+
+use rdkafka::bindings as rd;
+
+use super::{Admin, Said, each};
+use crate::kafka::ffi::text;
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Cluster {
+    /// The broker that takes admin requests; none while one is elected.
+    pub controller: Option<i32>,
+    /// The brokers that are there.
+    pub brokers: Vec<Node>,
+}
+
+/// One broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    /// Its id.
+    pub id: i32,
+    /// Name or address that clients are to use.
+    pub host: String,
+    /// Port that clients are to use.
+    pub port: u16,
+    /// The rack that it says it stands in.
+    pub rack: Option<String>,
+}
+
+impl Admin<'_> {
+    /// Asks for the brokers.
+    ///
+    /// # Errors
+    /// The request.
+    pub(crate) fn cluster(&self) -> Result<Cluster, Said> {
+        let answer =
+            self.ask(rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, |client, options, queue| {
+                // SAFETY: everything lives until the call is over.
+                unsafe { rd::rd_kafka_DescribeCluster(client, options, queue) }
+            })?;
+        // SAFETY: the answer is one to this request, and what it has lives as long as it.
+        Ok(unsafe {
+            let result = rd::rd_kafka_event_DescribeCluster_result(answer.pointer());
+            let controller = rd::rd_kafka_DescribeCluster_result_controller(result);
+            let brokers = each(|count| rd::rd_kafka_DescribeCluster_result_nodes(result, count), node);
+            let id = (!controller.is_null()).then(|| rd::rd_kafka_Node_id(controller));
+            Cluster { controller: id.filter(|id| *id >= 0), brokers }
+        })
+    }
+}
+
+fn node(of: *const rd::rd_kafka_Node_t) -> Node {
+    // SAFETY: called by `each` for what lives; texts end in a zero byte or are null.
+    unsafe {
+        let rack = rd::rd_kafka_Node_rack(of);
+        Node {
+            id: rd::rd_kafka_Node_id(of),
+            host: text(rd::rd_kafka_Node_host(of)),
+            port: rd::rd_kafka_Node_port(of),
+            rack: (!rack.is_null()).then(|| text(rack)),
+        }
+    }
+}
