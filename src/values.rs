@@ -100,6 +100,18 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     number.checked_mul(1 << shift).ok_or_else(|| "that size is too large".to_owned())
 }
 
+/// A size for people: in the largest unit of which there is one, with a decimal where it is no whole number of these.
+pub(crate) fn sized(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let unit = (bytes.max(1).ilog2() / 10) as usize;
+    let one = 1_u64 << (10 * unit);
+    let name = units.get(unit).copied().unwrap_or_default();
+    match bytes % one {
+        0 => format!("{} {name}", bytes / one),
+        _ => format!("{:.1} {name}", bytes as f64 / one as f64),
+    }
+}
+
 /// Reads a byte sequence with the escapes `\n \r \t \0 \\ \xNN`, as delimiters are given.
 ///
 /// # Errors
@@ -295,6 +307,20 @@ mod tests {
         }
         assert_eq!(header("a:b", false), Ok(("a", "b")));
         assert_eq!(header("ns:a=b", true), Ok(("ns:a", "b")));
+    }
+
+    #[test]
+    fn sizes_for_people() {
+        for (bytes, words) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (1536, "1.5 KiB"),
+            (64 << 20, "64 MiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(sized(bytes), words);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Kafka: produce to topics, tail them, and look after them.
 
+mod changes;
 mod check;
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
@@ -19,7 +20,7 @@ pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
-pub(crate) use self::topic::PARTITION as PARTITION_COLUMNS;
+pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
 use crate::context::Context;
 use crate::error::Result;
 
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     Produce(Box<produce::Args>),
     /// Read records of topics, and follow them
     Tail(Box<tail::Args>),
-    /// List, describe, create and delete topics
+    /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
 }

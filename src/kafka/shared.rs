@@ -1,8 +1,13 @@
 //! What several verbs use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::client::{Setup, TraceFn};
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
+
+use super::client::{ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_topic, refuse_mock, refuse_sandbox};
+use super::pattern::{Pattern, expand};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -27,6 +32,68 @@ pub(crate) fn topic_name(text: &str) -> Result<String, String> {
         return Err("a topic has a name; list them with `mscomm kafka topic list`".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// A topic on the command line, or several by a regular expression.
+///
+/// # Errors
+/// When it is empty, or no expression.
+pub(crate) fn topic_pattern(text: &str) -> Result<Pattern, String> {
+    topic_name(text).and_then(|name| Pattern::read(&name))
+}
+
+/// A client for admin requests.
+pub(crate) type AdminClient = Arc<BaseConsumer<ConnectionEvents>>;
+
+/// A client for admin requests, and what the cluster says of a topic, or of all topics.
+///
+/// # Errors
+/// The connection's; `Kind::Refused` for a cluster that knows no such requests.
+pub(crate) async fn admin(flags: &Settings, topic: Option<&str>, cx: &Context) -> Result<(AdminClient, Arc<Metadata>)> {
+    let setup = setup(flags, cx)?;
+    refuse_sandbox(&setup, Lack::Admin)?;
+    // With the other isolation level an open transaction's first record would be taken for the end.
+    let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
+    let metadata = connect(&consumer, &setup, topic, &cx.policy, &cx.shutdown).await?;
+    refuse_mock(&*consumer, Lack::Admin)?;
+    Ok((consumer, metadata))
+}
+
+/// The topics that are meant and there, by what the metadata of all topics says; and why the others are not.
+pub(crate) fn topics_meant(
+    patterns: &[Pattern],
+    metadata: &Metadata,
+    matches: fn(&Pattern, &str) -> bool,
+) -> (Vec<String>, Vec<Error>) {
+    let by_name = topics_by_name(metadata);
+    let there: Vec<&str> = by_name.keys().copied().collect();
+    let (mut names, without) = expand(patterns, &there, matches);
+    let mut failed = Vec::new();
+    names.retain(|topic| {
+        let is_good = by_name.get(topic.as_str()).is_some_and(|found| found.error().is_none());
+        if !is_good {
+            failed.extend(fault_of_topic(metadata, topic));
+        }
+        is_good
+    });
+    failed.extend(without.into_iter().map(no_match));
+    (names, failed)
+}
+
+/// What the metadata says of each topic.
+pub(crate) fn topics_by_name(metadata: &Metadata) -> BTreeMap<&str, &MetadataTopic> {
+    metadata.topics().iter().map(|topic| (topic.name(), topic)).collect()
+}
+
+/// The brokers of a partition. rdkafka makes a slice of a null pointer where there are none.
+pub(crate) fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition) -> &[i32]) -> Vec<i32> {
+    of(partition).to_vec()
+}
+
+/// The error of an expression that no topic matches.
+pub(crate) fn no_match(pattern: &Pattern) -> Error {
+    Error::refused(format!("no topic matches `{}`", pattern.text()))
+        .hint("list what is there: `mscomm kafka topic list`; what begins with ^ is a regular expression")
 }
 
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.

@@ -39,18 +39,26 @@ pub(crate) struct Table {
     rows: Vec<Vec<Value>>,
     /// No cell is cut.
     is_whole: bool,
+    /// What stands in this column is what somebody has to look after.
+    alarming: Option<&'static str>,
 }
 
 impl Table {
     /// An empty table.
     pub(crate) fn new(columns: impl Into<Vec<&'static str>>) -> Table {
-        Table { columns: columns.into(), rows: Vec::new(), is_whole: false }
+        Table { columns: columns.into(), rows: Vec::new(), is_whole: false, alarming: None }
     }
 
     /// Its cells are what it is for: none of them is cut.
     #[must_use]
     pub(crate) fn whole(self) -> Table {
         Table { is_whole: true, ..self }
+    }
+
+    /// What stands in this column is shown red where there are colours.
+    #[must_use]
+    pub(crate) fn alarming(self, column: &'static str) -> Table {
+        Table { alarming: Some(column), ..self }
     }
 
     /// Adds a row, a value for each column: one without a column would be lost in `-o json`.
@@ -79,7 +87,7 @@ impl Table {
         let places: Vec<usize> = args.columns.iter().filter_map(|name| at(&self.columns, name)).collect();
         let rows = self.rows.iter().map(|row| places.iter().filter_map(|at| row.get(*at).cloned()).collect()).collect();
         let columns = places.iter().filter_map(|at| self.columns.get(*at).copied()).collect();
-        Table { columns, rows, is_whole: self.is_whole }
+        Table { columns, rows, ..self }
     }
 
     /// Writes it all.
@@ -149,22 +157,34 @@ impl Table {
         if terminal.color_stdout {
             table.enforce_styling();
         }
+        let alarming = self.alarming_at(terminal);
         for row in cells {
-            table.add_row(row);
+            table.add_row(row.into_iter().enumerate().map(|(at, cell)| {
+                let cell = Cell::new(cell);
+                if alarming == Some(at) { cell.fg(comfy_table::Color::Red) } else { cell }
+            }));
         }
         format!("{table}\n")
+    }
+
+    /// Which column is shown red.
+    fn alarming_at(&self, terminal: &Terminal) -> Option<usize> {
+        let alarming = self.alarming.filter(|_| terminal.color_stdout)?;
+        self.columns.iter().position(|column| *column == alarming)
     }
 
     /// A line for each value, an empty one between rows.
     fn upright(&self, heading: &[String], cells: &[Vec<String>], terminal: &Terminal) -> String {
         let bold = if terminal.color_stdout { anstyle::Style::new().bold() } else { anstyle::Style::new() };
         let wide = heading.iter().map(|name| name.width()).max().unwrap_or(0);
+        let (alarming, plain) = (self.alarming_at(terminal), anstyle::Style::new());
         let rows = cells.iter().map(|row| {
-            let line = |(name, cell): (&String, &String)| {
+            let line = |(at, (name, cell)): (usize, (&String, &String))| {
                 let gap = if cell.is_empty() { 0 } else { wide + 2 - name.width() };
-                format!("{bold}{name}{bold:#}{:gap$}{cell}\n", "")
+                let style = if alarming == Some(at) { anstyle::AnsiColor::Red.on_default() } else { plain };
+                format!("{bold}{name}{bold:#}{:gap$}{style}{cell}{style:#}\n", "")
             };
-            heading.iter().zip(row).map(line).collect::<String>()
+            heading.iter().zip(row).enumerate().map(line).collect::<String>()
         });
         rows.collect::<Vec<_>>().join("\n")
     }

@@ -125,7 +125,7 @@ pub(super) fn kind(path: &[&str], arg: &Arg) -> Kind {
         (["grpc", ..] | ["check"], "SERVICE") => Kind::Asked(Question::Services),
         (["grpc", ..], "SYMBOL") => Kind::Asked(Question::Symbols),
         (["kafka", "topic", "create"], "TOPIC") => Kind::Free,
-        (["kafka", ..] | ["check"], "TOPIC") => Kind::Asked(Question::Topics),
+        (["kafka", ..] | ["check"], "TOPIC" | "TOPIC[:PARTITIONS]") => Kind::Asked(Question::Topics),
         (["kafka", ..], "GROUP") => Kind::Asked(Question::Groups),
         (["profile", "add"], "PROFILE") => Kind::Free,
         (["profile", ..], "KEY=VALUE") => Kind::Setting,
@@ -317,6 +317,7 @@ fn secrets(typed: &str) -> Vec<Candidate> {
 /// The columns of a verb's table.
 fn columns(path: &[&str]) -> Vec<&'static str> {
     match path {
+        ["kafka", "topic", "list"] => kafka::TOPIC_COLUMNS.to_vec(),
         ["kafka", ..] => kafka::PARTITION_COLUMNS.to_vec(),
         _ => ["name", "default", "extends"].into_iter().chain(section_infos().iter().map(|info| info.name)).collect(),
     }
@@ -354,6 +355,7 @@ mod tests {
         const FREE: &[&str] = &[
             "0..255",
             "ADDRESS",
+            "ASSIGNMENT",
             "BROKERS",
             "CHARACTERS",
             "CODE=WHAT",

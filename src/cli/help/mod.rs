@@ -82,6 +82,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("kafka topic list", include_str!("examples/kafka-topic-list.sh")),
     ("kafka topic describe", include_str!("examples/kafka-topic-describe.sh")),
     ("kafka topic create", include_str!("examples/kafka-topic-create.sh")),
+    ("kafka topic alter", include_str!("examples/kafka-topic-alter.sh")),
+    ("kafka topic truncate", include_str!("examples/kafka-topic-truncate.sh")),
     ("kafka topic delete", include_str!("examples/kafka-topic-delete.sh")),
     ("bridge", include_str!("examples/bridge.sh")),
     ("profile list", include_str!("examples/profile-list.sh")),

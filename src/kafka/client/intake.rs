@@ -81,6 +81,8 @@ mod tests {
             name: name.to_owned(),
             value: Some(value.to_owned()),
             set_by: SetBy::Topic,
+            inherited: None,
+            default: None,
             is_read_only: false,
             is_secret: false,
         };

@@ -23,7 +23,7 @@ pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_
 pub(crate) use intake::Intake;
 pub(crate) use link::Link;
 pub(crate) use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
-pub(crate) use offsets::{Partition, begins, ends, partitions_of};
+pub(crate) use offsets::{Marks, Partition, at_time, marks, partitions_of};
 pub(crate) use probe::probe;
 pub(crate) use producer::{Producer, ProducerOptions};
 pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until};

@@ -69,8 +69,40 @@ pub(crate) fn at_time(
     Ok(found.into_iter().zip(ends).map(|(found, end)| if found < 0 { end } else { found }).collect())
 }
 
+/// Where partitions begin and end, as far as their brokers tell.
+#[derive(Debug, Default)]
+pub(crate) struct Marks {
+    /// The low watermark of each.
+    pub lows: Vec<Option<i64>>,
+    /// The high one.
+    pub highs: Vec<Option<i64>>,
+}
+
+/// Both watermarks of many partitions; what cannot be told of one says nothing about the others.
+///
+/// # Errors
+/// As librdkafka's.
+pub(crate) fn marks(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Marks> {
+    let found = |what| -> Result<Vec<Option<i64>>> {
+        let started = Instant::now();
+        loop {
+            let found = ask_each(consumer, of, what, limit).map_err(|(_, error)| error)?;
+            let passes = |one: &Found| matches!(one, Err((Some(code), _)) if is_passing(*code));
+            if !found.iter().any(passes) || started.elapsed() > SETTLE.min(limit) {
+                return Ok(found.into_iter().map(Result::ok).collect());
+            }
+            std::thread::sleep(PAUSE);
+        }
+    };
+    Ok(Marks { lows: found(Offset::Beginning)?, highs: found(Offset::End)? })
+}
+
 /// Leaders move, and a topic that was just made has none yet: asked again for so long.
 const SETTLE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The offset in one partition, or why there is none.
+type Found = Result<i64, (Option<Code>, Error)>;
 
 /// ListOffsets takes a time, or one of the two marks in its place.
 fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {
@@ -78,7 +110,7 @@ fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset,
     loop {
         match ask(consumer, of, what, limit) {
             Err((Some(code), _)) if is_passing(code) && started.elapsed() < SETTLE.min(limit) => {
-                std::thread::sleep(Duration::from_millis(50));
+                std::thread::sleep(PAUSE);
             }
             answer => return answer.map_err(|(_, error)| error),
         }
@@ -104,6 +136,15 @@ fn ask(
     what: Offset,
     limit: Duration,
 ) -> Result<Vec<i64>, (Option<Code>, Error)> {
+    ask_each(consumer, of, what, limit)?.into_iter().collect()
+}
+
+fn ask_each(
+    consumer: &BaseConsumer<ConnectionEvents>,
+    of: &[Partition],
+    what: Offset,
+    limit: Duration,
+) -> Result<Vec<Found>, (Option<Code>, Error)> {
     if of.is_empty() {
         return Ok(Vec::new());
     }
@@ -120,7 +161,7 @@ fn ask(
         };
         (code, error)
     })?;
-    found
+    let found = found
         .elements()
         .iter()
         .map(|element| {
@@ -130,5 +171,6 @@ fn ask(
             })?;
             Ok(element.offset().to_raw().unwrap_or(-1))
         })
-        .collect()
+        .collect();
+    Ok(found)
 }

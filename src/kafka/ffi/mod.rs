@@ -33,7 +33,6 @@ pub(crate) use self::admin::{
     Permission, Resource, Scram, SetBy, Setting,
 };
 pub(crate) use self::bell::Bell;
-use self::event::place;
 pub(crate) use self::event::{TopicPartitionOffset, What};
 pub(crate) use self::feed::{Feed, Fetched};
 pub(crate) use self::record::Record;

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+use super::assignment::{Assignment, assignment};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::kafka::client::{
-    CLOSE, ConnectionEvents, Lack, administer, connect, drop_within, error_of, refuse_mock, refuse_sandbox, said_error,
-    topic_refused,
-};
+use crate::kafka::changes;
+use crate::kafka::client::{CLOSE, ConnectionEvents, administer, drop_within, error_of, said_error, topic_refused};
 use crate::kafka::ffi::{Admin, AdminOutcome, NewTopic, Said};
+use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
-use crate::kafka::shared;
+use crate::kafka::shared::{self, AdminClient};
 use crate::output::YesArgs;
 use crate::values::{distinct, quoted};
 
@@ -24,7 +24,7 @@ const SPREAD: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(crate) struct CreateArgs {
     /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
+    #[arg(value_name = "TOPIC", required = true, value_parser = shared::topic_name)]
     topics: Vec<String>,
     /// Number of partitions, the broker's default if not given
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
@@ -32,8 +32,12 @@ pub(crate) struct CreateArgs {
     /// Number of replicas of each partition, the broker's default if not given
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(1..))]
     replication_factor: Option<i32>,
+    /// Which brokers have the partitions, as 1:2,2:3: partition 0 on 1, which leads it, and 2; partition 1 on 2 and 3
+    #[arg(long, visible_alias = "assignment", value_name = "ASSIGNMENT", value_parser = assignment,
+          conflicts_with_all = ["partitions", "replication_factor"])]
+    replica_assignment: Option<Assignment>,
     /// Setting of the topic, as cleanup.policy=compact. May be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = changes::setting)]
     configs: Vec<(String, String)>,
     /// Leave a topic that is there as it is
     #[arg(long)]
@@ -45,9 +49,9 @@ pub(crate) struct CreateArgs {
 /// Delete topics and all their records
 #[derive(Debug, clap::Args)]
 pub(crate) struct DeleteArgs {
-    /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = crate::kafka::shared::topic_name)]
-    topics: Vec<String>,
+    /// The topics; what begins with ^ is a regular expression, as '^test-'
+    #[arg(value_name = "TOPIC", required = true, value_parser = shared::topic_pattern)]
+    topics: Vec<Pattern>,
     /// Take it for done where there is no such topic, instead of refusing (exit 8)
     #[arg(long)]
     if_exists: bool,
@@ -57,22 +61,24 @@ pub(crate) struct DeleteArgs {
     settings: Settings,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("write KEY=VALUE, as cleanup.policy=compact".to_owned()),
-    }
-}
-
 /// Creates topics, and returns when every broker that is asked knows them.
 ///
 /// # Errors
 /// `Kind::Refused`: it exists, a bad name or setting, too few brokers.
 pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
-    let CreateArgs { topics, partitions, replication_factor, configs, if_not_exists, settings } = args;
-    change(Verb::Create, if_not_exists, topics, &settings, cx, move |admin, topics| {
-        let new =
-            |name| NewTopic { name, partitions, replicas: replication_factor, assignment: &[], settings: &configs };
+    let CreateArgs { topics, partitions, replication_factor, replica_assignment, configs, if_not_exists, settings } =
+        args;
+    let topics = distinct(topics);
+    let (consumer, _) = shared::admin(&settings, topics.first().map(String::as_str), cx).await?;
+    let assignment = replica_assignment.map(|Assignment(brokers)| brokers).unwrap_or_default();
+    change(Verb::Create, if_not_exists, topics, consumer, cx, move |admin, topics| {
+        let new = |name| NewTopic {
+            name,
+            partitions,
+            replicas: replication_factor,
+            assignment: &assignment,
+            settings: &configs,
+        };
         let new: Vec<NewTopic<'_>> = topics.iter().map(|name| new(name)).collect();
         admin.create_topics(&new)
     })
@@ -84,9 +90,31 @@ pub(crate) async fn create(args: CreateArgs, cx: &Context) -> Result<()> {
 /// # Errors
 /// `Kind::Refused` for one that is not there.
 pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
-    args.yes.confirmed(format!("delete {} and all records", quoted(&args.topics)), &cx.shutdown).await?;
-    change(Verb::Delete, args.if_exists, args.topics, &args.settings, cx, |admin, topics| admin.delete_topics(topics))
-        .await
+    let DeleteArgs { topics, if_exists, yes, settings } = args;
+    let ask = |names: &[String]| format!("delete {} and all records", quoted(names));
+    let (names, missing, consumer) = if topics.iter().any(Pattern::is_regex) {
+        let (consumer, metadata) = shared::admin(&settings, None, cx).await?;
+        let (names, mut missing) = shared::topics_meant(&topics, &metadata, Pattern::matches_topic);
+        if if_exists {
+            missing.drain(..).for_each(|error| cx.terminal.note(error.head()));
+        }
+        if !names.is_empty() {
+            yes.confirmed(ask(&names), &cx.shutdown).await?;
+        }
+        (names, missing, consumer)
+    } else {
+        let names = distinct(topics.iter().map(|topic| topic.text().to_owned()).collect());
+        yes.confirmed(ask(&names), &cx.shutdown).await?;
+        let (consumer, _) = shared::admin(&settings, names.first().map(String::as_str), cx).await?;
+        (names, Vec::new(), consumer)
+    };
+    let deleted = match names.is_empty() {
+        true => Ok(()),
+        false => {
+            change(Verb::Delete, if_exists, names, consumer, cx, |admin, topics| admin.delete_topics(topics)).await
+        }
+    };
+    Error::each(missing.into_iter().chain(deleted.err()))
 }
 
 /// What is done to the topics.
@@ -118,16 +146,10 @@ async fn change(
     verb: Verb,
     is_tolerant: bool,
     topics: Vec<String>,
-    settings: &Settings,
+    consumer: AdminClient,
     cx: &Context,
     ask: impl FnOnce(&Admin<'_>, &[String]) -> Result<Vec<AdminOutcome>, Said> + Send + 'static,
 ) -> Result<()> {
-    let topics = distinct(topics);
-    let setup = shared::setup(settings, cx)?;
-    refuse_sandbox(&setup, Lack::Admin)?;
-    let consumer = setup.consumer(&[])?;
-    connect(&consumer, &setup, topics.first().map(String::as_str), &cx.policy, &cx.shutdown).await?;
-    refuse_mock(&*consumer, Lack::Admin)?;
     let cx = cx.clone();
     shared::on_thread(move || {
         let what = format!("cannot {} topics", verb.name());

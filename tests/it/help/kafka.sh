@@ -6,7 +6,7 @@ server = "$MSCOMM_TEST_KAFKA"
 server = "$MSCOMM_TEST_KAFKA"
 END
 export MSCOMM_PROFILE=staging
-mscomm -q kafka topic delete orders payments audit returns refunds customers orders.eu orders.us 2> gone || :
+mscomm -q kafka topic delete orders payments audit returns refunds customers orders.eu orders.us orders.uk 2> gone || :
 mscomm -q kafka topic create orders audit --partitions 3 --set retention.ms=604800000
 mscomm -q kafka topic create payments --set cleanup.policy=compact
 cat > orders.txt <<'END'

@@ -121,7 +121,9 @@ fn examples_of_queues() {
 fn examples_of_kafka_and_bridge() {
     let _alone = ORDERS.lock();
     test_env("KAFKA");
-    let topics = ["kafka-topic-list", "kafka-topic-describe", "kafka-topic-create", "kafka-topic-delete"];
+    let topics =
+        ["list", "describe", "create", "alter", "truncate", "delete"].map(|verb| format!("kafka-topic-{verb}"));
+    let topics = topics.each_ref().map(String::as_str);
     run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics].concat());
     run("bridge", &["bridge"]);
 }

@@ -12,8 +12,8 @@ fn topics_are_there_at_the_start() {
     let done =
         sandbox(&flags, "mscomm kafka topic list; echo x | mscomm -q kafka produce new; mscomm kafka topic list").run();
     let done = done.ok();
-    assert_eq!(done.lines()[..2], ["orders\t6\t3", "plain\t4\t3"]);
-    assert_eq!(done.lines()[2..], ["new\t4\t3", "orders\t6\t3", "plain\t4\t3"]);
+    assert_eq!(done.lines()[..2], ["orders\t6\t3\t0\t\t", "plain\t4\t3\t0\t\t"]);
+    assert_eq!(done.lines()[2..], ["new\t4\t3\t1\t\t", "orders\t6\t3\t0\t\t", "plain\t4\t3\t0\t\t"]);
 }
 
 #[test]
@@ -21,6 +21,9 @@ fn what_the_mock_cannot_do_is_said_at_once() {
     for (verb, says) in [
         ("topic create t", "no admin calls"),
         ("topic delete t", "no admin calls"),
+        ("topic delete ^t", "no admin calls"),
+        ("topic alter t --partitions 9", "no admin calls"),
+        ("topic truncate t --before end", "no admin calls"),
         ("tail t --from @1h --until-end", "cannot find offsets by time"),
         // The same cluster, reached without the profile.
         ("topic create t -p local -s $KAFKA_BROKERS", "no admin calls"),
@@ -39,7 +42,7 @@ fn what_the_mock_cannot_do_is_said_at_once() {
 fn a_topic_is_described_without_its_settings() {
     let line = "echo x | mscomm -q kafka produce t && mscomm kafka topic describe t";
     let done = sandbox(&["--only", "kafka", "--topic", "t:1"], line).run().ok();
-    assert_eq!(done.lines(), ["t\t0\t1\t1\t1\t0\t1"]);
+    assert_eq!(done.lines(), ["t\t0\t1\t1\t1\t0\t1\t"]);
     done.says(&["keeps no settings"]);
 }
 

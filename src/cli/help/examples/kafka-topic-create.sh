@@ -7,3 +7,6 @@ mscomm kafka topic create refunds --partitions 6 \
 mscomm kafka topic create customers --set cleanup.policy=compact
 # Create several topics, also while the broker is still starting
 mscomm kafka topic create orders.eu orders.us --wait=1m
+# Create one unless it is there; two partitions, both on broker 1
+mscomm kafka topic create orders.uk --if-not-exists \
+  --replica-assignment 1,1

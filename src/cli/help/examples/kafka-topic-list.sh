@@ -1,7 +1,9 @@
-# List the topics, with their partitions and replicas
+# List the topics, with how many messages they hold, and for how long
 mscomm kafka topic list
+# List those whose names begin so, the largest first
+mscomm kafka topic list '^orders' --sort -messages
 # Print only the names, a line each, for a script
-mscomm kafka topic list -o tsv | cut -f 1
+mscomm kafka topic list --brief --columns topic
 # List the topics of another cluster
 mscomm kafka topic list -p prod
 # List the cluster's own topics too, such as __consumer_offsets

@@ -14,6 +14,11 @@ unsafe extern "C" {
     fn source(of: *const rd::rd_kafka_ConfigEntry_t) -> c_uint;
 }
 
+/// Numbers of the protocol: org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource.
+const TOPIC: c_uint = 1;
+const BROKER: c_uint = 2;
+const DEFAULT: c_uint = 5;
+
 /// Who set a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SetBy {
@@ -40,6 +45,10 @@ pub(crate) struct Setting {
     pub value: Option<String>,
     /// Who set it.
     pub set_by: SetBy,
+    /// The value that it has from further away: without what the topic itself, or the broker, says.
+    pub inherited: Option<String>,
+    /// Kafka's default, where it has one by this very name or another.
+    pub default: Option<String>,
     /// It cannot be changed while the broker runs.
     pub is_read_only: bool,
     /// Its value is a secret.
@@ -105,17 +114,23 @@ impl Admin<'_> {
     /// The request as a whole.
     pub(crate) fn topic_settings(&self, topics: &[String]) -> Result<Vec<Settings>, Said> {
         let topics: Vec<Owner> = topics.iter().map(|topic| Owner::Topic(topic.clone())).collect();
-        self.settings(&topics)
+        self.settings(&topics, &[])
     }
 
-    /// Reads the settings of topics, and of one broker at most; each has its own outcome.
+    /// Reads the settings of topics, and of one broker at most; each has its own outcome. Of all settings, unless `only` some
+    /// are asked for.
     ///
     /// # Errors
     /// The request as a whole.
-    pub(crate) fn settings(&self, of: &[Owner]) -> Result<Vec<Settings>, Said> {
+    pub(crate) fn settings(&self, of: &[Owner], only: &[&str]) -> Result<Vec<Settings>, Said> {
         let mut made = Made::none(rd::rd_kafka_ConfigResource_destroy);
         for owner in of {
-            made.push(owner.made()?, || Reason::default().said())?;
+            let resource = made.push(owner.made()?, || Reason::default().said())?;
+            for key in only {
+                let key = name(key)?;
+                // SAFETY: the resource lives; librdkafka copies the name, and asks for those that are named.
+                unsafe { rd::rd_kafka_ConfigResource_set_config(resource, key.as_ptr(), c"".as_ptr()) };
+            }
         }
         let (array, count) = made.array();
         let answer =
@@ -181,7 +196,11 @@ fn add(resource: *mut rd::rd_kafka_ConfigResource_t, key: &str, change: &Change)
 fn settings(of: *const rd::rd_kafka_ConfigResource_t) -> Settings {
     let AdminOutcome { name, result } = outcome(of);
     // SAFETY: called by `each` for what lives.
-    let all = || unsafe { each(|count| rd::rd_kafka_ConfigResource_configs(of, count), setting) };
+    let all = || unsafe {
+        let is_topic = rd::rd_kafka_ConfigResource_type(of) == rd::rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC;
+        let own = if is_topic { TOPIC } else { BROKER };
+        each(|count| rd::rd_kafka_ConfigResource_configs(of, count), |of| setting(of, own))
+    };
     Settings { name, result: result.map(|()| all()) }
 }
 
@@ -193,21 +212,31 @@ fn outcome(of: *const rd::rd_kafka_ConfigResource_t) -> AdminOutcome {
     }
 }
 
-fn setting(of: *const rd::rd_kafka_ConfigEntry_t) -> Setting {
-    let is = |what: c_int| what != 0;
-    // SAFETY: as above.
+/// SAFETY: the entry lives; its value ends in a zero byte or is null.
+unsafe fn value(of: *const rd::rd_kafka_ConfigEntry_t) -> Option<String> {
+    // SAFETY: the caller's promise.
     unsafe {
         let value = rd::rd_kafka_ConfigEntry_value(of);
+        (!value.is_null()).then(|| text(value))
+    }
+}
+
+fn setting(of: *const rd::rd_kafka_ConfigEntry_t, own: c_uint) -> Setting {
+    let is = |what: c_int| what != 0;
+    // SAFETY: as above. Those that it stands before are told in the order in which they count.
+    unsafe {
+        let further = each(|count| rd::rd_kafka_ConfigEntry_synonyms(of, count), |of| (source(of), value(of)));
         Setting {
             name: text(rd::rd_kafka_ConfigEntry_name(of)),
-            value: (!value.is_null()).then(|| text(value)),
-            // The numbers of the protocol: org.apache.kafka.common.requests.DescribeConfigsResponse.ConfigSource.
+            value: value(of),
+            default: further.iter().find(|(source, _)| *source == DEFAULT).and_then(|(_, value)| value.clone()),
+            inherited: further.into_iter().find(|(source, _)| *source != own).and_then(|(_, value)| value),
             set_by: match source(of) {
-                1 => SetBy::Topic,
-                2 => SetBy::Broker,
+                TOPIC => SetBy::Topic,
+                BROKER => SetBy::Broker,
                 3 => SetBy::Brokers,
                 4 => SetBy::File,
-                5 => SetBy::Default,
+                DEFAULT => SetBy::Default,
                 _ => SetBy::Other,
             },
             is_read_only: is(rd::rd_kafka_ConfigEntry_is_read_only(of)),

@@ -4,7 +4,7 @@ use rdkafka::bindings as rd;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Admin, Made, Reason, Said};
-use crate::kafka::ffi::{TopicPartitionOffset, place};
+use crate::kafka::ffi::event::{TopicPartitionOffset, place};
 
 /// What became of a partition whose records were to be deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
