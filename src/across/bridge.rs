@@ -37,6 +37,13 @@ struct OwnArgs {
     /// the present time
     #[arg(long)]
     keep_timestamp: bool,
+    /// From Kafka to Kafka on one cluster, each record exactly once: with the records the offsets of the reader's group are
+    /// committed, in transactions of 100ms (or as --commit-every says)
+    ///
+    /// Readers of committed records see each record once, whatever dies in between. The transactional id is mscomm-GROUP-N, of which N
+    /// is the member's group.instance.id, or a number of its own; or what --transactional says.
+    #[arg(long)]
+    exactly_once: bool,
     /// Programs over each message.
     #[command(flatten)]
     jq: JqArgs,
@@ -221,7 +228,6 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     };
     let old_times = if own.keep_timestamp { kafka::OldTimes::Refused } else { kafka::OldTimes::Replaced };
     let from_queue = matches!(from.verb, Reading::Amqp(_));
-    let with = With { own_keys, old_times, answers: own.exec.is_used() };
     // What was typed is checked on both sides before anything connects.
     if let Some(refusal) = to.verb.refusal() {
         refusal.check(from_queue)?;
@@ -233,7 +239,12 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage(format!("--on-failure and --on-refusal dead:{target} are two places for what fails"))
             .hint("let one of them do something else"));
     }
-    let reader = from.verb.prepare(asks, &from_cx).map_err(|error| names.of_source(error))?;
+    let mut reader = from.verb.prepare(asks, &from_cx).map_err(|error| names.of_source(error))?;
+    let origin = match own.exactly_once {
+        true => kafka::Origin::Once(once(&mut reader, &to.verb, own.exec.is_used())?),
+        false => reader.origin(),
+    };
+    let with = With { own_keys, old_times, answers: own.exec.is_used(), origin };
     let writer = to.verb.prepare(with, &to_cx).map_err(|error| names.of_sink(error))?;
     let progress = match shows_messages {
         true => Progress::reader(&cx.terminal, "carried"),
@@ -258,8 +269,22 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }
 
+/// What `--exactly-once` is made of.
+fn once(reader: &mut PreparedReader, writer: &Writing, by_command: bool) -> Result<kafka::Once> {
+    let (PreparedReader::Kafka(reader), Writing::Kafka(_)) = (reader, writer) else {
+        return Err(Error::usage(
+            "--exactly-once is for kafka tail --to kafka produce, whose cluster commits both together",
+        )
+        .hint("without it each message comes at least once, from anywhere to anywhere"));
+    };
+    if by_command {
+        return Err(Error::usage("--exactly-once does not reach what a command does (--exec)")
+            .hint("change records with --filter and --map, or leave --exactly-once out"));
+    }
+    reader.hand_over()
+}
+
 /// What a writer has to know of the reader.
-#[derive(Clone, Copy)]
 struct With {
     /// Messages may come with their own destination.
     own_keys: bool,
@@ -267,6 +292,8 @@ struct With {
     old_times: kafka::OldTimes,
     /// What comes is what commands printed.
     answers: bool,
+    /// How it ends, and is settled.
+    origin: kafka::Origin,
 }
 
 /// A reader that was checked.
@@ -344,7 +371,7 @@ impl Writing {
             }
             Writing::Grpc(GrpcWriting::Call(args)) => PreparedWriter::Grpc(Box::new(grpc::prepare_writer(*args, cx)?)),
             Writing::Kafka(KafkaWriting::Produce(args)) => {
-                PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, cx)?))
+                PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, with.origin, cx)?))
             }
             Writing::Stdout(args) => {
                 let mut writer = MessageWriter::new(&args, &cx.terminal)?;
@@ -358,6 +385,14 @@ impl Writing {
 }
 
 impl PreparedReader {
+    fn origin(&self) -> kafka::Origin {
+        match self {
+            PreparedReader::Amqp(_) => kafka::Origin::Settled,
+            PreparedReader::Kafka(reader) => reader.origin(),
+            PreparedReader::Grpc(_) | PreparedReader::Stdin(_) => kafka::Origin::Ending,
+        }
+    }
+
     async fn open(self, cx: &Context) -> Result<Reader> {
         match self {
             PreparedReader::Amqp(prepared) => prepared.open(cx).await,

@@ -101,6 +101,9 @@ pub(crate) struct Account {
     refusals: u64,
     unsent: Named,
     unknown: Named,
+    /// Of what became the same of everything that was under way, how many were not sent, and how many nobody knows of.
+    rest_unsent: u64,
+    rest_unknown: u64,
     /// The first refusal: its fix and its kind stand for all.
     first: Option<Refusal>,
     run: Option<Run>,
@@ -121,6 +124,8 @@ impl Default for Account {
             refusals: 0,
             unsent: Named::default(),
             unknown: Named::default(),
+            rest_unsent: 0,
+            rest_unknown: 0,
             first: None,
             run: None,
             untold: Vec::new(),
@@ -144,9 +149,15 @@ impl Account {
         self.sent -= 1;
     }
 
-    /// Everything that was ever sent is written.
-    pub(super) fn all_written(&mut self) {
-        self.written = self.sent - self.confirmed - self.failed() - self.unknown();
+    /// Enters what became of everything that has no outcome yet.
+    pub(super) fn rest(&mut self, outcome: &Outcome) {
+        let rest = self.sent - self.done() - self.failed() - self.unknown();
+        match outcome {
+            Outcome::Written => self.written += rest,
+            Outcome::Confirmed | Outcome::Answered(_) => self.confirmed += rest,
+            Outcome::Unsent | Outcome::Refused(_) => self.rest_unsent += rest,
+            Outcome::Unknown => self.rest_unknown += rest,
+        }
     }
 
     /// Enters what became of a message: where it stands is asked for only when it has to be named.
@@ -238,12 +249,12 @@ impl Account {
 
     /// How many were certainly not taken.
     pub(crate) fn failed(&self) -> u64 {
-        self.refusals + self.unsent.count()
+        self.refusals + self.unsent.count() + self.rest_unsent
     }
 
     /// How many nobody knows of.
     pub(crate) fn unknown(&self) -> u64 {
-        self.unknown.count()
+        self.unknown.count() + self.rest_unknown
     }
 
     /// How many a stage left out.
@@ -313,7 +324,8 @@ impl Account {
     /// The error about what nobody knows of, if there is any.
     pub(super) fn unknown_error(&self) -> Option<Error> {
         (self.unknown() > 0).then(|| {
-            Error::new(Kind::Partial, format!("outcome unknown: {} ({})", self.unknown(), self.unknown))
+            let named = if self.unknown.count() > 0 { format!(" ({})", self.unknown) } else { String::new() };
+            Error::new(Kind::Partial, format!("outcome unknown: {}{named}", self.unknown()))
                 .hint("these messages may or may not have been taken; nothing was sent twice")
         })
     }
@@ -348,7 +360,7 @@ impl Account {
         put("filtered", self.filtered.into());
         put("refused", self.refusals.into());
         put("dead", self.buried.into());
-        put("unsent", self.unsent.count().into());
+        put("unsent", (self.unsent.count() + self.rest_unsent).into());
         put("unknown", self.unknown().into());
         put("refusals", self.refused.iter().map(refused).collect());
         put("unsent_messages", self.unsent.json());

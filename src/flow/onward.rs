@@ -47,6 +47,11 @@ impl Onward {
         &mut *self.sink
     }
 
+    /// True when the sink is about to seal, and nothing waits for room in it.
+    pub(crate) fn wants_seal(&self) -> bool {
+        self.waiting.is_empty() && self.sink.wants_seal()
+    }
+
     /// True while the peer takes nothing.
     pub(crate) fn is_blocked(&self) -> bool {
         self.sink.is_blocked()
@@ -141,13 +146,16 @@ impl Onward {
 
     /// What the sink told.
     fn take_up(&mut self, told: &mut Heard, heard: &mut Heard) {
-        if told.all {
-            for ticket in std::mem::take(&mut self.unwritten) {
-                self.enter(ticket, Outcome::Written, heard);
-            }
-        }
         for (ticket, outcome) in told.outcomes.drain(..) {
+            if let Some(at) = self.unwritten.iter().position(|unwritten| *unwritten == ticket) {
+                self.unwritten.swap_remove(at);
+            }
             self.enter(ticket, outcome, heard);
+        }
+        if let Some(outcome) = told.rest.take() {
+            for ticket in std::mem::take(&mut self.unwritten) {
+                self.enter(ticket, outcome.clone(), heard);
+            }
         }
         heard.told.append(&mut told.told);
         heard.told.extend(self.stages.iter().flat_map(|stage| stage.told()).map(Told::Warn));

@@ -98,6 +98,18 @@ impl Sink for Relayed {
         polled
     }
 
+    fn wants_seal(&self) -> bool {
+        !self.is_over && self.onward.wants_seal()
+    }
+
+    fn seal(&mut self) {
+        self.onward.sink().seal();
+    }
+
+    fn call_off(&mut self) {
+        self.onward.sink().call_off();
+    }
+
     fn is_slow(&self) -> bool {
         self.relay.is_slow()
     }

@@ -64,8 +64,8 @@ pub(crate) enum Told {
 pub(crate) struct Heard {
     /// What became of single messages, in any order.
     pub outcomes: Vec<(Ticket, Outcome)>,
-    /// Everything that was ever submitted is written.
-    pub all: bool,
+    /// What became of everything that was submitted and has no outcome yet (a bulk sink).
+    pub rest: Option<Outcome>,
     /// For the user.
     pub told: Vec<Told>,
     /// Why it begins with nothing more (a relay that cannot do its work): what it has begun with is good.
@@ -80,7 +80,7 @@ impl Heard {
 
     /// True when there is nothing in it.
     pub(crate) fn is_empty(&self) -> bool {
-        self.outcomes.is_empty() && !self.all && self.told.is_empty() && self.over.is_none()
+        self.outcomes.is_empty() && self.rest.is_none() && self.told.is_empty() && self.over.is_none()
     }
 }
 
@@ -90,7 +90,8 @@ pub(crate) type Next<'n, 'b> = dyn FnMut(&mut Message<'b>) -> Option<Ticket> + '
 
 /// Where messages go.
 pub(crate) trait Sink {
-    /// True when it reports by [`Heard::all`]: then nobody keeps a note of each message for it.
+    /// True when it reports by [`Heard::rest`]: then nobody keeps a note of each message for it. One that is refused it may
+    /// name all the same.
     fn is_bulk(&self) -> bool {
         false
     }
@@ -128,6 +129,18 @@ pub(crate) trait Sink {
     /// # Errors
     /// It is of no use any more; what became of everything under way is reported with it.
     fn poll(&mut self, cx: &mut Context<'_>, heard: &mut Heard) -> Poll<Result<()>>;
+
+    /// True when it is about to seal what it was given so far: that becomes true as a whole, together with where its source
+    /// stands (a transaction). It is done when there is no part of a message left to submit.
+    fn wants_seal(&self) -> bool {
+        false
+    }
+
+    /// Seals what it was given: all sources have told where they stand ([`Source::seal`](super::Source::seal)).
+    fn seal(&mut self) {}
+
+    /// The work did not come to its end: what was not sealed is undone, where that can be.
+    fn call_off(&mut self) {}
 
     /// Waits for what can be known only at the end (without confirms: whether the peer refused something).
     ///

@@ -161,6 +161,10 @@ pub(crate) trait Source {
         Ok(())
     }
 
+    /// All up to this mark is about to become done together with what the sink seals, and need not be told to the peer by
+    /// itself then.
+    fn seal(&mut self, _lane: Lane, _mark: u64) {}
+
     /// Gives a message back, where the source knows such a thing (AMQP's reject): to be delivered again with `requeue`, else
     /// for good.
     ///

@@ -23,7 +23,7 @@ const OF_A_COMMAND: &[(&str, &str)] = &[
     ("enable.auto.commit", "offsets are committed once the output is written"),
     ("enable.auto.offset.store", "offsets are committed once the output is written"),
     ("enable.partition.eof", "say --until-end"),
-    ("transactional.id", "there are no transactions yet"),
+    ("transactional.id", "say --transactional"),
 ];
 
 /// Reads a file of properties; `None` when it is none of a Kafka client.

@@ -13,6 +13,7 @@ pub(crate) mod settings;
 mod shared;
 mod tail;
 mod topic;
+mod transactional;
 
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::import::import;
@@ -21,6 +22,7 @@ pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingAr
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
+pub(crate) use self::transactional::{Once, Origin};
 use crate::context::Context;
 use crate::error::Result;
 

@@ -3,14 +3,21 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::client::{Intake, Producer, ProducerOptions, Setup, connect, settled_topic};
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::BaseProducer;
+
+use super::client::{
+    Connected, ConnectionEvents, Intake, Producer, ProducerOptions, Setup, TransactionOptions, Transactions,
+    begin_work, connect, settled_topic,
+};
 use super::settings::Settings;
+use super::transactional::{Origin, Transacting, TransactionArgs};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Stage, Unfit, Writer};
+use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Sink, Stage, Unfit, Writer};
 use crate::message::convert;
-use crate::message::input::Mode;
+use crate::message::input::{DataSource, Mode};
 use crate::message::{Field, KafkaHeader, Message, Protocol, Time, Unit, When};
 use crate::output::Report;
 use crate::shutdown;
@@ -60,6 +67,8 @@ pub(crate) struct ProducingArgs {
     /// Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too
     #[arg(long, value_name = "ACKS", value_parser = ["0", "1", "all"], hide_short_help = true)]
     acks: Option<String>,
+    #[command(flatten)]
+    transaction: TransactionArgs,
     #[command(flatten)]
     refusal: RefusalArgs,
     #[command(flatten)]
@@ -210,7 +219,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { producing, records, key_delimiter, report } = args;
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
-    let prepared = prepare(producing, is_json, OldTimes::Refused, cx)?;
+    let prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?;
     let limit = prepared.with.setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if is_json { limit.saturating_mul(8) } else { limit };
@@ -221,6 +230,12 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         prepared.shape.shape(message).map(drop).map_err(fault)
     })?;
     let is_typed = records.data.is_typed();
+    let is_said = matches!(records.data.source(), DataSource::Text(_));
+    let transacting = prepared.with.transacting.as_ref().filter(|_| !is_said);
+    transacting
+        .and_then(|transacting| transacting.forewarning(input.size()))
+        .iter()
+        .for_each(|text| cx.terminal.note(text));
     let mut report = Report::of_writer(cx.terminal, "sent", input.size(), is_typed, report.report.as_ref())?;
     let writer = prepared.open(cx).await?;
     records.prompt(&cx.terminal);
@@ -239,17 +254,25 @@ pub(crate) struct Prepared {
 struct With {
     args: ProducingArgs,
     setup: Setup,
+    transacting: Option<Transacting>,
 }
 
 /// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
 ///
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
-pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, cx: &Context) -> Result<Prepared> {
+pub(crate) fn prepare(
+    args: ProducingArgs,
+    convert: bool,
+    old_times: OldTimes,
+    from: Origin,
+    cx: &Context,
+) -> Result<Prepared> {
+    let transacting = args.transaction.prepare(&args.refusal, from)?;
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
-    Ok(Prepared { with: With { args, setup }, shape })
+    Ok(Prepared { with: With { args, setup, transacting }, shape })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -268,10 +291,11 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
         empty_as_null: false,
         compression: None,
         acks: None,
+        transaction: TransactionArgs::default(),
         refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
         settings,
     };
-    let prepared = prepare(args, true, OldTimes::Replaced, cx)?;
+    let prepared = prepare(args, true, OldTimes::Replaced, Origin::Ending, cx)?;
     Ok(Prepared { shape: Shape::plain(), ..prepared })
 }
 
@@ -282,33 +306,43 @@ impl Prepared {
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
         let Prepared { with, shape } = self;
-        let With { args, setup } = &with;
+        let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
             _ => Manner::Confirmed,
         };
-        let on_refusal = args.refusal.policy();
+        let on_refusal = if with.transacting.is_some() { OnRefusal::Stop } else { args.refusal.policy() };
         let dead = args.refusal.target().map(str::to_owned);
         let with = Arc::new(with);
-        let sink = open(&with.args.topic, with.args.partition, &with, manner, cx).await?;
+        let (records, transaction) = open(&with.args.topic, with.args.partition, &with, manner, cx).await?;
+        let sink: Box<dyn Sink> = match transaction {
+            Some(options) => Box::new(Transactions::new(records, options)),
+            None => Box::new(records),
+        };
         let dead = match dead {
             None => None,
             Some(topic) => {
-                let sink = open(&topic, None, &with, manner, cx).await?;
+                let (sink, _) = open(&topic, None, &with, manner, cx).await?;
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
-        Ok(Writer { stages: vec![Box::new(shape)], sink: Box::new(sink), on_refusal, dead, manner })
+        Ok(Writer { stages: vec![Box::new(shape)], sink, on_refusal, dead, manner })
     }
 }
 
-/// A producer to a topic.
-async fn open(topic: &str, partition: Option<i32>, with: &Arc<With>, manner: Manner, cx: &Context) -> Result<Producer> {
+/// A producer to a topic, and what its transactions are made with, if there are any.
+async fn open(
+    topic: &str,
+    partition: Option<i32>,
+    with: &Arc<With>,
+    manner: Manner,
+    cx: &Context,
+) -> Result<(Producer, Option<TransactionOptions>)> {
     let wire = with.setup.producer(&with.properties(), None)?;
     let first = connect(&wire, &with.setup, Some(topic), &cx.policy, &cx.shutdown).await?;
     let (cx, topic, with) = (cx.clone(), topic.to_owned(), with.clone());
     super::shared::on_thread(move || {
-        let With { args, setup } = &*with;
+        let With { args, setup, .. } = &*with;
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -321,32 +355,60 @@ async fn open(topic: &str, partition: Option<i32>, with: &Arc<With>, manner: Man
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
         let intake = Intake::of(&*wire, &topic, &cx.shutdown);
-        let wire = match intake.largest.filter(|largest| *largest < setup.max_batch()) {
-            None => wire,
-            Some(largest) => {
-                let capped = setup.producer(&with.properties(), Some(largest))?;
-                // Nothing was sent with the other one.
-                shutdown::spawn("kafka-close", move || drop(wire))?;
-                capped
-            }
-        };
+        let (wire, transaction) = with.proper(wire, &intake, &metadata, &cx)?;
         let options = ProducerOptions {
             also: kafka_headers(&args.headers),
             topic,
             intake,
             partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
             confirms: manner == Manner::Confirmed,
+            is_atomic: transaction.is_some(),
             max_record: setup.max_record(),
             room: setup.room(),
             patience: cx.policy.patience(),
             shutdown: cx.shutdown,
         };
-        Producer::new(wire, options)
+        Ok((Producer::new(wire, options)?, transaction))
     })
     .await
 }
 
+/// A client that sends records.
+type Wire = Arc<BaseProducer<ConnectionEvents>>;
+
 impl With {
+    /// The client that sends the records: this one, unless what was found out with it asks for another one; blocks.
+    fn proper(
+        &self,
+        wire: Wire,
+        intake: &Intake,
+        metadata: &Metadata,
+        cx: &Context,
+    ) -> Result<(Wire, Option<TransactionOptions>)> {
+        let With { setup, transacting, .. } = self;
+        let largest = intake.largest.filter(|largest| *largest < setup.max_batch());
+        let broker = metadata.brokers().first().map(|broker| broker.id());
+        let transaction = transacting.as_ref().map(|transacting| transacting.options(&*wire, broker, setup, cx));
+        if largest.is_none() && transaction.is_none() {
+            return Ok((wire, None));
+        }
+        let mut properties = self.properties();
+        let timeout = transaction.as_ref().map(|options| options.timeout.as_millis().to_string());
+        if let (Some(options), Some(timeout)) = (&transaction, &timeout) {
+            properties.extend([("transactional.id", options.id.as_str()), ("transaction.timeout.ms", timeout)]);
+        }
+        let proper = setup.producer(&properties, largest)?;
+        // Nothing was sent with the other one.
+        shutdown::spawn("kafka-close", move || drop(wire))?;
+        if let Some(options) = &transaction {
+            begin_work(&proper, &options.id, options.patience, &cx.shutdown)?;
+            if let Some(handover) = &options.handover {
+                handover.of_cluster(Connected::client(&*proper).fetch_cluster_id(cx.policy.connect_timeout));
+            }
+        }
+        Ok((proper, transaction))
+    }
+
     /// librdkafka's properties for the flags.
     fn properties(&self) -> Vec<(&'static str, &str)> {
         let mut properties = Vec::new();

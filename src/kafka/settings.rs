@@ -138,8 +138,8 @@ const RESERVED: &[(&str, &str)] = &[
 fn not_reserved(name: &str) -> Result<(), Problem> {
     if name == "transactional.id" {
         return Err(Problem::new(
-            "mscomm writes no transactions yet",
-            "leave out transactional.id; without it every record is written once and in its order, too",
+            "the property transactional.id is mscomm's own",
+            "use `kafka produce --transactional ID`",
         ));
     }
     match RESERVED.iter().find(|(reserved, _)| *reserved == name) {

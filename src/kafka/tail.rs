@@ -6,11 +6,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, ConnectionEvents, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, Until,
-    connect, partitions_of, refuse_mock, settled_topic,
+    self, ConnectionEvents, Handover, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start,
+    Until, connect, partitions_of, refuse_mock, settled_topic,
 };
 use super::produce;
 use super::settings::Settings;
+use super::transactional::{Once, Origin};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -204,6 +205,7 @@ pub(crate) struct Prepared {
     setup: Arc<Setup>,
     dead: Option<produce::Prepared>,
     ready: Ready,
+    handover: Option<Arc<Handover>>,
 }
 
 /// Checks what was typed. `dead` is the topic that records go to whose commands failed.
@@ -220,16 +222,35 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
             .hint("name another topic"));
     }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
-    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead })
+    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, handover: None })
 }
 
 impl Prepared {
+    /// Where its group stands becomes part of the writer's transactions.
+    ///
+    /// # Errors
+    /// `Kind::Usage`: there is no group.
+    pub(crate) fn hand_over(&mut self) -> Result<Once> {
+        let group = self.args.group.clone().ok_or_else(|| {
+            Error::usage("--exactly-once is for a consumer group, whose offsets are committed with the records")
+                .hint("name it behind `kafka tail` with --group")
+        })?;
+        let handover = Arc::new(Handover::default());
+        self.handover = Some(handover.clone());
+        Ok(Once { handover, group, instance: self.setup.extra("group.instance.id").map(str::to_owned) })
+    }
+
+    /// How its records end, and are settled.
+    pub(crate) fn origin(&self) -> Origin {
+        if self.args.group.is_some() { Origin::Settled } else { Origin::Ending }
+    }
+
     /// Begins to read.
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup, dead, ready } = self;
+        let Prepared { args, setup, dead, ready, handover } = self;
         let waits = waits(&args);
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
@@ -254,7 +275,7 @@ impl Prepared {
             None if args.limits.until_end => Until::End,
             None => Until::Never,
         };
-        let options = ReaderOptions { link, isolation, until, limit };
+        let options = ReaderOptions { link, isolation, until, limit, handover };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
         let source = super::shared::on_thread(move || {
             let mut partitions = partitions(&args, &consumer, &first, &options)?;

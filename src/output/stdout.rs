@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 
 use super::MessageWriter;
 use crate::error::{Error, Kind, Result};
-use crate::flow::{self, Declined, Heard, Next};
+use crate::flow::{self, Declined, Heard, Next, Outcome};
 use crate::message::Message;
 
 /// Standard output: what was flushed is written.
@@ -64,7 +64,8 @@ impl flow::Sink for Stdout {
             ready!(self.writer.printer().poll_flush(cx))?;
         }
         if self.owes && !self.writer.printer().is_dirty() {
-            (self.owes, heard.all) = (false, true);
+            self.owes = false;
+            heard.rest = Some(Outcome::Written);
             return Poll::Ready(Ok(()));
         }
         Poll::Pending

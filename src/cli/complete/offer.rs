@@ -370,6 +370,7 @@ mod tests {
             "KEY=VALUE",
             "LINE",
             "N",
+            "N|DURATION",
             "NAME",
             "NAME: VALUE",
             "NAME:PASSWORD",

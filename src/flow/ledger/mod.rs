@@ -61,8 +61,9 @@ struct State {
     base: u64,
     /// What is under way, and what is done behind the first that is.
     slots: VecDeque<Slot>,
-    /// With a bulk sink: the last that was entered.
+    /// With a bulk sink: the last that was entered, and how many were since all was done.
     entered: Option<u64>,
+    open: usize,
     /// Through here all is done that was not held, and told or not.
     done: Option<u64>,
     told: Option<u64>,
@@ -95,6 +96,8 @@ pub(crate) struct Ledger {
     /// Done behind a hole, one by one.
     singles: Vec<Place>,
     under_way: usize,
+    /// Of a bulk sink's, those that were entered since all was done.
+    open: usize,
     held: u64,
 }
 
@@ -111,6 +114,7 @@ impl Ledger {
             dirty: Vec::new(),
             singles: Vec::new(),
             under_way: 0,
+            open: 0,
             held: 0,
         }
     }
@@ -129,7 +133,9 @@ impl Ledger {
                 state.dirty = true;
                 self.dirty.push((place.lane, at));
             }
-            return Ticket(u64::from(place.lane) << NUMBER);
+            state.open += 1;
+            self.open += 1;
+            return Ticket((u64::from(place.lane) << NUMBER) | (place.mark & NUMBERS));
         }
         let number = state.base.wrapping_add(state.slots.len() as u64) & NUMBERS;
         state.slots.push_back(Slot::new(place.mark, parts));
@@ -186,6 +192,13 @@ impl Ledger {
     /// `None` for a ticket that is not under way.
     pub(crate) fn outcome(&mut self, ticket: Ticket, fate: Fate) -> Option<(Place, Option<Fate>)> {
         let lane = ticket.lane();
+        if self.bulk {
+            let place = self.place(ticket)?;
+            if fate == Fate::Held {
+                self.hold(place);
+            }
+            return Some((place, Some(fate)));
+        }
         let at = self.find(lane)?;
         let state = self.states.get_mut(at)?;
         let index = state.index(ticket)?;
@@ -203,6 +216,12 @@ impl Ledger {
     pub(crate) fn place(&self, ticket: Ticket) -> Option<Place> {
         let lane = ticket.lane();
         let state = self.states.get(*self.lanes.get(&lane)?)?;
+        if self.bulk {
+            // The last with these bits that was entered.
+            let number = ticket.0 & NUMBERS;
+            let entered = state.entered?;
+            return Some(Place { lane, mark: entered.wrapping_sub(entered.wrapping_sub(number) & NUMBERS) });
+        }
         state.slots.get(state.index(ticket)?).map(|slot| Place { lane, mark: slot.mark })
     }
 
@@ -235,12 +254,35 @@ impl Ledger {
         }
     }
 
+    /// With a bulk sink: the last that was entered of each lane in which not all is done, unless something before it must not
+    /// be settled.
+    pub(crate) fn entered(&self) -> Vec<(Lane, u64)> {
+        let entered = |(lane, at): &(Lane, usize)| {
+            let state = self.states.get(*at).filter(|state| !state.hole && state.entered != state.done)?;
+            state.entered.map(|mark| (*lane, mark))
+        };
+        self.dirty.iter().filter_map(entered).collect()
+    }
+
     /// Everything that was entered is done (a bulk sink).
     pub(crate) fn all(&mut self) {
         for (lane, at) in &self.dirty {
             if let Some(state) = self.states.get_mut(*at) {
+                self.open -= std::mem::take(&mut state.open);
                 state.done = state.entered.or(state.done);
                 self.singles.extend(state.slots.drain(..).map(|slot| Place { lane: *lane, mark: slot.mark }));
+            }
+        }
+    }
+
+    /// Nothing that was entered since all was done is done, or will be (a bulk sink).
+    pub(crate) fn none(&mut self) {
+        for (_, at) in &self.dirty {
+            if let Some(state) = self.states.get_mut(*at) {
+                self.open -= std::mem::take(&mut state.open);
+                state.entered = state.done;
+                state.hole = true;
+                state.slots.clear();
             }
         }
     }
@@ -286,6 +328,11 @@ impl Ledger {
         self.under_way
     }
 
+    /// Messages that were entered and may not be settled yet.
+    pub(crate) fn unsettled(&self) -> usize {
+        self.under_way + self.open
+    }
+
     /// How many more may be entered; a bulk sink needs no notes.
     pub(crate) fn room(&self) -> usize {
         MOST.saturating_sub(self.under_way)
@@ -319,6 +366,7 @@ impl Ledger {
             if !self.bulk {
                 self.under_way -= state.slots.len();
             }
+            self.open -= state.open;
             *state = State::default();
         }
         self.dirty.retain(|(of, _)| *of != lane);

@@ -9,6 +9,7 @@ use crate::flow::Ticket;
 use crate::flow::account::Account;
 use crate::flow::dead::Dead;
 use crate::flow::ledger::{Fate, Ledger};
+use crate::flow::limits::OnRefusal;
 use crate::flow::refusal::{Refusal, Unfit};
 use crate::flow::sink::{Declined, Heard, Outcome};
 use crate::flow::source::{Bad, Lane, Place, Source};
@@ -28,6 +29,9 @@ struct Giver<'b, 'r> {
     length: usize,
     unreadable: &'r mut Option<Error>,
     is_bulk: bool,
+    on_refusal: OnRefusal,
+    /// One was refused, and that is the end.
+    stops: &'r mut bool,
     /// What is left out stays in the source.
     keeps: bool,
     /// How many are wanted in all.
@@ -48,7 +52,7 @@ impl<'b> Giver<'b, '_> {
                 *into = message;
                 return Some(ticket);
             }
-            if *self.next >= self.length || self.account.passed() >= self.count || self.is_late() {
+            if *self.next >= self.length || *self.stops || self.account.passed() >= self.count || self.is_late() {
                 return None;
             }
             let at = *self.next;
@@ -158,6 +162,7 @@ impl<'b> Giver<'b, '_> {
             self.account.took(1);
             self.ledger.hold(place);
             self.account.enter(outcome, || (self.source.lane_name(place.lane), place.mark));
+            *self.stops |= self.on_refusal == OnRefusal::Stop;
         } else {
             let ticket = self.enter(at, 1, copy);
             self.heard.outcome(ticket, outcome);
@@ -170,6 +175,7 @@ impl Runner<'_> {
     pub(super) fn submit(&mut self) -> Result<(), End> {
         let (sent, filtered) = (self.account.sent(), self.account.filtered());
         let is_bulk = self.sink.is_bulk();
+        let mut stops = false;
         let mut giver = Giver {
             source: &*self.source,
             stages: &self.stages,
@@ -182,6 +188,8 @@ impl Runner<'_> {
             length: self.length,
             unreadable: &mut self.unreadable,
             is_bulk,
+            on_refusal: self.on_refusal,
+            stops: &mut stops,
             keeps: self.source.keeps_rest(),
             count: self.limits.count.unwrap_or(u64::MAX),
             parts: std::mem::take(&mut self.leftover),
@@ -218,7 +226,7 @@ impl Runner<'_> {
             }
         }
         self.progress();
-        Ok(())
+        if stops { Err(End::Refused) } else { Ok(()) }
     }
 
     /// The sink does not want the message that it was given last.

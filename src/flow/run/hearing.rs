@@ -20,11 +20,7 @@ impl Runner<'_> {
                 Told::Note(text) => self.reporter.note(text),
             }
         }
-        // A message of which a part waits for room is not written.
-        if std::mem::take(&mut self.heard.all) && self.leftover.is_empty() {
-            self.ledger.all();
-            self.account.all_written();
-        }
+        let rest = self.heard.rest.take();
         let mut outcomes = std::mem::take(&mut self.heard.outcomes);
         for (ticket, outcome) in outcomes.drain(..) {
             let then = match &outcome {
@@ -62,6 +58,9 @@ impl Runner<'_> {
             });
         }
         self.heard.outcomes = outcomes;
+        if let Some(outcome) = rest {
+            self.take_up_rest(&outcome);
+        }
         self.tell(false);
         self.progress();
         polled.map_err(End::Sink)?;
@@ -70,6 +69,20 @@ impl Runner<'_> {
         }
         self.settle().map_err(End::Source)?;
         if stops { Err(End::Refused) } else { Ok(()) }
+    }
+
+    /// What became of everything that was submitted to a bulk sink.
+    fn take_up_rest(&mut self, outcome: &Outcome) {
+        if matches!(outcome, Outcome::Written | Outcome::Confirmed | Outcome::Answered(_)) {
+            // A message of which a part waits for room is not written.
+            if !self.leftover.is_empty() {
+                return;
+            }
+            self.ledger.all();
+        } else {
+            self.ledger.none();
+        }
+        self.account.rest(outcome);
     }
 
     /// Takes up what became of messages that were refused and go elsewhere. When they cannot any more, that is the end, but

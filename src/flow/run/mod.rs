@@ -193,6 +193,7 @@ impl<'r> Runner<'r> {
         while let Poll::Ready(heard) = self.sink.poll(cx, &mut self.heard) {
             self.take_up(heard)?;
         }
+        self.seal();
         self.bury(cx).map_err(End::Source)?;
         if let Some(error) = self.unburied.take() {
             return Err(End::Dead(error));
@@ -227,7 +228,7 @@ impl<'r> Runner<'r> {
 
     /// True when the source sends no more before something is settled: then it is not the source that is silent.
     fn is_spent(&self) -> bool {
-        let unsettled = self.ledger.under_way() as u64 + self.ledger.held();
+        let unsettled = self.ledger.unsettled() as u64 + self.ledger.held();
         self.source.ahead().is_some_and(|ahead| unsettled >= ahead as u64)
     }
 
@@ -272,10 +273,10 @@ impl<'r> Runner<'r> {
         {
             return Err(End::Idle(limit));
         }
-        if is_spent && self.ledger.under_way() == 0 {
+        if is_spent && self.ledger.unsettled() == 0 {
             return Err(End::Full);
         }
-        if is_spent && !self.pressed && self.ledger.under_way() <= FEW {
+        if is_spent && !self.pressed && (self.ledger.unsettled() <= FEW || self.sink.is_bulk()) {
             // These few need not wait for more to go with them: no more comes before they are done.
             self.pressed = true;
             self.sink.press();
@@ -354,6 +355,17 @@ impl<'r> Runner<'r> {
             self.lane_names.remove(lane);
         }
         self.source.release(&lanes)
+    }
+
+    /// Seals what was submitted, when the sink is about to: with it become done also those that were left out meanwhile.
+    fn seal(&mut self) {
+        if !self.leftover.is_empty() || !self.sink.wants_seal() {
+            return;
+        }
+        for (lane, mark) in self.ledger.entered() {
+            self.source.seal(lane, mark);
+        }
+        self.sink.seal();
     }
 
     fn settle(&mut self) -> Result<()> {

@@ -22,6 +22,7 @@ impl Runner<'_> {
         let unmet = self.unmet(&end);
         if !matches!(end, End::Count | End::Exhausted | End::Idle(_) | End::Full) {
             self.recall(None);
+            self.sink.call_off();
         }
         let (mut stopped, mut failure) = self.reasons(end);
         let is_waited_for = self.sink.is_slow() && !self.sink.is_empty();
@@ -152,6 +153,7 @@ impl Runner<'_> {
                 if (buried && self.sink.is_empty()) || (shutdown.reason().is_some() && self.sink.is_blocked()) {
                     return Poll::Ready(Ok(()));
                 }
+                self.seal();
                 if let Ok(Some(event)) = self.source.serve()
                     && let Err(End::Sink(error)) = self.happened(event)
                 {

@@ -1,5 +1,6 @@
 //! The loop between a source and a sink that do whatever they may.
 
+mod sealing;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

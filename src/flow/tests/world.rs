@@ -29,6 +29,8 @@ pub(crate) struct World {
     /// In the [`Grave`].
     pub buried: BTreeSet<Id>,
     pub released: BTreeSet<Lane>,
+    /// Where lanes stand with what was sealed.
+    pub sealed: BTreeMap<Lane, u64>,
     /// How many parts of a message were written; it is with the last of them.
     pub parts: BTreeMap<Id, usize>,
 }
@@ -138,6 +140,12 @@ impl Source for Fake {
             assert!(fresh || matches!(done, Done::Through(_)), "{id:?} was settled twice");
         }
         Ok(())
+    }
+
+    fn seal(&mut self, lane: Lane, mark: u64) {
+        let mut world = self.world.borrow_mut();
+        assert!(!world.released.contains(&lane), "sealed behind its release");
+        world.sealed.insert(lane, mark);
     }
 
     fn reject(&mut self, place: Place, _requeue: bool) -> Result<()> {
@@ -274,7 +282,7 @@ impl Sink for Wild {
                     world.outcomes.insert(id, Outcome::Written);
                 }
             }
-            heard.all = true;
+            heard.rest = Some(Outcome::Written);
             return Poll::Ready(Ok(()));
         }
         if self.under_way.is_empty() || self.random.u8(..) < 100 {

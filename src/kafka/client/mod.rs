@@ -14,10 +14,11 @@ mod probe;
 mod producer;
 mod reader;
 mod spoken;
+mod transaction;
 
 pub(crate) use admin::administer;
 pub(crate) use config::{Setup, is_property};
-pub(crate) use connect::{CLOSE, connect, drop_within, likely, settled_topic};
+pub(crate) use connect::{CLOSE, Connected, connect, drop_within, likely, settled_topic};
 pub(crate) use events::{ConnectionEvents, TraceFn};
 pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
 pub(crate) use intake::Intake;
@@ -27,3 +28,4 @@ pub(crate) use offsets::{Marks, Partition, at_time, marks, partitions_of};
 pub(crate) use probe::probe;
 pub(crate) use producer::{Producer, ProducerOptions};
 pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until};
+pub(crate) use transaction::{Every, Handover, TransactionOptions, Transactions, begin_work, longest};

@@ -9,6 +9,7 @@ mod grpc;
 pub(crate) mod kills;
 #[cfg(feature = "sandbox")]
 pub(crate) mod notes;
+mod once;
 #[cfg(feature = "sandbox")]
 mod pairs;
 #[cfg(feature = "sandbox")]

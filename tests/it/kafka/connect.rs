@@ -334,7 +334,7 @@ fn bad_lists_and_properties_never_reach_the_network() {
         ("client.rak=a", "did you mean `client.rack`"),
         ("acks=many", "acks"),
         ("bootstrap.servers=a:1", "use --server"),
-        ("transactional.id=t", "no transactions"),
+        ("transactional.id=t", "--transactional"),
         ("sasl.mechanism=OAUTHBEARER", "needs a token"),
         ("sasl.mechanisms=oauthbearer", "needs a token"),
     ] {

@@ -11,6 +11,7 @@ mod silent;
 mod standing;
 mod tail;
 mod topic;
+mod transactions;
 mod until;
 
 use std::io::Write;

@@ -3,12 +3,12 @@ mscomm bridge kafka tail orders --group copy --to amqp publish -k orders
 # Move a queue into a topic: a message goes once Kafka has confirmed it
 mscomm bridge amqp consume orders-failed --until-end \
   --to kafka produce orders
+# Copy a topic on its cluster, each record exactly once
+mscomm bridge --exactly-once kafka tail orders --group copy --until-end \
+  --to kafka produce payments
 # Copy a topic to another cluster
 mscomm bridge -p staging kafka tail orders --until-end \
   --to -p prod kafka produce orders
-# Let only large orders through, and publish them to an exchange
-mscomm bridge --filter '.value.total > 100' kafka tail orders --until-end \
-  --to amqp publish -e events -k orders.large
 # Call a gRPC method with each message of a queue, 8 at a time
 mscomm bridge --map '.value |= {name: .customer}' amqp consume orders \
   --to grpc call helloworld.Greeter/SayHello -j 8

@@ -112,6 +112,7 @@ impl Producer {
                 continue;
             }
             let again = match lost.code {
+                _ if self.to.is_atomic => false,
                 // Nobody else is to blame, and it was sent by itself already: it is refused.
                 BESIDE => has_cause || !self.alone,
                 code => count > 1 && !is_told && of_the_batch(code) && !is_cause(&lost),
@@ -126,6 +127,7 @@ impl Producer {
                 continue;
             }
             let outcome = match about(lost.code) {
+                About::Record if lost.code == BESIDE && self.to.is_atomic => Outcome::Unsent,
                 About::Record => Outcome::Refused(Box::new(self.refusal(&lost))),
                 about => {
                     self.fails(about, lost.code);

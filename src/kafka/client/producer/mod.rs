@@ -68,6 +68,8 @@ pub(crate) struct ProducerOptions {
     pub also: Vec<KafkaHeader<'static>>,
     /// Brokers confirm what they take.
     pub confirms: bool,
+    /// It is all or nothing: a record that was not taken is not sent again.
+    pub is_atomic: bool,
     /// The size of the largest record that librdkafka takes, in bytes.
     pub max_record: usize,
     /// How many records, and bytes of them, may be under way.
@@ -142,7 +144,8 @@ impl Producer {
         })
     }
 
-    fn wire(&self) -> &Arc<BaseProducer<ConnectionEvents>> {
+    /// The client underneath.
+    pub(crate) fn wire(&self) -> &Arc<BaseProducer<ConnectionEvents>> {
         self.topic.producer()
     }
 

@@ -79,6 +79,9 @@ impl PartitionReader {
         for Fault { code, text, .. } in events.faults() {
             fault(events, code, text, None, false, true)?;
         }
+        if let Some(handover) = &options.handover {
+            handover.of_member(&consumer, options.limit)?;
+        }
         consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
         let bell = Bell::default();
         let feed = Feed::of_group(consumer, &bell).ok_or_else(no_memory)?;
@@ -108,6 +111,17 @@ impl PartitionReader {
             part.committed = NOTHING;
         }
         part.written = next;
+    }
+
+    /// Everything in a lane up to this offset becomes written together with where the group stands.
+    pub(super) fn sealed(&mut self, lane: Lane, next: i64) {
+        let Some(handover) = self.handover.clone() else { return };
+        let Ok(at) = self.parts.binary_search_by_key(&lane, |part| part.lane) else { return };
+        if let Some(part) = self.parts.get_mut(at) {
+            let next = part.left.map_or(next, |left| next.min(left));
+            part.committed = next;
+            handover.seal(part.of.clone(), next);
+        }
     }
 
     /// Commits what was written now and then: also when nothing more comes that would be a reason to.

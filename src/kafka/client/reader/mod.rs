@@ -33,6 +33,7 @@ use super::events::ConnectionEvents;
 use super::fault::topic_error;
 use super::link::Link;
 use super::offsets::{Partition, at_time, begins, ends};
+use super::transaction::Handover;
 use crate::error::{Error, Result};
 use crate::flow::{Event, Lane};
 use crate::kafka::ffi::{Bell, Feed, Record, TopicPartitionOffset};
@@ -72,6 +73,8 @@ pub(crate) struct ReaderOptions {
     pub until: Until,
     /// Bounds each request.
     pub limit: Duration,
+    /// Where the group stands becomes part of the writer's transaction.
+    pub handover: Option<Arc<Handover>>,
 }
 
 /// What makes a connection anew that was lost while it was found out where to begin.
@@ -160,6 +163,7 @@ pub(crate) struct PartitionReader {
     gaps_due: Instant,
     isolation: &'static str,
     limit: Duration,
+    handover: Option<Arc<Handover>>,
     commit_due: Instant,
     commits: u32,
     commit_error: Option<Code>,
@@ -230,7 +234,7 @@ impl PartitionReader {
         group: Option<Member>,
         watch: Watch,
     ) -> PartitionReader {
-        let ReaderOptions { link, isolation, until, limit } = options;
+        let ReaderOptions { link, isolation, until, limit, handover } = options;
         let now = Instant::now();
         PartitionReader {
             events: feed.consumer().client().context().clone(),
@@ -256,6 +260,7 @@ impl PartitionReader {
             gaps_due: now,
             isolation,
             limit,
+            handover,
             commit_due: now + COMMIT_EVERY,
             commits: 0,
             commit_error: None,

@@ -157,6 +157,10 @@ impl Source for PartitionReader {
         Ok(())
     }
 
+    fn seal(&mut self, lane: Lane, mark: u64) {
+        self.sealed(lane, i64::try_from(mark).unwrap_or(i64::MAX).saturating_add(1));
+    }
+
     fn release(&mut self, _lanes: &[Lane]) -> Result<()> {
         self.give_back()
     }
