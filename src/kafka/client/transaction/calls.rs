@@ -88,9 +88,10 @@ pub(crate) fn longest<W: Connected>(wire: &W, broker: i32, limit: Duration, shut
     if is_mock(wire) {
         return None;
     }
-    let asked = administer(wire, limit, shutdown, "", |admin| admin.settings(&[Owner::Broker(broker)])).ok()?;
-    let settings = asked.into_iter().next()?.result.ok()?;
-    let longest = settings.into_iter().find(|setting| setting.name == "transaction.max.timeout.ms")?;
+    const NAME: &str = "transaction.max.timeout.ms";
+    let ask = administer(wire, limit, shutdown, "", |admin| admin.settings(&[Owner::Broker(broker)], &[NAME]));
+    let settings = ask.ok()?.into_iter().next()?.result.ok()?;
+    let longest = settings.into_iter().find(|setting| setting.name == NAME)?;
     longest.value?.parse().ok().map(Duration::from_millis)
 }
 
