@@ -3,8 +3,9 @@
 use rdkafka::consumer::Consumer;
 
 use super::client::connect;
+use super::pattern::is_internal;
 use super::settings::Settings;
-use super::shared::{is_internal, on_thread, setup};
+use super::shared::{on_thread, setup};
 use crate::context::Context;
 use crate::error::Result;
 

@@ -6,6 +6,7 @@ mod client;
 mod ffi;
 mod import;
 mod known;
+mod pattern;
 mod produce;
 pub(crate) mod settings;
 mod shared;

@@ -29,11 +29,6 @@ pub(crate) fn topic_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The topics that Kafka and its usual companions keep for themselves begin so.
-pub(crate) fn is_internal(name: &str) -> bool {
-    name.starts_with("__")
-}
-
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.
 ///
 /// # Errors

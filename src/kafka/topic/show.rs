@@ -13,6 +13,7 @@ use crate::kafka::client::{
     said_error,
 };
 use crate::kafka::ffi::SetBy;
+use crate::kafka::pattern::is_internal;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
 use crate::output::{Table, TableLayout, WideArgs};
@@ -58,7 +59,7 @@ pub(crate) async fn list(args: ListArgs, cx: &Context) -> Result<()> {
     let consumer = setup.consumer(&[])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
     let mut topics: Vec<&MetadataTopic> =
-        metadata.topics().iter().filter(|t| args.internal || !shared::is_internal(t.name())).collect();
+        metadata.topics().iter().filter(|t| args.internal || !is_internal(t.name())).collect();
     topics.sort_by_key(|t| t.name());
     let mut table = Table::new(["topic", "partitions", "replicas"]);
     for topic in topics {

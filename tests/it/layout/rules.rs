@@ -26,15 +26,16 @@ const RULES: &[(&str, &[&str])] = &[
     ("sandbox", &["config", "context", "message", "output", "proto"]),
     ("sections", &["config", "protocols"]),
     // Inside a protocol.
-    ("client", &["config", "ffi", "flow", "message", "proto", "settings"]),
+    ("client", &["config", "ffi", "flow", "message", "pattern", "proto", "settings"]),
     ("ffi", &["message"]),
+    ("pattern", &[]),
     ("settings", &["config", "message"]),
-    ("shared", &["client", "config", "context", "message", "output", "proto", "settings"]),
+    ("shared", &["client", "config", "context", "message", "output", "pattern", "proto", "settings"]),
     (
         "verbs",
         &[
-            "args", "client", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "proto",
-            "settings", "shared",
+            "args", "client", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "pattern",
+            "proto", "settings", "shared",
         ],
     ),
 ];
@@ -57,7 +58,7 @@ impl Place<'_> {
             return Place { protocol: None, name: first };
         }
         let name = match path.get(1).map_or("", String::as_str) {
-            name @ ("client" | "ffi" | "settings" | "shared") => name,
+            name @ ("client" | "ffi" | "pattern" | "settings" | "shared") => name,
             _ => "verbs",
         };
         Place { protocol: Some(first), name }
