@@ -4,6 +4,7 @@ mod check;
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
+mod group;
 mod import;
 mod known;
 mod pattern;
@@ -14,6 +15,7 @@ mod tail;
 mod topic;
 
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
+pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS};
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
@@ -33,6 +35,9 @@ pub(crate) enum Command {
     /// List, describe, create and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
+    /// List and describe consumer groups, and set their offsets
+    #[command(subcommand)]
+    Group(Box<group::Command>),
 }
 
 /// Runs a verb.
@@ -44,5 +49,6 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
+        Command::Group(command) => group::run(*command, cx).await,
     }
 }

@@ -6,6 +6,7 @@ use super::client::{Setup, TraceFn};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::message::When;
 use crate::shutdown;
 
 /// The settings of a verb, ready for clients.
@@ -27,6 +28,18 @@ pub(crate) fn topic_name(text: &str) -> Result<String, String> {
         return Err("a topic has a name; list them with `mscomm kafka topic list`".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// The milliseconds of a time that Kafka has.
+///
+/// # Errors
+/// A sentence: it has none before 1970.
+pub(crate) fn kafka_millis(when: When) -> Result<i64, String> {
+    match when.time.millis() {
+        Some(millis) if millis >= 0 => Ok(millis),
+        Some(_) => Err("Kafka has no times before 1970".to_owned()),
+        None => Err("that is too far away".to_owned()),
+    }
 }
 
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.

@@ -125,6 +125,7 @@ pub(super) fn kind(path: &[&str], arg: &Arg) -> Kind {
         (["grpc", ..] | ["check"], "SERVICE") => Kind::Asked(Question::Services),
         (["grpc", ..], "SYMBOL") => Kind::Asked(Question::Symbols),
         (["kafka", "topic", "create"], "TOPIC") => Kind::Free,
+        (["kafka", "group", ..], "TOPIC[:PARTITIONS]") => Kind::Asked(Question::Topics),
         (["kafka", ..] | ["check"], "TOPIC") => Kind::Asked(Question::Topics),
         (["kafka", ..], "GROUP") => Kind::Asked(Question::Groups),
         (["profile", "add"], "PROFILE") => Kind::Free,
@@ -317,6 +318,8 @@ fn secrets(typed: &str) -> Vec<Candidate> {
 /// The columns of a verb's table.
 fn columns(path: &[&str]) -> Vec<&'static str> {
     match path {
+        ["kafka", "group", "list"] => kafka::GROUP_COLUMNS.to_vec(),
+        ["kafka", "group", ..] => kafka::LAG_COLUMNS.to_vec(),
         ["kafka", ..] => kafka::PARTITION_COLUMNS.to_vec(),
         _ => ["name", "default", "extends"].into_iter().chain(section_infos().iter().map(|info| info.name)).collect(),
     }

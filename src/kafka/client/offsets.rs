@@ -70,7 +70,7 @@ pub(crate) fn at_time(
 }
 
 /// Leaders move, and a topic that was just made has none yet: asked again for so long.
-const SETTLE: Duration = Duration::from_secs(5);
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
 
 /// ListOffsets takes a time, or one of the two marks in its place.
 fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset, limit: Duration) -> Result<Vec<i64>> {

@@ -28,7 +28,10 @@ use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
-pub(crate) use self::admin::{Admin, AdminOutcome, NewTopic, SetBy, Setting};
+pub(crate) use self::admin::{
+    Admin, AdminOutcome, Committed, Coordinator, GroupDescription, GroupKind, GroupListing, GroupMember, GroupState,
+    NewOffset, NewTopic, OffsetOutcome, OffsetSpec, SetBy, Setting, Sought,
+};
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};
 pub(crate) use self::feed::{Feed, Fetched};
