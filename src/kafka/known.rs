@@ -2,7 +2,7 @@
 
 use rdkafka::consumer::Consumer;
 
-use super::client::connect;
+use super::client::{administer, connect};
 use super::pattern::is_internal;
 use super::settings::Settings;
 use super::shared::{on_thread, setup};
@@ -41,18 +41,14 @@ pub(crate) async fn groups(flags: &Settings, cx: &Context) -> Result<Vec<(String
     let setup = setup(flags, cx)?;
     let consumer = setup.consumer(&[])?;
     connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
-    let limit = cx.policy.connect_timeout;
+    let (limit, shutdown) = (cx.policy.connect_timeout, cx.shutdown.clone());
     on_thread(move || {
-        let found = consumer.fetch_group_list(None, limit);
-        let found = found.map(|list| {
-            let groups = list.groups().iter().filter(|group| group.protocol_type() != "connect");
-            let mut groups: Vec<_> =
-                groups.map(|group| (group.name().to_owned(), group.state().to_lowercase())).collect();
-            groups.sort();
-            groups
-        });
+        let listed = administer(&*consumer, limit, &shutdown, "cannot list the groups", |admin| admin.list_groups());
         std::mem::forget(consumer);
-        Ok(found.unwrap_or_default())
+        let mut groups: Vec<_> =
+            listed?.groups.into_iter().map(|group| (group.name, group.state.name().to_owned())).collect();
+        groups.sort();
+        Ok(groups)
     })
     .await
 }

@@ -5,6 +5,7 @@ mod check;
 mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
+mod group;
 mod import;
 mod known;
 mod pattern;
@@ -16,6 +17,7 @@ mod topic;
 mod transactional;
 
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
+pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS};
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
+    /// List and describe consumer groups, and set their offsets
+    #[command(subcommand)]
+    Group(Box<group::Command>),
 }
 
 /// Runs a verb.
@@ -47,5 +52,6 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
+        Command::Group(command) => group::run(*command, cx).await,
     }
 }

@@ -11,6 +11,7 @@ use super::pattern::{Pattern, expand};
 use super::settings::Settings;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::message::When;
 use crate::shutdown;
 
 /// The settings of a verb, ready for clients.
@@ -94,6 +95,18 @@ pub(crate) fn ids(partition: &MetadataPartition, of: impl Fn(&MetadataPartition)
 pub(crate) fn no_match(pattern: &Pattern) -> Error {
     Error::refused(format!("no topic matches `{}`", pattern.text()))
         .hint("list what is there: `mscomm kafka topic list`; what begins with ^ is a regular expression")
+}
+
+/// The milliseconds of a time that Kafka has.
+///
+/// # Errors
+/// A sentence: it has none before 1970.
+pub(crate) fn kafka_millis(when: When) -> Result<i64, String> {
+    match when.time.millis() {
+        Some(millis) if millis >= 0 => Ok(millis),
+        Some(_) => Err("Kafka has no times before 1970".to_owned()),
+        None => Err("that is too far away".to_owned()),
+    }
 }
 
 /// Runs a verb's work on a thread of its own, because librdkafka's calls block.

@@ -11,6 +11,7 @@ use super::client::{
 };
 use super::produce;
 use super::settings::Settings;
+use super::shared::kafka_millis;
 use super::transactional::{Once, Origin};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::context::Context;
@@ -109,7 +110,7 @@ struct From {
 
 fn until(text: &str) -> Result<When, String> {
     let when = When::read(text, Unit::Millis)?;
-    millis(when).map(|_| when)
+    kafka_millis(when).map(|_| when)
 }
 
 fn start(text: &str) -> Result<From, String> {
@@ -120,18 +121,9 @@ fn start(text: &str) -> Result<From, String> {
         Beginning::Last => Start::Last(1),
         Beginning::Offset(offset) => Start::Offset(offset),
         Beginning::Newest(count) => Start::Last(usize::try_from(count).map_err(|e| e.to_string())?),
-        Beginning::Time(when) => Start::Time(millis(when)?),
+        Beginning::Time(when) => Start::Time(kafka_millis(when)?),
     };
     Ok(From { start, when: beginning.when() })
-}
-
-/// The milliseconds of a time that Kafka has.
-fn millis(when: When) -> Result<i64, String> {
-    match when.time.millis() {
-        Some(millis) if millis >= 0 => Ok(millis),
-        Some(_) => Err("Kafka has no times before 1970".to_owned()),
-        None => Err("that is too far away".to_owned()),
-    }
 }
 
 /// Where reading begins by itself.

@@ -32,6 +32,13 @@ pub(crate) enum TableLayout {
     Json,
 }
 
+impl TableLayout {
+    /// The one that was asked for, or that standard output has by itself.
+    pub(crate) fn of(asked: Option<TableLayout>, terminal: &Terminal) -> TableLayout {
+        asked.unwrap_or(if terminal.stdout { TableLayout::Table } else { TableLayout::Tsv })
+    }
+}
+
 /// Rows under named columns. The names are the members of `-o json`, lowercase with underscores.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -90,14 +97,45 @@ impl Table {
         Table { columns, rows, ..self }
     }
 
+    /// What stands in a column in other words, under another name; nothing where there is no such column.
+    #[must_use]
+    pub(crate) fn told(mut self, column: &str, name: &'static str, words: fn(&Value) -> Value) -> Table {
+        if let Some(at) = self.columns.iter().position(|own| *own == column) {
+            self.columns.iter_mut().skip(at).take(1).for_each(|own| *own = name);
+            self.rows.iter_mut().filter_map(|row| row.get_mut(at)).for_each(|value| *value = words(value));
+        }
+        self
+    }
+
+    /// All columns but these.
+    #[must_use]
+    pub(crate) fn without(self, columns: &[&str]) -> Table {
+        let left = self.columns.iter().filter(|name| !columns.contains(name));
+        let args = WideArgs { columns: left.map(|name| (*name).to_owned()).collect(), sort: None };
+        self.arranged(&args)
+    }
+
+    /// One more column, with a value for each row.
+    #[must_use]
+    pub(crate) fn with(mut self, column: &'static str, values: impl IntoIterator<Item = Value>) -> Table {
+        self.columns.push(column);
+        let mut values = values.into_iter();
+        self.rows.iter_mut().for_each(|row| row.push(values.next().unwrap_or_default()));
+        self
+    }
+
+    /// Whether it has no rows.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Writes it all.
     ///
     /// # Errors
     /// As [`Printer::flush`].
     pub(crate) fn print(&self, layout: Option<TableLayout>, terminal: &Terminal) -> Result<()> {
         let mut printer = Printer::stdout()?;
-        let default = if terminal.stdout { TableLayout::Table } else { TableLayout::Tsv };
-        match layout.unwrap_or(default) {
+        match TableLayout::of(layout, terminal) {
             TableLayout::Table => printer.record(|out| out.extend_from_slice(self.boxed(terminal).as_bytes()))?,
             TableLayout::Tsv => {
                 for row in &self.rows {
@@ -126,9 +164,9 @@ impl Table {
         printer.flush()
     }
 
-    /// A box, in which the widest columns give way with `…` where a terminal is too narrow; lines of names and values where it is
+    /// As text: a box, in which the widest columns give way with `…` where a terminal is too narrow; lines of names and values where it is
     /// much too narrow. No word is broken.
-    fn boxed(&self, terminal: &Terminal) -> String {
+    pub(crate) fn boxed(&self, terminal: &Terminal) -> String {
         let heading: Vec<String> = self.columns.iter().map(|name| name.replace('_', " ")).collect();
         let mut cells: Vec<Vec<String>> =
             self.rows.iter().map(|row| row.iter().map(|v| escape_line(&text(v)).into_owned()).collect()).collect();
@@ -232,6 +270,15 @@ pub(crate) struct WideArgs {
 }
 
 impl WideArgs {
+    /// With these columns, unless some were named.
+    pub(crate) fn or_columns<'c>(&self, columns: impl IntoIterator<Item = &'c str>) -> WideArgs {
+        let mut args = self.clone();
+        if args.columns.is_empty() {
+            args.columns = columns.into_iter().map(str::to_owned).collect();
+        }
+        args
+    }
+
     /// Checks the names.
     ///
     /// # Errors
@@ -315,5 +362,11 @@ mod tests {
         let sorted = table.arranged(&args(&["size", "name"], "-size"));
         assert_eq!(sorted.columns, ["size", "name"]);
         assert_eq!(sorted.rows, [[json!(10), json!("b")], [json!(9), json!("a")], [json!(null), json!("c")]]);
+        let told = sorted.told("size", "bytes", |size| json!(format!("{size} B"))).told("nope", "x", |_| json!(0));
+        assert_eq!(told.columns, ["bytes", "name"]);
+        assert_eq!(told.rows[0], [json!("10 B"), json!("b")]);
+        let other = told.without(&["bytes"]).with("age", [json!(1), json!(2)]);
+        assert_eq!(other.columns, ["name", "age"]);
+        assert_eq!(other.rows, [[json!("b"), json!(1)], [json!("a"), json!(2)], [json!("c"), json!(null)]]);
     }
 }

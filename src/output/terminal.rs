@@ -72,6 +72,17 @@ impl Terminal {
         Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
     }
 
+    /// How many rows it has.
+    pub(crate) fn rows(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|_| self.stdout)?;
+        Some(usize::from(size.ws_row)).filter(|rows| *rows > 0)
+    }
+
+    /// Whether what is on standard output can be drawn over.
+    pub(crate) fn redraws(&self) -> bool {
+        self.stdout && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+    }
+
     /// A line for the user on standard error; none with `-q`.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet {

@@ -318,6 +318,8 @@ fn secrets(typed: &str) -> Vec<Candidate> {
 fn columns(path: &[&str]) -> Vec<&'static str> {
     match path {
         ["kafka", "topic", "list"] => kafka::TOPIC_COLUMNS.to_vec(),
+        ["kafka", "group", "list"] => kafka::GROUP_COLUMNS.to_vec(),
+        ["kafka", "group", ..] => kafka::LAG_COLUMNS.to_vec(),
         ["kafka", ..] => kafka::PARTITION_COLUMNS.to_vec(),
         _ => ["name", "default", "extends"].into_iter().chain(section_infos().iter().map(|info| info.name)).collect(),
     }

@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 pub(crate) enum Lack {
     /// Creating, changing and deleting anything, and settings.
     Admin,
+    /// Listing and describing groups, and what is done to them.
+    Groups,
     /// Finding offsets by time: it answers with the end.
     Times,
 }
@@ -21,6 +23,9 @@ impl Lack {
         match self {
             Lack::Admin => Error::refused("the sandbox's Kafka cluster has no admin calls")
                 .hint("topics are made there when they are first used, or by `mscomm sandbox --topic NAME:PARTITIONS`"),
+            Lack::Groups => Error::refused("the sandbox's Kafka cluster cannot list or describe groups").hint(
+                "a group works there, as with `mscomm kafka tail orders --group billing`; this needs a real cluster",
+            ),
             Lack::Times => Error::refused("the sandbox's Kafka cluster cannot find offsets by time")
                 .hint("begin at an offset, at begin, or -N from the end"),
         }

@@ -1,11 +1,13 @@
 //! The wire: librdkafka's clients, set up from the settings, connected under a deadline, with errors in our terms.
 
 mod admin;
+mod bounds;
 mod config;
 mod connect;
 mod diagnose;
 mod events;
 mod fault;
+mod first;
 mod intake;
 mod link;
 mod mock;
@@ -17,10 +19,12 @@ mod spoken;
 mod transaction;
 
 pub(crate) use admin::administer;
+pub(crate) use bounds::find;
 pub(crate) use config::{Setup, is_property};
 pub(crate) use connect::{CLOSE, Connected, connect, drop_within, likely, settled_topic};
 pub(crate) use events::{ConnectionEvents, TraceFn};
 pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
+pub(crate) use first::{FIRST, first_times};
 pub(crate) use intake::Intake;
 pub(crate) use link::Link;
 pub(crate) use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};

@@ -98,7 +98,7 @@ pub(crate) fn marks(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition],
 }
 
 /// Leaders move, and a topic that was just made has none yet: asked again for so long.
-const SETTLE: Duration = Duration::from_secs(5);
+pub(super) const SETTLE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// The offset in one partition, or why there is none.

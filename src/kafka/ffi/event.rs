@@ -78,6 +78,12 @@ impl Event {
         self.0.as_ptr()
     }
 
+    /// The number of the request that the event answers.
+    pub(super) fn number(&self) -> usize {
+        // SAFETY: what comes is what was given to the request, and is only compared.
+        unsafe { rd::rd_kafka_event_opaque(self.0.as_ptr()) }.addr()
+    }
+
     /// Why the request failed that the event answers, if it did.
     pub(super) fn failure(&self) -> Option<Said> {
         let event = self.0.as_ptr();
@@ -139,7 +145,7 @@ pub(super) unsafe fn place(partition: &rd::rd_kafka_topic_partition_t) -> TopicP
 }
 
 /// SAFETY: `list` is null or a list that lives.
-unsafe fn places(list: *const rd::rd_kafka_topic_partition_list_t) -> Vec<TopicPartitionOffset> {
+pub(super) unsafe fn places(list: *const rd::rd_kafka_topic_partition_list_t) -> Vec<TopicPartitionOffset> {
     // SAFETY: the caller's promise; `elems` has `cnt` elements.
     unsafe {
         let Some(list) = list.as_ref() else { return Vec::new() };

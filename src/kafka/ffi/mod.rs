@@ -29,8 +29,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::admin::{
-    Acl, Admin, AdminOutcome, Alteration, Change, NameIs, NewPartitions, NewPassword, NewTopic, Operation, Owner,
-    Permission, Resource, Scram, SetBy, Setting,
+    Acl, Admin, AdminOutcome, Alteration, Change, Committed, Coordinator, GroupDescription, GroupKind, GroupListing,
+    GroupMember, GroupState, NameIs, NewOffset, NewPartitions, NewPassword, NewTopic, OffsetOutcome, OffsetSpec,
+    Operation, Owner, Permission, Resource, Scram, SetBy, Setting, Sought,
 };
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};

@@ -7,10 +7,13 @@
 mod acls;
 mod cluster;
 mod configs;
+mod groups;
+mod offsets;
 mod records;
 mod topics;
 mod users;
 
+use std::cell::Cell;
 use std::ffi::{CString, c_char};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -23,6 +26,8 @@ use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::acls::{Acl, NameIs, Operation, Permission, Resource};
 pub(crate) use self::configs::{Alteration, Change, Owner, SetBy, Setting};
+pub(crate) use self::groups::{Coordinator, GroupDescription, GroupKind, GroupListing, GroupMember, GroupState};
+pub(crate) use self::offsets::{Committed, NewOffset, OffsetOutcome, OffsetSpec, Sought};
 pub(crate) use self::topics::{NewPartitions, NewTopic};
 pub(crate) use self::users::{NewPassword, Scram};
 use super::event::Event;
@@ -34,6 +39,9 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// So much later than its own limit an answer is not waited for any more: librdkafka always gives one.
 const LATE: Duration = Duration::from_secs(1);
+
+/// How many requests of one kind are under way at once.
+const AT_ONCE: usize = 64;
 
 /// What became of one of the things that a request named.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +59,8 @@ pub(crate) struct Admin<'c> {
     limit: Duration,
     /// Called while an answer is waited for; false gives it up.
     go_on: &'c dyn Fn() -> bool,
+    /// How many requests were sent. Each carries its number, so that an answer to one that was given up is nobody's.
+    sent: Cell<usize>,
     lives: PhantomData<&'c ()>,
 }
 
@@ -68,7 +78,7 @@ impl<'c> Admin<'c> {
         // SAFETY: the client lives for `'c`; the queue is destroyed in `drop`.
         let answers =
             NonNull::new(unsafe { rd::rd_kafka_queue_new(client) }).ok_or_else(|| Said::plain(last_error()))?;
-        Ok(Admin { client, answers, limit, go_on, lives: PhantomData })
+        Ok(Admin { client, answers, limit, go_on, sent: Cell::new(0), lives: PhantomData })
     }
 
     /// Sends one request, and waits for its answer.
@@ -90,7 +100,43 @@ impl<'c> Admin<'c> {
         only_check: bool,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
-        // SAFETY: the client lives, and the options until the request was sent: librdkafka copies them.
+        let options = self.options(request)?;
+        if only_check {
+            let mut reason = Reason::default();
+            // SAFETY: the options live.
+            let code =
+                unsafe { rd::rd_kafka_AdminOptions_set_validate_only(options.first(), 1, reason.room(), reason.len()) };
+            // What cannot be left at a check must not be done.
+            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err(reason.said());
+            }
+        }
+        let mut send = Some(send);
+        let mut answers = self.send_each(&options, 1, |_, client, options, queue| {
+            if let Some(send) = send.take() {
+                send(client, options, queue);
+            }
+        })?;
+        answers.pop().unwrap_or_else(|| Err(Said::plain(RDKafkaErrorCode::Fail)))
+    }
+
+    /// Sends so many requests of one kind, [`AT_ONCE`] at a time, and waits for the answers: one for each, in the order of the
+    /// requests. `send` is told which one it is to send.
+    ///
+    /// # Errors
+    /// Answers did not come, or nobody waits for them any more.
+    fn ask_each(
+        &self,
+        request: rd::rd_kafka_admin_op_t,
+        count: usize,
+        send: impl FnMut(usize, *mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Vec<Result<Event, Said>>, Said> {
+        self.send_each(&self.options(request)?, count, send)
+    }
+
+    /// What each request of a kind is sent with.
+    fn options(&self, request: rd::rd_kafka_admin_op_t) -> Result<Made<rd::rd_kafka_AdminOptions_t>, Said> {
+        // SAFETY: the client lives; `Made` gives the options back.
         let options = unsafe { rd::rd_kafka_AdminOptions_new(self.client, request) };
         let options = Made::one(options, rd::rd_kafka_AdminOptions_destroy)?;
         let limit = millis(self.limit);
@@ -100,32 +146,48 @@ impl<'c> Admin<'c> {
             rd::rd_kafka_AdminOptions_set_request_timeout(options.first(), limit, reason.room(), reason.len());
             rd::rd_kafka_AdminOptions_set_operation_timeout(options.first(), limit, reason.room(), reason.len());
         }
-        if only_check {
-            // SAFETY: as above.
-            let code =
-                unsafe { rd::rd_kafka_AdminOptions_set_validate_only(options.first(), 1, reason.room(), reason.len()) };
-            // What cannot be left at a check must not be done.
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(reason.said());
+        Ok(options)
+    }
+
+    fn send_each(
+        &self,
+        options: &Made<rd::rd_kafka_AdminOptions_t>,
+        count: usize,
+        mut send: impl FnMut(usize, *mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Vec<Result<Event, Said>>, Said> {
+        // Never 0, which is what an event has that answers nothing.
+        let first = self.sent.get() + 1;
+        let mut answers: Vec<Option<Result<Event, Said>>> = (0..count).map(|_| None).collect();
+        let (mut sent, mut answered, mut latest) = (0, 0, Instant::now());
+        while answered < count {
+            while sent < count && sent - answered < AT_ONCE {
+                // SAFETY: the options live. The number is never read as an address.
+                unsafe {
+                    let number = ptr::without_provenance_mut(first + sent);
+                    rd::rd_kafka_AdminOptions_set_opaque(options.first(), number);
+                }
+                send(sent, self.client, options.first(), self.answers.as_ptr());
+                sent += 1;
+                self.sent.set(self.sent.get() + 1);
             }
-        }
-        send(self.client, options.first(), self.answers.as_ptr());
-        let until = Instant::now() + self.limit + LATE;
-        loop {
             // SAFETY: the queue lives.
-            if let Some(event) = unsafe { Event::next(self.answers, SLICE) } {
-                return match event.failure() {
-                    Some(said) => Err(said),
-                    None => Ok(event),
-                };
-            }
+            let event = unsafe { Event::next(self.answers, SLICE) };
             if !(self.go_on)() {
                 return Err(Said::plain(RDKafkaErrorCode::Interrupted));
             }
-            if Instant::now() > until {
-                return Err(Said::plain(RDKafkaErrorCode::OperationTimedOut));
+            let Some(event) = event else {
+                if latest.elapsed() > self.limit + LATE {
+                    return Err(Said::plain(RDKafkaErrorCode::OperationTimedOut));
+                }
+                continue;
+            };
+            let at = event.number().checked_sub(first);
+            if let Some(answer @ None) = at.and_then(|at| answers.get_mut(at)) {
+                *answer = Some(event.failure().map_or(Ok(event), Err));
+                (answered, latest) = (answered + 1, Instant::now());
             }
         }
+        Ok(answers.into_iter().flatten().collect())
     }
 }
 
@@ -149,7 +211,7 @@ impl<T> Made<T> {
 
     fn one(object: *mut T, give_back: unsafe extern "C" fn(*mut T)) -> Result<Made<T>, Said> {
         let mut made = Made::none(give_back);
-        made.push(object, || Said::plain(RDKafkaErrorCode::CriticalSystemResource))?;
+        made.push(object, Reason::no_memory)?;
         Ok(made)
     }
 
@@ -195,6 +257,22 @@ unsafe fn each<T, R>(list: impl FnOnce(*mut usize) -> *mut *const T, mut read: i
     (0..count).map(|at| read(unsafe { *array.add(at) })).collect()
 }
 
+/// An error object of librdkafka's, without the name of the request that may stand before its words.
+///
+/// SAFETY: `error` is null or lives.
+unsafe fn said(error: *const rd::rd_kafka_error_t) -> Option<Said> {
+    // SAFETY: the caller's promise; null is no error.
+    let said = unsafe { Said::of(rd::rd_kafka_error_code(error), rd::rd_kafka_error_string(error)) }?;
+    let is_name = |name: &str| name != "Broker" && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    let words = match said.words.split_once(':') {
+        Some((name, words)) if is_name(name) => words.trim(),
+        _ => said.words.as_str(),
+    };
+    // The same in librdkafka's own words, or nothing.
+    let is_plain = words.is_empty() || words.starts_with("Broker: ");
+    Some(if is_plain { Said::plain(said.code) } else { Said { code: said.code, words: words.to_owned() } })
+}
+
 /// Room for librdkafka's words about something that it does not take.
 struct Reason([c_char; 256]);
 
@@ -211,6 +289,11 @@ impl Reason {
 
     fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Nothing is wrong but that an object could not be made.
+    fn no_memory() -> Said {
+        Said::plain(RDKafkaErrorCode::CriticalSystemResource)
     }
 
     fn said(&self) -> Said {

@@ -1,0 +1,286 @@
+//! A cluster that is asked about its groups.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::metadata::Metadata;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::fault::{group_refused, missing, no_match};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::kafka::client::{
+    CLOSE, ConnectionEvents, Lack, Partition, administer, connect, drop_within, error_of, find, first_times,
+    refuse_mock, refuse_sandbox, said_error,
+};
+use crate::kafka::ffi::{Admin, Committed, GroupDescription, GroupListing, GroupState, OffsetSpec, Said};
+use crate::kafka::pattern::{Pattern, expand};
+use crate::kafka::settings::Settings;
+use crate::kafka::shared;
+use crate::output::Terminal;
+use crate::shutdown::Shutdown;
+
+/// A broker that becomes a group's coordinator reads the group first: asked again for so long.
+const SETTLE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a moment's patience gets over.
+fn is_passing(code: Code) -> bool {
+    matches!(code, Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable | Code::NotCoordinator)
+}
+
+/// A connection, and what is known of the cluster.
+pub(super) struct Cluster {
+    consumer: Arc<BaseConsumer<ConnectionEvents>>,
+    /// Of all topics.
+    metadata: Arc<Metadata>,
+    limit: Duration,
+    shutdown: Shutdown,
+    terminal: Terminal,
+}
+
+/// What the metadata says of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It can be asked for.
+    Led,
+    /// It is there, and nobody leads it now.
+    Leaderless,
+}
+
+impl Cluster {
+    /// Connects.
+    ///
+    /// # Errors
+    /// The connection's; `Kind::Refused` for a sandbox.
+    pub(super) async fn open(flags: &Settings, properties: &[(&str, &str)], cx: &Context) -> Result<Cluster> {
+        let setup = shared::setup(flags, cx)?;
+        refuse_sandbox(&setup, Lack::Groups)?;
+        let consumer = setup.consumer(properties)?;
+        let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
+        refuse_mock(&*consumer, Lack::Groups)?;
+        let limit = cx.policy.connect_timeout;
+        Ok(Cluster { consumer, metadata, limit, shutdown: cx.shutdown.clone(), terminal: cx.terminal })
+    }
+
+    /// Ends the connection; blocks for a moment.
+    pub(super) fn close(self) {
+        drop_within(self.consumer, CLOSE);
+    }
+
+    /// One or several admin requests; blocks, as all below it.
+    ///
+    /// # Errors
+    /// As [`administer`].
+    pub(super) fn ask<T>(&self, what: impl Into<String>, ask: impl FnOnce(&Admin<'_>) -> Result<T, Said>) -> Result<T> {
+        administer(&*self.consumer, self.limit, &self.shutdown, what, ask)
+    }
+
+    /// As [`Cluster::ask`], for who has words of his own for a refusal.
+    ///
+    /// # Errors
+    /// The reason to stop.
+    pub(super) fn attempt<T>(&self, ask: impl FnOnce(&Admin<'_>) -> Result<T, Said>) -> Result<Result<T, Said>> {
+        let asked = self.ask("cannot ask", |admin| Ok(ask(admin)))?;
+        if asked.is_err() {
+            self.shutdown.check()?;
+        }
+        Ok(asked)
+    }
+
+    /// Asks about groups, each of which has its own outcome, in their order. What a coordinator refuses that has just begun to
+    /// be one is asked again.
+    ///
+    /// # Errors
+    /// As [`Cluster::ask`].
+    pub(super) fn ask_of<T>(
+        &self,
+        what: &str,
+        groups: &[String],
+        ask: impl Fn(&Admin<'_>, &[String]) -> Result<Vec<Result<T, Said>>, Said>,
+    ) -> Result<Vec<Result<T, Said>>> {
+        let passes = |one: &Result<T, Said>| one.as_ref().is_err_and(|said| is_passing(said.code));
+        let started = Instant::now();
+        if groups.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut found = self.ask(what, |admin| ask(admin, groups))?;
+        while found.iter().any(passes) && started.elapsed() < SETTLE.min(self.limit) {
+            self.shutdown.check()?;
+            std::thread::sleep(PAUSE);
+            let open: Vec<usize> = (0..groups.len()).filter(|at| found.get(*at).is_some_and(passes)).collect();
+            let again: Vec<String> = open.iter().filter_map(|at| groups.get(*at).cloned()).collect();
+            let answers = self.ask(what, |admin| ask(admin, &again))?;
+            for (at, answer) in open.into_iter().zip(answers) {
+                if let Some(found) = found.get_mut(at) {
+                    *found = answer;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What groups have committed.
+    ///
+    /// # Errors
+    /// As [`Cluster::ask_of`].
+    pub(super) fn committed(&self, groups: &[String]) -> Result<Vec<Result<Vec<Committed>, Said>>> {
+        self.ask_of("cannot read the groups' offsets", groups, |admin, groups| admin.committed(groups))
+    }
+
+    /// The description of groups, one that is not there being dead.
+    ///
+    /// # Errors
+    /// As [`Cluster::ask_of`].
+    pub(super) fn descriptions(&self, groups: &[String]) -> Result<Vec<Result<GroupDescription, Said>>> {
+        self.ask_of("cannot describe consumer groups", groups, |admin, groups| admin.describe_groups(groups))
+    }
+
+    /// The metadata of all topics, as it was read last.
+    pub(super) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Reads it again.
+    ///
+    /// # Errors
+    /// librdkafka's.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        let metadata = self.consumer.fetch_metadata(None, self.limit);
+        self.metadata = Arc::new(metadata.map_err(|e| error_of("cannot read the cluster's metadata", &e))?);
+        Ok(())
+    }
+
+    /// What is known of all partitions that are there.
+    pub(super) fn partitions(&self) -> HashMap<(&str, i32), Known> {
+        let topics = self.metadata.topics().iter().filter(|topic| topic.error().is_none());
+        let partitions = topics.flat_map(|topic| topic.partitions().iter().map(move |p| (topic.name(), p)));
+        let known = |leader: i32| if leader < 0 { Known::Leaderless } else { Known::Led };
+        partitions.map(|(topic, p)| ((topic, p.id()), known(p.leader()))).collect()
+    }
+
+    /// What the cluster says against a topic alone, which the metadata of all topics leaves out where nobody may see it.
+    ///
+    /// # Errors
+    /// librdkafka's.
+    pub(super) fn fault_of(&self, topic: &str) -> Result<Option<Code>> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), self.limit);
+        let metadata = metadata.map_err(|e| error_of(format!("cannot read the metadata of topic `{topic}`"), &e))?;
+        let found = metadata.topics().iter().find(|found| found.name() == topic);
+        Ok(found.map_or(Some(Code::UnknownTopicOrPartition), |found| found.error().map(Into::into)))
+    }
+
+    /// Finds offsets, each with its own outcome.
+    ///
+    /// # Errors
+    /// As [`find`].
+    pub(super) fn offsets(&self, of: &[(&Partition, OffsetSpec)]) -> Result<Vec<Result<i64, Said>>> {
+        find(&*self.consumer, of, self.limit, &self.shutdown)
+    }
+
+    /// The times of first records, in ms since 1970. The consumer has to be one for it.
+    ///
+    /// # Errors
+    /// As [`first_times`].
+    pub(super) fn times(&self, of: &[(&Partition, i64)]) -> Result<Vec<Option<i64>>> {
+        first_times(&self.consumer, of, self.limit, &self.shutdown)
+    }
+
+    /// The consumer groups, by name.
+    ///
+    /// # Errors
+    /// When no broker told any.
+    pub(super) fn listed(&self) -> Result<Vec<GroupListing>> {
+        let mut listed = self.ask("cannot list the consumer groups", |admin| admin.list_groups())?;
+        for said in &listed.faults {
+            let error = said_error("cannot list the consumer groups of one broker", said);
+            if listed.groups.is_empty() {
+                return Err(error);
+            }
+            self.terminal.warn(error.chain());
+        }
+        listed.groups.sort_by(|a, b| a.name.cmp(&b.name));
+        listed.groups.dedup_by(|a, b| a.name == b.name);
+        Ok(listed.groups)
+    }
+
+    /// All groups, also those of other clients, with the protocol that they speak among themselves and how many members they
+    /// have where it is the classic one: one request a broker, or two.
+    ///
+    /// # Errors
+    /// librdkafka's.
+    pub(super) fn told(&self) -> Result<BTreeMap<String, Told>> {
+        let told = self.consumer.fetch_group_list(None, self.limit);
+        let told = told.map_err(|e| error_of("cannot list the groups", &e))?;
+        let groups = told.groups().iter().map(|group| {
+            let told = Told {
+                protocol: group.protocol_type().to_owned(),
+                state: GroupState::named(group.state()),
+                members: group.members().len(),
+            };
+            (group.name().to_owned(), told)
+        });
+        Ok(groups.collect())
+    }
+
+    /// The groups that are meant, by name; and why there are none for some. Names alone are not looked for.
+    ///
+    /// # Errors
+    /// As [`Cluster::listed`].
+    pub(super) fn meant(&self, patterns: &[Pattern], all: bool) -> Result<(Vec<String>, Vec<Error>)> {
+        let there: Vec<String> = match all || patterns.iter().any(Pattern::is_regex) {
+            true => self.listed()?.into_iter().map(|group| group.name).collect(),
+            false => Vec::new(),
+        };
+        if all {
+            return Ok((there, Vec::new()));
+        }
+        let names: Vec<&str> = there.iter().map(String::as_str).collect();
+        let (meant, without) = expand(patterns, &names, Pattern::matches);
+        Ok((meant, without.into_iter().map(no_match).collect()))
+    }
+
+    /// Describes groups, in their order. One that is not there is an error that names one that is called much like it.
+    ///
+    /// # Errors
+    /// The requests as a whole.
+    pub(super) fn described(&self, groups: &[String]) -> Result<Vec<Result<GroupDescription>>> {
+        let described = self.descriptions(groups)?;
+        let mut others = None;
+        let outcomes = groups.iter().zip(described).map(|(group, described)| match described {
+            Ok(found) if found.state == GroupState::Dead && found.members.is_empty() => {
+                let others = others.get_or_insert_with(|| self.others());
+                Err(match others.get(group.as_str()).copied() {
+                    Some(false) => Error::refused(format!("`{group}` is no consumer group"))
+                        .hint("share groups and others are only listed: `mscomm kafka group list`"),
+                    _ => missing(group, &others.keys().cloned().collect::<Vec<_>>()),
+                })
+            }
+            Ok(found) => Ok(found),
+            Err(said) => Err(group_refused("describe", group, "Describe", &said)),
+        });
+        Ok(outcomes.collect())
+    }
+
+    /// All groups, and whether each is one of consumers: what somebody may have meant.
+    fn others(&self) -> BTreeMap<String, bool> {
+        // Without them the error says less.
+        let mut others: BTreeMap<String, bool> =
+            self.told().unwrap_or_default().into_keys().map(|name| (name, false)).collect();
+        others.extend(self.listed().unwrap_or_default().into_iter().map(|group| (group.name, true)));
+        others
+    }
+}
+
+/// What the classic protocol tells of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Told {
+    /// What its members speak, `consumer` or `connect`; empty where nobody knows.
+    pub protocol: String,
+    /// What it is doing; dead where the protocol is another one.
+    pub state: GroupState,
+    /// How many members it has.
+    pub members: usize,
+}
