@@ -12,10 +12,11 @@ use super::client::{
 use super::produce;
 use super::settings::Settings;
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
-use crate::flow::{self, Manner};
+use crate::flow::{self, Manner, Stage};
 use crate::jq::JqArgs;
 use crate::message::{Beginning, Time, Unit, When};
 use crate::output::{OutputArgs, Show};
@@ -75,6 +76,10 @@ pub(crate) struct ReadingArgs {
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]
     isolation: Isolation,
+    #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     settings: Settings,
 }
@@ -203,6 +208,7 @@ pub(crate) struct Prepared {
     args: ReadingArgs,
     setup: Arc<Setup>,
     dead: Option<produce::Prepared>,
+    stages: Vec<Box<dyn Stage>>,
     ready: Ready,
 }
 
@@ -212,6 +218,8 @@ pub(crate) struct Prepared {
 /// `Kind::Usage`; `Kind::Config`.
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
+    let dead = one_target(dead.as_deref(), args.decode.target())?;
+    let stages = args.decode.stages(&args.form, None)?;
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
@@ -220,7 +228,7 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
             .hint("name another topic"));
     }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
-    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead })
+    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, stages })
 }
 
 impl Prepared {
@@ -229,7 +237,7 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup, dead, ready } = self;
+        let Prepared { args, setup, dead, stages, ready } = self;
         let waits = waits(&args);
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
@@ -272,7 +280,7 @@ impl Prepared {
         })
         .await?;
         let held = ready.tell(&cx.terminal, waits.as_deref())?;
-        Ok(flow::Reader { dead, held, ..flow::Reader::of(Box::new(source), limits, manner) })
+        Ok(flow::Reader { dead, held, stages, ..flow::Reader::of(Box::new(source), limits, manner) })
     }
 }
 

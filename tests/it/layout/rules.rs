@@ -15,6 +15,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("across", &["args", "config", "context", "exec", "flow", "jq", "message", "output", "protocols"]),
     ("args", &["flow", "message", "output"]),
     ("cli", &["across", "args", "config", "context", "output", "protocols", "sandbox", "sections"]),
+    ("codec", &["flow", "message", "proto"]),
     ("config", &["output"]),
     ("context", &["config", "output"]),
     ("exec", &["flow", "message"]),
@@ -33,7 +34,7 @@ const RULES: &[(&str, &[&str])] = &[
     (
         "verbs",
         &[
-            "args", "client", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "proto",
+            "args", "client", "codec", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "proto",
             "settings", "shared",
         ],
     ),
