@@ -9,7 +9,7 @@ use super::settings::Settings;
 use super::shared::arguments::full_name;
 use super::shared::connection::on_connection;
 use super::shared::kind::counts_looks;
-use crate::codec::{DecodeArgs, FormArgs};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::flow::{Passed, Stage, through};
@@ -58,7 +58,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage(format!("--decode-error dead:{target} takes messages out, and this only looks"))
             .hint("choose raw, stop or skip; `mscomm amqp consume` takes them out"));
     }
-    let mut stages = args.decode.stages(&args.form, None)?;
+    let mut stages = args.decode.stages(&DecodeKeyArgs::default(), &args.form, None)?;
     stages.extend(args.jq.stages()?);
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
     // Of those that were there at the start: on a busy queue there would be no end to what a program leaves out.

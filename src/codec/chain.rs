@@ -20,8 +20,8 @@ pub(crate) struct Chain {
 pub(crate) enum Form {
     /// What they say themselves.
     Auto,
-    /// In Confluent's wire format, by a schema of a registry.
-    Registry(SchemaKind),
+    /// In Confluent's wire format, by a schema of a registry; of Protobuf, the message that is written.
+    Registry(SchemaKind, Option<String>),
     /// Avro by the schema in a file.
     Avro(PathBuf),
     /// A message of Protobuf of this type.
@@ -36,7 +36,7 @@ pub(crate) enum Form {
     Bytes,
 }
 
-/// What can be typed, with what it is.
+/// What can be typed, with what it is; the first one not for what is written.
 pub(crate) const FORMS: &[(&str, &str)] = &[
     ("auto", "by what each message says, else JSON or as it is"),
     ("avro", "Avro, by the registry"),
@@ -52,11 +52,6 @@ pub(crate) const FORMS: &[(&str, &str)] = &[
     ("snappy", "compressed, also snappy+json"),
     ("lz4", "compressed, also lz4+json"),
 ];
-
-/// The same for what is written, which has to be said.
-pub(crate) fn encode_forms() -> Vec<(&'static str, &'static str)> {
-    FORMS.iter().copied().filter(|(name, _)| *name != "auto").collect()
-}
 
 impl FromStr for Chain {
     type Err = String;
@@ -82,14 +77,15 @@ impl FromStr for Chain {
 fn form(text: &str) -> Result<Form, String> {
     Ok(match text {
         "auto" => Form::Auto,
-        "avro" => Form::Registry(SchemaKind::Avro),
-        "protobuf" => Form::Registry(SchemaKind::Protobuf),
-        "json-schema" => Form::Registry(SchemaKind::Json),
+        "avro" => Form::Registry(SchemaKind::Avro, None),
+        "protobuf" => Form::Registry(SchemaKind::Protobuf, None),
+        "json-schema" => Form::Registry(SchemaKind::Json, None),
         "msgpack" => Form::MsgPack,
         "cbor" => Form::Cbor,
         "json" => Form::Json,
         _ => match text.split_once(':') {
             Some(("avro", file)) if !file.is_empty() => Form::Avro(file.into()),
+            Some(("protobuf", name)) if !name.is_empty() => Form::Registry(SchemaKind::Protobuf, Some(name.to_owned())),
             Some(("proto", name)) if !name.is_empty() => Form::Proto(name.to_owned()),
             _ => {
                 let names: Vec<&str> = FORMS.iter().map(|(name, _)| *name).collect();
@@ -112,7 +108,7 @@ fn allowed() -> String {
 impl Chain {
     /// Whether a registry has to be asked; [`Form::Auto`] can do without.
     pub(crate) fn needs_registry(&self) -> bool {
-        matches!(self.form, Form::Registry(_))
+        matches!(self.form, Form::Registry(..))
     }
 }
 
@@ -137,7 +133,7 @@ mod tests {
         assert_eq!(read("gzip"), Ok((vec![Compression::Gzip], Form::Bytes)));
         assert_eq!(read("gzip+zstd+auto"), Ok((vec![Compression::Gzip, Compression::Zstd], Form::Auto)));
         assert_eq!(read("lz4+avro:a+b.avsc"), Ok((vec![Compression::Lz4], Form::Avro("a+b.avsc".into()))));
-        assert_eq!(read("avro"), Ok((vec![], Form::Registry(SchemaKind::Avro))));
+        assert_eq!(read("avro"), Ok((vec![], Form::Registry(SchemaKind::Avro, None))));
         assert_eq!(read("proto:pkg.Type"), Ok((vec![], Form::Proto("pkg.Type".to_owned()))));
         for bad in ["", "gzip+", "+json", "json+gzip", "avro:", "proto:", "xml", "gzip+xml"] {
             assert!(read(bad).is_err(), "{bad}");

@@ -125,7 +125,12 @@ impl Decoder {
     pub(super) fn new(chain: &Chain, is_key: bool, with: With<'_>) -> Result<Decoder> {
         let ready = match &chain.form {
             Form::Auto => Ready::Auto,
-            Form::Registry(kind) => Ready::Registry(*kind),
+            Form::Registry(_, Some(name)) => {
+                return Err(Error::usage(format!("protobuf:{name} names a message to be written")).hint(
+                    "write --decode protobuf: each message says which one it is; or proto:TYPE without a registry",
+                ));
+            }
+            Form::Registry(kind, None) => Ready::Registry(*kind),
             Form::Avro(path) => {
                 let avro = avro_in(path)?;
                 let name = SchemaName { message: avro.name().map(str::to_owned), ..named(SchemaKind::Avro.name()) };
@@ -344,8 +349,11 @@ fn named(kind: &str) -> SchemaName {
     SchemaName { kind: kind.to_owned(), ..SchemaName::default() }
 }
 
-/// JSON without the blanks between its tokens.
-fn write_json(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+/// Appends JSON without the blanks between its tokens.
+///
+/// # Errors
+/// It is none.
+pub(super) fn write_json(text: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let is_text = std::str::from_utf8(text).map(drop).map_err(|_| Fault::new("it is no JSON: it is not UTF-8"));
     is_text.and_then(|()| {
         serde_json::from_slice::<IgnoredAny>(text).map_err(|error| Fault::new(format!("it is no JSON: {error}")))

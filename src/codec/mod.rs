@@ -11,8 +11,10 @@ mod cbor;
 mod chain;
 mod compression;
 mod decoder;
+mod encoder;
 mod fault;
 mod framing;
+mod json_schema;
 mod logical;
 mod msgpack;
 mod protobuf;
@@ -21,5 +23,7 @@ mod stage;
 mod tagged;
 mod text;
 
-pub(crate) use args::{DecodeArgs, FormArgs, one_target};
+pub(crate) use args::{
+    DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs, one_target,
+};
 pub(crate) use schemas::Schemas;

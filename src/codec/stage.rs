@@ -1,8 +1,9 @@
-//! The stage that decodes.
+//! The stages that decode and encode.
 
 use super::arena::Arena;
 use super::decoder::{Decoded, Decoder, Faults, Trouble};
-use crate::error::counted;
+use super::encoder::{self, Encoder};
+use crate::error::{Result, counted};
 use crate::flow::{Passed, Stage, Unfit};
 use crate::message::{Field, Message};
 
@@ -110,5 +111,90 @@ impl Stage for Decode {
         let count = self.faults.count.get();
         let then = if self.on_error == OnError::Skip { "left out" } else { "written as they came" };
         (count > 0).then(|| format!("{} could not be decoded, {then}", counted(count, "message")))
+    }
+}
+
+/// Encodes bodies and keys.
+pub(super) struct Encode {
+    value: Option<Encoder>,
+    key: Option<Encoder>,
+    arena: Arena,
+}
+
+/// What is said of a text that is no JSON.
+const NO_JSON: &str = "what is encoded is JSON: a text has quotes, as \"a\"";
+
+impl Encode {
+    /// With these.
+    pub(super) fn new(value: Option<Encoder>, key: Option<Encoder>) -> Encode {
+        Encode { value, key, arena: Arena::default() }
+    }
+
+    /// See [`Encoder::look_up`].
+    pub(super) fn look_up(&self) -> Result<()> {
+        [&self.value, &self.key].into_iter().flatten().try_for_each(Encoder::look_up)
+    }
+
+    /// Looks whether a message can be encoded.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn check(&self, message: &Message<'_>) -> Result<(), Unfit> {
+        self.each(message, |_, _| ()).map(drop)
+    }
+
+    /// What the key and the value become, by `keep`.
+    fn each<T>(
+        &self,
+        message: &Message<'_>,
+        mut keep: impl FnMut(&'static str, &[u8]) -> T,
+    ) -> Result<[Option<T>; 2], Unfit> {
+        let mut one = |which, encoder: &Option<Encoder>, field: &Field<'_>, schema| {
+            let (Some(encoder), Some(bytes)) = (encoder, field.bytes()) else { return Ok(None) };
+            let encoded = encoder.encode(bytes, schema, |bytes| keep(which, bytes));
+            encoded.map(Some).map_err(|trouble| match trouble {
+                encoder::Trouble::Over(error) => Unfit::over(error),
+                encoder::Trouble::Bad(why) if encoder.reads_json() && is_bare(bytes) => {
+                    Unfit::of_member(which, format!("its {which} cannot be encoded: {why} ({NO_JSON})"))
+                }
+                encoder::Trouble::Bad(why) => Unfit::of_member(which, format!("its {which} cannot be encoded: {why}")),
+            })
+        };
+        Ok([
+            one("key", &self.key, &message.key, message.key_schema.as_deref())?,
+            one("value", &self.value, &message.value, message.schema.as_deref())?,
+        ])
+    }
+}
+
+/// Whether it begins as no JSON does.
+fn is_bare(text: &[u8]) -> bool {
+    let begins = |byte: &u8| matches!(byte, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9');
+    let text = text.trim_ascii();
+    !text.first().is_some_and(begins) && !matches!(text, b"true" | b"false" | b"null")
+}
+
+impl Stage for Encode {
+    fn begin(&mut self) {
+        self.arena.begin();
+    }
+
+    fn is_full(&self) -> bool {
+        self.arena.is_full()
+    }
+
+    fn apply<'b>(&'b self, mut message: Message<'b>) -> Result<Passed<'b>, Unfit> {
+        let [key, value] = self.each(&message, |_, bytes| self.arena.keep(bytes))?;
+        if let Some(key) = key {
+            (message.key, message.key_schema) = (Field::borrowed(key), None);
+        }
+        if let Some(value) = value {
+            (message.value, message.schema) = (Field::borrowed(value), None);
+        }
+        Ok(Passed::One(message))
+    }
+
+    fn reads_headers(&self) -> bool {
+        false
     }
 }

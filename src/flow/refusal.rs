@@ -80,6 +80,11 @@ impl Unfit {
         Unfit { ends: true, kind: error.kind(), hint, ..error.chain().into() }
     }
 
+    /// The error, where that is the end of all.
+    pub(crate) fn error(self) -> Error {
+        self.hint.into_iter().fold(Error::new(self.kind, self.why), Error::hint)
+    }
+
     /// It goes where such messages go.
     pub(crate) fn bury(why: String) -> Unfit {
         Unfit { then: Some(OnRefusal::Bury), ..why.into() }

@@ -12,7 +12,7 @@ use super::client::{
 use super::produce;
 use super::settings::Settings;
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
-use crate::codec::{DecodeArgs, FormArgs, one_target};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
@@ -78,6 +78,8 @@ pub(crate) struct ReadingArgs {
     isolation: Isolation,
     #[command(flatten)]
     decode: DecodeArgs,
+    #[command(flatten)]
+    decode_key: DecodeKeyArgs,
     #[command(flatten)]
     form: FormArgs,
     #[command(flatten)]
@@ -219,7 +221,7 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
     let dead = one_target(dead.as_deref(), args.decode.target())?;
-    let stages = args.decode.stages(&args.form, None)?;
+    let stages = args.decode.stages(&args.decode_key, &args.form, None)?;
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);

@@ -12,7 +12,7 @@ use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
-use crate::codec::{DecodeArgs, FormArgs, one_target};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
@@ -363,7 +363,7 @@ pub(crate) fn prepare_own(
 /// `Kind::Usage`; `Kind::Config`.
 fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Prepared> {
     let asks = with_decoding(&args, asks)?;
-    let decoding = args.decode.stages(&args.form, None)?;
+    let decoding = args.decode.stages(&DecodeKeyArgs::default(), &args.form, None)?;
     check_rest(&args, asks.leaves_out, cx)?;
     if asks.dead.as_ref() == Some(&args.queue) {
         return Err(Error::usage(format!(

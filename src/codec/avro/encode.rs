@@ -336,6 +336,12 @@ impl<'w> Writer<'w> {
         let mut failed: Option<Bad> = None;
         for (at, index) in fits.iter().enumerate() {
             let Some(branch) = branches.get(*index) else { continue };
+            if at > 0 {
+                // With none left nothing around this tries another one, either.
+                self.tries = self.tries.checked_sub(1).ok_or_else(|| {
+                    Bad::new(place, "its unions are tried for too long; name their branches (--avro-json canonical)")
+                })?;
+            }
             let from = self.out.len();
             self.json.back_to(place);
             self.long(*index as i64);
@@ -348,11 +354,6 @@ impl<'w> Writer<'w> {
                         failed = Some(bad);
                     }
                 }
-            }
-            if at > 0 {
-                self.tries = self.tries.checked_sub(1).ok_or_else(|| {
-                    Bad::new(place, "its unions are tried for too long; name their branches (--avro-json canonical)")
-                })?;
             }
         }
         self.json.back_to(place);
