@@ -384,6 +384,7 @@ mod tests {
             "SIDES",
             "SIZE",
             "SRC",
+            "SUBJECT",
             "TAG",
             "TEXT",
             "TIME",
