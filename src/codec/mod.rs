@@ -18,7 +18,7 @@ mod json_schema;
 mod logical;
 mod msgpack;
 mod protobuf;
-mod schemas;
+pub(crate) mod schemas;
 mod stage;
 mod tagged;
 mod text;

@@ -7,6 +7,8 @@ mod ffi;
 mod import;
 mod known;
 mod produce;
+mod registry;
+mod schema;
 pub(crate) mod settings;
 mod shared;
 mod tail;
@@ -14,7 +16,7 @@ mod topic;
 
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::import::import;
-pub(crate) use self::known::{groups, topics};
+pub(crate) use self::known::{groups, subjects, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
@@ -32,6 +34,9 @@ pub(crate) enum Command {
     /// List, describe, create and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
+    /// List, print, register and check schemas of a schema registry
+    #[command(subcommand)]
+    Schema(Box<schema::Command>),
 }
 
 /// Runs a verb.
@@ -43,5 +48,6 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
+        Command::Schema(command) => schema::run(*command, cx).await,
     }
 }

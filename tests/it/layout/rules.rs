@@ -27,21 +27,22 @@ const RULES: &[(&str, &[&str])] = &[
     ("sandbox", &["config", "context", "message", "output", "proto"]),
     ("sections", &["config", "protocols"]),
     // Inside a protocol.
-    ("client", &["config", "ffi", "flow", "message", "proto", "settings"]),
+    ("client", &["codec", "config", "ffi", "flow", "message", "proto", "settings"]),
     ("ffi", &["message"]),
+    ("registry", &["codec", "settings"]),
     ("settings", &["config", "message"]),
-    ("shared", &["client", "config", "context", "message", "output", "proto", "settings"]),
+    ("shared", &["client", "codec", "config", "context", "message", "output", "proto", "registry", "settings"]),
     (
         "verbs",
         &[
             "args", "client", "codec", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "proto",
-            "settings", "shared",
+            "registry", "settings", "shared",
         ],
     ),
 ];
 
 /// What has no part in what a person types or sees, and the crates for that.
-const WIRE: &[&str] = &["client", "ffi", "flow"];
+const WIRE: &[&str] = &["client", "codec", "ffi", "flow", "registry"];
 const TERMINAL: &[&str] = &["clap", "indicatif"];
 
 /// A part of the crate that has a rule; of which protocol.
@@ -58,7 +59,7 @@ impl Place<'_> {
             return Place { protocol: None, name: first };
         }
         let name = match path.get(1).map_or("", String::as_str) {
-            name @ ("client" | "ffi" | "settings" | "shared") => name,
+            name @ ("client" | "ffi" | "registry" | "settings" | "shared") => name,
             _ => "verbs",
         };
         Place { protocol: Some(first), name }
