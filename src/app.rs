@@ -294,6 +294,7 @@ fn with_runtime(
             say: Box::leak(Box::new(move |told: Told<'_>| match told {
                 Told::Seeks(address) => terminal.trace(format!("connecting to {address}")),
                 Told::Begins(_) => {}
+                Told::Asked(line) => terminal.trace(line),
                 Told::Done(Step { found, took, .. }) => {
                     terminal.trace(format!("{found} ({})", values::millis(*took)));
                 }

@@ -25,12 +25,25 @@ impl Context {
     /// # Errors
     /// See [`ConfigSource::resolve`].
     pub(crate) fn settings<T: Section>(&self, flags: &T) -> Result<Resolved<T>> {
-        let resolved = self.config.resolve(flags, self.policy.say).map_err(|error| match self.shutdown.reason() {
-            // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
-            Some(reason) => reason.error(),
-            None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),
-            None => error,
-        })?;
+        self.settings_of(flags, &|_| true)
+    }
+
+    /// As [`Context::settings`], of those keys alone that are wanted: no secret of another one is looked up.
+    ///
+    /// # Errors
+    /// As [`Context::settings`].
+    pub(crate) fn settings_of<T: Section>(
+        &self,
+        flags: &T,
+        wants: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Resolved<T>> {
+        let resolved =
+            self.config.resolve(flags, self.policy.say, wants).map_err(|error| match self.shutdown.reason() {
+                // A command or a prompt for a secret that was ended by Ctrl-C, or by --timeout.
+                Some(reason) => reason.error(),
+                None if self.shutdown.remaining().is_some_and(|left| left.is_zero()) => Reason::Timeout.error(),
+                None => error,
+            })?;
         resolved.warnings.iter().for_each(|warning| self.terminal.warn(warning));
         Ok(resolved)
     }

@@ -4,10 +4,11 @@
 //! - [`app`]: builds the context, dispatches the command, prints the one error. [`cli`]: the command tree, man pages,
 //!   completion (its scripts ask `cli/complete`). [`args`]: the arguments that verbs share.
 //! - [`grpc`], [`amqp`], [`kafka`]: a folder a protocol. `settings` are its flags, environment variables and profile keys
-//!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`; `shared` is what several verbs use;
-//!   every other file or folder is a verb, or verbs about one thing: their `Args` beside their `run`.
+//!   in one struct; `client` speaks the wire, Kafka's by the `unsafe` calls in `ffi`, and `registry` that of schema
+//!   registries; `shared` is what several verbs use; every other file or folder is a verb, or verbs about one thing: their
+//!   `Args` beside their `run`.
 //! - [`flow`]: the middle between a source and a sink. [`exec`]: a command for each message. [`jq`]: programs over each
-//!   message. [`across`]: verbs that join protocols.
+//!   message. [`codec`]: bodies that are something else than JSON. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
 //! - [`config`]: file, profiles, layers; `sections` tells it which sections a profile has. [`sandbox`]: servers inside the
@@ -30,10 +31,11 @@
 //! never import each other: verbs that join them stand in [`across`], which only [`app`] and [`cli`] import, as they do
 //! `sections`, where the settings of all are named.
 //! - [`message`] uses leaves; [`flow`] uses [`message`], nothing of a protocol, never an `Args`; [`output`], [`exec`] and [`jq`]
-//!   use both. [`proto`] uses [`message`]; [`args`] uses [`flow`], [`message`] and [`output`].
+//!   use both. [`proto`] uses [`message`], [`codec`] these two and [`flow`]; [`args`] uses [`flow`], [`message`] and [`output`].
 //! - [`config`] uses [`output`], and [`context`] these two. [`sandbox`] uses them, [`message`] and [`proto`].
-//! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`config`], [`flow`],
+//! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`codec`], [`config`], [`flow`],
 //!   [`message`], [`proto`] and its wire crates, never clap and never [`output`]; `ffi` below it uses [`message`] alone.
+//!   Kafka's `registry`, which asks a schema registry, uses `settings` and [`codec`].
 //!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`], [`exec`] and [`jq`].
 //!
 //! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
@@ -97,6 +99,7 @@ mod args;
 mod cli;
 #[expect(unsafe_code, reason = "a section that is read before the runtime begins")]
 mod closed;
+mod codec;
 mod config;
 mod context;
 mod cursor;
@@ -130,7 +133,7 @@ pub mod testing {
     pub use crate::cli::tree::tree;
     pub use crate::exit::TABLE;
     pub use crate::message::BytesForm;
-    pub use crate::message::{Field, Headers, Message, Protocol, Time};
+    pub use crate::message::{Field, Headers, Message, Protocol, SchemaName, Time};
     pub use crate::output::{ColorWhen, Format, Terminal};
     pub use crate::sections::section_infos;
 

@@ -193,7 +193,7 @@ struct Taken {
 impl Taken {
     fn tell(&mut self, told: Told<'_>) {
         match told {
-            Told::Seeks(_) => {}
+            Told::Seeks(_) | Told::Asked(_) => {}
             Told::Begins(name) => {
                 // Another attempt.
                 if let Some(at) = self.done.iter().position(|step| step.name == name) {

@@ -9,6 +9,7 @@ use super::settings::Settings;
 use super::shared::arguments::full_name;
 use super::shared::connection::on_connection;
 use super::shared::kind::counts_looks;
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs};
 use crate::context::Context;
 use crate::error::{Error, Kind, Result, counted};
 use crate::flow::{Passed, Stage, through};
@@ -28,6 +29,12 @@ pub(crate) struct Args {
     /// Programs over each message.
     #[command(flatten)]
     jq: JqArgs,
+    /// What bodies are.
+    #[command(flatten)]
+    decode: DecodeArgs,
+    /// And how they are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// How messages are written.
     #[command(flatten)]
     output: OutputArgs,
@@ -47,7 +54,12 @@ const IN_ORDER: u64 = 9;
 /// `Kind::Unmet` when the queue holds fewer than asked for; as [`on_connection`], [`fault`] and the writer's.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let queue = full_name("queue", &args.queue)?;
-    let stages = args.jq.stages()?;
+    if let Some(target) = args.decode.target() {
+        return Err(Error::usage(format!("--decode-error dead:{target} takes messages out, and this only looks"))
+            .hint("choose raw, stop or skip; `mscomm amqp consume` takes them out"));
+    }
+    let mut stages = args.decode.stages(&DecodeKeyArgs::default(), &args.form, None)?;
+    stages.extend(args.jq.stages()?);
     let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
     // Of those that were there at the start: on a busy queue there would be no end to what a program leaves out.
     let (mut read, mut found, mut there, mut is_counted) = (0_u64, 0, None, false);
@@ -71,6 +83,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             }
             is_counted |= counts(&message.delivery);
             client.restore(&mut message.delivery.properties);
+            stages.iter_mut().for_each(|stage| stage.begin());
             let passed = passed(&stages, &message.delivery, &args.queue, read)?;
             found += u64::from(!passed.is_empty());
             for message in &passed {
@@ -125,7 +138,7 @@ fn passed<'m>(
         Ok(Passed::One(message)) => Ok(vec![message]),
         Ok(Passed::None) => Ok(Vec::new()),
         Ok(Passed::Many(messages)) => Ok(messages),
-        Err(unfit) => Err(Error::usage(format!("queue `{queue}`, message {number}: {}", unfit.why))),
+        Err(unfit) => Err(Error::new(unfit.kind, format!("queue `{queue}`, message {number}: {}", unfit.why))),
     }
 }
 

@@ -13,6 +13,7 @@ use super::settings::Settings;
 use super::shared::arguments::{ArgumentArgs, argument, full_name, name, number};
 use super::shared::kind::exchange_kind;
 use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, FormArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::exec::ExecArgs;
@@ -83,6 +84,12 @@ pub(crate) struct ReadingArgs {
     /// The same in bytes of their bodies
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = some, hide_short_help = true)]
     max_length_bytes: usize,
+    /// What bodies are.
+    #[command(flatten)]
+    decode: DecodeArgs,
+    /// And how they are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -164,12 +171,14 @@ pub(crate) fn prepare(args: ReadingArgs, asks: Asks, cx: &Context) -> Result<con
     let waits = format!("watching {}: what is published from now on is seen", names.join(", "));
     let limits = LimitArgs { count: args.count, idle_timeout: args.idle_timeout, until_end: false };
     let leaves_out = match asks.leaves_out {
+        LeavesOut::Nothing if args.decode.leaves_out() => LeavesOut::Some,
         LeavesOut::Nothing => LeavesOut::Nothing,
         // Nobody else is to have what is left out.
         LeavesOut::Some | LeavesOut::Most => LeavesOut::Some,
     };
     let declare: Declare = Box::new(move |client| Box::pin(tap.open(client)));
-    let prepared = consume::prepare_own(limits, args.settings, declare, args.ready, Asks { leaves_out, ..asks }, cx)?;
+    let (decoding, asks) = ((args.decode, args.form), Asks { leaves_out, ..asks });
+    let prepared = consume::prepare_own(limits, args.settings, declare, args.ready, decoding, asks, cx)?;
     Ok(prepared.saying(waits))
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entry::DEFAULTS;
-use super::sections::{Problem, Resolved, Section, SectionInfo, Sections};
+use super::sections::{Pairs, Problem, Resolved, Section, SectionInfo, Sections};
 use crate::error::Result;
 use crate::values;
 
@@ -30,7 +30,7 @@ impl Section for Defaults {
     const NAME: &'static str = DEFAULTS;
     const SECRETS: &'static [&'static str] = &[];
     const PATHS: &'static [&'static str] = &[];
-    const EXCLUSIVE: &'static [(&'static str, &'static str)] = &[("verbose", "quiet")];
+    const EXCLUSIVE: &'static [Pairs] = &[&[("verbose", "quiet")]];
     const LOCAL: &'static str = "";
 
     fn check_value(key: &str, value: &str) -> Result<(), Problem> {

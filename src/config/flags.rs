@@ -20,7 +20,7 @@ use crate::values::FlagDefault;
 /// `Kind::Config` for a bad value.
 pub(crate) fn defaults(source: &ConfigSource, with_file: bool, is_terminal: bool) -> Result<Vec<FlagDefault>> {
     let chosen = if with_file { Chosen::load(source).ok() } else { None };
-    let how = How { deadline: None, reach: Reach::Unrun, started: Instant::now(), say: &|_| () };
+    let how = How { deadline: None, reach: Reach::Unrun, started: Instant::now(), say: &|_| (), wants: &|_| true };
     let resolved = layers::resolve(&Defaults::default(), &chosen.unwrap_or_else(Chosen::nothing), how)?;
     let values = match serde_json::to_value(&resolved.settings) {
         Ok(Value::Object(values)) => values,

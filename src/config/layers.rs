@@ -25,6 +25,8 @@ pub(crate) struct How<'a> {
     pub started: Instant,
     /// Who is told of the steps.
     pub say: &'a Say,
+    /// The keys that are asked for: no other is looked up or checked.
+    pub wants: &'a (dyn Fn(&str) -> bool + Sync),
 }
 
 /// Merges all layers into a protocol's settings.
@@ -36,7 +38,8 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How<'_>) -> R
     let mut entries = flag_entries(flags, &info)?;
     entries.extend(environment_entries(&info)?);
     entries.extend(chosen.entries(&info)?);
-    let entries = merge(entries);
+    let mut entries = merge(entries);
+    entries.retain(|entry| (how.wants)(&entry.key));
     let entries = exclude::<T>(entries)?;
 
     let mut merged = Value::Object(serde_json::Map::new());
@@ -90,7 +93,7 @@ pub(crate) fn merge(entries: Vec<Entry>) -> Vec<Entry> {
 
 /// Of two keys that exclude each other the stronger layer's stays; within one layer they are a contradiction.
 fn exclude<T: Section>(mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
-    for (a, b) in T::EXCLUSIVE {
+    for (a, b) in T::EXCLUSIVE.iter().copied().flatten() {
         let at = |key: &str| entries.iter().position(|e| e.key == *key && !e.is_off());
         let (Some(i), Some(j)) = (at(a), at(b)) else { continue };
         let (left, right) = (&entries[i], &entries[j]);
@@ -98,7 +101,7 @@ fn exclude<T: Section>(mut entries: Vec<Entry>) -> Result<Vec<Entry>> {
             std::cmp::Ordering::Less => i,
             std::cmp::Ordering::Greater => j,
             std::cmp::Ordering::Equal => {
-                let (a, b) = (a.replace('_', "-"), b.replace('_', "-"));
+                let (a, b) = (a.replace(['_', '.'], "-"), b.replace(['_', '.'], "-"));
                 return Err(match &left.origin {
                     Origin::Flag => Error::usage(format!("--{a} and --{b} exclude each other")),
                     origin => Error::config(format!(

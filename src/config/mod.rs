@@ -29,7 +29,7 @@ pub(crate) use defaults::all as all_sections;
 pub(crate) use entry::Origin;
 pub(crate) use file::{File, validate_name};
 pub(crate) use flags::defaults;
-pub(crate) use sections::{Imported, Problem, Resolved, Section, SectionInfo, Sections};
+pub(crate) use sections::{Imported, Pairs, Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 use crate::net::{Say, Told};
@@ -135,12 +135,17 @@ impl ConfigSource {
         }
     }
 
-    /// The settings of one protocol, from all layers.
+    /// The settings of one protocol, from all layers: the keys that are wanted.
     ///
     /// # Errors
     /// `Kind::Config` for the file, a profile, a secret or an environment variable; `Kind::Usage` for flags that
     /// contradict each other. Nothing is looked at that this protocol does not use.
-    pub(crate) fn resolve<T: Section>(&self, flags: &T, say: &Say) -> Result<Resolved<T>> {
+    pub(crate) fn resolve<T: Section>(
+        &self,
+        flags: &T,
+        say: &Say,
+        wants: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Resolved<T>> {
         say(Told::Begins("configuration"));
         let started = Instant::now();
         let chosen = profile::Chosen::load(self)?;
@@ -149,14 +154,15 @@ impl ConfigSource {
             true if chosen.may_complete()? => Reach::Unasked,
             true => Reach::Unrun,
         };
-        let resolved = layers::resolve(flags, &chosen, layers::How { deadline: self.deadline, reach, started, say })?;
+        let how = layers::How { deadline: self.deadline, reach, started, say, wants };
+        let resolved = layers::resolve(flags, &chosen, how)?;
         if resolved.origin("server") == Some(&Origin::Default) && chosen.is_fallback {
             self.fell_back.store(true, Ordering::Relaxed);
         }
         Ok(resolved)
     }
 
-    /// The sections of the profile in force that name a server.
+    /// The sections of the profile in force that name a server, of whatever kind.
     ///
     /// # Errors
     /// `Kind::Config`: the file or the profile is bad.
@@ -164,7 +170,7 @@ impl ConfigSource {
         let chosen = profile::Chosen::load(self)?;
         let mut served = Vec::new();
         for info in (self.sections)() {
-            if layers::listed(&info, &chosen)?.iter().any(|entry| entry.key == "server") {
+            if layers::listed(&info, &chosen)?.iter().any(|entry| info.addresses().any(|key| key == entry.key)) {
                 served.push(info.name);
             }
         }

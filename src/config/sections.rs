@@ -40,6 +40,9 @@ pub struct Imported {
 /// Reads another tool's settings; `None` for what is not for this section.
 pub(crate) type Import = fn(&str) -> Option<Result<Imported, Problem>>;
 
+/// Pairs of keys.
+pub(crate) type Pairs = &'static [(&'static str, &'static str)];
+
 /// A protocol's settings: one struct that is at once its connection flags, its environment variables and its
 /// profile keys. Every field is an `Option`, a nested struct of such, or a map.
 pub trait Section: Serialize + DeserializeOwned + Default {
@@ -50,7 +53,7 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     /// The keys that name a file: in the configuration file, relative to its folder.
     const PATHS: &'static [&'static str] = tls::PATHS;
     /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
-    const EXCLUSIVE: &'static [(&'static str, &'static str)];
+    const EXCLUSIVE: &'static [Pairs];
     /// The server of the built-in profile `local`.
     const LOCAL: &'static str;
 
@@ -63,8 +66,8 @@ pub trait Section: Serialize + DeserializeOwned + Default {
         Ok(())
     }
 
-    /// Whether the server's address says itself what this key says. References in it are as they were written.
-    fn said_by_server(_key: &str, _server: &str) -> bool {
+    /// Whether the address that a key belongs to says itself what this key says. References in it are as they were written.
+    fn said_by_server(_key: &str, _address: &str) -> bool {
         false
     }
 
@@ -129,8 +132,13 @@ impl<T: Section> Resolved<T> {
     /// Whether a key counts although the server's address says the same thing itself (user, password, TLS): it comes from
     /// the layer that the server comes from, or a stronger one. What an address says has the rank of that address.
     pub fn counts_beside_server(&self, key: &str) -> bool {
+        self.counts_beside(key, "server")
+    }
+
+    /// The same of another address that the settings have.
+    pub fn counts_beside(&self, key: &str, address: &str) -> bool {
         let rank = |key| self.origins.get(key).map(Origin::rank);
-        rank(key) >= rank("server")
+        rank(key) >= rank(address)
     }
 
     /// What the settings say about TLS, beside an address whose scheme says it: forced on, forced off, or nothing.
@@ -159,8 +167,14 @@ impl<T: Section> Resolved<T> {
         if profile == SANDBOX {
             return Error::config(format!("the sandbox serves no {section}")).hint("name a server with --server");
         }
-        Error::config(format!("profile `{profile}` has no {section}.server"))
-            .hint(format!("add it with `mscomm profile edit {profile} {section}.server=…`, or pass --server"))
+        self.lacks("server", "--server")
+    }
+
+    /// The error for a profile that has no such key, and the flag for it.
+    pub fn lacks(&self, key: &str, flag: &str) -> Error {
+        let (profile, section) = (&self.profile, T::NAME);
+        Error::config(format!("profile `{profile}` has no {section}.{key}"))
+            .hint(format!("add it with `mscomm profile edit {profile} {section}.{key}=…`, or pass {flag}"))
     }
 }
 
@@ -244,6 +258,18 @@ impl SectionInfo {
         };
         let name = name.to_lowercase();
         map.ends_with("headers") || !name.ends_with(".location") && WORDS.iter().any(|word| name.contains(word))
+    }
+
+    /// The addresses of servers that it can name.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str).filter(|key| *key == "server" || key.ends_with(".url"))
+    }
+
+    /// The address that a key is about: that of its own table where it has one, else the server's.
+    pub fn address_of(&self, key: &str) -> &str {
+        let table = key.split_once('.').map(|(table, _)| table);
+        let own = |address: &&str| address.strip_suffix(".url").is_some_and(|of| Some(of) == table);
+        self.addresses().find(own).unwrap_or("server")
     }
 
     /// True when the key says who connects: a secret, or the name that belongs to one.

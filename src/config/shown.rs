@@ -56,7 +56,7 @@ pub(super) fn shows_secret(info: &SectionInfo, key: &str, text: &str, in_file: b
             _ => true,
         };
     }
-    let password = secret::url_password(text).filter(|_| key == "server");
+    let password = secret::url_password(text).filter(|_| info.addresses().any(|address| address == key));
     password
         .is_some_and(|password| outside.iter().any(|part| part.start.max(password.start) < part.end.min(password.end)))
 }
@@ -75,13 +75,13 @@ pub(crate) fn shown(info: &SectionInfo, entry: &Entry) -> String {
     if !shows_secret(info, &entry.key, &text, in_file) {
         return text;
     }
-    match secret::url_password(&text).filter(|_| entry.key == "server") {
+    match secret::url_password(&text).filter(|_| info.addresses().any(|address| address == entry.key)) {
         Some(password) => format!("{}{}{}", &text[..password.start], secret::MASK, &text[password.end..]),
         None => secret::MASK.to_owned(),
     }
 }
 
-/// What is to be known of an entry that comes from a weaker layer than the server does.
+/// What is to be known of an entry that comes from a weaker layer than the server's address does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inherited {
     /// A user or a secret that was written for another server, and goes to this one.
@@ -92,7 +92,7 @@ pub(crate) enum Inherited {
     Unused,
 }
 
-/// Looks at an entry beside the server of its section.
+/// Looks at an entry beside the address that it is about.
 pub(crate) fn inherited(info: &SectionInfo, entry: &Entry, server: &Entry) -> Option<Inherited> {
     if entry.origin.rank() >= server.origin.rank() {
         return None;
@@ -100,7 +100,9 @@ pub(crate) fn inherited(info: &SectionInfo, entry: &Entry, server: &Entry) -> Op
     match &server.value {
         Value::String(text) if (info.said_by_server)(&entry.key, text) => Some(Inherited::Unused),
         _ if info.is_credential(&entry.key) => Some(Inherited::Credential),
-        _ if entry.key == "insecure" && entry.value == Value::Bool(true) => Some(Inherited::Unchecked),
+        _ if entry.key.rsplit('.').next() == Some("insecure") && entry.value == Value::Bool(true) => {
+            Some(Inherited::Unchecked)
+        }
         _ => None,
     }
 }

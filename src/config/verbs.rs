@@ -217,9 +217,10 @@ fn show(source: &ConfigSource, name: Option<String>, output: Option<TableLayout>
     let mut table = Table::new(["key", "value", "origin"]).whole();
     for info in all(source.sections) {
         let entries = layers::listed(&info, &chosen)?;
-        let server = entries.iter().find(|entry| entry.key == "server");
         for entry in &entries {
             let key = format!("{}.{}", info.name, entry.key);
+            let address = info.address_of(&entry.key);
+            let server = entries.iter().find(|entry| entry.key == address);
             let mark = server.and_then(|server| Some((inherited(&info, entry, server)?, server)));
             let origin = match mark {
                 None => entry.origin.to_string(),
@@ -253,20 +254,22 @@ fn warn_of_inherited(source: &ConfigSource, changed: Option<&str>, terminal: &Te
         }
         for info in (source.sections)() {
             let Ok(entries) = chosen.entries(&info) else { continue };
-            let Some(server) = entries.iter().find(|entry| entry.key == "server") else { continue };
-            let to = server.origin.layer();
-            for (what, done) in [
-                (Inherited::Credential, format!("sends it to the server of {to}")),
-                (Inherited::Unchecked, format!("does not check the certificate of the server of {to}")),
-            ] {
-                let found = entries.iter().filter(|e| inherited(&info, e, server) == Some(what));
-                let found: Vec<String> =
-                    found.map(|e| format!("{}.{} of {}", info.name, e.key, e.origin.layer())).collect();
-                if !found.is_empty() {
-                    terminal.warn(format!(
-                        "profile `{name}` inherits {}, and {done}; give `{name}` its own where that is not meant",
-                        found.join(", ")
-                    ));
+            for server in entries.iter().filter(|entry| info.addresses().any(|address| address == entry.key)) {
+                let to = server.origin.layer();
+                for (what, done) in [
+                    (Inherited::Credential, format!("sends it to the server of {to}")),
+                    (Inherited::Unchecked, format!("does not check the certificate of the server of {to}")),
+                ] {
+                    let about = entries.iter().filter(|e| info.address_of(&e.key) == server.key);
+                    let found = about.filter(|e| inherited(&info, e, server) == Some(what));
+                    let found: Vec<String> =
+                        found.map(|e| format!("{}.{} of {}", info.name, e.key, e.origin.layer())).collect();
+                    if !found.is_empty() {
+                        terminal.warn(format!(
+                            "profile `{name}` inherits {}, and {done}; give `{name}` its own where that is not meant",
+                            found.join(", ")
+                        ));
+                    }
                 }
             }
         }

@@ -43,7 +43,9 @@ impl Variables {
             redelivered,
             timestamp,
             key,
+            key_schema: _,
             headers,
+            schema: _,
             value: _,
             properties,
         } = message;

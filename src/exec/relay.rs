@@ -175,7 +175,8 @@ impl Exec {
             none @ (Field::Null | Field::Absent) if output.is_empty() => none.clone(),
             _ => Field::Bytes(output.into()),
         };
-        Outcome::Answered(Box::new(Message { value, ..job.message.clone() }))
+        // What a command prints was decoded by nothing.
+        Outcome::Answered(Box::new(Message { value, schema: None, ..job.message.clone() }))
     }
 
     fn failure(&mut self, job: &Job, policy: OnRefusal, why: &str) -> Outcome {

@@ -27,6 +27,7 @@ mod records;
 mod refusal;
 mod relay;
 mod run;
+mod singly;
 mod sink;
 mod source;
 mod stage;

@@ -105,6 +105,7 @@ impl Onward {
     /// Hands one message over.
     fn give(&mut self, next: Waiting, heard: &mut Heard) -> Result<(), Declined> {
         let Waiting { ticket, message, is_staged } = next;
+        self.stages.iter_mut().for_each(|stage| stage.begin());
         let passed =
             if is_staged { Passed::One(message) } else { through(&self.stages, message).map_err(Declined::Unfit)? };
         let mut one = match passed {
@@ -138,10 +139,10 @@ impl Onward {
 
     fn refuse(&mut self, ticket: Ticket, unfit: Unfit, heard: &mut Heard) {
         if unfit.ends {
-            let error = Error::usage(format!("an answer cannot go on: {}", unfit.why));
-            heard.over.get_or_insert(unfit.hint.into_iter().fold(error, Error::hint));
+            let error = Error::new(unfit.kind, format!("an answer cannot go on: {}", unfit.why));
+            heard.over.get_or_insert(unfit.hint.iter().fold(error, |error, hint| error.hint(hint.clone())));
         }
-        self.enter(ticket, Outcome::Refused(Box::new(Refusal::new(unfit.why))), heard);
+        self.enter(ticket, Outcome::Refused(Box::new(Refusal::of(unfit))), heard);
     }
 
     /// What the sink told.

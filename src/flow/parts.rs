@@ -9,6 +9,7 @@ use super::dead::Dead;
 use super::limits::{Limits, OnRefusal};
 use super::records::Records;
 use super::relay::Relayed;
+use super::singly::Singly;
 use super::sink::Sink;
 use super::source::Source;
 use super::stage::Stage;
@@ -72,6 +73,9 @@ impl Flow {
         match relay {
             Some(relay) => sink = Box::new(Relayed::new(relay, last, sink)),
             None => stages.extend(last),
+        }
+        if dead.is_some() && sink.is_bulk() {
+            sink = Box::new(Singly::new(sink));
         }
         Flow { source, stages, sink, limits, on_refusal, dead, manner, names: None, shutdown: shutdown.clone(), held }
     }

@@ -1,7 +1,9 @@
 //! Why a message goes no further.
 
+use std::borrow::Cow;
+
 use super::limits::OnRefusal;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 
 /// Why a message was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +26,11 @@ impl Refusal {
 
     /// A message that is not fit for what it is to become; where it stands, the account says.
     pub(crate) fn of(unfit: Unfit) -> Refusal {
-        Refusal::new(match unfit.member {
+        let why = match unfit.member {
             Some(member) => format!("{member}: {}", unfit.why),
             None => unfit.why,
-        })
+        };
+        Refusal { then: unfit.then, ..Refusal::new(why) }
     }
 
     /// Adds the fix.
@@ -52,24 +55,44 @@ pub(crate) struct Unfit {
     pub why: String,
     /// Nothing behind it is handed on, and it goes back, whatever is done about what is refused.
     pub ends: bool,
+    /// The kind of the error, when that is the end.
+    pub kind: Kind,
+    /// What happens to the message, whatever the flow does about others.
+    pub then: Option<OnRefusal>,
     /// The fix.
-    pub hint: Option<&'static str>,
+    pub hint: Option<Cow<'static, str>>,
 }
 
 impl Unfit {
     /// It is about this member.
     pub(crate) fn of_member(member: &'static str, why: String) -> Unfit {
-        Unfit { member: Some(member), why, ends: false, hint: None }
+        Unfit { member: Some(member), ..why.into() }
     }
 
     /// Nothing behind it is handed on.
     pub(crate) fn end(why: String, hint: &'static str) -> Unfit {
-        Unfit { member: None, why, ends: true, hint: Some(hint) }
+        Unfit { ends: true, hint: Some(hint.into()), ..why.into() }
+    }
+
+    /// It is about no message: what is needed for all of them does not work.
+    pub(crate) fn over(error: Error) -> Unfit {
+        let hint = error.fix().map(|fix| Cow::Owned(fix.to_owned()));
+        Unfit { ends: true, kind: error.kind(), hint, ..error.chain().into() }
+    }
+
+    /// The error, where that is the end of all.
+    pub(crate) fn error(self) -> Error {
+        self.hint.into_iter().fold(Error::new(self.kind, self.why), Error::hint)
+    }
+
+    /// It goes where such messages go.
+    pub(crate) fn bury(why: String) -> Unfit {
+        Unfit { then: Some(OnRefusal::Bury), ..why.into() }
     }
 }
 
 impl From<String> for Unfit {
     fn from(why: String) -> Unfit {
-        Unfit { member: None, why, ends: false, hint: None }
+        Unfit { member: None, why, ends: false, kind: Kind::Usage, then: None, hint: None }
     }
 }

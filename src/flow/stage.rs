@@ -34,6 +34,14 @@ pub(crate) trait Stage {
     /// The message is not fit for this.
     fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit>;
 
+    /// What it gave before is of use to nobody any more: its memory may be taken for what comes.
+    fn begin(&mut self) {}
+
+    /// True when it holds so much that nothing more is to be given before it [begins](Stage::begin) again.
+    fn is_full(&self) -> bool {
+        false
+    }
+
     /// True when it gives none of some messages: then more are read than are asked for.
     fn leaves_out(&self) -> bool {
         false

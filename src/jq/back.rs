@@ -27,6 +27,10 @@ pub(super) fn message(given: Val, seen: &Val, from: &Message<'_>) -> Result<Mess
     let value = match object.get(&name) {
         None => Field::Absent,
         Some(value) if before == Some(value) => from.value.clone(),
+        // What it was decoded to is JSON, also where that is a string.
+        Some(value) if object.get(&Val::utf8_str("schema")).is_some_and(|schema| *schema != Val::Null) => {
+            Field::Bytes(Cow::Owned(text_of(value)?))
+        }
         Some(value) => body(value)?,
     };
     std::rc::Rc::make_mut(&mut object).shift_remove(&name);

@@ -20,7 +20,9 @@ pub(super) fn view(message: &Message<'_>, members: Members) -> Val {
         redelivered,
         timestamp,
         key,
+        key_schema,
         headers,
+        schema,
         value,
         properties,
     } = message;
@@ -36,9 +38,18 @@ pub(super) fn view(message: &Message<'_>, members: Members) -> Val {
     if let Some(time) = timestamp {
         seen.put_json("timestamp", |out| time.write_json(out));
     }
-    seen.put_field("key", key, bytes);
+    match key_schema {
+        None => seen.put_field("key", key, bytes),
+        Some(schema) => {
+            seen.put_field("key", key, |json| parsed(json).unwrap_or_else(|| bytes(json)));
+            seen.put_json("key_schema", |out| schema.write_json(out));
+        }
+    }
     if headers.system().is_some() {
         seen.put_json("headers", |out| headers.write_json(out));
+    }
+    if let Some(schema) = schema {
+        seen.put_json("schema", |out| schema.write_json(out));
     }
     seen.put_field("value", value, |body| parsed(body).unwrap_or_else(|| bytes(body)));
     if let Some(properties) = properties {

@@ -6,29 +6,62 @@ use std::time::Instant;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::client::{CLOSE, ConnectionEvents, Setup, connect, drop_within, error_of, fault_of_topic, likely, probe};
-use super::settings::Settings;
-use super::shared::{on_thread, setup};
+use super::registry::Api;
+use super::settings::{Registry, Settings};
+use super::shared::{on_thread, setup_of};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::net::step;
 
 /// How to connect; nothing was sent yet.
-pub(crate) struct PreparedCheck(Setup);
+pub(crate) struct PreparedCheck {
+    /// To the cluster, unless a schema registry is all that is named.
+    cluster: Option<Setup>,
+    registry: Option<Api>,
+}
 
 /// Reads the settings.
 ///
 /// # Errors
-/// As [`setup`].
+/// As [`setup_of`] and [`Api::new`].
 pub(crate) fn prepare_check(flags: &Settings, cx: &Context) -> Result<PreparedCheck> {
-    setup(flags, cx).map(PreparedCheck)
+    let resolved = cx.settings(flags)?;
+    let is_named = resolved.settings.registry.is_named();
+    let server = is_named.then(|| Registry::server(&resolved)).transpose()?;
+    let registry = server.map(|server| Api::new(server, cx.policy, cx.shutdown.clone())).transpose()?;
+    let is_alone = registry.is_some() && resolved.settings.server.is_none();
+    let cluster = if is_alone { None } else { Some(setup_of(resolved, cx)?) };
+    Ok(PreparedCheck { cluster, registry })
 }
 
-/// Goes the whole way to a cluster: to its brokers, its metadata, and these topics.
+/// Goes the whole way to a cluster: to its brokers, its metadata, and these topics; and to the schema registry, where one is
+/// named.
 ///
 /// # Errors
 /// Those of the first step that fails.
 pub(crate) async fn check(prepared: PreparedCheck, topics: &[String], cx: &Context) -> Result<()> {
-    let (started, PreparedCheck(setup)) = (Instant::now(), prepared);
+    let PreparedCheck { cluster, registry } = prepared;
+    match cluster {
+        Some(setup) => check_cluster(setup, topics, cx).await?,
+        None if topics.is_empty() => {}
+        None => return Err(Error::config("the profile names a schema registry, and no Kafka server")),
+    }
+    match registry {
+        Some(api) => check_registry(&api, cx).await,
+        None => Ok(()),
+    }
+}
+
+async fn check_registry(api: &Api, cx: &Context) -> Result<()> {
+    let asked = async {
+        let subjects = api.subjects(false).await.map_err(|declined| declined.error("cannot list the subjects"))?;
+        Ok(format!("{}: {}", api.endpoint(), counted(subjects.len() as u64, "subject")))
+    };
+    step(cx.policy.say, "registry", asked, String::clone).await.map(drop)
+}
+
+async fn check_cluster(setup: Setup, topics: &[String], cx: &Context) -> Result<()> {
+    let started = Instant::now();
     cx.policy.connect(&cx.shutdown, |limit| probe(&setup, limit, cx.policy.say)).await?;
     let consumer = setup.consumer(&[])?;
     let topic = topics.first().map(String::as_str);

@@ -1,11 +1,9 @@
 //! What a cluster knows, for who completes a word. Nothing is made by asking.
 
-use rdkafka::consumer::Consumer;
-
 use super::client::{administer, connect};
 use super::pattern::is_internal;
-use super::settings::Settings;
-use super::shared::{on_thread, setup};
+use super::settings::{Registry, Settings};
+use super::shared::{on_thread, registry, setup};
 use crate::context::Context;
 use crate::error::Result;
 
@@ -31,6 +29,16 @@ pub(crate) async fn topics(flags: &Settings, cx: &Context) -> Result<Vec<(String
     // The process ends at once, and a goodbye takes longer than it may.
     std::mem::forget(consumer);
     Ok(found)
+}
+
+/// The subjects of the schema registry.
+///
+/// # Errors
+/// The registry's.
+pub(crate) async fn subjects(flags: &Registry, cx: &Context) -> Result<Vec<(String, String)>> {
+    let subjects = registry(flags, cx)?.subjects(false).await;
+    let subjects = subjects.map_err(|declined| declined.error("cannot list the subjects"))?;
+    Ok(subjects.into_iter().map(|subject| (subject, String::new())).collect())
 }
 
 /// The consumer groups, each with its state.

@@ -10,6 +10,8 @@ mod import;
 mod known;
 mod pattern;
 mod produce;
+mod registry;
+mod schema;
 pub(crate) mod settings;
 mod shared;
 mod tail;
@@ -19,7 +21,7 @@ mod transactional;
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS};
 pub(crate) use self::import::import;
-pub(crate) use self::known::{groups, topics};
+pub(crate) use self::known::{groups, subjects, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
@@ -41,6 +43,9 @@ pub(crate) enum Command {
     /// List and describe consumer groups, and set their offsets
     #[command(subcommand)]
     Group(Box<group::Command>),
+    /// List, print, register and check schemas of a schema registry
+    #[command(subcommand)]
+    Schema(Box<schema::Command>),
 }
 
 /// Runs a verb.
@@ -53,5 +58,6 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
         Command::Group(command) => group::run(*command, cx).await,
+        Command::Schema(command) => schema::run(*command, cx).await,
     }
 }

@@ -13,6 +13,7 @@ use super::client::{
 use super::settings::Settings;
 use super::transactional::{Origin, Transacting, TransactionArgs};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
+use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Sink, Stage, Unfit, Writer};
@@ -71,6 +72,14 @@ pub(crate) struct ProducingArgs {
     transaction: TransactionArgs,
     #[command(flatten)]
     refusal: RefusalArgs,
+    #[command(flatten)]
+    encode: EncodeArgs,
+    #[command(flatten)]
+    encode_key: EncodeKeyArgs,
+    #[command(flatten)]
+    schema: SchemaArgs,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     settings: Settings,
 }
@@ -219,15 +228,18 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { producing, records, key_delimiter, report } = args;
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
-    let prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?;
+    let prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?.looked_up().await?;
     let limit = prepared.with.setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if is_json { limit.saturating_mul(8) } else { limit };
     let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
     // Before the client is made, which begins to connect at once.
     let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
-        let fault = |unfit: Unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why);
-        prepared.shape.shape(message).map(drop).map_err(fault)
+        let checked = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
+        checked.map_err(|unfit| match unfit.ends {
+            true => unfit.error(),
+            false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
+        })
     })?;
     let is_typed = records.data.is_typed();
     let is_said = matches!(records.data.source(), DataSource::Text(_));
@@ -248,6 +260,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 pub(crate) struct Prepared {
     with: With,
     shape: Shape,
+    encoding: Option<Encoding>,
 }
 
 /// What a producer is made from.
@@ -272,7 +285,8 @@ pub(crate) fn prepare(
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
-    Ok(Prepared { with: With { args, setup, transacting }, shape })
+    let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, None)?;
+    Ok(Prepared { with: With { args, setup, transacting }, shape, encoding })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -293,6 +307,10 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
         acks: None,
         transaction: TransactionArgs::default(),
         refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+        encode: EncodeArgs::default(),
+        encode_key: EncodeKeyArgs::default(),
+        schema: SchemaArgs::default(),
+        form: FormArgs::default(),
         settings,
     };
     let prepared = prepare(args, true, OldTimes::Replaced, Origin::Ending, cx)?;
@@ -300,12 +318,28 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
 }
 
 impl Prepared {
+    /// Asks the registry for the schemas that all records need.
+    ///
+    /// # Errors
+    /// The registry's; `Kind::Refused`: a schema is not there.
+    pub(crate) async fn looked_up(self) -> Result<Prepared> {
+        if let Some(encoding) = &self.encoding {
+            encoding.look_up()?;
+        }
+        Ok(self)
+    }
+
+    /// Looks whether a record can be encoded.
+    fn check(&self, message: &Message<'_>) -> Result<(), Unfit> {
+        self.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(message))
+    }
+
     /// Connects, and is ready to send.
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { with, shape } = self;
+        let Prepared { with, shape, encoding } = self.looked_up().await?;
         let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
@@ -326,7 +360,9 @@ impl Prepared {
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
-        Ok(Writer { stages: vec![Box::new(shape)], sink, on_refusal, dead, manner })
+        let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
+        stages.extend(encoding.map(Encoding::stage));
+        Ok(Writer { stages, sink, on_refusal, dead, manner })
     }
 }
 

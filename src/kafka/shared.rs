@@ -8,7 +8,9 @@ use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 
 use super::client::{ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_topic, refuse_mock, refuse_sandbox};
 use super::pattern::{Pattern, expand};
-use super::settings::Settings;
+use super::registry::{Api, Registry};
+use super::settings::{REGISTRY_PREFIX, Registry as Named, Settings};
+use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::message::When;
@@ -19,9 +21,37 @@ use crate::shutdown;
 /// # Errors
 /// As [`Context::settings`] and [`Setup::new`].
 pub(crate) fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
+    setup_of(cx.settings_of(flags, &|key| !key.starts_with(REGISTRY_PREFIX))?, cx)
+}
+
+/// The same of settings that are looked up already.
+///
+/// # Errors
+/// As [`Setup::new`].
+pub(crate) fn setup_of(resolved: Resolved<Settings>, cx: &Context) -> Result<Setup> {
     let terminal = cx.terminal;
     let trace: TraceFn = Arc::new(move |line| terminal.trace(line));
-    Setup::new(cx.settings(flags)?, trace)
+    Setup::new(resolved, trace)
+}
+
+/// The schema registry of a verb: of the settings nothing else is looked at.
+///
+/// # Errors
+/// As [`Context::settings`] and [`Api::new`]; `Kind::Config` where none is named.
+pub(crate) fn registry(flags: &Named, cx: &Context) -> Result<Api> {
+    let flags = Settings { registry: flags.clone(), ..Settings::default() };
+    let resolved = cx.settings_of(&flags, &|key| key.starts_with(REGISTRY_PREFIX))?;
+    Api::new(Named::server(&resolved)?, cx.policy, cx.shutdown.clone())
+}
+
+/// The same for who reads and writes messages by schemas: it is asked from where one may block, and only once there is
+/// something to ask.
+///
+/// # Errors
+/// As [`registry`].
+#[expect(dead_code, reason = "the codecs open it")]
+pub(crate) fn schemas(flags: &Named, cx: &Context) -> Result<Registry> {
+    registry(flags, cx).and_then(Registry::new)
 }
 
 /// The name of a topic on the command line.

@@ -14,10 +14,11 @@ use super::settings::Settings;
 use super::shared::kafka_millis;
 use super::transactional::{Once, Origin};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
-use crate::flow::{self, Manner};
+use crate::flow::{self, Manner, Stage};
 use crate::jq::JqArgs;
 use crate::message::{Beginning, Time, Unit, When};
 use crate::output::{OutputArgs, Show};
@@ -77,6 +78,12 @@ pub(crate) struct ReadingArgs {
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]
     isolation: Isolation,
+    #[command(flatten)]
+    decode: DecodeArgs,
+    #[command(flatten)]
+    decode_key: DecodeKeyArgs,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     settings: Settings,
 }
@@ -196,6 +203,7 @@ pub(crate) struct Prepared {
     args: ReadingArgs,
     setup: Arc<Setup>,
     dead: Option<produce::Prepared>,
+    stages: Vec<Box<dyn Stage>>,
     ready: Ready,
     handover: Option<Arc<Handover>>,
 }
@@ -206,6 +214,8 @@ pub(crate) struct Prepared {
 /// `Kind::Usage`; `Kind::Config`.
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
+    let dead = one_target(dead.as_deref(), args.decode.target())?;
+    let stages = args.decode.stages(&args.decode_key, &args.form, None)?;
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
@@ -214,7 +224,7 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
             .hint("name another topic"));
     }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
-    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, handover: None })
+    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, stages, handover: None })
 }
 
 impl Prepared {
@@ -227,6 +237,10 @@ impl Prepared {
             Error::usage("--exactly-once is for a consumer group, whose offsets are committed with the records")
                 .hint("name it behind `kafka tail` with --group")
         })?;
+        if self.dead.is_some() {
+            return Err(Error::usage("--exactly-once does not reach where failed records go (dead:TARGET)")
+                .hint("let them stop it, or be left as they are"));
+        }
         let handover = Arc::new(Handover::default());
         self.handover = Some(handover.clone());
         Ok(Once { handover, group, instance: self.setup.extra("group.instance.id").map(str::to_owned) })
@@ -242,7 +256,7 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup, dead, ready, handover } = self;
+        let Prepared { args, setup, dead, stages, ready, handover } = self;
         let waits = waits(&args);
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
@@ -285,7 +299,7 @@ impl Prepared {
         })
         .await?;
         let held = ready.tell(&cx.terminal, waits.as_deref())?;
-        Ok(flow::Reader { dead, held, ..flow::Reader::of(Box::new(source), limits, manner) })
+        Ok(flow::Reader { dead, held, stages, ..flow::Reader::of(Box::new(source), limits, manner) })
     }
 }
 

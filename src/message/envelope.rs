@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::parts::{FieldSeed, Text};
-use super::{BytesForm, Field, Headers, Message, Properties, Protocol, Time, amqp_json, json, kafka, write_bytes};
+use super::parts::{Text, field_of, json_of};
+use super::{
+    BytesForm, Field, Headers, Message, Properties, Protocol, SchemaName, Time, amqp_json, json, kafka, write_bytes,
+};
 
 /// Appends the envelope of a message, without a line end.
 pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
@@ -30,7 +34,9 @@ pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm
         redelivered,
         timestamp,
         key,
+        key_schema,
         headers,
+        schema,
         value,
         properties,
     } = message;
@@ -62,13 +68,19 @@ pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm
     if let Some(time) = timestamp {
         time.write_json(object.member("timestamp"));
     }
-    field(&mut object, "key", key, form);
+    field(&mut object, "key", key, key_schema.as_deref(), form);
+    if let Some(schema) = key_schema {
+        schema.write_json(object.member("key_schema"));
+    }
     match headers {
         Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers, form),
         _ if headers.system().is_some() => headers.write_json(object.member("headers")),
         _ => {}
     }
-    field(&mut object, "value", value, form);
+    if let Some(schema) = schema {
+        schema.write_json(object.member("schema"));
+    }
+    field(&mut object, "value", value, schema.as_deref(), form);
     if let Some(properties) = properties {
         // A struct of strings and numbers always serialises.
         drop(serde_json::to_writer(object.member("properties"), properties));
@@ -88,10 +100,18 @@ impl Headers<'_> {
 }
 
 #[inline]
-fn field(object: &mut json::Object<'_>, name: &'static str, value: &Field<'_>, form: BytesForm) {
+fn field(
+    object: &mut json::Object<'_>,
+    name: &'static str,
+    value: &Field<'_>,
+    schema: Option<&SchemaName>,
+    form: BytesForm,
+) {
     match value {
         Field::Absent => {}
         Field::Null => object.member(name).extend_from_slice(b"null"),
+        // It is JSON, whatever bytes are written as.
+        Field::Bytes(json) if schema.is_some() => object.member(name).extend_from_slice(json),
         Field::Bytes(bytes) => write_bytes(object.member(name), bytes, form),
     }
 }
@@ -128,7 +148,9 @@ pub(crate) const MEMBERS: &[&str] = &[
     "redelivered",
     "timestamp",
     "key",
+    "key_schema",
     "headers",
+    "schema",
     "value",
     "properties",
 ];
@@ -150,6 +172,7 @@ impl<'de> Visitor<'de> for MessageVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut message = Message::default();
+        let (mut key, mut value): (Option<&'de RawValue>, Option<&'de RawValue>) = (None, None);
         let mut seen = 0u32;
         while let Some(Text(name)) = map.next_key()? {
             let Some(index) = MEMBERS.iter().position(|m| *m == name) else {
@@ -173,14 +196,35 @@ impl<'de> Visitor<'de> for MessageVisitor {
                 "queue" => message.queue = member(&mut map)?,
                 "redelivered" => message.redelivered = map.next_value()?,
                 "timestamp" => message.timestamp = map.next_value::<Option<Time>>()?,
-                "key" => message.key = map.next_value_seed(FieldSeed("key"))?,
+                "key" => {
+                    let raw = *key.insert(map.next_value()?);
+                    message.key = field_of(raw).map_err(de::Error::custom)?;
+                }
+                "key_schema" => message.key_schema = schema(&mut map)?,
                 "headers" => message.headers = map.next_value()?,
-                "value" => message.value = map.next_value_seed(FieldSeed("value"))?,
+                "schema" => message.schema = schema(&mut map)?,
+                "value" => {
+                    let raw = *value.insert(map.next_value()?);
+                    // Nearly always it stands behind its schema.
+                    if message.schema.is_none() {
+                        message.value = field_of(raw).map_err(de::Error::custom)?;
+                    }
+                }
                 _ => message.properties = map.next_value::<Option<Box<Properties<'de>>>>()?,
             }
         }
+        if let (Some(raw), Some(_)) = (key, &message.key_schema) {
+            message.key = json_of(raw);
+        }
+        if let (Some(raw), Some(_)) = (value, &message.schema) {
+            message.value = json_of(raw);
+        }
         Ok(message)
     }
+}
+
+fn schema<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Arc<SchemaName>>, A::Error> {
+    Ok(map.next_value::<Option<SchemaName>>()?.map(Arc::new))
 }
 
 fn member<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Option<Cow<'de, str>>, A::Error> {
@@ -314,6 +358,30 @@ mod tests {
         });
     }
 
+    #[test]
+    fn what_was_decoded_is_json_and_all_else_a_text() {
+        for (line, value) in [
+            (r#"{"value":{"a":[1, 2]}}"#, r#"{"a":[1,2]}"#),
+            (r#"{"value":1.50}"#, "1.50"),
+            (r#"{"value":"\"a\""}"#, "\"a\""),
+            (r#"{"value":"a\\"}"#, "a\\"),
+            (r#"{"value":{"$base64":"YQ=="}}"#, "a"),
+            (r#"{"value":{"$hex":"61"}}"#, "a"),
+            (r#"{"value":{"$hex":"61","b":1}}"#, r#"{"$hex":"61","b":1}"#),
+            (r#"{"schema":{"type":"avro"},"value":"a"}"#, "\"a\""),
+            (r#"{"value":"a","schema":{"type":"avro"}}"#, "\"a\""),
+            (r#"{"value":"a","schema":null}"#, "a"),
+            (r#"{"value":null,"schema":{"type":"avro"}}"#, "null"),
+            (r#"{"schema":{"type":"avro"},"value":{"$base64":"YQ=="}}"#, r#"{"$base64":"YQ=="}"#),
+        ] {
+            let read = read(line.as_bytes()).expect(line);
+            assert_eq!(read.value, Field::borrowed(value.as_bytes()), "{line}");
+            assert_eq!(there_and_back(&read).contains("schema"), read.schema.is_some());
+        }
+        assert!(read(br#"{"value":{"$base64":"!"}}"#).is_err());
+        assert!(read(br#"{"schema":{"type":"avro","odd":1}}"#).is_err() && read(br#"{"schema":"avro"}"#).is_err());
+    }
+
     /// All fields, so that one which is new does not compile before it is here, and fails before it is read.
     #[test]
     fn every_member_comes_back() {
@@ -327,9 +395,17 @@ mod tests {
             queue: Some("q".into()),
             redelivered: Some(true),
             timestamp: Some(Time::Millis(3)),
-            key: Field::borrowed(b"k"),
+            key: Field::borrowed(b"[1]"),
+            key_schema: Some(Arc::new(SchemaName { kind: "cbor".to_owned(), ..SchemaName::default() })),
             headers: Headers::Kafka(Vec::new()),
-            value: Field::borrowed(b"v"),
+            schema: Some(Arc::new(SchemaName {
+                kind: "avro".to_owned(),
+                id: Some(1),
+                subject: Some("s".to_owned()),
+                version: Some(2),
+                message: Some("m".to_owned()),
+            })),
+            value: Field::borrowed(b"\"v\""),
             properties: Some(Box::new(Properties { kind: Some("p".into()), ..Properties::default() })),
         });
         let object: Map<String, serde_json::Value> = serde_json::from_str(&line).expect("an object");
@@ -358,8 +434,6 @@ mod tests {
         for (line, says) in [
             (r#"{"vlaue":"x"}"#, "did you mean `value`"),
             (r#"{"value":"x","value":"y"}"#, "twice"),
-            (r#"{"value":1}"#, "as a string"),
-            (r#"{"value":{"a":1}}"#, "as a string"),
             (r#"{"value":{"$base64":"?"}}"#, "base64"),
             (r#"{"value":"x"} x"#, "trailing"),
             (r#"{"value":"x""#, "EOF"),

@@ -129,6 +129,32 @@ pub(crate) fn escape(out: &mut Vec<u8>, from: usize) {
     out.extend_from_slice(escaped.as_bytes());
 }
 
+/// Appends JSON without the blanks between its tokens.
+pub(crate) fn compact(out: &mut Vec<u8>, mut json: &[u8]) {
+    // Most of a text are strings, and most of these are plain.
+    while let Some(at) = json.iter().position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'"')) {
+        let (front, rest) = json.split_at(at);
+        out.extend_from_slice(front);
+        let taken = if rest.first() == Some(&b'"') { quoted(rest) } else { 0 };
+        out.extend_from_slice(&rest[..taken]);
+        json = &rest[taken.max(1)..];
+    }
+    out.extend_from_slice(json);
+}
+
+/// How long the string is that a text begins with, with its quotes.
+fn quoted(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = text.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        at += found + 1;
+        match text.get(at - 1) {
+            Some(b'\\') => at += 1,
+            _ => return at,
+        }
+    }
+    text.len()
+}
+
 /// Writes the members of one JSON object, with the commas between them.
 pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
@@ -223,6 +249,21 @@ mod tests {
         let mut out = "\"\u{202e}\u{9b}ä\"".as_bytes().to_vec();
         escape(&mut out, 0);
         assert_eq!(out, r#""\u202e\u009bä""#.as_bytes());
+    }
+
+    #[test]
+    fn blanks_go_between_tokens_alone() {
+        for (text, left) in [
+            (" { \"a b\" : [ 1 ,\n2 ] , \"c\\\" d\":\t\"\\\\\" }\r\n", "{\"a b\":[1,2],\"c\\\" d\":\"\\\\\"}"),
+            ("7", "7"),
+            ("", ""),
+            ("\"open", "\"open"),
+            ("\"open\\", "\"open\\"),
+        ] {
+            let mut out = Vec::new();
+            compact(&mut out, text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&out), left, "{text}");
+        }
     }
 
     #[test]

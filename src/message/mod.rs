@@ -14,11 +14,13 @@ mod kafka;
 mod neutral;
 mod parts;
 mod place;
+mod schema;
 pub(crate) mod table;
 pub(crate) mod time;
 mod when;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 pub(crate) use amqp::Properties;
 pub(crate) use beginning::Beginning;
@@ -27,6 +29,7 @@ pub(crate) use bytes::write_bytes;
 pub use headers::Headers;
 pub(crate) use headers::Shown;
 pub(crate) use kafka::KafkaHeader;
+pub use schema::SchemaName;
 pub(crate) use table::{Table, Value};
 pub use time::Time;
 pub(crate) use when::{Unit, When};
@@ -112,8 +115,12 @@ pub struct Message<'a> {
     pub timestamp: Option<Time>,
     /// Kafka key.
     pub key: Field<'a>,
+    /// By what the key was decoded; it is JSON then.
+    pub key_schema: Option<Arc<SchemaName>>,
     /// Headers.
     pub headers: Headers<'a>,
+    /// By what the body was decoded; it is JSON then.
+    pub schema: Option<Arc<SchemaName>>,
     /// The body.
     pub value: Field<'a>,
     /// AMQP basic properties without headers and timestamp; boxed, because Kafka's messages have none.
@@ -140,7 +147,9 @@ impl Message<'_> {
             redelivered: self.redelivered,
             timestamp: self.timestamp,
             key: field(self.key),
+            key_schema: self.key_schema,
             headers: self.headers.into_owned(),
+            schema: self.schema,
             value: field(self.value),
             properties: self.properties.map(|own| Box::new(own.into_owned())),
         }

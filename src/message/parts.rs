@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use serde_json::value::RawValue;
+
 use super::{Field, json};
 
 /// Reads a text that may be null, and borrows it where it can.
@@ -38,7 +40,57 @@ impl<'de> Deserialize<'de> for Text<'de> {
     }
 }
 
-/// Reads a key, value or header value: a string, `{"$base64": …}`, `{"$hex": …}` or null.
+/// A key or a value: a string is text, `{"$base64": …}` and `{"$hex": …}` are bytes, null is null, and all else is the JSON that
+/// it is.
+///
+/// # Errors
+/// A sentence: its bytes are none.
+pub(super) fn field_of(raw: &RawValue) -> Result<Field<'_>, String> {
+    let text = raw.get();
+    match text.as_bytes() {
+        [b'"', plain @ .., b'"'] if memchr::memchr(b'\\', plain).is_none() => Ok(Field::borrowed(plain)),
+        [b'"', ..] | [b'n', ..] => FieldSeed("").deserialize(raw).map_err(|e| e.to_string()),
+        [b'{', ..] => match tagged(text) {
+            Some(bytes) => Ok(Field::Bytes(Cow::Owned(bytes?))),
+            None => Ok(json_of(raw)),
+        },
+        _ => Ok(json_of(raw)),
+    }
+}
+
+/// The bytes in an object that is a tag alone; `None` for any other.
+fn tagged(object: &str) -> Option<Result<Vec<u8>, String>> {
+    // In front, where a reader finds it who reads no further.
+    let is_one = object.trim_start_matches(['{', ' ', '\t', '\r', '\n']).starts_with("\"$");
+    if !is_one {
+        return None;
+    }
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    enum Tagged {
+        #[serde(rename = "$base64")]
+        Base64(String),
+        #[serde(rename = "$hex")]
+        Hex(String),
+    }
+    match serde_json::from_str(object).ok()? {
+        Tagged::Base64(text) => Some(json::decode_base64(&text)),
+        Tagged::Hex(text) => Some(json::decode_hex(&text)),
+    }
+}
+
+/// JSON as a body, without the blanks between its tokens.
+pub(super) fn json_of(raw: &RawValue) -> Field<'_> {
+    let text = raw.get().as_bytes();
+    if !text.iter().any(u8::is_ascii_whitespace) {
+        return Field::borrowed(text);
+    }
+    let mut out = Vec::with_capacity(text.len());
+    json::compact(&mut out, text);
+    Field::Bytes(Cow::Owned(out))
+}
+
+/// Reads a header value: a string, `{"$base64": …}`, `{"$hex": …}` or null.
 pub(super) struct FieldSeed(pub &'static str);
 
 impl<'de> DeserializeSeed<'de> for FieldSeed {

@@ -5,6 +5,7 @@
 //! plain bytes got no answer, [`speaks_tls`] finds out why.
 
 mod dial;
+pub(crate) mod http;
 mod policy;
 mod steps;
 pub(crate) mod tls;

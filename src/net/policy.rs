@@ -197,7 +197,7 @@ async fn pause(shutdown: &Shutdown) -> Result<()> {
     shutdown.or_stop(slept).await
 }
 
-fn unanswered(limit: Duration) -> Error {
+pub(super) fn unanswered(limit: Duration) -> Error {
     let limit = Duration::from_millis(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
     Error::new(Kind::Deadline, format!("no answer within {}", humantime::format_duration(limit)))
         .hint("raise --connect-timeout, or keep trying with --wait")

@@ -24,6 +24,8 @@ pub(crate) enum Told<'a> {
     Begins(&'static str),
     /// It has worked.
     Done(&'a Step),
+    /// Something was asked of it over HTTP.
+    Asked(&'a str),
 }
 
 /// Who is told.

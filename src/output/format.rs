@@ -93,20 +93,21 @@ impl Format {
 
     /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
     pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, bytes: BytesForm, escape: bool) {
-        let data = |out: &mut Vec<u8>, data: &[u8]| text(out, &bytes.of(data), escape);
+        let form = |is_decoded: bool| if is_decoded { BytesForm::Auto } else { bytes };
+        let data = |out: &mut Vec<u8>, data: &[u8], is_decoded| text(out, &form(is_decoded).of(data), escape);
         let key = || message.routed_by();
         for part in &self.0 {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
-                Part::Value => data(out, message.value.bytes().unwrap_or_default()),
+                Part::Value => data(out, message.value.bytes().unwrap_or_default(), message.schema.is_some()),
                 Part::ValueLength => length(out, message.value.bytes()),
                 Part::ValueLengthBinary => {
                     let length = message.value.bytes().map_or(-1, |v| i32::try_from(v.len()).unwrap_or(i32::MAX));
                     out.extend_from_slice(&length.to_be_bytes());
                 }
-                Part::Key => data(out, key().unwrap_or_default()),
+                Part::Key => data(out, key().unwrap_or_default(), message.key_schema.is_some()),
                 Part::KeyLength => length(out, key()),
-                Part::Topic => data(out, message.destination().unwrap_or_default().as_bytes()),
+                Part::Topic => data(out, message.destination().unwrap_or_default().as_bytes(), false),
                 Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
                 Part::Offset => number(out, message.position().unwrap_or(-1)),
                 Part::Timestamp => number(out, message.timestamp.and_then(Time::millis).unwrap_or(-1)),

@@ -109,7 +109,7 @@ impl MessageWriter {
                 if self.once {
                     value = value.strip_suffix(&*self.delimiter).unwrap_or(value);
                 }
-                let value = look.bytes.of(value);
+                let value = look.form_of(message.schema.is_some()).of(value);
                 match escape {
                     true => push_bytes(out, &value, false),
                     false => out.extend_from_slice(&value),

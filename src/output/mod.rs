@@ -18,7 +18,7 @@ mod terminal;
 pub(crate) use confirm::{YesArgs, is_asked, is_yes, question};
 pub use format::Format;
 pub(crate) use messages::{MessageWriter, OutputArgs};
-pub(crate) use payload::push_indented;
+pub(crate) use payload::{is_json, push_indented};
 pub(crate) use printer::Printer;
 pub(crate) use progress::Progress;
 pub(crate) use ready::{Published, ReadyFile};

@@ -26,7 +26,7 @@ const COLORS: Colors = Colors {
 const DEEPEST: usize = 128;
 
 /// Whether a body is an object or an array of JSON that can be indented.
-pub(super) fn is_json(body: &[u8]) -> bool {
+pub(crate) fn is_json(body: &[u8]) -> bool {
     let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(first, Some(b'{' | b'['))
         && std::str::from_utf8(body).is_ok()

@@ -25,6 +25,13 @@ pub(super) struct Look {
     pub bytes: BytesForm,
 }
 
+impl Look {
+    /// How bytes are shown; what was decoded is text.
+    pub(super) fn form_of(self, is_decoded: bool) -> BytesForm {
+        if is_decoded { BytesForm::Auto } else { self.bytes }
+    }
+}
+
 /// Appends a message, with an empty line behind it.
 pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>, look: Look) {
     let mut page = Page { out, look };
@@ -32,6 +39,7 @@ pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>, look: Look) {
     page.key(message);
     page.headers(message);
     page.properties(message);
+    page.schemas(message);
     page.body(message);
     page.out.push(b'\n');
 }
@@ -89,7 +97,7 @@ impl Page<'_> {
     }
 
     fn key(&mut self, message: &Message<'_>) {
-        let form = self.look.bytes;
+        let form = self.look.form_of(message.key_schema.is_some());
         if let Some(key) = message.key.bytes().filter(|key| !key.is_empty()) {
             self.line("key", |out| push_bytes(out, &form.of(key), true));
         }
@@ -166,11 +174,19 @@ impl Page<'_> {
         }
     }
 
+    fn schemas(&mut self, message: &Message<'_>) {
+        for (label, schema) in [("key by", &message.key_schema), ("by", &message.schema)] {
+            if let Some(schema) = schema {
+                self.line(label, |out| push_bytes(out, schema.to_string().as_bytes(), true));
+            }
+        }
+    }
+
     fn body(&mut self, message: &Message<'_>) {
         let body = match &message.value {
             Field::Null | Field::Absent => return self.remark("null value"),
             Field::Bytes(body) if body.is_empty() => return self.remark("empty value"),
-            Field::Bytes(body) => self.look.bytes.of(body),
+            Field::Bytes(body) => self.look.form_of(message.schema.is_some()).of(body),
         };
         if self.look.raw_body {
             push_bytes(self.out, &body, false);

@@ -15,7 +15,7 @@ pub struct Fault {
 
 /// What is wrong, while it is still known where in bytes.
 #[derive(Debug)]
-pub(super) struct Bad {
+pub(crate) struct Bad {
     /// Where, in bytes.
     pub at: usize,
     /// The field, from the inside out.

@@ -12,6 +12,7 @@ use super::settings::{self, Endpoint, Settings};
 use super::shared::arguments::{ArgumentArgs, full_name, name};
 use super::shared::kind::{QueueKind, counts_looks};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, OfQueue};
@@ -89,6 +90,12 @@ pub(crate) struct ReadingArgs {
     /// for five minutes ago, @yesterday, RFC 3339, seconds since 1970)
     #[arg(long, value_name = "WHERE", allow_hyphen_values = true, hide_possible_values = true, value_parser = values::Offering(beginning, PLACES), hide_short_help = true)]
     from: Option<Beginning>,
+    /// What bodies are.
+    #[command(flatten)]
+    decode: DecodeArgs,
+    /// And how they are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// Arguments of the consumer, as x-priority=10.
     #[command(flatten)]
     arguments: ArgumentArgs,
@@ -111,8 +118,16 @@ impl ReadingArgs {
             exclusive: false,
             consumer_tag: String::new(),
             from: None,
+            decode: DecodeArgs::default(),
+            form: FormArgs::default(),
             arguments: ArgumentArgs::default(),
         }
+    }
+
+    /// What bodies are.
+    #[must_use]
+    pub(crate) fn decoding(self, decode: DecodeArgs, form: FormArgs) -> ReadingArgs {
+        ReadingArgs { decode, form, ..self }
     }
 
     /// Who is told that it reads.
@@ -309,6 +324,8 @@ pub(crate) struct Prepared {
     dead_queue: Option<String>,
     /// The queue is one of our own, which is yet to be declared.
     own: Option<Declare>,
+    /// What happens to each message before anything else.
+    decoding: Vec<Box<dyn Stage>>,
     ready: Ready,
     /// What it waits for, in words; nothing where it ends by itself.
     waits: Option<String>,
@@ -331,10 +348,11 @@ pub(crate) fn prepare_own(
     settings: Settings,
     own: Declare,
     ready: ReadyArgs,
+    (decode, form): (DecodeArgs, FormArgs),
     asks: Asks,
     cx: &Context,
 ) -> Result<Prepared> {
-    let args = ReadingArgs::of("queue of its own".to_owned(), limits, settings).ready(ready);
+    let args = ReadingArgs::of("queue of its own".to_owned(), limits, settings).ready(ready).decoding(decode, form);
     let args = ReadingArgs { drop_rest: asks.leaves_out != LeavesOut::Nothing, ..args };
     Ok(Prepared { own: Some(own), ..prepare(args, asks, PREFETCH, cx)? })
 }
@@ -344,6 +362,8 @@ pub(crate) fn prepare_own(
 /// # Errors
 /// `Kind::Usage`; `Kind::Config`.
 fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Prepared> {
+    let asks = with_decoding(&args, asks)?;
+    let decoding = args.decode.stages(&DecodeKeyArgs::default(), &args.form, None)?;
     check_rest(&args, asks.leaves_out, cx)?;
     if asks.dead.as_ref() == Some(&args.queue) {
         return Err(Error::usage(format!(
@@ -387,7 +407,18 @@ fn prepare(args: ReadingArgs, asks: Asks, ahead: u16, cx: &Context) -> Result<Pr
         let to = PublishingArgs::to_queue(target, args.settings.clone());
         publish::prepare(to, false, None, cx)
     });
-    Ok(Prepared { args, needs, queue, tag, endpoint, dead: dead.transpose()?, dead_queue, own: None, ready, waits })
+    let dead = dead.transpose()?;
+    Ok(Prepared { args, needs, queue, tag, endpoint, dead, dead_queue, own: None, decoding, ready, waits })
+}
+
+/// What is asked of the queue where some messages cannot be decoded, too.
+fn with_decoding(args: &ReadingArgs, asks: Asks) -> Result<Asks> {
+    let dead = one_target(asks.dead.as_deref(), args.decode.target())?;
+    let leaves_out = match asks.leaves_out {
+        LeavesOut::Nothing if args.decode.leaves_out() => LeavesOut::Some,
+        leaves_out => leaves_out,
+    };
+    Ok(Asks { dead, leaves_out, ..asks })
 }
 
 /// What was typed about messages that are left out of the queue, and cannot be meant.
@@ -430,7 +461,8 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`]; `Kind::Refused` when the queue is not there, or does not want to be read so.
     pub(crate) async fn open(self, cx: &Context) -> Result<Reader> {
-        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, dead_queue, own, ready, waits } = self;
+        let Prepared { mut args, needs, mut queue, tag, endpoint, dead, dead_queue, own, decoding, ready, waits } =
+            self;
         let settle = args.settle.mode();
         // Nothing is taken before there is somewhere to put it.
         let dead = match dead {
@@ -481,6 +513,7 @@ impl Prepared {
         let source = Deliveries::new(with, consumer);
         let manner = if settle == Settle::Requeue { Manner::Read } else { Manner::Settled };
         let held = ready.tell(&cx.terminal, waits.as_deref())?;
+        stages.extend(decoding);
         Ok(Reader { stages, dead, held, ..Reader::of(Box::new(source), limits, manner) })
     }
 }

@@ -8,6 +8,7 @@ pub(crate) use self::overrides::{Mandatory, Overrides, PropertyArgs};
 use super::client::{Client, MakeOutgoing, Publishing, PublishingOptions};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs, source};
+use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Writer};
@@ -67,6 +68,12 @@ pub(crate) struct PublishingArgs {
     /// What becomes of a message that is refused.
     #[command(flatten)]
     refusal: RefusalArgs,
+    /// What bodies are made into.
+    #[command(flatten)]
+    encode: EncodeArgs,
+    /// And how they are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// The connection.
     #[command(flatten)]
     settings: Settings,
@@ -84,6 +91,8 @@ impl PublishingArgs {
             no_confirm: false,
             window: WINDOW,
             refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+            encode: EncodeArgs::default(),
+            form: FormArgs::default(),
             settings,
         }
     }
@@ -115,7 +124,10 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let own_keys = key_delimiter.is_some() || records.input == Some(Mode::Json);
     let prepared = prepare(publishing, own_keys, key_delimiter.clone(), cx)?;
-    let input = records.open(key_delimiter.as_ref(), MAX_MESSAGE)?;
+    let input = records.open_checked(key_delimiter.as_ref(), MAX_MESSAGE, |decoder, record, message| {
+        let checked = prepared.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message));
+        checked.map_err(|unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why))
+    })?;
     let is_typed = records.data.is_typed();
     let mut report = Report::of_writer(cx.terminal, "published", input.size(), is_typed, report.report.as_ref())?;
     let writer = prepared.open(cx).await?;
@@ -134,6 +146,7 @@ pub(crate) struct Prepared {
     confirm: bool,
     window: u32,
     refusal: RefusalArgs,
+    encoding: Option<Encoding>,
 }
 
 /// Checks what was typed. `own_keys` says that messages come with their own destination; with a `key_delimiter` each must have
@@ -159,8 +172,10 @@ pub(crate) fn prepare(
             .hint("add -k QUEUE to publish to a queue, or -e EXCHANGE"));
     }
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
+    let (none, schema) = (EncodeKeyArgs::default(), SchemaArgs::default());
+    let encoding = args.encode.prepare(&none, &schema, &args.form, "", None)?;
     let (confirm, window, refusal) = (!args.no_confirm, args.window, args.refusal);
-    Ok(Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal })
+    Ok(Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal, encoding })
 }
 
 impl Prepared {
@@ -169,7 +184,7 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`].
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal } = self;
+        let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal, encoding } = self;
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
         let open = async |make: MakeOutgoing, confirm| {
             let (client, shutdown) = (client.clone(), cx.shutdown.clone());
@@ -192,7 +207,8 @@ impl Prepared {
             }
         };
         let manner = if confirm { Manner::Confirmed } else { Manner::Unconfirmed("--no-confirm") };
-        Ok(Writer { sink, stages: Vec::new(), on_refusal: refusal.policy(), dead, manner })
+        let stages = encoding.into_iter().map(Encoding::stage).collect();
+        Ok(Writer { sink, stages, on_refusal: refusal.policy(), dead, manner })
     }
 }
 

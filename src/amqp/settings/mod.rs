@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use self::uri::Uri;
-use crate::config::{Problem, Resolved, Section};
+use crate::config::{Pairs, Problem, Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
@@ -149,7 +149,7 @@ impl Endpoint {
 impl Section for Settings {
     const NAME: &'static str = "amqp";
     const SECRETS: &'static [&'static str] = &["password"];
-    const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
+    const EXCLUSIVE: &'static [Pairs] = &[tls::EXCLUSIVE];
     const LOCAL: &'static str = "amqp://guest:guest@localhost:5672/";
 
     fn check_value(key: &str, value: &str) -> Result<(), Problem> {

@@ -83,11 +83,19 @@ pub(super) async fn ask(place: &Place<'_>, question: Question, word: &Word, cx: 
     let typed = word.text.strip_prefix(before).unwrap_or_default();
     let named = |(name, help): (String, String)| Candidate::new(name, help);
     let found: Vec<Candidate> = match question {
-        Question::Topics | Question::Groups => {
-            let Some(settings) = settings(place) else { return Ok(Vec::new()) };
+        Question::Topics | Question::Groups | Question::Subjects => {
             let found = match question {
-                Question::Topics => kafka::topics(&settings, cx).await?,
-                _ => kafka::groups(&settings, cx).await?,
+                Question::Subjects => {
+                    let Some(registry) = settings(place) else { return Ok(Vec::new()) };
+                    kafka::subjects(&registry, cx).await?
+                }
+                _ => {
+                    let Some(settings) = settings(place) else { return Ok(Vec::new()) };
+                    match question {
+                        Question::Topics => kafka::topics(&settings, cx).await?,
+                        _ => kafka::groups(&settings, cx).await?,
+                    }
+                }
             };
             // What was typed already is not meant again.
             let again = |name: &str| place.typed.iter().any(|typed| typed.value.as_deref() == Some(name));

@@ -94,6 +94,8 @@ pub(super) enum Question {
     Topics,
     /// Consumer groups of Kafka.
     Groups,
+    /// Subjects of a schema registry.
+    Subjects,
     /// Services of gRPC.
     Services,
     /// Their methods.
@@ -127,6 +129,7 @@ pub(super) fn kind(path: &[&str], arg: &Arg) -> Kind {
         (["kafka", "topic", "create"], "TOPIC") => Kind::Free,
         (["kafka", ..] | ["check"], "TOPIC" | "TOPIC[:PARTITIONS]") => Kind::Asked(Question::Topics),
         (["kafka", ..], "GROUP") => Kind::Asked(Question::Groups),
+        (["kafka", ..], "SUBJECT" | "SUBJECT[:VERSION]") => Kind::Asked(Question::Subjects),
         (["profile", "add"], "PROFILE") => Kind::Free,
         (["profile", ..], "KEY=VALUE") => Kind::Setting,
         (["profile", ..], "KEY") => Kind::Key,
@@ -137,7 +140,7 @@ pub(super) fn kind(path: &[&str], arg: &Arg) -> Kind {
         (_, "TEXT|@FILE") => Kind::Data,
         (_, "SECRET") => Kind::Secret,
         (_, "FOLDER") => Kind::Folder,
-        (_, "FILE" | "FILE|URI") => Kind::File,
+        (_, "FILE" | "FILE|URI" | "VERSION|FILE") => Kind::File,
         (_, "COMMAND") => Kind::Program,
         _ if arg.get_id() == "profile" => Kind::Profile,
         _ => match arg.get_value_hint() {
@@ -376,6 +379,7 @@ mod tests {
             "NAME",
             "NAME: VALUE",
             "NAME:PASSWORD",
+            "NAME=SUBJECT:VERSION",
             "NAME=VALUE",
             "NAME[:PARTITIONS]",
             "NUMBER",
@@ -389,11 +393,13 @@ mod tests {
             "SIDES",
             "SIZE",
             "SRC",
+            "SUBJECT",
             "TAG",
             "TEXT",
             "TIME",
             "TOPIC",
             "URI",
+            "URL",
             "VERB",
             "@TIME",
         ];

@@ -52,7 +52,8 @@ impl<'b> Giver<'b, '_> {
                 *into = message;
                 return Some(ticket);
             }
-            if *self.next >= self.length || *self.stops || self.account.passed() >= self.count || self.is_late() {
+            let is_over = *self.next >= self.length || *self.stops || self.account.passed() >= self.count;
+            if is_over || self.is_late() || self.is_full() {
                 return None;
             }
             let at = *self.next;
@@ -66,6 +67,10 @@ impl<'b> Giver<'b, '_> {
 
     fn is_late(&self) -> bool {
         !self.stages.is_empty() && *self.next % 16 == 15 && Instant::now() >= self.until
+    }
+
+    fn is_full(&self) -> bool {
+        self.stages.iter().any(|stage| stage.is_full())
     }
 
     /// What comes of one message of the batch first, if anything does.
@@ -109,7 +114,7 @@ impl<'b> Giver<'b, '_> {
             Err(unfit) if unfit.ends => {
                 let Place { lane, mark } = self.source.place(at);
                 let place = self.source.lane_name(lane).one;
-                let error = Error::usage(format!("{place} {mark}: {}", unfit.why));
+                let error = Error::new(unfit.kind, format!("{place} {mark}: {}", unfit.why));
                 self.give_up(match unfit.hint {
                     Some(hint) => error.hint(hint),
                     None => error,
@@ -176,6 +181,7 @@ impl Runner<'_> {
         let (sent, filtered) = (self.account.sent(), self.account.filtered());
         let is_bulk = self.sink.is_bulk();
         let mut stops = false;
+        self.stages.iter_mut().for_each(|stage| stage.begin());
         let mut giver = Giver {
             source: &*self.source,
             stages: &self.stages,

@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::{Problem, Resolved, Section};
+use crate::config::{Pairs, Problem, Resolved, Section};
 use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::values;
@@ -323,7 +323,7 @@ impl Section for Settings {
     const NAME: &'static str = "grpc";
     const SECRETS: &'static [&'static str] = &[];
     const PATHS: &'static [&'static str] = &["tls_ca", "tls_cert", "tls_key", "proto", "import_path", "descriptor_set"];
-    const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
+    const EXCLUSIVE: &'static [Pairs] = &[tls::EXCLUSIVE];
     const LOCAL: &'static str = "localhost:50051";
 
     fn check_value(key: &str, value: &str) -> Result<(), Problem> {

@@ -86,7 +86,10 @@ fn origin_of(neutral: &mut Neutral<'_>) -> Vec<u8> {
         redelivered: None,
         timestamp: message.timestamp,
         key: Field::Absent,
+        key_schema: None,
         headers: Headers::Absent,
+        // What it was decoded by says nothing of what is sent.
+        schema: None,
         value: Field::Absent,
         properties: None,
     };

@@ -36,7 +36,6 @@ struct Set {
 /// # Errors
 /// `Kind::Io` for a file that cannot be read; `Kind::Usage` for bad source (with its place), an import that is nowhere,
 /// a descriptor set that does not decode or lacks an import, and a file that is given twice and differs.
-#[cfg(any(test, feature = "sandbox"))]
 pub(crate) fn load(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[PathBuf]) -> Result<Files> {
     let files = load_part(sources, import_paths, sets)?;
     match files.missing().as_slice() {
@@ -75,19 +74,22 @@ pub(crate) fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[P
     if !sources.is_empty() {
         check_readable(sources, import_paths)?;
         let compiled = compile(sources, import_paths, &Arc::new(files.clone()))?;
-        let mut set = Set::decode(compiled.compiler.encode_file_descriptor_set().as_slice())
-            .map_err(|e| Error::usage("the compiled sources do not decode").because(e))?;
-        let untold = compiled.untold();
-        for raw in std::mem::take(&mut set.file) {
-            let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned());
-            match name.ok().and_then(|name| untold.get(&name)) {
-                Some(Untold { is_given: true, .. }) => {}
-                Some(untold) => set.file.push(untold.raw(raw)),
-                None => set.file.push(raw),
-            }
-        }
-        add(&mut files, set, Path::new("--proto"))?;
+        add(&mut files, compiled.set()?, Path::new("--proto"))?;
     }
+    Ok(files)
+}
+
+/// Compiles a source that stands in memory, with those that it imports.
+///
+/// # Errors
+/// `Kind::Usage`: bad source (with its place), or an import that is nowhere.
+pub(crate) fn load_texts(texts: BTreeMap<String, String>, root: &str) -> Result<Files> {
+    let untold = Arc::default();
+    let mut compiler = Compiler::with_file_resolver(Opener::of_texts(texts, &untold));
+    compiler.include_imports(true);
+    compiler.open_file(root).map_err(|e| fault(&e))?;
+    let mut files = Files::default();
+    add(&mut files, Compiled { compiler, untold }.set()?, Path::new(root))?;
     Ok(files)
 }
 
@@ -202,6 +204,22 @@ struct Compiled {
 }
 
 impl Compiled {
+    /// The descriptors, with all that the sources say.
+    fn set(&self) -> Result<Set> {
+        let mut set = Set::decode(self.compiler.encode_file_descriptor_set().as_slice())
+            .map_err(|e| Error::usage("the compiled sources do not decode").because(e))?;
+        let untold = self.untold();
+        for raw in std::mem::take(&mut set.file) {
+            let name = FileDescriptorProto::decode(raw.as_slice()).map(|file| file.name().to_owned());
+            match name.ok().and_then(|name| untold.get(&name)) {
+                Some(Untold { is_given: true, .. }) => {}
+                Some(untold) => set.file.push(untold.raw(raw)),
+                None => set.file.push(raw),
+            }
+        }
+        Ok(set)
+    }
+
     fn untold(&self) -> BTreeMap<String, Untold> {
         self.untold.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

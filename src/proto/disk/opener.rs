@@ -49,6 +49,17 @@ impl Opener {
             places.add(Sources { folder: folder.clone(), plain, untold: untold.clone() });
         }
         places.add(Given { sets: sets.clone(), untold: untold.clone() });
+        Opener::behind(places, untold)
+    }
+
+    /// Takes sources by their names.
+    pub(crate) fn of_texts(texts: BTreeMap<String, String>, untold: &All) -> Opener {
+        let mut places = ChainFileResolver::new();
+        places.add(Texts { texts, untold: untold.clone() });
+        Opener::behind(places, untold)
+    }
+
+    fn behind(mut places: ChainFileResolver, untold: &All) -> Opener {
         places.add(GoogleFileResolver::new());
         places.add(Embedded(google::SOURCES));
         Opener { places, ahead: Mutex::default(), public: Mutex::default(), untold: untold.clone() }
@@ -127,20 +138,46 @@ impl FileResolver for Sources {
         let Ok(source) = std::fs::read_to_string(self.folder.join(name)) else { return self.plain.open_file(name) };
         // A byte order mark, which protox does not know.
         let text = source.strip_prefix('\u{feff}').unwrap_or(&source);
-        let number = edition::edition_of(text).map_err(|what| edition::fault(format!("{name}:{what}")))?;
-        let mut untold = Untold::default();
-        let file: File = match number {
-            Some(number) => {
-                let (file, edition) = edition::parse(name, text, number)?;
-                untold.edition = Some(edition);
-                file.into()
-            }
-            None if text.len() == source.len() => self.plain.open_file(name)?,
-            None => File::from_source(name, text)?,
-        };
-        let file = untold.for_compiler(file)?;
-        locked(&self.untold).insert(name.to_owned(), untold);
-        Ok(file)
+        opened(name, text, &self.untold, || match text.len() == source.len() {
+            true => self.plain.open_file(name),
+            false => File::from_source(name, text),
+        })
+    }
+}
+
+/// A source, those in an edition read by ourselves and the others by `plain`.
+fn opened(
+    name: &str,
+    text: &str,
+    all: &All,
+    plain: impl FnOnce() -> Result<File, protox::Error>,
+) -> Result<File, protox::Error> {
+    let number = edition::edition_of(text).map_err(|what| edition::fault(format!("{name}:{what}")))?;
+    let mut untold = Untold::default();
+    let file: File = match number {
+        Some(number) => {
+            let (file, edition) = edition::parse(name, text, number)?;
+            untold.edition = Some(edition);
+            file.into()
+        }
+        None => plain()?,
+    };
+    let file = untold.for_compiler(file)?;
+    locked(all).insert(name.to_owned(), untold);
+    Ok(file)
+}
+
+/// Sources in memory.
+struct Texts {
+    texts: BTreeMap<String, String>,
+    untold: All,
+}
+
+impl FileResolver for Texts {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        let source = self.texts.get(name).ok_or_else(|| protox::Error::file_not_found(name))?;
+        let text = source.strip_prefix('\u{feff}').unwrap_or(source);
+        opened(name, text, &self.untold, || File::from_source(name, text))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Schema files of Google's that sources import and nobody has at hand. Those of `google/protobuf` come with protox.
+//! Schema files of Google's, and of Confluent's registry, that sources import and nobody has at hand. Those of `google/protobuf` come with protox.
 
 use std::sync::LazyLock;
 
@@ -40,6 +40,8 @@ pub(crate) const SOURCES: &[EmbeddedFile] = &[
     ("google/api/annotations.proto", include_str!("annotations.proto")),
     ("google/api/field_behavior.proto", include_str!("field_behavior.proto")),
     ("google/api/resource.proto", include_str!("resource.proto")),
+    ("confluent/meta.proto", include_str!("confluent_meta.proto")),
+    ("confluent/type/decimal.proto", include_str!("confluent_decimal.proto")),
     ("google/protobuf/cpp_features.proto", include_str!("cpp_features.proto")),
     ("google/protobuf/java_features.proto", include_str!("java_features.proto")),
     ("google/protobuf/go_features.proto", include_str!("go_features.proto")),

@@ -7,7 +7,7 @@
 mod read;
 mod wkt;
 
-pub(crate) use read::check_json;
+pub(crate) use read::{Lexer, Token, check_json, whole};
 pub use read::{ReadOptions, read_json};
 
 use std::io::Write;

@@ -15,6 +15,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("across", &["args", "config", "context", "exec", "flow", "jq", "message", "output", "protocols"]),
     ("args", &["flow", "message", "output"]),
     ("cli", &["across", "args", "config", "context", "output", "protocols", "sandbox", "sections"]),
+    ("codec", &["flow", "message", "proto"]),
     ("config", &["output"]),
     ("context", &["config", "output"]),
     ("exec", &["flow", "message"]),
@@ -26,22 +27,26 @@ const RULES: &[(&str, &[&str])] = &[
     ("sandbox", &["config", "context", "message", "output", "proto"]),
     ("sections", &["config", "protocols"]),
     // Inside a protocol.
-    ("client", &["config", "ffi", "flow", "message", "pattern", "proto", "settings"]),
+    ("client", &["codec", "config", "ffi", "flow", "message", "pattern", "proto", "settings"]),
     ("ffi", &["message"]),
     ("pattern", &[]),
+    ("registry", &["codec", "settings"]),
     ("settings", &["config", "message"]),
-    ("shared", &["client", "config", "context", "message", "output", "pattern", "proto", "settings"]),
+    (
+        "shared",
+        &["client", "codec", "config", "context", "message", "output", "pattern", "proto", "registry", "settings"],
+    ),
     (
         "verbs",
         &[
-            "args", "client", "config", "context", "exec", "ffi", "flow", "jq", "message", "output", "pattern",
-            "proto", "settings", "shared",
+            "args", "client", "codec", "config", "context", "exec", "ffi", "flow", "jq", "message", "output",
+            "pattern", "proto", "registry", "settings", "shared",
         ],
     ),
 ];
 
 /// What has no part in what a person types or sees, and the crates for that.
-const WIRE: &[&str] = &["client", "ffi", "flow"];
+const WIRE: &[&str] = &["client", "codec", "ffi", "flow", "registry"];
 const TERMINAL: &[&str] = &["clap", "indicatif"];
 
 /// A part of the crate that has a rule; of which protocol.
@@ -58,7 +63,7 @@ impl Place<'_> {
             return Place { protocol: None, name: first };
         }
         let name = match path.get(1).map_or("", String::as_str) {
-            name @ ("client" | "ffi" | "pattern" | "settings" | "shared") => name,
+            name @ ("client" | "ffi" | "pattern" | "registry" | "settings" | "shared") => name,
             _ => "verbs",
         };
         Place { protocol: Some(first), name }

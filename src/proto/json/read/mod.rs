@@ -7,7 +7,8 @@ mod lexer;
 mod scalar;
 mod wkt;
 
-use self::lexer::{Lexer, Token};
+pub(crate) use self::lexer::{Lexer, Token};
+pub(crate) use self::scalar::whole;
 use super::super::any::Resolver;
 use super::super::dynamic::MAX_DEPTH;
 use super::super::dynamic::{DynamicMessage, Value};

@@ -142,7 +142,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// A number of JSON's grammar as a whole one, exactly; `None` when it has a fraction, or more digits than any kind takes.
-pub(super) fn whole(text: &str) -> Option<i128> {
+pub(crate) fn whole(text: &str) -> Option<i128> {
     let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

@@ -1,11 +1,15 @@
 //! The Kafka connection: its flags, environment variables and profile keys.
 
+mod registry;
+
+pub(crate) use self::registry::{PREFIX as REGISTRY_PREFIX, Registry, RegistryServer};
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::config::{Problem, Resolved, Section};
+use crate::config::{Pairs, Problem, Resolved, Section};
 use crate::error::{Result, nearest};
 use crate::net::tls::{self, CONNECTION, TlsSettings};
 use crate::secret::Secret;
@@ -29,6 +33,9 @@ pub(crate) struct Settings {
     #[arg(short = 'X', long = "property", value_name = "KEY=VALUE", value_parser = values::Unechoed(property), help_heading = CONNECTION, hide_short_help = true)]
     #[serde(serialize_with = "write_properties", deserialize_with = "read_properties")]
     pub extra: Vec<(String, String)>,
+    /// The schema registry, whose flags only those verbs have that ask it.
+    #[arg(skip)]
+    pub registry: Registry,
 }
 
 /// SASL settings: the table `sasl` of a profile.
@@ -76,16 +83,23 @@ fn read_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(St
 
 impl Section for Settings {
     const NAME: &'static str = "kafka";
-    const SECRETS: &'static [&'static str] = &["sasl.password"];
-    const EXCLUSIVE: &'static [(&'static str, &'static str)] = tls::EXCLUSIVE;
+    const SECRETS: &'static [&'static str] = &["sasl.password", "registry.password", "registry.token"];
+    const PATHS: &'static [&'static str] =
+        &["tls_ca", "tls_cert", "tls_key", "registry.tls_ca", "registry.tls_cert", "registry.tls_key"];
+    const EXCLUSIVE: &'static [Pairs] = &[tls::EXCLUSIVE, registry::EXCLUSIVE];
     const LOCAL: &'static str = "localhost:9092";
 
     fn check_value(key: &str, value: &str) -> Result<(), Problem> {
         match key {
             "server" => brokers(value).map(drop),
             "sasl.mechanism" => known_mechanism(value),
+            "registry.url" => registry::check_url(value),
             _ => key.strip_prefix("extra.").map_or(Ok(()), not_reserved),
         }
+    }
+
+    fn said_by_server(key: &str, address: &str) -> bool {
+        registry::said_by_url(key, address)
     }
 
     fn in_the_clear(resolved: &Resolved<Self>) -> Option<&'static str> {
@@ -109,7 +123,8 @@ impl Section for Settings {
         for (name, _) in &settings.extra {
             not_reserved(name).map_err(|p| resolved.fault(&[&format!("extra.{name}")], p.message).hint(p.fix))?;
         }
-        check_token(resolved)
+        check_token(resolved)?;
+        Registry::check(resolved)
     }
 }
 

@@ -1,0 +1,71 @@
+//! What decoding and encoding share.
+
+use std::path::PathBuf;
+
+use crate::codec::avro::AvroJson;
+use crate::codec::chain::{Chain, Form};
+use crate::codec::protobuf::ProtoFiles;
+use crate::error::{Error, Result};
+
+/// Where these flags stand in the help.
+pub(super) const HEADING: &str = "Decoding and encoding";
+
+/// A form, as it is typed.
+pub(super) fn chain(text: &str) -> Result<Chain, String> {
+    text.parse()
+}
+
+/// A schema has to come from a registry, and there is none.
+pub(in crate::codec) fn no_registry(flag: &str) -> Error {
+    Error::usage(format!("{flag} asks for schemas of a registry, and none is named"))
+        .hint("name it with --registry URL or in the profile, or the schema as avro:FILE or proto:TYPE")
+}
+
+/// What both ways share.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct FormArgs {
+    /// How Avro is written as JSON: plain (no names of branches, decimals as exact text, dates and times in ISO 8601) or canonical
+    /// (the specification's, as kafka-avro-console-consumer prints it); both are read
+    #[arg(long, help_heading = HEADING, value_name = "FORM", value_enum, default_value_t, hide_short_help = true)]
+    avro_json: AvroJson,
+    /// .proto file that describes the types of proto:TYPE; may be repeated
+    #[arg(long, help_heading = HEADING, value_name = "FILE", hide_short_help = true)]
+    proto: Vec<PathBuf>,
+    /// Folder that the imports of --proto start from, looked for when not given; may be repeated
+    #[arg(short = 'I', long, help_heading = HEADING, value_name = "FOLDER", hide_short_help = true)]
+    import_path: Vec<PathBuf>,
+    /// Descriptor set of protoc or buf that describes the types of proto:TYPE; may be repeated
+    #[arg(long, visible_alias = "protoset", help_heading = HEADING, value_name = "FILE", hide_short_help = true)]
+    descriptor_set: Vec<PathBuf>,
+}
+
+impl FormArgs {
+    pub(super) fn files(&self) -> ProtoFiles {
+        ProtoFiles {
+            sources: self.proto.clone(),
+            import_paths: self.import_path.clone(),
+            sets: self.descriptor_set.clone(),
+        }
+    }
+
+    pub(super) fn avro_json(&self) -> AvroJson {
+        self.avro_json
+    }
+
+    /// Looks whether anybody asks for the types that were described.
+    ///
+    /// # Errors
+    /// `Kind::Usage`.
+    pub(super) fn check<'c>(&self, chains: impl IntoIterator<Item = &'c Chain>) -> Result<()> {
+        let mut chains = chains.into_iter();
+        let is_given = !(self.proto.is_empty() && self.descriptor_set.is_empty() && self.import_path.is_empty());
+        let is_wanted = chains.any(|chain| matches!(chain.form, Form::Proto(_)));
+        match is_given && !is_wanted {
+            true => Err(Error::usage(
+                "--proto, --import-path and --descriptor-set are about proto:TYPE, and nothing is of one",
+            )
+            .hint("add --decode proto:pkg.Type (or --encode), or leave them out")),
+            false => Ok(()),
+        }
+    }
+}
