@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use super::client::{Intake, Producer, ProducerOptions, Setup, connect, settled_topic};
-use super::settings::Settings;
+use super::settings::{Registry, Settings};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
 use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
@@ -71,6 +71,8 @@ pub(crate) struct ProducingArgs {
     schema: SchemaArgs,
     #[command(flatten)]
     form: FormArgs,
+    #[command(flatten)]
+    registry: Registry,
     #[command(flatten)]
     settings: Settings,
 }
@@ -227,7 +229,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     // Before the client is made, which begins to connect at once.
     let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
         let checked = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
-        checked.map_err(|unfit| match unfit.ends {
+        checked.map_err(|unfit| match unfit.is_general {
             true => unfit.error(),
             false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
         })
@@ -262,7 +264,9 @@ pub(crate) fn prepare(args: ProducingArgs, convert: bool, old_times: OldTimes, c
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
-    let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, None)?;
+    let asks = args.encode.asks_registry(&args.encode_key);
+    let schemas = super::shared::schemas(&args.registry, asks, cx)?;
+    let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
     Ok(Prepared { with: With { args, setup }, shape, encoding })
 }
 
@@ -287,6 +291,7 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
         encode_key: EncodeKeyArgs::default(),
         schema: SchemaArgs::default(),
         form: FormArgs::default(),
+        registry: Registry::default(),
         settings,
     };
     let prepared = prepare(args, true, OldTimes::Replaced, cx)?;
