@@ -24,6 +24,6 @@ mod tagged;
 mod text;
 
 pub(crate) use args::{
-    DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs, one_target,
+    AsksRegistry, DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs, one_target,
 };
 pub(crate) use schemas::Schemas;

@@ -31,7 +31,7 @@ impl Protobuf {
         let mut texts = BTreeMap::new();
         add(&mut texts, schema);
         texts.insert(ROOT.to_owned(), schema.text.clone());
-        let linked = disk::load_texts(texts, ROOT).and_then(|files| files.linked());
+        let linked = disk::load_texts(texts).and_then(|files| files.linked());
         let types = linked.map_err(|error| error.chain())?.schema;
         Ok(Protobuf { types, found: RefCell::default() })
     }

@@ -55,6 +55,8 @@ pub(crate) struct Unfit {
     pub why: String,
     /// Nothing behind it is handed on, and it goes back, whatever is done about what is refused.
     pub ends: bool,
+    /// It is about no message: what is needed for all of them does not work.
+    pub is_general: bool,
     /// The kind of the error, when that is the end.
     pub kind: Kind,
     /// What happens to the message, whatever the flow does about others.
@@ -77,7 +79,7 @@ impl Unfit {
     /// It is about no message: what is needed for all of them does not work.
     pub(crate) fn over(error: Error) -> Unfit {
         let hint = error.fix().map(|fix| Cow::Owned(fix.to_owned()));
-        Unfit { ends: true, kind: error.kind(), hint, ..error.chain().into() }
+        Unfit { ends: true, is_general: true, kind: error.kind(), hint, ..error.chain().into() }
     }
 
     /// The error, where that is the end of all.
@@ -93,6 +95,6 @@ impl Unfit {
 
 impl From<String> for Unfit {
     fn from(why: String) -> Unfit {
-        Unfit { member: None, why, ends: false, kind: Kind::Usage, then: None, hint: None }
+        Unfit { member: None, why, ends: false, is_general: false, kind: Kind::Usage, then: None, hint: None }
     }
 }

@@ -10,7 +10,7 @@ use super::client::{
     Connected, ConnectionEvents, Intake, Producer, ProducerOptions, Setup, TransactionOptions, Transactions,
     begin_work, connect, settled_topic,
 };
-use super::settings::Settings;
+use super::settings::{Registry, Settings};
 use super::transactional::{Origin, Transacting, TransactionArgs};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
 use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
@@ -80,6 +80,8 @@ pub(crate) struct ProducingArgs {
     schema: SchemaArgs,
     #[command(flatten)]
     form: FormArgs,
+    #[command(flatten)]
+    registry: Registry,
     #[command(flatten)]
     settings: Settings,
 }
@@ -236,7 +238,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     // Before the client is made, which begins to connect at once.
     let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
         let checked = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
-        checked.map_err(|unfit| match unfit.ends {
+        checked.map_err(|unfit| match unfit.is_general {
             true => unfit.error(),
             false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
         })
@@ -285,7 +287,9 @@ pub(crate) fn prepare(
     let setup = super::shared::setup(&args.settings, cx)?;
     let shape = Shape::new(&args, convert, old_times);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
-    let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, None)?;
+    let asks = args.encode.asks_registry(&args.encode_key);
+    let schemas = super::shared::schemas(&args.registry, asks, cx)?;
+    let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
     Ok(Prepared { with: With { args, setup, transacting }, shape, encoding })
 }
 
@@ -311,6 +315,7 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
         encode_key: EncodeKeyArgs::default(),
         schema: SchemaArgs::default(),
         form: FormArgs::default(),
+        registry: Registry::default(),
         settings,
     };
     let prepared = prepare(args, true, OldTimes::Replaced, Origin::Ending, cx)?;

@@ -10,6 +10,7 @@ use super::client::{ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_to
 use super::pattern::{Pattern, expand};
 use super::registry::{Api, Registry};
 use super::settings::{REGISTRY_PREFIX, Registry as Named, Settings};
+use crate::codec::{AsksRegistry, Schemas};
 use crate::config::Resolved;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -45,13 +46,23 @@ pub(crate) fn registry(flags: &Named, cx: &Context) -> Result<Api> {
 }
 
 /// The same for who reads and writes messages by schemas: it is asked from where one may block, and only once there is
-/// something to ask.
+/// something to ask. `None` where nobody asks, or who asks can do without.
 ///
 /// # Errors
 /// As [`registry`].
-#[expect(dead_code, reason = "the codecs open it")]
-pub(crate) fn schemas(flags: &Named, cx: &Context) -> Result<Registry> {
-    registry(flags, cx).and_then(Registry::new)
+pub(crate) fn schemas(flags: &Named, asks: AsksRegistry, cx: &Context) -> Result<Option<Arc<dyn Schemas>>> {
+    let flags = Settings { registry: flags.clone(), ..Settings::default() };
+    let resolved = match asks {
+        AsksRegistry::Never => return Ok(None),
+        AsksRegistry::IfNamed | AsksRegistry::Always => {
+            cx.settings_of(&flags, &|key| key.starts_with(REGISTRY_PREFIX))?
+        }
+    };
+    if asks == AsksRegistry::IfNamed && !resolved.settings.registry.is_named() {
+        return Ok(None);
+    }
+    let api = Api::new(Named::server(&resolved)?, cx.policy, cx.shutdown.clone())?;
+    Ok(Some(Arc::new(Registry::new(api)?)))
 }
 
 /// The name of a topic on the command line.

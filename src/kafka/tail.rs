@@ -10,7 +10,7 @@ use super::client::{
     Until, connect, partitions_of, refuse_mock, settled_topic,
 };
 use super::produce;
-use super::settings::Settings;
+use super::settings::{Registry, Settings};
 use super::shared::kafka_millis;
 use super::transactional::{Once, Origin};
 use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
@@ -84,6 +84,8 @@ pub(crate) struct ReadingArgs {
     decode_key: DecodeKeyArgs,
     #[command(flatten)]
     form: FormArgs,
+    #[command(flatten)]
+    registry: Registry,
     #[command(flatten)]
     settings: Settings,
 }
@@ -215,7 +217,9 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> Result<Prepared> {
     check(&args)?;
     let dead = one_target(dead.as_deref(), args.decode.target())?;
-    let stages = args.decode.stages(&args.decode_key, &args.form, None)?;
+    let asks = args.decode.asks_registry(&args.decode_key);
+    let schemas = super::shared::schemas(&args.registry, asks, cx)?;
+    let stages = args.decode.stages(&args.decode_key, &args.form, schemas.as_ref())?;
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::form::{FormArgs, HEADING, chain, no_registry};
+use super::form::{AsksRegistry, FormArgs, HEADING, chain, no_registry};
 use crate::codec::chain::{Chain, FORMS};
 use crate::codec::decoder::{Decoder, With};
 use crate::codec::schemas::Schemas;
@@ -79,9 +79,8 @@ impl DecodeArgs {
     }
 
     /// Whether a registry is asked.
-    pub(crate) fn asks_registry(&self, key: &DecodeKeyArgs) -> bool {
-        let asks = |chain: &Chain| chain.needs_registry() || chain.form == crate::codec::chain::Form::Auto;
-        self.decode.iter().chain(&key.decode_key).any(asks)
+    pub(crate) fn asks_registry(&self, key: &DecodeKeyArgs) -> AsksRegistry {
+        AsksRegistry::of(self.decode.iter().chain(&key.decode_key))
     }
 
     /// The stage; none where nothing is decoded.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::form::{FormArgs, HEADING, chain};
+use super::form::{AsksRegistry, FormArgs, HEADING, chain};
 use crate::codec::chain::{Chain, FORMS};
 use crate::codec::decoder::With;
 use crate::codec::encoder::{Encoder, Place, Which};
@@ -154,8 +154,8 @@ fn text(path: &Path) -> Result<String> {
 
 impl EncodeArgs {
     /// Whether a registry is asked.
-    pub(crate) fn asks_registry(&self, key: &EncodeKeyArgs) -> bool {
-        self.encode.iter().chain(&key.encode_key).any(Chain::needs_registry)
+    pub(crate) fn asks_registry(&self, key: &EncodeKeyArgs) -> AsksRegistry {
+        AsksRegistry::of(self.encode.iter().chain(&key.encode_key))
     }
 
     /// What encodes, for a topic or an exchange; `None` where nothing is. `others` are forms that are read, whose types may be

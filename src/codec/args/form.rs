@@ -10,6 +10,29 @@ use crate::error::{Error, Result};
 /// Where these flags stand in the help.
 pub(super) const HEADING: &str = "Decoding and encoding";
 
+/// Whether a registry is asked for schemas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum AsksRegistry {
+    /// There is nothing to ask.
+    Never,
+    /// Where one is named.
+    IfNamed,
+    /// It cannot be done without.
+    Always,
+}
+
+impl AsksRegistry {
+    /// For these forms.
+    pub(super) fn of<'c>(chains: impl IntoIterator<Item = &'c Chain>) -> AsksRegistry {
+        let asks = chains.into_iter().map(|chain| match chain.form {
+            Form::Registry(..) => AsksRegistry::Always,
+            Form::Auto => AsksRegistry::IfNamed,
+            _ => AsksRegistry::Never,
+        });
+        asks.max().unwrap_or(AsksRegistry::Never)
+    }
+}
+
 /// A form, as it is typed.
 pub(super) fn chain(text: &str) -> Result<Chain, String> {
     text.parse()

@@ -6,5 +6,5 @@ mod form;
 
 pub(crate) use decode::{DecodeArgs, DecodeKeyArgs, one_target};
 pub(crate) use encode::{EncodeArgs, EncodeKeyArgs, Encoding, SchemaArgs};
-pub(crate) use form::FormArgs;
 pub(super) use form::no_registry;
+pub(crate) use form::{AsksRegistry, FormArgs};

@@ -110,6 +110,7 @@ impl<'b> Giver<'b, '_> {
                 let ticket = self.enter(at, u32::try_from(messages.len()).unwrap_or(u32::MAX), copy.as_ref());
                 self.parts.extend(messages.into_iter().map(|message| (ticket, message)));
             }
+            Err(unfit) if unfit.is_general => self.give_up(unfit.error()),
             Err(unfit) if self.source.is_input() => self.give_up(self.source.fault(at, unfit)),
             Err(unfit) if unfit.ends => {
                 let Place { lane, mark } = self.source.place(at);

@@ -145,8 +145,19 @@ impl Work {
         let mut entry = asked.map_err(|declined| no_id(&self.api, id, declined))?;
         if let SchemaId::Number(number) = id {
             entry.id.get_or_insert(number);
+            if entry.subject.is_none() {
+                (entry.subject, entry.version) = self.place(number).await.unzip();
+            }
         }
         self.whole(entry, format!("cannot use the schema with the id {}", in_words(id))).await
+    }
+
+    /// Where the schema of an id stands, as far as the registry tells: nothing where that is in several subjects.
+    async fn place(&self, id: u32) -> Option<(String, u32)> {
+        // To know it is good, and nobody needs it.
+        let mut places = self.api.places(id).await.ok()?;
+        let last = places.pop()?;
+        places.iter().all(|(subject, version)| *subject == last.0 && *version < last.1).then_some(last)
     }
 
     async fn version(&self, subject: &str, version: Option<u32>) -> Result<Arc<Schema>> {

@@ -15,6 +15,7 @@ use self::opener::{Opener, Untold};
 use super::{Files, is_same_file};
 use crate::closed::check_stdin;
 use crate::error::{Error, Kind, Result};
+use crate::message::json::decode_base64;
 use crate::secret::read_within;
 use crate::values::{CONVERT, TextStart, text_start};
 
@@ -79,18 +80,42 @@ pub(crate) fn load_part(sources: &[PathBuf], import_paths: &[PathBuf], sets: &[P
     Ok(files)
 }
 
-/// Compiles a source that stands in memory, with those that it imports.
+/// Compiles files that stand in memory, by the names that imports have for them: sources, or descriptors in base64.
 ///
 /// # Errors
 /// `Kind::Usage`: bad source (with its place), or an import that is nowhere.
-pub(crate) fn load_texts(texts: BTreeMap<String, String>, root: &str) -> Result<Files> {
-    let untold = Arc::default();
-    let mut compiler = Compiler::with_file_resolver(Opener::of_texts(texts, &untold));
-    compiler.include_imports(true);
-    compiler.open_file(root).map_err(|e| fault(&e))?;
-    let mut files = Files::default();
-    add(&mut files, Compiled { compiler, untold }.set()?, Path::new(root))?;
-    Ok(files)
+pub(crate) fn load_texts(texts: BTreeMap<String, String>) -> Result<Files> {
+    let (mut files, mut sources) = (Files::default(), BTreeMap::new());
+    for (name, text) in texts {
+        match descriptor(&name, &text) {
+            Some(raw) => drop(files.add(&raw).map_err(|e| e.with_kind(Kind::Usage))?),
+            None => drop(sources.insert(name, text)),
+        }
+    }
+    let names: Vec<String> = sources.keys().cloned().collect();
+    if !names.is_empty() {
+        let untold = Arc::default();
+        let opener = Opener::of_texts(sources, &Arc::new(files.clone()), &untold);
+        let mut compiler = Compiler::with_file_resolver(opener);
+        compiler.include_imports(true);
+        compiler.open_files(names).map_err(|e| fault(&e))?;
+        add(&mut files, Compiled { compiler, untold }.set()?, Path::new("the schema"))?;
+    }
+    match files.missing().as_slice() {
+        [] => Ok(files),
+        missing => Err(Error::usage(format!("nobody has what it imports: {}", missing.join(", ")))),
+    }
+}
+
+/// A descriptor in base64, by another name: no source is one.
+fn descriptor(name: &str, text: &str) -> Option<Vec<u8>> {
+    let raw = decode_base64(text.trim()).ok()?;
+    let mut file = FileDescriptorProto::decode(raw.as_slice()).ok()?;
+    if file.name() == name {
+        return Some(raw);
+    }
+    file.name = Some(name.to_owned());
+    Some(file.encode_to_vec())
 }
 
 fn add(files: &mut Files, set: Set, from: &Path) -> Result<()> {

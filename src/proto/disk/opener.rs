@@ -48,18 +48,18 @@ impl Opener {
             let plain = IncludeFileResolver::new(folder.clone());
             places.add(Sources { folder: folder.clone(), plain, untold: untold.clone() });
         }
-        places.add(Given { sets: sets.clone(), untold: untold.clone() });
-        Opener::behind(places, untold)
+        Opener::behind(places, sets, untold)
     }
 
     /// Takes sources by their names.
-    pub(crate) fn of_texts(texts: BTreeMap<String, String>, untold: &All) -> Opener {
+    pub(crate) fn of_texts(texts: BTreeMap<String, String>, sets: &Arc<Files>, untold: &All) -> Opener {
         let mut places = ChainFileResolver::new();
         places.add(Texts { texts, untold: untold.clone() });
-        Opener::behind(places, untold)
+        Opener::behind(places, sets, untold)
     }
 
-    fn behind(mut places: ChainFileResolver, untold: &All) -> Opener {
+    fn behind(mut places: ChainFileResolver, sets: &Arc<Files>, untold: &All) -> Opener {
+        places.add(Given { sets: sets.clone(), untold: untold.clone() });
         places.add(GoogleFileResolver::new());
         places.add(Embedded(google::SOURCES));
         Opener { places, ahead: Mutex::default(), public: Mutex::default(), untold: untold.clone() }
