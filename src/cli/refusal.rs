@@ -22,6 +22,8 @@ const SECRET_FLAGS: &[&str] = &[
     "--reflect-header",
     "--property",
     "--amqp-user",
+    "--registry-password",
+    "--registry-token",
     "-s",
     "-b",
     "-H",

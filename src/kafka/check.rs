@@ -53,11 +53,16 @@ pub(crate) async fn check(prepared: PreparedCheck, topics: &[String], cx: &Conte
 }
 
 async fn check_registry(api: &Api, cx: &Context) -> Result<()> {
-    let asked = async {
+    let started = Instant::now();
+    api.open().await?;
+    let subjects = async || {
         let subjects = api.subjects(false).await.map_err(|declined| declined.error("cannot list the subjects"))?;
         Ok(format!("{}: {}", api.endpoint(), counted(subjects.len() as u64, "subject")))
     };
-    step(cx.policy.say, "registry", asked, String::clone).await.map(drop)
+    let asked = cx.policy.until_ready(&cx.shutdown, started, async || {
+        step(cx.policy.say, "registry", subjects(), String::clone).await.map(drop)
+    });
+    asked.await
 }
 
 async fn check_cluster(setup: Setup, topics: &[String], cx: &Context) -> Result<()> {

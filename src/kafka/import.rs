@@ -107,6 +107,9 @@ impl Found {
                 found.leave(name, "security.protocol says that there is no TLS");
                 continue;
             }
+            if found.registry(name.strip_prefix("schema.registry.").unwrap_or(name), name, value) {
+                continue;
+            }
             match name.as_str() {
                 "bootstrap.servers" | "metadata.broker.list" => {
                     let brokers: Vec<&str> = value.split(',').map(str::trim).collect();
@@ -167,6 +170,31 @@ impl Found {
 
     fn leave(&mut self, name: &str, why: impl std::fmt::Display) {
         self.imported.left_out.push(format!("{name}: {why}"));
+    }
+
+    /// What Confluent's serializers say of the schema registry, with its prefix or without; false for anything else.
+    fn registry(&mut self, short: &str, name: &str, value: &str) -> bool {
+        match short {
+            "url" if name != short => match value.split_once(',') {
+                None => self.set("registry.url", value),
+                Some((first, _)) => {
+                    self.set("registry.url", first.trim());
+                    self.leave(name, "only the first of several is used");
+                }
+            },
+            "basic.auth.credentials.source" | "bearer.auth.credentials.source"
+                if matches!(value, "USER_INFO" | "URL" | "STATIC_TOKEN") => {}
+            "basic.auth.user.info" => match value.split_once(':') {
+                Some((username, password)) => {
+                    self.set("registry.username", username);
+                    self.set("registry.password", password);
+                }
+                None => self.leave(name, "it has no user and password"),
+            },
+            "bearer.auth.token" => self.set("registry.token", value),
+            _ => return false,
+        }
+        true
     }
 
     /// The login module of Java, its user and password, as `… required username="u" password="p";`.
@@ -328,6 +356,13 @@ mod tests {
         assert_eq!(values, expected);
         assert!(left_out[0].starts_with("ssl.keystore.location: a Java keystore"), "{left_out:?}");
         assert_eq!(left_out[1..], ["key.serializer: librdkafka has no such property, or not this value of it"]);
+        let (values, left_out) = imported(
+            "bootstrap.servers=k\nschema.registry.url=https://sr:8081, https://sr2\nbasic.auth.credentials.source=USER_INFO\n\
+             schema.registry.basic.auth.user.info=app:p:w\nurl=x\n",
+        );
+        let expected = ["server=k", "registry.url=https://sr:8081", "registry.username=app", "registry.password=p:w"];
+        assert_eq!(values, expected);
+        assert_eq!(left_out.len(), 2, "{left_out:?}");
         let oauth = "bootstrap.servers=k\nsecurity.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.jaas.config=x required;\n";
         let (values, left_out) = imported(oauth);
         assert_eq!(values, ["tls=true", "server=k"]);

@@ -89,6 +89,30 @@ fn what_is_in_the_way() {
     assert_eq!(steps(&done, "kafka"), failed(ok(["configuration", "name"]), "connection"));
 }
 
+/// A schema registry is a part of Kafka, where one is named; it may be all that is.
+#[test]
+fn a_schema_registry() {
+    let (kafka, url) = (test_env("KAFKA"), test_env("REGISTRY_TLS"));
+    let registry = format!("registry = {{ url = \"{url}\", tls_ca = \"{}\" }}\n", test_env("CA"));
+    let file = format!("default = \"p\"\n[profiles.p.kafka]\nserver = \"{kafka}\"\n{registry}");
+    let done = check(&[]).config(&file).run().ok();
+    let way = ["registry name", "registry connection", "registry TLS", "registry"];
+    let both = ok(["configuration", "name", "connection", "cluster"]).into_iter().chain(ok(way)).collect::<Vec<_>>();
+    assert_eq!(steps(&done, "kafka"), both);
+    assert!(done.text().contains(&url), "{}", done.text());
+    let alone = file.replace(&format!("server = \"{kafka}\"\n"), "");
+    let done = check(&[]).config(&alone).run().ok();
+    assert_eq!(steps(&done, "kafka"), [ok(["configuration"]), ok(way)].concat());
+    check(&["--topic", "t"]).config(&alone).run().exits(3).says(&["and no Kafka server"]);
+    let wrong = alone.replace("/apis/ccompat/v7", "/nothing");
+    let done = check(&[]).config(&wrong).run().exits(8).says(&["HTTP status 404"]);
+    let [name, connection, tls, last] = way;
+    assert_eq!(steps(&done, "kafka"), failed(ok(["configuration", name, connection, tls]), last));
+    check(&["--wait=300ms"]).config(&wrong).run().exits(7).says(&["not ready within", "404"]);
+    let done = check(&[]).config(&alone.replace("localhost", "nosuch.invalid")).run().exits(4);
+    assert_eq!(steps(&done, "kafka"), failed(ok(["configuration"]), name));
+}
+
 #[test]
 fn queues_and_topics_are_waited_for() {
     let (queue, topic) = (unique("queue"), unique("topic"));

@@ -291,6 +291,21 @@ fn what_the_brokers_know() {
     assert_eq!(ask(format!("mscomm kafka tail -s 127.0.0.1:1 {topic}")), Vec::<String>::new());
 }
 
+/// The subjects of a schema registry, by the flags and the keys that are about it.
+#[test]
+fn what_the_registry_knows() {
+    let (url, subject) = (test_env("REGISTRY"), unique("known-value"));
+    let schema = ["kafka", "schema", "register", &subject, "--schema", "-", "--type", "avro", "--registry", &url];
+    mscomm(&schema).stdin("\"int\"").run().ok();
+    let file = format!("[profiles.local.kafka]\nsasl.password = \"prompt:\"\nregistry.url = \"{url}\"\n");
+    for verb in ["get", "diff", "delete", "register", "config"] {
+        let found = offered(&format!("mscomm kafka schema {verb} known-value"), |run| run.config(&file));
+        assert!(found.contains(&subject), "{verb}: {found:?}");
+    }
+    let typed = offered(&format!("mscomm kafka schema get --registry {url} known-value"), |run| run);
+    assert!(typed.contains(&subject), "{typed:?}");
+}
+
 /// Nor is a file that says nothing.
 #[test]
 fn a_pipe_is_left() {

@@ -39,7 +39,16 @@ fn refusal(args: &[String]) -> Option<String> {
 }
 
 /// Flags that take a secret as it is.
-const SECRET: &[&str] = &["password", "header", "header-json", "reflect-header", "property", "amqp-user"];
+const SECRET: &[&str] = &[
+    "password",
+    "header",
+    "header-json",
+    "reflect-header",
+    "property",
+    "amqp-user",
+    "registry-password",
+    "registry-token",
+];
 
 #[test]
 fn clap_says_nothing_of_what_may_be_a_secret() {

@@ -162,6 +162,14 @@ impl Api {
         self.http.endpoint()
     }
 
+    /// Connects, for what is asked next.
+    ///
+    /// # Errors
+    /// As [`Http::open`].
+    pub(crate) async fn open(&self) -> Result<()> {
+        self.http.open().await
+    }
+
     /// The subjects, in the order of their names.
     pub(crate) async fn subjects(&self, deleted: bool) -> Asked<Vec<String>> {
         let mut subjects: Vec<String> = self.get(format!("/subjects{}", flag("deleted", deleted))).await?;

@@ -17,8 +17,8 @@ pub(crate) struct Args {
     #[arg(value_name = "SUBJECT", value_parser = subject_name)]
     subject: Option<String>,
     /// Setting to change: compatibility=BACKWARD, normalize=true or mode=READONLY. May be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = setting)]
-    changes: Vec<Setting>,
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    changes: Vec<(String, String)>,
     /// Give the subject the settings of all again
     #[arg(long, conflicts_with = "changes", requires = "subject")]
     reset: bool,
@@ -52,21 +52,25 @@ const LEVELS: &[&str] =
 
 const MODES: &[&str] = &["READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"];
 
-fn setting(text: &str) -> Result<Setting, String> {
+fn pair(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE, as compatibility=BACKWARD")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn setting((key, value): &(String, String)) -> Result<Setting> {
     let one_of = |allowed: &[&'static str]| {
         let found = allowed.iter().find(|one| one.eq_ignore_ascii_case(value));
         found.copied().ok_or_else(|| {
             let near = nearest(value, allowed.iter().copied());
             let near = near.map_or_else(String::new, |near| format!("did you mean {near}? "));
-            format!("`{value}` is no {key}; {near}allowed: {}", allowed.join(", "))
+            Error::usage(format!("`{value}` is no {key}")).hint(format!("{near}allowed: {}", allowed.join(", ")))
         })
     };
-    match key {
+    match key.as_str() {
         "compatibility" => one_of(LEVELS).map(Setting::Compatibility),
         "mode" => one_of(MODES).map(Setting::Mode),
         "normalize" => one_of(&["true", "false"]).map(|text| Setting::Normalize(text == "true")),
-        _ => Err(format!("there is no setting `{key}`; allowed: compatibility, normalize, mode")),
+        _ => Err(Error::usage(format!("there is no setting `{key}`")).hint("allowed: compatibility, normalize, mode")),
     }
 }
 
@@ -75,6 +79,7 @@ fn setting(text: &str) -> Result<Setting, String> {
 /// # Errors
 /// The registry's; `Kind::Refused` for one that does not take them.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    let changes: Vec<Setting> = args.changes.iter().map(setting).collect::<Result<_>>()?;
     let api = shared::registry(&args.registry, cx)?;
     let subject = args.subject.as_deref();
     let whose = subject.map_or_else(|| "all subjects".to_owned(), |subject| format!("subject `{subject}`"));
@@ -83,11 +88,11 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         cx.terminal.note(format!("{whose} has the settings of all again"));
         return Ok(());
     }
-    if args.changes.is_empty() {
+    if changes.is_empty() {
         return show(&api, subject, args.output, cx).await;
     }
-    change(&api, subject, &args.changes).await.map_err(|error| error.context(format!("cannot change {whose}")))?;
-    let changes: Vec<String> = args.changes.iter().map(Setting::words).collect();
+    change(&api, subject, &changes).await.map_err(|error| error.context(format!("cannot change {whose}")))?;
+    let changes: Vec<String> = changes.iter().map(Setting::words).collect();
     cx.terminal.note(format!("set {} for {whose}", changes.join(", ")));
     Ok(())
 }
@@ -136,16 +141,18 @@ mod tests {
 
     #[test]
     fn settings() {
-        assert_eq!(setting("compatibility=full"), Ok(Setting::Compatibility("FULL")));
-        assert_eq!(setting("normalize=true"), Ok(Setting::Normalize(true)));
-        for (bad, says) in [
-            ("compatibility", "KEY=VALUE"),
-            ("compatibility=BACKWRD", "did you mean BACKWARD?"),
-            ("compat=FULL", "allowed: compatibility"),
-            ("normalize=1", "true, false"),
-            ("mode=x", "READWRITE"),
+        let read = |key: &str, value: &str| setting(&(key.to_owned(), value.to_owned()));
+        assert_eq!(read("compatibility", "full").ok(), Some(Setting::Compatibility("FULL")));
+        assert_eq!(read("normalize", "true").ok(), Some(Setting::Normalize(true)));
+        for (key, value, fix) in [
+            ("compatibility", "BACKWRD", "did you mean BACKWARD?"),
+            ("compat", "FULL", "allowed: compatibility"),
+            ("normalize", "1", "true, false"),
+            ("mode", "x", "READWRITE"),
         ] {
-            assert!(setting(bad).is_err_and(|e| e.contains(says)), "{bad}");
+            let error = read(key, value).expect_err(key);
+            assert!(error.fix().is_some_and(|own| own.contains(fix)), "{key}: {error:?}");
         }
+        assert!(pair("compatibility").is_err());
     }
 }

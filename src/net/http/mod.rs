@@ -27,7 +27,7 @@ pub(crate) use self::url::{Endpoint, UserInfo, segment};
 use super::dial::{connected_to, dial, in_words, reach, resolve};
 use super::policy::{Policy, unanswered};
 use super::steps::{Say, Told, step};
-use super::tls::{Schemes, Tls, TlsSettings, Ways, asked_without, speaks_tls};
+use super::tls::{Schemes, Tls, TlsSettings, Ways, asked_without, given_up, speaks_tls};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use crate::shutdown::Shutdown;
@@ -186,6 +186,16 @@ impl Http {
         &self.endpoint
     }
 
+    /// Connects, for what is asked next.
+    ///
+    /// # Errors
+    /// `Kind::Connect`, `Kind::Tls`, `Kind::Deadline`; the reason to stop.
+    pub(crate) async fn open(&self) -> Result<()> {
+        let sender = self.connect().await.map_err(|error| own_flags(error, self.peer))?;
+        self.keep(sender);
+        Ok(())
+    }
+
     /// Asks, and follows redirects of a GET to the same server.
     ///
     /// # Errors
@@ -199,7 +209,7 @@ impl Http {
         for _ in 0..=REDIRECTS {
             let started = Instant::now();
             let asked = self.exchange(ask, &path).await;
-            let answer = asked.map_err(|error| own_flags(error, self.peer))?;
+            let answer = asked.map_err(|error| own_flags(given_up(error), self.peer))?;
             let took = millis(started.elapsed());
             let line = format!("{} {path}: {} ({took})", ask.method, answer.status.as_u16());
             (self.policy.say)(Told::Asked(&line));
@@ -247,6 +257,13 @@ impl Http {
         }
     }
 
+    fn keep(&self, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < KEPT {
+            idle.push(sender);
+        }
+    }
+
     async fn connect(&self) -> Result<Sender> {
         let address = format!("{} at {}", self.peer.name, self.endpoint);
         self.policy.connect_to(address, &self.shutdown, |limit| self.attempt(limit, self.policy.say)).await
@@ -284,10 +301,7 @@ impl Http {
             Err(stop) => Err(Failure::Error(stop)),
             Ok(Err(_)) => Err(Failure::Error(unanswered(limit))),
             Ok(Ok(Ok(answer))) => {
-                let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-                if idle.len() < KEPT {
-                    idle.push(sender);
-                }
+                self.keep(sender);
                 Ok(answer)
             }
             Ok(Ok(Err(Broken::Http(error)))) if is_kept && !error.is_parse() => Err(Failure::Stale),

@@ -128,6 +128,15 @@ fn examples_of_kafka_and_bridge() {
     run("bridge", &["bridge"]);
 }
 
+/// One after the other as well: their subjects are the same ones.
+#[test]
+fn examples_of_schemas() {
+    test_env("REGISTRY");
+    let verbs = ["list", "get", "register", "check", "diff", "delete", "config"];
+    let verbs = verbs.map(|verb| format!("kafka-schema-{verb}"));
+    run("schema", &verbs.each_ref().map(String::as_str));
+}
+
 #[test]
 fn examples_of_profile() {
     let verbs = ["profile-list", "profile-show", "profile-add", "profile-edit", "profile-remove", "profile-use"];

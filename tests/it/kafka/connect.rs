@@ -64,13 +64,13 @@ fn tls() {
 }
 
 /// A server of OpenSSL's own, which takes handshakes and nothing else.
-struct Shaker {
+pub(super) struct Shaker {
     child: Child,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Shaker {
-    fn start(at: &str, flags: &[&str]) -> Shaker {
+    pub(super) fn start(at: &str, flags: &[&str]) -> Shaker {
         let mut command = Command::new("openssl");
         command.args(["s_server", "-accept", &format!("{at}:0")]).args(flags).stdin(Stdio::piped());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("openssl");

@@ -7,6 +7,7 @@ mod lost;
 mod memory;
 mod produce;
 mod rebalance;
+mod schema;
 mod silent;
 mod standing;
 mod tail;
