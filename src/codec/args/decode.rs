@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::form::{AsksRegistry, FormArgs, HEADING, chain, no_registry};
+use super::form::{AsksRegistry, FormArgs, HEADING, chain};
 use crate::codec::chain::{Chain, FORMS};
 use crate::codec::decoder::{Decoder, With};
+use crate::codec::missing::no_registry;
 use crate::codec::schemas::Schemas;
 use crate::codec::stage::{Decode, OnError};
 use crate::error::{Error, Result};
@@ -76,6 +77,11 @@ impl DecodeArgs {
     /// Whether what cannot be decoded is left out.
     pub(crate) fn leaves_out(&self) -> bool {
         self.decode_error == OnError::Skip
+    }
+
+    /// What bodies are.
+    pub(super) fn chain(&self) -> Option<&Chain> {
+        self.decode.as_ref()
     }
 
     /// Whether a registry is asked.

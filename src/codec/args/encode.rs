@@ -153,6 +153,11 @@ fn text(path: &Path) -> Result<String> {
 }
 
 impl EncodeArgs {
+    /// What bodies become.
+    pub(super) fn chain(&self) -> Option<&Chain> {
+        self.encode.as_ref()
+    }
+
     /// Whether a registry is asked.
     pub(crate) fn asks_registry(&self, key: &EncodeKeyArgs) -> AsksRegistry {
         AsksRegistry::of(self.encode.iter().chain(&key.encode_key))
