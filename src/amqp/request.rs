@@ -11,6 +11,7 @@ use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
 use super::shared::kind::QueueKind;
 use crate::args::{DataArgs, RecordArgs, ReportArgs};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{Limits, Manner, Reader};
@@ -56,6 +57,15 @@ pub(crate) struct Args {
     /// Properties and headers.
     #[command(flatten)]
     properties: PropertyArgs,
+    /// What requests are made into.
+    #[command(flatten)]
+    encode: EncodeArgs,
+    /// What answers are.
+    #[command(flatten)]
+    decode: DecodeArgs,
+    /// And how both are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// Programs over each answer.
     #[command(flatten)]
     jq: JqArgs,
@@ -105,11 +115,24 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says whom to ask")
             .hint("add -k QUEUE to ask through a queue, or -e EXCHANGE"));
     }
-    let stages = args.jq.stages()?;
+    if let Some(target) = args.decode.target() {
+        return Err(Error::usage(format!(
+            "--decode-error dead:{target} is for messages of a queue, and answers are of none"
+        ))
+        .hint("choose raw, stop or skip"));
+    }
+    let form = args.form.for_both(&args.decode, &args.encode)?;
+    let mut stages = args.decode.stages(&DecodeKeyArgs::default(), &form, None)?;
+    stages.extend(args.jq.stages()?);
+    let (none, schema) = (EncodeKeyArgs::default(), SchemaArgs::default());
+    let encoding = args.encode.prepare(&none, &schema, &form, "", None)?;
     let reply_queue = args.reply_queue.as_deref().map(|queue| full_name("queue", queue)).transpose()?;
     let endpoint = settings::endpoint(&cx.settings(&args.settings)?)?;
     let records = RecordArgs { data: args.data, input: args.input, delimiter: Delimiter(b"\n".to_vec()) };
-    let input = records.open(None, MAX_MESSAGE)?;
+    let input = records.open_checked(None, MAX_MESSAGE, |decoder, record, message| {
+        let checked = encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message));
+        checked.map_err(|unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why))
+    })?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "answered")?;
     let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
     let options = RequestOptions {
@@ -136,6 +159,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         }
     };
     records.prompt(&cx.terminal);
-    let reader = Reader::of_input(input, Limits::default()).through(Vec::new(), Some(Box::new(relay)));
+    let reader = Reader::of_input(input, Limits::default());
+    let encoding = encoding.map(Encoding::stage).into_iter().collect();
+    let reader = reader.through(encoding, Some(Box::new(relay)));
     show.run_through(stages, Reader { manner: Manner::Answered, ..reader }, &cx.shutdown).await
 }

@@ -120,7 +120,7 @@ impl Encoder {
             Form::Registry(kind, message) => Ready::Registry(Registry {
                 kind: *kind,
                 message: message.clone(),
-                schemas: with.schemas.cloned().ok_or_else(|| super::args::no_registry("--encode"))?,
+                schemas: with.schemas.cloned().ok_or_else(|| super::missing::no_registry("--encode"))?,
                 which,
                 one: RefCell::default(),
                 named: RefCell::default(),

@@ -16,6 +16,7 @@ mod fault;
 mod framing;
 mod json_schema;
 mod logical;
+mod missing;
 mod msgpack;
 mod protobuf;
 pub(crate) mod schemas;

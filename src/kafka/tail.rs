@@ -68,9 +68,9 @@ pub(crate) struct ReadingArgs {
     limits: LimitArgs,
     #[command(flatten)]
     ready: ReadyArgs,
-    /// Stop before the first record that is not older than @TIME (as for --from): the upper bound of a replay
+    /// Stop before the first record that is not older than @TIME
     ///
-    /// A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
+    /// It is written as for --from: the upper bound of a replay. A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
     /// a time that is to come is waited for. Records below that offset with a later timestamp are left out, and a group stays
     /// before the first of them. What comes late, behind that offset, is not read, however old it is.
     #[arg(long, value_name = "@TIME", value_parser = until, allow_hyphen_values = true, conflicts_with = "until_end")]

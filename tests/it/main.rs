@@ -11,6 +11,7 @@ mod bridge;
 #[cfg(feature = "sandbox")]
 mod broker;
 mod check;
+mod codec;
 mod completion;
 mod config;
 mod defaults;

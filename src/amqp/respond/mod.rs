@@ -11,6 +11,7 @@ use super::client::{
 use super::consume::{self, Asks, ReadingArgs, prefetch_count};
 use super::settings::{self, Endpoint, Settings};
 use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::Result;
 use crate::exec::{ExecArgs, OfQueue};
@@ -46,6 +47,15 @@ pub(crate) struct Args {
     /// MIME type of the answers; of --map and --via what they say, if not given
     #[arg(long, value_name = "TYPE", hide_short_help = true)]
     content_type: Option<String>,
+    /// What requests are.
+    #[command(flatten)]
+    decode: DecodeArgs,
+    /// What answers are made into.
+    #[command(flatten)]
+    encode: EncodeArgs,
+    /// And how both are described.
+    #[command(flatten)]
+    form: FormArgs,
     /// A program that answers.
     #[command(flatten)]
     map: MapArgs,
@@ -87,7 +97,10 @@ pub(crate) struct Via<'a> {
 /// # Errors
 /// As `amqp consume`; `Kind::Refused` when who asked has gone before his answer came; those of what answers.
 pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Result<()> {
-    let Args { queue, limits, ready, prefetch, content_type, map, exec, report, settings } = args;
+    let Args { queue, limits, ready, prefetch, content_type, decode, encode, form, map, exec, report, settings } = args;
+    let form = form.for_both(&decode, &encode)?;
+    let (none, schema) = (EncodeKeyArgs::default(), SchemaArgs::default());
+    let encoding = encode.prepare(&none, &schema, &form, "", None)?;
     let command = exec.prepare(true)?;
     let program = map.stage()?;
     let keeps = match (&program, &via) {
@@ -108,6 +121,7 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
     };
     let endpoint = settings::endpoint(&cx.settings(&settings)?)?;
     let reading = ReadingArgs::of(queue.clone(), limits, settings).ahead(prefetch).ready(ready);
+    let reading = reading.decoding(decode, form);
     let told = format!("what is asked through queue `{queue}` is answered");
     let reader = consume::prepare_carried(reading, asks, cx)?.saying(told);
     let progress = Progress::writer(&cx.terminal, "answered", None);
@@ -133,6 +147,7 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         Some(program) => first.push(Box::new(Mapped::new(program, answer))),
         None => last.push(Box::new(answer)),
     }
+    last.extend(encoding.map(Encoding::stage));
     let writer = Writer { stages: last, sink, on_refusal, dead, manner: Manner::Confirmed };
     let reader = match reader.open(cx).await {
         Ok(reader) => reader.through(first, relay),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::form::{AsksRegistry, FormArgs, HEADING, chain, no_registry};
+use super::form::{AsksRegistry, FormArgs, HEADING, chain};
 use crate::codec::chain::{Chain, FORMS};
 use crate::codec::decoder::{Decoder, With};
+use crate::codec::missing::no_registry;
 use crate::codec::schemas::Schemas;
 use crate::codec::stage::{Decode, OnError};
 use crate::error::{Error, Result};
@@ -33,14 +34,16 @@ fn on_error(text: &str) -> Result<OnError, String> {
 /// What bodies and keys are.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct DecodeArgs {
-    /// Decode bodies to JSON: auto, avro, protobuf, json-schema, avro:FILE, proto:TYPE, msgpack, cbor, json; gzip, zstd, snappy,
-    /// lz4 before one, as gzip+json
+    /// Read bodies as JSON that are auto, avro, protobuf, msgpack, gzip+json, …
+    ///
+    /// FORMAT is auto, avro, protobuf, json-schema, avro:FILE, proto:TYPE, msgpack, cbor or json; gzip, zstd, snappy or lz4 stand alone or
+    /// before one of them, as gzip+json.
     ///
     /// auto takes Confluent's wire format by the registry, else JSON, else leaves a body as it is; avro, protobuf and json-schema
     /// insist on the registry. avro:FILE reads bare Avro by a schema in a file, proto:TYPE a message whose type --proto or
     /// --descriptor-set describes. --filter sees what was decoded, -o json has it as a value with its schema beside it. What is
     /// unpacked, or said by a body, is at most 64 MiB. `mscomm help schemas` tells more.
-    #[arg(long, help_heading = HEADING, value_name = "FORMAT", hide_possible_values = true, value_parser = Offering(chain, FORMS))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = Offering(chain, FORMS))]
     decode: Option<Chain>,
     /// What happens to a message that cannot be decoded: raw (it goes on as it came, with a warning), stop (it goes back, and
     /// nothing behind it is read), skip (it is left out), or dead:TARGET (it goes to that queue or topic of the same broker, and
@@ -76,6 +79,11 @@ impl DecodeArgs {
     /// Whether what cannot be decoded is left out.
     pub(crate) fn leaves_out(&self) -> bool {
         self.decode_error == OnError::Skip
+    }
+
+    /// What bodies are.
+    pub(super) fn chain(&self) -> Option<&Chain> {
+        self.decode.as_ref()
     }
 
     /// Whether a registry is asked.

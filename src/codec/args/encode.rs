@@ -23,13 +23,15 @@ const WRITTEN: &[(&str, &str)] = match FORMS {
 /// What JSON bodies are made into.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct EncodeArgs {
-    /// Encode JSON bodies: avro, protobuf, json-schema, avro:FILE, proto:TYPE, msgpack, cbor, json; gzip, zstd, snappy, lz4 before
-    /// one, as gzip+json
+    /// Make JSON bodies into avro, protobuf, msgpack, gzip+json, …
+    ///
+    /// FORMAT is avro, protobuf, json-schema, avro:FILE, proto:TYPE, msgpack, cbor or json; gzip, zstd, snappy or lz4 stand alone or before
+    /// one of them, as gzip+json.
     ///
     /// Every body is checked before it is sent; what it lacks is named. avro, protobuf (protobuf:TYPE for another message than its
     /// first) and json-schema write Confluent's wire format by a schema of the registry, avro:FILE and proto:TYPE bare bytes.
     /// It reads what --decode has written. What is null stays null. `mscomm help schemas` tells more.
-    #[arg(long, help_heading = HEADING, value_name = "FORMAT", hide_possible_values = true, value_parser = Offering(chain, WRITTEN))]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true, value_parser = Offering(chain, WRITTEN))]
     encode: Option<Chain>,
 }
 
@@ -153,6 +155,11 @@ fn text(path: &Path) -> Result<String> {
 }
 
 impl EncodeArgs {
+    /// What bodies become.
+    pub(super) fn chain(&self) -> Option<&Chain> {
+        self.encode.as_ref()
+    }
+
     /// Whether a registry is asked.
     pub(crate) fn asks_registry(&self, key: &EncodeKeyArgs) -> AsksRegistry {
         AsksRegistry::of(self.encode.iter().chain(&key.encode_key))

@@ -38,12 +38,6 @@ pub(super) fn chain(text: &str) -> Result<Chain, String> {
     text.parse()
 }
 
-/// A schema has to come from a registry, and there is none.
-pub(in crate::codec) fn no_registry(flag: &str) -> Error {
-    Error::usage(format!("{flag} asks for schemas of a registry, and none is named"))
-        .hint("name it with --registry URL or in the profile, or the schema as avro:FILE or proto:TYPE")
-}
-
 /// What both ways share.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct FormArgs {
@@ -60,6 +54,9 @@ pub(crate) struct FormArgs {
     /// Descriptor set of protoc or buf that describes the types of proto:TYPE; may be repeated
     #[arg(long, visible_alias = "protoset", help_heading = HEADING, value_name = "FILE", hide_short_help = true)]
     descriptor_set: Vec<PathBuf>,
+    /// Somebody has looked whether anybody asks for the types that were described.
+    #[arg(skip)]
+    is_checked: bool,
 }
 
 impl FormArgs {
@@ -75,13 +72,19 @@ impl FormArgs {
         self.avro_json
     }
 
+    /// Nobody need look any more whether anybody asks for the types that were described.
+    pub(super) fn checked(self) -> FormArgs {
+        FormArgs { is_checked: true, ..self }
+    }
+
     /// Looks whether anybody asks for the types that were described.
     ///
     /// # Errors
     /// `Kind::Usage`.
     pub(super) fn check<'c>(&self, chains: impl IntoIterator<Item = &'c Chain>) -> Result<()> {
         let mut chains = chains.into_iter();
-        let is_given = !(self.proto.is_empty() && self.descriptor_set.is_empty() && self.import_path.is_empty());
+        let is_given = !self.is_checked
+            && !(self.proto.is_empty() && self.descriptor_set.is_empty() && self.import_path.is_empty());
         let is_wanted = chains.any(|chain| matches!(chain.form, Form::Proto(_)));
         match is_given && !is_wanted {
             true => Err(Error::usage(

@@ -21,6 +21,11 @@ cat > order.json <<'END'
   "total": 180
 }
 END
+cat > payment.avsc <<'END'
+{"type":"record","name":"Payment","fields":[
+  {"name":"id","type":"long"},
+  {"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}]}
+END
 printf 'alice:paid\nbob:open\n' > payments.txt
 now=$(date -u +%FT%TZ)
 cat > orders.jsonl <<END

@@ -7,8 +7,8 @@ mscomm kafka tail orders --until-end -o json > orders.jsonl
 # Look for the large orders of the last hour
 mscomm kafka tail orders --from @1h --until-end \
   --filter '.value.total > 100'
-# Show where the records of one key are: partition, offset, value
-mscomm kafka tail orders --until-end --filter '.key == "bob"' \
-  -o '%p %o %s\n'
+# Show the records of one key, read as Avro by the schema in a file
+mscomm kafka tail payments --until-end --filter '.key == "alice"' \
+  --decode avro:payment.avsc -o '%p %o %s\n'
 # Run a command for each record, and commit its offset once that succeeded
 mscomm kafka tail orders --group billing -j 8 --exec ./handle.sh
