@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod question;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -12,24 +13,22 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, USER_AGENT};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+pub(crate) use self::question::{Answer, Ask, Login};
 pub(crate) use self::url::{Endpoint, UserInfo, segment};
 use super::dial::{connected_to, dial, in_words, reach, resolve};
 use super::policy::{Policy, unanswered};
 use super::steps::{Say, Told, step};
 use super::tls::{Schemes, Tls, TlsSettings, Ways, asked_without, given_up, speaks_tls};
 use crate::error::{Error, Kind, Result};
-use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tls_words::plain;
 use crate::values::millis;
@@ -59,84 +58,6 @@ pub(crate) struct Peer {
     pub steps: [&'static str; 3],
     /// What its flags about TLS begin with: `--registry-` where all others have `--`.
     pub flags: &'static str,
-}
-
-/// Who logs in.
-#[derive(Debug, Clone)]
-pub(crate) enum Login {
-    /// Nobody.
-    Nobody,
-    /// A user with a password.
-    Basic(String, Secret),
-    /// Whoever has this token.
-    Bearer(Secret),
-}
-
-impl Login {
-    fn header(&self) -> Result<Option<HeaderValue>> {
-        let text = match self {
-            Login::Nobody => return Ok(None),
-            Login::Basic(username, password) => {
-                format!("Basic {}", STANDARD.encode(format!("{username}:{}", password.expose())))
-            }
-            Login::Bearer(token) => format!("Bearer {}", token.expose()),
-        };
-        let mut value = HeaderValue::from_str(&text)
-            .map_err(|_| Error::config("the token holds a character that no HTTP header can have"))?;
-        value.set_sensitive(true);
-        Ok(Some(value))
-    }
-}
-
-/// A question. It may be asked twice, where a connection ends before its answer: what is asked here comes to the same then.
-#[derive(Debug, Clone)]
-pub(crate) struct Ask {
-    /// GET, POST and so on.
-    pub method: Method,
-    /// What follows the endpoint's own path, from its slash on, with the query.
-    pub path: String,
-    /// The types of answers that are understood.
-    pub accept: &'static str,
-    /// What is sent, and its type.
-    pub body: Option<(&'static str, Bytes)>,
-}
-
-/// What was answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: Bytes,
-    location: Option<String>,
-}
-
-impl Answer {
-    /// The beginning of a body that is no JSON, on a line, for an error; empty where there is nothing to show.
-    pub(crate) fn excerpt(&self) -> String {
-        const SHOWN: usize = 200;
-        let text = String::from_utf8_lossy(&self.body);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
-        match line.char_indices().nth(SHOWN) {
-            Some((at, _)) => format!("{}…", &line[..at]),
-            None => line.to_owned(),
-        }
-    }
-
-    /// The kind of error that a status is; `None` for success.
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        match self.status {
-            status if status.is_success() => None,
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                Some(Kind::Auth)
-            }
-            _ => Some(Kind::Refused),
-        }
-    }
-
-    fn moved_to(&self) -> Option<&str> {
-        self.location.as_deref().filter(|_| self.status.is_redirection())
-    }
 }
 
 type Sender = http1::SendRequest<Full<Bytes>>;
@@ -294,7 +215,7 @@ impl Http {
             }
             let body = Limited::new(body, LARGEST).collect().await.map_err(Broken::of_body)?.to_bytes();
             let location = head.headers.get(LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
-            Ok(Answer { status: head.status, body, location })
+            Ok(Answer::new(head.status, body, location))
         };
         let work = async { Ok(tokio::time::timeout(limit, work).await) };
         match self.shutdown.or_stop(work).await {

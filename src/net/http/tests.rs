@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::fake::{Fake, Reply, json};
 use super::*;
+use crate::secret::Secret;
 use crate::shutdown::Reason;
 
 const PEER: Peer = Peer { name: "the fake", steps: ["a", "b", "c"], flags: "--fake-" };

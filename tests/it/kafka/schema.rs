@@ -51,7 +51,8 @@ fn a_subject_from_its_first_version_to_its_end() {
     let first = objects(&run(&["register", &subject, "--schema", "1.avsc", "-o", "json"]).ok()).remove(0);
     assert_eq!((&first["version"], &first["type"]), (&json!(1), &json!("AVRO")));
     // What is there already stays what it is.
-    assert_eq!(objects(&run(&["register", &subject, "--schema", "1.avsc", "-o", "json"]).ok()), [first.clone()]);
+    let again = run(&["register", &subject, "--schema", "1.avsc", "-o", "json"]).ok();
+    assert_eq!(objects(&again).remove(0), first);
     run(&["config", &subject, "--set", "compatibility=backward"]).ok().says(&["compatibility=BACKWARD"]);
     assert_eq!(objects(&run(&["config", &subject, "-o", "json"]).ok())[0]["compatibility"], "BACKWARD");
     run(&["register", &subject, "--schema", "3.avsc"]).fails(8).says(&[
