@@ -64,7 +64,11 @@ impl Sink for Singly {
         }
         heard.outcomes.append(&mut told.outcomes);
         heard.told.append(&mut told.told);
-        polled
+        match polled {
+            // What stands there already is taken up first.
+            Poll::Pending if !heard.is_empty() => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     }
 
     fn finish(&mut self) -> Work<'_> {
