@@ -225,7 +225,7 @@ impl Registry {
             Which::Id(id) => self.schemas.by_id(super::schemas::SchemaId::Number(*id))?,
             Which::Subject(subject) => self.schemas.version(subject, None)?,
             Which::OfMessage(subject) => self.schemas.version(subject, None).map_err(|error| match error.kind() {
-                Kind::Refused if error.fix().is_none() => error.hint(
+                Kind::Refused => error.hint(
                     "name the schema with --subject, --schema-id or --schema FILE (with --register it is registered)",
                 ),
                 _ => error,

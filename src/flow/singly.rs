@@ -69,7 +69,11 @@ impl Sink for Singly {
             heard.outcomes.extend(self.unwritten.drain(..).map(|ticket| (ticket, outcome.clone())));
         }
         heard.told.append(&mut told.told);
-        polled
+        match polled {
+            // What stands there already is taken up first.
+            Poll::Pending if !heard.is_empty() => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     }
 
     fn press(&mut self) {

@@ -67,7 +67,7 @@ fn what_cannot_be_decoded_is_never_lost() {
     // A group passes over it once it is where it goes.
     let group = unique("it");
     let to = format!("dead:{dead}");
-    let args = ["tail", &topic, "--group", &group, "-n", "3", "--decode", &form, "--decode-error", &to];
+    let args = ["tail", &topic, "--group", &group, "-n", "4", "--decode", &form, "--decode-error", &to];
     let done = kafka(&args).run().exits(8);
     assert_eq!(done.lines().len(), 3);
     assert_eq!(read(&dead, &["-o", "%k|%s\n"]).lines(), ["odd|garbage"]);

@@ -46,7 +46,7 @@ const RULES: &[(&str, &[&str])] = &[
 ];
 
 /// What has no part in what a person types or sees, and the crates for that.
-const WIRE: &[&str] = &["client", "codec", "ffi", "flow", "registry"];
+const WIRE: &[&str] = &["client", "ffi", "flow", "registry"];
 const TERMINAL: &[&str] = &["clap", "indicatif"];
 
 /// A part of the crate that has a rule; of which protocol.
