@@ -43,9 +43,8 @@ impl Registry {
 
     /// `None` where the registry has none, and that is an answer.
     fn ask(&self, key: Key) -> Result<Option<Arc<Schema>>> {
-        match self.known.get(&key) {
-            Some(known) => return told(&self.api, &key, known),
-            None => {}
+        if let Some(known) = self.known.get(&key) {
+            return told(&self.api, &key, known);
         }
         let (reply, answer) = mpsc::sync_channel(1);
         let ended = || Error::new(Kind::Io, "the schema registry's thread ended early");
