@@ -307,7 +307,7 @@ pub(super) fn read_duration(text: &str) -> Option<[u32; 3]> {
     let [years, months, weeks, days] = amounts(dates, &['Y', 'M', 'W', 'D'])?;
     let [hours, minutes, seconds] = amounts(times, &['H', 'M', 'S'])?;
     // In thousandths: of seconds alone there may be parts.
-    let whole = |thousandths: u64| (thousandths % 1000 == 0).then_some(thousandths / 1000);
+    let whole = |thousandths: u64| thousandths.is_multiple_of(1000).then_some(thousandths / 1000);
     let fits = |n: u64| u32::try_from(n).ok();
     let months = fits(whole(years)?.checked_mul(12)?.checked_add(whole(months)?)?)?;
     let days = fits(whole(weeks)?.checked_mul(7)?.checked_add(whole(days)?)?)?;

@@ -83,10 +83,9 @@ impl FormArgs {
     /// `Kind::Usage`.
     pub(super) fn check<'c>(&self, chains: impl IntoIterator<Item = &'c Chain>) -> Result<()> {
         let mut chains = chains.into_iter();
-        let is_given = !self.is_checked
-            && !(self.proto.is_empty() && self.descriptor_set.is_empty() && self.import_path.is_empty());
+        let is_given = [&self.proto, &self.descriptor_set, &self.import_path].iter().any(|paths| !paths.is_empty());
         let is_wanted = chains.any(|chain| matches!(chain.form, Form::Proto(_)));
-        match is_given && !is_wanted {
+        match is_given && !is_wanted && !self.is_checked {
             true => Err(Error::usage(
                 "--proto, --import-path and --descriptor-set are about proto:TYPE, and nothing is of one",
             )
