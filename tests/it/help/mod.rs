@@ -15,6 +15,7 @@ const FOLLOWS: &[&str] = &[
     "grpc health --watch",
     "kafka tail orders",
     "kafka tail orders --group billing -j 8 --exec ./handle.sh",
+    "kafka group describe billing --time --watch 2s",
     "bridge kafka tail orders --group copy --to amqp publish -k orders",
     "bridge --map '.value |= {name: .customer}' amqp consume orders \\",
 ];
@@ -122,7 +123,9 @@ fn examples_of_kafka_and_bridge() {
     let _alone = ORDERS.lock();
     test_env("KAFKA");
     let topics = ["kafka-topic-list", "kafka-topic-describe", "kafka-topic-create", "kafka-topic-delete"];
-    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics].concat());
+    let groups =
+        ["kafka-group-list", "kafka-group-describe", "kafka-group-reset", "kafka-group-export", "kafka-group-delete"];
+    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics, &groups].concat());
     run("bridge", &["bridge"]);
 }
 
