@@ -283,6 +283,10 @@ fn what_the_brokers_know() {
     eventually("the group is known", || {
         ask(format!("mscomm kafka tail {topic} --group ")).contains(&group).then_some(())
     });
+    assert!(ask("mscomm kafka group describe ".to_owned()).contains(&group));
+    assert!(ask(format!("mscomm kafka group reset {group} --topic ")).contains(&topic));
+    let columns = ask("mscomm kafka group list --columns ".to_owned());
+    assert!(columns.contains(&"protocol".to_owned()) && !columns.contains(&"lag".to_owned()), "{columns:?}");
     // Those of one line are offered once.
     let found = ask(format!("mscomm kafka tail {topic} {other}"));
     assert!(!found.contains(&topic) && !found.contains(&other), "{found:?}");

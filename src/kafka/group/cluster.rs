@@ -1,6 +1,6 @@
 //! A cluster that is asked about its groups.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::fault::{group_refused, missing, no_match};
+use super::fault::{missing, no_match};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
@@ -225,43 +225,38 @@ impl Cluster {
         Ok(groups.collect())
     }
 
-    /// The groups that are meant, by name; and why there are none for some. Names alone are not looked for.
+    /// The groups that are meant. Names alone are not looked for.
     ///
     /// # Errors
     /// As [`Cluster::listed`].
-    pub(super) fn meant(&self, patterns: &[Pattern], all: bool) -> Result<(Vec<String>, Vec<Error>)> {
+    pub(super) fn meant(&self, patterns: &[Pattern], all: bool) -> Result<Names> {
         let there: Vec<String> = match all || patterns.iter().any(Pattern::is_regex) {
             true => self.listed()?.into_iter().map(|group| group.name).collect(),
             false => Vec::new(),
         };
+        let named = patterns.iter().filter(|pattern| !pattern.is_regex()).map(|pattern| pattern.text().to_owned());
+        let named = named.collect();
         if all {
-            return Ok((there, Vec::new()));
+            return Ok(Names { all: there, named, failed: Vec::new() });
         }
-        let names: Vec<&str> = there.iter().map(String::as_str).collect();
-        let (meant, without) = expand(patterns, &names, Pattern::matches);
-        Ok((meant, without.into_iter().map(no_match).collect()))
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        let (all, without) = expand(patterns, &there, Pattern::matches);
+        Ok(Names { all, named, failed: without.into_iter().map(no_match).collect() })
     }
 
-    /// Describes groups, in their order. One that is not there is an error that names one that is called much like it.
-    ///
-    /// # Errors
-    /// The requests as a whole.
-    pub(super) fn described(&self, groups: &[String]) -> Result<Vec<Result<GroupDescription>>> {
-        let described = self.descriptions(groups)?;
-        let mut others = None;
-        let outcomes = groups.iter().zip(described).map(|(group, described)| match described {
-            Ok(found) if found.state == GroupState::Dead && found.members.is_empty() => {
-                let others = others.get_or_insert_with(|| self.others());
-                Err(match others.get(group.as_str()).copied() {
-                    Some(false) => Error::refused(format!("`{group}` is no consumer group"))
-                        .hint("share groups and others are only listed: `mscomm kafka group list`"),
-                    _ => missing(group, &others.keys().cloned().collect::<Vec<_>>()),
-                })
-            }
-            Ok(found) => Ok(found),
-            Err(said) => Err(group_refused("describe", group, "Describe", &said)),
-        });
-        Ok(outcomes.collect())
+    /// The errors of groups that are not there, each with one that is called much like it.
+    pub(super) fn gone(&self, groups: &[String]) -> Vec<Error> {
+        if groups.is_empty() {
+            return Vec::new();
+        }
+        let others = self.others();
+        let all: Vec<String> = others.keys().cloned().collect();
+        let error = |group: &String| match others.get(group) {
+            Some(false) => Error::refused(format!("`{group}` is no consumer group"))
+                .hint("share groups and others are only listed: `mscomm kafka group list`"),
+            _ => missing(group, &all),
+        };
+        groups.iter().map(error).collect()
     }
 
     /// All groups, and whether each is one of consumers: what somebody may have meant.
@@ -272,6 +267,21 @@ impl Cluster {
         others.extend(self.listed().unwrap_or_default().into_iter().map(|group| (group.name, true)));
         others
     }
+}
+
+/// Groups by their names.
+pub(super) struct Names {
+    /// All that are meant, each once.
+    pub all: Vec<String>,
+    /// Those that were named, be they there or not; the others were there when they were listed.
+    pub named: BTreeSet<String>,
+    /// Why some mean none.
+    pub failed: Vec<Error>,
+}
+
+/// Whether a description is that of a group that is not there.
+pub(super) fn is_gone(about: &GroupDescription) -> bool {
+    about.state == GroupState::Dead && about.members.is_empty()
 }
 
 /// What the classic protocol tells of a group.

@@ -1,8 +1,10 @@
 //! `kafka group delete`.
 
+use std::collections::BTreeSet;
+
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Names, is_gone};
 use super::fault::{group_refused, missing, named, partitions_refused};
 use super::meant::Meant;
 use crate::context::Context;
@@ -52,7 +54,7 @@ pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
         yes.confirmed(what(&by_name(&groups)), &cx.shutdown).await?;
     }
     let cluster = Cluster::open(&settings, &[], cx).await?;
-    let (cluster, (names, mut failed)) = shared::on_thread(move || {
+    let (cluster, Names { all: names, named, mut failed }) = shared::on_thread(move || {
         let meant = cluster.meant(&groups, false)?;
         Ok((cluster, meant))
     })
@@ -71,7 +73,7 @@ pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let terminal = cx.terminal;
     failed.extend(
         shared::on_thread(move || {
-            let work = Work { cluster: &cluster, terminal, if_exists };
+            let work = Work { cluster: &cluster, terminal, named, if_exists };
             let failed = if topics.is_empty() { work.groups(&names)? } else { work.offsets(&names, &topics)? };
             cluster.close();
             Ok(failed)
@@ -95,6 +97,8 @@ fn topics_named(topics: &[Meant]) -> String {
 struct Work<'c> {
     cluster: &'c Cluster,
     terminal: Terminal,
+    /// Those whose absence counts.
+    named: BTreeSet<String>,
     if_exists: bool,
 }
 
@@ -111,7 +115,7 @@ impl Work<'_> {
         for (name, result) in names.iter().cloned().zip(outcomes) {
             match result {
                 Ok(()) => done.push(name),
-                Err(said) if said.code == Code::GroupIdNotFound && self.if_exists => {
+                Err(said) if said.code == Code::GroupIdNotFound && (self.if_exists || !self.named.contains(&name)) => {
                     self.terminal.note(format!("group `{name}` is not there"));
                 }
                 Err(said) => failed.push(self.refused("delete", &name, &said)),
@@ -139,9 +143,10 @@ impl Work<'_> {
             let is_meant = |p: &TopicPartitionOffset| topics.iter().any(|meant| meant.has(&p.topic, p.partition));
             let places: Vec<TopicPartitionOffset> = places.filter(is_meant).collect();
             if places.is_empty() {
-                match self.if_exists {
-                    true => self.terminal.note(format!("group `{name}` has no such offsets")),
-                    false => failed.push(self.nothing(name)?),
+                match self.named.contains(name) {
+                    true if self.if_exists => self.terminal.note(format!("group `{name}` has no such offsets")),
+                    true => failed.push(self.nothing(name)?),
+                    false => {}
                 }
                 continue;
             }
@@ -166,10 +171,12 @@ impl Work<'_> {
 
     /// The error of a group that has no offsets of the topics.
     fn nothing(&self, name: &String) -> Result<Error> {
-        let described = self.cluster.described(std::slice::from_ref(name))?;
-        Ok(match described.into_iter().next() {
-            Some(Err(error)) => error,
-            _ => Error::refused(format!("group `{name}` has no offsets of these topics")).hint(format!(
+        let described = self.cluster.descriptions(std::slice::from_ref(name))?;
+        let is_gone = described.first().is_some_and(|described| described.as_ref().is_ok_and(is_gone));
+        let gone = if is_gone { self.cluster.gone(std::slice::from_ref(name)).pop() } else { None };
+        Ok(match gone {
+            Some(error) => error,
+            None => Error::refused(format!("group `{name}` has no offsets of these topics")).hint(format!(
                 "see `mscomm kafka group describe {name}`; with --if-exists it is as good that there are none"
             )),
         })
@@ -186,7 +193,7 @@ impl Work<'_> {
                 error.hint(fix)
             }
             Code::NonEmptyGroup => {
-                let described = self.cluster.described(std::slice::from_ref(name)).unwrap_or_default();
+                let described = self.cluster.descriptions(std::slice::from_ref(name)).unwrap_or_default();
                 match described.into_iter().next() {
                     Some(Ok(about)) if !about.members.is_empty() => {
                         let count = counted(about.members.len() as u64, "member");

@@ -35,7 +35,7 @@ pub(crate) struct DescribeArgs {
     /// is no such time.
     #[arg(long)]
     time: bool,
-    /// Look again every so often, as 2s, until Ctrl-C: a terminal is drawn anew, with the lag's course; in a pipe each round is a
+    /// Look again every so often, as 2s, until Ctrl-C: a terminal is drawn anew, with the lag's trend; in a pipe each round is a
     /// JSON object on a line
     #[arg(long, value_name = "DURATION", value_parser = interval)]
     watch: Option<Duration>,
@@ -77,9 +77,8 @@ pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         return watch::watch(Watching { groups, all, time, every, count, output, wide }, cluster, cx).await;
     }
     let Snapshot { groups, failed, notes } = shared::on_thread(move || {
-        let (names, failed) = cluster.meant(&groups, all)?;
-        let mut snapshot = snapshot::take(&mut cluster, &names, time)?;
-        snapshot.failed.extend(failed);
+        let names = cluster.meant(&groups, all)?;
+        let snapshot = snapshot::take(&mut cluster, names, time)?;
         cluster.close();
         Ok(snapshot)
     })

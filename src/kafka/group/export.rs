@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Names, is_gone};
 use super::fault::{group_refused, partitions_refused};
 use super::meant::Meant;
 use crate::context::Context;
@@ -42,7 +42,7 @@ pub(crate) async fn export(args: ExportArgs, cx: &Context) -> Result<()> {
     let cluster = Cluster::open(&settings, &[], cx).await?;
     let terminal = cx.terminal;
     let (table, failed) = shared::on_thread(move || {
-        let (names, mut failed) = cluster.meant(&groups, all)?;
+        let Names { all: names, named, mut failed } = cluster.meant(&groups, all)?;
         let committed = cluster.committed(&names)?;
         let mut table = Table::new(["group", "topic", "partition", "offset", "metadata"]);
         let mut without = Vec::new();
@@ -76,14 +76,15 @@ pub(crate) async fn export(args: ExportArgs, cx: &Context) -> Result<()> {
             failed.extend(partitions_refused("read", "Describe", refused));
         }
         // One that is not there has committed nothing, either.
-        if !without.is_empty() {
-            for (name, described) in without.iter().zip(cluster.described(&without)?) {
-                match described {
-                    Ok(_) => terminal.note(format!("group `{name}` has committed nothing")),
-                    Err(error) => failed.push(error),
-                }
+        let mut gone = Vec::new();
+        for (name, described) in without.iter().zip(cluster.descriptions(&without)?) {
+            match described {
+                Ok(about) if is_gone(&about) => gone.extend(Some(name.clone()).filter(|name| named.contains(name))),
+                Ok(_) => terminal.note(format!("group `{name}` has no offsets, or none of topics that you may see")),
+                Err(said) => failed.push(group_refused("describe", name, "Describe", &said)),
             }
         }
+        failed.extend(cluster.gone(&gone));
         cluster.close();
         Ok((table, failed))
     })

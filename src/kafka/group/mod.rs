@@ -25,7 +25,7 @@ pub(crate) enum Command {
     List(list::ListArgs),
     /// Show members, committed offsets and lag, once or again and again
     Describe(describe::DescribeArgs),
-    /// Set the offsets of a group: shown before → after, and done with --yes alone
+    /// Set the offsets of a group, or only show them before and after, without --yes
     Reset(reset::ResetArgs),
     /// Write the offsets of groups as JSON, for reset --to FILE
     Export(export::ExportArgs),

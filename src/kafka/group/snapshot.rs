@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::cluster::{Cluster, Known};
+use super::cluster::{Cluster, Known, Names, is_gone};
 use super::fault::{group_refused, partitions_refused};
 use crate::error::{Error, Result};
 use crate::kafka::client::Partition;
@@ -70,18 +70,20 @@ impl GroupNow {
 ///
 /// # Errors
 /// What fails as a whole; the reason to stop.
-pub(super) fn take(cluster: &mut Cluster, names: &[String], time: bool) -> Result<Snapshot> {
-    let mut snapshot = Snapshot { groups: Vec::new(), failed: Vec::new(), notes: Vec::new() };
-    if names.is_empty() {
-        return Ok(snapshot);
-    }
-    let mut there = Vec::new();
-    for (name, described) in names.iter().zip(cluster.described(names)?) {
+pub(super) fn take(cluster: &mut Cluster, names: Names, time: bool) -> Result<Snapshot> {
+    let Names { all, named, failed } = names;
+    let mut snapshot = Snapshot { groups: Vec::new(), failed, notes: Vec::new() };
+    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    let described = cluster.descriptions(&all)?;
+    for (name, described) in all.into_iter().zip(described) {
         match described {
-            Ok(about) => there.push((name.clone(), about)),
-            Err(error) => snapshot.failed.push(error),
+            // Gone since it was listed, and nobody asked for it by name.
+            Ok(about) if is_gone(&about) => gone.extend(Some(name).filter(|name| named.contains(name))),
+            Ok(about) => there.push((name, about)),
+            Err(said) => snapshot.failed.push(group_refused("describe", &name, "Describe", &said)),
         }
     }
+    snapshot.failed.extend(cluster.gone(&gone));
     let names: Vec<String> = there.iter().map(|(name, _)| name.clone()).collect();
     let committed = cluster.committed(&names)?;
     for ((name, about), committed) in there.into_iter().zip(committed) {

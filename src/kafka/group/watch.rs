@@ -1,4 +1,4 @@
-//! `kafka group describe --watch`: the lag's course.
+//! `kafka group describe --watch`: the lag's trend.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::kafka::shared;
 use crate::message::Time;
 use crate::output::{Printer, Table, TableLayout, WideArgs};
 
-/// How many rounds a course shows.
+/// How many rounds a trend shows.
 const ROUNDS: usize = 30;
 
 /// What is watched, and how it is shown.
@@ -96,7 +96,11 @@ pub(super) async fn watch(watching: Watching, cluster: Cluster, cx: &Context) ->
         }
         // A round that took longer is not made up for.
         next = (next + watching.every).max(tokio::time::Instant::now());
-        cx.shutdown.or_stop(async { Ok(tokio::time::sleep_until(next).await) }).await?;
+        let pause = async {
+            tokio::time::sleep_until(next).await;
+            Ok(())
+        };
+        cx.shutdown.or_stop(pause).await?;
     }
 }
 
@@ -104,11 +108,7 @@ pub(super) async fn watch(watching: Watching, cluster: Cluster, cx: &Context) ->
 async fn look(mut cluster: Cluster, watching: &Watching) -> Result<(Cluster, Result<Snapshot>)> {
     let (groups, all, time) = (watching.groups.clone(), watching.all, watching.time);
     shared::on_thread(move || {
-        let looked = cluster.meant(&groups, all).and_then(|(names, failed)| {
-            let mut snapshot = snapshot::take(&mut cluster, &names, time)?;
-            snapshot.failed.extend(failed);
-            Ok(snapshot)
-        });
+        let looked = cluster.meant(&groups, all).and_then(|names| snapshot::take(&mut cluster, names, time));
         Ok((cluster, looked))
     })
     .await
@@ -130,7 +130,7 @@ fn show(groups: &[GroupNow], watching: &Watching, shown: &mut Shown, cx: &Contex
         table.row([json!(now()), json!(total), Value::Array(view::objects(groups, watching.time))]);
         return table.print(Some(TableLayout::Json), terminal);
     }
-    let mut text = with_course(view::groups(groups, watching.time), groups, shown).boxed(terminal);
+    let mut text = with_trend(view::groups(groups, watching.time), groups, shown).boxed(terminal);
     let partitions = view::partitions(groups, watching.time, TableLayout::Table, &watching.wide);
     if !partitions.is_empty() {
         text.push_str(&partitions.boxed(terminal));
@@ -143,10 +143,10 @@ fn show(groups: &[GroupNow], watching: &Watching, shown: &mut Shown, cx: &Contex
     Printer::print(frame)
 }
 
-/// The table of the groups with the course of each one's lag in place of what does not change.
-fn with_course(table: Table, groups: &[GroupNow], shown: &Shown) -> Table {
-    let course = |group: &GroupNow| shown.lags.get(&group.name).map(|lags| course(lags)).unwrap_or_default();
-    table.without(&["type", "assignor", "coordinator"]).with("trend", groups.iter().map(|group| json!(course(group))))
+/// The table of the groups with the trend of each one's lag in place of what does not change.
+fn with_trend(table: Table, groups: &[GroupNow], shown: &Shown) -> Table {
+    let trends = groups.iter().map(|group| json!(shown.lags.get(&group.name).map(trend)));
+    table.without(&["type", "assignor", "coordinator"]).with("trend", trends)
 }
 
 /// The clock, as a script reads it.
@@ -156,8 +156,8 @@ fn now() -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// A lag's course, a block a round: the highest of them is a full one.
-fn course(lags: &VecDeque<Option<i64>>) -> String {
+/// A lag's trend, a block a round: the highest of them is a full one.
+fn trend(lags: &VecDeque<Option<i64>>) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let highest = lags.iter().flatten().copied().max().unwrap_or(0).max(1);
     let block = |lag: i64| {
@@ -197,8 +197,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_course_has_a_block_a_round() {
-        let of = |lags: &[Option<i64>]| course(&lags.iter().copied().collect());
+    fn a_trend_has_a_block_a_round() {
+        let of = |lags: &[Option<i64>]| trend(&lags.iter().copied().collect());
         assert_eq!(of(&[Some(0), Some(1), Some(50), Some(100)]), "▁▂▅█");
         assert_eq!(of(&[Some(0), Some(0)]), "▁▁");
         assert_eq!(of(&[None, Some(7), Some(-3)]), " █▁");

@@ -36,3 +36,6 @@ END
 printf '#!/bin/sh\ncat\n' > handle.sh
 chmod +x handle.sh
 mscomm -q kafka produce orders --input json -d @orders.jsonl
+mscomm -q kafka group delete billing audit --if-exists
+mscomm -q kafka group reset billing --topic orders --to begin -y > reset 2>&1
+mscomm -q kafka group export billing > offsets.jsonl

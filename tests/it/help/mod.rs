@@ -15,6 +15,7 @@ const FOLLOWS: &[&str] = &[
     "grpc health --watch",
     "kafka tail orders",
     "kafka tail orders --group billing -j 8 --exec ./handle.sh",
+    "kafka group describe billing --time --watch 2s",
     "bridge kafka tail orders --group copy --to amqp publish -k orders",
     "bridge --map '.value |= {name: .customer}' amqp consume orders \\",
 ];
@@ -121,10 +122,13 @@ fn examples_of_queues() {
 fn examples_of_kafka_and_bridge() {
     let _alone = ORDERS.lock();
     test_env("KAFKA");
-    let topics =
-        ["list", "describe", "create", "alter", "truncate", "delete"].map(|verb| format!("kafka-topic-{verb}"));
-    let topics = topics.each_ref().map(String::as_str);
-    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics].concat());
+    let verbs = |noun: &str, verbs: &[&str]| -> Vec<String> {
+        verbs.iter().map(|verb| format!("kafka-{noun}-{verb}")).collect()
+    };
+    let topics = verbs("topic", &["list", "describe", "create", "alter", "truncate", "delete"]);
+    let groups = verbs("group", &["list", "describe", "reset", "export", "delete"]);
+    let nouns: Vec<&str> = topics.iter().chain(&groups).map(String::as_str).collect();
+    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &nouns].concat());
     run("bridge", &["bridge"]);
 }
 

@@ -3,6 +3,7 @@
 mod connect;
 mod gone;
 mod group;
+mod groups;
 mod lost;
 mod memory;
 mod produce;

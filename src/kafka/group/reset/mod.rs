@@ -28,9 +28,9 @@ use crate::values::{self, Offering};
 /// How often it is looked whether a group has members left.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Set the offsets of a group: shown before → after, and done with --yes alone
+/// Set the offsets of a group, or only show them before and after, without --yes
 ///
-/// Prints topic, partition, and the offset before and after. Without --yes nothing is done, whoever asks. An offset outside of
+/// Prints topic, partition, and the offset before and after. Without --yes nothing is set, and nobody is asked. An offset outside of
 /// what a partition keeps becomes its begin or its end, and is told. While a group has members the broker refuses to set its
 /// offsets: stop them, or wait for that with --when-empty.
 #[derive(Debug, clap::Args)]
