@@ -1,5 +1,7 @@
 //! Kafka: produce to topics, tail them, and look after them.
 
+mod acl;
+mod broker;
 mod changes;
 mod check;
 mod client;
@@ -13,7 +15,9 @@ pub(crate) mod settings;
 mod shared;
 mod tail;
 mod topic;
+mod user;
 
+pub(crate) use self::acl::ACL as ACL_COLUMNS;
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, topics};
@@ -34,6 +38,15 @@ pub(crate) enum Command {
     /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
+    /// List and describe brokers, and change their settings
+    #[command(subcommand)]
+    Broker(Box<broker::Command>),
+    /// List, add and remove rules of who may do what
+    #[command(subcommand)]
+    Acl(Box<acl::Command>),
+    /// List, add and remove users that log in by SCRAM
+    #[command(subcommand)]
+    User(Box<user::Command>),
 }
 
 /// Runs a verb.
@@ -45,5 +58,8 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
+        Command::Broker(command) => broker::run(*command, cx).await,
+        Command::Acl(command) => acl::run(*command, cx).await,
+        Command::User(command) => user::run(*command, cx).await,
     }
 }

@@ -318,6 +318,7 @@ fn secrets(typed: &str) -> Vec<Candidate> {
 fn columns(path: &[&str]) -> Vec<&'static str> {
     match path {
         ["kafka", "topic", "list"] => kafka::TOPIC_COLUMNS.to_vec(),
+        ["kafka", "acl", ..] => kafka::ACL_COLUMNS.to_vec(),
         ["kafka", ..] => kafka::PARTITION_COLUMNS.to_vec(),
         _ => ["name", "default", "extends"].into_iter().chain(section_infos().iter().map(|info| info.name)).collect(),
     }
@@ -377,6 +378,7 @@ mod tests {
             "NAME[:PARTITIONS]",
             "NUMBER",
             "NUMBERS",
+            "PRINCIPAL",
             "PORT",
             "PRIORITY",
             "PROFILE",
@@ -391,6 +393,7 @@ mod tests {
             "TIME",
             "TOPIC",
             "URI",
+            "USER",
             "VERB",
             "@TIME",
         ];

@@ -29,8 +29,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::admin::{
-    Acl, Admin, AdminOutcome, Alteration, Change, NameIs, NewPartitions, NewPassword, NewTopic, Operation, Owner,
-    Permission, Resource, Scram, SetBy, Setting,
+    Acl, Admin, AdminOutcome, Alteration, Change, Cluster, NameIs, NewPartitions, NewPassword, NewTopic, Node,
+    Operation, Owner, Permission, Resource, Scram, SetBy, Setting, User,
 };
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};

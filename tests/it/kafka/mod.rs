@@ -5,6 +5,7 @@ mod gone;
 mod group;
 mod lost;
 mod memory;
+mod patterns;
 mod produce;
 mod rebalance;
 mod silent;

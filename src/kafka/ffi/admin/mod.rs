@@ -22,9 +22,10 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::acls::{Acl, NameIs, Operation, Permission, Resource};
+pub(crate) use self::cluster::{Cluster, Node};
 pub(crate) use self::configs::{Alteration, Change, Owner, SetBy, Setting};
 pub(crate) use self::topics::{NewPartitions, NewTopic};
-pub(crate) use self::users::{NewPassword, Scram};
+pub(crate) use self::users::{NewPassword, Scram, User};
 use super::event::Event;
 use super::said::Said;
 use super::{last_error, millis, text};
@@ -80,14 +81,25 @@ impl<'c> Admin<'c> {
         request: rd::rd_kafka_admin_op_t,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
-        self.ask_or_check(request, false, send)
+        self.ask_for(request, Asking::Plainly, send)
     }
 
-    /// As [`Admin::ask`]; with `only_check` the broker says what it would, and does nothing.
-    fn ask_or_check(
+    /// As [`Admin::ask`], with what is asked for beside.
+    fn ask_for(
         &self,
         request: rd::rd_kafka_admin_op_t,
-        only_check: bool,
+        asking: Asking,
+        send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Event, Said> {
+        let event = self.wait(request, asking, send)?;
+        event.failure().map_or(Ok(event), Err)
+    }
+
+    /// As [`Admin::ask_for`], without a look at what the answer is.
+    fn wait(
+        &self,
+        request: rd::rd_kafka_admin_op_t,
+        asking: Asking,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
         // SAFETY: the client lives, and the options until the request was sent: librdkafka copies them.
@@ -100,24 +112,13 @@ impl<'c> Admin<'c> {
             rd::rd_kafka_AdminOptions_set_request_timeout(options.first(), limit, reason.room(), reason.len());
             rd::rd_kafka_AdminOptions_set_operation_timeout(options.first(), limit, reason.room(), reason.len());
         }
-        if only_check {
-            // SAFETY: as above.
-            let code =
-                unsafe { rd::rd_kafka_AdminOptions_set_validate_only(options.first(), 1, reason.room(), reason.len()) };
-            // What cannot be left at a check must not be done.
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(reason.said());
-            }
-        }
+        asking.set(options.first())?;
         send(self.client, options.first(), self.answers.as_ptr());
         let until = Instant::now() + self.limit + LATE;
         loop {
             // SAFETY: the queue lives.
             if let Some(event) = unsafe { Event::next(self.answers, SLICE) } {
-                return match event.failure() {
-                    Some(said) => Err(said),
-                    None => Ok(event),
-                };
+                return Ok(event);
             }
             if !(self.go_on)() {
                 return Err(Said::plain(RDKafkaErrorCode::Interrupted));
@@ -126,6 +127,51 @@ impl<'c> Admin<'c> {
                 return Err(Said::plain(RDKafkaErrorCode::OperationTimedOut));
             }
         }
+    }
+}
+
+/// What is asked for beside the request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Nothing.
+    Plainly,
+    /// What the broker would do; it does nothing.
+    Check,
+    /// What the user may do.
+    Rights,
+}
+
+impl Asking {
+    fn set(self, options: *mut rd::rd_kafka_AdminOptions_t) -> Result<(), Said> {
+        let mut reason = Reason::default();
+        // SAFETY: the options live; the error is ours.
+        unsafe {
+            match self {
+                Asking::Plainly => Ok(()),
+                Asking::Check => {
+                    match rd::rd_kafka_AdminOptions_set_validate_only(options, 1, reason.room(), reason.len()) {
+                        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+                        // What cannot be left at a check must not be done.
+                        _ => Err(reason.said()),
+                    }
+                }
+                Asking::Rights => taken(rd::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1)),
+            }
+        }
+    }
+}
+
+/// Takes an error that is the caller's.
+///
+/// SAFETY: it is null or lives, and nobody else destroys it.
+unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), Said> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let said = Said::of_error(error);
+        if !error.is_null() {
+            rd::rd_kafka_error_destroy(error);
+        }
+        said.map_or(Ok(()), Err)
     }
 }
 
