@@ -80,6 +80,8 @@ pub(crate) enum Event {
     Revoked(Vec<Lane>),
     /// For the user, who has to know.
     Warn(String),
+    /// For the user.
+    Note(String),
     /// For who wants to know more.
     Trace(String),
 }

@@ -1,10 +1,21 @@
 //! Settings of topics and brokers: how they are shown, and how they are changed.
 
+use std::time::{Duration, Instant};
+
+use rdkafka::error::RDKafkaErrorCode as Code;
 use serde_json::{Value, json};
 
-use super::ffi::{Change, SetBy, Setting};
+use super::client::{administer, said_error, topic_refused};
+use super::ffi::{Alteration, Change, Owner, Said, SetBy, Setting};
+use super::shared::AdminClient;
+use crate::context::Context;
 use crate::error::{Error, Result, nearest};
+use crate::output::{Table, TableLayout, Terminal};
 use crate::secret::MASK;
+
+/// How long the brokers may take to tell each other.
+const SPREAD: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What is shown of a setting, behind whose it is.
 pub(crate) const fn columns(of: &'static str) -> [&'static str; 4] {
@@ -142,6 +153,145 @@ pub(crate) fn with_near(error: Error, changes: &[(String, Change)], settings: &[
     match unknown.and_then(|key| nearest(key, names())) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
+    }
+}
+
+/// Shows what changed or would.
+///
+/// # Errors
+/// The output's.
+pub(crate) fn print(
+    of: &'static str,
+    rows: Vec<[Value; 4]>,
+    dry_run: bool,
+    output: Option<TableLayout>,
+    terminal: &Terminal,
+) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new([of, "config", "before", "after"]).whole();
+    rows.into_iter().for_each(|row| table.row(row));
+    table.print(output, terminal)?;
+    if dry_run {
+        terminal.note("nothing was changed: this is what would be without --dry-run");
+    }
+    Ok(())
+}
+
+/// What changed or would, each with what is before and after it, and what was refused.
+pub(crate) type Told = (Vec<[Value; 4]>, Vec<Error>);
+
+/// Settings of several that are altered alike.
+pub(crate) struct Altering<'a> {
+    /// Whom it is asked of.
+    pub client: &'a AdminClient,
+    /// The surroundings.
+    pub cx: &'a Context,
+    /// What changes.
+    pub changes: &'a [(String, Change)],
+    /// Nothing changes: it is left at the broker's opinion.
+    pub dry_run: bool,
+}
+
+/// Whose settings, what they are called in an answer, and in words.
+fn named(owner: &Owner) -> (Value, String, String) {
+    match owner {
+        Owner::Topic(topic) => (json!(topic), topic.clone(), format!("topic `{topic}`")),
+        Owner::Broker(id) => (json!(id), id.to_string(), format!("broker {id}")),
+    }
+}
+
+impl Altering<'_> {
+    fn ask<T>(&self, what: String, ask: impl FnOnce(&super::ffi::Admin<'_>) -> Result<T, Said>) -> Result<T> {
+        administer(&**self.client, self.cx.policy.connect_timeout, &self.cx.shutdown, what, ask)
+    }
+
+    /// Changes the settings of topics, or of one broker, all of each or none; blocks.
+    ///
+    /// # Errors
+    /// Those of a request as a whole.
+    pub(crate) fn run(&self, owners: &[Owner], (rows, errors): &mut Told) -> Result<()> {
+        let mut known: Vec<(Owner, Vec<Setting>)> = Vec::new();
+        let answer = self.ask("cannot read the settings".to_owned(), |admin| admin.settings(owners, &[]))?;
+        for (owner, found) in owners.iter().filter_map(|owner| {
+            let (_, name, _) = named(owner);
+            Some((owner, answer.iter().find(|found| found.name == name)?))
+        }) {
+            let (_, _, whose) = named(owner);
+            match &found.result {
+                Ok(settings) => match check_known(&whose, self.changes, settings) {
+                    Ok(()) => known.push((owner.clone(), settings.clone())),
+                    Err(error) => errors.push(error),
+                },
+                Err(said) => errors.push(said_error(format!("cannot read the settings of {whose}"), said)),
+            }
+        }
+        let alteration = |owner: &Owner| Alteration { owner: owner.clone(), changes: self.changes.to_vec() };
+        let all: Vec<Alteration> = known.iter().map(|(owner, _)| alteration(owner)).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let outcomes =
+            self.ask("cannot alter settings".to_owned(), |admin| admin.alter_settings(&all, self.dry_run))?;
+        let mut done = Vec::new();
+        for (owner, settings) in known {
+            let (label, name, whose) = named(&owner);
+            let outcome = outcomes.iter().find(|outcome| outcome.name == name).map(|outcome| &outcome.result);
+            if let Some(Err(said)) = outcome {
+                errors.push(with_near(refused(&owner, &whose, said), self.changes, &settings));
+                continue;
+            }
+            let mut expected = Vec::new();
+            for (key, change) in self.changes {
+                let (before, after) = before_and_after(key, change, &settings);
+                let is_secret = settings.iter().any(|setting| setting.name == *key && setting.is_secret);
+                let shown = |value: &Option<String>| if is_secret { json!(MASK) } else { json!(value) };
+                rows.push([label.clone(), json!(key), shown(&before), shown(&after)]);
+                if !is_secret {
+                    expected.push((key.clone(), after));
+                }
+            }
+            done.push((owner, expected));
+        }
+        if self.dry_run { Ok(()) } else { self.spread(done) }
+    }
+
+    /// Waits until the broker that is asked shows what was changed, so that the next command finds it so.
+    fn spread(&self, mut done: Vec<(Owner, Vec<(String, Option<String>)>)>) -> Result<()> {
+        let until = Instant::now() + SPREAD;
+        while !done.is_empty() && Instant::now() < until {
+            self.cx.shutdown.check()?;
+            let owners: Vec<Owner> = done.iter().map(|(owner, _)| owner.clone()).collect();
+            for found in self.ask("cannot read the settings".to_owned(), |admin| admin.settings(&owners, &[]))? {
+                let Ok(settings) = found.result else { continue };
+                // What is not shown at all is taken back.
+                let is = |(key, after): &(String, Option<String>)| {
+                    settings.iter().find(|setting| setting.name == *key).map(|setting| &setting.value)
+                        == after.as_ref().map(|_| after)
+                        || after.is_none()
+                };
+                done.retain(|(owner, expected)| named(owner).1 != found.name || !expected.iter().all(is));
+            }
+            if !done.is_empty() {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why settings were not changed.
+fn refused(owner: &Owner, whose: &str, said: &Said) -> Error {
+    let error = match owner {
+        Owner::Topic(topic) if said.code != Code::InvalidConfig => topic_refused(topic, said),
+        _ => said_error(format!("cannot alter {whose}"), said),
+    };
+    match (owner, said.code) {
+        (Owner::Broker(_), Code::InvalidRequest) => error.hint(
+            "what is read-only is changed in the broker's file; `mscomm kafka broker describe --all` tells which",
+        ),
+        _ => error,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Kafka: produce to topics, tail them, and look after them.
 
+mod acl;
+mod broker;
 mod changes;
 mod check;
 mod client;
@@ -17,7 +19,9 @@ mod shared;
 mod tail;
 mod topic;
 mod transactional;
+mod user;
 
+pub(crate) use self::acl::ACL as ACL_COLUMNS;
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS};
 pub(crate) use self::import::import;
@@ -46,6 +50,15 @@ pub(crate) enum Command {
     /// List, print, register and check schemas of a schema registry
     #[command(subcommand)]
     Schema(Box<schema::Command>),
+    /// List and describe brokers, and change their settings
+    #[command(subcommand)]
+    Broker(Box<broker::Command>),
+    /// List, add and remove rules of who may do what
+    #[command(subcommand)]
+    Acl(Box<acl::Command>),
+    /// List, add and remove users that log in by SCRAM
+    #[command(subcommand)]
+    User(Box<user::Command>),
 }
 
 /// Runs a verb.
@@ -59,5 +72,8 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Topic(command) => topic::run(*command, cx).await,
         Command::Group(command) => group::run(*command, cx).await,
         Command::Schema(command) => schema::run(*command, cx).await,
+        Command::Broker(command) => broker::run(*command, cx).await,
+        Command::Acl(command) => acl::run(*command, cx).await,
+        Command::User(command) => user::run(*command, cx).await,
     }
 }

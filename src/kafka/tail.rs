@@ -1,14 +1,16 @@
 //! `kafka tail`: records of topics, from anywhere, to an end or for ever.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
     self, ConnectionEvents, Handover, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start,
-    Until, connect, partitions_of, refuse_mock, settled_topic,
+    Until, Wanted, connect, partitions_of, refuse_mock, settled_topic,
 };
+use super::pattern::{Pattern, is_internal};
 use super::produce;
 use super::settings::{Registry, Settings};
 use super::shared::kafka_millis;
@@ -21,7 +23,7 @@ use crate::exec::ExecArgs;
 use crate::flow::{self, Manner, Stage};
 use crate::jq::JqArgs;
 use crate::message::{Beginning, Time, Unit, When};
-use crate::output::{OutputArgs, Show};
+use crate::output::{OutputArgs, Show, Terminal};
 use crate::values;
 
 /// Read records of topics, and follow them
@@ -42,9 +44,14 @@ pub(crate) struct Args {
 /// What is read, wherever it goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadingArgs {
-    /// The topics
-    #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_name)]
-    topics: Vec<String>,
+    /// The topics; what begins with ^ is a regular expression, as '^orders-'
+    ///
+    /// Topics whose names match later, and new partitions of any topic, are found within 30 seconds, or as -X
+    /// topic.metadata.refresh.interval.ms or metadata.max.age.ms says, and read from their begin. A topic that matched and is deleted
+    /// is told, and the others are read on; one that was named ends the command (exit 8). With --until-end it is what is there at the
+    /// start. A group's expression is one of POSIX, without \d and the like.
+    #[arg(value_name = "TOPIC", required = true, value_parser = super::shared::topic_pattern)]
+    topics: Vec<Pattern>,
     /// Where to begin: begin (first), end (next), last, an OFFSET, -N for the newest N of all partitions together, or @TIME (as
     /// @1h for an hour ago, @yesterday, '@2026-11-28 10:00', RFC 3339, ms since 1970)
     ///
@@ -143,7 +150,8 @@ fn begin(args: &ReadingArgs) -> Start {
 
 /// What was typed and cannot be meant.
 fn check(args: &ReadingArgs) -> Result<()> {
-    let twice = args.topics.iter().enumerate().find(|(at, topic)| args.topics.iter().take(*at).any(|t| t == *topic));
+    let texts: Vec<&str> = args.topics.iter().map(Pattern::text).collect();
+    let twice = texts.iter().enumerate().find(|(at, topic)| texts.iter().take(*at).any(|t| t == *topic));
     if let Some((_, topic)) = twice {
         return Err(Error::usage(format!("the topic `{topic}` is named twice")).hint("name each topic once"));
     }
@@ -160,11 +168,26 @@ fn check(args: &ReadingArgs) -> Result<()> {
     if args.group.as_ref().is_some_and(|group| group.trim().is_empty()) {
         return Err(Error::usage("the name of the group is empty").hint("name one with --group, or leave --group out"));
     }
+    let beyond = |topic: &Pattern| Some((topic.text().to_owned(), topic.beyond_posix()?.to_owned()));
+    if let (Some(_), Some((topic, what))) = (&args.group, args.topics.iter().find_map(beyond)) {
+        return Err(Error::usage(format!("`{topic}`: a group's expression is one of POSIX, which has no `{what}`"))
+            .hint("write [0-9] for \\d, [A-Za-z0-9_] for \\w and (…) for (?:…); or read without --group"));
+    }
     Ok(())
 }
 
+/// True for a group by the newer protocol (KIP-848).
+fn is_newer(setup: &Setup) -> bool {
+    setup.extra("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
+}
+
 /// librdkafka's properties for these flags.
-fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str) -> Vec<(&'static str, &'a str)> {
+fn properties<'a>(
+    args: &'a ReadingArgs,
+    setup: &Setup,
+    isolation: &'static str,
+    refresh: &'a str,
+) -> Vec<(&'static str, &'a str)> {
     let mut properties = vec![("isolation.level", isolation)];
     let Some(group) = &args.group else {
         if args.limits.until_end || matches!(begin(args), Start::Last(_)) {
@@ -173,8 +196,15 @@ fn properties<'a>(args: &'a ReadingArgs, setup: &Setup, isolation: &'static str)
         return properties;
     };
     properties.push(("group.id", group));
+    if args.topics.iter().any(Pattern::is_regex) {
+        properties.push(("topic.metadata.refresh.interval.ms", refresh));
+        // As everywhere: they have to be meant by what begins as they do.
+        if !args.topics.iter().any(|topic| is_internal(topic.text().trim_start_matches('^'))) {
+            properties.push(("topic.blacklist", "^__"));
+        }
+    }
     // With the newer protocol the session is the broker's to set, and librdkafka refuses it (KIP-848).
-    if setup.extra("group.protocol").is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer")) {
+    if is_newer(setup) {
         return properties;
     }
     // A member that was killed holds the group up for as long as the session lasts.
@@ -223,7 +253,7 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);
-    if let Some(topic) = dead.as_ref().filter(|topic| args.topics.contains(topic)) {
+    if let Some(topic) = dead.as_ref().filter(|dead| args.topics.iter().any(|topic| topic.matches_topic(dead))) {
         return Err(Error::usage(format!("dead:{topic} is a topic that is read: what failed would come again"))
             .hint("name another topic"));
     }
@@ -271,8 +301,16 @@ impl Prepared {
             Some(dead) => Some(dead.open(cx).await?.bury()),
             None => None,
         };
-        let consumer = setup.consumer(&properties(&args, &setup, isolation))?;
-        let topic = args.topics.first().cloned();
+        let refresh = setup.refresh_millis();
+        let consumer = setup.consumer(&properties(&args, &setup, isolation, &refresh.to_string()))?;
+        let wanted = Arc::new(Wanted {
+            topics: args.topics.clone(),
+            partitions: args.partitions.clone(),
+            // A group's members are told.
+            every: u64::try_from(refresh).ok().filter(|_| args.group.is_none()).map(Duration::from_millis),
+        });
+        // What matches is found among all.
+        let topic = args.topics.first().map(|topic| topic.text().to_owned()).filter(|_| !wanted.has_patterns());
         let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
         if matches!(args.from, Some(From { start: Start::Time(_), .. })) || args.until.is_some() {
             refuse_mock(&*consumer, Lack::Times)?;
@@ -285,14 +323,14 @@ impl Prepared {
             None if args.limits.until_end => Until::End,
             None => Until::Never,
         };
-        let options = ReaderOptions { link, isolation, until, limit, handover };
+        let options = ReaderOptions { link, isolation, until, wanted, limit, handover };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
         let source = super::shared::on_thread(move || {
-            let mut partitions = partitions(&args, &consumer, &first, &options)?;
+            let mut partitions = partitions(&args, &consumer, &first, &options, &terminal)?;
             if let Some(group) = &args.group {
-                let topics: Vec<&str> = args.topics.iter().map(String::as_str).collect();
-                let member = Member::new(group, options.link.setup.extra("auto.offset.reset"));
-                return PartitionReader::of_group(options, consumer, &topics, member);
+                let setup = &options.link.setup;
+                let member = Member::new(group, setup.extra("auto.offset.reset"), is_newer(setup));
+                return PartitionReader::of_group(options, consumer, member);
             }
             partitions.sort();
             partitions.dedup();
@@ -322,19 +360,21 @@ fn waits(args: &ReadingArgs) -> Option<String> {
         }
     };
     let ends = args.limits.until_end || args.until.is_some();
-    (!ends).then(|| format!("waiting for records of {}, {from}", args.topics.join(", ")))
+    let topics: Vec<&str> = args.topics.iter().map(Pattern::text).collect();
+    (!ends).then(|| format!("waiting for records of {}, {from}", topics.join(", ")))
 }
 
-/// The partitions that are to be read, once all topics are there; blocks.
+/// The partitions that are to be read, once all topics that were named are there; blocks.
 fn partitions(
     args: &ReadingArgs,
     consumer: &Arc<BaseConsumer<ConnectionEvents>>,
     first: &Arc<Metadata>,
     options: &ReaderOptions,
+    terminal: &Terminal,
 ) -> Result<Vec<Partition>> {
     let (patient, shutdown) = (options.link.setup.creates_topics(), &options.link.shutdown);
-    let (mut partitions, mut failed) = (Vec::new(), Vec::new());
-    for (index, topic) in args.topics.iter().enumerate() {
+    let (mut partitions, mut failed) = (options.wanted.matched(first), Vec::new());
+    for (index, topic) in options.wanted.names().enumerate() {
         let metadata = match index {
             0 => first.clone(),
             _ => Arc::new(
@@ -350,6 +390,15 @@ fn partitions(
                 shutdown.check()?;
                 failed.push(error);
             }
+        }
+    }
+    for pattern in args.topics.iter().filter(|topic| topic.is_regex()) {
+        if partitions.iter().any(|partition| pattern.matches_topic(&partition.topic)) {
+            continue;
+        }
+        match options.until.is_known() {
+            true => failed.push(super::shared::no_match(pattern)),
+            false => terminal.note(format!("no topic matches `{}` yet", pattern.text())),
         }
     }
     Error::each(failed)?;

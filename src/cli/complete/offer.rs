@@ -323,6 +323,7 @@ fn columns(path: &[&str]) -> Vec<&'static str> {
         ["kafka", "topic", "list"] => kafka::TOPIC_COLUMNS.to_vec(),
         ["kafka", "group", "list"] => kafka::GROUP_COLUMNS.to_vec(),
         ["kafka", "group", ..] => kafka::LAG_COLUMNS.to_vec(),
+        ["kafka", "acl", ..] => kafka::ACL_COLUMNS.to_vec(),
         ["kafka", ..] => kafka::PARTITION_COLUMNS.to_vec(),
         _ => ["name", "default", "extends"].into_iter().chain(section_infos().iter().map(|info| info.name)).collect(),
     }
@@ -384,6 +385,7 @@ mod tests {
             "NAME[:PARTITIONS]",
             "NUMBER",
             "NUMBERS",
+            "PRINCIPAL",
             "PORT",
             "PRIORITY",
             "PROFILE",
@@ -400,6 +402,7 @@ mod tests {
             "TOPIC",
             "URI",
             "URL",
+            "USER",
             "VERB",
             "@TIME",
         ];

@@ -317,6 +317,7 @@ impl<'r> Runner<'r> {
     fn happened(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::Warn(text) => self.reporter.warn(text),
+            Event::Note(text) => self.reporter.note(text),
             Event::Trace(text) => self.reporter.trace(text),
             Event::Revoked(lanes) => {
                 self.gone.extend(&lanes);

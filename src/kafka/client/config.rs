@@ -29,6 +29,9 @@ const ANSWER_BYTES: &str = "4194304";
 const QUEUE_KBYTES: &str = "32768";
 const QUEUE_RECORDS: &str = "30000";
 
+/// How old what is known of topics and partitions may be, in milliseconds: librdkafka's five minutes are long to wait for.
+const REFRESH_MILLIS: i64 = 30_000;
+
 /// librdkafka's `batch.size` when nobody says otherwise.
 const BATCH_BYTES: usize = 1_000_000;
 
@@ -166,6 +169,16 @@ impl Setup {
             records => records,
         };
         (records, number("queue.buffering.max.kbytes", QUEUE_KBYTES).saturating_mul(1024))
+    }
+
+    /// How often it is looked for new topics and partitions, in milliseconds; negative is never.
+    pub(crate) fn refresh_millis(&self) -> i64 {
+        let number = |name| self.extra(name).and_then(|value| value.parse::<i64>().ok());
+        let (interval, age) = (number("topic.metadata.refresh.interval.ms"), number("metadata.max.age.ms"));
+        match (interval, age) {
+            (Some(interval), Some(age)) if interval > 0 => interval.min(age),
+            (interval, age) => interval.or(age).unwrap_or(REFRESH_MILLIS),
+        }
     }
 
     /// True when a topic that is not there is to be made by the broker.

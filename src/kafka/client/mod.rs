@@ -31,5 +31,5 @@ pub(crate) use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
 pub(crate) use offsets::{Marks, Partition, at_time, marks, partitions_of};
 pub(crate) use probe::probe;
 pub(crate) use producer::{Producer, ProducerOptions};
-pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until};
+pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until, Wanted};
 pub(crate) use transaction::{Every, Handover, TransactionOptions, Transactions, begin_work, longest};

@@ -113,7 +113,8 @@ impl Event {
         }
     }
 
-    fn code(&self) -> Option<RDKafkaErrorCode> {
+    /// The code of what failed, if anything did.
+    pub(super) fn code(&self) -> Option<RDKafkaErrorCode> {
         // SAFETY: any event has a code.
         let code = unsafe { rd::rd_kafka_event_error(self.0.as_ptr()) };
         (code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| code.into())

@@ -29,9 +29,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::admin::{
-    Acl, Admin, AdminOutcome, Alteration, Change, Committed, Coordinator, GroupDescription, GroupKind, GroupListing,
-    GroupMember, GroupState, NameIs, NewOffset, NewPartitions, NewPassword, NewTopic, OffsetOutcome, OffsetSpec,
-    Operation, Owner, Permission, Resource, Scram, SetBy, Setting, Sought,
+    Acl, Admin, AdminOutcome, Alteration, Change, Cluster, Committed, Coordinator, GroupDescription, GroupKind,
+    GroupListing, GroupMember, GroupState, NameIs, NewOffset, NewPartitions, NewPassword, NewTopic, Node,
+    OffsetOutcome, OffsetSpec, Operation, Owner, Permission, Resource, Scram, SetBy, Setting, Sought, User,
 };
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};

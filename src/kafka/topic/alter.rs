@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::assignment::{Assignment, assignment};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::kafka::changes::{self, ChangeArgs};
-use crate::kafka::client::{CLOSE, administer, drop_within, said_error, topic_refused};
-use crate::kafka::ffi::{Alteration, Change, NewPartitions, Owner, Said, Setting};
+use crate::kafka::changes::{self, Altering, ChangeArgs, Told};
+use crate::kafka::client::{CLOSE, administer, drop_within, said_error};
+use crate::kafka::ffi::{NewPartitions, Owner, Said};
 use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared::{self, AdminClient};
-use crate::output::{Table, TableLayout};
+use crate::output::TableLayout;
 
 /// Change the settings of topics, or add partitions
 ///
@@ -43,9 +43,6 @@ pub(crate) struct AlterArgs {
     settings: Settings,
 }
 
-/// What is shown of a change.
-const CHANGE: [&str; 4] = ["topic", "config", "before", "after"];
-
 /// How long the brokers may take to tell each other.
 const SPREAD: Duration = Duration::from_secs(5);
 
@@ -72,9 +69,10 @@ pub(crate) async fn alter(args: AlterArgs, cx: &Context) -> Result<()> {
     let inner = cx.clone();
     let (rows, errors) = shared::on_thread(move || {
         let work = Work { consumer: &consumer, names: &names, dry_run, cx: &inner };
-        let mut told = (Vec::new(), Vec::new());
+        let mut told: Told = (Vec::new(), Vec::new());
         if !changes.is_empty() && !names.is_empty() {
-            work.configs(&changes, &mut told)?;
+            let owners: Vec<Owner> = names.iter().map(|name| Owner::Topic(name.clone())).collect();
+            Altering { client: &consumer, cx: &inner, changes: &changes, dry_run }.run(&owners, &mut told)?;
         }
         if let Some(count) = partitions
             && !names.is_empty()
@@ -86,19 +84,10 @@ pub(crate) async fn alter(args: AlterArgs, cx: &Context) -> Result<()> {
         Ok(told)
     })
     .await?;
-    let mut table = Table::new(CHANGE).whole();
-    let any = !rows.is_empty();
-    rows.into_iter().for_each(|row| table.row(row));
-    table.print(output, &cx.terminal)?;
-    if dry_run && any {
-        cx.terminal.note("nothing was changed: this is what would be without --dry-run");
-    }
+    changes::print("topic", rows, dry_run, output, &cx.terminal)?;
     failed.extend(errors);
     Error::each(failed)
 }
-
-/// What changed or would, and what was refused.
-type Told = (Vec<[Value; 4]>, Vec<Error>);
 
 /// Some topics that are altered.
 struct Work<'w> {
@@ -111,65 +100,6 @@ struct Work<'w> {
 impl Work<'_> {
     fn ask<T>(&self, what: &str, ask: impl FnOnce(&crate::kafka::ffi::Admin<'_>) -> Result<T, Said>) -> Result<T> {
         administer(&**self.consumer, self.cx.policy.connect_timeout, &self.cx.shutdown, what, ask)
-    }
-
-    /// Changes settings.
-    fn configs(&self, changes: &[(String, Change)], (rows, errors): &mut Told) -> Result<()> {
-        let mut known: Vec<(String, Vec<Setting>)> = Vec::new();
-        for found in self.ask("cannot read the topics' settings", |admin| admin.topic_settings(self.names))? {
-            match found.result {
-                Ok(settings) => match changes::check_known(&format!("topic `{}`", found.name), changes, &settings) {
-                    Ok(()) => known.push((found.name, settings)),
-                    Err(error) => errors.push(error),
-                },
-                Err(said) => {
-                    errors.push(said_error(format!("cannot read the settings of topic `{}`", found.name), &said))
-                }
-            }
-        }
-        let alteration = |name: &String| Alteration { owner: Owner::Topic(name.clone()), changes: changes.to_vec() };
-        let all: Vec<Alteration> = known.iter().map(|(name, _)| alteration(name)).collect();
-        if all.is_empty() {
-            return Ok(());
-        }
-        let outcomes = self.ask("cannot alter topics", |admin| admin.alter_settings(&all, self.dry_run))?;
-        let mut done = Vec::new();
-        for outcome in outcomes {
-            let Some((name, settings)) = known.iter().find(|(name, _)| *name == outcome.name) else { continue };
-            if let Err(said) = outcome.result {
-                let error = topic_refused(name, &said).context(format!("cannot alter topic `{name}`"));
-                errors.push(changes::with_near(error, changes, settings));
-                continue;
-            }
-            let mut expected = Vec::new();
-            for (key, change) in changes {
-                let (before, after) = changes::before_and_after(key, change, settings);
-                rows.push([json!(name), json!(key), json!(before), json!(after)]);
-                expected.push((key.clone(), after));
-            }
-            done.push((name.clone(), expected));
-        }
-        if self.dry_run { Ok(()) } else { self.spread_configs(done) }
-    }
-
-    /// Waits until the broker that is asked shows what was changed, so that the next command finds it so.
-    fn spread_configs(&self, mut done: Vec<(String, Vec<(String, Option<String>)>)>) -> Result<()> {
-        let until = Instant::now() + SPREAD;
-        while !done.is_empty() && Instant::now() < until {
-            self.cx.shutdown.check()?;
-            let names: Vec<String> = done.iter().map(|(name, _)| name.clone()).collect();
-            for found in self.ask("cannot read the topics' settings", |admin| admin.topic_settings(&names))? {
-                let Ok(settings) = found.result else { continue };
-                let is = |(key, after): &(String, Option<String>)| {
-                    settings.iter().any(|setting| setting.name == *key && setting.value == *after)
-                };
-                done.retain(|(name, expected)| *name != found.name || !expected.iter().all(is));
-            }
-            if !done.is_empty() {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-        }
-        Ok(())
     }
 
     /// Adds partitions.

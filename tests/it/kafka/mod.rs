@@ -6,6 +6,7 @@ mod group;
 mod groups;
 mod lost;
 mod memory;
+mod patterns;
 mod produce;
 mod rebalance;
 mod schema;

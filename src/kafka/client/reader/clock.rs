@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use super::fault::fault;
 use super::gaps::{AGAIN, Gaps};
+use super::roster::{gone, missed};
 use super::until::Until;
-use super::watch::Watch;
+use super::watch::{ASK, Watch};
 use super::{Consequence, PartitionReader};
 use crate::error::Result;
 use crate::flow::Event;
@@ -24,6 +25,10 @@ impl PartitionReader {
     pub(super) fn told(&mut self, what: What) -> Result<()> {
         match what {
             What::Fault { code, text, place, fatal } => {
+                let topic = place.as_ref().map(|place| place.topic.as_str()).or_else(|| missed(&text));
+                if self.roster.excuses(code, topic) {
+                    return Ok(());
+                }
                 let step = fault(&self.events, code, text, place, fatal, self.group.is_some())?;
                 self.mean(step);
             }
@@ -33,9 +38,8 @@ impl PartitionReader {
             }
             What::Rebalance(false, places) => {
                 self.told.push_back(Event::Trace(format!("the group takes back {} partitions", places.len())));
-                let is = |part: &&super::Part| {
-                    places.iter().any(|place| place.topic == part.of.topic && place.partition == part.of.number)
-                };
+                self.told.extend(self.went(&places, ASK).iter().map(|topic| gone(topic)));
+                let is = |part: &&super::Part| places.iter().any(|place| part.is_at(place));
                 let lanes = self.parts.iter().filter(is).map(|part| part.lane).collect();
                 self.revoking = places;
                 self.told.push_back(Event::Revoked(lanes));
@@ -68,6 +72,7 @@ impl PartitionReader {
     /// No broker is reachable: looks for the way back.
     fn recover(&mut self) {
         self.watch.lost();
+        self.roster.lost();
         if self.recovering.is_some() {
             return;
         }
@@ -106,8 +111,13 @@ impl PartitionReader {
         let due = std::mem::take(&mut self.due);
         // Nothing came since the last time.
         let lull = due && !std::mem::take(&mut self.came);
+        if self.events.take_doubt() {
+            self.watch.doubt();
+            self.roster.doubt();
+        }
         if due {
             self.look_for_bounds()?;
+            self.look_for_news()?;
         }
         // The event of the end is asked for where that is the end at the start, and nobody minds it.
         let is_told = self.until == Until::End && self.group.is_none();

@@ -18,6 +18,7 @@ use super::{COMMIT_EVERY, PartitionReader, ReaderOptions};
 use crate::error::{Error, Kind, Result};
 use crate::flow::Lane;
 use crate::kafka::ffi::{Bell, Feed, TopicPartitionOffset, What, words};
+use crate::kafka::pattern::Pattern;
 
 /// Less than any offset: of what was committed nothing is known to have arrived.
 const NOTHING: i64 = -1;
@@ -44,31 +45,40 @@ pub(crate) struct Member {
     pub fresh: OffsetReset,
     /// The same for one whose offset is not there (any more); none is an error.
     pub lost: Option<OffsetReset>,
+    /// It joins by the newer protocol (KIP-848).
+    is_newer: bool,
     /// Since when it has been one without anything to read.
     idle_since: Option<Instant>,
 }
 
 impl Member {
     /// One of `group`, which begins a partition as the user's `auto.offset.reset` says.
-    pub(crate) fn new(group: &str, reset: Option<&str>) -> Member {
+    pub(crate) fn new(group: &str, reset: Option<&str>, is_newer: bool) -> Member {
         let lost = match reset {
             Some("earliest" | "smallest" | "beginning") => Some(OffsetReset::Begin),
             Some("latest" | "largest" | "end") => Some(OffsetReset::End),
             _ => None,
         };
-        Member { group: group.to_owned(), fresh: lost.unwrap_or(OffsetReset::Begin), lost, idle_since: None }
+        Member { group: group.to_owned(), fresh: lost.unwrap_or(OffsetReset::Begin), lost, is_newer, idle_since: None }
+    }
+
+    /// What is subscribed to for a topic. Where the coordinator matches names, an expression has to match all of a name.
+    fn subscription(&self, topic: &Pattern) -> String {
+        match topic.text() {
+            text if topic.is_regex() && self.is_newer => format!("^.*({text}).*"),
+            text => text.to_owned(),
+        }
     }
 }
 
 impl PartitionReader {
-    /// Reads topics as a member of the consumer's group.
+    /// Reads topics as a member of the consumer's group; librdkafka, or the group's coordinator, finds those that match.
     ///
     /// # Errors
     /// librdkafka's.
     pub(crate) fn of_group(
         options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
-        topics: &[&str],
         member: Member,
     ) -> Result<PartitionReader> {
         // What came while it connected is not told again.
@@ -82,10 +92,14 @@ impl PartitionReader {
         if let Some(handover) = &options.handover {
             handover.of_member(&consumer, options.limit)?;
         }
-        consumer.subscribe(topics).map_err(|e| error_of("cannot subscribe", &e))?;
+        let topics: Vec<String> = options.wanted.topics.iter().map(|topic| member.subscription(topic)).collect();
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(|e| error_of("cannot subscribe", &e))?;
+        let named: Vec<&str> = options.wanted.names().collect();
+        let watch = Watch::of_topics(&named);
         let bell = Bell::default();
         let feed = Feed::of_group(consumer, &bell).ok_or_else(no_memory)?;
-        Ok(PartitionReader::new(options, feed, bell, Some(member), Watch::of_topics(topics)))
+        Ok(PartitionReader::new(options, feed, bell, Some(member), watch))
     }
 
     /// True when the group has taken it up, has given it nothing, and will not tell.
@@ -200,6 +214,11 @@ impl PartitionReader {
     pub(super) fn assign(&mut self, places: &[TopicPartitionOffset]) -> Result<()> {
         let failed = |e| error_of("cannot take up the group's partitions", &e);
         let consumer = self.feed.consumer().clone();
+        let went = self.went(places, self.limit);
+        let places: Vec<_> = places.iter().filter(|place| !went.contains(&place.topic)).cloned().collect();
+        let places = &places;
+        // What is given again without having been taken is read from its offset again, in a lane of its own.
+        self.parts.retain(|part| !places.iter().any(|place| part.is_at(place)));
         let mut asked = TopicPartitionList::with_capacity(places.len());
         for place in places {
             asked.add_partition(&place.topic, place.partition);
@@ -273,7 +292,7 @@ impl PartitionReader {
         if !consumer.assignment_lost() {
             self.commit();
         }
-        self.parts.retain(|p| !places.iter().any(|q| q.topic == p.of.topic && q.partition == p.of.number));
+        self.parts.retain(|part| !places.iter().any(|place| part.is_at(place)));
         self.gaps = None;
         self.assigned = !self.parts.is_empty();
         if !self.assigned {

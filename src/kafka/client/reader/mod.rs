@@ -6,6 +6,7 @@ mod gaps;
 mod group;
 mod newest;
 mod record;
+mod roster;
 mod source;
 mod until;
 mod watch;
@@ -25,6 +26,8 @@ use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
 pub(crate) use self::group::Member;
 use self::newest::{Newest, Scan, newest};
+use self::roster::Roster;
+pub(crate) use self::roster::Wanted;
 use self::until::Bounds;
 pub(crate) use self::until::Until;
 use self::watch::Finding;
@@ -71,6 +74,8 @@ pub(crate) struct ReaderOptions {
     pub isolation: &'static str,
     /// Where to stop.
     pub until: Until,
+    /// What is read.
+    pub wanted: Arc<Wanted>,
     /// Bounds each request.
     pub limit: Duration,
     /// Where the group stands becomes part of the writer's transaction.
@@ -114,6 +119,10 @@ struct Part {
 }
 
 impl Part {
+    fn is_at(&self, place: &TopicPartitionOffset) -> bool {
+        self.of.number == place.partition && self.of.topic == place.topic
+    }
+
     fn is_done(&self) -> bool {
         self.end.is_some_and(|end| self.at_end || self.next >= end)
     }
@@ -158,6 +167,7 @@ pub(crate) struct PartitionReader {
     warnings: Arc<Mutex<Vec<String>>>,
     watch: Watch,
     looking: Option<oneshot::Receiver<Finding>>,
+    roster: Roster,
     gaps: Option<Gaps>,
     /// When to look for gaps next.
     gaps_due: Instant,
@@ -206,12 +216,15 @@ impl PartitionReader {
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
         let bell = Bell::default();
         let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;
-        let mut reader = PartitionReader::new(options, feed, bell, None, Watch::of_partitions(&of));
+        let is_named = |topic: &str| options.wanted.names().any(|name| name == topic);
+        let watch = Watch::of_partitions(&of, is_named);
+        let mut reader = PartitionReader::new(options, feed, bell, None, watch);
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
             Start::Offset(offset) => reader.in_range(&of, &bounds, offset)?,
             Start::Time(millis) => at_time(&consumer, &of, millis, limit)?,
+            Start::Last(_) if of.is_empty() => Vec::new(),
             Start::Last(count) => reader.newest(&of, &bounds, count, shutdown, recover)?,
         };
         let highs: Vec<i64> = bounds.iter().map(|bounds| bounds.1).collect();
@@ -234,7 +247,7 @@ impl PartitionReader {
         group: Option<Member>,
         watch: Watch,
     ) -> PartitionReader {
-        let ReaderOptions { link, isolation, until, limit, handover } = options;
+        let ReaderOptions { link, isolation, until, wanted, limit, handover } = options;
         let now = Instant::now();
         PartitionReader {
             events: feed.consumer().client().context().clone(),
@@ -256,6 +269,7 @@ impl PartitionReader {
             warnings: Arc::default(),
             watch,
             looking: None,
+            roster: Roster::new(wanted),
             gaps: None,
             gaps_due: now,
             isolation,
@@ -281,7 +295,8 @@ impl PartitionReader {
 
     /// Takes a partition up, in a lane of its own.
     fn add(&mut self, of: Partition, from: i64, end: Option<i64>) -> &mut Part {
-        let topic = self.topics.iter().position(|topic| *topic == of.topic).unwrap_or_else(|| {
+        // Most often it is the topic of the one before.
+        let topic = self.topics.iter().rposition(|topic| *topic == of.topic).unwrap_or_else(|| {
             self.topics.push(of.topic.clone());
             self.topics.len() - 1
         });

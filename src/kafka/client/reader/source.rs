@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::connect::drop_within;
 use super::super::offsets::Partition;
 use super::record::message_of;
+use super::roster::News;
 use super::until::Bounds;
 use super::watch::Finding;
 use super::{BATCH, BATCH_BYTES, Consequence, PartitionReader, Slot, find, size, unread};
@@ -132,6 +133,13 @@ impl Source for PartitionReader {
             self.failed = found.map_or(Ok(()), |found| self.found_bounds(found)).err();
             return Poll::Ready(());
         }
+        if let Some(looking) = self.roster.looking()
+            && let Poll::Ready(news) = Pin::new(looking).poll(cx)
+        {
+            *self.roster.looking() = None;
+            self.failed = self.found_news(news.ok().flatten()).err();
+            return Poll::Ready(());
+        }
         let tells = !self.told.is_empty() || self.failed.is_some() || self.feed.has_events();
         let looks = self.gaps.as_ref().is_some_and(|gaps| gaps.has_news());
         let comes = || self.behind.is_some() || self.early_batch.end < self.early.len() || self.is_done();
@@ -178,7 +186,8 @@ impl Source for PartitionReader {
 
     fn close(mut self: Box<Self>) -> Work<'static, ()> {
         let limit = self.link.shutdown.goodbye(CLOSE);
-        let leaving = Leaving { looking: self.looking.take(), bounding: self.bounding.take(), _reader: self };
+        let (looking, bounding, news) = (self.looking.take(), self.bounding.take(), self.roster.looking().take());
+        let leaving = Leaving { looking, bounding, news, _reader: self };
         Box::pin(async move { drop_within(leaving, limit) })
     }
 
@@ -228,7 +237,7 @@ impl PartitionReader {
 
     /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
     fn fetch(&mut self, most: usize) -> bool {
-        let PartitionReader { feed, events, parts, last, slots, until, .. } = self;
+        let PartitionReader { feed, events, parts, last, slots, until, roster, .. } = self;
         let (mut bytes, mut any, mut down, mut over) = (0, false, None, Vec::new());
         for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
             any = true;
@@ -267,7 +276,12 @@ impl PartitionReader {
                     }
                 }
                 Fetched::Fault(code, text, place) => {
-                    match unread(events, code, text, place, self.group.is_some()) {
+                    if roster.excuses(code, Some(&place.topic)) {
+                        continue;
+                    }
+                    let of = Partition { topic: place.topic.clone(), number: place.partition };
+                    let step = unread(events, code, text, place, self.group.is_some());
+                    match step.or_else(|error| roster.suspect(code, of, error).map(|()| Consequence::Nothing)) {
                         Ok(Consequence::Nothing) => {}
                         Ok(step) => down = Some(step),
                         // What stands behind it is not passed over.
@@ -323,6 +337,7 @@ fn borrowed<'m>(message: &'m Message<'static>) -> Message<'m> {
 struct Leaving {
     looking: Option<tokio::sync::oneshot::Receiver<Finding>>,
     bounding: Option<tokio::sync::oneshot::Receiver<Bounds>>,
+    news: Option<tokio::sync::oneshot::Receiver<Option<News>>>,
     _reader: Box<PartitionReader>,
 }
 
@@ -334,6 +349,9 @@ impl Drop for Leaving {
         }
         if let Some(bounding) = self.bounding.take() {
             let _ = bounding.blocking_recv();
+        }
+        if let Some(news) = self.news.take() {
+            let _ = news.blocking_recv();
         }
     }
 }

@@ -31,7 +31,7 @@ impl Until {
     }
 
     /// True when it can be told where that is. A time has to have passed: before, records come that are older.
-    pub(super) fn is_known(self) -> bool {
+    pub(crate) fn is_known(self) -> bool {
         match self {
             Until::Never => false,
             Until::End => true,

@@ -18,14 +18,14 @@ use crate::error::{Error, Kind, Result};
 const EVERY: Duration = Duration::from_secs(2);
 
 /// How long an answer is waited for: a broker that is away is another's matter.
-const ASK: Duration = Duration::from_millis(400);
+pub(super) const ASK: Duration = Duration::from_millis(400);
 
 /// A broker that was just started, or that has a new controller, may not know a topic yet: so long none of them has to know it.
-const SURE: Duration = Duration::from_secs(2);
-const AGAIN: Duration = Duration::from_millis(200);
+pub(super) const SURE: Duration = Duration::from_secs(2);
+pub(super) const AGAIN: Duration = Duration::from_millis(200);
 
 /// Brokers that were away are not asked for so long: they may still be starting.
-const START: Duration = Duration::from_secs(5);
+pub(super) const START: Duration = Duration::from_secs(5);
 
 /// The topics, and when they are looked at next.
 pub(crate) struct Watch {
@@ -52,11 +52,17 @@ impl Watch {
         Watch { topics, partitions, next: 0, doubt: false, due, looked, gone_since: None, unsure_until: now }
     }
 
-    /// Looks at partitions.
-    pub(crate) fn of_partitions(of: &[Partition]) -> Watch {
-        let mut topics: Vec<&str> = of.iter().map(|partition| partition.topic.as_str()).collect();
+    /// Looks at the partitions of topics that were named.
+    pub(crate) fn of_partitions(of: &[Partition], is_named: impl Fn(&str) -> bool) -> Watch {
+        let named: Vec<Partition> = of.iter().filter(|partition| is_named(&partition.topic)).cloned().collect();
+        let mut topics: Vec<&str> = named.iter().map(|partition| partition.topic.as_str()).collect();
         topics.dedup();
-        Watch { partitions: of.to_vec(), ..Watch::of_topics(&topics) }
+        Watch { topics: Watch::of_topics(&topics).topics, partitions: named, ..Watch::of_topics(&[]) }
+    }
+
+    /// Something is wrong with one of them.
+    pub(crate) fn doubt(&mut self) {
+        self.doubt = true;
     }
 
     /// No broker was reachable: what they say at first counts for nothing.
@@ -74,6 +80,10 @@ impl Watch {
     pub(crate) fn wants(&mut self, events: &ConnectionEvents, lull: bool) -> Option<Vec<String>> {
         self.doubt |= events.take_doubt();
         if !self.doubt && !lull && self.gone_since.is_none() {
+            return None;
+        }
+        // Whose topics all came by an expression has a roster to look at.
+        if self.topics.is_empty() {
             return None;
         }
         let now = Instant::now();

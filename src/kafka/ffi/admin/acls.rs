@@ -151,7 +151,8 @@ impl Admin<'_> {
         })
     }
 
-    /// The rules that a filter finds.
+    /// The rules that a filter finds. None also where they may not be seen, and where there can be none: librdkafka 2.12 does
+    /// not hand on the error that the answer has.
     ///
     /// # Errors
     /// The request.
@@ -223,7 +224,7 @@ macro_rules! as_native {
                 }
             }
 
-            fn of(native: $native) -> $ours {
+            pub(super) fn of(native: $native) -> $ours {
                 match native {
                     $($native::$other => $ours::$one,)+
                     _ => $ours::Unknown,

@@ -2,7 +2,8 @@
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, Said, each};
+use super::acls::Operation;
+use super::{Admin, Asking, Said, each};
 use crate::kafka::ffi::text;
 
 /// A cluster.
@@ -12,6 +13,8 @@ pub(crate) struct Cluster {
     pub controller: Option<i32>,
     /// The brokers that are there.
     pub brokers: Vec<Node>,
+    /// What the user may do with the cluster, where that was asked for and is told.
+    pub rights: Option<Vec<Operation>>,
 }
 
 /// One broker.
@@ -28,23 +31,27 @@ pub(crate) struct Node {
 }
 
 impl Admin<'_> {
-    /// Asks for the brokers.
+    /// Asks for the brokers, and for the user's rights if they are wanted.
     ///
     /// # Errors
     /// The request.
-    pub(crate) fn cluster(&self) -> Result<Cluster, Said> {
-        let answer =
-            self.ask(rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER, |client, options, queue| {
-                // SAFETY: everything lives until the call is over.
-                unsafe { rd::rd_kafka_DescribeCluster(client, options, queue) }
-            })?;
+    pub(crate) fn cluster(&self, with_rights: bool) -> Result<Cluster, Said> {
+        let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
+        let asking = if with_rights { Asking::Rights } else { Asking::Plainly };
+        let answer = self.ask_for(request, asking, |client, options, queue| {
+            // SAFETY: everything lives until the call is over.
+            unsafe { rd::rd_kafka_DescribeCluster(client, options, queue) }
+        })?;
         // SAFETY: the answer is one to this request, and what it has lives as long as it.
         Ok(unsafe {
             let result = rd::rd_kafka_event_DescribeCluster_result(answer.pointer());
             let controller = rd::rd_kafka_DescribeCluster_result_controller(result);
             let brokers = each(|count| rd::rd_kafka_DescribeCluster_result_nodes(result, count), node);
             let id = (!controller.is_null()).then(|| rd::rd_kafka_Node_id(controller));
-            Cluster { controller: id.filter(|id| *id >= 0), brokers }
+            let mut count = 0;
+            let rights = rd::rd_kafka_DescribeCluster_result_authorized_operations(result, &mut count);
+            let rights = (!rights.is_null()).then(|| (0..count).map(|at| Operation::of(*rights.add(at))).collect());
+            Cluster { controller: id.filter(|id| *id >= 0), brokers, rights }
         })
     }
 }

@@ -5,7 +5,7 @@ use std::ptr;
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, AdminOutcome, Made, Reason, Said, each, name};
+use super::{Admin, AdminOutcome, Asking, Made, Reason, Said, each, name, taken};
 use crate::kafka::ffi::text;
 
 // As rdkafka-sys declares it its value is an `enum`, and a broker of a later version may say what that has not.
@@ -160,7 +160,8 @@ impl Admin<'_> {
         }
         let (array, count) = made.array();
         let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_INCREMENTALALTERCONFIGS;
-        let answer = self.ask_or_check(request, only_check, |client, options, queue| {
+        let asking = if only_check { Asking::Check } else { Asking::Plainly };
+        let answer = self.ask_for(request, asking, |client, options, queue| {
             // SAFETY: everything lives until the call is over, and librdkafka copies the resources.
             unsafe { rd::rd_kafka_IncrementalAlterConfigs(client, array, count, options, queue) }
         })?;
@@ -183,14 +184,7 @@ fn add(resource: *mut rd::rd_kafka_ConfigResource_t, key: &str, change: &Change)
     let key = name(key)?;
     let value = value.as_ref().map_or(ptr::null(), |value| value.as_ptr());
     // SAFETY: the resource lives, librdkafka copies both texts, and the error is ours.
-    unsafe {
-        let error = rd::rd_kafka_ConfigResource_add_incremental_config(resource, key.as_ptr(), operation, value);
-        let said = Said::of_error(error);
-        if !error.is_null() {
-            rd::rd_kafka_error_destroy(error);
-        }
-        said.map_or(Ok(()), Err)
-    }
+    unsafe { taken(rd::rd_kafka_ConfigResource_add_incremental_config(resource, key.as_ptr(), operation, value)) }
 }
 
 fn settings(of: *const rd::rd_kafka_ConfigResource_t) -> Settings {

@@ -25,11 +25,12 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::acls::{Acl, NameIs, Operation, Permission, Resource};
+pub(crate) use self::cluster::{Cluster, Node};
 pub(crate) use self::configs::{Alteration, Change, Owner, SetBy, Setting};
 pub(crate) use self::groups::{Coordinator, GroupDescription, GroupKind, GroupListing, GroupMember, GroupState};
 pub(crate) use self::offsets::{Committed, NewOffset, OffsetOutcome, OffsetSpec, Sought};
 pub(crate) use self::topics::{NewPartitions, NewTopic};
-pub(crate) use self::users::{NewPassword, Scram};
+pub(crate) use self::users::{NewPassword, Scram, User};
 use super::event::Event;
 use super::said::Said;
 use super::{last_error, millis, text};
@@ -90,34 +91,36 @@ impl<'c> Admin<'c> {
         request: rd::rd_kafka_admin_op_t,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
-        self.ask_or_check(request, false, send)
+        self.ask_for(request, Asking::Plainly, send)
     }
 
-    /// As [`Admin::ask`]; with `only_check` the broker says what it would, and does nothing.
-    fn ask_or_check(
+    /// As [`Admin::ask`], with what is asked for beside.
+    fn ask_for(
         &self,
         request: rd::rd_kafka_admin_op_t,
-        only_check: bool,
+        asking: Asking,
+        send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
+    ) -> Result<Event, Said> {
+        let event = self.wait(request, asking, send)?;
+        event.failure().map_or(Ok(event), Err)
+    }
+
+    /// As [`Admin::ask_for`], without a look at what the answer is.
+    fn wait(
+        &self,
+        request: rd::rd_kafka_admin_op_t,
+        asking: Asking,
         send: impl FnOnce(*mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Event, Said> {
         let options = self.options(request)?;
-        if only_check {
-            let mut reason = Reason::default();
-            // SAFETY: the options live.
-            let code =
-                unsafe { rd::rd_kafka_AdminOptions_set_validate_only(options.first(), 1, reason.room(), reason.len()) };
-            // What cannot be left at a check must not be done.
-            if code != RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(reason.said());
-            }
-        }
+        asking.set(options.first())?;
         let mut send = Some(send);
         let mut answers = self.send_each(&options, 1, |_, client, options, queue| {
             if let Some(send) = send.take() {
                 send(client, options, queue);
             }
         })?;
-        answers.pop().unwrap_or_else(|| Err(Said::plain(RDKafkaErrorCode::Fail)))
+        answers.pop().ok_or_else(|| Said::plain(RDKafkaErrorCode::Fail))
     }
 
     /// Sends so many requests of one kind, [`AT_ONCE`] at a time, and waits for the answers: one for each, in the order of the
@@ -131,7 +134,8 @@ impl<'c> Admin<'c> {
         count: usize,
         send: impl FnMut(usize, *mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Vec<Result<Event, Said>>, Said> {
-        self.send_each(&self.options(request)?, count, send)
+        let answers = self.send_each(&self.options(request)?, count, send)?;
+        Ok(answers.into_iter().map(|event| event.failure().map_or(Ok(event), Err)).collect())
     }
 
     /// What each request of a kind is sent with.
@@ -154,10 +158,10 @@ impl<'c> Admin<'c> {
         options: &Made<rd::rd_kafka_AdminOptions_t>,
         count: usize,
         mut send: impl FnMut(usize, *mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
-    ) -> Result<Vec<Result<Event, Said>>, Said> {
+    ) -> Result<Vec<Event>, Said> {
         // Never 0, which is what an event has that answers nothing.
         let first = self.sent.get() + 1;
-        let mut answers: Vec<Option<Result<Event, Said>>> = (0..count).map(|_| None).collect();
+        let mut answers: Vec<Option<Event>> = (0..count).map(|_| None).collect();
         let (mut sent, mut answered, mut latest) = (0, 0, Instant::now());
         while answered < count {
             while sent < count && sent - answered < AT_ONCE {
@@ -183,11 +187,56 @@ impl<'c> Admin<'c> {
             };
             let at = event.number().checked_sub(first);
             if let Some(answer @ None) = at.and_then(|at| answers.get_mut(at)) {
-                *answer = Some(event.failure().map_or(Ok(event), Err));
+                *answer = Some(event);
                 (answered, latest) = (answered + 1, Instant::now());
             }
         }
         Ok(answers.into_iter().flatten().collect())
+    }
+}
+
+/// What is asked for beside the request itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Nothing.
+    Plainly,
+    /// What the broker would do; it does nothing.
+    Check,
+    /// What the user may do.
+    Rights,
+}
+
+impl Asking {
+    fn set(self, options: *mut rd::rd_kafka_AdminOptions_t) -> Result<(), Said> {
+        let mut reason = Reason::default();
+        // SAFETY: the options live; the error is ours.
+        unsafe {
+            match self {
+                Asking::Plainly => Ok(()),
+                Asking::Check => {
+                    match rd::rd_kafka_AdminOptions_set_validate_only(options, 1, reason.room(), reason.len()) {
+                        RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR => Ok(()),
+                        // What cannot be left at a check must not be done.
+                        _ => Err(reason.said()),
+                    }
+                }
+                Asking::Rights => taken(rd::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1)),
+            }
+        }
+    }
+}
+
+/// Takes an error that is the caller's.
+///
+/// SAFETY: it is null or lives, and nobody else destroys it.
+unsafe fn taken(error: *mut rd::rd_kafka_error_t) -> Result<(), Said> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let said = Said::of_error(error);
+        if !error.is_null() {
+            rd::rd_kafka_error_destroy(error);
+        }
+        said.map_or(Ok(()), Err)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, AdminOutcome, Made, Reason, Said, each, name};
+use super::{Admin, AdminOutcome, Asking, Made, Reason, Said, each, name};
 use crate::kafka::ffi::text;
 
 /// A topic to create.
@@ -125,7 +125,8 @@ impl Admin<'_> {
         }
         let (array, count) = made.array();
         let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS;
-        let answer = self.ask_or_check(request, only_check, |client, options, queue| {
+        let asking = if only_check { Asking::Check } else { Asking::Plainly };
+        let answer = self.ask_for(request, asking, |client, options, queue| {
             // SAFETY: everything lives until the call is over, and librdkafka copies the objects.
             unsafe { rd::rd_kafka_CreatePartitions(client, array, count, options, queue) }
         })?;

@@ -5,7 +5,7 @@ use std::ptr;
 
 use rdkafka::bindings as rd;
 
-use super::{Admin, AdminOutcome, Made, Said, each, name};
+use super::{Admin, AdminOutcome, Asking, Made, Said, each, name};
 use crate::kafka::ffi::text;
 
 // As rdkafka-sys declares it its value is an `enum`, and a broker of a later version may say what that has not.
@@ -68,10 +68,15 @@ impl Admin<'_> {
         let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
         let array = if pointers.is_empty() { ptr::null_mut() } else { pointers.as_mut_ptr() };
         let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBEUSERSCRAMCREDENTIALS;
-        let answer = self.ask(request, |client, options, queue| {
+        let answer = self.wait(request, Asking::Plainly, |client, options, queue| {
             // SAFETY: everything lives until the call is over, and librdkafka copies the names.
             unsafe { rd::rd_kafka_DescribeUserScramCredentials(client, array, names.len(), options, queue) }
         })?;
+        if let Some(code) = answer.code() {
+            // The words of this answer are on a stack that is gone, or static, and librdkafka 2.12 would free them with it.
+            std::mem::forget(answer);
+            return Err(Said::plain(code));
+        }
         // SAFETY: the answer is one to this request, and its list lives as long as it.
         Ok(unsafe {
             let result = rd::rd_kafka_event_DescribeUserScramCredentials_result(answer.pointer());
