@@ -14,6 +14,7 @@ const FOLLOWS: &[&str] = &[
     "amqp tap events",
     "grpc health --watch",
     "kafka tail orders",
+    "kafka tail '^orders' -o '%t %s\\n'",
     "kafka tail orders --group billing -j 8 --exec ./handle.sh",
     "kafka group describe billing --time --watch 2s",
     "bridge kafka tail orders --group copy --to amqp publish -k orders",
@@ -127,8 +128,11 @@ fn examples_of_kafka_and_bridge() {
     };
     let topics = verbs("topic", &["list", "describe", "create", "alter", "truncate", "delete"]);
     let groups = verbs("group", &["list", "describe", "reset", "export", "delete"]);
-    let nouns: Vec<&str> = topics.iter().chain(&groups).map(String::as_str).collect();
+    let brokers = verbs("broker", &["list", "describe", "config"]);
+    let nouns: Vec<&str> = topics.iter().chain(&groups).chain(&brokers).map(String::as_str).collect();
     run("kafka", &[&["kafka-produce", "kafka-tail"][..], &nouns].concat());
+    run("users", &["kafka-user-list", "kafka-user-add", "kafka-user-remove"]);
+    run("acl", &["kafka-acl-list", "kafka-acl-add", "kafka-acl-remove"]);
     run("bridge", &["bridge"]);
 }
 

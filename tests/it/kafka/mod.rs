@@ -1,5 +1,7 @@
 //! `mscomm kafka` on a real broker; what no real broker can be made to do, on librdkafka's mock cluster.
 
+mod acls;
+mod brokers;
 mod connect;
 mod gone;
 mod group;
@@ -16,6 +18,7 @@ mod tail;
 mod topic;
 mod transactions;
 mod until;
+mod users;
 
 use std::io::Write;
 use std::process::Stdio;

@@ -4,11 +4,10 @@ mscomm kafka tail orders
 mscomm kafka tail orders --from -10 --until-end
 # Save the whole topic, a line a record, with keys, headers and timestamps
 mscomm kafka tail orders --until-end -o json > orders.jsonl
-# Look for the large orders of the last hour
-mscomm kafka tail orders --from @1h --until-end \
-  --filter '.value.total > 100'
-# Show the records of one key, read as Avro by the schema in a file
-mscomm kafka tail payments --until-end --filter '.key == "alice"' \
+# Follow all topics whose names begin so, also those that come later
+mscomm kafka tail '^orders' -o '%t %s\n'
+# Show the last hour's records of one key, read as Avro by the schema in a file
+mscomm kafka tail payments --from @1h --until-end --filter '.key == "alice"' \
   --decode avro:payment.avsc -o '%p %o %s\n'
 # Run a command for each record, and commit its offset once that succeeded
 mscomm kafka tail orders --group billing -j 8 --exec ./handle.sh

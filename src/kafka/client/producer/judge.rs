@@ -2,6 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::super::connect::Connected;
 use super::super::fault::{kind_of, topic_error};
 use super::Producer;
 use crate::error::{Error, Kind, counted};
@@ -87,7 +88,11 @@ impl Producer {
     fn fails(&mut self, about: About, code: Code) {
         let error = match about {
             About::Link => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
-            _ => topic_error(&self.to.topic, code),
+            _ => {
+                // It says no more than that there is a cause: for a user without rights that these are lacking.
+                let cause = Connected::client(&**self.wire()).fatal_error().filter(|_| code == Code::Fatal);
+                topic_error(&self.to.topic, cause.map_or(code, |(cause, _)| cause))
+            }
         };
         self.failure.get_or_insert(error);
     }
