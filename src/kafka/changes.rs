@@ -258,7 +258,7 @@ impl Altering<'_> {
     }
 
     /// Waits until the broker that is asked shows what was changed, so that the next command finds it so.
-    fn spread(&self, mut done: Vec<(Owner, Vec<(String, Option<String>)>)>) -> Result<()> {
+    fn spread(&self, mut done: Vec<(Owner, Vec<Expected>)>) -> Result<()> {
         let until = Instant::now() + SPREAD;
         while !done.is_empty() && Instant::now() < until {
             self.cx.shutdown.check()?;
@@ -266,7 +266,7 @@ impl Altering<'_> {
             for found in self.ask("cannot read the settings".to_owned(), |admin| admin.settings(&owners, &[]))? {
                 let Ok(settings) = found.result else { continue };
                 // What is not shown at all is taken back.
-                let is = |(key, after): &(String, Option<String>)| {
+                let is = |(key, after): &Expected| {
                     settings.iter().find(|setting| setting.name == *key).map(|setting| &setting.value)
                         == after.as_ref().map(|_| after)
                         || after.is_none()
@@ -280,6 +280,9 @@ impl Altering<'_> {
         Ok(())
     }
 }
+
+/// The name of a setting, and its value once it is changed.
+type Expected = (String, Option<String>);
 
 /// Why settings were not changed.
 fn refused(owner: &Owner, whose: &str, said: &Said) -> Error {

@@ -124,12 +124,15 @@ fn counts<'t>(
     Ok(counts)
 }
 
-/// How long records are kept, and what becomes of old ones, in words; of topics that tell.
+/// How long records are kept, and what becomes of old ones, in words.
+type Keeping = (Option<String>, Option<String>);
+
+/// As [`Keeping`] says it, of the topics that tell.
 fn kept(
     consumer: &AdminClient,
     names: &[String],
     cx: &Context,
-) -> Result<BTreeMap<String, (Option<String>, Option<String>)>> {
+) -> Result<BTreeMap<String, Keeping>> {
     let mut kept = BTreeMap::new();
     if is_mock(&**consumer) || names.is_empty() {
         return Ok(kept);
@@ -151,7 +154,7 @@ fn kept(
     Ok(kept)
 }
 
-fn keeping(settings: &[Setting]) -> (Option<String>, Option<String>) {
+fn keeping(settings: &[Setting]) -> Keeping {
     let value = |name: &str| settings.iter().find(|s| s.name == name).and_then(|s| s.value.as_deref());
     let number = |name: &str| value(name).and_then(|value| value.parse::<i64>().ok());
     let policy = value("cleanup.policy");
