@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 
-use super::client::{ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_topic, refuse_mock, refuse_sandbox};
+use super::client::{
+    ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_topic, is_mock, refuse_mock, refuse_sandbox,
+};
 use super::pattern::{Pattern, expand};
 use super::settings::Settings;
 use crate::context::Context;
@@ -60,24 +62,47 @@ pub(crate) async fn admin(flags: &Settings, topic: Option<&str>, cx: &Context) -
 }
 
 /// The topics that are meant and there, by what the metadata of all topics says; and why the others are not.
-pub(crate) fn topics_meant(
+///
+/// # Errors
+/// The reason to stop.
+pub(crate) async fn topics_meant(
     patterns: &[Pattern],
+    client: &AdminClient,
     metadata: &Metadata,
     matches: fn(&Pattern, &str) -> bool,
-) -> (Vec<String>, Vec<Error>) {
+    cx: &Context,
+) -> Result<(Vec<String>, Vec<Error>)> {
     let by_name = topics_by_name(metadata);
     let there: Vec<&str> = by_name.keys().copied().collect();
     let (mut names, without) = expand(patterns, &there, matches);
-    let mut failed = Vec::new();
+    let mut missing = Vec::new();
     names.retain(|topic| {
         let is_good = by_name.get(topic.as_str()).is_some_and(|found| found.error().is_none());
         if !is_good {
-            failed.extend(fault_of_topic(metadata, topic));
+            missing.push(topic.clone());
         }
         is_good
     });
+    let faults: Vec<Option<Error>> = missing.iter().map(|topic| fault_of_topic(metadata, topic)).collect();
+    let forbidden = match missing.is_empty() || is_mock(&**client) {
+        true => Vec::new(),
+        false => forbidden(client.clone(), missing, cx).await?,
+    };
+    let mut forbidden = forbidden.into_iter();
+    let mut failed: Vec<Error> = faults.into_iter().filter_map(|fault| forbidden.next().flatten().or(fault)).collect();
     failed.extend(without.into_iter().map(no_match));
-    (names, failed)
+    Ok((names, failed))
+}
+
+/// Which of these topics may not be seen: among all topics they do not appear.
+async fn forbidden(client: AdminClient, topics: Vec<String>, cx: &Context) -> Result<Vec<Option<Error>>> {
+    let limit = cx.policy.connect_timeout;
+    let one = move |topic: &String| {
+        let metadata = client.fetch_metadata(Some(topic), limit).ok()?;
+        let fault = fault_of_topic(&metadata, topic).filter(|fault| fault.kind() == Kind::Auth)?;
+        Some(fault.hint("it takes the operation describe on the topic, as `mscomm kafka acl add` allows it"))
+    };
+    on_thread(move || Ok(topics.iter().map(one).collect())).await
 }
 
 /// What the metadata says of each topic.

@@ -41,7 +41,7 @@ pub(crate) struct Args {
 /// What is read, wherever it goes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReadingArgs {
-    /// The topics; what begins with ^ is a regular expression, as '^orders-'
+    /// The topics; what begins with ^ is a regular expression
     ///
     /// Topics whose names match later, and new partitions of any topic, are found within 30 seconds, or as -X
     /// topic.metadata.refresh.interval.ms or metadata.max.age.ms says, and read from their begin. A topic that matched and is deleted

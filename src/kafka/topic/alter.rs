@@ -65,7 +65,7 @@ pub(crate) async fn alter(args: AlterArgs, cx: &Context) -> Result<()> {
             .hint("--replica-assignment names the brokers of all partitions, those that are there included"));
     }
     let (consumer, metadata) = shared::admin(&settings, None, cx).await?;
-    let (names, mut failed) = shared::topics_meant(&topics, &metadata, Pattern::matches_topic);
+    let (names, mut failed) = shared::topics_meant(&topics, &consumer, &metadata, Pattern::matches_topic, cx).await?;
     let inner = cx.clone();
     let (rows, errors) = shared::on_thread(move || {
         let work = Work { consumer: &consumer, names: &names, dry_run, cx: &inner };

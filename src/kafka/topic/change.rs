@@ -94,7 +94,8 @@ pub(crate) async fn delete(args: DeleteArgs, cx: &Context) -> Result<()> {
     let ask = |names: &[String]| format!("delete {} and all records", quoted(names));
     let (names, missing, consumer) = if topics.iter().any(Pattern::is_regex) {
         let (consumer, metadata) = shared::admin(&settings, None, cx).await?;
-        let (names, mut missing) = shared::topics_meant(&topics, &metadata, Pattern::matches_topic);
+        let (names, mut missing) =
+            shared::topics_meant(&topics, &consumer, &metadata, Pattern::matches_topic, cx).await?;
         if if_exists {
             missing.drain(..).for_each(|error| cx.terminal.note(error.head()));
         }

@@ -45,7 +45,8 @@ pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
     // With the other isolation level an open transaction's first record would be taken for the end.
     let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
-    let (topics, mut failed) = shared::topics_meant(&args.topics, &metadata, Pattern::matches_topic);
+    let (topics, mut failed) =
+        shared::topics_meant(&args.topics, &consumer, &metadata, Pattern::matches_topic, cx).await?;
     if topics.is_empty() {
         return Error::each(failed);
     }

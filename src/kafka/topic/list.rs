@@ -53,7 +53,7 @@ pub(crate) async fn list(args: ListArgs, cx: &Context) -> Result<()> {
     let consumer = setup.consumer(&[("isolation.level", "read_uncommitted")])?;
     let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
     let matches = if args.internal { Pattern::matches } else { Pattern::matches_topic };
-    let (mut names, failed) = shared::topics_meant(&args.topics, &metadata, matches);
+    let (mut names, failed) = shared::topics_meant(&args.topics, &consumer, &metadata, matches, cx).await?;
     if args.topics.is_empty() {
         let all = metadata.topics().iter().map(MetadataTopic::name);
         names = all.filter(|name| args.internal || !is_internal(name)).map(str::to_owned).collect();

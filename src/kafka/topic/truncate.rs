@@ -118,7 +118,7 @@ pub(crate) async fn truncate(args: TruncateArgs, cx: &Context) -> Result<()> {
         when.doubt().into_iter().for_each(|doubt| cx.terminal.warn(doubt));
     }
     let (consumer, metadata) = shared::admin(&settings, None, cx).await?;
-    let (partitions, mut failed) = partitions(&topics, &metadata)?;
+    let (partitions, mut failed) = partitions(&topics, &consumer, &metadata, cx).await?;
     let (asked, limit) = (consumer.clone(), cx.policy.connect_timeout);
     let (cuts, errors) = shared::on_thread(move || cuts(&asked, partitions, before, limit)).await?;
     failed.extend(errors);
@@ -147,10 +147,16 @@ pub(crate) async fn truncate(args: TruncateArgs, cx: &Context) -> Result<()> {
 }
 
 /// The partitions that are meant, and what is wrong with the others.
-fn partitions(topics: &[Truncated], metadata: &Metadata) -> Result<(Vec<Partition>, Vec<Error>)> {
+async fn partitions(
+    topics: &[Truncated],
+    client: &AdminClient,
+    metadata: &Metadata,
+    cx: &Context,
+) -> Result<(Vec<Partition>, Vec<Error>)> {
     let (mut all, mut failed) = (Vec::new(), Vec::new());
     for Truncated { topic, partitions } in topics {
-        let (names, missing) = shared::topics_meant(std::slice::from_ref(topic), metadata, Pattern::matches_topic);
+        let (names, missing) =
+            shared::topics_meant(std::slice::from_ref(topic), client, metadata, Pattern::matches_topic, cx).await?;
         failed.extend(missing);
         for name in names {
             match partitions_of(metadata, &name, partitions) {

@@ -19,8 +19,14 @@ pub(crate) struct AddArgs {
     #[arg(value_name = "USER", value_parser = user_name)]
     user: String,
     /// How it logs in
-    #[arg(long, value_name = "MECHANISM", value_enum, default_value = "SCRAM-SHA-512", ignore_case = true)]
-    mechanism: Mechanism,
+    #[arg(
+        long = "mechanism",
+        value_name = "MECHANISM",
+        value_enum,
+        default_value = "SCRAM-SHA-512",
+        ignore_case = true
+    )]
+    scram: Mechanism,
     /// How often the password is hashed: 4096 to 16384
     #[arg(long, value_name = "COUNT", default_value_t = 4096, value_parser = clap::value_parser!(i32).range(4096..=16384))]
     iterations: i32,
@@ -37,7 +43,7 @@ pub(crate) struct AddArgs {
 /// # Errors
 /// `Kind::Config` for a password that cannot be had; `Kind::Auth`; `Kind::Refused`.
 pub(super) async fn add(args: AddArgs, cx: &Context) -> Result<()> {
-    let AddArgs { user, mechanism, iterations, new_password, settings } = args;
+    let AddArgs { user, scram: mechanism, iterations, new_password, settings } = args;
     let password = password(new_password, cx).await?;
     if password.expose().is_empty() {
         return Err(Error::config("the new password is empty"));

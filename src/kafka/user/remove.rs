@@ -17,8 +17,8 @@ pub(crate) struct RemoveArgs {
     #[arg(value_name = "USER", required = true, value_parser = user_name)]
     users: Vec<String>,
     /// Only how they log in by this; all if it is not given
-    #[arg(long, value_name = "MECHANISM", value_enum, ignore_case = true)]
-    mechanism: Option<Mechanism>,
+    #[arg(long = "mechanism", value_name = "MECHANISM", value_enum, ignore_case = true)]
+    scram: Option<Mechanism>,
     /// Take it for done where there is no such user, instead of refusing (exit 8)
     #[arg(long)]
     if_exists: bool,
@@ -33,7 +33,7 @@ pub(crate) struct RemoveArgs {
 /// # Errors
 /// `Kind::Auth`; `Kind::Refused` for a user that is not there; `Kind::Unmet` when somebody says no.
 pub(super) async fn remove(args: RemoveArgs, cx: &Context) -> Result<()> {
-    let RemoveArgs { users, mechanism, if_exists, yes, settings } = args;
+    let RemoveArgs { users, scram: mechanism, if_exists, yes, settings } = args;
     let users = distinct(users);
     yes.confirmed(format!("remove {}", quoted(&users)), &cx.shutdown).await?;
     let (client, _) = shared::admin(&settings, None, cx).await?;

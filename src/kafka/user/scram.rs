@@ -55,9 +55,12 @@ pub(super) fn find(client: &AdminClient, names: &[String], cx: &Context) -> Resu
     let mut all = asked.map_err(|error| needing(error, "describe"))?;
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let (mut found, mut failed) = (Vec::new(), Vec::new());
-    for user in all {
-        match &user.result {
-            Ok(_) => found.push(user),
+    for mut user in all {
+        match &mut user.result {
+            Ok(credentials) => {
+                credentials.sort_unstable();
+                found.push(user);
+            }
             Err(said) => failed.push(refused(&user.name, "cannot describe", "describe", said)),
         }
     }

@@ -14,6 +14,7 @@ const FOLLOWS: &[&str] = &[
     "amqp tap events",
     "grpc health --watch",
     "kafka tail orders",
+    "kafka tail '^orders' -o '%t %s\\n'",
     "kafka tail orders --group billing -j 8 --exec ./handle.sh",
     "bridge kafka tail orders --group copy --to amqp publish -k orders",
     "bridge --map '.value |= {name: .customer}' amqp consume orders \\",
@@ -125,6 +126,10 @@ fn examples_of_kafka_and_bridge() {
         ["list", "describe", "create", "alter", "truncate", "delete"].map(|verb| format!("kafka-topic-{verb}"));
     let topics = topics.each_ref().map(String::as_str);
     run("kafka", &[&["kafka-produce", "kafka-tail"][..], &topics].concat());
+    let brokers = ["kafka-broker-list", "kafka-broker-describe", "kafka-broker-config"];
+    run("kafka", &brokers);
+    run("users", &["kafka-user-list", "kafka-user-add", "kafka-user-remove"]);
+    run("acl", &["kafka-acl-list", "kafka-acl-add", "kafka-acl-remove"]);
     run("bridge", &["bridge"]);
 }
 

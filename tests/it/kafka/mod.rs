@@ -1,5 +1,7 @@
 //! `mscomm kafka` on a real broker; what no real broker can be made to do, on librdkafka's mock cluster.
 
+mod acls;
+mod brokers;
 mod connect;
 mod gone;
 mod group;
@@ -13,6 +15,7 @@ mod standing;
 mod tail;
 mod topic;
 mod until;
+mod users;
 
 use std::io::Write;
 use std::process::Stdio;

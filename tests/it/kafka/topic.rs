@@ -190,15 +190,13 @@ fn messages_and_how_long_they_are_kept() {
     let (pattern, names) =
         alike(2, &["--partitions", "2", "--set", "retention.ms=5400000", "--set", "retention.bytes=1073741824"]);
     produce(&names[0], numbers(1, 10), &[]).ok();
-    kafka(&["topic", "truncate", &names[0], "--before", "1", "--yes"]).run();
     let list = kafka(&["topic", "list", &pattern, "-o", "json"]).run().ok().lines();
     let second = format!(
         r#"{{"topic":"{}","partitions":2,"replicas":1,"messages":0,"retention":"1h 30m, 1 GiB","cleanup":"delete"}}"#,
         names[1]
     );
     assert_eq!(list[1], second);
-    let messages: serde_json::Value = serde_json::from_str(&list[0]).expect("JSON");
-    assert!(messages["messages"].as_i64().is_some_and(|count| (8..=10).contains(&count)), "{messages}");
+    assert!(list[0].contains(r#""messages":10,"#), "{}", list[0]);
     let sorted = kafka(&["topic", "list", &pattern, "--sort", "-messages", "--columns", "topic"]).run().ok();
     assert_eq!(sorted.lines(), names);
     kafka(&["topic", "list", "--brief", "--sort", "messages"]).run().fails(2).says(&["no column `messages`"]);

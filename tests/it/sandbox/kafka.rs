@@ -24,6 +24,9 @@ fn what_the_mock_cannot_do_is_said_at_once() {
         ("topic delete ^t", "no admin calls"),
         ("topic alter t --partitions 9", "no admin calls"),
         ("topic truncate t --before end", "no admin calls"),
+        ("acl list", "no admin calls"),
+        ("user list", "no admin calls"),
+        ("broker config 1 --set a=1", "no admin calls"),
         ("tail t --from @1h --until-end", "cannot find offsets by time"),
         // The same cluster, reached without the profile.
         ("topic create t -p local -s $KAFKA_BROKERS", "no admin calls"),

@@ -4,11 +4,10 @@ mscomm kafka tail orders
 mscomm kafka tail orders --from -10 --until-end
 # Save the whole topic, a line a record, with keys, headers and timestamps
 mscomm kafka tail orders --until-end -o json > orders.jsonl
-# Look for the large orders of the last hour
-mscomm kafka tail orders --from @1h --until-end \
+# Follow all topics whose names begin so, also those that come later
+mscomm kafka tail '^orders' -o '%t %s\n'
+# Look for the large orders of the last hour, and show where they are
+mscomm kafka tail orders --from @1h --until-end -o '%p %o %s\n' \
   --filter '.value.total > 100'
-# Show where the records of one key are: partition, offset, value
-mscomm kafka tail orders --until-end --filter '.key == "bob"' \
-  -o '%p %o %s\n'
 # Run a command for each record, and commit its offset once that succeeded
 mscomm kafka tail orders --group billing -j 8 --exec ./handle.sh

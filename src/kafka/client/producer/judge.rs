@@ -2,6 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
+use super::super::connect::Connected;
 use super::super::fault::{kind_of, topic_error};
 use super::Producer;
 use crate::error::{Error, Kind, counted};
@@ -85,9 +86,12 @@ impl Producer {
     }
 
     fn fails(&mut self, about: About, code: Code) {
-        let error = match about {
-            About::Link => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
-            _ => topic_error(&self.to.topic, code),
+        // What makes the client useless is behind whatever is said of its records, as for a user who may not write.
+        let cause = Connected::client(&**self.wire()).fatal_error();
+        let error = match (cause, about) {
+            (Some((cause, _)), _) => topic_error(&self.to.topic, cause),
+            (None, About::Link) => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
+            (None, _) => topic_error(&self.to.topic, code),
         };
         self.failure.get_or_insert(error);
     }
