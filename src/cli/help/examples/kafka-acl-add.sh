@@ -3,8 +3,8 @@ mscomm kafka acl add --principal billing --consumer \
   --topic orders --group billing
 # Let a user write into all topics whose names begin so
 mscomm kafka acl add --principal shop --producer --topic orders- --prefixed
-# Let everybody see the topics and their settings
+# Let everybody see a topic and its settings
 mscomm kafka acl add --principal '*' --operation describe,describe-configs \
-  --topic '*'
+  --topic orders
 # Forbid a user to delete anything, whatever else is allowed
 mscomm kafka acl add --principal shop --deny --operation delete --topic '*'

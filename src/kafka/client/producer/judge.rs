@@ -86,13 +86,12 @@ impl Producer {
     }
 
     fn fails(&mut self, about: About, code: Code) {
-        let error = match about {
-            About::Link => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
-            _ => {
-                // It says no more than that there is a cause: for a user without rights that these are lacking.
-                let cause = Connected::client(&**self.wire()).fatal_error().filter(|_| code == Code::Fatal);
-                topic_error(&self.to.topic, cause.map_or(code, |(cause, _)| cause))
-            }
+        // What makes the client useless is behind whatever is said of its records, as for a user who may not write.
+        let cause = Connected::client(&**self.wire()).fatal_error();
+        let error = match (cause, about) {
+            (Some((cause, _)), _) => topic_error(&self.to.topic, cause),
+            (None, About::Link) => Error::new(Kind::Connect, "no broker took the records in time").because(words(code)),
+            (None, _) => topic_error(&self.to.topic, code),
         };
         self.failure.get_or_insert(error);
     }
