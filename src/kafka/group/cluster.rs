@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::fault::{missing, no_match};
+use super::fault::{is_passing, missing, no_match};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
@@ -25,11 +25,6 @@ use crate::shutdown::Shutdown;
 /// A broker that becomes a group's coordinator reads the group first: asked again for so long.
 const SETTLE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What a moment's patience gets over.
-fn is_passing(code: Code) -> bool {
-    matches!(code, Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable | Code::NotCoordinator)
-}
 
 /// A connection, and what is known of the cluster.
 pub(super) struct Cluster {

@@ -15,6 +15,11 @@ pub(super) const NONE: &str = "there are no consumer groups, or none that you ma
 /// How many members a sentence names.
 const NAMED: usize = 5;
 
+/// What a moment's patience gets over: a coordinator that has just begun to be one, or is none any more.
+pub(super) fn is_passing(code: Code) -> bool {
+    matches!(code, Code::CoordinatorLoadInProgress | Code::CoordinatorNotAvailable | Code::NotCoordinator)
+}
+
 /// The error of a group that somebody refused; `what` was to be done with it, and takes an ACL that allows `operation`.
 pub(super) fn group_refused(what: &str, group: &str, operation: &str, said: &Said) -> Error {
     match said.code {
@@ -33,6 +38,10 @@ pub(super) fn group_refused(what: &str, group: &str, operation: &str, said: &Sai
         }
         // What librdkafka says of a group of other clients, with its protocol.
         Code::InvalidArgument => Error::refused(format!("cannot {what} group `{group}`")).because(said.words.clone()),
+        // It was waited for.
+        code if is_passing(code) => {
+            Error::new(Kind::Deadline, format!("cannot {what} group `{group}`")).because(said.words.clone())
+        }
         _ => said_error(format!("cannot {what} group `{group}`"), said),
     }
 }

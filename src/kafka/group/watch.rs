@@ -59,16 +59,19 @@ pub(super) async fn watch(watching: Watching, cluster: Cluster, cx: &Context) ->
     loop {
         let (given_back, looked) = look(cluster, &watching).await?;
         cluster = given_back;
+        let looked = looked.and_then(|mut snapshot| {
+            // Later the others go on.
+            if snapshot.groups.is_empty() || round == 0 {
+                Error::each(std::mem::take(&mut snapshot.failed))?;
+            }
+            Ok(snapshot)
+        });
         match looked {
             Ok(Snapshot { groups, failed, notes }) => {
                 lost = None;
                 let is_new = |text: &String, shown: &mut Shown| shown.told.insert(text.clone());
-                if groups.is_empty() || round == 0 {
-                    Error::each(failed)?;
-                } else {
-                    let failed = failed.iter().map(Error::chain).filter(|text| is_new(text, &mut shown));
-                    failed.collect::<Vec<_>>().iter().for_each(|text| cx.terminal.warn(text));
-                }
+                let failed = failed.iter().map(Error::chain).filter(|text| is_new(text, &mut shown));
+                failed.collect::<Vec<_>>().iter().for_each(|text| cx.terminal.warn(text));
                 let notes = notes.into_iter().filter(|text| is_new(text, &mut shown));
                 notes.collect::<Vec<_>>().iter().for_each(|text| cx.terminal.note(text));
                 show(&groups, &watching, &mut shown, cx)?;

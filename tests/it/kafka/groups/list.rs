@@ -1,7 +1,7 @@
 //! `kafka group list`.
 
 use super::{NEWER, at, filled, group, member, objects};
-use crate::support::{mscomm, unique};
+use crate::support::unique;
 
 #[test]
 fn groups_of_both_protocols_are_listed() {
@@ -57,7 +57,9 @@ fn the_sandbox_says_that_it_cannot() {
         let line = format!("mscomm kafka group {verb}");
         let folder = std::path::Path::new(crate::support::BINARY).parent().expect("a folder");
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-        let done = mscomm(&["-q", "sandbox", "--only", "kafka", "--", "sh", "-c", &line]).env("PATH", path).run();
+        let done = crate::support::mscomm(&["-q", "sandbox", "--only", "kafka", "--", "sh", "-c", &line])
+            .env("PATH", path)
+            .run();
         done.fails(8).says(&["cannot list or describe groups"]);
     }
 }
