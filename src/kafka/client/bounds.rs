@@ -46,6 +46,8 @@ pub(crate) fn find<W: Connected>(
         if found.iter().any(|found| is_open(Some(found))) {
             shutdown.check()?;
             std::thread::sleep(Duration::from_millis(50));
+            // librdkafka keeps asking with the leader's old epoch. Whether it has heard of the new one, the next answer tells.
+            let _ = wire.client().fetch_metadata(None, limit);
         }
     }
 }
