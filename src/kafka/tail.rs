@@ -80,7 +80,7 @@ pub(crate) struct ReadingArgs {
     /// It is written as for --from: the upper bound of a replay. A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
     /// a time that is to come is waited for. Records below that offset with a later timestamp are left out, and a group stays
     /// before the first of them. What comes late, behind that offset, is not read, however old it is.
-    #[arg(long, value_name = "@TIME", value_parser = until, allow_hyphen_values = true, conflicts_with = "until_end")]
+    #[arg(long, value_name = "@TIME", value_parser = until, allow_hyphen_values = true, conflicts_with = "until_end", hide_short_help = true)]
     until: Option<When>,
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]

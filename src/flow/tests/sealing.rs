@@ -127,7 +127,8 @@ async fn run_with(seed: u64, refuses: bool, shutdown: Shutdown) -> (Shared, Sile
     let (asked, is_sealed, is_off, refused) = (false, false, false, None);
     let (inside, random) = (Vec::new(), random_of);
     let sink = Seals { world: world.clone(), random, every, inside, asked, is_sealed, is_off, left, refused };
-    let stages: Vec<Box<dyn Stage>> = if seed.is_multiple_of(2) { vec![Box::new(Sieve(world.clone()))] } else { Vec::new() };
+    let stages: Vec<Box<dyn Stage>> =
+        if seed.is_multiple_of(2) { vec![Box::new(Sieve(world.clone()))] } else { Vec::new() };
     let flow = Flow {
         source: Box::new(source),
         stages,

@@ -128,11 +128,7 @@ fn counts<'t>(
 type Keeping = (Option<String>, Option<String>);
 
 /// As [`Keeping`] says it, of the topics that tell.
-fn kept(
-    consumer: &AdminClient,
-    names: &[String],
-    cx: &Context,
-) -> Result<BTreeMap<String, Keeping>> {
+fn kept(consumer: &AdminClient, names: &[String], cx: &Context) -> Result<BTreeMap<String, Keeping>> {
     let mut kept = BTreeMap::new();
     if is_mock(&**consumer) || names.is_empty() {
         return Ok(kept);

@@ -6,7 +6,7 @@ mscomm kafka tail orders --from -10 --until-end
 mscomm kafka tail orders --until-end -o json > orders.jsonl
 # Follow all topics whose names begin so, also those that come later
 mscomm kafka tail '^orders' -o '%t %s\n'
-# Show the last hour's records of one key, read as Avro by the schema in a file
+# Show the last hour's records of one key, decoded by a schema in a file
 mscomm kafka tail payments --from @1h --until-end --filter '.key == "alice"' \
   --decode avro:payment.avsc -o '%p %o %s\n'
 # Run a command for each record, and commit its offset once that succeeded
