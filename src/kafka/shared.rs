@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::client::{Setup, TraceFn};
+use super::client::{Setup, Tells};
 use super::registry::{Api, Registry};
 use super::settings::{REGISTRY_PREFIX, Registry as Named, Settings};
 use crate::config::Resolved;
@@ -24,8 +24,9 @@ pub(crate) fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
 /// As [`Setup::new`].
 pub(crate) fn setup_of(resolved: Resolved<Settings>, cx: &Context) -> Result<Setup> {
     let terminal = cx.terminal;
-    let trace: TraceFn = Arc::new(move |line| terminal.trace(line));
-    Setup::new(resolved, trace)
+    let tells =
+        Tells { trace: Arc::new(move |line| terminal.trace(line)), warn: Arc::new(move |text| terminal.warn(text)) };
+    Setup::new(resolved, tells, cx.policy, &cx.shutdown)
 }
 
 /// The schema registry of a verb: of the settings nothing else is looked at.

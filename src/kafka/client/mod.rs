@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod connect;
+mod connected;
 mod diagnose;
 mod events;
 mod fault;
@@ -14,11 +15,12 @@ mod probe;
 mod producer;
 mod reader;
 mod spoken;
+mod token;
 
 pub(crate) use admin::administer;
 pub(crate) use config::{Setup, is_property};
 pub(crate) use connect::{CLOSE, connect, drop_within, likely, settled_topic};
-pub(crate) use events::{ConnectionEvents, TraceFn};
+pub(crate) use events::{ConnectionEvents, Tells};
 pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_refused};
 pub(crate) use intake::Intake;
 pub(crate) use link::Link;

@@ -3,6 +3,7 @@
 mod connect;
 mod gone;
 mod group;
+mod login;
 mod lost;
 mod memory;
 mod produce;
