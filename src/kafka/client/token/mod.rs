@@ -35,7 +35,7 @@ const LATEST: Duration = Duration::from_secs(30);
 enum Source {
     /// It was looked up with the other settings; how that is done again.
     Here(Secret, Option<Again>),
-    Server(Server),
+    Server(Box<Server>),
 }
 
 /// The token that clients log in with.
@@ -87,7 +87,7 @@ impl Tokens {
         let TokenSettings { from, extensions } = settings;
         let source = match from {
             TokenFrom::Here(token) => Source::Here(token, again),
-            TokenFrom::Server(server) => Source::Server(Server::new(*server, policy, shutdown)?),
+            TokenFrom::Server(server) => Source::Server(Box::new(Server::new(*server, policy, shutdown)?)),
         };
         Ok(Arc::new(Tokens {
             source,
