@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::admin::administer;
-use super::connect::Connected;
+use super::connected::Connected;
 use super::offsets::{Partition, SETTLE, is_passing};
 use crate::error::Result;
 use crate::kafka::ffi::{OffsetSpec, Said, Sought};
