@@ -9,7 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::events::ConnectionEvents;
 use super::fault::error_of;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// A topic's partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,20 +81,45 @@ pub(crate) struct Marks {
 /// Both watermarks of many partitions; what cannot be told of one says nothing about the others.
 ///
 /// # Errors
-/// As librdkafka's.
+/// No broker answers.
 pub(crate) fn marks(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], limit: Duration) -> Result<Marks> {
-    let found = |what| -> Result<Vec<Option<i64>>> {
-        let started = Instant::now();
-        loop {
-            let found = ask_each(consumer, of, what, limit).map_err(|(_, error)| error)?;
-            let passes = |one: &Found| matches!(one, Err((Some(code), _)) if is_passing(*code));
-            if !found.iter().any(passes) || started.elapsed() > SETTLE.min(limit) {
-                return Ok(found.into_iter().map(Result::ok).collect());
-            }
-            std::thread::sleep(PAUSE);
-        }
-    };
+    let until = Instant::now() + SETTLE.min(limit);
+    let found = |what| found(consumer, of, what, limit, until);
     Ok(Marks { lows: found(Offset::Beginning)?, highs: found(Offset::End)? })
+}
+
+/// Asks again for what passes, until then. A partition that is refused is found by halves: librdkafka hands on no answer where
+/// one is.
+fn found(
+    consumer: &BaseConsumer<ConnectionEvents>,
+    of: &[Partition],
+    what: Offset,
+    limit: Duration,
+    until: Instant,
+) -> Result<Vec<Option<i64>>> {
+    loop {
+        let asked = ask_each(consumer, of, what, limit);
+        let passes = |found: &Found| matches!(found, Err((Some(code), _)) if is_passing(*code));
+        let is_passing = match &asked {
+            Ok(all) => all.iter().any(passes),
+            Err((code, _)) => code.is_some_and(is_passing),
+        };
+        if is_passing && Instant::now() < until {
+            std::thread::sleep(PAUSE);
+            continue;
+        }
+        return match asked {
+            Ok(all) => Ok(all.into_iter().map(Result::ok).collect()),
+            Err((_, error)) if matches!(error.kind(), Kind::Connect | Kind::Deadline) => Err(error),
+            Err(_) if of.len() < 2 => Ok(vec![None; of.len()]),
+            Err(_) => {
+                let (one, other) = of.split_at(of.len() / 2);
+                let mut all = found(consumer, one, what, limit, until)?;
+                all.extend(found(consumer, other, what, limit, until)?);
+                Ok(all)
+            }
+        };
+    }
 }
 
 /// Leaders move, and a topic that was just made has none yet: asked again for so long.
