@@ -30,7 +30,7 @@ use rdkafka::types::RDKafkaRespErr;
 
 pub(crate) use self::admin::{
     Admin, AdminOutcome, Committed, Coordinator, GroupDescription, GroupKind, GroupListing, GroupMember, GroupState,
-    NewOffset, NewTopic, OffsetOutcome, OffsetSpec, SetBy, Setting, Sought,
+    NewOffset, NewTopic, OffsetOutcome, SetBy, Setting,
 };
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};
