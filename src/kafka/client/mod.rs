@@ -19,7 +19,7 @@ mod spoken;
 mod transaction;
 
 pub(crate) use admin::administer;
-pub(crate) use bounds::find;
+pub(crate) use bounds::{OffsetSpec, find};
 pub(crate) use config::{Setup, is_property};
 pub(crate) use connect::{CLOSE, Connected, connect, drop_within, likely, settled_topic};
 pub(crate) use events::{ConnectionEvents, TraceFn};
