@@ -174,7 +174,7 @@ impl Cluster {
     /// # Errors
     /// As [`find`].
     pub(super) fn offsets(&self, of: &[(&Partition, OffsetSpec)]) -> Result<Vec<Result<i64, Said>>> {
-        find(&*self.consumer, of, self.limit, &self.shutdown)
+        find(&self.consumer, of, self.limit, &self.shutdown)
     }
 
     /// The times of first records, in ms since 1970. The consumer has to be one for it.
