@@ -46,7 +46,7 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
     jobs: u16,
     /// Write answers as they come, instead of in the order of the requests
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     unordered: bool,
     /// The data.
     #[command(flatten)]

@@ -79,7 +79,7 @@ pub(crate) struct ReadingArgs {
     #[command(flatten)]
     ready: ReadyArgs,
     /// How many messages may wait at the broker for whoever reads them here; beyond that it drops the oldest, which are counted
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..), hide_short_help = true)]
     max_length: u64,
     /// The same in bytes of their bodies
     #[arg(long, value_name = "SIZE", default_value = "64M", value_parser = some, hide_short_help = true)]

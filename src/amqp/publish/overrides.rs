@@ -29,7 +29,7 @@ pub(crate) struct PropertyArgs {
     #[arg(long, value_name = "ENCODING", hide_short_help = true, help_heading = HEADING)]
     content_encoding: Option<String>,
     /// Keep the message on disk (delivery mode 2)
-    #[arg(long, conflicts_with = "transient", help_heading = HEADING)]
+    #[arg(long, conflicts_with = "transient", help_heading = HEADING, hide_short_help = true)]
     persistent: bool,
     /// Do not keep the message on disk (delivery mode 1)
     #[arg(long, hide_short_help = true, help_heading = HEADING)]
@@ -44,7 +44,7 @@ pub(crate) struct PropertyArgs {
     #[arg(long, value_name = "QUEUE", help_heading = HEADING, hide_short_help = true)]
     reply_to: Option<String>,
     /// Time to live, as 30s; a bare number is milliseconds, as on the wire
-    #[arg(long, value_name = "DURATION", value_parser = expiration, help_heading = HEADING)]
+    #[arg(long, value_name = "DURATION", value_parser = expiration, help_heading = HEADING, hide_short_help = true)]
     expiration: Option<String>,
     /// The application's id of the message
     #[arg(long, value_name = "ID", hide_short_help = true, help_heading = HEADING)]

@@ -24,8 +24,7 @@ const BATCH: usize = 64;
 const POLL: Duration = Duration::from_millis(50);
 
 /// The properties of a consumer that [`first_times`] can use: one batch of each partition is enough, and the end is told.
-pub(crate) const FIRST: &[(&str, &str)] =
-    &[("enable.partition.eof", "true"), ("isolation.level", "read_uncommitted"), ("fetch.message.max.bytes", "65536")];
+pub(crate) const FIRST: &[(&str, &str)] = &[("enable.partition.eof", "true"), ("fetch.message.max.bytes", "65536")];
 
 /// The time of the first record of each partition that is at an offset or behind it, in ms since 1970; blocks. `None` where
 /// no record came: there is none before the end, it has no time, or nothing more came for as long as `limit`.

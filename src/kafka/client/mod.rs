@@ -21,7 +21,7 @@ mod token;
 mod transaction;
 
 pub(crate) use admin::administer;
-pub(crate) use bounds::find;
+pub(crate) use bounds::{OffsetSpec, find};
 pub(crate) use config::{Setup, is_property};
 pub(crate) use connect::{CLOSE, connect, drop_within, likely, settled_topic};
 pub(crate) use connected::Connected;

@@ -33,7 +33,7 @@ use rdkafka::types::RDKafkaRespErr;
 pub(crate) use self::admin::{
     Acl, Admin, AdminOutcome, Alteration, Change, Cluster, Committed, Coordinator, GroupDescription, GroupKind,
     GroupListing, GroupMember, GroupState, NameIs, NewOffset, NewPartitions, NewPassword, NewTopic, Node,
-    OffsetOutcome, OffsetSpec, Operation, Owner, Permission, Resource, Scram, SetBy, Setting, Sought, User,
+    OffsetOutcome, Operation, Owner, Permission, Resource, Scram, SetBy, Setting, User,
 };
 pub(crate) use self::bell::Bell;
 pub(crate) use self::event::{TopicPartitionOffset, What};

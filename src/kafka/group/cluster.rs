@@ -12,10 +12,10 @@ use super::fault::{is_passing, missing, no_match};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    CLOSE, ConnectionEvents, Lack, Partition, administer, connect, drop_within, error_of, find, first_times,
-    refuse_mock, refuse_sandbox, said_error,
+    CLOSE, ConnectionEvents, Lack, OffsetSpec, Partition, administer, connect, drop_within, error_of, find,
+    first_times, refuse_mock, refuse_sandbox, said_error,
 };
-use crate::kafka::ffi::{Admin, Committed, GroupDescription, GroupListing, GroupState, OffsetSpec, Said};
+use crate::kafka::ffi::{Admin, Committed, GroupDescription, GroupListing, GroupState, Said};
 use crate::kafka::pattern::{Pattern, expand};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;
@@ -53,7 +53,9 @@ impl Cluster {
     pub(super) async fn open(flags: &Settings, properties: &[(&str, &str)], cx: &Context) -> Result<Cluster> {
         let setup = shared::setup(flags, cx)?;
         refuse_sandbox(&setup, Lack::Groups)?;
-        let consumer = setup.consumer(properties)?;
+        // With the other isolation level an open transaction's first record would be taken for the end.
+        let properties = [&[("isolation.level", "read_uncommitted")], properties].concat();
+        let consumer = setup.consumer(&properties)?;
         let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
         refuse_mock(&*consumer, Lack::Groups)?;
         let limit = cx.policy.connect_timeout;
@@ -172,7 +174,7 @@ impl Cluster {
     /// # Errors
     /// As [`find`].
     pub(super) fn offsets(&self, of: &[(&Partition, OffsetSpec)]) -> Result<Vec<Result<i64, Said>>> {
-        find(&*self.consumer, of, self.limit, &self.shutdown)
+        find(&self.consumer, of, self.limit, &self.shutdown)
     }
 
     /// The times of first records, in ms since 1970. The consumer has to be one for it.

@@ -7,8 +7,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::cluster::{Cluster, Known, Names, is_gone};
 use super::fault::{group_refused, partitions_refused};
 use crate::error::{Error, Result};
-use crate::kafka::client::Partition;
-use crate::kafka::ffi::{Committed, GroupDescription, OffsetSpec, Said};
+use crate::kafka::client::{OffsetSpec, Partition};
+use crate::kafka::ffi::{Committed, GroupDescription, Said};
 use crate::message::Time;
 
 /// Groups, and what could not be found out.

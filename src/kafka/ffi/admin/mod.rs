@@ -28,7 +28,7 @@ pub(crate) use self::acls::{Acl, NameIs, Operation, Permission, Resource};
 pub(crate) use self::cluster::{Cluster, Node};
 pub(crate) use self::configs::{Alteration, Change, Owner, SetBy, Setting};
 pub(crate) use self::groups::{Coordinator, GroupDescription, GroupKind, GroupListing, GroupMember, GroupState};
-pub(crate) use self::offsets::{Committed, NewOffset, OffsetOutcome, OffsetSpec, Sought};
+pub(crate) use self::offsets::{Committed, NewOffset, OffsetOutcome};
 pub(crate) use self::topics::{NewPartitions, NewTopic};
 pub(crate) use self::users::{NewPassword, Scram, User};
 use super::event::Event;
@@ -40,6 +40,10 @@ const SLICE: Duration = Duration::from_millis(20);
 
 /// So much later than its own limit an answer is not waited for any more: librdkafka always gives one.
 const LATE: Duration = Duration::from_secs(1);
+
+/// librdkafka itself never has less time than this. Some requests are begun on the thread that asks, and a time that ends
+/// meanwhile lets librdkafka's own thread free what that one reads (2.12.1); whoever waits here stops in time all the same.
+const LEAST: Duration = Duration::from_secs(5);
 
 /// How many requests of one kind are under way at once.
 const AT_ONCE: usize = 64;
@@ -143,7 +147,7 @@ impl<'c> Admin<'c> {
         // SAFETY: the client lives; `Made` gives the options back.
         let options = unsafe { rd::rd_kafka_AdminOptions_new(self.client, request) };
         let options = Made::one(options, rd::rd_kafka_AdminOptions_destroy)?;
-        let limit = millis(self.limit);
+        let limit = millis(self.limit.max(LEAST));
         let mut reason = Reason::default();
         // SAFETY: the options live. A request that has no use for one of the two says so, which changes nothing.
         unsafe {
@@ -159,6 +163,7 @@ impl<'c> Admin<'c> {
         count: usize,
         mut send: impl FnMut(usize, *mut rd::rd_kafka_t, *const rd::rd_kafka_AdminOptions_t, *mut rd::rd_kafka_queue_t),
     ) -> Result<Vec<Event>, Said> {
+        let patience = if self.limit < LEAST { self.limit } else { self.limit + LATE };
         // Never 0, which is what an event has that answers nothing.
         let first = self.sent.get() + 1;
         let mut answers: Vec<Option<Event>> = (0..count).map(|_| None).collect();
@@ -180,7 +185,7 @@ impl<'c> Admin<'c> {
                 return Err(Said::plain(RDKafkaErrorCode::Interrupted));
             }
             let Some(event) = event else {
-                if latest.elapsed() > self.limit + LATE {
+                if latest.elapsed() > patience {
                     return Err(Said::plain(RDKafkaErrorCode::OperationTimedOut));
                 }
                 continue;

@@ -1,6 +1,4 @@
-//! Offsets: those that groups have committed, and those that partitions have.
-
-use std::collections::BTreeMap;
+//! The offsets that groups have committed.
 
 use rdkafka::bindings as rd;
 use rdkafka::error::RDKafkaErrorCode;
@@ -9,9 +7,6 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Admin, Made, Reason, Said, each, name, said};
 use crate::kafka::ffi::event::{Event, TopicPartitionOffset, place};
-
-/// How many partitions one request names: what librdkafka does with the answer takes the square of it.
-const NAMED: usize = 256;
 
 /// What a group has committed for a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,28 +35,6 @@ pub(crate) struct OffsetOutcome {
     pub place: TopicPartitionOffset,
     /// Done, or why not.
     pub result: Result<(), Said>,
-}
-
-/// Which offset of a partition is sought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OffsetSpec {
-    /// Of its oldest record.
-    Begin,
-    /// That the next record will get.
-    End,
-    /// Of the first record that is not older than this, in ms since 1970.
-    Time(i64),
-}
-
-/// One that is sought.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sought<'a> {
-    /// The topic.
-    pub topic: &'a str,
-    /// The partition.
-    pub partition: i32,
-    /// Which offset.
-    pub spec: OffsetSpec,
 }
 
 impl Admin<'_> {
@@ -153,80 +126,6 @@ impl Admin<'_> {
             one_group(|count| rd::rd_kafka_DeleteConsumerGroupOffsets_result_groups(result, count), outcome)
         }
     }
-
-    /// Finds offsets of partitions, of records of open transactions too; each has its own outcome, in their order. -1 is that
-    /// of a time after which no record came.
-    ///
-    /// # Errors
-    /// The requests as a whole.
-    pub(crate) fn offsets(&self, of: &[Sought<'_>]) -> Result<Vec<Result<i64, Said>>, Said> {
-        let parts = parts(of);
-        let mut lists = Vec::with_capacity(parts.len());
-        for part in &parts {
-            let mut list = TopicPartitionList::with_capacity(part.len());
-            for Sought { topic, partition, spec } in part.iter().filter_map(|at| of.get(*at)) {
-                name(topic)?;
-                let offset = match spec {
-                    OffsetSpec::Begin => Offset::Beginning,
-                    OffsetSpec::End => Offset::End,
-                    OffsetSpec::Time(millis) => Offset::Offset(*millis),
-                };
-                let set = list.add_partition(topic, *partition).set_offset(offset);
-                set.map_err(|_| Said::plain(RDKafkaErrorCode::InvalidArgument))?;
-            }
-            lists.push(list);
-        }
-        let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_LISTOFFSETS;
-        let answers = self.ask_each(request, lists.len(), |at, client, options, queue| {
-            if let Some(list) = lists.get(at) {
-                // SAFETY: everything lives until the call is over, and librdkafka copies the list.
-                unsafe { rd::rd_kafka_ListOffsets(client, list.ptr(), options, queue) }
-            }
-        })?;
-        let mut found = vec![Err(Said::plain(RDKafkaErrorCode::UnknownPartition)); of.len()];
-        for (part, answer) in parts.into_iter().zip(answers) {
-            // In which order the answer has them is nowhere said.
-            let mut offsets: BTreeMap<(String, i32), Result<i64, Said>> = match &answer {
-                // SAFETY: the answer is one to this request, and its list lives as long as it.
-                Ok(answer) => unsafe {
-                    let result = rd::rd_kafka_event_ListOffsets_result(answer.pointer());
-                    each(|count| rd::rd_kafka_ListOffsets_result_infos(result, count), sought).into_iter().collect()
-                },
-                Err(_) => BTreeMap::new(),
-            };
-            for at in part {
-                let (Some(sought), Some(found)) = (of.get(at), found.get_mut(at)) else { continue };
-                match (&answer, offsets.remove(&(sought.topic.to_owned(), sought.partition))) {
-                    (Err(said), _) => *found = Err(said.clone()),
-                    (Ok(_), Some(offset)) => *found = offset,
-                    (Ok(_), None) => {}
-                }
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// Shares out what is sought among requests, by its place: in each as many as [`NAMED`] says, and no partition twice.
-fn parts(of: &[Sought<'_>]) -> Vec<Vec<usize>> {
-    let mut parts: Vec<(OffsetSpec, Vec<usize>)> = Vec::new();
-    for (at, sought) in of.iter().enumerate() {
-        let open = parts.iter_mut().rev().find(|(spec, part)| *spec == sought.spec && part.len() < NAMED);
-        match open {
-            Some((_, part)) => part.push(at),
-            None => parts.push((sought.spec, vec![at])),
-        }
-    }
-    parts.into_iter().map(|(_, part)| part).collect()
-}
-
-fn sought(of: *const rd::rd_kafka_ListOffsetsResultInfo_t) -> ((String, i32), Result<i64, Said>) {
-    // SAFETY: called by `each` for what lives, and its partition lives as long.
-    let (place, code) = unsafe {
-        let partition = &*rd::rd_kafka_ListOffsetsResultInfo_topic_partition(of);
-        (place(partition), partition.err)
-    };
-    ((place.topic, place.partition), fault(code).map_or(Ok(place.offset), Err))
 }
 
 /// The partitions of an answer about one group.
@@ -280,25 +179,4 @@ fn outcome(of: &rd::rd_kafka_topic_partition_t) -> OffsetOutcome {
 fn fault(code: RDKafkaRespErr) -> Option<Said> {
     // SAFETY: without words, what the code means is all there is.
     unsafe { Said::of(code, std::ptr::null()) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_request_has_a_partition_twice_or_too_many() {
-        let one = |partition, spec| Sought { topic: "t", partition, spec };
-        let count = i32::try_from(NAMED).expect("fits") + 1;
-        let of: Vec<Sought<'_>> =
-            (0..count).flat_map(|n| [one(n, OffsetSpec::Begin), one(n, OffsetSpec::End)]).collect();
-        let parts = parts(&of);
-        assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [NAMED, NAMED, 1, 1]);
-        let mut all: Vec<usize> = parts.iter().flatten().copied().collect();
-        for part in &parts {
-            assert!(part.iter().all(|at| of[*at].spec == of[part[0]].spec));
-        }
-        all.sort_unstable();
-        assert_eq!(all, (0..of.len()).collect::<Vec<_>>());
-    }
 }
