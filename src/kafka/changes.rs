@@ -281,6 +281,29 @@ impl Altering<'_> {
     }
 }
 
+/// Prints a table of settings, if there are any; why those of others cannot be read.
+///
+/// # Errors
+/// The output's.
+pub(crate) fn print_settings(
+    of: &'static str,
+    settings: Vec<Result<[Value; 4]>>,
+    output: Option<TableLayout>,
+    terminal: &Terminal,
+) -> Result<Vec<Error>> {
+    let (mut table, mut failed) = (Table::new(columns(of)), Vec::new());
+    for setting in settings {
+        match setting {
+            Ok(row) => table.row(row),
+            Err(fault) => failed.push(fault),
+        }
+    }
+    if !table.is_empty() {
+        table.print(output, terminal)?;
+    }
+    Ok(failed)
+}
+
 /// The name of a setting, and its value once it is changed.
 type Expected = (String, Option<String>);
 

@@ -10,6 +10,7 @@ mod ffi;
 mod group;
 mod import;
 mod known;
+mod meant;
 mod pattern;
 mod produce;
 mod registry;

@@ -72,20 +72,7 @@ pub(super) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
         rows.into_iter().for_each(|row| table.row(row));
         table.print(output, &cx.terminal)?;
     }
-    let mut table = Table::new(changes::columns("broker"));
-    let mut any = false;
-    for config in configs {
-        match config {
-            Ok(row) => {
-                any = true;
-                table.row(row);
-            }
-            Err(fault) => failed.push(fault),
-        }
-    }
-    if any {
-        table.print(output, &cx.terminal)?;
-    }
+    failed.extend(changes::print_settings("broker", configs, output, &cx.terminal)?);
     Error::each(failed)
 }
 

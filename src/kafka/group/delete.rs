@@ -6,11 +6,11 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::cluster::{Cluster, Names, is_gone};
 use super::fault::{group_refused, missing, named, partitions_refused};
-use super::meant::Meant;
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::kafka::client::Partition;
 use crate::kafka::ffi::{OffsetOutcome, Said, TopicPartitionOffset};
+use crate::kafka::meant::Meant;
 use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;

@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::cluster::{Cluster, Names, is_gone};
 use super::fault::{group_refused, partitions_refused};
-use super::meant::Meant;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::Partition;
 use crate::kafka::ffi::Committed;
+use crate::kafka::meant::Meant;
 use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared;

@@ -6,7 +6,6 @@ mod describe;
 mod export;
 mod fault;
 mod list;
-mod meant;
 mod reset;
 mod snapshot;
 mod view;

@@ -61,20 +61,7 @@ pub(crate) async fn describe(args: DescribeArgs, cx: &Context) -> Result<()> {
     let mut partitions = Table::new(PARTITION).alarming("trouble");
     rows.into_iter().for_each(|row| partitions.row(row));
     partitions.arranged(&args.wide).print(args.output, &cx.terminal)?;
-    let mut table = Table::new(changes::columns("topic"));
-    let mut any = false;
-    for config in configs {
-        match config {
-            Ok(row) => {
-                any = true;
-                table.row(row);
-            }
-            Err(fault) => failed.push(fault),
-        }
-    }
-    if any {
-        table.print(args.output, &cx.terminal)?;
-    }
+    failed.extend(changes::print_settings("topic", configs, args.output, &cx.terminal)?);
     Error::each(failed)
 }
 

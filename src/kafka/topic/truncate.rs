@@ -12,9 +12,10 @@ use crate::kafka::client::{
     CLOSE, Marks, Partition, administer, at_time, drop_within, marks, partitions_of, said_error,
 };
 use crate::kafka::ffi::{Said, TopicPartitionOffset};
+use crate::kafka::meant::Meant;
 use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
-use crate::kafka::shared::{self, AdminClient};
+use crate::kafka::shared::{self, AdminClient, kafka_millis};
 use crate::message::{Beginning, Unit, When};
 use crate::output::{Table, TableLayout, YesArgs};
 use crate::values::{Offering, quoted};
@@ -26,8 +27,8 @@ use crate::values::{Offering, quoted};
 #[derive(Debug, clap::Args)]
 pub(crate) struct TruncateArgs {
     /// The topics, some with some of their partitions, as orders:0,2; what begins with ^ is a regular expression
-    #[arg(value_name = "TOPIC[:PARTITIONS]", required = true, value_parser = Truncated::read)]
-    topics: Vec<Truncated>,
+    #[arg(value_name = "TOPIC[:PARTITIONS]", required = true, value_parser = Meant::read)]
+    topics: Vec<Meant>,
     /// Up to where: an OFFSET, which stays, @TIME (as @7d for a week ago), or end for all that is there
     #[arg(long, value_name = "WHERE", required = true, allow_hyphen_values = true, hide_possible_values = true,
           value_parser = Offering(Before::read, PLACES))]
@@ -44,32 +45,6 @@ pub(crate) struct TruncateArgs {
 /// Where records may be deleted up to, as far as words say it.
 const PLACES: &[(&str, &str)] = &[("end", "all that is there"), ("@", "a time, or a duration ago")];
 
-/// A topic, or several, and which of their partitions.
-#[derive(Debug, Clone)]
-struct Truncated {
-    topic: Pattern,
-    partitions: Vec<i32>,
-}
-
-impl Truncated {
-    /// # Errors
-    /// The form.
-    fn read(text: &str) -> Result<Truncated, String> {
-        let is_list = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b',');
-        let (topic, numbers) = match text.rsplit_once(':') {
-            Some((topic, numbers)) if is_list(numbers) => (topic, Some(numbers)),
-            // In an expression a colon may mean something else; in a name there is none.
-            Some((topic, _)) if !topic.starts_with('^') => {
-                return Err("write TOPIC:PARTITIONS, as orders:0,2".to_owned());
-            }
-            _ => (text, None),
-        };
-        let number = |text: &str| text.parse::<i32>().map_err(|_| format!("`{text}` is no partition"));
-        let partitions = numbers.map_or(Ok(Vec::new()), |numbers| numbers.split(',').map(number).collect())?;
-        Ok(Truncated { topic: shared::topic_pattern(topic)?, partitions })
-    }
-}
-
 /// Up to where records are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
@@ -85,11 +60,7 @@ impl Before {
         match Beginning::read(text, Unit::Millis)? {
             Beginning::End => Ok(Before::End),
             Beginning::Offset(offset) => Ok(Before::Offset(offset)),
-            Beginning::Time(when) => match when.time.millis() {
-                Some(millis @ 0..) => Ok(Before::Time(when, millis)),
-                Some(_) => Err("Kafka has no times before 1970".to_owned()),
-                None => Err("that is too far away".to_owned()),
-            },
+            Beginning::Time(when) => kafka_millis(when).map(|millis| Before::Time(when, millis)),
             Beginning::Begin | Beginning::Last | Beginning::Newest(_) => {
                 Err("write an offset, @TIME, or end for all that is there".to_owned())
             }
@@ -148,13 +119,13 @@ pub(crate) async fn truncate(args: TruncateArgs, cx: &Context) -> Result<()> {
 
 /// The partitions that are meant, and what is wrong with the others.
 async fn partitions(
-    topics: &[Truncated],
+    topics: &[Meant],
     client: &AdminClient,
     metadata: &Metadata,
     cx: &Context,
 ) -> Result<(Vec<Partition>, Vec<Error>)> {
     let (mut all, mut failed) = (Vec::new(), Vec::new());
-    for Truncated { topic, partitions } in topics {
+    for Meant { topic, partitions } in topics {
         let (names, missing) =
             shared::topics_meant(std::slice::from_ref(topic), client, metadata, Pattern::matches_topic, cx).await?;
         failed.extend(missing);
@@ -257,7 +228,7 @@ mod tests {
 
     #[test]
     fn topics_with_partitions() {
-        let read = |text: &str| Truncated::read(text).map(|t| (t.topic.text().to_owned(), t.partitions));
+        let read = |text: &str| Meant::read(text).map(|t| (t.topic.text().to_owned(), t.partitions));
         let named = |topic: &str, partitions: &[i32]| Ok((topic.to_owned(), partitions.to_vec()));
         assert_eq!(read("orders"), named("orders", &[]));
         assert_eq!(read("orders:0,2"), named("orders", &[0, 2]));

@@ -11,7 +11,7 @@ use crate::kafka::client::{OffsetSpec, Partition, fault_of_topic, partitions_of}
 use crate::kafka::ffi::{Committed, NewOffset, Said, TopicPartitionOffset};
 use crate::kafka::group::cluster::Cluster;
 use crate::kafka::group::fault::partitions_refused;
-use crate::kafka::group::meant::Meant;
+use crate::kafka::meant::Meant;
 
 /// How many places a sentence names.
 const NAMED: usize = 5;

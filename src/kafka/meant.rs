@@ -1,10 +1,10 @@
 //! Partitions as they are named: a topic, or some of its partitions.
 
-use crate::kafka::pattern::Pattern;
+use super::pattern::Pattern;
 
 /// A topic, or all that an expression matches, or some of their partitions.
 #[derive(Debug, Clone)]
-pub(super) struct Meant {
+pub(crate) struct Meant {
     /// The topics.
     pub topic: Pattern,
     /// The partitions; all of them if there are none.
@@ -16,7 +16,7 @@ impl Meant {
     ///
     /// # Errors
     /// A sentence with the form.
-    pub(super) fn read(text: &str) -> Result<Meant, String> {
+    pub(crate) fn read(text: &str) -> Result<Meant, String> {
         let is_list = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b',');
         let (topic, numbers) = match text.rsplit_once(':') {
             Some((topic, numbers)) if is_list(numbers) => (topic, numbers),
@@ -35,7 +35,7 @@ impl Meant {
     }
 
     /// Whether a partition is meant.
-    pub(super) fn has(&self, topic: &str, partition: i32) -> bool {
+    pub(crate) fn has(&self, topic: &str, partition: i32) -> bool {
         self.topic.matches_topic(topic) && (self.partitions.is_empty() || self.partitions.contains(&partition))
     }
 }
