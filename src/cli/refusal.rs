@@ -22,6 +22,8 @@ const SECRET_FLAGS: &[&str] = &[
     "--reflect-header",
     "--property",
     "--amqp-user",
+    "--sasl-token",
+    "--sasl-client-secret",
     "--registry-password",
     "--registry-token",
     "-s",

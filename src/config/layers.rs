@@ -1,6 +1,7 @@
 //! The layers of a protocol's settings, merged key by key, each value with where it came from.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -8,11 +9,11 @@ use serde_json::Value;
 use super::entry::{DEFAULTS, Entry, Origin};
 use super::file::{File, unknown};
 use super::profile::Chosen;
-use super::sections::{KeyKind, Resolved, Section, SectionInfo, nest};
+use super::sections::{Again, KeyKind, Resolved, Section, SectionInfo, nest};
 use super::shown::{readable_by_others, shows_secret};
 use crate::error::{Error, Result, counted};
 use crate::net::{Say, Step, Told};
-use crate::secret::{self, Place, Reach};
+use crate::secret::{self, Place, Reach, Secret};
 
 /// How references are looked up.
 #[derive(Clone, Copy)]
@@ -43,7 +44,7 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How<'_>) -> R
     let entries = exclude::<T>(entries)?;
 
     let mut merged = Value::Object(serde_json::Map::new());
-    let (mut origins, mut warnings) = (BTreeMap::new(), Vec::new());
+    let (mut origins, mut live, mut warnings) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
     let done = |name, found, started: Instant| (how.say)(Told::Done(&Step { name, found, took: started.elapsed() }));
     done("configuration", format!("profile `{}`", chosen.name), how.started);
     let secrets = entries.iter().filter(|entry| looks_up(entry, &info)).count();
@@ -54,6 +55,9 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How<'_>) -> R
     for entry in entries {
         warnings.extend(readable_by_others(&entry, &info, chosen.file.as_ref()));
         let value = look_up(&entry, &info, chosen.file.as_ref(), how)?;
+        if let Some(again) = again(&entry, &info, chosen.file.as_ref()) {
+            live.insert(entry.key.clone(), again);
+        }
         (info.accepts)(&entry.key, &value)
             .map_err(|e| Error::config(format!("{}.{} from {}: {e}", info.name, entry.key, entry.origin)))?;
         insert(&mut merged, nest(&entry.key, value));
@@ -64,7 +68,7 @@ pub(crate) fn resolve<T: Section>(flags: &T, chosen: &Chosen, how: How<'_>) -> R
     }
     let settings =
         serde_json::from_value(merged).map_err(|e| Error::config(format!("{} settings", info.name)).because(e))?;
-    let mut resolved = Resolved { settings, profile: chosen.name.clone(), origins, warnings };
+    let mut resolved = Resolved { settings, profile: chosen.name.clone(), origins, live, warnings };
     T::check(&resolved)?;
     if let Some(secret) = T::in_the_clear(&resolved) {
         let by = match resolved.origin("plaintext") {
@@ -252,7 +256,8 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How<'_>)
         (Reach::Unasked, None) => Reach::Unrun,
         (reach, _) => reach,
     };
-    let place = Place { base, strict: from_file.is_some(), deadline, reach };
+    let lines = info.live.contains(&entry.key.as_str());
+    let place = Place { base, strict: from_file.is_some(), deadline, reach, lines };
     let text = match from_file {
         Some(_) if text.contains("${") => secret::interpolate(text, place).map_err(at)?,
         // What an interpolation gave is the value itself, never a second reference.
@@ -266,6 +271,24 @@ fn look_up(entry: &Entry, info: &SectionInfo, file: Option<&File>, how: How<'_>)
         }
         _ => Ok(Value::String(text)),
     }
+}
+
+/// How a value is looked up once more, where that may give something else. Nobody is asked for it then.
+fn again(entry: &Entry, info: &SectionInfo, file: Option<&File>) -> Option<Again> {
+    let text = entry.value.as_str().filter(|text| secret::may_change(text))?;
+    let is_live = info.live.contains(&entry.key.as_str());
+    let refers_as_a_whole = refers(entry, info) || secret::is_reference(text);
+    (is_live && refers_as_a_whole).then(|| {
+        let (entry, info, file) = (entry.clone(), info.clone(), file.cloned());
+        Again(Arc::new(move || {
+            let how =
+                How { deadline: None, reach: Reach::Anywhere, started: Instant::now(), say: &|_| (), wants: &|_| true };
+            match look_up(&entry, &info, file.as_ref(), how)? {
+                Value::String(text) => Ok(Secret::new(text)),
+                _ => Err(Error::config(format!("{}.{} is no text", info.name, entry.key))),
+            }
+        }))
+    })
 }
 
 /// All entries of a section as `profile show` lists them: environment over profile over default, unresolved.

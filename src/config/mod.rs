@@ -29,7 +29,7 @@ pub(crate) use defaults::all as all_sections;
 pub(crate) use entry::Origin;
 pub(crate) use file::{File, validate_name};
 pub(crate) use flags::defaults;
-pub(crate) use sections::{Imported, Pairs, Problem, Resolved, Section, SectionInfo, Sections};
+pub(crate) use sections::{Again, Imported, Pairs, Problem, Resolved, Section, SectionInfo, Sections};
 
 use crate::error::{Error, Result};
 use crate::net::{Say, Told};

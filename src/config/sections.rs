@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +12,7 @@ use super::built_in::SANDBOX;
 use super::entry::{DEFAULTS, Origin};
 use crate::error::{Error, Kind, Result};
 use crate::net::tls::{self, TlsSettings};
+use crate::secret::Secret;
 
 /// What is wrong with a value, and the fix. Neither holds a password.
 #[derive(Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     const NAME: &'static str;
     /// The keys that hold a secret and may be references to one.
     const SECRETS: &'static [&'static str];
+    /// The secrets that are documents, and are looked up again when they have grown old.
+    const LIVE: &'static [&'static str] = &[];
     /// The keys that name a file: in the configuration file, relative to its folder.
     const PATHS: &'static [&'static str] = tls::PATHS;
     /// Pairs that exclude each other: the higher layer wins, in one layer it is an error.
@@ -84,6 +88,16 @@ pub trait Section: Serialize + DeserializeOwned + Default {
     fn check(resolved: &Resolved<Self>) -> Result<()>;
 }
 
+/// Looks a secret up once more, which may take as long as a command does.
+#[derive(Clone)]
+pub(crate) struct Again(pub Arc<dyn Fn() -> Result<Secret> + Send + Sync>);
+
+impl fmt::Debug for Again {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Again")
+    }
+}
+
 /// A protocol's settings with the origin of each.
 #[derive(Debug)]
 pub struct Resolved<T> {
@@ -92,6 +106,7 @@ pub struct Resolved<T> {
     /// The profile in force.
     pub profile: String,
     pub(super) origins: BTreeMap<String, Origin>,
+    pub(super) live: BTreeMap<String, Again>,
     /// What the user should know of them, though nothing is wrong.
     pub warnings: Vec<String>,
 }
@@ -121,7 +136,12 @@ impl<T: Section> Resolved<T> {
     #[cfg(test)]
     pub fn of_layers<'a>(settings: T, origins: impl IntoIterator<Item = (&'a str, Origin)>) -> Resolved<T> {
         let origins = origins.into_iter().map(|(key, origin)| (key.to_owned(), origin)).collect();
-        Resolved { settings, profile: "test".to_owned(), origins, warnings: Vec::new() }
+        Resolved { settings, profile: "test".to_owned(), origins, live: BTreeMap::new(), warnings: Vec::new() }
+    }
+
+    /// How a key of [`Section::LIVE`] is looked up again; `None` where that would come to the same.
+    pub(crate) fn live(&self, key: &str) -> Option<Again> {
+        self.live.get(key).cloned()
     }
 
     /// Where a key's value came from.
@@ -197,6 +217,8 @@ pub struct SectionInfo {
     pub name: &'static str,
     /// [`Section::SECRETS`].
     pub secrets: &'static [&'static str],
+    /// [`Section::LIVE`].
+    pub live: &'static [&'static str],
     /// [`Section::PATHS`].
     pub paths: &'static [&'static str],
     /// [`Section::LOCAL`].
@@ -224,6 +246,7 @@ impl SectionInfo {
         SectionInfo {
             name: T::NAME,
             secrets: T::SECRETS,
+            live: T::LIVE,
             paths: T::PATHS,
             local: T::LOCAL,
             keys,

@@ -1,7 +1,7 @@
 //! Settings out of the files of other tools: kcat's and librdkafka's (`kcat.conf`), Java's (`client.properties`).
 
 use super::client::is_property;
-use super::settings::MECHANISMS;
+use super::settings::{MECHANISMS, OAUTHBEARER, known_mechanism};
 use crate::config::{Imported, Problem};
 
 /// What only Java's client has.
@@ -66,7 +66,10 @@ impl Security {
         };
         let no_sasl = match (sasl, mechanism) {
             (false, _) => Some(format!("security.protocol is {protocol}, which does not log in")),
-            (true, Some(mechanism)) if MECHANISMS.contains(&mechanism) => None,
+            (true, Some(mechanism)) if known_mechanism(mechanism).is_ok() => None,
+            (true, Some("AWS_MSK_IAM")) => {
+                Some(format!("it is {OAUTHBEARER} here, with a command that gives the tokens: `mscomm help logins`"))
+            }
             (true, mechanism) => {
                 let mechanism = mechanism.unwrap_or("GSSAPI, which it is without sasl.mechanism,");
                 Some(format!("{mechanism} is not supported; there are {}", MECHANISMS.join(", ")))
@@ -118,7 +121,19 @@ impl Found {
                 "security.protocol" => {}
                 "sasl.mechanism" | "sasl.mechanisms" => found.set("sasl.mechanism", value),
                 "sasl.username" | "sasl.password" => found.set(name, value),
+                "sasl.jaas.config" if mechanism == Some(OAUTHBEARER) => found.client(name, value),
                 "sasl.jaas.config" => found.jaas(name, value),
+                "sasl.oauthbearer.token.endpoint.url" => found.set("sasl.token_url", value),
+                "sasl.oauthbearer.client.id" | "sasl.oauthbearer.client.credentials.client.id" => {
+                    found.set("sasl.client_id", value);
+                }
+                "sasl.oauthbearer.client.secret" | "sasl.oauthbearer.client.credentials.client.secret" => {
+                    found.set("sasl.client_secret", value);
+                }
+                "sasl.oauthbearer.scope" => found.set("sasl.scope", value),
+                "sasl.oauthbearer.extensions" => found.set("sasl.extensions", value),
+                // What a token server is asked by is what is done with it here.
+                "sasl.oauthbearer.method" | "sasl.login.callback.handler.class" if mechanism == Some(OAUTHBEARER) => {}
                 "ssl.certificate.location" | "ssl.key.location" | "ssl.ca.location" if encrypted => {
                     found.set(&format!("extra.{name}"), value);
                 }
@@ -195,6 +210,26 @@ impl Found {
             _ => return false,
         }
         true
+    }
+
+    /// The login module of Java for tokens, as `… required clientId="c" clientSecret="s" scope="k" extension_logicalCluster="l";`.
+    fn client(&mut self, name: &str, value: &str) {
+        let options = options(value);
+        let mut is_used = false;
+        for (option, key) in [("clientId", "client_id"), ("clientSecret", "client_secret"), ("scope", "scope")] {
+            if let Some((_, value)) = options.iter().find(|(of, _)| of == option) {
+                self.set(&format!("sasl.{key}"), value);
+                is_used = true;
+            }
+        }
+        let extensions = options.iter().filter_map(|(of, value)| Some((of.strip_prefix("extension_")?, value)));
+        let extensions: Vec<String> = extensions.map(|(key, value)| format!("{key}={value}")).collect();
+        if !extensions.is_empty() {
+            self.set("sasl.extensions", extensions.join(","));
+        }
+        if !is_used {
+            self.leave(name, "it has no clientId and clientSecret");
+        }
     }
 
     /// The login module of Java, its user and password, as `… required username="u" password="p";`.
@@ -363,10 +398,27 @@ mod tests {
         let expected = ["server=k", "registry.url=https://sr:8081", "registry.username=app", "registry.password=p:w"];
         assert_eq!(values, expected);
         assert_eq!(left_out.len(), 2, "{left_out:?}");
-        let oauth = "bootstrap.servers=k\nsecurity.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\nsasl.jaas.config=x required;\n";
-        let (values, left_out) = imported(oauth);
-        assert_eq!(values, ["tls=true", "server=k"]);
-        assert!(left_out.iter().all(|why| why.contains("OAUTHBEARER is not supported")) && left_out.len() == 2);
+        let oauth = "bootstrap.servers=k\nsecurity.protocol=SASL_SSL\nsasl.mechanism=OAUTHBEARER\n";
+        let (values, left_out) = imported(&format!(
+            "{oauth}sasl.oauthbearer.token.endpoint.url=https://idp/token\nsasl.login.callback.handler.class=a.B\n\
+             sasl.jaas.config=x.Y required clientId=\"c\" clientSecret='s' scope=\"a b\" extension_logicalCluster=\"lkc\" \
+             extension_identityPoolId=\"p\";\n"
+        ));
+        let expected = [
+            "tls=true",
+            "server=k",
+            "sasl.mechanism=OAUTHBEARER",
+            "sasl.token_url=https://idp/token",
+            "sasl.client_id=c",
+            "sasl.client_secret=s",
+            "sasl.scope=a b",
+            "sasl.extensions=logicalCluster=lkc,identityPoolId=p",
+        ];
+        assert_eq!((values.iter().map(String::as_str).collect::<Vec<_>>(), left_out.len()), (expected.to_vec(), 0));
+        let (_, left_out) = imported(&format!("{oauth}sasl.jaas.config=x required;\n"));
+        assert_eq!(left_out, ["sasl.jaas.config: it has no clientId and clientSecret"]);
+        let (_, left_out) = imported(&oauth.replace("OAUTHBEARER", "AWS_MSK_IAM"));
+        assert!(left_out[0].contains("mscomm help logins"), "{left_out:?}");
     }
 
     #[test]

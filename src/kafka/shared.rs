@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::{Metadata, MetadataPartition, MetadataTopic};
 
 use super::client::{
-    ConnectionEvents, Lack, Setup, TraceFn, connect, fault_of_topic, is_mock, refuse_mock, refuse_sandbox,
+    ConnectionEvents, Lack, Setup, Tells, connect, fault_of_topic, is_mock, refuse_mock, refuse_sandbox,
 };
 use super::pattern::{Pattern, expand};
 use super::registry::{Api, Registry};
@@ -33,8 +33,9 @@ pub(crate) fn setup(flags: &Settings, cx: &Context) -> Result<Setup> {
 /// As [`Setup::new`].
 pub(crate) fn setup_of(resolved: Resolved<Settings>, cx: &Context) -> Result<Setup> {
     let terminal = cx.terminal;
-    let trace: TraceFn = Arc::new(move |line| terminal.trace(line));
-    Setup::new(resolved, trace)
+    let tells =
+        Tells { trace: Arc::new(move |line| terminal.trace(line)), warn: Arc::new(move |text| terminal.warn(text)) };
+    Setup::new(resolved, tells, cx.policy, &cx.shutdown)
 }
 
 /// The schema registry of a verb: of the settings nothing else is looked at.

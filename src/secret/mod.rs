@@ -80,6 +80,8 @@ pub(crate) struct Place<'a> {
     pub deadline: Option<Instant>,
     /// How far to go for it.
     pub reach: Reach,
+    /// Whether it may have several lines: a document with the secret in it.
+    pub lines: bool,
 }
 
 /// How far to go for a secret.
@@ -130,7 +132,7 @@ impl<'a> Reference<'a> {
         match self {
             Reference::Env(name) => from_env(name),
             Reference::File(path) => from_file(path, place),
-            Reference::Cmd(line) => from_command(line, place.deadline),
+            Reference::Cmd(line) => from_command(line, place),
             Reference::Keyring(name) => keyring::read(name, place.deadline),
             Reference::Prompt(text) => from_prompt(text),
             Reference::Literal(value) => Ok((*value).to_owned()),
@@ -162,6 +164,12 @@ pub(crate) fn outside_references(value: &str) -> Vec<Range<usize>> {
     parts.push(from..value.len());
     parts.retain(|part| !part.is_empty());
     parts
+}
+
+/// Whether a value is or holds a reference that may give something else the next time, without anybody being asked.
+pub(crate) fn may_change(value: &str) -> bool {
+    let inside = ["${cmd:", "${file:"].iter().any(|reference| value.contains(reference));
+    inside || matches!(Reference::split(value), Some(Reference::Cmd(_) | Reference::File(_)))
 }
 
 /// A file that a value names, and that others can read; with its permission bits, and whether this user may change them.
@@ -267,7 +275,7 @@ fn from_file(path: &str, place: Place<'_>) -> Result<String> {
     let failed = || Error::config(format!("cannot read the secret file {}", file.display())).hint(fix);
     let bytes = read_within(&file, SIZE_LIMIT, place.deadline).map_err(|e| failed().because(e))?;
     let text = crate::values::text(bytes).map_err(|e| failed().because(e))?;
-    one_line(&text, &format!("the secret file {}", file.display())).map_err(|e| e.hint(fix))
+    one_line(&text, &format!("the secret file {}", file.display()), place.lines).map_err(|e| e.hint(fix))
 }
 
 /// `~/` is the home folder; relative paths start at `base`.
@@ -279,7 +287,7 @@ pub(crate) fn expand(path: &str, base: Option<&Path>) -> PathBuf {
 }
 
 /// Runs the command without a shell, so that nothing in a value is expanded twice.
-fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
+fn from_command(line: &str, place: Place<'_>) -> Result<String> {
     let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
         Error::config("the secret command is empty or has an open quote").hint("write cmd:PROGRAM ARG…")
     })?;
@@ -297,7 +305,7 @@ fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
     let out = Reading::start(move || stdout.ok_or_else(closed), SIZE_LIMIT).map_err(unread)?;
     let err = Reading::start(move || stderr.ok_or_else(closed), SIZE_LIMIT).map_err(unread)?;
     let started = Instant::now();
-    let until = deadline.map_or(started + READ_LIMIT, |deadline| deadline.min(started + READ_LIMIT));
+    let until = place.deadline.map_or(started + READ_LIMIT, |deadline| deadline.min(started + READ_LIMIT));
     let status = loop {
         let ended = child
             .try_wait()
@@ -328,7 +336,7 @@ fn from_command(line: &str, deadline: Option<Instant>) -> Result<String> {
     }
     let text = String::from_utf8(out)
         .map_err(|_| Error::config(format!("the secret command `{program}` printed something that is not UTF-8")))?;
-    one_line(&text, &format!("the secret command `{program}`")).map_err(|e| e.hint(fix))
+    one_line(&text, &format!("the secret command `{program}`"), place.lines).map_err(|e| e.hint(fix))
 }
 
 fn from_prompt(text: &str) -> Result<String> {
@@ -372,13 +380,13 @@ pub(crate) async fn typed_secret(text: &'static str, shutdown: &Shutdown) -> Res
     typed.map(Secret::new)
 }
 
-fn one_line(text: &str, what: &str) -> Result<String> {
+fn one_line(text: &str, what: &str, lines: bool) -> Result<String> {
     let text = text.strip_suffix('\n').unwrap_or(text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     if text.is_empty() {
         return Err(Error::config(format!("{what} gave nothing")));
     }
-    if text.contains('\n') {
+    if text.contains('\n') && !lines {
         return Err(Error::config(format!("{what} gave several lines")));
     }
     Ok(text.to_owned())
@@ -388,7 +396,8 @@ fn one_line(text: &str, what: &str) -> Result<String> {
 mod tests {
     use super::*;
 
-    const FILE: Place<'static> = Place { base: None, strict: true, deadline: None, reach: Reach::Anywhere };
+    const FILE: Place<'static> =
+        Place { base: None, strict: true, deadline: None, reach: Reach::Anywhere, lines: false };
 
     fn fails(value: &str) -> String {
         resolve(value, FILE).expect_err(value).chain()
@@ -412,6 +421,9 @@ mod tests {
         assert!(fails("cmd:false").contains("failed"));
         assert!(fails("cmd:true").contains("gave nothing"));
         assert!(fails("cmd:printf 'a\\nb'").contains("several lines"));
+        let document = resolve("cmd:printf '{\\n}\\n'", Place { lines: true, ..FILE }).expect("a document");
+        assert_eq!(document.expose(), "{\n}");
+        assert!(may_change("cmd:x") && may_change("${file:x}") && !may_change("env:X") && !may_change("prompt:"));
         assert!(fails("cmd:no-such-program-here").contains("cannot run"));
         assert!(fails("file:/no/such/file").contains("/no/such/file"));
         let loose = Place { strict: false, ..FILE };

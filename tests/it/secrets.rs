@@ -48,6 +48,8 @@ const SECRET: &[&str] = &[
     "amqp-user",
     "registry-password",
     "registry-token",
+    "sasl-token",
+    "sasl-client-secret",
 ];
 
 #[test]

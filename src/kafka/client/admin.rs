@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::connect::Connected;
+use super::connected::Connected;
 use super::fault::said_error;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::ffi::{Admin, Said};

@@ -8,12 +8,16 @@ use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::BaseProducer;
 
-use super::events::{ConnectionEvents, TraceFn};
+use super::connected::Connected;
+use super::events::{ConnectionEvents, Tells};
+use super::token::Tokens;
 use crate::config::{Origin, Resolved, SectionInfo};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
-use crate::kafka::settings::{Broker, Settings, brokers};
+use crate::kafka::settings::{Broker, GSSAPI, OAUTHBEARER, Settings, brokers};
+use crate::net::{Policy, Say};
 use crate::secret::MASK;
+use crate::shutdown::Shutdown;
 
 /// Memory for fetched records that were not written yet, in KiB. A reader is as fast with it as with the 64 MiB of librdkafka,
 /// and beside the queue of a writer whose broker stands still there is room for both.
@@ -39,7 +43,9 @@ const BATCH_BYTES: usize = 1_000_000;
 pub(crate) struct Setup {
     config: ClientConfig,
     resolved: Resolved<Settings>,
-    trace: TraceFn,
+    tells: Tells,
+    /// What it logs in with, where that is a token.
+    tokens: Option<Arc<Tokens>>,
     /// The bootstrap list.
     pub brokers: Vec<Broker>,
 }
@@ -49,7 +55,12 @@ impl Setup {
     ///
     /// # Errors
     /// No server; an unknown or bad property, with librdkafka's words; `Kind::Tls` for the files.
-    pub(crate) fn new(resolved: Resolved<Settings>, trace: TraceFn) -> Result<Setup> {
+    pub(crate) fn new(
+        resolved: Resolved<Settings>,
+        tells: Tells,
+        policy: Policy,
+        shutdown: &Shutdown,
+    ) -> Result<Setup> {
         let settings = &resolved.settings;
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let brokers = brokers(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
@@ -71,7 +82,10 @@ impl Setup {
             check_property(&resolved, name, value)?;
             config.set(name, value);
         }
-        Ok(Setup { config, resolved, trace, brokers })
+        let tokens = settings.sasl.tokens(&resolved)?;
+        let again = resolved.live("sasl.token");
+        let tokens = tokens.map(|tokens| Tokens::new(tokens, again, tells.clone(), policy, shutdown)).transpose()?;
+        Ok(Setup { config, resolved, tells, tokens, brokers })
     }
 
     /// True when the server is the one of the sandbox that this command runs in.
@@ -89,7 +103,8 @@ impl Setup {
             config.set(*name, *value);
         }
         self.apply_extra(&mut config);
-        config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
+        let made = config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))?;
+        Ok(self.with_token(made))
     }
 
     fn reading(&self) -> ClientConfig {
@@ -142,7 +157,27 @@ impl Setup {
         if let Some(largest) = largest {
             config.set("batch.size", largest.max(1).to_string());
         }
-        config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))
+        let made = config.create_with_context(self.events()).map(Arc::new).map_err(|e| self.refused(&e))?;
+        Ok(self.with_token(made))
+    }
+
+    /// A client that was just made has the token as soon as there is one.
+    fn with_token<W: Connected>(&self, wire: Arc<W>) -> Arc<W> {
+        if let Some(tokens) = &self.tokens {
+            tokens.serve(&wire);
+        }
+        wire
+    }
+
+    /// Sees to it that there is a token, where one is logged in with.
+    ///
+    /// # Errors
+    /// As [`Tokens::obtain`].
+    pub(crate) async fn obtain_token(&self, say: &Say, shutdown: &Shutdown) -> Result<()> {
+        match &self.tokens {
+            Some(tokens) => tokens.obtain(say, shutdown).await,
+            None => Ok(()),
+        }
     }
 
     /// The property `acks` of the user, under either of its names: stronger than a flag.
@@ -225,11 +260,11 @@ impl Setup {
 
     /// Tells who looks closely (`-v`).
     pub(crate) fn say(&self, text: &str) {
-        (self.trace)(text);
+        (self.tells.trace)(text);
     }
 
     fn events(&self) -> ConnectionEvents {
-        ConnectionEvents::new(self.trace.clone(), self.brokers.clone())
+        ConnectionEvents::new(self.tells.trace.clone(), self.brokers.clone())
     }
 
     /// What the user wrote wins over what a command sets.
@@ -286,8 +321,14 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
                 .set("ssl.endpoint.identification.algorithm", "none");
         }
     }
-    if let (Some(mechanism), Some(user), Some(password)) = (&sasl.mechanism, &sasl.username, &sasl.password) {
-        config.set("sasl.mechanism", mechanism).set("sasl.username", user).set("sasl.password", password.expose());
+    match (sasl.mechanism(), &sasl.username, &sasl.password) {
+        (Some(mechanism @ (OAUTHBEARER | GSSAPI)), ..) => {
+            config.set("sasl.mechanism", mechanism);
+        }
+        (Some(mechanism), Some(user), Some(password)) => {
+            config.set("sasl.mechanism", mechanism).set("sasl.username", user).set("sasl.password", password.expose());
+        }
+        _ => {}
     }
     Ok(())
 }

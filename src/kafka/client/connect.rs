@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::Client;
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::{Metadata, MetadataBroker};
-use rdkafka::producer::{BaseProducer, Producer};
 use tokio::sync::watch;
 
 use super::config::Setup;
+use super::connected::Connected;
 use super::diagnose::{diagnose, no_kafka, unreachable};
 use super::events::ConnectionEvents;
 use super::fault::{Fault, error_of, kind_of, near};
@@ -35,35 +34,6 @@ const GRACE: Duration = Duration::from_millis(300);
 
 /// How long one metadata request waits for a broker; the thread that sends it ends no later than this.
 const ASK: Duration = Duration::from_secs(2);
-
-/// A client of any kind.
-pub(crate) trait Connected: Send + Sync + 'static {
-    /// The client underneath.
-    fn client(&self) -> &Client<ConnectionEvents>;
-    /// Takes up what librdkafka has to tell, without waiting.
-    fn serve(&self);
-}
-
-impl Connected for BaseProducer<ConnectionEvents> {
-    fn client(&self) -> &Client<ConnectionEvents> {
-        Producer::client(self)
-    }
-
-    fn serve(&self) {
-        self.poll(Duration::ZERO);
-    }
-}
-
-impl Connected for BaseConsumer<ConnectionEvents> {
-    fn client(&self) -> &Client<ConnectionEvents> {
-        Consumer::client(self)
-    }
-
-    fn serve(&self) {
-        // Nothing is assigned yet: only errors and log lines come, and both go to the context.
-        drop(self.poll(Duration::ZERO));
-    }
-}
 
 /// How many events of earlier attempts are taken up before the next one.
 const LEFT_BEHIND: usize = 16;
@@ -98,6 +68,7 @@ pub(crate) async fn connect_serving<W: Connected>(
 ) -> Result<Arc<Metadata>> {
     let started = Instant::now();
     setup.say(&format!("looking for {}", setup.names()));
+    setup.obtain_token(policy.say, shutdown).await?;
     let name = if setup.is_sasl() { "login" } else { "cluster" };
     (policy.say)(Told::Begins(name));
     let (sender, answer) = watch::channel(None);

@@ -8,7 +8,7 @@ use super::config::Setup;
 use super::fault::{Fault, kind_of};
 use super::spoken::{Spoken, ask, ask_all, ask_on, stranger};
 use crate::error::{Error, Kind};
-use crate::kafka::settings::Broker;
+use crate::kafka::settings::{Broker, GSSAPI, OAUTHBEARER};
 use crate::net::{self, HandshakeFailure, Tls, TlsSettings, Ways, asked_without, reach};
 
 /// What is said of TLS. There is no --server-name.
@@ -28,9 +28,13 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 pub(crate) async fn diagnose(faults: &[Fault], setup: &Setup) -> Error {
     let what = cannot(setup);
     if let Some(fault) = faults.iter().find(|f| kind_of(f.code) == Kind::Auth) {
-        return Error::new(Kind::Auth, what)
-            .because(fault.text.clone())
-            .hint("check --sasl-mechanism, --username and --password");
+        return Error::new(Kind::Auth, what).because(fault.text.clone()).hint(match setup.mechanism() {
+            Some(OAUTHBEARER) => "check the token: whom it is for (its audience and scope), and when it ends",
+            Some(GSSAPI) => {
+                "check the ticket with `klist`, and sasl.kerberos.service.name (-X), which is kafka if not given"
+            }
+            _ => "check --sasl-mechanism, --username and --password",
+        });
     }
     let misnamed = faults.iter().find(|f| f.is_misnamed);
     if let Some((fault, broker)) = misnamed.and_then(|f| Some((f, f.broker.as_ref()?))) {

@@ -17,6 +17,15 @@ use crate::kafka::settings::Broker;
 /// Gets every line of librdkafka's log.
 pub(crate) type TraceFn = Arc<dyn Fn(&str) + Send + Sync>;
 
+/// Who is told of what happens beside the work.
+#[derive(Clone)]
+pub(crate) struct Tells {
+    /// Gets every line of librdkafka's log, for who looks closely.
+    pub trace: TraceFn,
+    /// Gets what the user should know.
+    pub warn: TraceFn,
+}
+
 /// How many different faults are remembered: the first ones tell most.
 const FAULTS: usize = 16;
 

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::admin::administer;
-use super::connect::Connected;
+use super::connected::Connected;
 use super::mock::is_mock;
 use crate::kafka::ffi::Setting;
 use crate::message::Message;

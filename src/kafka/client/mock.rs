@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::config::Setup;
-use super::connect::Connected;
+use super::connected::Connected;
 use crate::error::{Error, Result};
 
 /// What it cannot do.

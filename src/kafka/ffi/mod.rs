@@ -10,6 +10,7 @@
 //! - Sending at once what lingers (`rd_kafka_flush`).
 //! - Queues that wake a task (`rd_kafka_queue_cb_event_enable`).
 //! - Admin requests on the client that is there, with the broker's own words for what it refuses.
+//! - Tokens for OAUTHBEARER, with what is sent beside them (`rd_kafka_oauthbearer_set_token`).
 //! - Whether a record that failed may have been written all the same (`rd_kafka_message_status`).
 
 mod admin;
@@ -19,6 +20,7 @@ mod feed;
 mod record;
 mod reports;
 mod said;
+mod token;
 mod topic_producer;
 
 use std::ffi::{CStr, c_char, c_int};
@@ -39,6 +41,7 @@ pub(crate) use self::feed::{Feed, Fetched};
 pub(crate) use self::record::Record;
 pub(crate) use self::reports::{Lost, Reports};
 pub(crate) use self::said::Said;
+pub(crate) use self::token::{Bearer, set_token};
 pub(crate) use self::topic_producer::{Parcel, TopicProducer};
 
 /// librdkafka's unit of time.

@@ -1,8 +1,12 @@
 //! The Kafka connection: its flags, environment variables and profile keys.
 
 mod registry;
+mod sasl;
 
 pub(crate) use self::registry::{PREFIX as REGISTRY_PREFIX, Registry, RegistryServer};
+pub(crate) use self::sasl::{
+    GSSAPI, MECHANISMS, OAUTHBEARER, Sasl, TokenFrom, TokenServer, TokenSettings, known_mechanism,
+};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,9 +14,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::config::{Pairs, Problem, Resolved, Section};
-use crate::error::{Result, nearest};
+use crate::error::Result;
 use crate::net::tls::{self, CONNECTION, TlsSettings};
-use crate::secret::Secret;
 use crate::values;
 
 /// Settings of a Kafka connection.
@@ -36,22 +39,6 @@ pub(crate) struct Settings {
     /// The schema registry, whose flags only those verbs have that ask it.
     #[arg(skip)]
     pub registry: Registry,
-}
-
-/// SASL settings: the table `sasl` of a profile.
-#[derive(Debug, Clone, Default, clap::Args, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Sasl {
-    /// SASL mechanism: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512
-    #[arg(long = "sasl-mechanism", value_name = "MECHANISM", help_heading = CONNECTION, hide_short_help = true, hide_possible_values = true,
-          value_parser = values::Offering(clap::builder::StringValueParser::new(), OFFERED))]
-    pub mechanism: Option<String>,
-    /// SASL user name
-    #[arg(long, value_name = "NAME", help_heading = CONNECTION, hide_short_help = true)]
-    pub username: Option<String>,
-    /// SASL password: env:NAME, file:PATH, cmd:COMMAND, prompt:, or the password itself, which other users of the machine can see
-    #[arg(long, value_name = "SECRET", help_heading = CONNECTION, hide_short_help = true)]
-    pub password: Option<Secret>,
 }
 
 fn property(text: &str) -> Result<(String, String), String> {
@@ -83,16 +70,25 @@ fn read_properties<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(St
 
 impl Section for Settings {
     const NAME: &'static str = "kafka";
-    const SECRETS: &'static [&'static str] = &["sasl.password", "registry.password", "registry.token"];
-    const PATHS: &'static [&'static str] =
-        &["tls_ca", "tls_cert", "tls_key", "registry.tls_ca", "registry.tls_cert", "registry.tls_key"];
-    const EXCLUSIVE: &'static [Pairs] = &[tls::EXCLUSIVE, registry::EXCLUSIVE];
+    const SECRETS: &'static [&'static str] =
+        &["sasl.password", "sasl.token", "sasl.client_secret", "registry.password", "registry.token"];
+    const LIVE: &'static [&'static str] = &["sasl.token"];
+    const PATHS: &'static [&'static str] = &[
+        "tls_ca",
+        "tls_cert",
+        "tls_key",
+        "sasl.token_tls_ca",
+        "registry.tls_ca",
+        "registry.tls_cert",
+        "registry.tls_key",
+    ];
+    const EXCLUSIVE: &'static [Pairs] = &[tls::EXCLUSIVE, sasl::EXCLUSIVE, registry::EXCLUSIVE];
     const LOCAL: &'static str = "localhost:9092";
 
     fn check_value(key: &str, value: &str) -> Result<(), Problem> {
         match key {
             "server" => brokers(value).map(drop),
-            "sasl.mechanism" => known_mechanism(value),
+            _ if key.starts_with("sasl.") => sasl::check_value(key, value),
             "registry.url" => registry::check_url(value),
             _ => key.strip_prefix("extra.").map_or(Ok(()), not_reserved),
         }
@@ -104,8 +100,12 @@ impl Section for Settings {
 
     fn in_the_clear(resolved: &Resolved<Self>) -> Option<&'static str> {
         let Settings { tls, sasl, .. } = &resolved.settings;
-        let is_plain = sasl.mechanism.as_deref() == Some("PLAIN");
-        (tls.plaintext == Some(true) && is_plain).then_some("the password goes")
+        let secret = match sasl.mechanism() {
+            Some("PLAIN") => "the password goes",
+            Some(OAUTHBEARER) => "the token goes",
+            _ => return None,
+        };
+        (tls.plaintext == Some(true)).then_some(secret)
     }
 
     fn check(resolved: &Resolved<Self>) -> Result<()> {
@@ -123,21 +123,9 @@ impl Section for Settings {
         for (name, _) in &settings.extra {
             not_reserved(name).map_err(|p| resolved.fault(&[&format!("extra.{name}")], p.message).hint(p.fix))?;
         }
-        check_token(resolved)?;
+        sasl::check_property(resolved)?;
         Registry::check(resolved)
     }
-}
-
-/// librdkafka waits for a token for ever, as if somebody were to bring it one.
-fn check_token(resolved: &Resolved<Settings>) -> Result<()> {
-    let mut extra = resolved.settings.extra.iter().rev();
-    let mechanism = extra.find(|(name, _)| matches!(name.as_str(), "sasl.mechanism" | "sasl.mechanisms"));
-    let Some((name, _)) = mechanism.filter(|(_, value)| value.eq_ignore_ascii_case("OAUTHBEARER")) else {
-        return Ok(());
-    };
-    Err(resolved
-        .fault(&[&format!("extra.{name}")], "OAUTHBEARER needs a token, and mscomm has no way to get one yet")
-        .hint(format!("log in with --sasl-mechanism {}, or with a client certificate", MECHANISMS.join(", "))))
 }
 
 /// Properties that a flag sets, or that a promise of the tool hangs on, and what to use instead.
@@ -160,48 +148,6 @@ fn not_reserved(name: &str) -> Result<(), Problem> {
     match RESERVED.iter().find(|(reserved, _)| *reserved == name) {
         Some((_, fix)) => Err(Problem::new(format!("the property {name} is mscomm's own"), *fix)),
         None => Ok(()),
-    }
-}
-
-fn known_mechanism(mechanism: &str) -> Result<(), Problem> {
-    if MECHANISMS.contains(&mechanism) {
-        return Ok(());
-    }
-    let allowed = MECHANISMS.join(", ");
-    let near = nearest(mechanism, MECHANISMS.iter().copied());
-    let fix = near.map_or_else(|| format!("allowed: {allowed}"), |n| format!("did you mean {n}? allowed: {allowed}"));
-    Err(Problem::new(format!("unknown SASL mechanism `{mechanism}`"), fix))
-}
-
-/// The SASL mechanisms that have flags of their own; others go through librdkafka's properties.
-pub(crate) const MECHANISMS: &[&str] = &["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"];
-
-const OFFERED: &[(&str, &str)] = &[("PLAIN", ""), ("SCRAM-SHA-256", ""), ("SCRAM-SHA-512", "")];
-
-impl Sasl {
-    /// True when the connection is to authenticate.
-    pub(crate) fn is_used(&self) -> bool {
-        self.mechanism.is_some() || self.username.is_some() || self.password.is_some()
-    }
-
-    fn check(&self, resolved: &Resolved<Settings>) -> Result<()> {
-        let used = ["sasl.mechanism", "sasl.username", "sasl.password"];
-        if !self.is_used() {
-            return Ok(());
-        }
-        let Some(mechanism) = &self.mechanism else {
-            return Err(resolved
-                .fault(&used, "a user without a SASL mechanism")
-                .hint(format!("add --sasl-mechanism with {}", MECHANISMS.join(", "))));
-        };
-        known_mechanism(mechanism).map_err(|p| resolved.fault(&["sasl.mechanism"], p.message).hint(p.fix))?;
-        match (&self.username, &self.password) {
-            (Some(_), Some(_)) => Ok(()),
-            (Some(_), None) => Err(resolved
-                .fault(&["sasl.username"], "a user without a password")
-                .hint("add --password env:NAME, file:PATH or prompt:")),
-            (None, _) => Err(resolved.fault(&used, format!("{mechanism} without a user")).hint("add --username NAME")),
-        }
     }
 }
 

@@ -72,7 +72,7 @@ async fn password(given: Option<Secret>, cx: &Context) -> Result<Secret> {
     if let Some(given) = given {
         let deadline = cx.shutdown.remaining().map(|left| std::time::Instant::now() + left);
         let read = tokio::task::spawn_blocking(move || {
-            let place = Place { base: None, strict: false, deadline, reach: Reach::Anywhere };
+            let place = Place { base: None, strict: false, deadline, reach: Reach::Anywhere, lines: false };
             resolve(given.expose(), place).map_err(|error| error.context("--new-password"))
         });
         let failed = |_| Err(Error::config("cannot read the new password"));

@@ -335,7 +335,7 @@ fn bad_lists_and_properties_never_reach_the_network() {
         ("acks=many", "acks"),
         ("bootstrap.servers=a:1", "use --server"),
         ("transactional.id=t", "--transactional"),
-        ("sasl.mechanism=OAUTHBEARER", "needs a token"),
+        ("sasl.mechanism=OAUTHBEARER", "--sasl-token cmd:COMMAND"),
         ("sasl.mechanisms=oauthbearer", "needs a token"),
     ] {
         list("127.0.0.1:1", &["-X", property]).fails(2).says(&[says]);

@@ -6,6 +6,7 @@ mod connect;
 mod gone;
 mod group;
 mod groups;
+mod login;
 mod lost;
 mod memory;
 mod patterns;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 #[path = "../../../src/net/http/fake.rs"]
-mod fake;
+pub(super) mod fake;
 
 use self::fake::{Asked, Fake, Reply};
 use crate::support::{Done, Run, mscomm, test_env, unique};

@@ -2,7 +2,7 @@
 
 use rdkafka::error::RDKafkaErrorCode as Code;
 
-use super::super::connect::Connected;
+use super::super::connected::Connected;
 use super::super::fault::{kind_of, topic_error};
 use super::Producer;
 use crate::error::{Error, Kind, counted};

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use super::super::connect::Connected;
+use super::super::connected::Connected;
 use super::Producer;
 use crate::error::{Error, Kind};
 use crate::flow::Heard;

@@ -15,7 +15,8 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use tokio::time::Sleep;
 
-use super::connect::{Connected, drop_within};
+use super::connect::drop_within;
+use super::connected::Connected;
 use super::events::ConnectionEvents;
 use super::fault::topic_error;
 use super::intake::Intake;

@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode as Code};
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::super::admin::administer;
-use super::super::connect::Connected;
+use super::super::connected::Connected;
 use super::super::events::ConnectionEvents;
 use super::super::fault::kind_of;
 use super::super::mock::is_mock;
