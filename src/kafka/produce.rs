@@ -236,9 +236,11 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let limit = if is_json { limit.saturating_mul(8) } else { limit };
     let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
     // Before the client is made, which begins to connect at once.
+    let checked = Cell::new(0_u64);
     let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
-        let checked = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
-        checked.map_err(|unfit| match unfit.is_general {
+        checked.set(checked.get() + 1);
+        let found = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
+        found.map_err(|unfit| match unfit.is_general {
             true => unfit.error(),
             false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
         })
@@ -251,6 +253,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         .iter()
         .for_each(|text| cx.terminal.note(text));
     let mut report = Report::of_writer(cx.terminal, "sent", input.size(), is_typed, report.report.as_ref())?;
+    let prepared = Prepared { is_single: is_said && checked.get() == 1, ..prepared };
     let writer = prepared.open(cx).await?;
     records.prompt(&cx.terminal);
     let manner = writer.manner;
@@ -263,6 +266,8 @@ pub(crate) struct Prepared {
     with: With,
     shape: Shape,
     encoding: Option<Encoding>,
+    /// There is one record, which shares its batch with no other.
+    is_single: bool,
 }
 
 /// What a producer is made from.
@@ -290,7 +295,7 @@ pub(crate) fn prepare(
     let asks = args.encode.asks_registry(&args.encode_key);
     let schemas = super::shared::schemas(&args.registry, asks, cx)?;
     let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
-    Ok(Prepared { with: With { args, setup, transacting }, shape, encoding })
+    Ok(Prepared { with: With { args, setup, transacting }, shape, encoding, is_single: false })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -344,7 +349,7 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { with, shape, encoding } = self.looked_up().await?;
+        let Prepared { with, shape, encoding, is_single } = self.looked_up().await?;
         let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
@@ -353,7 +358,7 @@ impl Prepared {
         let on_refusal = if with.transacting.is_some() { OnRefusal::Stop } else { args.refusal.policy() };
         let dead = args.refusal.target().map(str::to_owned);
         let with = Arc::new(with);
-        let (records, transaction) = open(&with.args.topic, with.args.partition, &with, manner, cx).await?;
+        let (records, transaction) = open(&with.args.topic, with.args.partition, &with, manner, is_single, cx).await?;
         let sink: Box<dyn Sink> = match transaction {
             Some(options) => Box::new(Transactions::new(records, options)),
             None => Box::new(records),
@@ -361,7 +366,7 @@ impl Prepared {
         let dead = match dead {
             None => None,
             Some(topic) => {
-                let (sink, _) = open(&topic, None, &with, manner, cx).await?;
+                let (sink, _) = open(&topic, None, &with, manner, false, cx).await?;
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
@@ -377,6 +382,7 @@ async fn open(
     partition: Option<i32>,
     with: &Arc<With>,
     manner: Manner,
+    is_single: bool,
     cx: &Context,
 ) -> Result<(Producer, Option<TransactionOptions>)> {
     let wire = with.setup.producer(&with.properties(), None)?;
@@ -395,7 +401,7 @@ async fn open(
             cx.terminal
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
-        let intake = Intake::of(&*wire, &topic, &cx.shutdown);
+        let intake = if is_single { Intake::default() } else { Intake::of(&*wire, &topic, &cx.shutdown) };
         let (wire, transaction) = with.proper(wire, &intake, &metadata, &cx)?;
         let options = ProducerOptions {
             also: kafka_headers(&args.headers),

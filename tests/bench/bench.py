@@ -12,7 +12,7 @@ import platform
 import subprocess
 import tempfile
 
-from rows import amqp, bridge, grpc, inside, kafka, memory, requests, sandbox, start
+from rows import amqp, bridge, grpc, inside, kafka, memory, one, requests, sandbox, schemas, start
 from sides import AGAINST_HEAD, CONSUMER, GRPCURL, HEAD, MSCOMM, PRODUCER, ROOT, Bench, against_cells, cells, output_of
 
 RESULTS = ROOT / "tests/bench/results.md"
@@ -74,6 +74,9 @@ def report(bench):
 
 WORKS = {
     "kafka": kafka.kafka,
+    "schemas": schemas.schemas,
+    "one": one.one,
+    "groups": one.groups,
     "amqp": amqp.amqp,
     "bridge": bridge.bridge,
     "requests": requests.requests,

@@ -52,6 +52,7 @@ pub(crate) const TOPICS: &[Topic] = &[
     topic!("speed", 7),
     topic!("coming-from-grpcurl", 7),
     topic!("coming-from-kcat", 7),
+    topic!("coming-from-kafka-tools", 7),
     topic!("coming-from-amqp-tools", 7),
     topic!("coming-from-plumber", 7),
 ];
@@ -159,9 +160,12 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("amqp bind", &["queues", "profiles"]),
     ("amqp unbind", &["queues", "profiles"]),
     ("amqp", &["formats", "filters", "schemas", "exec", "queues", "profiles", "coming-from-amqp-tools"]),
-    ("kafka topic", &["profiles", "logins"]),
-    ("kafka group", &["groups", "times", "profiles", "logins"]),
-    ("kafka schema", &["schemas", "profiles", "ci"]),
+    ("kafka topic", &["profiles", "logins", "coming-from-kafka-tools"]),
+    ("kafka group", &["groups", "times", "profiles", "logins", "coming-from-kafka-tools"]),
+    ("kafka schema", &["schemas", "profiles", "ci", "coming-from-kafka-tools"]),
+    ("kafka broker", &["profiles", "logins", "coming-from-kafka-tools"]),
+    ("kafka acl", &["profiles", "logins", "coming-from-kafka-tools"]),
+    ("kafka user", &["profiles", "logins", "coming-from-kafka-tools"]),
     (
         "kafka produce",
         &["formats", "envelope", "schemas", "transactions", "times", "profiles", "logins", "coming-from-kcat"],

@@ -18,6 +18,7 @@ use super::diagnose::{diagnose, no_kafka, unreachable};
 use super::events::ConnectionEvents;
 use super::fault::{Fault, error_of, kind_of, near};
 use crate::error::{Error, Kind, Result};
+use crate::kafka::ffi::Admin;
 use crate::kafka::settings::Broker;
 use crate::net::{self, Policy, Step, Told};
 use crate::shutdown::{self, Shutdown};
@@ -73,6 +74,8 @@ pub(crate) async fn connect_serving<W: Connected>(
     (policy.say)(Told::Begins(name));
     let (sender, answer) = watch::channel(None);
     let stop = Arc::new(AtomicBool::new(false));
+    // Without it the same takes longer.
+    let _ = Admin::of(wire.client(), ASK, &|| true).and_then(|admin| admin.approach());
     ask(wire.clone(), topic.map(str::to_owned), stop.clone(), sender)?;
     let connected = policy
         .connect(shutdown, |limit| {

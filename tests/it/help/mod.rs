@@ -49,11 +49,16 @@ static ORDERS: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 /// Runs the examples of these verbs, each in a sandbox of its own, behind the same preparations. Kafka is the real one.
 fn run(prelude: &str, verbs: &[&str]) {
+    let text = |verb: &str| std::fs::read_to_string(folder().join(format!("{verb}.sh"))).expect(verb);
+    run_all(prelude, verbs.iter().map(|verb| ((*verb).to_owned(), examples(&text(verb)))));
+}
+
+/// Runs these commands, each with what it does, by the name of where they stand.
+fn run_all(prelude: &str, texts: impl IntoIterator<Item = (String, Vec<(String, String)>)>) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/help").join(format!("{prelude}.sh"));
     let prelude = std::fs::read_to_string(here).expect("reads");
     let mut wrong = Vec::new();
-    for verb in verbs {
-        let text = std::fs::read_to_string(folder().join(format!("{verb}.sh"))).expect(verb);
+    for (verb, all) in texts {
         let home = tempfile::tempdir().expect("a folder");
         let path = |name: &str| home.path().join(name);
         // Whoever follows is told to stop; everybody else has all the time that a busy machine may take.
@@ -62,7 +67,6 @@ fn run(prelude: &str, verbs: &[&str]) {
         std::fs::write(path("bin/mscomm"), limited).expect("writes");
         crate::support::chmod(&path("bin/mscomm"), 0o755);
         let mut script = format!("set -e\n{prelude}\nset +e\n");
-        let all = examples(&text);
         for (at, (_, command)) in all.iter().enumerate() {
             let limit = if follows(command) { "2s" } else { "30s" };
             script.push_str(&format!("(export LIMIT={limit}; {command}) >out.{at} 2>err.{at}; echo $? > code.{at}\n"));
@@ -136,9 +140,41 @@ fn examples_of_kafka_and_bridge() {
     run("bridge", &["bridge"]);
 }
 
+/// What stands beside the commands of other tools is done, too, a heading of the page after the other.
+#[test]
+fn what_others_call_otherwise_is_done() {
+    let _alone = ORDERS.lock();
+    test_env("KAFKA_ACL");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/help/topics/coming-from-kafka-tools.md");
+    let page = std::fs::read_to_string(page).expect("reads");
+    let mut count = 0;
+    for part in page.split("\n## ").skip(1) {
+        let heading = part.lines().next().unwrap_or_default();
+        let mut all = Vec::new();
+        for block in part.split("```").skip(1).step_by(2) {
+            for lines in block.split("\n\n") {
+                let is_theirs = |line: &&str| line.starts_with('#');
+                let command: Vec<&str> = lines.lines().filter(|line| !is_theirs(line)).collect();
+                let theirs: Vec<&str> = lines.lines().filter(is_theirs).collect();
+                all.push((theirs.join("\n"), command.join("\n") + "\n"));
+            }
+        }
+        count += all.len();
+        let prelude = match heading {
+            "Users" => "users",
+            "Rules" => "acl",
+            "Schemas" => "schema",
+            _ => "kafka",
+        };
+        run_all(prelude, [(heading.to_owned(), all)]);
+    }
+    assert!(count > 40, "{count}");
+}
+
 /// One after the other as well: their subjects are the same ones.
 #[test]
 fn examples_of_schemas() {
+    let _alone = ORDERS.lock();
     test_env("REGISTRY");
     let verbs = ["list", "get", "register", "check", "diff", "delete", "config"];
     let verbs = verbs.map(|verb| format!("kafka-schema-{verb}"));

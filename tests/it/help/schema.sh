@@ -1,10 +1,13 @@
 umask 077
 cat > config.toml <<END
+[profiles.staging.kafka]
+server = "$MSCOMM_TEST_KAFKA"
 [profiles.staging.kafka.registry]
 url = "$MSCOMM_TEST_REGISTRY"
 END
 export MSCOMM_PROFILE=staging REGISTRY="$MSCOMM_TEST_REGISTRY" SECRET=pw
 mscomm -q kafka schema delete customers-value orders-value payments-value --permanent --if-exists
+mscomm -q kafka topic create orders --if-not-exists
 mscomm -q kafka schema delete address --permanent --if-exists
 cat > first.avsc <<'END'
 {"type":"record","name":"Order","namespace":"shop","fields":[{"name":"id","type":"int"}]}

@@ -11,9 +11,9 @@ use crate::error::{Error, Kind};
 use crate::flow::Heard;
 use crate::shutdown;
 
-/// How late the first confirmation is before it is hurried, twice as late each time; and how often at the most.
+/// How late the first confirmation is before it is hurried again, twice as late each time; and how often at the most.
 const HURRY: Duration = Duration::from_millis(8);
-const HURRIES: u32 = 7;
+const HURRIES: u32 = 8;
 
 /// How often it is looked how long brokers have been away.
 const LOOK: Duration = Duration::from_millis(100);
@@ -25,8 +25,7 @@ pub(crate) struct Waiting {
     done: u64,
     /// Since when none came, although something is wrong.
     since: Option<Instant>,
-    /// Since when records have waited for the first confirmation, and how often that was hurried.
-    first: Option<Instant>,
+    /// How often the first confirmation was hurried.
     hurried: u32,
 }
 
@@ -36,11 +35,12 @@ impl Producer {
         if self.under_way == 0 {
             return false;
         }
-        let after = if self.hurries() { HURRY * 2u32.pow(self.waiting.hurried) } else { LOOK };
-        if self.waiting.first.is_none() {
-            self.waiting.first = Some(Instant::now());
-            self.timer = None;
-        }
+        let after = match self.waiting.hurried.checked_sub(1) {
+            // At once: the first record may be the only one.
+            None if self.hurries() => return true,
+            Some(before) if self.hurries() => HURRY * 2u32.pow(before),
+            _ => LOOK,
+        };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(after)));
         if timer.as_mut().poll(cx).is_pending() {
             return false;
@@ -66,8 +66,8 @@ impl Producer {
 
     /// Without its id an idempotent producer sends nothing. librdkafka asks for it whenever metadata comes in, and else only
     /// every 500 ms; the first time it may ask on the connection to the bootstrap server, which it is just giving up, in vain
-    /// (`rd_kafka_idemp_pid_fsm`, and `rd_kafka_metadata_decommission_unavailable_brokers`, new in 2.11). So when the first
-    /// confirmation is late, metadata is asked for.
+    /// (`rd_kafka_idemp_pid_fsm`, and `rd_kafka_metadata_decommission_unavailable_brokers`, new in 2.11). So metadata is
+    /// asked for with the first record, and again while no confirmation comes.
     fn hurry(&mut self) {
         self.waiting.hurried += 1;
         let (wire, topic) = (self.wire().clone(), self.to.topic.clone());

@@ -211,8 +211,12 @@ impl PartitionReader {
         recover: &mut Recover<'_>,
     ) -> Result<PartitionReader> {
         let limit = options.limit;
-        let lows = begins(&consumer, &of, limit)?;
-        let highs = ends(&consumer, &of, limit)?;
+        // Each is a round trip to the brokers: what nobody looks at is not asked for.
+        let asks_low = !matches!(start, Start::End | Start::Time(_));
+        let asks_high = !matches!(start, Start::Begin | Start::Time(_)) || options.until == Until::End;
+        let unknown = || vec![0; of.len()];
+        let lows = if asks_low { begins(&consumer, &of, limit)? } else { unknown() };
+        let highs = if asks_high { ends(&consumer, &of, limit)? } else { unknown() };
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
         let bell = Bell::default();
         let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;

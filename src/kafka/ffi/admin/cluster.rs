@@ -6,6 +6,8 @@ use super::acls::Operation;
 use super::{Admin, Asking, Said, each};
 use crate::kafka::ffi::text;
 
+const REQUEST: rd::rd_kafka_admin_op_t = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
+
 /// A cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cluster {
@@ -31,14 +33,26 @@ pub(crate) struct Node {
 }
 
 impl Admin<'_> {
+    /// Asks for nothing, but has a broker connected as soon as the first metadata name one. librdkafka (2.11 and later) closes
+    /// the connection to the bootstrap server then, whatever is under way on it, and whoever waits for any broker at all does
+    /// so for 11 ms more (`rd_kafka_connect_any`), while a request to the controller connects to it.
+    ///
+    /// # Errors
+    /// librdkafka has no memory.
+    pub(crate) fn approach(&self) -> Result<(), Said> {
+        let options = self.options(REQUEST)?;
+        // SAFETY: everything lives until the call is over. The request holds the queue, whose answers nobody takes.
+        unsafe { rd::rd_kafka_DescribeCluster(self.client, options.first(), self.answers.as_ptr()) }
+        Ok(())
+    }
+
     /// Asks for the brokers, and for the user's rights if they are wanted.
     ///
     /// # Errors
     /// The request.
     pub(crate) fn cluster(&self, with_rights: bool) -> Result<Cluster, Said> {
-        let request = rd::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECLUSTER;
         let asking = if with_rights { Asking::Rights } else { Asking::Plainly };
-        let answer = self.ask_for(request, asking, |client, options, queue| {
+        let answer = self.ask_for(REQUEST, asking, |client, options, queue| {
             // SAFETY: everything lives until the call is over.
             unsafe { rd::rd_kafka_DescribeCluster(client, options, queue) }
         })?;
