@@ -248,12 +248,18 @@ fn tab_asks_nobody_and_runs_nothing() {
         ("", "${prompt:}", false),
         ("complete = true", "${prompt:}", false),
     ] {
-        let found = offered(&line, |run| run.config(&config(more, secret)));
-        assert_eq!(found.contains(&topic), is_known, "{more} {secret}: {found:?}");
+        let is_offered = || offered(&line, |run| run.config(&config(more, secret))).contains(&topic);
+        match is_known {
+            // A busy machine may be too late for a Tab.
+            true => eventually("the topic is offered", || is_offered().then_some(())),
+            false => assert!(!is_offered(), "{more} {secret}"),
+        }
         assert!(!ran.exists(), "{more} {secret}");
     }
-    let found = offered(&line, |run| run.config(&config("complete = true", &touch)));
-    assert!(found.contains(&topic) && ran.exists(), "{found:?}");
+    eventually("the topic is offered", || {
+        offered(&line, |run| run.config(&config("complete = true", &touch))).contains(&topic).then_some(())
+    });
+    assert!(ran.exists());
     // What is typed was not agreed to.
     let typed = folder.path().join("typed");
     let secret = format!(

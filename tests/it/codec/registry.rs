@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ORDER, file, python, values};
+use crate::grpc::servers::Proxy;
 use crate::kafka::{kafka, read, topic};
 use crate::support::{Done, test_env};
 
@@ -132,4 +133,28 @@ fn keys_ids_in_headers_and_what_is_no_wire_format() {
 
 fn read_raw(topic: &str) -> Value {
     serde_json::from_str(&read(topic, &["-o", "json", "--bytes", "hex", "-n", "1"]).lines()[0]).expect("JSON")
+}
+
+#[test]
+fn a_schema_is_asked_for_once() {
+    let (_folder, schema) = file("order.avsc", ORDER);
+    let topic = topic(&["--partitions", "2"]);
+    let lines: String = (0..2000).map(|id| format!("{{\"id\":{id},\"amount\":\"1.00\"}}\n")).collect();
+    for of in ["", "-other"] {
+        let subject = format!("{topic}{of}");
+        let flags = ["--subject", &subject, "--schema", &schema, "--register"];
+        asking(&[&["produce", &topic, "--encode", "avro"], &flags[..]].concat(), &lines).ok();
+    }
+    let registry = test_env("REGISTRY");
+    let (address, path) = registry.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let door = Proxy::listening(address);
+    let url = format!("http://{}/{path}", door.address);
+    let args = ["tail", &topic, "--until-end", "--decode", "avro", "-o", "json", "--registry", &url];
+    assert_eq!(kafka(&args).run().ok().lines().len(), 4000);
+    let asked = String::from_utf8_lossy(&door.heard()).into_owned();
+    let asked: Vec<&str> = asked.lines().filter(|line| line.contains(" HTTP/1.1")).collect();
+    let mut once = asked.clone();
+    once.sort_unstable();
+    once.dedup();
+    assert!(!asked.is_empty() && once.len() == asked.len(), "{asked:#?}");
 }

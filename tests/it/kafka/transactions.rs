@@ -8,6 +8,11 @@ fn committed(topic: &str) -> usize {
     read(topic, &[]).lines().len()
 }
 
+/// Waits until they see so many: a commit or an abort is answered before all partitions are marked.
+fn sees(topic: &str, count: usize) -> Done {
+    eventually("what was committed is seen", || Some(read(topic, &[])).filter(|done| done.lines().len() == count))
+}
+
 fn lines(count: u32) -> String {
     super::numbers(1, count)
 }
@@ -21,11 +26,11 @@ fn all_of_a_file_is_one_transaction() {
     let (topic, id) = (topic(&["--partitions", "3"]), unique("id"));
     let done = transact(&topic, &id, &lines(3000), &["--report", "json"]).ok();
     done.says(&["sent 3000, confirmed 3000", r#""committed":1"#]);
-    super::assert_numbers(&read(&topic, &[]), 1, 3000);
+    super::assert_numbers(&sees(&topic, 3000), 1, 3000);
     let done = transact(&topic, &id, &lines(3000), &["--commit-every", "1000", "--report", "json"]).ok();
     // The last is committed when the end is known.
     assert!(["3", "4"].iter().any(|n| done.stderr.contains(&format!(r#""committed":{n},"#))), "{}", done.stderr);
-    assert_eq!(committed(&topic), 6000);
+    sees(&topic, 6000);
     // A mark of a commit stands behind each: no records, and no reason to wait for one.
     kafka(&["tail", &topic, "--from", "end", "--until-end"]).run().ok();
 }
@@ -43,11 +48,11 @@ fn one_record_that_is_refused_is_the_end_of_all() {
     // What was committed before stays.
     let bad = lines(100) + &"x".repeat(5000) + "\n" + &lines(5);
     transact(&topic, &id, &bad, &["--commit-every", "50"]).fails(8).says(&["confirmed 100, failed"]);
-    assert_eq!(committed(&topic), 100);
+    sees(&topic, 100);
     // What is no record at all ends it as well: nothing of what is before it is sent.
     let bad = "{\"value\":\"1\"}\n{\"value\":\n";
     transact(&topic, &id, bad, &["--input", "json"]).fails(2);
-    assert_eq!(committed(&topic), 100);
+    sees(&topic, 100);
 }
 
 #[test]
@@ -65,7 +70,7 @@ fn an_interrupt_aborts_it() {
     assert_eq!(committed(&topic), 0);
     // Nobody waits for it: what comes next is seen at once.
     produce(&topic, "next\n", &[]).ok();
-    assert_eq!(read(&topic, &[]).text(), "next\n");
+    assert_eq!(sees(&topic, 1).text(), "next\n");
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn who_is_killed_leaves_nothing() {
     running.wait().exits(128 + 9);
     // The next one of the same id aborts what was left open.
     transact(&topic, &id, "1\n", &[]).ok();
-    assert_eq!(read(&topic, &[]).text(), "1\n");
+    assert_eq!(sees(&topic, 1).text(), "1\n");
 }
 
 #[test]
@@ -88,12 +93,12 @@ fn who_is_fenced_is_told() {
     let (topic, id) = (topic(&[]), unique("id"));
     let (running, mut stdin) = start_open(kafka(&["produce", &topic, "--transactional", &id, "--commit-every", "5"]));
     feed(&mut stdin, &lines(5));
-    eventually("the first are committed", || (committed(&topic) == 5).then_some(()));
+    sees(&topic, 5);
     transact(&topic, &id, "other\n", &[]).ok();
     feed(&mut stdin, &lines(5));
     let done = running.wait().fails(8);
     done.says(&["another producer has taken over the transactional id", "hint: ", "confirmed 5, failed 5"]);
-    assert_eq!(committed(&topic), 6);
+    sees(&topic, 6);
 }
 
 #[test]
