@@ -11,6 +11,7 @@
 //!   message. [`codec`]: bodies that are something else than JSON. [`across`]: verbs that join protocols.
 //! - [`message`]: the one message of the brokers, its envelope, data in. [`output`]: data out, the only writer to
 //!   standard output. [`proto`]: Protobuf without a network.
+//! - [`traceparent`]: `--trace`, for verbs that send.
 //! - [`config`]: file, profiles, layers; `sections` tells it which sections a profile has. [`sandbox`]: servers inside the
 //!   process. [`context`]: what a verb is given.
 //! - Leaves: [`error`] and [`exit`] (a `Kind`, an exit code), [`shutdown`], [`net`] (what is below every protocol: names,
@@ -36,7 +37,8 @@
 //! - Inside a protocol, `settings` uses [`config`] and [`message`]; `client` uses `settings`, [`codec`], [`config`], [`flow`],
 //!   [`message`], [`proto`] and its wire crates, never clap and never [`output`]; `ffi` below it uses [`message`] alone.
 //!   Kafka's `registry`, which asks a schema registry, uses `settings` and [`codec`].
-//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`], [`exec`] and [`jq`].
+//!   `shared` uses `client` and what is no verb's alone; a verb joins them, and uses [`args`], [`exec`], [`jq`] and
+//!   [`traceparent`], which uses [`message`].
 //!
 //! Nothing goes in circles. In each folder, no module names what names it, whatever the way; what is below a module counts
 //! as its own, and a name as what defines it, not as who gives it out. A child may name the types of its parent,
@@ -120,6 +122,7 @@ mod secret;
 mod sections;
 mod shutdown;
 mod tls_words;
+mod traceparent;
 mod values;
 
 pub use app::run;
@@ -132,8 +135,7 @@ pub mod testing {
     pub use crate::app::refusal;
     pub use crate::cli::tree::tree;
     pub use crate::exit::TABLE;
-    pub use crate::message::BytesForm;
-    pub use crate::message::{Field, Headers, Message, Protocol, SchemaName, Time};
+    pub use crate::message::{BytesForm, Field, HeaderForms, Headers, Message, Protocol, SchemaName, Time};
     pub use crate::output::{ColorWhen, Format, Terminal};
     pub use crate::sections::section_infos;
 

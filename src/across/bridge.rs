@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser};
 
 use super::side::{named, surroundings};
-use crate::args::{LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
+use crate::args::{HeaderFormArgs, LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
@@ -142,7 +142,16 @@ enum Writing {
     #[command(subcommand)]
     Kafka(KafkaWriting),
     /// Standard output
-    Stdout(OutputArgs),
+    Stdout(StdoutArgs),
+}
+
+/// How messages are written to standard output.
+#[derive(Debug, clap::Args)]
+struct StdoutArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    headers: HeaderFormArgs,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -374,7 +383,8 @@ impl Writing {
                 PreparedWriter::Kafka(Box::new(kafka::prepare_writer(*args, true, with.old_times, with.origin, cx)?))
             }
             Writing::Stdout(args) => {
-                let mut writer = MessageWriter::new(&args, &cx.terminal)?;
+                let mut writer = MessageWriter::new(&args.output, &cx.terminal)?;
+                writer.set_headers(args.headers.forms());
                 if with.answers {
                     writer.ends_once();
                 }

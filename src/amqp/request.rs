@@ -18,6 +18,7 @@ use crate::flow::{Limits, Manner, Reader};
 use crate::jq::JqArgs;
 use crate::message::input::Mode;
 use crate::output::{OutputArgs, Show};
+use crate::traceparent::Trace;
 use crate::values::{Delimiter, duration};
 
 const CORRELATION_ID: &str = "Id that the answer is recognised by, for the one request; a random UUID if not given";
@@ -110,6 +111,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             .hint("--reply-queue QUEUE names a queue for the answers"));
     }
     args.properties.doubt().iter().for_each(|doubt| cx.terminal.warn(doubt));
+    let mut trace = args.properties.trace(&cx.terminal);
     let overrides = Overrides::new(args.exchange, args.routing_key, Mandatory::Always, args.properties)?;
     if overrides.lacks_destination() && args.input != Some(Mode::Json) {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says whom to ask")
@@ -133,7 +135,9 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         let checked = encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message));
         checked.map_err(|unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why))
     })?;
-    let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "answered")?;
+    let mut show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "answered")?;
+    show.of_trace(trace.as_mut().map(Trace::join));
+    let overrides = overrides.traced(trace);
     let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
     let options = RequestOptions {
         client: client.clone(),

@@ -1,6 +1,6 @@
 //! Bytes of one form to JSON.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -370,39 +370,4 @@ fn framed_by_others(fault: Fault, input: &[u8]) -> Trouble {
         }
         _ => fault.to_string(),
     })
-}
-
-/// How many messages were not decoded, and what was told of them.
-#[derive(Default)]
-pub(super) struct Faults {
-    /// How many.
-    pub count: Cell<u64>,
-    told: RefCell<Vec<String>>,
-    untold: Cell<u64>,
-    last: Cell<Option<std::time::Instant>>,
-}
-
-/// How often they are told of.
-const EVERY: std::time::Duration = std::time::Duration::from_secs(1);
-
-impl Faults {
-    /// One more.
-    pub(super) fn add(&self, text: impl FnOnce() -> String) {
-        self.count.set(self.count.get() + 1);
-        if self.last.get().is_some_and(|last| last.elapsed() < EVERY) {
-            self.untold.set(self.untold.get() + 1);
-            return;
-        }
-        self.last.set(Some(std::time::Instant::now()));
-        let more = match self.untold.take() {
-            0 => String::new(),
-            more => format!(" (and {more} before)"),
-        };
-        self.told.borrow_mut().push(format!("{}{more}", text()));
-    }
-
-    /// What is to be told.
-    pub(super) fn told(&self) -> Vec<String> {
-        self.told.take()
-    }
 }

@@ -12,6 +12,8 @@ mod chain;
 mod compression;
 mod decoder;
 mod encoder;
+mod events;
+mod failing;
 mod fault;
 mod framing;
 mod json_schema;
@@ -25,6 +27,7 @@ mod tagged;
 mod text;
 
 pub(crate) use args::{
-    AsksRegistry, DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs, one_target,
+    AsksRegistry, DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, MakesEvents,
+    ReadEventsArgs, SchemaArgs, WriteEventsArgs, one_target,
 };
 pub(crate) use schemas::Schemas;

@@ -1,38 +1,25 @@
 //! The stages that decode and encode.
 
 use super::arena::Arena;
-use super::decoder::{Decoded, Decoder, Faults, Trouble};
+use super::decoder::{Decoded, Decoder, Trouble};
 use super::encoder::{self, Encoder};
-use crate::error::{Result, counted};
+use super::failing::{Failing, OnError};
+use crate::error::Result;
 use crate::flow::{Passed, Stage, Unfit};
 use crate::message::{Field, Message};
-
-/// What happens to a message that cannot be decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OnError {
-    /// It goes on as it came.
-    Raw,
-    /// Nothing behind it is read, and it goes back.
-    Stop,
-    /// It is left out.
-    Skip,
-    /// It goes to this queue or topic.
-    Dead(String),
-}
 
 /// Decodes bodies and keys.
 pub(super) struct Decode {
     value: Option<Decoder>,
     key: Option<Decoder>,
-    on_error: OnError,
+    failing: Failing,
     arena: Arena,
-    faults: Faults,
 }
 
 impl Decode {
     /// With these, and this in the end.
     pub(super) fn new(value: Option<Decoder>, key: Option<Decoder>, on_error: OnError) -> Decode {
-        Decode { value, key, on_error, arena: Arena::default(), faults: Faults::default() }
+        Decode { value, key, failing: Failing::new(on_error), arena: Arena::default() }
     }
 
     /// Decodes what a message has.
@@ -57,11 +44,6 @@ impl Decode {
     }
 }
 
-/// What is written of a message in a warning.
-fn place(message: &Message<'_>) -> String {
-    message.title().map_or_else(String::new, |title| format!("{title}: "))
-}
-
 impl Stage for Decode {
     fn begin(&mut self) {
         self.arena.begin();
@@ -72,31 +54,18 @@ impl Stage for Decode {
     }
 
     fn apply<'b>(&'b self, mut message: Message<'b>) -> Result<Passed<'b>, Unfit> {
-        const FIX: &str = "--decode-error raw, skip or dead:TARGET goes on behind such messages";
         let (which, trouble) = match self.decode(&mut message) {
             Ok(()) => return Ok(Passed::One(message)),
             Err(failed) => failed,
         };
-        let why = match trouble {
-            Trouble::Bad(why) => format!("its {which} cannot be decoded: {why}"),
-            Trouble::Over(error) => return Err(Unfit::over(error)),
-        };
-        match &self.on_error {
-            OnError::Raw => {
-                self.faults.add(|| format!("{}{why}; it stands as it came", place(&message)));
-                Ok(Passed::One(message))
-            }
-            OnError::Skip => {
-                self.faults.add(|| format!("{}{why}; it is left out", place(&message)));
-                Ok(Passed::None)
-            }
-            OnError::Stop => Err(Unfit::end(why, FIX)),
-            OnError::Dead(_) => Err(Unfit::bury(why)),
+        match trouble {
+            Trouble::Bad(why) => self.failing.pass(message, format!("its {which} cannot be decoded: {why}")),
+            Trouble::Over(error) => Err(Unfit::over(error)),
         }
     }
 
     fn leaves_out(&self) -> bool {
-        self.on_error == OnError::Skip
+        self.failing.leaves_out()
     }
 
     fn reads_headers(&self) -> bool {
@@ -104,13 +73,11 @@ impl Stage for Decode {
     }
 
     fn told(&self) -> Vec<String> {
-        self.faults.told()
+        self.failing.told()
     }
 
     fn account(&self) -> Option<String> {
-        let count = self.faults.count.get();
-        let then = if self.on_error == OnError::Skip { "left out" } else { "written as they came" };
-        (count > 0).then(|| format!("{} could not be decoded, {then}", counted(count, "message")))
+        self.failing.account()
     }
 }
 

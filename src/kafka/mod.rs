@@ -8,6 +8,7 @@ mod client;
 #[expect(unsafe_code, reason = "calls of librdkafka that rdkafka has no safe ones for")]
 mod ffi;
 mod group;
+mod headers;
 mod import;
 mod known;
 mod meant;

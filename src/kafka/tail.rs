@@ -15,8 +15,8 @@ use super::produce;
 use super::settings::{Registry, Settings};
 use super::shared::kafka_millis;
 use super::transactional::{Once, Origin};
-use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
-use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
+use crate::args::{HeaderFormArgs, LimitArgs, Ready, ReadyArgs, ReportArgs};
+use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, ReadEventsArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::ExecArgs;
@@ -37,6 +37,8 @@ pub(crate) struct Args {
     exec: ExecArgs,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    headers: HeaderFormArgs,
     #[command(flatten)]
     report: ReportArgs,
 }
@@ -85,6 +87,8 @@ pub(crate) struct ReadingArgs {
     /// Which records of transactions to read
     #[arg(long, value_name = "LEVEL", value_enum, default_value_t, hide_short_help = true)]
     isolation: Isolation,
+    #[command(flatten)]
+    events: ReadEventsArgs,
     #[command(flatten)]
     decode: DecodeArgs,
     #[command(flatten)]
@@ -227,6 +231,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let dead = args.exec.target()?.map(str::to_owned);
     let prepared = prepare(args.reading, dead, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
+    let show = show.with_headers(args.headers.forms());
     show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await
 }
 
@@ -249,7 +254,7 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
     let dead = one_target(dead.as_deref(), args.decode.target())?;
     let asks = args.decode.asks_registry(&args.decode_key);
     let schemas = super::shared::schemas(&args.registry, asks, cx)?;
-    let stages = args.decode.stages(&args.decode_key, &args.form, schemas.as_ref())?;
+    let stages = args.events.stages(&args.decode, &args.decode_key, &args.form, schemas.as_ref())?;
     let times = [args.from.and_then(|from| from.when), args.until];
     times.into_iter().flatten().filter_map(When::doubt).for_each(|doubt| cx.terminal.warn(doubt));
     let setup = Arc::new(super::shared::setup(&args.settings, cx)?);

@@ -12,16 +12,17 @@ use serde_json::{Map, Value};
 
 use super::parts::{Text, field_of, json_of};
 use super::{
-    BytesForm, Field, Headers, Message, Properties, Protocol, SchemaName, Time, amqp_json, json, kafka, write_bytes,
+    BytesForm, Field, HeaderForms, Headers, Message, Properties, Protocol, SchemaName, Time, amqp_json, json, kafka,
+    write_bytes,
 };
 
 /// Appends the envelope of a message, without a line end.
 pub fn write(out: &mut Vec<u8>, message: &Message<'_>) {
-    write_as(out, message, BytesForm::Auto);
+    write_as(out, message, BytesForm::Auto, &HeaderForms::default());
 }
 
-/// The same with key, value and Kafka's headers in this form.
-pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm) {
+/// The same with key, value and Kafka's headers in this form, and headers in their own where they have one.
+pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm, forms: &HeaderForms) {
     // Each by its name, so that a new field does not compile before it is written.
     let Message {
         protocol,
@@ -73,7 +74,7 @@ pub(crate) fn write_as(out: &mut Vec<u8>, message: &Message<'_>, form: BytesForm
         schema.write_json(object.member("key_schema"));
     }
     match headers {
-        Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers, form),
+        Headers::Kafka(headers) => kafka::write_headers(object.member("headers"), headers, form, forms),
         _ if headers.system().is_some() => headers.write_json(object.member("headers")),
         _ => {}
     }
@@ -93,7 +94,7 @@ impl Headers<'_> {
     pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Headers::Absent => {}
-            Headers::Kafka(headers) => kafka::write_headers(out, headers, BytesForm::Auto),
+            Headers::Kafka(headers) => kafka::write_headers(out, headers, BytesForm::Auto, &HeaderForms::default()),
             Headers::Amqp(table) => amqp_json::write_table(out, table),
         }
     }

@@ -8,7 +8,7 @@ use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use super::headers::Header;
 use super::neutral::{Neutral, Shape};
 use super::parts::{FieldSeed, Text};
-use super::{BytesForm, Field, Headers, Message, Protocol, Time, json, write_bytes};
+use super::{BytesForm, Field, HeaderForms, Headers, Message, Protocol, Time, json};
 
 /// One Kafka header: its name, and its value, which may be null.
 pub(crate) type KafkaHeader<'a> = Header<'a>;
@@ -70,14 +70,14 @@ pub(super) fn title(message: &Message<'_>) -> Option<String> {
 }
 
 /// Appends headers as an array of `[name, value]`.
-pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>], form: BytesForm) {
+pub(crate) fn write_headers(out: &mut Vec<u8>, headers: &[KafkaHeader<'_>], bytes: BytesForm, forms: &HeaderForms) {
     out.push(b'[');
     for (i, (name, value)) in headers.iter().enumerate() {
         out.extend_from_slice(if i > 0 { b",[" } else { b"[" });
         json::string(out, name);
         out.push(b',');
         match value {
-            Some(value) => write_bytes(out, value, form),
+            Some(value) => forms.write_json(out, name, value, bytes),
             None => out.extend_from_slice(b"null"),
         }
         out.push(b']');

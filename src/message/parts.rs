@@ -8,6 +8,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visi
 
 use serde_json::value::RawValue;
 
+use super::header_form::{INT32, INT64};
 use super::{Field, json};
 
 /// Reads a text that may be null, and borrows it where it can.
@@ -90,7 +91,7 @@ pub(super) fn json_of(raw: &RawValue) -> Field<'_> {
     Field::Bytes(Cow::Owned(out))
 }
 
-/// Reads a header value: a string, `{"$base64": …}`, `{"$hex": …}` or null.
+/// Reads a header value: a string, `{"$base64": …}`, `{"$hex": …}`, `{"$i32": …}`, `{"$i64": …}` or null.
 pub(super) struct FieldSeed(pub &'static str);
 
 impl<'de> DeserializeSeed<'de> for FieldSeed {
@@ -125,15 +126,20 @@ impl<'de> Visitor<'de> for FieldSeed {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let decode = match map.next_key::<Text<'de>>()? {
-            Some(Text(tag)) if tag == "$base64" => json::decode_base64,
-            Some(Text(tag)) if tag == "$hex" => json::decode_hex,
+        let tag = map.next_key::<Text<'de>>()?;
+        let mut text = |decode: fn(&str) -> Result<Vec<u8>, String>| {
+            decode(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)
+        };
+        let bytes = match tag.as_ref().map(|tag| &*tag.0) {
+            Some("$base64") => text(json::decode_base64)?,
+            Some("$hex") => text(json::decode_hex)?,
+            Some(INT32) => map.next_value::<i32>()?.to_be_bytes().to_vec(),
+            Some(INT64) => map.next_value::<i64>()?.to_be_bytes().to_vec(),
             _ => return Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
         };
-        let bytes = decode(&map.next_value::<Text<'de>>()?.0).map_err(de::Error::custom)?;
         match map.next_key::<IgnoredAny>()? {
             None => Ok(Field::Bytes(Cow::Owned(bytes))),
-            Some(_) => Err(de::Error::custom("`$base64` or `$hex` stands alone in its object")),
+            Some(_) => Err(de::Error::custom("`$base64`, `$hex`, `$i32` or `$i64` stands alone in its object")),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Format strings with kcat's tokens, parsed once.
 
 use super::sanitize::{escape_json, push_bytes};
-use crate::message::{BytesForm, Headers, Message, Shown, Time};
+use crate::message::{BytesForm, HeaderForms, Headers, Message, Shown, Time};
 use crate::values::escaped;
 
 /// What may stand behind a `%`, with what it is for a person: the parser, the help and the errors have it from here.
@@ -92,7 +92,7 @@ impl Format {
     }
 
     /// Appends a message. On a terminal what strangers wrote is escaped, each piece as what it is: text, or JSON.
-    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, bytes: BytesForm, escape: bool) {
+    pub fn write(&self, out: &mut Vec<u8>, message: &Message<'_>, bytes: BytesForm, forms: &HeaderForms, escape: bool) {
         let form = |is_decoded: bool| if is_decoded { BytesForm::Auto } else { bytes };
         let data = |out: &mut Vec<u8>, data: &[u8], is_decoded| text(out, &form(is_decoded).of(data), escape);
         let key = || message.routed_by();
@@ -111,7 +111,7 @@ impl Format {
                 Part::Partition => number(out, message.partition.map_or(-1, i64::from)),
                 Part::Offset => number(out, message.position().unwrap_or(-1)),
                 Part::Timestamp => number(out, message.timestamp.and_then(Time::millis).unwrap_or(-1)),
-                Part::Headers => headers(out, &message.headers, escape),
+                Part::Headers => headers(out, &message.headers, forms, escape),
             }
         }
     }
@@ -134,7 +134,7 @@ fn length(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
 }
 
 /// `a=1,b=NULL`, as kcat; values that are no strings are JSON.
-fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
+fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, forms: &HeaderForms, escape: bool) {
     for (i, (name, value)) in headers.iter().enumerate() {
         if i > 0 {
             out.push(b',');
@@ -143,7 +143,10 @@ fn headers(out: &mut Vec<u8>, headers: &Headers<'_>, escape: bool) {
         out.push(b'=');
         match value {
             Shown::Null => out.extend_from_slice(b"NULL"),
-            Shown::Text(value) => text(out, value, escape),
+            Shown::Text(value) => match forms.of(name) {
+                Some(form) => text(out, &form.of(value), escape),
+                None => text(out, value, escape),
+            },
             Shown::Typed(value) => {
                 let from = out.len();
                 value.write_json(out);
@@ -162,7 +165,7 @@ mod tests {
 
     fn formatted(text: &str, message: &Message<'_>) -> String {
         let mut out = Vec::new();
-        Format::parse(text).expect(text).write(&mut out, message, BytesForm::Auto, false);
+        Format::parse(text).expect(text).write(&mut out, message, BytesForm::Auto, &HeaderForms::default(), false);
         String::from_utf8_lossy(&out).into_owned()
     }
 

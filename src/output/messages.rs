@@ -5,7 +5,7 @@ use super::pretty::{self, Look};
 use super::sanitize::{escape_json, push_bytes};
 use super::{Printer, Terminal};
 use crate::error::Result;
-use crate::message::{BytesForm, Message, envelope};
+use crate::message::{BytesForm, HeaderForms, Message, envelope};
 use crate::values::{Delimiter, Offering, delimiter};
 
 /// `-o/--output` of the commands that read messages.
@@ -72,6 +72,8 @@ pub(crate) struct MessageWriter {
     /// Standard output is a terminal: what strangers wrote is escaped.
     escape: bool,
     look: Look,
+    /// How headers of Kafka are shown.
+    headers: HeaderForms,
 }
 
 impl MessageWriter {
@@ -88,7 +90,13 @@ impl MessageWriter {
             once: false,
             escape: terminal.stdout,
             look: Look { color: terminal.color_stdout, raw_body: args.raw_body, bytes: args.bytes },
+            headers: HeaderForms::default(),
         })
+    }
+
+    /// Shows the headers of Kafka in these forms.
+    pub(crate) fn set_headers(&mut self, forms: HeaderForms) {
+        self.headers = forms;
     }
 
     /// Appends one message. Writes when enough is gathered.
@@ -102,7 +110,7 @@ impl MessageWriter {
 
     /// Appends one message, for who writes by [`MessageWriter::printer`].
     pub(crate) fn gather(&mut self, message: &Message<'_>) {
-        let (escape, look) = (self.escape, self.look);
+        let (escape, look, headers) = (self.escape, self.look, &self.headers);
         match &self.output {
             Output::Raw => self.printer.gather(|out| {
                 let mut value = message.value.bytes().unwrap_or_default();
@@ -118,14 +126,16 @@ impl MessageWriter {
             }),
             Output::Json => self.printer.gather(|out| {
                 let from = out.len();
-                envelope::write_as(out, message, look.bytes);
+                envelope::write_as(out, message, look.bytes, headers);
                 if escape {
                     escape_json(out, from);
                 }
                 out.push(b'\n');
             }),
-            Output::Format(format) => self.printer.gather(|out| format.write(out, message, look.bytes, escape)),
-            Output::Pretty => self.printer.gather(|out| pretty::push(out, message, look)),
+            Output::Format(format) => {
+                self.printer.gather(|out| format.write(out, message, look.bytes, headers, escape))
+            }
+            Output::Pretty => self.printer.gather(|out| pretty::push(out, message, look, headers)),
         }
     }
 

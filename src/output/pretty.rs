@@ -9,7 +9,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::payload::{is_json, push_indented};
 use super::sanitize::{push_bytes, push_json};
-use crate::message::{BytesForm, Field, Message, Shown, Time, Value};
+use crate::message::{BytesForm, Field, HeaderForms, Message, Shown, Time, Value};
 
 /// The blanks before a body.
 const MARGIN: usize = 4;
@@ -33,11 +33,11 @@ impl Look {
 }
 
 /// Appends a message, with an empty line behind it.
-pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>, look: Look) {
+pub(super) fn push(out: &mut Vec<u8>, message: &Message<'_>, look: Look, forms: &HeaderForms) {
     let mut page = Page { out, look };
     page.origin(message);
     page.key(message);
-    page.headers(message);
+    page.headers(message, forms);
     page.properties(message);
     page.schemas(message);
     page.body(message);
@@ -103,7 +103,7 @@ impl Page<'_> {
         }
     }
 
-    fn headers(&mut self, message: &Message<'_>) {
+    fn headers(&mut self, message: &Message<'_>, forms: &HeaderForms) {
         for (name, value) in message.headers.iter() {
             if let (Shown::Typed(value), "x-death") = (&value, name)
                 && let Some(deaths) = deaths(value)
@@ -115,7 +115,10 @@ impl Page<'_> {
                 Shown::Null => out.extend_from_slice(b" is null"),
                 Shown::Text(text) => {
                     out.extend_from_slice(b": ");
-                    push_bytes(out, text, true);
+                    match forms.of(name) {
+                        Some(form) => push_bytes(out, &form.of(text), true),
+                        None => push_bytes(out, text, true),
+                    }
                 }
                 Shown::Typed(value) => {
                     let mut json = Vec::new();
@@ -260,7 +263,7 @@ mod tests {
 
     fn shown(message: &Message<'_>, look: Look) -> String {
         let mut out = Vec::new();
-        push(&mut out, message, look);
+        push(&mut out, message, look, &HeaderForms::default());
         String::from_utf8(out).expect("UTF-8")
     }
 

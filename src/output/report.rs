@@ -55,6 +55,8 @@ pub(crate) struct Report {
     told: (u64, u64),
     /// Some were refused, and it was not told why.
     is_untold: bool,
+    /// The trace that all is in.
+    trace: Option<String>,
 }
 
 impl Report {
@@ -78,6 +80,7 @@ impl Report {
             to_stderr: to == Some(&ReportTo::Stderr),
             told: (0, 0),
             is_untold: false,
+            trace: None,
         })
     }
 }
@@ -98,6 +101,12 @@ impl Report {
             true => Report::new(terminal, Progress::none(), Shows::Typed, to),
             false => Report::new(terminal, Progress::writer(&terminal, verb, size), Shows::Sent, to),
         }
+    }
+
+    /// Tells in which trace all is, if it is in one.
+    pub(crate) fn of_trace(&mut self, id: Option<String>) {
+        id.iter().for_each(|id| self.terminal.note(format!("trace {id}")));
+        self.trace = id;
     }
 
     fn tell(&mut self, account: &Account) {
@@ -147,7 +156,8 @@ impl Reporter for Report {
         self.progress.clear();
     }
 
-    fn report(&mut self, account: Map<String, Value>) -> Result<()> {
+    fn report(&mut self, mut account: Map<String, Value>) -> Result<()> {
+        account.extend(self.trace.take().map(|id| ("trace".to_owned(), Value::String(id))));
         let mut line = Value::Object(account).to_string();
         if self.to_stderr {
             self.terminal.json(&line);

@@ -3,6 +3,7 @@
 use super::{MessageWriter, OutputArgs, Progress, Report, ReportTo, Shows, Stdout, Terminal};
 use crate::error::Result;
 use crate::flow::{self, Flow, Reader, Reporter, Stage, Writer};
+use crate::message::HeaderForms;
 use crate::shutdown::Shutdown;
 
 /// Standard output, and what is told beside it.
@@ -25,6 +26,18 @@ impl Show {
         let stdout = Stdout::new(MessageWriter::new(args, &terminal)?);
         let report = Report::new(terminal, Progress::reader(&terminal, noun), Shows::Read, to)?;
         Ok(Show { stdout, report })
+    }
+
+    /// Tells in which trace all is that was sent, if it is in one.
+    pub(crate) fn of_trace(&mut self, id: Option<String>) {
+        self.report.of_trace(id);
+    }
+
+    /// Shows the headers of Kafka in these forms.
+    #[must_use]
+    pub(crate) fn with_headers(mut self, forms: HeaderForms) -> Show {
+        self.stdout.set_headers(forms);
+        self
     }
 
     /// Writes what is read until there is a reason to stop.

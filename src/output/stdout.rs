@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use super::MessageWriter;
 use crate::error::{Error, Kind, Result};
 use crate::flow::{self, Declined, Heard, Next, Outcome};
-use crate::message::Message;
+use crate::message::{HeaderForms, Message};
 
 /// Standard output: what was flushed is written.
 pub(crate) struct Stdout {
@@ -18,6 +18,11 @@ impl Stdout {
     /// Messages go out in this form.
     pub(crate) fn new(writer: MessageWriter) -> Stdout {
         Stdout { writer, owes: false }
+    }
+
+    /// Shows the headers of Kafka in these forms.
+    pub(crate) fn set_headers(&mut self, forms: HeaderForms) {
+        self.writer.set_headers(forms);
     }
 
     /// Bodies are answers, mostly of commands, which end their last line themselves.

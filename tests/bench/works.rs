@@ -120,7 +120,7 @@ pub(crate) fn write_format() -> impl FnMut() {
     let (message, mut out) = (message(), Vec::with_capacity(4096));
     move || {
         out.clear();
-        format.write(&mut out, &message, mscomm::testing::BytesForm::Auto, false);
+        format.write(&mut out, &message, mscomm::testing::BytesForm::Auto, &Default::default(), false);
     }
 }
 

@@ -32,4 +32,5 @@ mod support;
 mod terminal;
 mod tls;
 mod told;
+mod traced;
 mod tree;

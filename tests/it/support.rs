@@ -46,7 +46,10 @@ pub(crate) fn mscomm<S: AsRef<str>>(args: &[S]) -> Run {
     // Nothing of the surroundings but what a program needs to run.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if name.starts_with("MSCOMM_") || name.starts_with("XDG_") || name == "NO_COLOR" {
+        if name.starts_with("MSCOMM_")
+            || name.starts_with("XDG_")
+            || ["NO_COLOR", "TRACEPARENT"].contains(&name.as_str())
+        {
             command.env_remove(name);
         }
     }

@@ -15,6 +15,7 @@ use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Wri
 use crate::message::input::{DataSource, Mode};
 use crate::message::{Field, Message};
 use crate::output::Report;
+use crate::traceparent::Trace;
 use crate::values::{Delimiter, delimiter};
 
 /// RabbitMQ takes no message above this, whatever its `max_message_size` says (rabbit.app, `?MAX_MSG_SIZE`).
@@ -123,13 +124,14 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         return Err(Error::usage(format!("--data: {}", no_key(delimiter))));
     }
     let own_keys = key_delimiter.is_some() || records.input == Some(Mode::Json);
-    let prepared = prepare(publishing, own_keys, key_delimiter.clone(), cx)?;
+    let mut prepared = prepare(publishing, own_keys, key_delimiter.clone(), cx)?;
     let input = records.open_checked(key_delimiter.as_ref(), MAX_MESSAGE, |decoder, record, message| {
         let checked = prepared.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message));
         checked.map_err(|unfit| decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why))
     })?;
     let is_typed = records.data.is_typed();
     let mut report = Report::of_writer(cx.terminal, "published", input.size(), is_typed, report.report.as_ref())?;
+    report.of_trace(prepared.trace.as_mut().map(Trace::join));
     let writer = prepared.open(cx).await?;
     // Who cannot be connected types nothing.
     records.prompt(&cx.terminal);
@@ -141,6 +143,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 /// What was typed is good, and nothing was sent yet.
 pub(crate) struct Prepared {
     overrides: Overrides,
+    trace: Option<Trace>,
     key_delimiter: Option<Delimiter>,
     endpoint: Endpoint,
     confirm: bool,
@@ -166,6 +169,7 @@ pub(crate) fn prepare(
         _ => Mandatory::Queues,
     };
     args.properties.doubt().iter().for_each(|doubt| cx.terminal.warn(doubt));
+    let trace = args.properties.trace(&cx.terminal);
     let overrides = Overrides::new(args.exchange, args.routing_key, mandatory, args.properties)?;
     if overrides.lacks_destination() && !own_keys {
         return Err(Error::usage("neither an exchange nor a routing key: nothing says where to publish to")
@@ -175,7 +179,7 @@ pub(crate) fn prepare(
     let (none, schema) = (EncodeKeyArgs::default(), SchemaArgs::default());
     let encoding = args.encode.prepare(&none, &schema, &args.form, "", None)?;
     let (confirm, window, refusal) = (!args.no_confirm, args.window, args.refusal);
-    Ok(Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal, encoding })
+    Ok(Prepared { overrides, trace, key_delimiter, endpoint, confirm, window, refusal, encoding })
 }
 
 impl Prepared {
@@ -184,7 +188,8 @@ impl Prepared {
     /// # Errors
     /// As [`Client::connect`].
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { overrides, key_delimiter, endpoint, confirm, window, refusal, encoding } = self;
+        let Prepared { overrides, trace, key_delimiter, endpoint, confirm, window, refusal, encoding } = self;
+        let overrides = overrides.traced(trace);
         let client = Arc::new(Client::connect(&endpoint, &cx.policy, &cx.shutdown).await?);
         let open = async |make: MakeOutgoing, confirm| {
             let (client, shutdown) = (client.clone(), cx.shutdown.clone());

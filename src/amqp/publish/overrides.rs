@@ -9,6 +9,8 @@ use crate::amqp::client::{Outgoing, is_direct_reply};
 use crate::error::{Error, Result};
 use crate::message::table::check_short;
 use crate::message::{Headers, Message, Properties, Protocol, Table, Time, Unit, Value, When, amqp_json, convert};
+use crate::output::Terminal;
+use crate::traceparent::{self, Trace, TraceArgs};
 use crate::values;
 
 const HEADING: &str = "Message";
@@ -61,9 +63,19 @@ pub(crate) struct PropertyArgs {
     /// When the message was made, as now, '2026-11-28 10:00', RFC 3339, or seconds since 1970
     #[arg(long, value_name = "TIME", value_parser = timestamp, allow_hyphen_values = true, hide_short_help = true, help_heading = HEADING)]
     timestamp: Option<When>,
+    #[command(flatten)]
+    trace: TraceArgs,
 }
 
 impl PropertyArgs {
+    /// What of a trace is added, if anything is.
+    pub(crate) fn trace(&self, terminal: &Terminal) -> Option<Trace> {
+        let mut given = self.headers.iter().map(|(name, _)| name.as_str());
+        let mut typed = self.header_json.iter().flat_map(Table::iter).map(|(name, _)| name.as_ref());
+        let trace = self.trace.trace(|text| terminal.warn(text));
+        trace.filter(|_| !given.any(traceparent::is_name) && !typed.any(traceparent::is_name))
+    }
+
     /// True when it says where answers are to go.
     pub(crate) fn has_reply_to(&self) -> bool {
         self.reply_to.is_some()
@@ -138,6 +150,7 @@ pub(crate) struct Overrides {
     properties: Properties<'static>,
     timestamp: Option<u64>,
     headers: Option<Table<'static>>,
+    trace: Option<Trace>,
     /// What a message has that says nothing itself.
     plain: BasicProperties,
 }
@@ -183,6 +196,7 @@ impl Overrides {
             },
             timestamp: args.timestamp.and_then(|when| when.time.seconds()),
             headers,
+            trace: None,
             plain: BasicProperties::default(),
         };
         // Through the way of every message, so that a bad flag is known before anything is sent.
@@ -195,6 +209,11 @@ impl Overrides {
         }
         overrides.plain = Outgoing::new(probe).map_err(Error::usage)?.properties;
         Ok(overrides)
+    }
+
+    /// The same, with messages in a trace.
+    pub(crate) fn traced(self, trace: Option<Trace>) -> Overrides {
+        Overrides { trace, ..self }
     }
 
     /// True when neither flag says where to publish to.
@@ -218,6 +237,9 @@ impl Overrides {
             (None, Some(_)) => message.exchange = Some("".into()),
             (None, None) if message.exchange.as_deref() == Some(DEFAULT_EXCHANGE) => message.exchange = Some("".into()),
             (None, None) => {}
+        }
+        if let Some(trace) = &self.trace {
+            trace.add(&mut message.headers, Protocol::Amqp);
         }
         let says_nothing =
             message.properties.is_none() && message.timestamp.is_none() && matches!(message.headers, Headers::Absent);

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::form::{AsksRegistry, FormArgs, HEADING, chain};
 use crate::codec::chain::{Chain, FORMS};
 use crate::codec::decoder::{Decoder, With};
+use crate::codec::failing::OnError;
 use crate::codec::missing::no_registry;
 use crate::codec::schemas::Schemas;
-use crate::codec::stage::{Decode, OnError};
+use crate::codec::stage::Decode;
 use crate::error::{Error, Result};
 use crate::flow::Stage;
 use crate::values::Offering;
@@ -81,6 +82,11 @@ impl DecodeArgs {
         self.decode_error == OnError::Skip
     }
 
+    /// What happens to a message that cannot be decoded.
+    pub(super) fn on_error(&self) -> OnError {
+        self.decode_error.clone()
+    }
+
     /// What bodies are.
     pub(super) fn chain(&self) -> Option<&Chain> {
         self.decode.as_ref()
@@ -102,15 +108,24 @@ impl DecodeArgs {
         form: &FormArgs,
         schemas: Option<&Arc<dyn Schemas>>,
     ) -> Result<Vec<Box<dyn Stage>>> {
+        if self.decode.is_none() && key.decode_key.is_none() && self.decode_error != OnError::Raw {
+            return Err(Error::usage("--decode-error without --decode").hint("add --decode, or leave it out"));
+        }
+        self.stages_of(key, form, schemas)
+    }
+
+    /// The same where something else may fail as decoding does.
+    pub(super) fn stages_of(
+        &self,
+        key: &DecodeKeyArgs,
+        form: &FormArgs,
+        schemas: Option<&Arc<dyn Schemas>>,
+    ) -> Result<Vec<Box<dyn Stage>>> {
         let chains = || self.decode.iter().chain(&key.decode_key);
+        form.check(chains())?;
         if chains().next().is_none() {
-            if self.decode_error != OnError::Raw {
-                return Err(Error::usage("--decode-error without --decode").hint("add --decode, or leave it out"));
-            }
-            form.check(chains())?;
             return Ok(Vec::new());
         }
-        form.check(chains())?;
         if schemas.is_none() && chains().any(Chain::needs_registry) {
             return Err(no_registry("--decode"));
         }

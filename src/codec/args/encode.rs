@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::form::{AsksRegistry, FormArgs, HEADING, chain};
-use crate::codec::chain::{Chain, FORMS};
+use crate::codec::chain::{Chain, FORMS, Form};
 use crate::codec::decoder::With;
 use crate::codec::encoder::{Encoder, Place, Which};
 use crate::codec::schemas::Schemas;
@@ -158,6 +158,11 @@ impl EncodeArgs {
     /// What bodies become.
     pub(super) fn chain(&self) -> Option<&Chain> {
         self.encode.as_ref()
+    }
+
+    /// Whether bodies are JSON still.
+    pub(super) fn makes_json(&self) -> bool {
+        self.encode.as_ref().is_none_or(|chain| chain.packed.is_empty() && chain.form == Form::Json)
     }
 
     /// Whether a registry is asked.

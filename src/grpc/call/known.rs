@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use prost_reflect::MessageDescriptor;
 use tokio::sync::mpsc;
 use tonic::Code;
@@ -22,6 +23,7 @@ use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::Method;
 use crate::proto::{Files, rpc, unresolved};
 use crate::shutdown::Reason;
+use crate::traceparent::{NAME, Trace};
 
 /// A method, its types, and those that turn up inside of an `Any`.
 pub(crate) struct KnownMethod {
@@ -42,6 +44,8 @@ pub(crate) struct KnownMethod {
     /// Whether the server is asked about itself.
     asks_server: bool,
     max_send: Option<usize>,
+    /// What is sent where no metadata says another one.
+    traceparent: Option<HeaderValue>,
     cx: Context,
 }
 
@@ -66,8 +70,14 @@ impl KnownMethod {
             connection: connection.clone(),
             asks_server: with.asks_server(),
             max_send: with.max_send,
+            traceparent: None,
             cx: cx.clone(),
         }
+    }
+
+    /// Sends calls in a trace, unless their metadata says another one.
+    pub(crate) fn trace(&mut self, trace: &Trace) {
+        self.traceparent = HeaderValue::from_str(&trace.parent()).ok();
     }
 
     /// Adds types that may stand inside of an `Any`.
@@ -104,7 +114,11 @@ impl KnownMethod {
     /// What is sent with a call that begins now.
     pub(crate) fn options(&self, session: &Session) -> CallOptions {
         let observer = self.cx.terminal.is_verbose().then(|| trace::observer(self.cx.terminal));
-        CallOptions { observer, ..session.options(&self.cx) }
+        let mut options = CallOptions { observer, ..session.options(&self.cx) };
+        if let Some(traceparent) = &self.traceparent {
+            options.metadata.entry(NAME).or_insert_with(|| traceparent.clone());
+        }
+        options
     }
 
     /// Does the work, and answers its questions. It ends early with a fault, and when it has to stop.

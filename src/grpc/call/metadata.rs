@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::error::counted;
 use crate::message::Headers;
 use crate::message::grpc::from_header;
+use crate::traceparent::{NAME, Trace, is_name};
 
 /// How many names that were left out are told apart.
 const NAMES: usize = 1000;
@@ -18,13 +19,15 @@ const NAMED: usize = 5;
 pub(crate) struct Metadata {
     /// Names that `-H` sets: they count, whatever a message says.
     given: HeaderMap,
+    trace: Option<Trace>,
     left_out: BTreeSet<String>,
 }
 
 impl Metadata {
     /// Of a message, beside what every call has.
-    pub(crate) fn beside(given: &HeaderMap) -> Metadata {
-        Metadata { given: given.clone(), left_out: BTreeSet::new() }
+    pub(crate) fn beside(given: &HeaderMap, trace: Option<Trace>) -> Metadata {
+        let trace = trace.filter(|_| !given.contains_key(NAME));
+        Metadata { given: given.clone(), trace, left_out: BTreeSet::new() }
     }
 
     /// What of the headers can be metadata.
@@ -37,6 +40,13 @@ impl Metadata {
                 None if self.left_out.len() < NAMES => drop(self.left_out.insert(name.to_owned())),
                 None => {}
             }
+        }
+        // A message's own counts also where it cannot be metadata: what goes on is not another trace.
+        if let Some(trace) = &self.trace
+            && !headers.iter().any(|(name, _)| is_name(name))
+            && let Ok(parent) = HeaderValue::from_str(&trace.parent())
+        {
+            metadata.insert(NAME, parent);
         }
         metadata
     }
@@ -58,8 +68,6 @@ impl Metadata {
 mod tests {
     use std::borrow::Cow;
 
-    use http::HeaderValue;
-
     use super::*;
     use crate::message::{Table, Value};
 
@@ -67,7 +75,7 @@ mod tests {
     fn what_can_be_metadata_is() {
         let given: HeaderMap =
             [("authorization".parse().expect("a name"), HeaderValue::from_static("x"))].into_iter().collect();
-        let mut metadata = Metadata::beside(&given);
+        let mut metadata = Metadata::beside(&given, None);
         let pair = |name: &'static str, value: &'static [u8]| (Cow::Borrowed(name), Some(Cow::Borrowed(value)));
         let kafka = Headers::Kafka(vec![
             pair("Trace-Id", b"1"),

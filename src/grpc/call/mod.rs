@@ -25,6 +25,7 @@ use super::shared::session::Connecting;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::jq::JqArgs;
+use crate::traceparent::TraceArgs;
 
 /// Calls a method.
 #[derive(Debug, clap::Args)]
@@ -47,6 +48,9 @@ pub(crate) struct Args {
     /// What the random request is made from: the same number gives the same request
     #[arg(long, value_name = "NUMBER", requires = "example")]
     seed: Option<u64>,
+    /// Whether it is traced.
+    #[command(flatten)]
+    trace: TraceArgs,
 }
 
 /// Calls a method.
@@ -55,7 +59,7 @@ pub(crate) struct Args {
 /// The status that the server answered, `Kind::Usage` for bad data, `Kind::Partial` when the call broke off, and as
 /// [`Connecting::of`], [`Connecting::connect`] and reflection.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
-    let Args { reading, jq, output, template, example, seed } = args;
+    let Args { reading, jq, output, template, example, seed, trace } = args;
     let typed = reading.check()?;
     let ReadingArgs { method, data, count, format, connection } = &reading;
     if template || example {
@@ -70,10 +74,15 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     }
     let mut events = EventWriter::new(form, format, &typed, &cx.terminal)?;
     let connecting = Connecting::of(connection, cx)?;
-    let (known, line) = match Line::find(connecting, method, connection, cx).await {
+    let mut trace = trace.trace(|text| cx.terminal.warn(text)).filter(|_| !connecting.has_traceparent());
+    let (mut known, line) = match Line::find(connecting, method, connection, cx).await {
         Ok(found) => found,
         Err(error) => return events.end(Err(error)).await,
     };
+    if let Some(trace) = &mut trace {
+        cx.terminal.note(format!("trace {}", trace.join()));
+        known.trace(trace);
+    }
     let mut calling = Calling::new(known, events, programs, *count, cx);
     let called = async {
         // Where all is known, the data is checked by it before anything is sent.

@@ -24,6 +24,7 @@ use crate::grpc::shared::session::Connecting;
 use crate::message::{Field, Message};
 use crate::proto::rpc;
 use crate::proto::schema::MessageType;
+use crate::traceparent::{Trace, TraceArgs};
 
 const ON_REFUSAL: &str = "What happens when a message is refused for what it is (the server answers that with its status): \
                           continue (the others go on, and it stays where it came from), stop, skip (it counts as done), \
@@ -48,6 +49,9 @@ pub(crate) struct WritingArgs {
     /// The form of the requests.
     #[command(flatten)]
     requests: RequestArgs,
+    /// Whether they are traced.
+    #[command(flatten)]
+    trace: TraceArgs,
     /// Connection.
     #[command(flatten)]
     connection: Settings,
@@ -60,6 +64,7 @@ pub(crate) struct Prepared {
     /// For the method that what was refused goes to.
     dead: Option<Connecting>,
     giving: Giving,
+    trace: Option<Trace>,
 }
 
 /// Checks what was typed.
@@ -72,7 +77,8 @@ pub(crate) fn prepare(args: WritingArgs, cx: &Context) -> Result<Prepared> {
     args.refusal.target().map(methods::typed).transpose()?;
     let connecting = Connecting::of(&args.connection, cx)?;
     let dead = args.refusal.target().map(|_| Connecting::of(&args.connection, cx)).transpose()?;
-    Ok(Prepared { args, connecting, dead, giving: Giving::Nothing })
+    let trace = args.trace.trace(|text| cx.terminal.warn(text));
+    Ok(Prepared { args, connecting, dead, giving: Giving::Nothing, trace })
 }
 
 /// The same for a sink that answers; with `gives_status` what the server refuses is answered with its status.
@@ -90,11 +96,11 @@ impl Prepared {
     /// # Errors
     /// `Kind::Usage` for a method that streams; as [`Connecting::connect`] and reflection.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { args, connecting, dead, giving } = self;
-        let sink = args.sink(&args.method, connecting, giving, cx).await?;
+        let Prepared { args, connecting, dead, giving, trace } = self;
+        let sink = args.sink(&args.method, connecting, giving, trace, cx).await?;
         let dead = match (dead, args.refusal.target()) {
             (Some(connecting), Some(method)) => {
-                Some(Dead::new(Vec::new(), Box::new(args.sink(method, connecting, Giving::Nothing, cx).await?)))
+                Some(Dead::new(Vec::new(), Box::new(args.sink(method, connecting, Giving::Nothing, None, cx).await?)))
             }
             _ => None,
         };
@@ -114,7 +120,14 @@ impl WritingArgs {
         self.jobs
     }
 
-    async fn sink(&self, method: &str, connecting: Connecting, giving: Giving, cx: &Context) -> Result<Calls> {
+    async fn sink(
+        &self,
+        method: &str,
+        connecting: Connecting,
+        giving: Giving,
+        trace: Option<Trace>,
+        cx: &Context,
+    ) -> Result<Calls> {
         let max_send = connecting.max_send;
         let (known, line) = Line::find(connecting, method, &self.connection, cx).await?;
         let descriptor = &known.method.descriptor;
@@ -124,7 +137,7 @@ impl WritingArgs {
         }
         let session = line.connect(cx).await?;
         let options = known.options(&session);
-        let metadata = Metadata::beside(&options.metadata);
+        let metadata = Metadata::beside(&options.metadata, trace);
         let way = Way {
             dialer: session.dialer(),
             connection: session.connection,

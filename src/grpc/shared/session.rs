@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::grpc::client::{CallOptions, Connection, Dial, Dialer, Reflection};
 use crate::grpc::settings::{Compression, Settings, Target, encode_metadata};
 use crate::proto::Files;
+use crate::traceparent::NAME;
 
 /// The largest answer about itself taken from a server.
 const REFLECTION_LIMIT: usize = 64 << 20;
@@ -68,6 +69,11 @@ impl Connecting {
     /// What is known before anybody is asked: where the server is not to be asked, all there is to know.
     pub(crate) fn offline(&self, cx: &Context) -> Option<Catalog<'_>> {
         (!self.given.asks_server()).then(|| Catalog::new(&self.given, None, cx.terminal))
+    }
+
+    /// Whether the metadata of every call has a traceparent.
+    pub(crate) fn has_traceparent(&self) -> bool {
+        self.metadata.contains_key(NAME)
     }
 
     /// Whether the server is asked about itself.

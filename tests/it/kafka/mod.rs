@@ -3,9 +3,11 @@
 mod acls;
 mod brokers;
 mod connect;
+mod events;
 mod gone;
 mod group;
 mod groups;
+mod headers;
 mod login;
 mod lost;
 mod memory;

@@ -15,7 +15,7 @@ use lapin::types::ShortString;
 use serde_json::Value;
 use tokio::time::Sleep;
 
-use self::ids::{Ids, new_id};
+use self::ids::Ids;
 use self::lonely::Lonely;
 use super::latency::Latency;
 use super::publishing::{MakeOutgoing, Publishing, PublishingOptions};
@@ -25,6 +25,7 @@ use crate::error::{Kind, Result, counted};
 use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
 use crate::message::Message;
 use crate::shutdown::Shutdown;
+use crate::values;
 
 /// How many requests there may be of which the answer waits for one that was asked before, for each that is under way; and how
 /// many at least, and how many bytes.
@@ -159,7 +160,7 @@ impl Requesting {
                 return Err(format!("its correlation id `{own}` is that of an earlier request"));
             }
             Some(own) => own.to_string(),
-            None => new_id(),
+            None => values::uuid(),
         };
         let properties = outgoing.properties.with_reply_to(address);
         outgoing.properties = properties.with_correlation_id(correlation_id.as_str().into());

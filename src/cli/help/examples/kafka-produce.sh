@@ -1,7 +1,7 @@
 # Send each line of a file as a record
 mscomm kafka produce orders -d @orders.txt
-# Send one record, with a key and a header
-mscomm kafka produce orders -k alice -H trace=42 -d '{"id":5,"total":99}'
+# Send one record, with a key and a header, and tell in which trace it is
+mscomm kafka produce orders -k alice -H tries=1 --trace -d '{"id":5}'
 # Take the key of each record from what stands before its first colon
 mscomm kafka produce payments -K : -d @payments.txt
 # Send a record as Avro, by the schema in a file, once it was checked

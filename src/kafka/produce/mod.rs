@@ -1,27 +1,32 @@
 //! `kafka produce`: records from data, each of them accounted for.
 
+mod shape;
+
 use std::cell::Cell;
 use std::sync::Arc;
 
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::BaseProducer;
 
+pub(crate) use self::shape::OldTimes;
+use self::shape::{Shape, timestamp};
 use super::client::{
     Connected, ConnectionEvents, Intake, Producer, ProducerOptions, Setup, TransactionOptions, Transactions,
     begin_work, connect, settled_topic,
 };
+use super::headers::HeaderArgs;
 use super::settings::{Registry, Settings};
 use super::transactional::{Origin, Transacting, TransactionArgs};
 use crate::args::{RecordArgs, RefusalArg, RefusalArgs, ReportArgs};
-use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
+use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, MakesEvents, SchemaArgs, WriteEventsArgs};
 use crate::context::Context;
-use crate::error::{Error, Result, counted};
-use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Sink, Stage, Unfit, Writer};
-use crate::message::convert;
+use crate::error::{Error, Result};
+use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Stage, Unfit, Writer};
 use crate::message::input::{DataSource, Mode};
-use crate::message::{Field, KafkaHeader, Message, Protocol, Time, Unit, When};
+use crate::message::{KafkaHeader, Message, When};
 use crate::output::Report;
 use crate::shutdown;
+use crate::traceparent::{self, TraceArgs};
 use crate::values::{self, Delimiter};
 
 /// Send records to a topic
@@ -47,9 +52,8 @@ pub(crate) struct ProducingArgs {
     /// Key of every record; it wins over an envelope's
     #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
     message_key: Option<String>,
-    /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
-    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
-    headers: Vec<(String, String)>,
+    #[command(flatten)]
+    headers: HeaderArgs,
     /// Partition of every record, instead of the one that its key decides
     #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
     partition: Option<i32>,
@@ -68,6 +72,10 @@ pub(crate) struct ProducingArgs {
     /// Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too
     #[arg(long, value_name = "ACKS", value_parser = ["0", "1", "all"], hide_short_help = true)]
     acks: Option<String>,
+    #[command(flatten)]
+    trace: TraceArgs,
+    #[command(flatten)]
+    events: WriteEventsArgs,
     #[command(flatten)]
     transaction: TransactionArgs,
     #[command(flatten)]
@@ -93,134 +101,6 @@ impl ProducingArgs {
     }
 }
 
-fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = values::header(text, true)?;
-    if name.contains('\0') {
-        return Err("a header's name cannot hold a zero byte".to_owned());
-    }
-    Ok((name.to_owned(), value.to_owned()))
-}
-
-fn timestamp(text: &str) -> Result<When, String> {
-    let when = When::read(text, Unit::Millis)?;
-    check_time(when.time)?;
-    Ok(when)
-}
-
-/// librdkafka takes 0 for the present time in every call, and refuses what is before without saying why.
-fn check_time(time: Time) -> Result<(), String> {
-    match time.millis() {
-        Some(millis) if millis > 0 => Ok(()),
-        Some(_) => {
-            Err("a record's timestamp is after 1970-01-01T00:00:00Z; give a later one, or none for the present time"
-                .to_owned())
-        }
-        None => Err("a timestamp as far away as this is none in Kafka, which counts milliseconds".to_owned()),
-    }
-}
-
-/// What becomes of a timestamp that librdkafka cannot send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OldTimes {
-    /// The record is not fit to be sent.
-    Refused,
-    /// It goes out with the present time; that is counted and told.
-    Replaced,
-}
-
-/// What the flags make of each record.
-struct Shape {
-    key: Option<Vec<u8>>,
-    partition: Option<i32>,
-    keep_partition: bool,
-    timestamp: Option<Time>,
-    empty_as_null: bool,
-    convert: bool,
-    old_times: OldTimes,
-    /// How many timestamps were replaced, and whether that was told.
-    replaced: Cell<u64>,
-    is_told: Cell<bool>,
-}
-
-impl Shape {
-    fn new(args: &ProducingArgs, convert: bool, old_times: OldTimes) -> Shape {
-        Shape {
-            key: args.message_key.clone().map(String::into_bytes),
-            partition: args.partition,
-            keep_partition: args.keep_partition,
-            timestamp: args.timestamp.map(|when| when.time),
-            empty_as_null: args.empty_as_null,
-            convert,
-            old_times,
-            replaced: Cell::new(0),
-            is_told: Cell::new(false),
-        }
-    }
-
-    /// As it came, in the shape of Kafka.
-    fn plain() -> Shape {
-        Shape {
-            key: None,
-            partition: None,
-            keep_partition: false,
-            timestamp: None,
-            empty_as_null: false,
-            convert: true,
-            old_times: OldTimes::Replaced,
-            replaced: Cell::new(0),
-            is_told: Cell::new(true),
-        }
-    }
-
-    /// The record that a message becomes.
-    fn shape<'a>(&'a self, message: Message<'a>) -> Result<Message<'a>, Unfit> {
-        let mut message = if self.convert { convert::to(Protocol::Kafka, message, None)? } else { message };
-        if let Some(key) = &self.key {
-            message.key = Field::borrowed(key);
-        }
-        if self.empty_as_null {
-            for field in [&mut message.key, &mut message.value] {
-                if field.bytes().is_some_and(<[u8]>::is_empty) {
-                    *field = Field::Null;
-                }
-            }
-        }
-        if !self.keep_partition {
-            message.partition = self.partition;
-        }
-        message.timestamp = self.timestamp.or(message.timestamp);
-        if let Some(Err(why)) = message.timestamp.map(check_time) {
-            if self.old_times == OldTimes::Refused {
-                return Err(Unfit::of_member("timestamp", why));
-            }
-            message.timestamp = None;
-            self.replaced.set(self.replaced.get() + 1);
-        }
-        Ok(message)
-    }
-}
-
-impl Stage for Shape {
-    fn apply<'b>(&'b self, message: Message<'b>) -> Result<Passed<'b>, Unfit> {
-        self.shape(message).map(Passed::One)
-    }
-
-    fn told(&self) -> Vec<String> {
-        let is_new = self.replaced.get() > 0 && !self.is_told.replace(true);
-        let text = is_new.then(|| {
-            "records of 1970-01-01T00:00:00Z or before go out with the present time, since librdkafka sends no such \
-             timestamp; with --keep-timestamp they are refused"
-                .to_owned()
-        });
-        text.into_iter().collect()
-    }
-
-    fn account(&self) -> Option<String> {
-        let replaced = self.replaced.get();
-        (replaced > 0).then(|| format!("{} went out with the present time", counted(replaced, "record")))
-    }
-}
-
 /// Sends the records.
 ///
 /// # Errors
@@ -230,7 +110,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let Args { producing, records, key_delimiter, report } = args;
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
-    let prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?.looked_up().await?;
+    let mut prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?.looked_up().await?;
     let limit = prepared.with.setup.max_record();
     // An envelope is longer than its record, by the escapes of JSON at the most.
     let limit = if is_json { limit.saturating_mul(8) } else { limit };
@@ -239,8 +119,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let checked = Cell::new(0_u64);
     let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
         checked.set(checked.get() + 1);
-        let found = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
-        found.map_err(|unfit| match unfit.is_general {
+        prepared.check(message).map_err(|unfit| match unfit.is_general {
             true => unfit.error(),
             false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
         })
@@ -253,6 +132,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         .iter()
         .for_each(|text| cx.terminal.note(text));
     let mut report = Report::of_writer(cx.terminal, "sent", input.size(), is_typed, report.report.as_ref())?;
+    report.of_trace(prepared.shape.join_trace());
     let prepared = Prepared { is_single: is_said && checked.get() == 1, ..prepared };
     let writer = prepared.open(cx).await?;
     records.prompt(&cx.terminal);
@@ -265,6 +145,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
 pub(crate) struct Prepared {
     with: With,
     shape: Shape,
+    events: Option<MakesEvents>,
     encoding: Option<Encoding>,
     /// There is one record, which shares its batch with no other.
     is_single: bool,
@@ -273,6 +154,7 @@ pub(crate) struct Prepared {
 /// What a producer is made from.
 struct With {
     args: ProducingArgs,
+    also: Vec<KafkaHeader<'static>>,
     setup: Setup,
     transacting: Option<Transacting>,
 }
@@ -290,12 +172,16 @@ pub(crate) fn prepare(
 ) -> Result<Prepared> {
     let transacting = args.transaction.prepare(&args.refusal, from)?;
     let setup = super::shared::setup(&args.settings, cx)?;
-    let shape = Shape::new(&args, convert, old_times);
+    let also = args.headers.headers()?;
+    let trace = args.trace.trace(|text| cx.terminal.warn(text));
+    let trace = trace.filter(|_| !args.headers.names().any(traceparent::is_name));
+    let shape = Shape::new(&args, convert, old_times, trace);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
     let asks = args.encode.asks_registry(&args.encode_key);
     let schemas = super::shared::schemas(&args.registry, asks, cx)?;
     let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
-    Ok(Prepared { with: With { args, setup, transacting }, shape, encoding, is_single: false })
+    let events = args.events.prepare(&args.encode, args.headers.names())?;
+    Ok(Prepared { with: With { args, also, setup, transacting }, shape, events, encoding, is_single: false })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -307,13 +193,15 @@ pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> 
     let args = ProducingArgs {
         topic,
         message_key: None,
-        headers: Vec::new(),
+        headers: HeaderArgs::default(),
         partition: None,
         keep_partition: false,
         timestamp: None,
         empty_as_null: false,
         compression: None,
         acks: None,
+        trace: TraceArgs::default(),
+        events: WriteEventsArgs::default(),
         transaction: TransactionArgs::default(),
         refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
         encode: EncodeArgs::default(),
@@ -339,9 +227,14 @@ impl Prepared {
         Ok(self)
     }
 
-    /// Looks whether a record can be encoded.
-    fn check(&self, message: &Message<'_>) -> Result<(), Unfit> {
-        self.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(message))
+    /// Looks whether a message can be a record.
+    fn check(&self, message: Message<'_>) -> Result<(), Unfit> {
+        let message = self.shape.shape(message)?;
+        let message = match &self.events {
+            Some(events) => events.event(message)?,
+            None => message,
+        };
+        self.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message))
     }
 
     /// Connects, and is ready to send.
@@ -349,7 +242,7 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { with, shape, encoding, is_single } = self.looked_up().await?;
+        let Prepared { with, shape, events, encoding, is_single } = self.looked_up().await?;
         let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
@@ -371,7 +264,8 @@ impl Prepared {
             }
         };
         let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
-        stages.extend(encoding.map(Encoding::stage));
+        let [events, structured] = MakesEvents::stages(events);
+        stages.extend(events.into_iter().chain(encoding.map(Encoding::stage)).chain(structured));
         Ok(Writer { stages, sink, on_refusal, dead, manner })
     }
 }
@@ -389,7 +283,7 @@ async fn open(
     let first = connect(&wire, &with.setup, Some(topic), &cx.policy, &cx.shutdown).await?;
     let (cx, topic, with) = (cx.clone(), topic.to_owned(), with.clone());
     super::shared::on_thread(move || {
-        let With { args, setup, .. } = &*with;
+        let With { setup, .. } = &*with;
         let patient = setup.creates_topics();
         let metadata = settled_topic(&wire, &topic, first, patient, &cx.shutdown)?;
         let found = metadata.topics().iter().find(|t| t.name() == topic);
@@ -404,7 +298,7 @@ async fn open(
         let intake = if is_single { Intake::default() } else { Intake::of(&*wire, &topic, &cx.shutdown) };
         let (wire, transaction) = with.proper(wire, &intake, &metadata, &cx)?;
         let options = ProducerOptions {
-            also: kafka_headers(&args.headers),
+            also: with.also.clone(),
             topic,
             intake,
             partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
@@ -480,27 +374,5 @@ fn check_partition(topic: &str, partition: Option<i32>, partitions: usize) -> Re
                 .hint(format!("its partitions are 0 to {last}")))
         }
         _ => Ok(()),
-    }
-}
-
-/// The headers of the flags, in the message's own shape.
-fn kafka_headers(headers: &[(String, String)]) -> Vec<KafkaHeader<'static>> {
-    headers.iter().map(|(name, value)| (name.clone().into(), Some(value.clone().into_bytes().into()))).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timestamps_that_kafka_has() {
-        for good in ["1", "1700000000123", "1970-01-01T00:00:00.001Z", "2023-11-14T22:13:20Z"] {
-            assert!(timestamp(good).is_ok(), "{good}");
-        }
-        for bad in ["0", "-1", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z", "1970-01-01T01:00:00+01:00", "x", ""]
-        {
-            assert!(timestamp(bad).is_err(), "{bad}");
-        }
-        assert!(check_time(Time::Seconds(u64::MAX)).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Arguments that verbs of several protocols share.
 
+mod headers;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::io::IsTerminal;
@@ -15,6 +17,8 @@ use crate::message::Message;
 use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options, Record};
 use crate::output::{Published, ReadyFile, ReportTo, Terminal};
 use crate::values::{Delimiter, FlagDefault, Offering, delimiter, duration};
+
+pub(crate) use self::headers::HeaderFormArgs;
 
 /// Where data comes from: `-d TEXT`, `-d @FILE`, `-d @-` or `-d @`, or standard input.
 #[derive(Debug, Clone, clap::Args)]
