@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, Result, counted};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Passed, Reader, Sink, Stage, Unfit, Writer};
 use crate::message::convert;
-use crate::message::input::{DataSource, Mode};
+use crate::message::input::{DataSource, Input, Mode};
 use crate::message::{Field, KafkaHeader, Message, Protocol, Time, Unit, When};
 use crate::output::Report;
 use crate::shutdown;
@@ -44,15 +44,8 @@ pub(crate) struct ProducingArgs {
     /// The topic
     #[arg(value_name = "TOPIC", value_parser = super::shared::topic_name)]
     topic: String,
-    /// Key of every record; it wins over an envelope's
-    #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
-    message_key: Option<String>,
-    /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
-    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
-    headers: Vec<(String, String)>,
-    /// Partition of every record, instead of the one that its key decides
-    #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
-    partition: Option<i32>,
+    #[command(flatten)]
+    pub(super) each: EachArgs,
     /// Send each record to the partition that its envelope names
     #[arg(long, conflicts_with = "partition")]
     keep_partition: bool,
@@ -73,25 +66,63 @@ pub(crate) struct ProducingArgs {
     #[command(flatten)]
     refusal: RefusalArgs,
     #[command(flatten)]
-    encode: EncodeArgs,
+    pub(super) encode: EncodeArgs,
     #[command(flatten)]
-    encode_key: EncodeKeyArgs,
+    pub(super) encode_key: EncodeKeyArgs,
     #[command(flatten)]
-    schema: SchemaArgs,
+    pub(super) schema: SchemaArgs,
     #[command(flatten)]
-    form: FormArgs,
+    pub(super) form: FormArgs,
     #[command(flatten)]
-    registry: Registry,
+    pub(super) registry: Registry,
     #[command(flatten)]
     settings: Settings,
 }
 
+/// What each record has.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct EachArgs {
+    /// Key of every record; it wins over an envelope's
+    #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
+    message_key: Option<String>,
+    /// Header of every record, as trace=42 or 'trace: 42', behind an envelope's own. May be repeated, also with the same name
+    #[arg(short = 'H', long = "header", value_name = "NAME=VALUE", value_parser = values::Unechoed(header))]
+    pub(super) headers: Vec<(String, String)>,
+    /// Partition of every record, instead of the one that its key decides
+    #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+}
+
 impl ProducingArgs {
+    /// Records as they are.
+    pub(super) fn plain(topic: String, settings: Settings) -> ProducingArgs {
+        ProducingArgs {
+            topic,
+            each: EachArgs::default(),
+            keep_partition: false,
+            timestamp: None,
+            empty_as_null: false,
+            compression: None,
+            acks: None,
+            transaction: TransactionArgs::default(),
+            refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+            encode: EncodeArgs::default(),
+            encode_key: EncodeKeyArgs::default(),
+            schema: SchemaArgs::default(),
+            form: FormArgs::default(),
+            registry: Registry::default(),
+            settings,
+        }
+    }
+
     /// What becomes of a record that is refused.
     pub(crate) fn refusal(&self) -> &RefusalArgs {
         &self.refusal
     }
 }
+
+/// A record waits for no others to go with it.
+pub(super) const HURRIED: (&str, &str) = ("linger.ms", "0");
 
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = values::header(text, true)?;
@@ -145,8 +176,8 @@ struct Shape {
 impl Shape {
     fn new(args: &ProducingArgs, convert: bool, old_times: OldTimes) -> Shape {
         Shape {
-            key: args.message_key.clone().map(String::into_bytes),
-            partition: args.partition,
+            key: args.each.message_key.clone().map(String::into_bytes),
+            partition: args.each.partition,
             keep_partition: args.keep_partition,
             timestamp: args.timestamp.map(|when| when.time),
             empty_as_null: args.empty_as_null,
@@ -231,18 +262,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
     let prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?.looked_up().await?;
-    let limit = prepared.with.setup.max_record();
-    // An envelope is longer than its record, by the escapes of JSON at the most.
-    let limit = if is_json { limit.saturating_mul(8) } else { limit };
-    let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
     // Before the client is made, which begins to connect at once.
-    let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
-        let checked = prepared.shape.shape(message).and_then(|message| prepared.check(&message));
-        checked.map_err(|unfit| match unfit.is_general {
-            true => unfit.error(),
-            false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
-        })
-    })?;
+    let input = prepared.open_input(&records, key_delimiter.as_ref())?;
     let is_typed = records.data.is_typed();
     let is_said = matches!(records.data.source(), DataSource::Text(_));
     let transacting = prepared.with.transacting.as_ref().filter(|_| !is_said);
@@ -270,6 +291,8 @@ struct With {
     args: ProducingArgs,
     setup: Setup,
     transacting: Option<Transacting>,
+    /// Somebody waits for each record.
+    is_hurried: bool,
 }
 
 /// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
@@ -290,7 +313,7 @@ pub(crate) fn prepare(
     let asks = args.encode.asks_registry(&args.encode_key);
     let schemas = super::shared::schemas(&args.registry, asks, cx)?;
     let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
-    Ok(Prepared { with: With { args, setup, transacting }, shape, encoding })
+    Ok(Prepared { with: With { args, setup, transacting, is_hurried: false }, shape, encoding })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -299,25 +322,7 @@ pub(crate) fn prepare(
 /// As [`prepare`].
 pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> Result<Prepared> {
     let topic = super::shared::topic_name(&topic).map_err(Error::usage)?;
-    let args = ProducingArgs {
-        topic,
-        message_key: None,
-        headers: Vec::new(),
-        partition: None,
-        keep_partition: false,
-        timestamp: None,
-        empty_as_null: false,
-        compression: None,
-        acks: None,
-        transaction: TransactionArgs::default(),
-        refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
-        encode: EncodeArgs::default(),
-        encode_key: EncodeKeyArgs::default(),
-        schema: SchemaArgs::default(),
-        form: FormArgs::default(),
-        registry: Registry::default(),
-        settings,
-    };
+    let args = ProducingArgs::plain(topic, settings);
     let prepared = prepare(args, true, OldTimes::Replaced, Origin::Ending, cx)?;
     Ok(Prepared { shape: Shape::plain(), ..prepared })
 }
@@ -334,9 +339,38 @@ impl Prepared {
         Ok(self)
     }
 
+    /// Opens the input, whose records are looked at as far as they are here.
+    ///
+    /// # Errors
+    /// As [`RecordArgs::open_checked`].
+    pub(super) fn open_input(&self, records: &RecordArgs, key_delimiter: Option<&Delimiter>) -> Result<Input> {
+        let limit = self.with.setup.max_record();
+        // An envelope is longer than its record, by the escapes of JSON at the most.
+        let limit = if records.input == Some(Mode::Json) { limit.saturating_mul(8) } else { limit };
+        let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
+        records.open_checked(key_delimiter, limit, |decoder, record, message| {
+            let checked = self.shape.shape(message).and_then(|message| self.check(&message));
+            checked.map_err(|unfit| match unfit.is_general {
+                true => unfit.error(),
+                false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
+            })
+        })
+    }
+
     /// Looks whether a record can be encoded.
     fn check(&self, message: &Message<'_>) -> Result<(), Unfit> {
         self.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(message))
+    }
+
+    /// Connects, and is ready to send records that somebody waits for: what happens to each before, and who sends it.
+    ///
+    /// # Errors
+    /// As [`Prepared::open`].
+    pub(super) async fn open_hurried(self, cx: &Context) -> Result<(Vec<Box<dyn Stage>>, Producer)> {
+        let Prepared { with, shape, encoding } = self.looked_up().await?;
+        let with = Arc::new(With { is_hurried: true, ..with });
+        let (producer, _) = open(&with.args.topic, with.args.each.partition, &with, Manner::Confirmed, cx).await?;
+        Ok((stages(shape, encoding), producer))
     }
 
     /// Connects, and is ready to send.
@@ -353,7 +387,7 @@ impl Prepared {
         let on_refusal = if with.transacting.is_some() { OnRefusal::Stop } else { args.refusal.policy() };
         let dead = args.refusal.target().map(str::to_owned);
         let with = Arc::new(with);
-        let (records, transaction) = open(&with.args.topic, with.args.partition, &with, manner, cx).await?;
+        let (records, transaction) = open(&with.args.topic, with.args.each.partition, &with, manner, cx).await?;
         let sink: Box<dyn Sink> = match transaction {
             Some(options) => Box::new(Transactions::new(records, options)),
             None => Box::new(records),
@@ -365,10 +399,15 @@ impl Prepared {
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
-        let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
-        stages.extend(encoding.map(Encoding::stage));
-        Ok(Writer { stages, sink, on_refusal, dead, manner })
+        Ok(Writer { stages: stages(shape, encoding), sink, on_refusal, dead, manner })
     }
+}
+
+/// What happens to a record before it is sent.
+fn stages(shape: Shape, encoding: Option<Encoding>) -> Vec<Box<dyn Stage>> {
+    let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
+    stages.extend(encoding.map(Encoding::stage));
+    stages
 }
 
 /// A producer to a topic, and what its transactions are made with, if there are any.
@@ -398,7 +437,7 @@ async fn open(
         let intake = Intake::of(&*wire, &topic, &cx.shutdown);
         let (wire, transaction) = with.proper(wire, &intake, &metadata, &cx)?;
         let options = ProducerOptions {
-            also: kafka_headers(&args.headers),
+            also: kafka_headers(&args.each.headers),
             topic,
             intake,
             partitions: i32::try_from(partitions.len()).unwrap_or(i32::MAX),
@@ -452,7 +491,7 @@ impl With {
 
     /// librdkafka's properties for the flags.
     fn properties(&self) -> Vec<(&'static str, &str)> {
-        let mut properties = Vec::new();
+        let mut properties = if self.is_hurried { vec![HURRIED] } else { Vec::new() };
         if let Some(codec) = &self.args.compression {
             properties.push(("compression.codec", codec.as_str()));
         }
@@ -478,7 +517,7 @@ fn check_partition(topic: &str, partition: Option<i32>, partitions: usize) -> Re
 }
 
 /// The headers of the flags, in the message's own shape.
-fn kafka_headers(headers: &[(String, String)]) -> Vec<KafkaHeader<'static>> {
+pub(super) fn kafka_headers(headers: &[(String, String)]) -> Vec<KafkaHeader<'static>> {
     headers.iter().map(|(name, value)| (name.clone().into(), Some(value.clone().into_bytes().into()))).collect()
 }
 
