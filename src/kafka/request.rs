@@ -9,7 +9,7 @@ use super::transactional::Origin;
 use crate::args::{ANSWER_FILTER, ANSWER_MAP, AskingArgs, DataArgs, REQUEST_INPUT, RecordArgs, ReportArgs};
 use crate::codec::{DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, FormArgs, SchemaArgs};
 use crate::context::Context;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::flow::{Limits, Manner, Reader};
 use crate::jq::JqArgs;
 use crate::message::asker::{CORRELATION_ID, REPLY_PARTITION, REPLY_TOPIC};
@@ -17,8 +17,10 @@ use crate::message::input::Mode;
 use crate::output::{OutputArgs, Show};
 use crate::values::{self, Delimiter};
 
-const HEADER: &str = "Header of every request, as trace=42 or 'trace: 42'; kafka_correlationId=ID is what the answer to the one \
-                      request is recognised by, else the 16 bytes of a random UUID";
+const HEADER: &str = "Header of every request, as trace=42 or 'trace: 42'";
+const HEADER_LONG: &str = "Header of every request, as trace=42 or 'trace: 42'. May be repeated\n\n\
+                           kafka_correlationId=ID is what the answer to the one request is recognised by, instead of the 16 \
+                           bytes of a random UUID";
 
 /// Ask through a topic, and print the answer
 ///
@@ -26,7 +28,8 @@ const HEADER: &str = "Header of every request, as trace=42 or 'trace: 42'; kafka
 /// is to go, and how that is recognised. Answers are read from what is the end of the reply topic before the first request is sent,
 /// without a group; those to others are left alone.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("headers", |arg| arg.help(HEADER)))]
+#[command(mut_arg("headers", |arg| arg.help(HEADER).long_help(HEADER_LONG)))]
+#[command(mut_arg("partition", |arg| arg.hide_short_help(true)))]
 #[command(mut_arg("filter", |arg| arg.help(ANSWER_FILTER).long_help(ANSWER_FILTER)))]
 #[command(mut_arg("map", |arg| arg.help(ANSWER_MAP).long_help(ANSWER_MAP)))]
 pub(crate) struct Args {
@@ -135,7 +138,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let input = prepared.open_input(&records, key_delimiter.as_ref())?;
     let show = Show::new(&output, report.report.as_ref(), cx.terminal, "answered")?;
     // Nothing is sent before it is known where answers begin.
-    let of_replies = async { reading.open(cx).await.map_err(|error| of_replies(error, &reply_topic)) };
+    let of_replies =
+        async { reading.open(cx).await.map_err(|error| error.context("the topic for answers".to_owned())) };
     let (replies, (stages, publishing)) = tokio::try_join!(of_replies, prepared.open_hurried(cx))?;
     let relay = Requesting::new(RequestOptions {
         publishing,
@@ -153,15 +157,4 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let reader = Reader::of_input(input, Limits::default()).through(stages, Some(Box::new(relay)));
     let shown = replies.stages.into_iter().chain(shown).collect();
     show.run_through(shown, Reader { manner: Manner::Answered, ..reader }, &cx.shutdown).await
-}
-
-/// The error of the topic for answers.
-fn of_replies(error: Error, topic: &str) -> Error {
-    let error = error.context("the topic for answers".to_owned());
-    match error.kind() {
-        Kind::Refused => {
-            error.hint(format!("it has to be there before anything is asked: `mscomm kafka topic create {topic}`"))
-        }
-        _ => error,
-    }
 }

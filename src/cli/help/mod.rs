@@ -83,6 +83,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("amqp unbind", include_str!("examples/amqp-unbind.sh")),
     ("kafka produce", include_str!("examples/kafka-produce.sh")),
     ("kafka tail", include_str!("examples/kafka-tail.sh")),
+    ("kafka request", include_str!("examples/kafka-request.sh")),
+    ("kafka respond", include_str!("examples/kafka-respond.sh")),
     ("kafka topic list", include_str!("examples/kafka-topic-list.sh")),
     ("kafka topic describe", include_str!("examples/kafka-topic-describe.sh")),
     ("kafka topic create", include_str!("examples/kafka-topic-create.sh")),
@@ -162,6 +164,8 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("kafka topic", &["profiles", "logins"]),
     ("kafka group", &["groups", "times", "profiles", "logins"]),
     ("kafka schema", &["schemas", "profiles", "ci"]),
+    ("kafka request", &["requests", "formats", "schemas", "profiles", "logins"]),
+    ("kafka respond", &["requests", "exec", "schemas", "groups", "profiles", "logins"]),
     (
         "kafka produce",
         &["formats", "envelope", "schemas", "transactions", "times", "profiles", "logins", "coming-from-kcat"],

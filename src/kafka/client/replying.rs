@@ -296,8 +296,8 @@ fn give(
     let topic = waiting.get(at).and_then(|(_, message)| message.topic.clone());
     let given = producer.submit(&mut |into| {
         loop {
-            let is_next = waiting.get(at).is_some_and(|(_, message)| message.topic == topic);
-            let (ticket, message) = waiting.remove(at).filter(|_| is_next)?;
+            waiting.get(at).filter(|(_, message)| message.topic == topic)?;
+            let (ticket, message) = waiting.remove(at)?;
             match message.partition {
                 Some(number) if number >= partitions => {
                     let name = topic.as_deref().unwrap_or_default();

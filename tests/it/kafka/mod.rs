@@ -12,6 +12,7 @@ mod memory;
 mod patterns;
 mod produce;
 mod rebalance;
+mod requests;
 mod schema;
 mod silent;
 mod standing;
