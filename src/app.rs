@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 
 use crate::args::{Deferred, deferring, with_flags};
 use crate::cli::complete::{self, Completion};
-use crate::cli::{self, AmqpCommand, Cli, Command, Global};
+use crate::cli::{self, AmqpCommand, Cli, Command, Global, KafkaCommand};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -191,7 +191,11 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
             })
         }
         Command::Kafka(Deferred(args)) => {
-            with_runtime(two_threads(), global, source, terminal, async |cx| kafka::run(*args, cx).await)
+            let runtime = if args.starts_commands() { one_thread() } else { two_threads() };
+            with_runtime(runtime, global, source, terminal, async |cx| match *args {
+                KafkaCommand::Own(command) => kafka::run(command, cx).await,
+                KafkaCommand::Respond(args) => across::respond::run(*args, cx).await,
+            })
         }
         Command::Bridge(args) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| across::bridge::run(*args, cx).await)

@@ -176,15 +176,6 @@ pub(crate) fn header(text: &str, strict: bool) -> Result<(&str, &str), String> {
     Ok((name, value))
 }
 
-/// A random UUID (RFC 9562, section 5.4).
-pub(crate) fn uuid() -> String {
-    let random = fastrand::u128(..);
-    let random = random & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{random:032x}");
-    let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
-    [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")
-}
-
 /// A flag's parser whose error does not repeat the value, as clap's own do: for values that may hold a secret.
 #[derive(Clone)]
 pub(crate) struct Unechoed<T>(pub fn(&str) -> Result<T, String>);
@@ -257,15 +248,6 @@ pub(crate) struct Delimiter(pub Vec<u8>);
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn uuids() {
-        let id = uuid();
-        let dashes: Vec<_> = id.match_indices('-').map(|(at, _)| at).collect();
-        assert_eq!((id.len(), dashes), (36, vec![8, 13, 18, 23]), "{id}");
-        assert!(id.get(14..15) == Some("4") && id.get(19..20).is_some_and(|v| "89ab".contains(v)), "{id}");
-        assert_ne!(id, uuid());
-    }
 
     #[test]
     fn durations() {

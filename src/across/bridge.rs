@@ -8,7 +8,7 @@ use super::side::{named, surroundings};
 use crate::args::{HeaderFormArgs, LimitArgs, RecordArgs, RefusalArgs, ReportArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::exec::ExecArgs;
+use crate::exec::{ExecArgs, Gives};
 use crate::flow::{self, Flow, Manner, Names, Reader, Reporter, Writer};
 use crate::jq::JqArgs;
 use crate::message::input::Mode;
@@ -273,7 +273,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
             return Err(names.of_source(error));
         }
     };
-    let relay = exec.map(|exec| exec.relay(!shows_messages, &cx.shutdown));
+    let gives = if shows_messages { Gives::Output } else { Gives::Messages };
+    let relay = exec.map(|exec| exec.relay(gives, &cx.shutdown));
     let flow = Flow::new(reader.through(stages, relay), writer, Manner::Carried, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
 }

@@ -1,7 +1,6 @@
 //! `amqp request`: asks through a queue, and waits for the answer.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use lapin::types::ShortString;
 
@@ -10,7 +9,7 @@ use super::publish::{MAX_MESSAGE, Mandatory, Overrides, PropertyArgs};
 use super::settings::{self, Settings};
 use super::shared::arguments::full_name;
 use super::shared::kind::QueueKind;
-use crate::args::{DataArgs, RecordArgs, ReportArgs};
+use crate::args::{ANSWER_FILTER, ANSWER_MAP, AskingArgs, DataArgs, REQUEST_INPUT, RecordArgs, ReportArgs};
 use crate::codec::{DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -19,7 +18,7 @@ use crate::jq::JqArgs;
 use crate::message::input::Mode;
 use crate::output::{OutputArgs, Show};
 use crate::traceparent::Trace;
-use crate::values::{Delimiter, duration};
+use crate::values::Delimiter;
 
 const CORRELATION_ID: &str = "Id that the answer is recognised by, for the one request; a random UUID if not given";
 
@@ -27,8 +26,8 @@ const CORRELATION_ID: &str = "Id that the answer is recognised by, for the one r
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("correlation_id", |arg| arg.help(CORRELATION_ID)))]
 #[command(mut_arg("reply_to", |arg| arg.hide(true)))]
-#[command(mut_arg("filter", |arg| arg.help(FILTER).long_help(FILTER)))]
-#[command(mut_arg("map", |arg| arg.help(MAP).long_help(MAP)))]
+#[command(mut_arg("filter", |arg| arg.help(ANSWER_FILTER).long_help(ANSWER_FILTER)))]
+#[command(mut_arg("map", |arg| arg.help(ANSWER_MAP).long_help(ANSWER_MAP)))]
 pub(crate) struct Args {
     /// Exchange to publish to; the default exchange if not given, where the routing key names a queue
     #[arg(short, long, value_name = "EXCHANGE")]
@@ -36,24 +35,18 @@ pub(crate) struct Args {
     /// Routing key; without -e it names the queue that is asked
     #[arg(short = 'k', long = "key", visible_alias = "routing-key", value_name = "KEY")]
     routing_key: Option<String>,
-    /// How long each request waits for its answer (exit 7)
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
-    reply_timeout: Duration,
+    /// How long, and how many at a time.
+    #[command(flatten)]
+    asking: AskingArgs,
     /// Let answers come to this queue, which has to be there, instead of straight to this connection (direct reply-to); answers
     /// to others go back to it at the end
     #[arg(long, value_name = "QUEUE", hide_short_help = true)]
     reply_queue: Option<String>,
-    /// How many requests may wait for their answer at a time
-    #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
-    jobs: u16,
-    /// Write answers as they come, instead of in the order of the requests
-    #[arg(long, hide_short_help = true)]
-    unordered: bool,
     /// The data.
     #[command(flatten)]
     data: DataArgs,
-    /// How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes
-    #[arg(long, value_name = "MODE", value_enum, hide_short_help = true)]
+    /// How to read the data.
+    #[arg(long, value_name = "MODE", value_enum, hide_short_help = true, help = REQUEST_INPUT)]
     input: Option<Mode>,
     /// Properties and headers.
     #[command(flatten)]
@@ -80,11 +73,6 @@ pub(crate) struct Args {
     #[command(flatten)]
     settings: Settings,
 }
-
-const FILTER: &str = "Write only answers for which this jq program gives something other than false and null; it sees the \
-                      answer as its JSON envelope, with the body as `.value`";
-
-const MAP: &str = "What is written in place of each answer: the envelopes that this jq program gives, none to many";
 
 /// Whether a queue for answers counts what goes back to it.
 ///
@@ -144,9 +132,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         line: Line { endpoint, policy: cx.policy, shutdown: cx.shutdown.clone() },
         make: Box::new(move |message| overrides.apply(message)),
         reply_queue: None,
-        jobs: usize::from(args.jobs),
-        timeout: args.reply_timeout,
-        is_unordered: args.unordered,
+        asking: args.asking.asking(),
     };
     let opened = async {
         let reply_queue = match reply_queue {

@@ -16,7 +16,7 @@ use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
 use crate::codec::{DecodeArgs, FormArgs};
 use crate::context::Context;
 use crate::error::{Error, Result, counted};
-use crate::exec::ExecArgs;
+use crate::exec::{ExecArgs, Gives};
 use crate::flow::{Passed, Stage, Unfit};
 use crate::jq::{JqArgs, LeavesOut};
 use crate::message::Message;
@@ -154,7 +154,7 @@ impl ReadingArgs {
 /// As `amqp consume`; `Kind::Refused` when an exchange is not there.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
-    let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
+    let relay = args.exec.prepare(true)?.map(|exec| exec.relay(Gives::Output, &cx.shutdown));
     let prepared = prepare(args.reading, Asks::of(&args.exec, &args.jq)?, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "seen")?;
     let reader = prepared.open(cx).await?;

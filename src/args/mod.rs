@@ -12,7 +12,7 @@ use clap::builder::{ArgPredicate, Resettable};
 use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::flow::{Limits, OnRefusal};
+use crate::flow::{Asking, Limits, OnRefusal};
 use crate::message::Message;
 use crate::message::input::{DataSource, Decoder, Input, Mode, NextRecord, Options, Record};
 use crate::output::{Published, ReadyFile, ReportTo, Terminal};
@@ -118,6 +118,43 @@ impl RecordArgs {
         Input::open(source, options)
     }
 }
+
+/// How requests wait for their answers.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct AskingArgs {
+    /// How long each request waits for its answer (exit 7)
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    reply_timeout: Duration,
+    /// How many requests may wait for their answer at a time
+    #[arg(short, long, value_name = "COUNT", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    jobs: u16,
+    /// Write answers as they come, instead of in the order of the requests
+    #[arg(long, hide_short_help = true)]
+    unordered: bool,
+}
+
+impl AskingArgs {
+    /// The same in a flow's terms.
+    pub(crate) fn asking(self) -> Asking {
+        Asking { jobs: usize::from(self.jobs), timeout: self.reply_timeout, is_unordered: self.unordered }
+    }
+}
+
+/// What `--input` says where the data is requests.
+pub(crate) const REQUEST_INPUT: &str = "How to read the data: one request a line, all of it as one request (the default \
+                                        with -d TEXT), or JSON envelopes";
+
+/// What `--filter` and `--map` say of answers.
+pub(crate) const ANSWER_FILTER: &str = "Write only answers for which this jq program gives something other than false and \
+                                        null; it sees the answer as its JSON envelope, with the body as `.value`";
+pub(crate) const ANSWER_MAP: &str =
+    "What is written in place of each answer: the envelopes that this jq program gives, none to many";
+
+/// What `--until-end`, `--map` and `--exec` say of requests that come.
+pub(crate) const ANSWER_UNTIL_END: &str = "Stop when the requests that were there at the start are answered";
+pub(crate) const ANSWER_BY_MAP: &str = "Answer with what this jq program gives for the request, its JSON envelope with the body as `.value`: an envelope, as \
+     '{value: {n: (.value.n + 1)}}'; for nothing there is no answer";
+pub(crate) const ANSWER_BY_EXEC: &str = "Answer with what this command prints, once it exits with 0";
 
 /// When a reader stops.
 #[derive(Debug, Clone, clap::Args)]

@@ -162,6 +162,7 @@ const VERBS: &[(&str, &str, &str)] = &[
     ("amqp queue", "remove", "delete"),
     ("amqp exchange", "create", "declare"),
     ("amqp exchange", "rm", "delete"),
+    ("kafka", "reply", "respond"),
     ("kafka topic", "ls", "list"),
     ("kafka group", "ls", "list"),
     ("kafka group", "rm", "delete"),

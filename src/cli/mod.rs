@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Amqp(Deferred<AmqpCommand>),
     /// Produce to and tail Kafka topics
     #[command(subcommand)]
-    Kafka(Deferred<kafka::Command>),
+    Kafka(Deferred<KafkaCommand>),
     /// Carry messages from one system to another, each settled once the other side has confirmed it
     Bridge(Box<bridge::Args>),
     Check(Box<check::Args>),
@@ -161,7 +161,7 @@ pub(crate) enum AmqpCommand {
     /// has confirmed the answer. One without reply_to is handled, too. An answer that comes back, because who asked has gone, counts
     /// as refused, and its request as done.
     #[command(display_order = 5)]
-    Respond(Box<respond::Args>),
+    Respond(Box<respond::Args<amqp::RespondArgs>>),
 }
 
 impl AmqpCommand {
@@ -170,6 +170,32 @@ impl AmqpCommand {
         match self {
             AmqpCommand::Own(command) => command.starts_commands(),
             AmqpCommand::Respond(args) => args.starts_commands(),
+        }
+    }
+}
+
+/// Kafka's verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KafkaCommand {
+    /// Those of Kafka alone.
+    #[command(flatten)]
+    Own(kafka::Command),
+    /// Answer what is asked through a topic: by a program, a command, or a gRPC service
+    ///
+    /// As Spring's @KafkaListener with @SendTo does it: the answer goes to the topic (and the partition) that the request names in its
+    /// headers kafka_replyTopic (and kafka_replyPartition), with its kafka_correlationId and its key, and the group passes over the
+    /// request once the answer is confirmed. One without kafka_replyTopic is handled, too. An answer without a place, as in a topic
+    /// that is not there, counts as refused, and its request as done.
+    #[command(display_order = 3)]
+    Respond(Box<respond::Args<kafka::RespondArgs>>),
+}
+
+impl KafkaCommand {
+    /// Whether a command is started for each request.
+    pub(crate) fn starts_commands(&self) -> bool {
+        match self {
+            KafkaCommand::Own(_) => false,
+            KafkaCommand::Respond(args) => args.starts_commands(),
         }
     }
 }

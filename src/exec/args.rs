@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::environment;
-use super::how::{ExecInput, How, Then};
+use super::how::{ExecInput, Gives, How, Then};
 use super::process::Program;
 use super::relay::Exec;
 use crate::error::{Error, Kind, Result};
@@ -200,9 +200,9 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The relay. One that `carries` hands empty outputs on, too.
-    pub(crate) fn relay(self, carries: bool, shutdown: &Shutdown) -> Box<dyn Sink> {
-        Box::new(Exec::new(self.how, self.jobs, carries, shutdown.clone()))
+    /// The relay.
+    pub(crate) fn relay(self, gives: Gives, shutdown: &Shutdown) -> Box<dyn Sink> {
+        Box::new(Exec::new(self.how, self.jobs, gives, shutdown.clone()))
     }
 }
 

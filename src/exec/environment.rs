@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use crate::message::asker::is_of_asker;
 use crate::message::{Message, Shown};
 
 /// How all of their names begin. No flag's variable does.
@@ -79,6 +80,10 @@ impl Variables {
             }),
         );
         for (name, value) in headers.iter() {
+            // The bytes of most of these are no text.
+            if is_of_asker(name) && value.bytes().is_some_and(|bytes| bytes.contains(&0)) {
+                continue;
+            }
             put(&format!("HEADER_{}", upper(name)), shown(value));
         }
         if let Some(serde_json::Value::Object(own)) =

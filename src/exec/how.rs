@@ -13,6 +13,17 @@ pub(crate) enum ExecInput {
     Json,
 }
 
+/// What becomes of what commands print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// It is shown: nothing is no record.
+    Output,
+    /// It goes on, also where it is nothing.
+    Messages,
+    /// It goes back to who asked; only requests of one key have an order.
+    Answers,
+}
+
 /// What follows from how a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {

@@ -7,3 +7,4 @@ mod process;
 mod relay;
 
 pub(crate) use args::{ExecArgs, OfQueue};
+pub(crate) use how::Gives;

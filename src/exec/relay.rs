@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
 use super::environment::Variables;
-use super::how::{ExecInput, How, Then};
+use super::how::{ExecInput, Gives, How, Then};
 use super::process::{Ended, code, tell, words};
 use crate::error::{Error, Kind, Result};
 use crate::flow::{
@@ -53,8 +53,7 @@ type Run = Pin<Box<dyn Future<Output = (Job, io::Result<Ended>)>>>;
 /// Commands for messages.
 pub(super) struct Exec {
     how: How,
-    /// Empty outputs are answers, too.
-    carries: bool,
+    gives: Gives,
     shutdown: Shutdown,
     turns: Turns<Job>,
     running: FuturesUnordered<Run>,
@@ -72,10 +71,10 @@ pub(super) struct Exec {
 
 impl Exec {
     /// So many at a time.
-    pub(super) fn new(how: How, jobs: usize, carries: bool, shutdown: Shutdown) -> Exec {
+    pub(super) fn new(how: How, jobs: usize, gives: Gives, shutdown: Shutdown) -> Exec {
         Exec {
             how,
-            carries,
+            gives,
             shutdown,
             turns: Turns::new(jobs),
             running: FuturesUnordered::new(),
@@ -167,7 +166,7 @@ impl Exec {
         if !self.failed.is_empty() {
             self.failed.remove(&hash(&job.message));
         }
-        if output.is_empty() && !self.carries {
+        if output.is_empty() && self.gives == Gives::Output {
             return Outcome::Written;
         }
         let value = match &job.message.value {
@@ -237,7 +236,10 @@ impl Sink for Exec {
         while self.room() > 0 {
             let Some(ticket) = next(&mut message) else { return Ok(()) };
             let message = std::mem::take(&mut message).into_owned();
-            let order = OrderingKey::of(&message);
+            let order = match self.gives {
+                Gives::Output | Gives::Messages => OrderingKey::of(&message),
+                Gives::Answers => OrderingKey::of_request(&message),
+            };
             let size = message.value.bytes().map_or(0, <[u8]>::len);
             self.bytes += size;
             self.turns.push(Job { ticket, order, message, size });

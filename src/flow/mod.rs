@@ -15,6 +15,7 @@
 //! protocol: the wire clients implement its traits beside the wire.
 
 mod account;
+mod answering;
 mod dead;
 mod end;
 mod ledger;
@@ -22,6 +23,7 @@ mod limits;
 mod onward;
 mod order;
 mod parts;
+mod questions;
 mod ranges;
 mod records;
 mod refusal;
@@ -35,10 +37,12 @@ mod stage;
 mod tests;
 
 pub(crate) use account::{Account, Manner};
+pub(crate) use answering::{Answering, Keeps, answering};
 pub(crate) use dead::Dead;
 pub(crate) use limits::{Limits, OnRefusal};
 pub(crate) use order::{Ordered, OrderingKey, Turns};
 pub(crate) use parts::{Flow, Names, Reader, Reporter, Writer};
+pub(crate) use questions::{Asking, Ids, Questions, answered, new_uuid, uuid_of, uuid_text};
 pub(crate) use refusal::{Refusal, Unfit};
 pub(crate) use relay::Relayed;
 pub(crate) use run::run;

@@ -24,6 +24,11 @@ impl OrderingKey {
         let topic = message.topic.as_deref().map(Box::from);
         (key.is_some() || partition.is_some()).then_some(OrderingKey { topic, partition, key })
     }
+
+    /// The same of a request, whose answer is recognised whenever it comes: those of its key alone.
+    pub(crate) fn of_request(message: &Message<'_>) -> Option<OrderingKey> {
+        OrderingKey::of(message).filter(|order| order.key.is_some())
+    }
 }
 
 /// What is worked on in an order.
@@ -108,6 +113,7 @@ impl<J: Ordered> Turns<J> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Field;
 
     struct Job(u64, Option<OrderingKey>);
 
@@ -118,7 +124,7 @@ mod tests {
     }
 
     fn job(number: u64, key: &'static str) -> Job {
-        let message = Message { key: crate::message::Field::borrowed(key.as_bytes()), ..Message::default() };
+        let message = Message { key: Field::borrowed(key.as_bytes()), ..Message::default() };
         Job(number, OrderingKey::of(&message))
     }
 
@@ -146,5 +152,7 @@ mod tests {
         let of = |partition| OrderingKey::of(&Message { partition, ..Message::default() });
         assert_eq!(of(None), None);
         assert!(of(Some(3)).is_some());
+        let request = |key| OrderingKey::of_request(&Message { partition: Some(3), key, ..Message::default() });
+        assert_eq!((request(Field::Null), request(Field::borrowed(b"k")).is_some()), (None, true));
     }
 }

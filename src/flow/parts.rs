@@ -159,6 +159,17 @@ impl Writer {
         Dead::asked(self.stages, self.sink)
     }
 
+    /// The goodbye, also of a relay in front of it, where nothing was read.
+    pub(crate) async fn close(self, relay: Option<Box<dyn Sink>>) {
+        if let Some(relay) = relay {
+            relay.close().await;
+        }
+        if let Some(dead) = self.dead {
+            dead.close().await;
+        }
+        self.sink.close().await;
+    }
+
     /// One that refuses nothing.
     pub(crate) fn plain(sink: Box<dyn Sink>) -> Writer {
         Writer { stages: Vec::new(), sink, on_refusal: OnRefusal::Continue, dead: None, manner: Manner::Read }

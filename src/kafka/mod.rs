@@ -15,6 +15,8 @@ mod meant;
 mod pattern;
 mod produce;
 mod registry;
+mod request;
+mod respond;
 mod schema;
 pub(crate) mod settings;
 mod shared;
@@ -29,6 +31,7 @@ pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, subjects, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
+pub(crate) use self::respond::{Args as RespondArgs, run as respond};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
@@ -43,6 +46,7 @@ pub(crate) enum Command {
     Produce(Box<produce::Args>),
     /// Read records of topics, and follow them
     Tail(Box<tail::Args>),
+    Request(Box<request::Args>),
     /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
     Topic(Box<topic::Command>),
@@ -71,6 +75,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
+        Command::Request(args) => request::run(*args, cx).await,
         Command::Topic(command) => topic::run(*command, cx).await,
         Command::Group(command) => group::run(*command, cx).await,
         Command::Schema(command) => schema::run(*command, cx).await,

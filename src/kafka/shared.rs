@@ -79,6 +79,17 @@ pub(crate) fn topic_name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The name of one topic on the command line, where others take several.
+///
+/// # Errors
+/// When it is empty, or an expression.
+pub(crate) fn one_topic(text: &str) -> Result<String, String> {
+    match text.starts_with('^') {
+        true => Err("this is about one topic, whose name cannot begin with `^`".to_owned()),
+        false => topic_name(text),
+    }
+}
+
 /// A topic on the command line, or several by a regular expression.
 ///
 /// # Errors

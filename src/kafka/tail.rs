@@ -19,7 +19,7 @@ use crate::args::{HeaderFormArgs, LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, ReadEventsArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::exec::ExecArgs;
+use crate::exec::{ExecArgs, Gives};
 use crate::flow::{self, Manner, Stage};
 use crate::jq::JqArgs;
 use crate::message::{Beginning, Time, Unit, When};
@@ -65,18 +65,18 @@ pub(crate) struct ReadingArgs {
     from: Option<From>,
     /// Only these partitions, as 0,2
     #[arg(long, visible_alias = "partition", value_name = "NUMBERS", value_delimiter = ',', value_parser = clap::value_parser!(i32).range(0..), hide_short_help = true)]
-    partitions: Vec<i32>,
+    pub(super) partitions: Vec<i32>,
     /// Read as a member of this consumer group: from its offsets on, which are committed once the output is written
     ///
     /// A partition without an offset is read from its begin, or as -X auto.offset.reset says. An offset that is not there (any
     /// more) is exit 8, unless -X auto.offset.reset=earliest or latest says where to go on. -X group.protocol=consumer joins by
     /// the newer protocol (KIP-848).
     #[arg(long, value_name = "GROUP", conflicts_with_all = ["from", "partitions"])]
-    group: Option<String>,
+    pub(super) group: Option<String>,
     #[command(flatten)]
-    limits: LimitArgs,
+    pub(super) limits: LimitArgs,
     #[command(flatten)]
-    ready: ReadyArgs,
+    pub(super) ready: ReadyArgs,
     /// Stop before the first record that is not older than @TIME
     ///
     /// It is written as for --from: the upper bound of a replay. A partition ends at the first offset that the broker gives for that time, or where there is none at what is its end then;
@@ -90,15 +90,37 @@ pub(crate) struct ReadingArgs {
     #[command(flatten)]
     events: ReadEventsArgs,
     #[command(flatten)]
-    decode: DecodeArgs,
+    pub(super) decode: DecodeArgs,
     #[command(flatten)]
-    decode_key: DecodeKeyArgs,
+    pub(super) decode_key: DecodeKeyArgs,
     #[command(flatten)]
-    form: FormArgs,
+    pub(super) form: FormArgs,
     #[command(flatten)]
-    registry: Registry,
+    pub(super) registry: Registry,
     #[command(flatten)]
     settings: Settings,
+}
+
+impl ReadingArgs {
+    /// What comes into a topic from now on.
+    pub(super) fn plain(topic: Pattern, settings: Settings) -> ReadingArgs {
+        ReadingArgs {
+            topics: vec![topic],
+            from: None,
+            partitions: Vec::new(),
+            group: None,
+            limits: LimitArgs { count: None, idle_timeout: None, until_end: false },
+            ready: ReadyArgs::default(),
+            until: None,
+            isolation: Isolation::default(),
+            events: ReadEventsArgs::default(),
+            decode: DecodeArgs::default(),
+            decode_key: DecodeKeyArgs::default(),
+            form: FormArgs::default(),
+            registry: Registry::default(),
+            settings,
+        }
+    }
 }
 
 /// Which records of transactions are read.
@@ -227,7 +249,7 @@ fn properties<'a>(
 /// than asked for; the output's.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
-    let relay = args.exec.prepare(false)?.map(|exec| exec.relay(false, &cx.shutdown));
+    let relay = args.exec.prepare(false)?.map(|exec| exec.relay(Gives::Output, &cx.shutdown));
     let dead = args.exec.target()?.map(str::to_owned);
     let prepared = prepare(args.reading, dead, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "records")?;
@@ -242,6 +264,8 @@ pub(crate) struct Prepared {
     dead: Option<produce::Prepared>,
     stages: Vec<Box<dyn Stage>>,
     ready: Ready,
+    /// What it waits for, in words; nothing when it ends by itself.
+    waits: Option<String>,
     handover: Option<Arc<Handover>>,
 }
 
@@ -263,10 +287,22 @@ pub(crate) fn prepare(args: ReadingArgs, dead: Option<String>, cx: &Context) -> 
             .hint("name another topic"));
     }
     let dead = dead.map(|topic| produce::prepare_plain(topic, args.settings.clone(), cx)).transpose()?;
-    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, stages, handover: None })
+    let waits = waits(&args);
+    Ok(Prepared { ready: args.ready.prepare()?, args, setup, dead, stages, waits, handover: None })
 }
 
 impl Prepared {
+    /// It says of itself what it does in these words, or in none.
+    #[must_use]
+    pub(super) fn saying(self, waits: Option<String>) -> Prepared {
+        Prepared { waits, ..self }
+    }
+
+    /// The settings of its connection.
+    pub(super) fn setup(&self) -> Arc<Setup> {
+        self.setup.clone()
+    }
+
     /// Where its group stands becomes part of the writer's transactions.
     ///
     /// # Errors
@@ -295,8 +331,7 @@ impl Prepared {
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic, partition or offset that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<flow::Reader> {
-        let Prepared { args, setup, dead, stages, ready, handover } = self;
-        let waits = waits(&args);
+        let Prepared { args, setup, dead, stages, ready, waits, handover } = self;
         let isolation = match args.isolation {
             Isolation::ReadCommitted => "read_committed",
             Isolation::ReadUncommitted => "read_uncommitted",

@@ -2,6 +2,7 @@
 
 mod amqp;
 pub(crate) mod amqp_json;
+pub(crate) mod asker;
 mod beginning;
 mod bytes;
 pub(crate) mod convert;

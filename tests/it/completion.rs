@@ -145,10 +145,12 @@ const LINES: &[(&str, &str)] = &[
     ("mscomm bridge kafka tail orders --t", "mscomm bridge kafka tail orders --t"),
     ("mscomm bridge kafka tail orders --to amqp pu", "mscomm bridge kafka tail orders --to amqp publish "),
     ("mscomm amqp respond q --via grpc ca", "mscomm amqp respond q --via grpc call "),
+    ("mscomm kafka respond q --via grpc ca", "mscomm kafka respond q --via grpc call "),
     // The command of a sandbox is completed as if it stood alone.
     ("mscomm sandbox -- mscomm kafka pro", "mscomm sandbox -- mscomm kafka produce "),
     // What the sandbox has.
     ("mscomm kafka tail ord", "mscomm kafka tail orders "),
+    ("mscomm kafka request other --reply-topic ord", "mscomm kafka request other --reply-topic orders "),
     ("mscomm -p sandbox kafka tail other --from end ord", "mscomm -p sandbox kafka tail other --from end orders "),
     ("mscomm bridge kafka tail ord", "mscomm bridge kafka tail orders "),
     ("mscomm check --topic ord", "mscomm check --topic orders "),

@@ -50,7 +50,7 @@ fn flags_and_verbs_of_others() {
         ("amqp consume q --offset first", "here it is --from WHERE"),
         ("kafka topic create t --topic-config a=b", "here it is --set KEY=VALUE"),
         // Whatever it is, there is a list.
-        ("kafka nonsense", "there are: produce, tail, topic"),
+        ("kafka nonsense", "there are: produce, tail, request, topic"),
         ("nonsense", "there are: grpc, amqp, kafka"),
         ("amqp queue create q", "here it is mscomm amqp queue declare"),
     ] {

@@ -5,7 +5,6 @@ mod destinations;
 mod fault;
 mod inlet;
 mod large;
-mod latency;
 mod message;
 mod meter;
 mod outbox;

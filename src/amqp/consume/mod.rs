@@ -15,7 +15,7 @@ use crate::args::{LimitArgs, Ready, ReadyArgs, ReportArgs};
 use crate::codec::{DecodeArgs, DecodeKeyArgs, FormArgs, one_target};
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::exec::{ExecArgs, OfQueue};
+use crate::exec::{ExecArgs, Gives, OfQueue};
 use crate::flow::{Manner, Reader, Stage, Work};
 use crate::jq::{JqArgs, LeavesOut};
 use crate::message::{Beginning, Unit, When};
@@ -255,7 +255,7 @@ const WAITING: u16 = 5;
 /// `Kind::Partial` when it is unknown whether the last messages were settled; the writer's; as [`Client::connect`].
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     let stages = args.jq.stages()?;
-    let relay = args.exec.prepare(true)?.map(|exec| exec.relay(false, &cx.shutdown));
+    let relay = args.exec.prepare(true)?.map(|exec| exec.relay(Gives::Output, &cx.shutdown));
     let prepared = prepare(args.reading, Asks::of(&args.exec, &args.jq)?, PREFETCH, cx)?;
     let show = Show::new(&args.output, args.report.report.as_ref(), cx.terminal, "read")?;
     show.run(prepared.open(cx).await?.through(stages, relay), &cx.shutdown).await

@@ -4,18 +4,18 @@ mod answer;
 
 use std::sync::Arc;
 
-use self::answer::{Answer, Keeps, Mapped};
+use self::answer::Answers;
 use super::client::{
     Client, Destination, Destinations, Line, Outgoing, Publishing, PublishingOptions, is_direct_reply,
 };
 use super::consume::{self, Asks, ReadingArgs, prefetch_count};
 use super::settings::{self, Endpoint, Settings};
-use crate::args::{LimitArgs, ReadyArgs, ReportArgs};
+use crate::args::{ANSWER_BY_EXEC, ANSWER_BY_MAP, ANSWER_UNTIL_END, LimitArgs, ReadyArgs, ReportArgs};
 use crate::codec::{DecodeArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
 use crate::error::Result;
-use crate::exec::{ExecArgs, OfQueue};
-use crate::flow::{self, Dead, Flow, Manner, Names, OnRefusal, Relayed, Reporter, Sink, Stage, Writer};
+use crate::exec::{ExecArgs, Gives, OfQueue};
+use crate::flow::{self, Flow, Keeps, Manner, Names, OnRefusal, Relayed, Reporter, Sink, Writer, answering};
 use crate::jq::{LeavesOut, MapArgs};
 use crate::message::{Message, Protocol, convert};
 use crate::output::{Progress, Report, Shows};
@@ -28,9 +28,9 @@ const AHEAD: u16 = 50;
 
 /// What is answered, and by what, where that is no other system.
 #[derive(Debug, clap::Args)]
-#[command(mut_arg("until_end", |arg| arg.help("Stop when the requests that were there at the start are answered")))]
-#[command(mut_arg("map", |arg| arg.help(MAP).long_help(MAP)))]
-#[command(mut_arg("exec", |arg| arg.help(EXEC)))]
+#[command(mut_arg("until_end", |arg| arg.help(ANSWER_UNTIL_END)))]
+#[command(mut_arg("map", |arg| arg.help(ANSWER_BY_MAP).long_help(ANSWER_BY_MAP)))]
+#[command(mut_arg("exec", |arg| arg.help(ANSWER_BY_EXEC)))]
 pub(crate) struct Args {
     /// Name of the queue
     #[arg(value_name = "QUEUE")]
@@ -77,11 +77,6 @@ impl Args {
     }
 }
 
-const MAP: &str = "Answer with what this jq program gives for the request, its JSON envelope with the body as `.value`: an \
-                   envelope, as '{value: {n: (.value.n + 1)}}'; for nothing there is no answer";
-
-const EXEC: &str = "Answer with what this command prints, once it exits with 0";
-
 /// What answers, and is none of what RabbitMQ's part knows: it is opened beside the queue.
 pub(crate) struct Via<'a> {
     /// How many requests it works on at a time.
@@ -108,7 +103,6 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         (None, Some(_)) => Keeps::Headers,
         (None, None) => Keeps::Body,
     };
-    let answer = Answer::new(keeps, content_type);
     let other = match &via {
         Some(via) => OfQueue { jobs: Some(via.jobs), gives_back: via.rejects },
         None => OfQueue { jobs: Some(AHEAD), gives_back: false },
@@ -132,7 +126,7 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
     }
     let sink = answers(endpoint, cx).await?;
     let (relay, on_refusal, dead) = match (command, via) {
-        (Some(command), _) => (Some(command.relay(true, &cx.shutdown)), OnRefusal::Continue, None),
+        (Some(command), _) => (Some(command.relay(Gives::Answers, &cx.shutdown)), OnRefusal::Continue, None),
         (None, Some(via)) => match via.open.await {
             Ok(Writer { sink, on_refusal, dead, .. }) => (Some(sink), on_refusal, dead),
             Err(error) => {
@@ -142,33 +136,19 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         },
         (None, None) => (None, OnRefusal::Continue, None),
     };
-    let (mut first, mut last) = (Vec::<Box<dyn Stage>>::new(), Vec::<Box<dyn Stage>>::new());
-    match program {
-        Some(program) => first.push(Box::new(Mapped::new(program, answer))),
-        None => last.push(Box::new(answer)),
-    }
+    let (first, mut last) = answering(program, Answers { keeps, content_type });
     last.extend(encoding.map(Encoding::stage));
     let writer = Writer { stages: last, sink, on_refusal, dead, manner: Manner::Confirmed };
     let reader = match reader.open(cx).await {
         Ok(reader) => reader.through(first, relay),
         Err(error) => {
-            close(writer, relay).await;
+            writer.close(relay).await;
             return Err(error);
         }
     };
     let names = Names { source: "the requests", sink: "the answers" };
     let flow = Flow::new(reader, writer, Manner::Answering, &cx.shutdown);
     flow::run(Flow { names: Some(names), ..flow }, &mut report).await
-}
-
-async fn close(writer: Writer, relay: Option<Box<dyn Sink>>) {
-    if let Some(relay) = relay {
-        relay.close().await;
-    }
-    if let Some(dead) = writer.dead.map(Dead::close) {
-        dead.await;
-    }
-    writer.sink.close().await;
 }
 
 /// Where answers go. One that nobody waits for any more is refused, and its request is done.

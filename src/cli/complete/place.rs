@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::line::{Line, Word};
 use crate::across::{bridge, respond};
-use crate::values;
+use crate::{amqp, kafka, values};
 
 /// The command tree, and those of the verbs behind a word of it, which are read by themselves.
 #[derive(Default)]
@@ -14,7 +14,8 @@ pub(super) struct Trees {
     main: OnceCell<Command>,
     from: OnceCell<Command>,
     to: OnceCell<Command>,
-    via: OnceCell<Command>,
+    via_amqp: OnceCell<Command>,
+    via_kafka: OnceCell<Command>,
 }
 
 impl Trees {
@@ -27,7 +28,8 @@ impl Trees {
         let (cell, make): (_, fn() -> Command) = match side {
             Side::From => (&self.from, bridge::reader_command),
             Side::To => (&self.to, bridge::writer_command),
-            Side::Via => (&self.via, respond::via_command),
+            Side::ViaAmqp => (&self.via_amqp, respond::via_command::<amqp::RespondArgs>),
+            Side::ViaKafka => (&self.via_kafka, respond::via_command::<kafka::RespondArgs>),
         };
         cell.get_or_init(|| {
             let mut command = make();
@@ -45,7 +47,9 @@ pub(super) enum Side {
     /// What `bridge` writes.
     To,
     /// What answers for `amqp respond`.
-    Via,
+    ViaAmqp,
+    /// What answers for `kafka respond`.
+    ViaKafka,
 }
 
 /// The word between the sides of a bridge.
@@ -133,7 +137,8 @@ impl<'c> Walk<'c> {
                 _ => (!word.starts_with('-')).then_some(Side::From),
             },
             (Some(Side::From), _) if word == TO => Some(Side::To),
-            (None, ["amqp", "respond"]) if self.pending.is_none() && word == "--via" => Some(Side::Via),
+            (None, ["amqp", "respond"]) if self.pending.is_none() && word == "--via" => Some(Side::ViaAmqp),
+            (None, ["kafka", "respond"]) if self.pending.is_none() && word == "--via" => Some(Side::ViaKafka),
             _ => None,
         }
     }

@@ -85,6 +85,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("amqp unbind", include_str!("examples/amqp-unbind.sh")),
     ("kafka produce", include_str!("examples/kafka-produce.sh")),
     ("kafka tail", include_str!("examples/kafka-tail.sh")),
+    ("kafka request", include_str!("examples/kafka-request.sh")),
+    ("kafka respond", include_str!("examples/kafka-respond.sh")),
     ("kafka topic list", include_str!("examples/kafka-topic-list.sh")),
     ("kafka topic describe", include_str!("examples/kafka-topic-describe.sh")),
     ("kafka topic create", include_str!("examples/kafka-topic-create.sh")),
@@ -167,6 +169,8 @@ const ABOUT: &[(&str, &[&str])] = &[
     ("kafka broker", &["profiles", "logins", "coming-from-kafka-tools"]),
     ("kafka acl", &["profiles", "logins", "coming-from-kafka-tools"]),
     ("kafka user", &["profiles", "logins", "coming-from-kafka-tools"]),
+    ("kafka request", &["requests", "formats", "schemas", "profiles", "logins"]),
+    ("kafka respond", &["requests", "exec", "schemas", "groups", "profiles", "logins"]),
     (
         "kafka produce",
         &[

@@ -10,9 +10,8 @@ use super::named;
 use crate::codec::arena::Arena;
 use crate::codec::decoder::write_json;
 use crate::codec::failing::{Failing, OnError};
-use crate::flow::{Passed, Stage, Unfit};
+use crate::flow::{Passed, Stage, Unfit, new_uuid, uuid_text};
 use crate::message::{Field, Headers, Message, Time};
-use crate::values;
 
 /// What events are given that are written.
 #[derive(Debug, Default)]
@@ -160,7 +159,7 @@ fn made(message: &Message<'_>, given: &Given) -> Attributes<'static> {
     event.set("specversion", SPEC_VERSION);
     let is_given = |name: &str| given.attributes.iter().any(|(other, _)| other == name);
     if !is_given("id") {
-        event.set("id", values::uuid());
+        event.set("id", uuid_text(new_uuid()));
     }
     if !is_given("time") {
         let mut time = Vec::new();

@@ -9,7 +9,7 @@ use super::format::MessageFormat;
 use super::requests::Types;
 use crate::flow::{Heard, Outcome, Ticket, Told};
 use crate::grpc::client::{Giving, status_answer};
-use crate::message::{Field, Message, Properties};
+use crate::message::{Field, Message};
 use crate::proto::dynamic::DynamicMessage;
 use crate::proto::schema::MessageType;
 use crate::proto::{JsonStyle, Layout, rpc, write_json, write_text};
@@ -38,17 +38,12 @@ impl Answers {
 
     /// What a call for this message gives back: a status only to somebody who waits for it.
     pub(super) fn giving(&self, message: &Message<'_>) -> Giving {
-        let is_asked = message.properties.as_ref().is_some_and(|own| own.reply_to.is_some());
-        if self.gives_status && is_asked { Giving::Statuses } else { Giving::Responses }
+        if self.gives_status && message.is_request() { Giving::Statuses } else { Giving::Responses }
     }
 
     /// A call is made for a message.
     pub(super) fn ask(&mut self, ticket: Ticket, message: Message<'_>) {
-        let asker = message.properties.map(|own| {
-            let Properties { reply_to, correlation_id, .. } = *own;
-            Box::new(Properties { reply_to, correlation_id, ..Properties::default() })
-        });
-        self.asked.insert(ticket, Message { properties: asker, ..Message::default() }.into_owned());
+        self.asked.insert(ticket, message.asker());
     }
 
     /// It is not, after all.
@@ -58,10 +53,10 @@ impl Answers {
 
     /// What a message that is no request is answered with; `None` where that is no answer.
     pub(super) fn unfit(&mut self, ticket: Ticket, why: &str) -> Option<Outcome> {
-        let asked = self.asked.remove(&ticket)?;
+        let mut asked = self.asked.remove(&ticket)?;
         (self.giving(&asked) == Giving::Statuses).then(|| {
-            let headers = status_answer(Code::InvalidArgument as i32, why).headers;
-            Outcome::Answered(Box::new(Message { headers, ..asked }))
+            asked.answer_headers(status_answer(Code::InvalidArgument as i32, why).headers);
+            Outcome::Answered(Box::new(asked))
         })
     }
 
@@ -70,7 +65,7 @@ impl Answers {
         let Some(mut message) = self.asked.remove(&ticket) else { return outcome };
         let Outcome::Answered(answer) = outcome else { return outcome };
         let is_json = self.format == MessageFormat::Json;
-        message.headers = answer.headers;
+        message.answer_headers(answer.headers);
         if let Field::Bytes(bytes) = answer.value {
             let bytes = Bytes::from(bytes.into_owned());
             match self.body(&bytes, types, heard) {

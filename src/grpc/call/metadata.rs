@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue};
 
 use crate::error::counted;
 use crate::message::Headers;
+use crate::message::asker::is_of_asker;
 use crate::message::grpc::from_header;
 use crate::traceparent::{NAME, Trace, is_name};
 
@@ -21,19 +22,28 @@ pub(crate) struct Metadata {
     given: HeaderMap,
     trace: Option<Trace>,
     left_out: BTreeSet<String>,
+    /// Nothing of who asked goes along.
+    hides_asker: bool,
 }
 
 impl Metadata {
     /// Of a message, beside what every call has.
     pub(crate) fn beside(given: &HeaderMap, trace: Option<Trace>) -> Metadata {
         let trace = trace.filter(|_| !given.contains_key(NAME));
-        Metadata { given: given.clone(), trace, left_out: BTreeSet::new() }
+        Metadata { given: given.clone(), trace, left_out: BTreeSet::new(), hides_asker: false }
+    }
+
+    /// The messages are requests: who asked is no matter of the service.
+    #[must_use]
+    pub(crate) fn hiding_asker(self, hides_asker: bool) -> Metadata {
+        Metadata { hides_asker, ..self }
     }
 
     /// What of the headers can be metadata.
     pub(crate) fn of(&mut self, headers: &Headers<'_>) -> HeaderMap {
         let mut metadata = HeaderMap::new();
-        for (name, value) in headers.iter() {
+        let hides_asker = self.hides_asker;
+        for (name, value) in headers.iter().filter(|(name, _)| !(hides_asker && is_of_asker(name))) {
             let pair = value.bytes().and_then(|value| from_header(name, value));
             match pair.filter(|(name, _)| !self.given.contains_key(name)) {
                 Some((name, value)) => drop(metadata.append(name, value)),

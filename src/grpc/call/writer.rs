@@ -137,7 +137,7 @@ impl WritingArgs {
         }
         let session = line.connect(cx).await?;
         let options = known.options(&session);
-        let metadata = Metadata::beside(&options.metadata, trace);
+        let metadata = Metadata::beside(&options.metadata, trace).hiding_asker(giving != Giving::Nothing);
         let way = Way {
             dialer: session.dialer(),
             connection: session.connection,
@@ -293,7 +293,8 @@ impl Sink for Calls {
             let Some(ticket) = next(&mut message) else { return Ok(()) };
             let taken = match &message.value {
                 Field::Bytes(body) => {
-                    let (order, metadata) = (OrderingKey::of(&message), self.metadata.of(&message.headers));
+                    let of = if self.answers.is_some() { OrderingKey::of_request } else { OrderingKey::of };
+                    let (order, metadata) = (of(&message), self.metadata.of(&message.headers));
                     let giving = self.answers.as_ref().map_or(Giving::Nothing, |answers| answers.giving(&message));
                     let job = Job { ticket, order, request: bytes::Bytes::new(), metadata, giving };
                     self.take(body, job, Vec::new()).map_err(|(_, why)| format!("no {}: {why}", self.of.full_name()))

@@ -41,6 +41,8 @@ pub(crate) struct Reports {
     pub lost: Vec<Lost>,
     /// The bytes of the values of all of them.
     pub bytes: usize,
+    /// The handle of their topic, which is only compared.
+    pub(super) topic: usize,
 }
 
 impl Reports {
@@ -77,6 +79,7 @@ impl Reports {
 
     fn take(&mut self, message: &rd::rd_kafka_message_t, keeps: fn(RDKafkaErrorCode) -> bool) {
         let number = message._private as usize;
+        self.topic = message.rkt as usize;
         self.bytes += message.len;
         if message.err == RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR {
             self.delivered.push(number);

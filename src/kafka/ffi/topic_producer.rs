@@ -71,7 +71,7 @@ pub(crate) struct TopicProducer<C: ProducerContext + 'static> {
     reports: NonNull<rd::rd_kafka_queue_t>,
     batch: Vec<rd::rd_kafka_message_t>,
     /// Hangs on the reports.
-    _bell: Bell,
+    bell: Option<Bell>,
     producer: Arc<BaseProducer<C>>,
 }
 
@@ -79,14 +79,15 @@ pub(crate) struct TopicProducer<C: ProducerContext + 'static> {
 unsafe impl<C: ProducerContext + 'static> Send for TopicProducer<C> {}
 
 impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
-    /// To a topic of this name. The bell rings when reports come.
+    /// To a topic of this name. The bell rings when reports come: those of all topics of this producer, so that one of them is
+    /// given a bell, and asks for the reports.
     ///
     /// # Errors
     /// librdkafka's code: the name holds a zero byte, or is none.
     pub(crate) fn new(
         producer: Arc<BaseProducer<C>>,
         topic: &str,
-        bell: &Bell,
+        bell: Option<&Bell>,
     ) -> Result<TopicProducer<C>, RDKafkaErrorCode> {
         let name = CString::new(topic).map_err(|_| RDKafkaErrorCode::InvalidTopic)?;
         // SAFETY: the client lives; both handles are given back before it, in `drop`. The main queue is always there.
@@ -98,8 +99,10 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
                 return Err(RDKafkaErrorCode::CriticalSystemResource);
             };
             // `drop` silences it, while this still has the bell.
-            bell.hang(reports);
-            Ok(TopicProducer { topic, reports, batch: Vec::new(), _bell: bell.clone(), producer })
+            if let Some(bell) = bell {
+                bell.hang(reports);
+            }
+            Ok(TopicProducer { topic, reports, batch: Vec::new(), bell: bell.cloned(), producer })
         }
     }
 
@@ -121,6 +124,11 @@ impl<C: ProducerContext<DeliveryOpaque = usize> + 'static> TopicProducer<C> {
         // SAFETY: the queue lives as long as this.
         let event = unsafe { Event::next(self.reports, timeout) }?;
         Some(if reports.read(&event, keeps) { What::Other } else { event.what() })
+    }
+
+    /// Whether reports are about records of this topic.
+    pub(crate) fn has_sent(&self, reports: &Reports) -> bool {
+        reports.topic == self.topic.as_ptr() as usize
     }
 
     /// Hands over records, which librdkafka copies; for less than each by itself would cost. True when it took all of them;
@@ -259,7 +267,9 @@ impl<C: ProducerContext + 'static> Drop for TopicProducer<C> {
     fn drop(&mut self) {
         // SAFETY: both handles are ours, and the client outlives them: `producer` is dropped later.
         unsafe {
-            silence(self.reports);
+            if self.bell.is_some() {
+                silence(self.reports);
+            }
             rd::rd_kafka_queue_destroy(self.reports.as_ptr());
             rd::rd_kafka_topic_destroy(self.topic.as_ptr());
         }

@@ -22,7 +22,7 @@ use crate::codec::{EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, MakesEvents, S
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flow::{self, Dead, Flow, Limits, Manner, OnRefusal, Reader, Sink, Stage, Unfit, Writer};
-use crate::message::input::{DataSource, Mode};
+use crate::message::input::{DataSource, Input, Mode};
 use crate::message::{KafkaHeader, Message, When};
 use crate::output::Report;
 use crate::shutdown;
@@ -49,14 +49,8 @@ pub(crate) struct ProducingArgs {
     /// The topic
     #[arg(value_name = "TOPIC", value_parser = super::shared::topic_name)]
     topic: String,
-    /// Key of every record; it wins over an envelope's
-    #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
-    message_key: Option<String>,
     #[command(flatten)]
-    headers: HeaderArgs,
-    /// Partition of every record, instead of the one that its key decides
-    #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
-    partition: Option<i32>,
+    pub(super) each: EachArgs,
     /// Send each record to the partition that its envelope names
     #[arg(long, conflicts_with = "partition")]
     keep_partition: bool,
@@ -81,25 +75,64 @@ pub(crate) struct ProducingArgs {
     #[command(flatten)]
     refusal: RefusalArgs,
     #[command(flatten)]
-    encode: EncodeArgs,
+    pub(super) encode: EncodeArgs,
     #[command(flatten)]
-    encode_key: EncodeKeyArgs,
+    pub(super) encode_key: EncodeKeyArgs,
     #[command(flatten)]
-    schema: SchemaArgs,
+    pub(super) schema: SchemaArgs,
     #[command(flatten)]
-    form: FormArgs,
+    pub(super) form: FormArgs,
     #[command(flatten)]
-    registry: Registry,
+    pub(super) registry: Registry,
     #[command(flatten)]
     settings: Settings,
 }
 
+/// What each record has.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct EachArgs {
+    /// Key of every record; it wins over an envelope's
+    #[arg(short = 'k', long = "key", visible_alias = "message-key", value_name = "KEY", allow_hyphen_values = true)]
+    message_key: Option<String>,
+    #[command(flatten)]
+    pub(super) headers: HeaderArgs,
+    /// Partition of every record, instead of the one that its key decides
+    #[arg(long = "partitions", visible_alias = "partition", value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..))]
+    partition: Option<i32>,
+}
+
 impl ProducingArgs {
+    /// Records as they are.
+    pub(super) fn plain(topic: String, settings: Settings) -> ProducingArgs {
+        ProducingArgs {
+            topic,
+            each: EachArgs::default(),
+            keep_partition: false,
+            timestamp: None,
+            empty_as_null: false,
+            compression: None,
+            acks: None,
+            trace: TraceArgs::default(),
+            events: WriteEventsArgs::default(),
+            transaction: TransactionArgs::default(),
+            refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
+            encode: EncodeArgs::default(),
+            encode_key: EncodeKeyArgs::default(),
+            schema: SchemaArgs::default(),
+            form: FormArgs::default(),
+            registry: Registry::default(),
+            settings,
+        }
+    }
+
     /// What becomes of a record that is refused.
     pub(crate) fn refusal(&self) -> &RefusalArgs {
         &self.refusal
     }
 }
+
+/// A record waits for no others to go with it.
+pub(super) const HURRIED: (&str, &str) = ("linger.ms", "0");
 
 /// Sends the records.
 ///
@@ -111,19 +144,8 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     producing.refusal.check(false)?;
     let is_json = records.input == Some(Mode::Json);
     let mut prepared = prepare(producing, is_json, OldTimes::Refused, Origin::Ending, cx)?.looked_up().await?;
-    let limit = prepared.with.setup.max_record();
-    // An envelope is longer than its record, by the escapes of JSON at the most.
-    let limit = if is_json { limit.saturating_mul(8) } else { limit };
-    let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
     // Before the client is made, which begins to connect at once.
-    let checked = Cell::new(0_u64);
-    let input = records.open_checked(key_delimiter.as_ref(), limit, |decoder, record, message| {
-        checked.set(checked.get() + 1);
-        prepared.check(message).map_err(|unfit| match unfit.is_general {
-            true => unfit.error(),
-            false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
-        })
-    })?;
+    let input = prepared.open_input(&records, key_delimiter.as_ref())?;
     let is_typed = records.data.is_typed();
     let is_said = matches!(records.data.source(), DataSource::Text(_));
     let transacting = prepared.with.transacting.as_ref().filter(|_| !is_said);
@@ -133,7 +155,6 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
         .for_each(|text| cx.terminal.note(text));
     let mut report = Report::of_writer(cx.terminal, "sent", input.size(), is_typed, report.report.as_ref())?;
     report.of_trace(prepared.shape.join_trace());
-    let prepared = Prepared { is_single: is_said && checked.get() == 1, ..prepared };
     let writer = prepared.open(cx).await?;
     records.prompt(&cx.terminal);
     let manner = writer.manner;
@@ -147,8 +168,6 @@ pub(crate) struct Prepared {
     shape: Shape,
     events: Option<MakesEvents>,
     encoding: Option<Encoding>,
-    /// There is one record, which shares its batch with no other.
-    is_single: bool,
 }
 
 /// What a producer is made from.
@@ -157,6 +176,10 @@ struct With {
     also: Vec<KafkaHeader<'static>>,
     setup: Setup,
     transacting: Option<Transacting>,
+    /// Somebody waits for each record.
+    is_hurried: bool,
+    /// There is one record, which shares its batch with no other.
+    is_single: bool,
 }
 
 /// Checks what was typed. `convert` says that messages may come from another system, or with members of their own.
@@ -172,16 +195,17 @@ pub(crate) fn prepare(
 ) -> Result<Prepared> {
     let transacting = args.transaction.prepare(&args.refusal, from)?;
     let setup = super::shared::setup(&args.settings, cx)?;
-    let also = args.headers.headers()?;
+    let also = args.each.headers.headers()?;
     let trace = args.trace.trace(|text| cx.terminal.warn(text));
-    let trace = trace.filter(|_| !args.headers.names().any(traceparent::is_name));
+    let trace = trace.filter(|_| !args.each.headers.names().any(traceparent::is_name));
     let shape = Shape::new(&args, convert, old_times, trace);
     args.timestamp.and_then(When::doubt).iter().for_each(|doubt| cx.terminal.warn(doubt));
     let asks = args.encode.asks_registry(&args.encode_key);
     let schemas = super::shared::schemas(&args.registry, asks, cx)?;
     let encoding = args.encode.prepare(&args.encode_key, &args.schema, &args.form, &args.topic, schemas.as_ref())?;
-    let events = args.events.prepare(&args.encode, args.headers.names())?;
-    Ok(Prepared { with: With { args, also, setup, transacting }, shape, events, encoding, is_single: false })
+    let events = args.events.prepare(&args.encode, args.each.headers.names())?;
+    let with = With { args, also, setup, transacting, is_hurried: false, is_single: false };
+    Ok(Prepared { with, shape, events, encoding })
 }
 
 /// A writer that sends records to a topic as they are.
@@ -190,27 +214,7 @@ pub(crate) fn prepare(
 /// As [`prepare`].
 pub(crate) fn prepare_plain(topic: String, settings: Settings, cx: &Context) -> Result<Prepared> {
     let topic = super::shared::topic_name(&topic).map_err(Error::usage)?;
-    let args = ProducingArgs {
-        topic,
-        message_key: None,
-        headers: HeaderArgs::default(),
-        partition: None,
-        keep_partition: false,
-        timestamp: None,
-        empty_as_null: false,
-        compression: None,
-        acks: None,
-        trace: TraceArgs::default(),
-        events: WriteEventsArgs::default(),
-        transaction: TransactionArgs::default(),
-        refusal: RefusalArgs { on_refusal: RefusalArg::Policy(OnRefusal::Continue) },
-        encode: EncodeArgs::default(),
-        encode_key: EncodeKeyArgs::default(),
-        schema: SchemaArgs::default(),
-        form: FormArgs::default(),
-        registry: Registry::default(),
-        settings,
-    };
+    let args = ProducingArgs::plain(topic, settings);
     let prepared = prepare(args, true, OldTimes::Replaced, Origin::Ending, cx)?;
     Ok(Prepared { shape: Shape::plain(), ..prepared })
 }
@@ -227,6 +231,28 @@ impl Prepared {
         Ok(self)
     }
 
+    /// Opens the input, whose records are looked at as far as they are here.
+    ///
+    /// # Errors
+    /// As [`RecordArgs::open_checked`].
+    pub(super) fn open_input(&mut self, records: &RecordArgs, key_delimiter: Option<&Delimiter>) -> Result<Input> {
+        let limit = self.with.setup.max_record();
+        // An envelope is longer than its record, by the escapes of JSON at the most.
+        let limit = if records.input == Some(Mode::Json) { limit.saturating_mul(8) } else { limit };
+        let limit = (limit, "message.max.bytes (-X message.max.bytes=N raises it)");
+        let checked = Cell::new(0_u64);
+        let input = records.open_checked(key_delimiter, limit, |decoder, record, message| {
+            checked.set(checked.get() + 1);
+            self.check(message).map_err(|unfit| match unfit.is_general {
+                true => unfit.error(),
+                false => decoder.member_fault(record, unfit.member.unwrap_or_default(), unfit.why),
+            })
+        })?;
+        // What is looked at is all there is.
+        self.with.is_single = checked.get() == 1;
+        Ok(input)
+    }
+
     /// Looks whether a message can be a record.
     fn check(&self, message: Message<'_>) -> Result<(), Unfit> {
         let message = self.shape.shape(message)?;
@@ -237,12 +263,23 @@ impl Prepared {
         self.encoding.as_ref().map_or(Ok(()), |encoding| encoding.check(&message))
     }
 
+    /// Connects, and is ready to send records that somebody waits for: what happens to each before, and who sends it.
+    ///
+    /// # Errors
+    /// As [`Prepared::open`].
+    pub(super) async fn open_hurried(self, cx: &Context) -> Result<(Vec<Box<dyn Stage>>, Producer)> {
+        let Prepared { with, shape, events, encoding } = self.looked_up().await?;
+        let with = Arc::new(With { is_hurried: true, ..with });
+        let (producer, _) = open(&with.args.topic, with.args.each.partition, &with, Manner::Confirmed, cx).await?;
+        Ok((stages(shape, events, encoding), producer))
+    }
+
     /// Connects, and is ready to send.
     ///
     /// # Errors
     /// The connection's; `Kind::Refused` for a topic or a partition that is not there.
     pub(crate) async fn open(self, cx: &Context) -> Result<Writer> {
-        let Prepared { with, shape, events, encoding, is_single } = self.looked_up().await?;
+        let Prepared { with, shape, events, encoding } = self.looked_up().await?;
         let With { args, setup, .. } = &with;
         let manner = match setup.acks().or(args.acks.as_deref()) {
             Some("0") => Manner::Unconfirmed("acks=0"),
@@ -251,7 +288,7 @@ impl Prepared {
         let on_refusal = if with.transacting.is_some() { OnRefusal::Stop } else { args.refusal.policy() };
         let dead = args.refusal.target().map(str::to_owned);
         let with = Arc::new(with);
-        let (records, transaction) = open(&with.args.topic, with.args.partition, &with, manner, is_single, cx).await?;
+        let (records, transaction) = open(&with.args.topic, with.args.each.partition, &with, manner, cx).await?;
         let sink: Box<dyn Sink> = match transaction {
             Some(options) => Box::new(Transactions::new(records, options)),
             None => Box::new(records),
@@ -259,15 +296,20 @@ impl Prepared {
         let dead = match dead {
             None => None,
             Some(topic) => {
-                let (sink, _) = open(&topic, None, &with, manner, false, cx).await?;
+                let (sink, _) = open(&topic, None, &with, manner, cx).await?;
                 Some(Dead::new(vec![Box::new(Shape::plain())], Box::new(sink)))
             }
         };
-        let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
-        let [events, structured] = MakesEvents::stages(events);
-        stages.extend(events.into_iter().chain(encoding.map(Encoding::stage)).chain(structured));
-        Ok(Writer { stages, sink, on_refusal, dead, manner })
+        Ok(Writer { stages: stages(shape, events, encoding), sink, on_refusal, dead, manner })
     }
+}
+
+/// What happens to a record before it is sent.
+fn stages(shape: Shape, events: Option<MakesEvents>, encoding: Option<Encoding>) -> Vec<Box<dyn Stage>> {
+    let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(shape)];
+    let [events, structured] = MakesEvents::stages(events);
+    stages.extend(events.into_iter().chain(encoding.map(Encoding::stage)).chain(structured));
+    stages
 }
 
 /// A producer to a topic, and what its transactions are made with, if there are any.
@@ -276,7 +318,6 @@ async fn open(
     partition: Option<i32>,
     with: &Arc<With>,
     manner: Manner,
-    is_single: bool,
     cx: &Context,
 ) -> Result<(Producer, Option<TransactionOptions>)> {
     let wire = with.setup.producer(&with.properties(), None)?;
@@ -295,7 +336,7 @@ async fn open(
             cx.terminal
                 .warn(format!("partitions without a leader: {numbers}; their records wait up to message.timeout.ms"));
         }
-        let intake = if is_single { Intake::default() } else { Intake::of(&*wire, &topic, &cx.shutdown) };
+        let intake = if with.is_single { Intake::default() } else { Intake::of(&*wire, &topic, &cx.shutdown) };
         let (wire, transaction) = with.proper(wire, &intake, &metadata, &cx)?;
         let options = ProducerOptions {
             also: with.also.clone(),
@@ -352,7 +393,7 @@ impl With {
 
     /// librdkafka's properties for the flags.
     fn properties(&self) -> Vec<(&'static str, &str)> {
-        let mut properties = Vec::new();
+        let mut properties = if self.is_hurried { vec![HURRIED] } else { Vec::new() };
         if let Some(codec) = &self.args.compression {
             properties.push(("compression.codec", codec.as_str()));
         }

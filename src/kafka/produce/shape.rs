@@ -55,8 +55,8 @@ impl Shape {
     /// As the flags say. `convert` says that messages may come from another system, or with members of their own.
     pub(super) fn new(args: &ProducingArgs, convert: bool, old_times: OldTimes, trace: Option<Trace>) -> Shape {
         Shape {
-            key: args.message_key.clone().map(String::into_bytes),
-            partition: args.partition,
+            key: args.each.message_key.clone().map(String::into_bytes),
+            partition: args.each.partition,
             keep_partition: args.keep_partition,
             timestamp: args.timestamp.map(|when| when.time),
             empty_as_null: args.empty_as_null,

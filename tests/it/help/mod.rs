@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::{BINARY, test_env};
 
-/// The examples that go on until they are told to stop, by their first lines; those of `amqp respond` all do.
+/// The examples that go on until they are told to stop, by their first lines; those of `respond` all do.
 const FOLLOWS: &[&str] = &[
     "amqp consume orders",
     "amqp consume orders --exec ./handle.sh \\",
@@ -24,7 +24,10 @@ const FOLLOWS: &[&str] = &[
 /// Whether this one does.
 fn follows(command: &str) -> bool {
     let first = command.lines().next().and_then(|line| line.strip_prefix("mscomm ")).unwrap_or_default();
-    FOLLOWS.contains(&first) || first.starts_with("amqp respond") || command.contains("--follow")
+    FOLLOWS.contains(&first)
+        || first.starts_with("amqp respond")
+        || first.starts_with("kafka respond")
+        || command.contains("--follow")
 }
 
 /// The folder of the examples.
@@ -134,7 +137,7 @@ fn examples_of_kafka_and_bridge() {
     let groups = verbs("group", &["list", "describe", "reset", "export", "delete"]);
     let brokers = verbs("broker", &["list", "describe", "config"]);
     let nouns: Vec<&str> = topics.iter().chain(&groups).chain(&brokers).map(String::as_str).collect();
-    run("kafka", &[&["kafka-produce", "kafka-tail"][..], &nouns].concat());
+    run("kafka", &[&["kafka-produce", "kafka-tail", "kafka-request", "kafka-respond"][..], &nouns].concat());
     run("users", &["kafka-user-list", "kafka-user-add", "kafka-user-remove"]);
     run("acl", &["kafka-acl-list", "kafka-acl-add", "kafka-acl-remove"]);
     run("bridge", &["bridge"]);

@@ -14,6 +14,7 @@ mod memory;
 mod patterns;
 mod produce;
 mod rebalance;
+mod requests;
 mod schema;
 mod silent;
 mod standing;

@@ -1,43 +1,27 @@
 //! Requests as a relay: each is published, and its answer goes on.
 
-mod ids;
 mod lonely;
 
-use std::collections::{HashMap, VecDeque};
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
 
 use lapin::message::Delivery;
 use lapin::types::ShortString;
 use serde_json::Value;
-use tokio::time::Sleep;
 
-use self::ids::Ids;
 use self::lonely::Lonely;
-use super::latency::Latency;
 use super::publishing::{MakeOutgoing, Publishing, PublishingOptions};
 use super::replies::{Came, DirectReplies, Replies};
 use super::{Client, Line, Outgoing, incoming};
-use crate::error::{Kind, Result, counted};
-use crate::flow::{Declined, Heard, Next, Outcome, Refusal, Sink, Ticket, Told, Work};
+use crate::error::{Result, counted};
+use crate::flow::{
+    Asking, Declined, Heard, Ids, Next, Outcome, Questions, Sink, Ticket, Told, Work, answered, new_uuid, uuid_text,
+};
 use crate::message::Message;
-use crate::shutdown::Shutdown;
-use crate::values;
-
-/// How many requests there may be of which the answer waits for one that was asked before, for each that is under way; and how
-/// many at least, and how many bytes.
-const AHEAD: usize = 4;
-const AHEAD_AT_LEAST: usize = 256;
-const AHEAD_BYTES: usize = 64 << 20;
 
 /// Of a request that came back: what was said to whoever publishes is about other flags.
 const NOBODY: &str = "no queue has that name, so that nobody can answer: `mscomm amqp queue declare` makes one";
-
-/// How many entries there may be about when requests have waited long enough, beside those that are needed.
-const DUES: usize = 1024;
 
 /// How requests are made.
 pub(crate) struct RequestOptions {
@@ -49,57 +33,29 @@ pub(crate) struct RequestOptions {
     pub make: MakeOutgoing,
     /// The queue that answers come to, and whether it counts what goes back; else they come on the channel that publishes.
     pub reply_queue: Option<(ShortString, bool)>,
-    /// How many may be under way at a time.
-    pub jobs: usize,
-    /// How long each waits for its answer.
-    pub timeout: Duration,
-    /// Answers go on as they come.
-    pub is_unordered: bool,
-}
-
-/// A request whose outcome was not told.
-struct Open {
-    correlation_id: String,
-    since: Instant,
-    /// The broker has it.
-    is_taken: bool,
-    outcome: Option<Outcome>,
-    bytes: usize,
+    /// How many at a time, and how long each waits.
+    pub asking: Asking,
 }
 
 /// Makes requests.
 pub(crate) struct Requesting {
     client: Arc<Client>,
-    shutdown: Shutdown,
     publishing: Publishing,
     replies: Replies,
-    jobs: usize,
-    timeout: Duration,
-    is_unordered: bool,
-    open: HashMap<Ticket, Open>,
-    /// Those that have no outcome, by their correlation id.
-    asked: HashMap<String, Ticket>,
-    /// In the order in which they were asked.
-    order: VecDeque<Ticket>,
-    /// Those whose outcome is known, where they go on as they come.
-    ended: Vec<Ticket>,
-    /// When each has waited long enough.
-    dues: VecDeque<(Instant, Ticket)>,
-    /// The bytes of answers that wait.
-    bytes: usize,
+    /// By their correlation id.
+    questions: Questions<String>,
     /// The delivery tags of answers that go on.
     tags: HashMap<Ticket, u64>,
     /// What the publisher told, before it is sorted.
     heard: Heard,
     /// How many answers came that nobody waited for.
     strays: u64,
-    ids: Ids,
+    /// Those that requests came with.
+    ids: Ids<String>,
     /// How many requests there were, and the queue that the last one went to.
     count: u64,
     queue: Option<String>,
     lonely: Lonely,
-    timer: Pin<Box<Sleep>>,
-    latency: Latency,
 }
 
 impl Requesting {
@@ -108,7 +64,7 @@ impl Requesting {
     /// # Errors
     /// As [`Publishing::open`] and [`Replies::of_queue`].
     pub(crate) async fn open(with: RequestOptions) -> Result<Requesting> {
-        let RequestOptions { client, line, make, reply_queue, jobs, timeout, is_unordered } = with;
+        let RequestOptions { client, line, make, reply_queue, asking } = with;
         let shutdown = line.shutdown.clone();
         let direct = Arc::new(DirectReplies::default());
         let replies = match reply_queue {
@@ -117,23 +73,14 @@ impl Requesting {
         };
         let options = PublishingOptions {
             replies: replies.queue().is_none().then_some(direct),
-            ..PublishingOptions::confirmed(client.clone(), shutdown.clone(), jobs, make)
+            ..PublishingOptions::confirmed(client.clone(), shutdown.clone(), asking.jobs, make)
         };
         let publishing = Publishing::open(options).await?;
         Ok(Requesting {
             client,
-            shutdown,
             publishing,
             replies,
-            jobs,
-            timeout,
-            is_unordered,
-            open: HashMap::new(),
-            asked: HashMap::new(),
-            order: VecDeque::new(),
-            ended: Vec::new(),
-            dues: VecDeque::new(),
-            bytes: 0,
+            questions: Questions::new(asking, shutdown),
             tags: HashMap::new(),
             heard: Heard::default(),
             strays: 0,
@@ -141,8 +88,6 @@ impl Requesting {
             count: 0,
             queue: None,
             lonely: Lonely::Unasked(Some(Box::new(line))),
-            timer: Box::pin(tokio::time::sleep(timeout)),
-            latency: Latency::default(),
         })
     }
 
@@ -156,56 +101,15 @@ impl Requesting {
         }
         let correlation_id = match outgoing.properties.correlation_id() {
             // What comes late or twice for the first would be taken for the answer to the second.
-            Some(own) if self.ids.is_used(own.as_str()) => {
+            Some(own) if self.ids.is_used(own.to_string()) => {
                 return Err(format!("its correlation id `{own}` is that of an earlier request"));
             }
             Some(own) => own.to_string(),
-            None => values::uuid(),
+            None => uuid_text(new_uuid()),
         };
         let properties = outgoing.properties.with_reply_to(address);
         outgoing.properties = properties.with_correlation_id(correlation_id.as_str().into());
         Ok((correlation_id, outgoing))
-    }
-
-    /// The outcome of a request is known.
-    fn end(&mut self, ticket: Ticket, outcome: Outcome) {
-        let Some(open) = self.open.get_mut(&ticket).filter(|open| open.outcome.is_none()) else { return };
-        self.asked.remove(&open.correlation_id);
-        if let Outcome::Answered(message) = &outcome {
-            open.bytes = message.value.bytes().map_or(0, <[u8]>::len);
-            self.bytes += open.bytes;
-            self.latency.add(open.since.elapsed());
-        }
-        open.outcome = Some(outcome);
-        if self.is_unordered {
-            self.ended.push(ticket);
-        }
-    }
-
-    /// Tells the outcomes whose turn it is.
-    fn tell(&mut self, heard: &mut Heard) {
-        let is_known =
-            |open: &HashMap<Ticket, Open>, ticket: &Ticket| open.get(ticket).is_some_and(|open| open.outcome.is_some());
-        let Requesting { order, open, .. } = self;
-        let told: Vec<Ticket> = match (self.is_unordered, self.shutdown.reason()) {
-            (true, _) => std::mem::take(&mut self.ended),
-            (false, None) => {
-                let known = order.iter().take_while(|ticket| is_known(open, ticket)).count();
-                order.drain(..known).collect()
-            }
-            // Nothing is waited for any more but what may still come.
-            (false, Some(_)) => {
-                let (told, kept): (Vec<_>, Vec<_>) = order.drain(..).partition(|ticket| is_known(open, ticket));
-                order.extend(kept);
-                told
-            }
-        };
-        for ticket in told {
-            if let Some(Open { outcome: Some(outcome), bytes, .. }) = self.open.remove(&ticket) {
-                self.bytes -= bytes;
-                heard.outcome(ticket, outcome);
-            }
-        }
     }
 
     /// What the publisher told.
@@ -213,15 +117,13 @@ impl Requesting {
         for (ticket, outcome) in std::mem::take(&mut self.heard.outcomes) {
             match outcome {
                 Outcome::Confirmed | Outcome::Written | Outcome::Answered(_) => {
-                    if let Some(open) = self.open.get_mut(&ticket) {
-                        open.is_taken = true;
-                    }
+                    self.questions.taken(ticket);
                 }
                 Outcome::Refused(mut refusal) => {
                     refusal.hint = refusal.hint.map(|_| NOBODY.to_owned());
-                    self.end(ticket, Outcome::Refused(refusal));
+                    self.questions.end(ticket, Outcome::Refused(refusal));
                 }
-                outcome => self.end(ticket, outcome),
+                outcome => self.questions.end(ticket, outcome),
             }
         }
         heard.told.append(&mut self.heard.told);
@@ -232,9 +134,9 @@ impl Requesting {
         self.client.restore(&mut delivery.properties);
         let correlation_id = delivery.properties.correlation_id().as_ref().map(ToString::to_string);
         let ticket = match &correlation_id {
-            Some(id) => self.asked.get(id).copied(),
+            Some(id) => self.questions.waiting(id),
             // To the one request that it can be about.
-            None if self.replies.queue().is_none() && self.count == 1 => self.asked.values().next().copied(),
+            None if self.replies.queue().is_none() && self.count == 1 => self.questions.any(),
             None => None,
         };
         // A request that came here is no answer.
@@ -246,18 +148,13 @@ impl Requesting {
             // It came straight here: an address that is good for this connection says nothing.
             (message.exchange, message.routing_key, message.queue) = (None, None, None);
         }
-        let outcome = match status(&message) {
+        let outcome = answered(message);
+        match &outcome {
+            Outcome::Answered(_) => drop(self.tags.insert(ticket, delivery.delivery_tag)),
             // Nothing of it goes on.
-            Some(refusal) => {
-                self.replies.ack(delivery.delivery_tag);
-                Outcome::Refused(Box::new(refusal))
-            }
-            None => {
-                self.tags.insert(ticket, delivery.delivery_tag);
-                Outcome::Answered(Box::new(message.into_owned()))
-            }
-        };
-        self.end(ticket, outcome);
+            _ => self.replies.ack(delivery.delivery_tag),
+        }
+        self.questions.end(ticket, outcome);
     }
 
     /// Nobody here waits for it.
@@ -283,71 +180,36 @@ impl Requesting {
 
     /// No answer can come any more to what was asked until now.
     fn lose(&mut self, heard: &mut Heard) {
-        let lost: Vec<_> = self
-            .asked
-            .values()
-            .copied()
-            .filter(|ticket| self.open.get(ticket).is_some_and(|open| open.is_taken))
-            .collect();
+        let lost = self.questions.all_taken();
         if !lost.is_empty() {
             let lost = counted(lost.len() as u64, "request");
             let text = format!("the channel on which answers come was closed: those to {lost} are lost");
             heard.told.push(Told::Warn(text));
         }
         for ticket in lost {
-            self.end(ticket, Outcome::Unknown);
+            self.questions.end(ticket, Outcome::Unknown);
         }
     }
 
     /// Gives up those that have waited long enough.
     fn expire(&mut self, cx: &mut Context<'_>) -> bool {
         let mut any = false;
-        while let Some((due, ticket)) = self.dues.front().copied() {
-            if self.open.get(&ticket).is_some_and(|open| open.outcome.is_none()) {
-                let due = tokio::time::Instant::from_std(due);
-                if self.timer.deadline() != due {
-                    self.timer.as_mut().reset(due);
-                }
-                if self.timer.as_mut().poll(cx).is_pending() {
-                    break;
-                }
-                let waited = humantime::format_duration(self.timeout);
-                let refusal =
-                    Refusal { kind: Kind::Deadline, ..Refusal::new(format!("no answer came within {waited}")) };
-                let Poll::Ready(hint) = self.lonely.hint(self.queue.as_deref(), cx) else { break };
-                self.end(ticket, Outcome::Refused(Box::new(refusal.hint(hint))));
-                any = true;
-            }
-            self.dues.pop_front();
-        }
-        if self.dues.len() > 2 * self.open.len() + DUES {
-            let open = &self.open;
-            self.dues.retain(|(_, ticket)| open.get(ticket).is_some_and(|open| open.outcome.is_none()));
+        while let Some(ticket) = self.questions.due(cx) {
+            let Poll::Ready(hint) = self.lonely.hint(self.queue.as_deref(), cx) else { break };
+            self.questions.end(ticket, Outcome::Refused(Box::new(self.questions.late().hint(hint))));
+            any = true;
         }
         any
     }
 }
 
-/// The status with which a gRPC service refused the request (`amqp respond --via grpc call`).
-fn status(message: &Message<'_>) -> Option<Refusal> {
-    let text = |name: &str| message.headers.text(name).map(|text| String::from_utf8_lossy(text).into_owned());
-    let code = text("grpc-status")?.parse().ok().filter(|code| *code != 0)?;
-    let said = text("grpc-message").map(|said| format!(": {said}")).unwrap_or_default();
-    let why = format!("the service answered with gRPC status {code}{said}");
-    Some(Refusal { kind: Kind::GrpcStatus(code), ..Refusal::new(why) })
-}
-
 impl Sink for Requesting {
     fn room(&self) -> usize {
-        let ahead = AHEAD_AT_LEAST.max(self.jobs.saturating_mul(AHEAD));
-        if self.bytes >= AHEAD_BYTES || self.open.len() >= ahead {
-            return 0;
-        }
-        self.jobs.saturating_sub(self.asked.len()).min(self.publishing.room())
+        self.questions.room().min(self.publishing.room())
     }
 
     fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.questions.is_empty()
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
@@ -356,18 +218,10 @@ impl Sink for Requesting {
             let Some(ticket) = next(&mut message) else { return Ok(()) };
             let made = self.publishing.make(message).and_then(|outgoing| self.addressed(outgoing));
             let (correlation_id, outgoing) = made.map_err(Declined::unfit)?;
-            let now = Instant::now();
-            self.asked.insert(correlation_id.clone(), ticket);
-            self.open.insert(ticket, Open { correlation_id, since: now, is_taken: false, outcome: None, bytes: 0 });
+            self.questions.ask(ticket, correlation_id);
             self.count += 1;
             // Of an exchange nobody can tell who is asked.
             self.queue = Some(outgoing.routing_key.to_string()).filter(|_| outgoing.exchange.as_str().is_empty());
-            if !self.is_unordered {
-                self.order.push_back(ticket);
-            }
-            if let Some(due) = now.checked_add(self.timeout) {
-                self.dues.push_back((due, ticket));
-            }
             self.publishing.put(ticket, outgoing);
         }
         Ok(())
@@ -404,7 +258,7 @@ impl Sink for Requesting {
                 Poll::Pending => {}
             }
             moved |= self.expire(cx);
-            self.tell(heard);
+            self.questions.tell(heard);
             if !heard.is_empty() {
                 return Poll::Ready(Ok(()));
             }
@@ -423,16 +277,7 @@ impl Sink for Requesting {
     fn abandon(&mut self, heard: &mut Heard) {
         self.publishing.abandon(&mut self.heard);
         self.sort(heard);
-        let mut open: Vec<_> = self.open.drain().collect();
-        open.sort_unstable_by_key(|(ticket, _)| *ticket);
-        for (ticket, Open { outcome, .. }) in open {
-            heard.outcome(ticket, outcome.unwrap_or(Outcome::Unknown));
-        }
-        self.order.clear();
-        self.ended.clear();
-        self.asked.clear();
-        self.dues.clear();
-        self.bytes = 0;
+        self.questions.abandon(heard);
     }
 
     fn is_blocked(&self) -> bool {
@@ -447,7 +292,7 @@ impl Sink for Requesting {
     }
 
     fn report(&self) -> Option<(&'static str, Value)> {
-        Some(("seconds_to_answer", self.latency.json()?))
+        self.questions.report()
     }
 
     fn close(self: Box<Self>) -> Work<'static, ()> {

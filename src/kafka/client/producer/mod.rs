@@ -31,7 +31,7 @@ use crate::shutdown::Shutdown;
 const BATCH: usize = 256;
 
 /// How long is waited, at the end, for what librdkafka gives up.
-const GIVE_UP: Duration = Duration::from_millis(500);
+pub(super) const GIVE_UP: Duration = Duration::from_millis(500);
 
 /// Hashes tickets, which are dense: one multiplication spreads them. The hasher of the standard library is made for keys that
 /// somebody else chooses, and would be the dearest step on the way of a record.
@@ -85,6 +85,8 @@ pub(crate) struct ProducerOptions {
 pub(crate) struct Producer {
     topic: TopicProducer<ConnectionEvents>,
     bell: Bell,
+    /// Somebody else asks for the reports, and hands over those of this topic.
+    is_fed: bool,
     to: ProducerOptions,
     /// How many records have no answer yet, and the bytes of their values, as librdkafka counts them.
     under_way: usize,
@@ -120,11 +122,24 @@ impl Producer {
     /// # Errors
     /// `Kind::Refused`: no topic can have this name.
     pub(crate) fn new(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions) -> Result<Producer> {
+        Producer::of(wire, to, false)
+    }
+
+    /// The same of one among others with this client: who asks for the reports of all hands them over.
+    ///
+    /// # Errors
+    /// As [`Producer::new`].
+    pub(super) fn fed(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions) -> Result<Producer> {
+        Producer::of(wire, to, true)
+    }
+
+    fn of(wire: Arc<BaseProducer<ConnectionEvents>>, to: ProducerOptions, is_fed: bool) -> Result<Producer> {
         let bell = Bell::default();
-        let topic = TopicProducer::new(wire, &to.topic, &bell).map_err(|code| topic_error(&to.topic, code))?;
+        let topic = TopicProducer::new(wire, &to.topic, (!is_fed).then_some(&bell));
         Ok(Producer {
-            topic,
+            topic: topic.map_err(|code| topic_error(&to.topic, code))?,
             bell,
+            is_fed,
             to,
             under_way: 0,
             bytes: 0,
@@ -223,17 +238,43 @@ impl Producer {
     }
 
     /// Takes up reports and what else librdkafka tells; when there is nothing, waits for it.
-    fn serve(&mut self, mut timeout: Duration, heard: &mut Heard) {
-        let mut reports = std::mem::take(&mut self.reports);
-        while let Some(what) = self.topic.poll(std::mem::take(&mut timeout), &mut reports, judge::keeps) {
-            match what {
-                What::Fault { code, text, .. } => self.events().note(code, &text),
-                What::Log(line) => self.events().log_line(&line),
-                What::Rebalance(..) | What::Committed(_) => {}
-                What::Other => self.take_up(&mut reports, heard),
+    fn serve(&mut self, timeout: Duration, heard: &mut Heard) {
+        if self.is_fed {
+            return;
+        }
+        let (mut reports, mut timeout) = (std::mem::take(&mut self.reports), timeout);
+        while poll(&self.topic, std::mem::take(&mut timeout), &mut reports) {
+            if reports.count() > 0 {
+                self.take_up(&mut reports, heard);
             }
         }
         self.reports = reports;
+    }
+
+    /// Takes up reports that somebody else asked for, if they are about this topic.
+    pub(super) fn feed(&mut self, reports: &mut Reports) -> bool {
+        let is_own = self.topic.has_sent(reports);
+        if is_own {
+            let mut heard = Heard { outcomes: std::mem::take(&mut self.outcomes), ..Heard::default() };
+            self.take_up(reports, &mut heard);
+            self.outcomes = heard.outcomes;
+        }
+        is_own
+    }
+
+    /// Why nothing more will be taken.
+    pub(super) fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// How many partitions the topic has.
+    pub(super) fn partitions(&self) -> i32 {
+        self.to.partitions
+    }
+
+    /// True when records are under way.
+    pub(super) fn is_busy(&self) -> bool {
+        self.under_way > 0
     }
 
     fn take_up(&mut self, reports: &mut Reports, heard: &mut Heard) {
@@ -272,10 +313,22 @@ impl Producer {
         self.wire().purge(PurgeConfig::default().queue().inflight());
         let until = Instant::now() + GIVE_UP;
         self.serve(Duration::ZERO, heard);
-        while self.under_way > 0 && Instant::now() < until {
+        while self.under_way > 0 && !self.is_fed && Instant::now() < until {
             self.serve(Duration::from_millis(2), heard);
         }
     }
+}
+
+/// Takes up the next that librdkafka tells, within this time: reports, if it is some. False when there is nothing.
+pub(super) fn poll(topic: &TopicProducer<ConnectionEvents>, timeout: Duration, reports: &mut Reports) -> bool {
+    let Some(what) = topic.poll(timeout, reports, judge::keeps) else { return false };
+    let events = || Connected::client(&**topic.producer()).context().clone();
+    match what {
+        What::Fault { code, text, .. } => events().note(code, &text),
+        What::Log(line) => events().log_line(&line),
+        What::Rebalance(..) | What::Committed(_) | What::Other => {}
+    }
+    true
 }
 
 impl Sink for Producer {
