@@ -1407,6 +1407,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Key of every record; it wins over an envelope''s')
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'Key of every record; it wins over an envelope''s')
             [CompletionResult]::new('--message-key', '--message-key', [CompletionResultType]::ParameterName, 'Key of every record; it wins over an envelope''s')
+            [CompletionResult]::new('--header-encoding', '--header-encoding', [CompletionResultType]::ParameterName, 'How the values of -H are read: text, hex, base64, int32 or int64; or NAME=FORM of one header. May be repeated')
             [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input, which is read without this flag, too')
             [CompletionResult]::new('--data', '--data', [CompletionResultType]::ParameterName, 'Data: TEXT, @FILE, or @- (or @) for standard input, which is read without this flag, too')
             [CompletionResult]::new('--input', '--input', [CompletionResultType]::ParameterName, 'How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes')

@@ -1373,6 +1373,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand -k 'Key of every record; it wins over an envelope''s'
             cand --key 'Key of every record; it wins over an envelope''s'
             cand --message-key 'Key of every record; it wins over an envelope''s'
+            cand --header-encoding 'How the values of -H are read: text, hex, base64, int32 or int64; or NAME=FORM of one header. May be repeated'
             cand -d 'Data: TEXT, @FILE, or @- (or @) for standard input, which is read without this flag, too'
             cand --data 'Data: TEXT, @FILE, or @- (or @) for standard input, which is read without this flag, too'
             cand --input 'How to read the data: one request a line, all of it as one request (the default with -d TEXT), or JSON envelopes'
