@@ -1233,7 +1233,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--acks', '--acks', [CompletionResultType]::ParameterName, 'Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too')
             [CompletionResult]::new('--cloudevents', '--cloudevents', [CompletionResultType]::ParameterName, 'Send each message as a CloudEvent: its data as the value with attributes as headers (binary), or all as JSON (structured)')
             [CompletionResult]::new('--ce-type', '--ce-type', [CompletionResultType]::ParameterName, 'Make an event of this type of each message that is none, whose data it is')
-            [CompletionResult]::new('--ce-source', '--ce-source', [CompletionResultType]::ParameterName, 'Source of each event, as /orders or https://example.com/shop')
+            [CompletionResult]::new('--ce-source', '--ce-source', [CompletionResultType]::ParameterName, 'Source of each event, a URI or the end of one, as /orders or urn:example:shop')
             [CompletionResult]::new('--ce-attr', '--ce-attr', [CompletionResultType]::ParameterName, 'Another attribute of each event, as subject=42 or an extension. May be repeated')
             [CompletionResult]::new('--transactional', '--transactional', [CompletionResultType]::ParameterName, 'Send all records in one transaction of this transactional id: who reads committed records sees all of them, or none')
             [CompletionResult]::new('--commit-every', '--commit-every', [CompletionResultType]::ParameterName, 'Commit after every N records, or so long after the first of them (10s), instead of once at the end')

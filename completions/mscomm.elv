@@ -1201,7 +1201,7 @@ set edit:completion:arg-completer[mscomm] = {|@words|
             cand --acks 'Which replicas must have a record before it counts as confirmed; all, the default, is idempotent too'
             cand --cloudevents 'Send each message as a CloudEvent: its data as the value with attributes as headers (binary), or all as JSON (structured)'
             cand --ce-type 'Make an event of this type of each message that is none, whose data it is'
-            cand --ce-source 'Source of each event, as /orders or https://example.com/shop'
+            cand --ce-source 'Source of each event, a URI or the end of one, as /orders or urn:example:shop'
             cand --ce-attr 'Another attribute of each event, as subject=42 or an extension. May be repeated'
             cand --transactional 'Send all records in one transaction of this transactional id: who reads committed records sees all of them, or none'
             cand --commit-every 'Commit after every N records, or so long after the first of them (10s), instead of once at the end'

@@ -37,7 +37,7 @@ pub(crate) struct WriteEventsArgs {
     /// Make an event of this type of each message that is none, whose data it is
     #[arg(long, help_heading = HEADING, value_name = "TYPE", value_parser = of_type, requires = "cloudevents", requires = "ce_source", hide_short_help = true)]
     ce_type: Option<String>,
-    /// Source of each event, as /orders or https://example.com/shop
+    /// Source of each event, a URI or the end of one, as /orders or urn:example:shop
     #[arg(long, help_heading = HEADING, value_name = "URI", value_parser = of_source, requires = "cloudevents", hide_short_help = true)]
     ce_source: Option<String>,
     /// Another attribute of each event, as subject=42 or an extension. May be repeated

@@ -201,7 +201,7 @@ fn what_is_no_event_is_never_lost() {
     }
     let group = crate::support::unique("group");
     let flags = ["--decode-error", &format!("dead:{dead}"), "--group", &group];
-    assert_eq!(tail(&from, &flags).ok().lines().len(), 1);
+    assert_eq!(tail(&from, &flags).exits(8).lines().len(), 1);
     assert_eq!(read(&dead, &[]).lines(), ["plain", "no type", "old", "[]", "{}", ""]);
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{kafka, produce, read, topic};
+use crate::bridge::bridge;
 
 /// The headers of each record, as `-o json` has them.
 pub(super) fn headers(topic: &str, flags: &[&str]) -> Vec<Value> {
@@ -77,7 +78,7 @@ fn values_that_are_no_text_are_typed_and_shown() {
     }
     // What is of another length stays as it is.
     assert_eq!(headers(&from, &["--header-encoding", "int32"])[0][4], json!(["text", "abc"]));
-    let bridged = super::super::bridge::bridge(&[
+    let bridged = bridge(&[
         "kafka",
         "tail",
         &from,

@@ -353,7 +353,7 @@ fn bad_input_is_named_and_what_came_before_is_confirmed() {
     ]);
     assert_eq!(read(&topic, &[]).lines(), ["1"]);
     for (flags, says) in [
-        (&["-H", "noseparator"][..], "NAME=VALUE"),
+        (&["-H", "no separator"][..], "NAME=VALUE"),
         (&["--timestamp", "someday"], "RFC 3339"),
         (&["-d", "@/no/such/file"], "/no/such/file"),
         (&["--timestamp", "0"], "after 1970"),
