@@ -36,11 +36,11 @@ pub(crate) trait Answering {
     fn answer<'m>(&self, asker: &Self::Asker, message: Message<'m>) -> Result<Message<'m>, Unfit>;
 }
 
+/// What happens to a message, step by step.
+type Stages = Vec<Box<dyn Stage>>;
+
 /// The stages before what answers, and those behind it: `program` answers by itself.
-pub(crate) fn answering<A: Answering + 'static>(
-    program: Option<Box<dyn Stage>>,
-    of: A,
-) -> (Vec<Box<dyn Stage>>, Vec<Box<dyn Stage>>) {
+pub(crate) fn answering<A: Answering + 'static>(program: Option<Box<dyn Stage>>, of: A) -> (Stages, Stages) {
     let answer = Answer::new(of);
     match program {
         Some(program) => (vec![Box::new(Mapped { inner: program, answer })], Vec::new()),

@@ -23,6 +23,8 @@ mod topic;
 mod transactions;
 mod until;
 mod users;
+#[cfg(feature = "sandbox")]
+mod via;
 
 use std::io::Write;
 use std::process::Stdio;
