@@ -30,7 +30,7 @@ pub(crate) struct Sasl {
     /// Token for OAUTHBEARER, alone or in the JSON that a cloud's command prints: cmd:COMMAND and file:PATH are asked again before it ends
     #[arg(id = "sasl_token", long = "sasl-token", value_name = "SECRET", help_heading = CONNECTION, hide_short_help = true)]
     pub token: Option<Secret>,
-    /// Where OAUTHBEARER gets its tokens by client credentials (OIDC), as https://login.example.com/oauth2/token
+    /// Where OAUTHBEARER gets its tokens by client credentials (OIDC): the URL of a token endpoint
     #[arg(id = "sasl_token_url", long = "sasl-token-url", value_name = "URL", help_heading = CONNECTION, hide_short_help = true)]
     pub token_url: Option<String>,
     /// Client that gets the tokens
