@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::decode::{DecodeArgs, DecodeKeyArgs};
 use super::encode::EncodeArgs;
 use super::form::FormArgs;
-use crate::codec::events::{EventMode, Given, ToBinary, ToStructured, check_name, check_value, is_of_event, unfit};
+use crate::codec::events::{
+    EventMode, Given, SPEC_VERSION, ToBinary, ToStructured, check_name, check_value, is_of_event, unfit,
+};
 use crate::codec::schemas::Schemas;
 use crate::error::{Error, Result};
 use crate::flow::{Stage, Unfit};
@@ -63,7 +65,13 @@ fn attribute(text: &str) -> Result<(String, String), String> {
         "source" => return Err("--ce-source gives it".to_owned()),
         _ => {}
     }
-    check_name(name)?;
+    // What is typed here is not repeated.
+    check_name(name).map_err(|_| {
+        "the name of an attribute has lower-case letters and digits, and is neither data nor data_base64".to_owned()
+    })?;
+    if name == "specversion" && value != SPEC_VERSION {
+        return Err(format!("{SPEC_VERSION} alone is known"));
+    }
     check_value(name, value)?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -12,7 +12,7 @@ mod structured;
 
 use std::sync::Arc;
 
-pub(super) use self::attributes::{check_name, check_value};
+pub(super) use self::attributes::{SPEC_VERSION, check_name, check_value};
 pub(super) use self::binary::{Given, ToBinary, unfit};
 pub(super) use self::headers::is_of_event;
 pub(super) use self::structured::ToStructured;
