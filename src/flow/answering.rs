@@ -1,11 +1,19 @@
-//! The stages that make an answer, which goes to who asked.
+//! Requests that are answered: what makes an answer, which goes to who asked.
 
 use std::cell::Cell;
+use std::future::Future;
 
+use super::account::Manner;
+use super::limits::OnRefusal;
+use super::parts::{Flow, Names, Reader, Reporter, Writer};
 use super::refusal::Unfit;
+use super::run::run;
+use super::sink::Sink;
+use super::source::Work;
 use super::stage::{Passed, Stage};
-use crate::error::counted;
+use crate::error::{Result, counted};
 use crate::message::Message;
+use crate::shutdown::Shutdown;
 
 /// What of a message is the answer, beside its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +44,63 @@ pub(crate) trait Answering {
     fn answer<'m>(&self, asker: &Self::Asker, message: Message<'m>) -> Result<Message<'m>, Unfit>;
 }
 
-/// What happens to a message, step by step.
-type Stages = Vec<Box<dyn Stage>>;
+/// What answers requests.
+pub(crate) struct Answerer<'a> {
+    /// A program, as a stage.
+    pub program: Option<Box<dyn Stage>>,
+    /// A command, as a relay.
+    pub command: Option<Box<dyn Sink>>,
+    /// Another system, which is opened beside the source: a sink that answers with messages that say who asked.
+    pub via: Option<Work<'a, Result<Writer>>>,
+    /// What happens to each request first.
+    pub first: Vec<Box<dyn Stage>>,
+    /// What happens to each answer last.
+    pub last: Option<Box<dyn Stage>>,
+    /// Where answers go.
+    pub sink: Box<dyn Sink>,
+}
 
-/// The stages before what answers, and those behind it: `program` answers by itself.
-pub(crate) fn answering<A: Answering + 'static>(program: Option<Box<dyn Stage>>, of: A) -> (Stages, Stages) {
-    let answer = Answer::new(of);
-    match program {
-        Some(program) => (vec![Box::new(Mapped { inner: program, answer })], Vec::new()),
-        None => (Vec::new(), vec![Box::new(answer)]),
+impl Answerer<'_> {
+    /// Answers what is read.
+    ///
+    /// # Errors
+    /// Those of opening the reader and the other system; as [`run`].
+    pub(crate) async fn run<A: Answering + 'static>(
+        self,
+        of: A,
+        reader: impl Future<Output = Result<Reader>>,
+        shutdown: &Shutdown,
+        reporter: &mut dyn Reporter,
+    ) -> Result<()> {
+        let Answerer { program, command, via, mut first, last, sink } = self;
+        let (relay, on_refusal, dead) = match (command, via) {
+            (Some(command), _) => (Some(command), OnRefusal::Continue, None),
+            (None, Some(via)) => match via.await {
+                Ok(Writer { sink, on_refusal, dead, .. }) => (Some(sink), on_refusal, dead),
+                Err(error) => {
+                    sink.close().await;
+                    return Err(error);
+                }
+            },
+            (None, None) => (None, OnRefusal::Continue, None),
+        };
+        let answer = Answer::new(of);
+        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        match program {
+            Some(inner) => first.push(Box::new(Mapped { inner, answer })),
+            None => stages.push(Box::new(answer)),
+        }
+        stages.extend(last);
+        let writer = Writer { stages, sink, on_refusal, dead, manner: Manner::Confirmed };
+        let reader = match reader.await {
+            Ok(reader) => reader.through(first, relay),
+            Err(error) => {
+                writer.close(relay).await;
+                return Err(error);
+            }
+        };
+        let names = Names { source: "the requests", sink: "the answers" };
+        run(Flow { names: Some(names), ..Flow::new(reader, writer, Manner::Answering, shutdown) }, reporter).await
     }
 }
 

@@ -37,7 +37,7 @@ mod stage;
 mod tests;
 
 pub(crate) use account::{Account, Manner};
-pub(crate) use answering::{Answering, Keeps, answering};
+pub(crate) use answering::{Answerer, Answering, Keeps};
 pub(crate) use dead::Dead;
 pub(crate) use limits::{Limits, OnRefusal};
 pub(crate) use order::{Ordered, OrderingKey, Turns};

@@ -15,7 +15,7 @@ use crate::codec::{DecodeArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, Sc
 use crate::context::Context;
 use crate::error::Result;
 use crate::exec::{ExecArgs, Gives, OfQueue};
-use crate::flow::{self, Flow, Keeps, Manner, Names, OnRefusal, Relayed, Reporter, Sink, Writer, answering};
+use crate::flow::{self, Answerer, Keeps, OnRefusal, Relayed, Reporter, Sink, Writer};
 use crate::jq::{LeavesOut, MapArgs};
 use crate::message::{Message, Protocol, convert};
 use crate::output::{Progress, Report, Shows};
@@ -125,30 +125,15 @@ pub(crate) async fn run(args: Args, via: Option<Via<'_>>, cx: &Context) -> Resul
         report.end();
     }
     let sink = answers(endpoint, cx).await?;
-    let (relay, on_refusal, dead) = match (command, via) {
-        (Some(command), _) => (Some(command.relay(Gives::Answers, &cx.shutdown)), OnRefusal::Continue, None),
-        (None, Some(via)) => match via.open.await {
-            Ok(Writer { sink, on_refusal, dead, .. }) => (Some(sink), on_refusal, dead),
-            Err(error) => {
-                sink.close().await;
-                return Err(error);
-            }
-        },
-        (None, None) => (None, OnRefusal::Continue, None),
+    let answerer = Answerer {
+        program,
+        command: command.map(|command| command.relay(Gives::Answers, &cx.shutdown)),
+        via: via.map(|via| via.open),
+        first: Vec::new(),
+        last: encoding.map(Encoding::stage),
+        sink,
     };
-    let (first, mut last) = answering(program, Answers { keeps, content_type });
-    last.extend(encoding.map(Encoding::stage));
-    let writer = Writer { stages: last, sink, on_refusal, dead, manner: Manner::Confirmed };
-    let reader = match reader.open(cx).await {
-        Ok(reader) => reader.through(first, relay),
-        Err(error) => {
-            writer.close(relay).await;
-            return Err(error);
-        }
-    };
-    let names = Names { source: "the requests", sink: "the answers" };
-    let flow = Flow::new(reader, writer, Manner::Answering, &cx.shutdown);
-    flow::run(Flow { names: Some(names), ..flow }, &mut report).await
+    answerer.run(Answers { keeps, content_type }, reader.open(cx), &cx.shutdown, &mut report).await
 }
 
 /// Where answers go. One that nobody waits for any more is refused, and its request is done.

@@ -13,7 +13,7 @@ use crate::codec::{DecodeArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, Sc
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::exec::{ExecArgs, Gives};
-use crate::flow::{self, Flow, Keeps, Manner, Names, OnRefusal, Reporter, Sink, Stage, Work, Writer, answering};
+use crate::flow::{Answerer, Keeps, Reporter, Sink, Work, Writer};
 use crate::jq::MapArgs;
 use crate::output::{Progress, Report, Shows};
 
@@ -105,32 +105,15 @@ pub(crate) async fn run(args: Args, via: Option<Work<'_, Result<Writer>>>, cx: &
         encoding.look_up()?;
     }
     let sink = answers(&reader, &topic, cx).await?;
-    let (relay, on_refusal, dead) = match (command, via) {
-        (Some(command), _) => (Some(command.relay(Gives::Answers, &cx.shutdown)), OnRefusal::Continue, None),
-        (None, Some(via)) => match via.await {
-            Ok(Writer { sink, on_refusal, dead, .. }) => (Some(sink), on_refusal, dead),
-            Err(error) => {
-                sink.close().await;
-                return Err(error);
-            }
-        },
-        (None, None) => (None, OnRefusal::Continue, None),
+    let answerer = Answerer {
+        program,
+        command: command.map(|command| command.relay(Gives::Answers, &cx.shutdown)),
+        via,
+        first: vec![Box::new(Answerable { topic, allowed: allow_reply_to })],
+        last: encoding.map(Encoding::stage),
+        sink,
     };
-    let (program, mut last) = answering(program, Answers { keeps });
-    let mut first: Vec<Box<dyn Stage>> = vec![Box::new(Answerable { topic, allowed: allow_reply_to })];
-    first.extend(program);
-    last.extend(encoding.map(Encoding::stage));
-    let writer = Writer { stages: last, sink, on_refusal, dead, manner: Manner::Confirmed };
-    let reader = match reader.open(cx).await {
-        Ok(reader) => reader.through(first, relay),
-        Err(error) => {
-            writer.close(relay).await;
-            return Err(error);
-        }
-    };
-    let names = Names { source: "the requests", sink: "the answers" };
-    let flow = Flow::new(reader, writer, Manner::Answering, &cx.shutdown);
-    flow::run(Flow { names: Some(names), ..flow }, &mut report).await
+    answerer.run(Answers { keeps }, reader.open(cx), &cx.shutdown, &mut report).await
 }
 
 /// Where answers go.

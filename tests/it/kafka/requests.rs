@@ -367,8 +367,9 @@ fn a_restart_leaves_no_request_without_an_answer() {
     let answers = || read(&place.replies, &[]).lines().len();
     eventually("some are answered", || (answers() >= 20).then_some(()));
     running.signal("KILL");
-    running.wait();
+    // Those that wait would live on.
     std::fs::remove_file(&held).expect("is there");
+    running.wait();
     let first = answers();
     assert!(first <= 150, "{first}");
     // Who asks it to end lets it finish what it has begun.
@@ -389,14 +390,16 @@ fn a_command_that_fails_says_what_becomes_of_its_request() {
     let place = Place::new();
     let dead = topic(&[]);
     let running = place.respond(&["--exec", "grep -v bad", "--on-failure", &format!("dead:{dead}")]);
-    let done = place.request(&["-j", "3", "--reply-timeout", "2s"]).stdin("1\nbad\n3\n").run().exits(7);
+    eventually("the group is there", || place.lag());
+    let done =
+        place.request(&["-j", "3", "--partitions", "0", "--reply-timeout", "5s"]).stdin("1\nbad\n3\n").run().exits(7);
     assert_eq!(done.lines(), ["1", "3"]);
     ended(running);
     assert_eq!(read(&dead, &[]).lines(), ["bad"]);
     assert_eq!(place.lag(), Some(0));
     // By itself it is the end, and the request comes again.
     let running = place.respond(&["--exec", "false"]);
-    place.request(&["-d", "x", "--reply-timeout", "2s"]).run().fails(7);
+    place.request(&["-d", "x", "--partitions", "0", "--reply-timeout", "2s"]).run().fails(7);
     running.wait().fails(8).says(&["`false` exited with 1", "nothing more was begun"]);
     assert_eq!(place.lag(), Some(1));
 }
