@@ -24,6 +24,7 @@ pub(crate) use self::import::import;
 pub(crate) use self::publish::{Prepared as PreparedWriter, PublishingArgs, prepare as prepare_writer};
 pub(crate) use self::respond::{Args as RespondArgs, Via, run as respond};
 pub(crate) use self::tap::{ReadingArgs as TapArgs, prepare as prepare_tap};
+use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
 
@@ -57,10 +58,10 @@ pub(crate) enum Command {
     Request(Box<request::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]
-    Queue(queue::Command),
+    Queue(Deferred<queue::Command>),
     /// Declare and delete exchanges
     #[command(subcommand)]
-    Exchange(exchange::Command),
+    Exchange(Deferred<exchange::Command>),
     /// Bind a queue, or an exchange, to an exchange
     Bind(Box<bind::Args>),
     /// Remove a binding; all that identifies it must be the same
@@ -90,8 +91,8 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Move(args) => moving::run(*args, cx).await,
         Command::Tap(args) => tap::run(*args, cx).await,
         Command::Request(args) => request::run(*args, cx).await,
-        Command::Queue(command) => queue::run(command, cx).await,
-        Command::Exchange(command) => exchange::run(command, cx).await,
+        Command::Queue(Deferred(command)) => queue::run(*command, cx).await,
+        Command::Exchange(Deferred(command)) => exchange::run(*command, cx).await,
         Command::Bind(args) => bind::bind(*args, cx).await,
         Command::Unbind(args) => bind::unbind(*args, cx).await,
     }

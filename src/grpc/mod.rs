@@ -17,6 +17,7 @@ pub(crate) use self::call::{
 };
 pub(crate) use self::check::{PreparedCheck, check, prepare_check};
 pub(crate) use self::known::{fields, methods, services, symbols};
+use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
 
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     Health(health::Args),
     /// Show or drop the descriptions of servers that --descriptor-cache keeps
     #[command(subcommand)]
-    Cache(cache::Command),
+    Cache(Deferred<cache::Command>),
     /// Write what describes services, as a descriptor set or as .proto files
     Export(export::Args),
     /// Call a method: JSON in, JSON out
@@ -56,7 +57,7 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::List(args) => list::run(args, cx).await,
         Command::Describe(args) => describe::run(args, cx).await,
         Command::Health(args) => health::run(args, cx).await,
-        Command::Cache(command) => cache::run(command, cx),
+        Command::Cache(Deferred(command)) => cache::run(*command, cx),
         Command::Export(args) => export::run(args, cx).await,
         Command::Call(args) => call::run(args, cx).await,
     }

@@ -36,6 +36,7 @@ pub(crate) use self::shared::topic_name;
 pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
 pub(crate) use self::transactional::{Once, Origin};
+use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
 
@@ -49,22 +50,22 @@ pub(crate) enum Command {
     Request(Box<request::Args>),
     /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
-    Topic(Box<topic::Command>),
+    Topic(Deferred<topic::Command>),
     /// List and describe consumer groups, and set their offsets
     #[command(subcommand)]
-    Group(Box<group::Command>),
+    Group(Deferred<group::Command>),
     /// List, print, register and check schemas of a schema registry
     #[command(subcommand)]
-    Schema(Box<schema::Command>),
+    Schema(Deferred<schema::Command>),
     /// List and describe brokers, and change their settings
     #[command(subcommand)]
-    Broker(Box<broker::Command>),
+    Broker(Deferred<broker::Command>),
     /// List, add and remove rules of who may do what
     #[command(subcommand)]
-    Acl(Box<acl::Command>),
+    Acl(Deferred<acl::Command>),
     /// List, add and remove users that log in by SCRAM
     #[command(subcommand)]
-    User(Box<user::Command>),
+    User(Deferred<user::Command>),
 }
 
 /// Runs a verb.
@@ -76,11 +77,11 @@ pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
         Command::Produce(args) => produce::run(*args, cx).await,
         Command::Tail(args) => tail::run(*args, cx).await,
         Command::Request(args) => request::run(*args, cx).await,
-        Command::Topic(command) => topic::run(*command, cx).await,
-        Command::Group(command) => group::run(*command, cx).await,
-        Command::Schema(command) => schema::run(*command, cx).await,
-        Command::Broker(command) => broker::run(*command, cx).await,
-        Command::Acl(command) => acl::run(*command, cx).await,
-        Command::User(command) => user::run(*command, cx).await,
+        Command::Topic(Deferred(command)) => topic::run(*command, cx).await,
+        Command::Group(Deferred(command)) => group::run(*command, cx).await,
+        Command::Schema(Deferred(command)) => schema::run(*command, cx).await,
+        Command::Broker(Deferred(command)) => broker::run(*command, cx).await,
+        Command::Acl(Deferred(command)) => acl::run(*command, cx).await,
+        Command::User(Deferred(command)) => user::run(*command, cx).await,
     }
 }

@@ -141,7 +141,9 @@ impl Topic {
 
     /// What it is about, in a line.
     pub(crate) fn summary(&self) -> &'static str {
-        self.page().summary
+        // Of the first line alone: whoever starts any command pays for this.
+        let line = self.text.lines().next().unwrap_or_default();
+        line.split_once(": ").map_or("", |(_, summary)| summary)
     }
 
     /// As a man page.
