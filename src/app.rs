@@ -31,6 +31,9 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> u8 {
     if matches!(argv.as_slice(), [_, flag] if flag == "--version" || flag == "-V") {
         return finish(print_version(), &Terminal::detect(ColorWhen::Auto, false, false));
     }
+    if argv.iter().any(|arg| arg == "kafka") {
+        kafka::begin();
+    }
     let controls = argv.iter().any(|arg| arg.to_string_lossy().chars().any(char::is_control));
     let color = color_of(&argv);
     let cli = match parse(&argv, &[]) {

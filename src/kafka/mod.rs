@@ -40,6 +40,13 @@ use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
 
+/// Has OpenSSL make its tables, which librdkafka needs whether there is TLS or not, while the command line is read: a tenth of
+/// what comes before the first byte to a broker. Whoever makes a client waits for the end of it.
+pub(crate) fn begin() {
+    // Without a thread it is done there.
+    let _ = crate::shutdown::spawn("openssl", openssl_sys::init);
+}
+
 /// The verbs.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {

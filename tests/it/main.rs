@@ -24,6 +24,7 @@ mod jq;
 mod kafka;
 mod layout;
 mod profiles;
+mod proxy;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod secrets;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{ORDER, file, python, values};
-use crate::grpc::servers::Proxy;
 use crate::kafka::{kafka, read, topic};
+use crate::proxy::Proxy;
 use crate::support::{Done, test_env};
 
 const PROTO: &str = r#"syntax = "proto3";

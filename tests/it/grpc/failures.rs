@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::servers::{Proxy, black_hole, raw, sandbox};
+use super::servers::{black_hole, raw, sandbox};
+use crate::proxy::Proxy;
 use crate::support::{DEADLINE, Run, mscomm};
 
 fn call(method: &str, args: &[&str]) -> Run {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use super::hostile::prefixed;
-use super::servers::{Proxy, raw, sandbox};
+use super::servers::{raw, sandbox};
 use super::wire::{SOURCE, piped};
+use crate::proxy::Proxy;
 use crate::support::{Done, Run, mscomm};
 
 pub(crate) const DATA: u8 = 0;

@@ -1,10 +1,10 @@
 //! The servers that the tests call.
 
 use std::convert::Infallible;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{OnceLock, mpsc};
 use std::task::{Context, Poll};
 
 use futures_util::{StreamExt, stream};
@@ -80,71 +80,6 @@ impl Drop for Interop {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         drop(self.child.wait());
-    }
-}
-
-/// Passes bytes on between clients and a server until it is cut.
-pub(crate) struct Proxy {
-    pub address: String,
-    connections: Arc<Mutex<Vec<TcpStream>>>,
-    heard: Arc<Mutex<Vec<u8>>>,
-}
-
-impl Proxy {
-    /// Cuts by itself once a client sent `trigger`.
-    pub(crate) fn start(server: &str, trigger: Option<&'static [u8]>) -> Proxy {
-        Proxy::with(server, trigger, false)
-    }
-
-    /// Writes down what clients say.
-    pub(crate) fn listening(server: &str) -> Proxy {
-        Proxy::with(server, None, true)
-    }
-
-    /// What all clients have said so far.
-    pub(crate) fn heard(&self) -> Vec<u8> {
-        self.heard.lock().expect("not poisoned").clone()
-    }
-
-    fn with(server: &str, trigger: Option<&'static [u8]>, listens: bool) -> Proxy {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("binds");
-        let address = listener.local_addr().expect("an address").to_string();
-        let connections = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (server, all, ears) = (server.to_owned(), connections.clone(), heard.clone());
-        std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
-                let server = TcpStream::connect(&server).expect("the server is there");
-                let copy = |stream: &TcpStream| stream.try_clone().expect("clones");
-                all.lock().expect("not poisoned").extend([copy(&client), copy(&server)]);
-                let (from_server, to_client) = (copy(&server), copy(&client));
-                std::thread::spawn(move || pass(from_server, to_client, None, None));
-                let ears = listens.then(|| ears.clone());
-                std::thread::spawn(move || pass(client, server, trigger, ears));
-            }
-        });
-        Proxy { address, connections, heard }
-    }
-
-    pub(crate) fn cut(&self) {
-        for stream in self.connections.lock().expect("not poisoned").drain(..) {
-            drop(stream.shutdown(std::net::Shutdown::Both));
-        }
-    }
-}
-
-fn pass(mut from: TcpStream, mut to: TcpStream, trigger: Option<&[u8]>, ears: Option<Arc<Mutex<Vec<u8>>>>) {
-    let mut chunk = [0; 4096];
-    while let Ok(n) = from.read(&mut chunk) {
-        let bytes = &chunk[..n];
-        if let Some(ears) = &ears {
-            ears.lock().expect("not poisoned").extend_from_slice(bytes);
-        }
-        let done = n == 0 || to.write_all(bytes).is_err();
-        if done || trigger.is_some_and(|t| bytes.windows(t.len()).any(|w| w == t)) {
-            drop((from.shutdown(std::net::Shutdown::Both), to.shutdown(std::net::Shutdown::Both)));
-            return;
-        }
     }
 }
 
