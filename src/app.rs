@@ -190,24 +190,24 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
             let runtime = if args.starts_commands() { one_thread() } else { two_threads() };
             with_runtime(runtime, global, source, terminal, async |cx| match *args {
                 AmqpCommand::Own(command) => amqp::run(command, cx).await,
-                AmqpCommand::Respond(args) => across::respond::run(*args, cx).await,
+                AmqpCommand::Respond(Deferred(args)) => across::respond::run(*args, cx).await,
             })
         }
         Command::Kafka(Deferred(args)) => {
             let runtime = if args.starts_commands() { one_thread() } else { two_threads() };
             with_runtime(runtime, global, source, terminal, async |cx| match *args {
                 KafkaCommand::Own(command) => kafka::run(command, cx).await,
-                KafkaCommand::Respond(args) => across::respond::run(*args, cx).await,
+                KafkaCommand::Respond(Deferred(args)) => across::respond::run(*args, cx).await,
             })
         }
-        Command::Bridge(args) => {
+        Command::Bridge(Deferred(args)) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| across::bridge::run(*args, cx).await)
         }
-        Command::Check(args) => {
+        Command::Check(Deferred(args)) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| across::check::run(*args, cx).await)
         }
         #[cfg(feature = "sandbox")]
-        Command::Sandbox(args) => {
+        Command::Sandbox(Deferred(args)) => {
             with_runtime(two_threads(), global, source, terminal, async |cx| sandbox::run(*args, cx).await)
         }
         #[cfg(feature = "sandbox")]

@@ -12,10 +12,7 @@ use crate::net::{Policy, Step, TlsSettings, Told};
 use crate::output::{Table, TableLayout};
 use crate::{amqp, grpc, kafka};
 
-/// Check whether what a profile names can be reached: configuration, secrets, names, TCP, TLS, login, readiness
-///
-/// Each step is told with its time. The services are checked side by side; what failed first in each is explained, and the exit
-/// code is that of the first of grpc, amqp, kafka. With --wait (or --wait=1m) all is waited for, queues, topics and SERVING too.
+/// What is checked.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
     /// What to check; all that the profile names without one

@@ -32,30 +32,30 @@ use crate::error::Result;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Publish messages from an argument, a file or standard input
-    Publish(Box<publish::Args>),
+    Publish(Deferred<publish::Args>),
     /// Read messages from a queue, settling each once it was written
-    Consume(Box<consume::Args>),
+    Consume(Deferred<consume::Args>),
     /// Look at the first messages of a queue and put them back; a quorum queue counts each look as a delivery
     ///
     /// A quorum queue with a delivery limit drops or dead-letters a message that came back more often than that, and so after as
     /// many looks. RabbitMQ 4 has a limit of 20 where nothing else is set.
-    Get(Box<get::Args>),
+    Get(Deferred<get::Args>),
     /// Move messages from one queue to another, or dead letters back to where they came from
     ///
     /// Each is taken out of its queue once the broker has confirmed it where it goes, with all its properties and headers, and a
     /// header mscomm-moves that counts how often that was. A header CC, which would send copies to other queues again, is left
     /// out. What is refused stays where it is.
-    Move(Box<moving::Args>),
+    Move(Deferred<moving::Args>),
     /// Watch what goes through exchanges, without touching anybody's queues
     ///
     /// A queue of its own is bound to them, which is gone when the connection is. The broker keeps so many messages for it as
     /// --max-length says, and drops the oldest when they are read too slowly; how many that were at least is told at the end.
-    Tap(Box<tap::Args>),
+    Tap(Deferred<tap::Args>),
     /// Ask through a queue or an exchange, and write the answers
     ///
     /// Each request has a correlation id, and says where its answer is awaited: straight on this connection (direct reply-to), or
     /// in a queue. A request that no queue wants is refused at once, and one that nobody answers in time is exit 7.
-    Request(Box<request::Args>),
+    Request(Deferred<request::Args>),
     /// Declare, delete, purge and inspect queues
     #[command(subcommand)]
     Queue(Deferred<queue::Command>),
@@ -63,17 +63,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Exchange(Deferred<exchange::Command>),
     /// Bind a queue, or an exchange, to an exchange
-    Bind(Box<bind::Args>),
+    Bind(Deferred<bind::Args>),
     /// Remove a binding; all that identifies it must be the same
-    Unbind(Box<bind::Args>),
+    Unbind(Deferred<bind::Args>),
 }
 
 impl Command {
     /// Whether a command is started for each message.
     pub(crate) fn starts_commands(&self) -> bool {
         match self {
-            Command::Consume(args) => args.starts_commands(),
-            Command::Tap(args) => args.starts_commands(),
+            Command::Consume(Deferred(args)) => args.starts_commands(),
+            Command::Tap(Deferred(args)) => args.starts_commands(),
             _ => false,
         }
     }
@@ -85,15 +85,15 @@ impl Command {
 /// The verb's.
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
-        Command::Publish(args) => publish::run(*args, cx).await,
-        Command::Consume(args) => consume::run(*args, cx).await,
-        Command::Get(args) => get::run(*args, cx).await,
-        Command::Move(args) => moving::run(*args, cx).await,
-        Command::Tap(args) => tap::run(*args, cx).await,
-        Command::Request(args) => request::run(*args, cx).await,
+        Command::Publish(Deferred(args)) => publish::run(*args, cx).await,
+        Command::Consume(Deferred(args)) => consume::run(*args, cx).await,
+        Command::Get(Deferred(args)) => get::run(*args, cx).await,
+        Command::Move(Deferred(args)) => moving::run(*args, cx).await,
+        Command::Tap(Deferred(args)) => tap::run(*args, cx).await,
+        Command::Request(Deferred(args)) => request::run(*args, cx).await,
         Command::Queue(Deferred(command)) => queue::run(*command, cx).await,
         Command::Exchange(Deferred(command)) => exchange::run(*command, cx).await,
-        Command::Bind(args) => bind::bind(*args, cx).await,
-        Command::Unbind(args) => bind::unbind(*args, cx).await,
+        Command::Bind(Deferred(args)) => bind::bind(*args, cx).await,
+        Command::Unbind(Deferred(args)) => bind::unbind(*args, cx).await,
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{ArgPredicate, Resettable};
-use clap::{ArgMatches, Command, FromArgMatches, Subcommand};
+use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::flow::{Asking, Limits, OnRefusal};
@@ -336,7 +336,7 @@ pub(crate) fn with_flags(command: Command, flags: &[FlagDefault]) -> Command {
     }
 }
 
-/// A command's verbs, made only when that command is typed: the whole tree costs a third of the start.
+/// What a command takes, or its verbs, made only when that command is typed: the whole tree costs a third of the start.
 #[derive(Debug)]
 pub(crate) struct Deferred<T>(pub Box<T>);
 
@@ -354,15 +354,30 @@ impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
     }
 }
 
+/// Fills a command. Its own words stay, in whose place those of what it is filled with would be put; and the flags of every
+/// command, which it has already, stand behind.
+fn filled(command: Command, with: fn(Command) -> Command) -> Command {
+    let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
+    let shared: Vec<clap::Id> = command.get_arguments().map(|arg| arg.get_id().clone()).collect();
+    let command = with(command).about(Resettable::from(about)).long_about(Resettable::from(long));
+    // Whatever is looked at this way becomes the last.
+    let command = shared.iter().fold(command, |command, id| command.mut_arg(id, |arg| arg));
+    FLAGS.with_borrow(|flags| with_flags(command, flags))
+}
+
+impl<T: Args> Args for Deferred<T> {
+    fn augment_args(command: Command) -> Command {
+        command.defer(|command| filled(command, T::augment_args))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
 impl<T: Subcommand> Subcommand for Deferred<T> {
     fn augment_subcommands(command: Command) -> Command {
-        command.defer(|command| {
-            // The words of the verbs' own enum would be put in place of the command's.
-            let (about, long) = (command.get_about().cloned(), command.get_long_about().cloned());
-            let command =
-                T::augment_subcommands(command).about(Resettable::from(about)).long_about(Resettable::from(long));
-            FLAGS.with_borrow(|flags| with_flags(command, flags))
-        })
+        command.defer(|command| filled(command, T::augment_subcommands))
     }
 
     fn augment_subcommands_for_update(command: Command) -> Command {

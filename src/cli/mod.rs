@@ -74,14 +74,18 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Kafka(Deferred<KafkaCommand>),
     /// Carry messages from one system to another, each settled once the other side has confirmed it
-    Bridge(Box<bridge::Args>),
-    Check(Box<check::Args>),
+    Bridge(Deferred<bridge::Args>),
+    /// Check whether what a profile names can be reached: configuration, secrets, names, TCP, TLS, login, readiness
+    ///
+    /// Each step is told with its time. The services are checked side by side; what failed first in each is explained, and the exit
+    /// code is that of the first of grpc, amqp, kafka. With --wait (or --wait=1m) all is waited for, queues, topics and SERVING too.
+    Check(Deferred<check::Args>),
     /// List, show and change connection profiles
     #[command(subcommand, after_long_help = profile_help())]
     Profile(Deferred<config::verbs::Command>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     #[cfg(feature = "sandbox")]
-    Sandbox(Box<sandbox::Args>),
+    Sandbox(Deferred<sandbox::Args>),
     /// Run a sandbox's command, and end what it leaves
     #[cfg(feature = "sandbox")]
     #[command(name = sandbox::runner::NAME, hide = true)]
@@ -161,7 +165,7 @@ pub(crate) enum AmqpCommand {
     /// has confirmed the answer. One without reply_to is handled, too. An answer that comes back, because who asked has gone, counts
     /// as refused, and its request as done.
     #[command(display_order = 5)]
-    Respond(Box<respond::Args<amqp::RespondArgs>>),
+    Respond(Deferred<respond::Args<amqp::RespondArgs>>),
 }
 
 impl AmqpCommand {
@@ -169,7 +173,7 @@ impl AmqpCommand {
     pub(crate) fn starts_commands(&self) -> bool {
         match self {
             AmqpCommand::Own(command) => command.starts_commands(),
-            AmqpCommand::Respond(args) => args.starts_commands(),
+            AmqpCommand::Respond(Deferred(args)) => args.starts_commands(),
         }
     }
 }
@@ -187,7 +191,7 @@ pub(crate) enum KafkaCommand {
     /// request once the answer is confirmed. One without kafka_replyTopic is handled, too. An answer without a place, as in a topic
     /// that is not there, counts as refused, and its request as done.
     #[command(display_order = 3)]
-    Respond(Box<respond::Args<kafka::RespondArgs>>),
+    Respond(Deferred<respond::Args<kafka::RespondArgs>>),
 }
 
 impl KafkaCommand {
@@ -195,7 +199,7 @@ impl KafkaCommand {
     pub(crate) fn starts_commands(&self) -> bool {
         match self {
             KafkaCommand::Own(_) => false,
-            KafkaCommand::Respond(args) => args.starts_commands(),
+            KafkaCommand::Respond(Deferred(args)) => args.starts_commands(),
         }
     }
 }

@@ -25,19 +25,19 @@ use crate::error::Result;
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// List the services of a server, or the methods of a service
-    List(list::Args),
+    List(Deferred<list::Args>),
     /// Show a service, method, message or enum as Protobuf source
-    Describe(describe::Args),
+    Describe(Deferred<describe::Args>),
     /// Ask a server for its health, by the standard health service
     ///
     /// Exit code 0 is SERVING, 8 any other state, 69 (64 + NOT_FOUND) a service that the server does not know. With --wait
     /// (or --wait=1m) SERVING is waited for; with --watch only the server is.
-    Health(health::Args),
+    Health(Deferred<health::Args>),
     /// Show or drop the descriptions of servers that --descriptor-cache keeps
     #[command(subcommand)]
     Cache(Deferred<cache::Command>),
     /// Write what describes services, as a descriptor set or as .proto files
-    Export(export::Args),
+    Export(Deferred<export::Args>),
     /// Call a method: JSON in, JSON out
     ///
     /// The data is a stream of JSON values, a message each. A method that takes one message is sent an empty one when
@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// come. A failed call prints code, message and details on standard error and exits with 64 + code. With -o json its
     /// last line is always a status; one with "local":true is none of the server's, but what gRPC's libraries say of such
     /// a failure.
-    Call(call::Args),
+    Call(Deferred<call::Args>),
 }
 
 /// Runs a verb.
@@ -54,11 +54,11 @@ pub(crate) enum Command {
 /// The verb's.
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
-        Command::List(args) => list::run(args, cx).await,
-        Command::Describe(args) => describe::run(args, cx).await,
-        Command::Health(args) => health::run(args, cx).await,
+        Command::List(Deferred(args)) => list::run(*args, cx).await,
+        Command::Describe(Deferred(args)) => describe::run(*args, cx).await,
+        Command::Health(Deferred(args)) => health::run(*args, cx).await,
         Command::Cache(Deferred(command)) => cache::run(*command, cx),
-        Command::Export(args) => export::run(args, cx).await,
-        Command::Call(args) => call::run(args, cx).await,
+        Command::Export(Deferred(args)) => export::run(*args, cx).await,
+        Command::Call(Deferred(args)) => call::run(*args, cx).await,
     }
 }

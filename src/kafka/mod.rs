@@ -51,10 +51,15 @@ pub(crate) fn begin() {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Send records to a topic
-    Produce(Box<produce::Args>),
+    Produce(Deferred<produce::Args>),
     /// Read records of topics, and follow them
-    Tail(Box<tail::Args>),
-    Request(Box<request::Args>),
+    Tail(Deferred<tail::Args>),
+    /// Ask through a topic, and print the answer
+    ///
+    /// As Spring's ReplyingKafkaTemplate does it: a request says in its headers kafka_replyTopic and kafka_correlationId where its answer
+    /// is to go, and how that is recognised. Answers are read from what is the end of the reply topic before the first request is sent,
+    /// without a group; those to others are left alone.
+    Request(Deferred<request::Args>),
     /// List, describe, create, alter, truncate and delete topics
     #[command(subcommand)]
     Topic(Deferred<topic::Command>),
@@ -81,9 +86,9 @@ pub(crate) enum Command {
 /// The verb's.
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     match command {
-        Command::Produce(args) => produce::run(*args, cx).await,
-        Command::Tail(args) => tail::run(*args, cx).await,
-        Command::Request(args) => request::run(*args, cx).await,
+        Command::Produce(Deferred(args)) => produce::run(*args, cx).await,
+        Command::Tail(Deferred(args)) => tail::run(*args, cx).await,
+        Command::Request(Deferred(args)) => request::run(*args, cx).await,
         Command::Topic(Deferred(command)) => topic::run(*command, cx).await,
         Command::Group(Deferred(command)) => group::run(*command, cx).await,
         Command::Schema(Deferred(command)) => schema::run(*command, cx).await,

@@ -23,11 +23,7 @@ const HEADER_LONG: &str = "Header of every request, as trace=42 or 'trace: 42'. 
                            kafka_correlationId=ID is what the answer to the one request is recognised by, instead of the 16 \
                            bytes of a random UUID";
 
-/// Ask through a topic, and print the answer
-///
-/// As Spring's ReplyingKafkaTemplate does it: a request says in its headers kafka_replyTopic and kafka_correlationId where its answer
-/// is to go, and how that is recognised. Answers are read from what is the end of the reply topic before the first request is sent,
-/// without a group; those to others are left alone.
+/// What is asked, and where answers come.
 #[derive(Debug, clap::Args)]
 #[command(mut_arg("headers", |arg| arg.help(HEADER).long_help(HEADER_LONG)))]
 #[command(mut_arg("partition", |arg| arg.hide_short_help(true)))]
