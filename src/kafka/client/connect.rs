@@ -291,6 +291,12 @@ pub(crate) fn likely(client: &Client<ConnectionEvents>, topic: &str, error: Erro
 /// How long closing connections, and leaving a group, may take.
 pub(crate) const CLOSE: Duration = Duration::from_secs(2);
 
+/// Leaves a client to the end of the process, which is near, where no broker has to be told: closing it takes as long as a
+/// request. Its threads may run until then (`openssl_sys::init` keeps what they use).
+pub(crate) fn leave<T>(client: T) {
+    std::mem::forget(client);
+}
+
 /// Drops something that may block while it is dropped, a consumer that leaves its group for example.
 pub(crate) fn drop_within<T: Send + 'static>(value: T, limit: Duration) {
     let (done, ended) = std::sync::mpsc::channel();

@@ -197,7 +197,6 @@ impl Replying {
             max_record: setup.max_record(),
             room: setup.room(),
             patience: *patience,
-            shutdown: shutdown.clone(),
         };
         Producer::fed(wire.clone(), to)
     }

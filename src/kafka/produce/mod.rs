@@ -348,7 +348,6 @@ async fn open(
             max_record: setup.max_record(),
             room: setup.room(),
             patience: cx.policy.patience(),
-            shutdown: cx.shutdown,
         };
         Ok((Producer::new(wire, options)?, transaction))
     })

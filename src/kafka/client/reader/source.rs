@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::super::connect::drop_within;
+use super::super::connect::{drop_within, leave};
 use super::super::offsets::Partition;
 use super::record::message_of;
 use super::roster::News;
@@ -185,6 +185,11 @@ impl Source for PartitionReader {
     }
 
     fn close(mut self: Box<Self>) -> Work<'static, ()> {
+        // A group is told who leaves it.
+        if self.group.is_none() {
+            leave(self);
+            return Box::pin(std::future::ready(()));
+        }
         let limit = self.link.shutdown.goodbye(CLOSE);
         let (looking, bounding, news) = (self.looking.take(), self.bounding.take(), self.roster.looking().take());
         let leaving = Leaving { looking, bounding, news, _reader: self };
