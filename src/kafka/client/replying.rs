@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, Producer as _, PurgeConfig};
 use tokio::sync::oneshot;
 
 use super::config::Setup;
-use super::connect::{CLOSE, drop_within, settled_topic};
+use super::connect::{leave, settled_topic};
 use super::connected::Connected;
 use super::events::ConnectionEvents;
 use super::fault::{error_of, topic_error};
@@ -186,7 +186,7 @@ impl Replying {
     }
 
     fn open(&self, topic: &str, Found { intake, partitions }: Found) -> Result<Producer> {
-        let ReplyingOptions { wire, setup, patience, shutdown, .. } = &self.with;
+        let ReplyingOptions { wire, setup, patience, .. } = &self.with;
         let to = ProducerOptions {
             topic: topic.to_owned(),
             intake,
@@ -398,7 +398,7 @@ impl Sink for Replying {
     }
 
     fn close(self: Box<Self>) -> Work<'static, ()> {
-        let limit = self.with.shutdown.goodbye(CLOSE);
-        Box::pin(async move { drop_within(self, limit) })
+        leave(self);
+        Box::pin(std::future::ready(()))
     }
 }
