@@ -324,6 +324,11 @@ fn security(config: &mut ClientConfig, settings: &Settings) -> Result<()> {
     match (sasl.mechanism(), &sasl.username, &sasl.password) {
         (Some(mechanism @ (OAUTHBEARER | GSSAPI)), ..) => {
             config.set("sasl.mechanism", mechanism);
+            // Without a keytab the ticket is the user's own: librdkafka cannot renew it, and refuses to begin if it is to.
+            let renews = ["sasl.kerberos.keytab", "sasl.kerberos.kinit.cmd"];
+            if mechanism == GSSAPI && !settings.extra.iter().any(|(name, _)| renews.contains(&name.as_str())) {
+                config.set("sasl.kerberos.min.time.before.relogin", "0");
+            }
         }
         (Some(mechanism), Some(user), Some(password)) => {
             config.set("sasl.mechanism", mechanism).set("sasl.username", user).set("sasl.password", password.expose());
