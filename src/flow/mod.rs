@@ -46,7 +46,7 @@ pub(crate) use questions::{Asking, Ids, Questions, answered, new_uuid, uuid_of, 
 pub(crate) use refusal::{Refusal, Unfit};
 pub(crate) use relay::Relayed;
 pub(crate) use run::run;
-pub(crate) use sink::{Declined, Heard, Next, Outcome, Sink, Told};
+pub(crate) use sink::{Declined, Heard, Next, Outcome, Sink, Told, take_in};
 pub(crate) use source::{Bad, Done, Event, Filled, Lane, LaneName, Place, Settling, Source, Work};
 pub(crate) use stage::{Passed, Stage, through};
 

@@ -1,5 +1,6 @@
 //! Where messages go.
 
+use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use serde_json::Value;
@@ -87,6 +88,15 @@ impl Heard {
 /// Gives the next message of a batch, in place of the one before: a message is large, and each time that it changes hands
 /// it would be copied.
 pub(crate) type Next<'n, 'b> = dyn FnMut(&mut Message<'b>) -> Option<Ticket> + 'n;
+
+/// Takes messages in until so many wait, for a sink that has to find out first where each of them goes.
+pub(crate) fn take_in<'b>(next: &mut Next<'_, 'b>, waiting: &mut VecDeque<(Ticket, Message<'static>)>, most: usize) {
+    let mut message: Message<'b> = Message::default();
+    while waiting.len() < most {
+        let Some(ticket) = next(&mut message) else { break };
+        waiting.push_back((ticket, std::mem::take(&mut message).into_owned()));
+    }
+}
 
 /// Where messages go.
 pub(crate) trait Sink {

@@ -16,7 +16,7 @@ use super::replies::is_direct_reply;
 use super::{Client, NOT_FOUND, fault, passive, passive_exchange, short_string};
 use crate::amqp::settings::Endpoint;
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Declined, Heard, Lane, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work};
+use crate::flow::{Declined, Heard, Lane, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work, take_in};
 use crate::message::Message;
 use crate::net::Policy;
 use crate::shutdown::Shutdown;
@@ -197,11 +197,7 @@ impl Sink for Destinations {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
-        let mut message = Message::default();
-        while self.room() > 0 {
-            let Some(ticket) = next(&mut message) else { break };
-            self.waiting.push_back((ticket, std::mem::take(&mut message).into_owned()));
-        }
+        take_in(next, &mut self.waiting, WAITING);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use super::fault::{error_of, topic_error};
 use super::intake::Intake;
 use super::producer::{GIVE_UP, Producer, ProducerOptions, poll};
 use crate::error::{Error, Kind, Result};
-use crate::flow::{Declined, Heard, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work};
+use crate::flow::{Declined, Heard, Next, OnRefusal, Outcome, Refusal, Sink, Ticket, Work, take_in};
 use crate::kafka::ffi::{Bell, Reports, TopicProducer};
 use crate::message::Message;
 use crate::shutdown::{self, Shutdown};
@@ -352,11 +352,7 @@ impl Sink for Replying {
     }
 
     fn submit<'b>(&mut self, next: &mut Next<'_, 'b>) -> Result<(), Declined> {
-        let mut message = Message::default();
-        while self.room() > 0 {
-            let Some(ticket) = next(&mut message) else { break };
-            self.waiting.push_back((ticket, std::mem::take(&mut message).into_owned()));
-        }
+        take_in(next, &mut self.waiting, WAITING);
         Ok(())
     }
 
