@@ -1,0 +1,34 @@
+//! The brokers of the cluster, and which of them are there.
+
+use kafka_protocol::protocol::StrBytes;
+
+/// One broker.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Its id, from 1.
+    pub id: i32,
+    pub host: StrBytes,
+    pub port: u16,
+    /// False while it is taken away.
+    pub alive: bool,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    /// 22 characters, as Kafka's.
+    pub id: StrBytes,
+    pub nodes: Vec<Node>,
+}
+
+impl Cluster {
+    /// Those that are there.
+    pub(crate) fn alive(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter().filter(|node| node.alive)
+    }
+
+    /// The active controller: the first that is there.
+    pub(crate) fn controller(&self) -> i32 {
+        self.alive().next().map_or(-1, |node| node.id)
+    }
+}

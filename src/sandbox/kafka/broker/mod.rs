@@ -1,0 +1,56 @@
+//! The Kafka broker itself, without sockets: N brokers of one cluster that share their memory. Times come from outside.
+//!
+//! A request is answered in `handlers/`, one file for what belongs together, out of the state that stands beside it:
+//! [`cluster`], [`topic`] with its [`log`], ... Who has to wait (a fetch, a member of a group) gets a future.
+
+pub(crate) mod api;
+pub(crate) mod cluster;
+pub(crate) mod handlers;
+pub(crate) mod time;
+pub(crate) mod topic;
+pub(crate) mod wire;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use kafka_protocol::protocol::StrBytes;
+
+use self::cluster::Cluster;
+use self::time::Now;
+use self::topic::Topics;
+
+/// All that the brokers of a cluster know. It is only borrowed between two waits.
+pub(crate) struct Broker {
+    pub cluster: Cluster,
+    pub topics: Topics,
+}
+
+/// The broker, as the tasks of all connections share it; all of them are on one thread.
+pub(crate) type Shared = Rc<RefCell<Broker>>;
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// The broker that it is connected to.
+    pub node: i32,
+    /// What it calls itself, in this request.
+    pub client_id: StrBytes,
+    /// The address it comes from, as Kafka writes it: `/127.0.0.1`.
+    pub host: StrBytes,
+    /// Who it has logged in as, as `User:ANONYMOUS`.
+    pub principal: StrBytes,
+}
+
+impl Broker {
+    pub(crate) fn new(cluster: Cluster) -> Broker {
+        Broker { cluster, topics: Topics::default() }
+    }
+
+    /// When something is due that nobody asks for.
+    pub(crate) fn next_wake(&self) -> Option<std::time::Instant> {
+        None
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, _now: Now) {}
+}
