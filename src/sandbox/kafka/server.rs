@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 use super::broker::cluster::Cluster;
+use super::broker::time::Now;
 use super::broker::wire::Frame;
 use super::broker::{Broker, Caller, Shared, api};
 
@@ -28,7 +29,25 @@ pub(crate) async fn serve(listeners: Vec<TcpListener>, cluster: Cluster) {
             spawn_local(accept(listener, node, shared.clone()));
         }
     }
-    std::future::pending().await
+    clock(shared).await;
+}
+
+/// Does what is due, when it is.
+async fn clock(shared: Shared) {
+    let earlier = shared.borrow().earlier.clone();
+    loop {
+        let next = shared.borrow().next_wake();
+        let due = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => shared.borrow_mut().tick(Now::get()),
+            () = earlier.notified() => {}
+        }
+    }
 }
 
 async fn accept(listener: tokio::net::TcpListener, node: i32, shared: Shared) {

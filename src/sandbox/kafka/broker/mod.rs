@@ -14,6 +14,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use kafka_protocol::protocol::StrBytes;
+use tokio::sync::Notify;
 
 use self::cluster::Cluster;
 use self::time::Now;
@@ -23,6 +24,8 @@ use self::topic::Topics;
 pub(crate) struct Broker {
     pub cluster: Cluster,
     pub topics: Topics,
+    /// Told when something is due earlier than the clock knew: whoever makes [`Broker::next_wake`] earlier tells it.
+    pub earlier: Rc<Notify>,
 }
 
 /// The broker, as the tasks of all connections share it; all of them are on one thread.
@@ -43,7 +46,7 @@ pub(crate) struct Caller {
 
 impl Broker {
     pub(crate) fn new(cluster: Cluster) -> Broker {
-        Broker { cluster, topics: Topics::default() }
+        Broker { cluster, topics: Topics::default(), earlier: Rc::new(Notify::new()) }
     }
 
     /// When something is due that nobody asks for.

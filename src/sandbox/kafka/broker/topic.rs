@@ -25,4 +25,6 @@ pub(crate) struct Partition {
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
     pub by_name: BTreeMap<String, Topic>,
+    /// Grows with each topic that is created, deleted or given partitions, so that groups see that something has changed.
+    pub changes: u64,
 }
