@@ -5,6 +5,7 @@
 
 pub(crate) mod api;
 pub(crate) mod cluster;
+pub(crate) mod config;
 pub(crate) mod handlers;
 pub(crate) mod time;
 pub(crate) mod topic;
@@ -17,6 +18,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 
 use self::cluster::Cluster;
+use self::config::Configs;
 use self::time::Now;
 use self::topic::Topics;
 
@@ -26,6 +28,7 @@ pub(crate) struct Broker {
     pub topics: Topics,
     /// Told when something is due earlier than the clock knew: whoever makes [`Broker::next_wake`] earlier tells it.
     pub earlier: Rc<Notify>,
+    pub configs: Configs,
 }
 
 /// The broker, as the tasks of all connections share it; all of them are on one thread.
@@ -46,7 +49,12 @@ pub(crate) struct Caller {
 
 impl Broker {
     pub(crate) fn new(cluster: Cluster) -> Broker {
-        Broker { cluster, topics: Topics::default(), earlier: Rc::new(Notify::new()) }
+        Broker {
+            cluster,
+            topics: Topics::default(),
+            earlier: Rc::new(Notify::new()),
+            configs: Configs::at_start(),
+        }
     }
 
     /// When something is due that nobody asks for.
