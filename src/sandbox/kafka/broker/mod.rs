@@ -4,6 +4,7 @@
 //! [`cluster`], [`topic`] with its [`log`], ... Who has to wait (a fetch, a member of a group) gets a future.
 
 pub(crate) mod api;
+pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod handlers;
@@ -17,6 +18,7 @@ use std::rc::Rc;
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 
+use self::auth::Security;
 use self::cluster::Cluster;
 use self::config::Configs;
 use self::time::Now;
@@ -29,6 +31,7 @@ pub(crate) struct Broker {
     /// Told when something is due earlier than the clock knew: whoever makes [`Broker::next_wake`] earlier tells it.
     pub earlier: Rc<Notify>,
     pub configs: Configs,
+    pub security: Security,
 }
 
 /// The broker, as the tasks of all connections share it; all of them are on one thread.
@@ -54,6 +57,7 @@ impl Broker {
             topics: Topics::default(),
             earlier: Rc::new(Notify::new()),
             configs: Configs::at_start(),
+            security: Security::default(),
         }
     }
 

@@ -6,7 +6,13 @@ use kafka_protocol::messages::{BrokerId, MetadataRequest, MetadataResponse};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 
-pub(crate) fn answer(broker: &mut Broker, _caller: &Caller, _request: MetadataRequest, _version: i16, _now: Now) -> MetadataResponse {
+pub(crate) fn answer(
+    broker: &mut Broker,
+    _caller: &Caller,
+    _request: MetadataRequest,
+    _version: i16,
+    _now: Now,
+) -> MetadataResponse {
     let brokers = broker.cluster.alive().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.id))
