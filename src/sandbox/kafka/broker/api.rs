@@ -4,14 +4,21 @@ use bytes::BytesMut;
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use super::handlers::{metadata, versions};
+use super::handlers::{configs, configs_alter, metadata, versions};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
 use super::{Broker, Caller, Shared};
 
 /// What this broker announces: the versions of Kafka 4.1, as far as there is something behind them.
-pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[(ApiKey::Metadata, 0, 13), (ApiKey::ApiVersions, 0, 4)];
+pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
+    (ApiKey::Metadata, 0, 13),
+    (ApiKey::ApiVersions, 0, 4),
+    (ApiKey::DescribeConfigs, 1, 4),
+    (ApiKey::AlterConfigs, 0, 2),
+    (ApiKey::IncrementalAlterConfigs, 0, 1),
+    (ApiKey::ListConfigResources, 0, 1),
+];
 
 /// The frame of the answer; none for a producer that wants none.
 pub(crate) type Answer = Result<Option<BytesMut>, Malformed>;
@@ -28,6 +35,10 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
     known.filter(|(_, min, max)| (*min..=*max).contains(&frame.version)).ok_or(Malformed)?;
     match frame.key {
         ApiKey::Metadata => at_once(shared, caller, frame, metadata::answer),
+        ApiKey::DescribeConfigs => at_once(shared, caller, frame, configs::describe),
+        ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
+        ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
+        ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
         _ => Err(Malformed),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod brokers;
 pub(crate) mod effective;
+pub(crate) mod others;
 pub(crate) mod table;
 pub(crate) mod topics;
 
