@@ -73,8 +73,8 @@ async fn connection(shared: Shared, mut stream: TcpStream, peer: SocketAddr, nod
         let Ok(frame) = Frame::read(&bytes) else { return };
         caller.client_id = frame.client_id.clone().unwrap_or_default();
         match api::answer(&shared, &caller, &frame).await {
-            Ok(Some(answer)) => {
-                if stream.write_all(&answer).await.is_err() {
+            Ok(Some(mut answer)) => {
+                if stream.write_all_buf(&mut answer).await.is_err() {
                     return;
                 }
             }

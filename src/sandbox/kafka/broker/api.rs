@@ -1,6 +1,5 @@
 //! Which requests there are, in which versions, and who answers each.
 
-use bytes::BytesMut;
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -8,6 +7,7 @@ use super::handlers::{configs, configs_alter, metadata, versions};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
+use super::wire::reply::Reply;
 use super::{Broker, Caller, Shared};
 
 /// What this broker announces: the versions of Kafka 4.1, as far as there is something behind them.
@@ -21,7 +21,7 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
 ];
 
 /// The frame of the answer; none for a producer that wants none.
-pub(crate) type Answer = Result<Option<BytesMut>, Malformed>;
+pub(crate) type Answer = Result<Option<Reply>, Malformed>;
 
 /// Answers a request, if need be after a while.
 ///

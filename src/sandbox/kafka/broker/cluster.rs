@@ -22,6 +22,14 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
+    pub(crate) fn node(&self, id: i32) -> Option<&Node> {
+        self.nodes.iter().find(|node| node.id == id)
+    }
+
+    pub(crate) fn is_alive(&self, id: i32) -> bool {
+        self.node(id).is_some_and(|node| node.alive)
+    }
+
     /// Those that are there.
     pub(crate) fn alive(&self) -> impl Iterator<Item = &Node> {
         self.nodes.iter().filter(|node| node.alive)
@@ -30,5 +38,11 @@ impl Cluster {
     /// The active controller: the first that is there.
     pub(crate) fn controller(&self) -> i32 {
         self.alive().next().map_or(-1, |node| node.id)
+    }
+
+    /// Takes a broker away, or brings it back. False when that changes nothing. `Broker::set_alive` moves leaders with it.
+    pub(crate) fn set_alive(&mut self, id: i32, alive: bool) -> bool {
+        let node = self.nodes.iter_mut().find(|node| node.id == id && node.alive != alive);
+        node.map(|node| node.alive = alive).is_some()
     }
 }

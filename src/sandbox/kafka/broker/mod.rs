@@ -8,6 +8,9 @@ pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod handlers;
+pub(crate) mod log;
+pub(crate) mod memory;
+pub(crate) mod note;
 pub(crate) mod time;
 pub(crate) mod topic;
 pub(crate) mod wire;
@@ -21,6 +24,7 @@ use tokio::sync::Notify;
 use self::auth::Security;
 use self::cluster::Cluster;
 use self::config::Configs;
+use self::note::Notes;
 use self::time::Now;
 use self::topic::Topics;
 
@@ -32,6 +36,28 @@ pub(crate) struct Broker {
     pub earlier: Rc<Notify>,
     pub configs: Configs,
     pub security: Security,
+    /// Told what the owner may want to tell.
+    pub notes: Notes,
+    pub options: Options,
+    /// What of the memory for records has been told already.
+    told: memory::Told,
+    /// When old records are looked for next.
+    cleaning: Option<std::time::Instant>,
+}
+
+/// What the broker is started with.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// Most bytes of records.
+    pub memory: usize,
+    /// Topics are made when a client asks for them that lets them be made.
+    pub auto_create: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { memory: 256 << 20, auto_create: true }
+    }
 }
 
 /// The broker, as the tasks of all connections share it; all of them are on one thread.
@@ -52,20 +78,42 @@ pub(crate) struct Caller {
 
 impl Broker {
     pub(crate) fn new(cluster: Cluster) -> Broker {
+        Broker::with(cluster, Options::default())
+    }
+
+    /// A broker that is not as the defaults are.
+    pub(crate) fn with(cluster: Cluster, options: Options) -> Broker {
         Broker {
             cluster,
-            topics: Topics::default(),
+            topics: Topics::new(options.memory),
             earlier: Rc::new(Notify::new()),
             configs: Configs::at_start(),
             security: Security::default(),
+            notes: Notes::default(),
+            options,
+            told: memory::Told::default(),
+            cleaning: None,
         }
+    }
+
+    /// Takes a broker away, or brings it back: leaders move. False when that changes nothing.
+    pub(crate) fn set_alive(&mut self, id: i32, alive: bool) -> bool {
+        let changed = self.cluster.set_alive(id, alive);
+        if changed {
+            self.topics.elect(&self.cluster);
+        }
+        changed
     }
 
     /// When something is due that nobody asks for.
     pub(crate) fn next_wake(&self) -> Option<std::time::Instant> {
-        None
+        self.cleaning
     }
 
     /// Does what is due.
-    pub(crate) fn tick(&mut self, _now: Now) {}
+    pub(crate) fn tick(&mut self, now: Now) {
+        if self.cleaning.is_some_and(|at| at <= now.mono) {
+            self.clean(now);
+        }
+    }
 }

@@ -1,30 +1,253 @@
 //! Topics and their partitions.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::{Rc, Weak};
 
+use kafka_protocol::protocol::StrBytes;
+use tokio::sync::Notify;
 use uuid::Uuid;
+
+use super::cluster::Cluster;
+use super::config::{Configs, TopicConfig};
+use super::log::Log;
+use super::log::memory::Memory;
+use super::time::Now;
 
 /// One topic.
 #[derive(Debug)]
 pub(crate) struct Topic {
+    pub name: StrBytes,
     pub id: Uuid,
     pub partitions: Vec<Partition>,
     /// What was set for it, and differs from the default.
     pub config: BTreeMap<String, String>,
+    /// What follows from that for its logs. [`Topics::set_config`] keeps both together.
+    pub settings: Rc<TopicConfig>,
 }
 
 /// One partition: where it is, and what is in it.
 #[derive(Debug)]
 pub(crate) struct Partition {
+    /// Their first is the preferred leader.
     pub replicas: Vec<i32>,
+    /// Those in sync. As all brokers share their memory: those that are there, or the last one that was.
+    pub isr: Vec<i32>,
+    /// -1 when no replica is there.
     pub leader: i32,
     pub leader_epoch: i32,
+    pub log: Log,
+    /// Fetches that wait for something to happen here.
+    waiting: RefCell<Vec<Weak<Notify>>>,
 }
 
-/// All topics, by name.
+impl Partition {
+    /// Whoever waits is woken when the next records come, the leader changes, or the partition goes.
+    pub(crate) fn wait(&self, notify: &Rc<Notify>) {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.len() == waiting.capacity() {
+            waiting.retain(|other| other.strong_count() > 0);
+        }
+        waiting.push(Rc::downgrade(notify));
+    }
+
+    /// Something has happened that a fetch may wait for.
+    pub(crate) fn wake(&self) {
+        for waiting in self.waiting.take() {
+            if let Some(notify) = waiting.upgrade() {
+                notify.notify_one();
+            }
+        }
+    }
+
+    /// The replicas that are not there.
+    pub(crate) fn offline(&self, cluster: &Cluster) -> Vec<i32> {
+        self.replicas.iter().copied().filter(|id| !cluster.is_alive(*id)).collect()
+    }
+
+    /// Leader and replicas in sync follow from who is there.
+    fn elect(&mut self, cluster: &Cluster) {
+        let alive: Vec<i32> = self.replicas.iter().copied().filter(|id| cluster.is_alive(*id)).collect();
+        if let Some(first) = alive.first() {
+            if !alive.contains(&self.leader) {
+                self.leader = *first;
+                self.leader_epoch += 1;
+                self.log.begin_epoch(self.leader_epoch);
+            }
+            self.isr = alive;
+        } else if self.leader != -1 {
+            self.isr = vec![self.leader];
+            self.leader = -1;
+            self.leader_epoch += 1;
+        }
+        self.wake();
+    }
+}
+
+impl Drop for Partition {
+    fn drop(&mut self) {
+        self.wake();
+    }
+}
+
+/// All topics.
 #[derive(Debug, Default)]
 pub(crate) struct Topics {
+    /// It is changed by the functions below only.
     pub by_name: BTreeMap<String, Topic>,
+    names: HashMap<Uuid, StrBytes>,
     /// Grows with each topic that is created, deleted or given partitions, so that groups see that something has changed.
     pub changes: u64,
+    partitions: usize,
+    /// What all logs take.
+    memory: Rc<Memory>,
+    /// The broker whose turn it is to lead the next first partition.
+    turn: usize,
+    /// What a topic comes to for which nothing was set; most are such.
+    plain: Option<Rc<TopicConfig>>,
+}
+
+impl Topics {
+    /// None yet; their records may take so many bytes.
+    pub(crate) fn new(memory: usize) -> Topics {
+        Topics { memory: Rc::new(Memory::new(memory)), ..Topics::default() }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Topic> {
+        self.by_name.get(name)
+    }
+
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut Topic> {
+        self.by_name.get_mut(name)
+    }
+
+    /// The topic with an id.
+    pub(crate) fn by_id(&self, id: Uuid) -> Option<&Topic> {
+        self.by_name.get(self.names.get(&id)?.as_str())
+    }
+
+    /// The name of the topic with an id.
+    pub(crate) fn name_of(&self, id: Uuid) -> Option<&StrBytes> {
+        self.names.get(&id)
+    }
+
+    pub(crate) fn partition(&self, name: &str, index: i32) -> Option<&Partition> {
+        self.get(name)?.partitions.get(usize::try_from(index).ok()?)
+    }
+
+    pub(crate) fn partition_mut(&mut self, name: &str, index: i32) -> Option<&mut Partition> {
+        self.get_mut(name)?.partitions.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Topic> {
+        self.by_name.values()
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Topic> {
+        self.by_name.values_mut()
+    }
+
+    /// How many partitions there are in all.
+    pub(crate) fn partitions(&self) -> usize {
+        self.partitions
+    }
+
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Makes a topic, with the replicas of each partition. Whether that may be is asked before. Its id.
+    pub(crate) fn create(
+        &mut self,
+        name: StrBytes,
+        replicas: Vec<Vec<i32>>,
+        config: BTreeMap<String, String>,
+        (cluster, configs): (&Cluster, &Configs),
+        now: Now,
+    ) -> Uuid {
+        // In base64 none begins with `-`, which tools would take for a flag (Kafka's `Uuid.randomUuid`).
+        let is_fine = |id: &Uuid| id.as_bytes().first().is_some_and(|first| first >> 2 != 62);
+        let id = std::iter::repeat_with(Uuid::new_v4).find(is_fine).unwrap_or_default();
+        let settings = self.settings(&config, configs);
+        let mut topic = Topic { name: name.clone(), id, partitions: Vec::new(), config, settings };
+        self.partitions += replicas.len();
+        topic.partitions.extend(replicas.into_iter().map(|replicas| self.new_partition(replicas, cluster, now)));
+        self.by_name.insert(name.to_string(), topic);
+        self.names.insert(id, name);
+        self.changes += 1;
+        id
+    }
+
+    fn new_partition(&self, replicas: Vec<i32>, cluster: &Cluster, now: Now) -> Partition {
+        let isr: Vec<i32> = replicas.iter().copied().filter(|id| cluster.is_alive(*id)).collect();
+        let leader = isr.first().copied().unwrap_or(-1);
+        let log = Log::new(self.memory.clone(), now);
+        Partition { replicas, isr, leader, leader_epoch: 0, log, waiting: RefCell::default() }
+    }
+
+    /// Makes more partitions of a topic.
+    pub(crate) fn extend(&mut self, name: &str, replicas: Vec<Vec<i32>>, cluster: &Cluster, now: Now) {
+        let more: Vec<Partition> = replicas.into_iter().map(|r| self.new_partition(r, cluster, now)).collect();
+        let count = more.len();
+        if let Some(topic) = self.get_mut(name) {
+            topic.partitions.extend(more);
+            self.partitions += count;
+            self.changes += 1;
+        }
+    }
+
+    /// Takes a topic away with all that is in it. Who waits for it is woken.
+    pub(crate) fn delete(&mut self, name: &str) -> Option<Topic> {
+        let topic = self.by_name.remove(name)?;
+        self.names.remove(&topic.id);
+        self.partitions = self.partitions.saturating_sub(topic.partitions.len());
+        self.changes += 1;
+        Some(topic)
+    }
+
+    /// Gives a topic other settings; they count from now on.
+    pub(crate) fn set_config(&mut self, name: &str, config: BTreeMap<String, String>, configs: &Configs) {
+        let settings = self.settings(&config, configs);
+        if let Some(topic) = self.get_mut(name) {
+            topic.settings = settings;
+            topic.config = config;
+        }
+    }
+
+    /// The settings of the brokers have changed, and with them what topics come to.
+    pub(crate) fn reconfigure(&mut self, configs: &Configs) {
+        self.plain = None;
+        let plain = self.settings(&BTreeMap::new(), configs);
+        for topic in self.by_name.values_mut() {
+            let is_plain = topic.config.is_empty();
+            topic.settings = if is_plain { plain.clone() } else { Rc::new(TopicConfig::of(&topic.config, configs)) };
+        }
+    }
+
+    fn settings(&mut self, config: &BTreeMap<String, String>, configs: &Configs) -> Rc<TopicConfig> {
+        if !config.is_empty() {
+            return Rc::new(TopicConfig::of(config, configs));
+        }
+        self.plain.get_or_insert_with(|| Rc::new(TopicConfig::of(config, configs))).clone()
+    }
+
+    /// Replicas for partitions, `factor` of each: spread over the brokers, one after the other.
+    pub(crate) fn spread(&mut self, partitions: usize, first: Option<usize>, factor: usize, cluster: &Cluster) -> Vec<Vec<i32>> {
+        let alive: Vec<i32> = cluster.alive().map(|node| node.id).collect();
+        let begin = first.unwrap_or(self.turn);
+        if first.is_none() {
+            self.turn = self.turn.wrapping_add(1);
+        }
+        let of = |partition: usize| {
+            let from = begin.wrapping_add(partition) % alive.len().max(1);
+            alive.iter().cycle().skip(from).take(factor.min(alive.len())).copied().collect()
+        };
+        (0..partitions).map(of).collect()
+    }
+
+    /// A broker has come or gone.
+    pub(crate) fn elect(&mut self, cluster: &Cluster) {
+        self.iter_mut().flat_map(|topic| &mut topic.partitions).for_each(|partition| partition.elect(cluster));
+    }
 }

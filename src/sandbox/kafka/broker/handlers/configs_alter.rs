@@ -298,5 +298,15 @@ fn store(broker: &mut Broker, kind: i8, name: &str, next: Values) -> Result<(), 
 
 impl Broker {
     /// What was set for a topic, or for all, has changed.
-    fn reconfigured(&mut self, _kind: i8, _name: &str) {}
+    fn reconfigured(&mut self, kind: i8, name: &str) {
+        match kind {
+            TOPICS => {
+                let Some(config) = self.topics.get(name).map(|topic| topic.config.clone()) else { return };
+                self.topics.set_config(name, config, &self.configs);
+            }
+            BROKERS => self.topics.reconfigure(&self.configs),
+            _ => return,
+        }
+        self.settings_changed(Now::get());
+    }
 }

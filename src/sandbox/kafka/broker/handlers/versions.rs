@@ -1,6 +1,5 @@
 //! ApiVersions: what this broker can be asked.
 
-use bytes::BytesMut;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
@@ -8,12 +7,13 @@ use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use super::super::api::VERSIONS;
 use super::super::wire::Frame;
 use super::super::wire::guard::Malformed;
+use super::super::wire::reply::Reply;
 
 /// Answers. Who asks in a version that is too new learns in version 0 what there is.
 ///
 /// # Errors
 /// When it is no such request.
-pub(crate) fn answer(frame: &Frame) -> Result<BytesMut, Malformed> {
+pub(crate) fn answer(frame: &Frame) -> Result<Reply, Malformed> {
     let keys = VERSIONS.iter().map(|&(key, min, max)| {
         ApiVersion::default().with_api_key(key as i16).with_min_version(min).with_max_version(max)
     });

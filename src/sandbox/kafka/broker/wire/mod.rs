@@ -2,12 +2,14 @@
 //! (<https://kafka.apache.org/protocol#protocol_messages>); the size is read and written by whoever has the socket.
 
 pub(crate) mod guard;
+pub(crate) mod reply;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use self::guard::Malformed;
+use self::reply::{Builder, Reply};
 
 /// A request whose header has been read.
 #[derive(Debug, Clone)]
@@ -46,7 +48,7 @@ impl Frame {
     ///
     /// # Errors
     /// When the answer has a field that its version cannot tell, which is a fault of the broker.
-    pub(crate) fn answer<T: Encodable>(&self, answer: &T) -> Result<BytesMut, Malformed> {
+    pub(crate) fn answer<T: Encodable>(&self, answer: &T) -> Result<Reply, Malformed> {
         self.answer_as(answer, self.version)
     }
 
@@ -54,7 +56,7 @@ impl Frame {
     ///
     /// # Errors
     /// As [`Frame::answer`].
-    pub(crate) fn answer_as<T: Encodable>(&self, answer: &T, version: i16) -> Result<BytesMut, Malformed> {
+    pub(crate) fn answer_as<T: Encodable>(&self, answer: &T, version: i16) -> Result<Reply, Malformed> {
         let header = ResponseHeader::default().with_correlation_id(self.correlation);
         let mut out = BytesMut::with_capacity(256);
         out.extend_from_slice(&[0; 4]);
@@ -64,7 +66,18 @@ impl Frame {
         if let Some(start) = out.first_chunk_mut() {
             *start = size.to_be_bytes();
         }
-        Ok(out)
+        Ok(out.into())
+    }
+
+    /// The beginning of an answer that is made in pieces.
+    ///
+    /// # Errors
+    /// As [`Frame::answer`].
+    pub(crate) fn begin(&self) -> Result<Builder, Malformed> {
+        let header = ResponseHeader::default().with_correlation_id(self.correlation);
+        let mut builder = Builder::default();
+        header.encode(&mut builder.tail, self.key.response_header_version(self.version)).map_err(|_| Malformed)?;
+        Ok(builder)
     }
 }
 

@@ -1,0 +1,106 @@
+//! The frame of an answer. Records that are long are not copied into it, but written from where they are.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// What is shorter is copied: that costs less than another piece.
+const WORTH_A_PIECE: usize = 4 << 10;
+
+/// A frame in pieces, which are read from the front.
+#[derive(Debug, Default)]
+pub(crate) struct Reply {
+    pieces: VecDeque<Bytes>,
+}
+
+/// A frame that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    pieces: VecDeque<Bytes>,
+    /// What is written here comes behind all that was pushed before.
+    pub tail: BytesMut,
+}
+
+impl Builder {
+    pub(crate) fn push(&mut self, bytes: &Bytes) {
+        if bytes.len() < WORTH_A_PIECE {
+            self.tail.extend_from_slice(bytes);
+            return;
+        }
+        self.close();
+        self.pieces.push_back(bytes.clone());
+    }
+
+    fn close(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push_back(self.tail.split().freeze());
+        }
+    }
+
+    /// The frame, its size at its beginning. None when it is too large for that.
+    pub(crate) fn finish(mut self) -> Option<Reply> {
+        self.close();
+        let size = i32::try_from(self.pieces.iter().map(Bytes::len).sum::<usize>()).ok()?;
+        self.pieces.push_front(Bytes::copy_from_slice(&size.to_be_bytes()));
+        Some(Reply { pieces: self.pieces })
+    }
+}
+
+impl From<BytesMut> for Reply {
+    fn from(bytes: BytesMut) -> Reply {
+        Reply { pieces: VecDeque::from([bytes.freeze()]) }
+    }
+}
+
+impl Buf for Reply {
+    fn remaining(&self) -> usize {
+        self.pieces.iter().map(Bytes::len).sum()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.pieces.front().map(Bytes::as_ref).unwrap_or_default()
+    }
+
+    fn chunks_vectored<'a>(&'a self, to: &mut [IoSlice<'a>]) -> usize {
+        let mut filled = 0;
+        for (slice, piece) in to.iter_mut().zip(&self.pieces) {
+            *slice = IoSlice::new(piece);
+            filled += 1;
+        }
+        filled
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while let Some(first) = self.pieces.front_mut() {
+            if count < first.len() {
+                first.advance(count);
+                return;
+            }
+            count -= first.len();
+            self.pieces.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_are_read_one_after_the_other() {
+        let mut frame = Builder::default();
+        frame.tail.extend_from_slice(b"ab");
+        frame.push(&Bytes::from(vec![b'x'; WORTH_A_PIECE]));
+        frame.push(&Bytes::from_static(b"cd"));
+        frame.tail.extend_from_slice(b"ef");
+        let mut reply = frame.finish().unwrap();
+        assert_eq!(reply.remaining(), 4 + 6 + WORTH_A_PIECE);
+        let mut slices = [IoSlice::new(&[]); 8];
+        assert_eq!(reply.chunks_vectored(&mut slices), 4);
+        reply.advance(5);
+        assert_eq!(reply.chunk(), b"b");
+        reply.advance(WORTH_A_PIECE);
+        assert_eq!(reply.copy_to_bytes(reply.remaining()), b"xcdef".as_slice());
+    }
+}
