@@ -16,7 +16,7 @@ use super::super::config::brokers::BROKER;
 use super::super::config::others::{GROUP, METRICS};
 use super::super::config::table::{Kind, Setting, find};
 use super::super::config::topics::TOPIC;
-use super::super::config::{Source, Valued, Values};
+use super::super::config::{Source, Valued, Values, check_topic_name};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 
@@ -135,7 +135,9 @@ fn configs(
     let name = resource.resource_name.as_str();
     let kind = resource.resource_type;
     if ![TOPICS, BROKERS, LOGGERS, CLIENT_METRICS, GROUPS].contains(&kind) {
-        return refusal(ResponseError::InvalidRequest, format!("Unsupported resource type: {}", type_name(kind)));
+        let text = "This most likely occurs because of a request being malformed by the client library or the message was \
+                    sent to an incompatible broker. See the broker logs for more details.";
+        return refusal(ResponseError::InvalidRequest, text);
     }
     may(broker, caller, false, kind, name)?;
     match kind {
@@ -163,13 +165,18 @@ fn configs(
         CLIENT_METRICS => {
             let none = Values::new();
             let set = broker.configs.by_metrics.get(name).unwrap_or(&none);
-            Ok(of_other(METRICS, set, Source::ClientMetrics, wanted))
+            let entry = |setting: &Setting| {
+                let set = set.get(setting.name).cloned();
+                let source = if set.is_some() { Source::ClientMetrics } else { Source::Default };
+                wanted.entry(setting, set.or_else(|| setting.default.map(str::to_owned)), source, Vec::new())
+            };
+            Ok(METRICS.iter().filter(|setting| wanted.has(setting.name)).map(entry).collect())
         }
         _ if name.is_empty() => refusal(ResponseError::InvalidRequest, "Group name must not be empty"),
         _ => {
             let none = Values::new();
             let set = broker.configs.by_group.get(name).unwrap_or(&none);
-            Ok(of_other(GROUP, set, Source::Group, wanted))
+            Ok(of_group(broker, caller, set, wanted))
         }
     }
 }
@@ -180,6 +187,7 @@ fn of_topic(
     name: &str,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    check_topic_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))?;
     let topic = broker.topics.by_name.get(name).ok_or((ResponseError::UnknownTopicOrPartition, Some(String::new())))?;
     let settings = TOPIC.iter().filter(|setting| wanted.has(setting.name));
     let entry = |setting: &Setting| {
@@ -208,14 +216,18 @@ fn of_broker(
     }
     let settings = BROKER.iter().filter(|setting| wanted.has(setting.name));
     let entry = |setting: &Setting| {
-        let synonyms = broker.configs.synonyms(caller.node, setting.name);
-        let (value, source) = match setting.name {
-            "node.id" | "broker.id" => (Some(caller.node.to_string()), Source::Static),
-            "listeners" | "advertised.listeners" => (listener(broker, caller.node), Source::Static),
-            _ => match synonyms.first() {
-                Some(first) => (Some(first.value.clone()), first.source),
-                None => (None, Source::Default),
-            },
+        let mut synonyms = broker.configs.synonyms(caller.node, setting.name);
+        let own = match setting.name {
+            "node.id" | "broker.id" => Some(caller.node.to_string()),
+            "listeners" | "advertised.listeners" => listener(broker, caller.node),
+            _ => None,
+        };
+        if let Some(value) = own {
+            synonyms.insert(0, Valued { name: setting.name, value, source: Source::Static });
+        }
+        let (value, source) = match synonyms.first() {
+            Some(first) => (Some(first.value.clone()), first.source),
+            None => (None, Source::Default),
         };
         wanted.entry(setting, value, source, synonyms)
     };
@@ -234,24 +246,15 @@ fn of_all_brokers(set: &Values, setting: &Setting, wanted: &Wanted<'_>) -> Descr
     wanted.entry(setting, Some(value), source, vec![synonym])
 }
 
-fn of_other(
-    table: &[Setting],
-    set: &Values,
-    source: Source,
-    wanted: &Wanted<'_>,
-) -> Vec<DescribeConfigsResourceResult> {
-    let settings = table.iter().filter(|setting| wanted.has(setting.name));
+fn of_group(broker: &Broker, caller: &Caller, set: &Values, wanted: &Wanted<'_>) -> Vec<DescribeConfigsResourceResult> {
+    let settings = GROUP.iter().filter(|setting| wanted.has(setting.name));
     let entry = |setting: &Setting| {
-        let default = setting.default.map(str::to_owned);
-        let (value, source) = match set.get(setting.name) {
-            Some(value) => (Some(value.clone()), source),
-            None => (default.clone(), Source::Default),
-        };
-        let mut synonyms = Vec::new();
-        if source != Source::Default {
-            synonyms.extend(value.clone().map(|value| Valued { name: setting.name, value, source }));
-        }
-        synonyms.extend(default.map(|value| Valued { name: setting.name, value, source: Source::Default }));
+        let of_broker = broker.configs.of_broker(caller.node, &format!("group.{}", setting.name));
+        let default = of_broker.map(|valued| valued.value).or_else(|| setting.default.map(str::to_owned));
+        let synonyms = [(set.get(setting.name).cloned(), Source::Group), (default, Source::Default)].into_iter();
+        let synonyms: Vec<Valued> =
+            synonyms.filter_map(|(value, source)| Some(Valued { name: setting.name, value: value?, source })).collect();
+        let (value, source) = synonyms.first().map_or((None, Source::Default), |v| (Some(v.value.clone()), v.source));
         wanted.entry(setting, value, source, synonyms)
     };
     settings.map(entry).collect()

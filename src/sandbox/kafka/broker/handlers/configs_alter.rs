@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::super::config::table::elements;
-use super::super::config::{Values, validate, validate_broker};
+use super::super::config::{Values, check_topic_name, validate, validate_broker};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 use super::configs::{
@@ -76,7 +76,7 @@ pub(crate) fn replace(
         let result = if twice.contains(&(kind, name)) {
             refusal(ResponseError::InvalidRequest, "Each resource must appear at most once.")
         } else if kind == LOGGERS {
-            refusal(ResponseError::InvalidRequest, "Unknown resource type BROKER_LOGGER.")
+            refusal(ResponseError::InvalidRequest, "Unknown resource type 8")
         } else {
             let named = |set: &str| resource.configs.iter().any(|c| c.name.as_str() == set);
             let gone: Vec<String> =
@@ -135,7 +135,7 @@ fn alter(
         return refusal(ResponseError::InvalidRequest, format!("Unknown resource type {kind}"));
     }
     may(broker, caller, true, kind, name)?;
-    check_resource(broker, kind, name)?;
+    check_resource(broker, caller, kind, name)?;
     if kind == LOGGERS {
         return loggers(changes);
     }
@@ -145,7 +145,7 @@ fn alter(
     }
     let nulls: Vec<&str> = changes.iter().filter(|c| c.operation != 1 && c.value.is_none()).map(|c| c.name).collect();
     if !nulls.is_empty() {
-        return refusal(ResponseError::InvalidRequest, format!("Null value not supported for : {}", nulls.join(",")));
+        return refusal(ResponseError::InvalidRequest, format!("Null value not supported for : {}", nulls.join(", ")));
     }
     let mut next = values(broker, kind, name).cloned().unwrap_or_default();
     for change in changes {
@@ -154,7 +154,7 @@ fn alter(
     if kind == BROKERS {
         check_broker(changes, &next)?;
     } else {
-        check_values(kind, changes, &next)?;
+        check_values(broker, kind, changes, &next)?;
     }
     if !validate_only {
         store(broker, kind, name, next)?;
@@ -163,15 +163,30 @@ fn alter(
 }
 
 /// Whether there is what is to be changed.
-fn check_resource(broker: &Broker, kind: i8, name: &str) -> Result<(), Refusal> {
+fn check_resource(broker: &Broker, caller: &Caller, kind: i8, name: &str) -> Result<(), Refusal> {
     let invalid = |text: &str| refusal(ResponseError::InvalidRequest, text);
     match kind {
         TOPICS if name.is_empty() => invalid("Default topic resources are not allowed."),
+        TOPICS if check_topic_name(name).is_err() => {
+            check_topic_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))
+        }
         TOPICS if !broker.topics.by_name.contains_key(name) => {
             refusal(ResponseError::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))
         }
-        BROKERS if !name.is_empty() => broker_id(name).map(drop),
-        LOGGERS => broker_id(name).map(drop),
+        BROKERS if !name.is_empty() => match name.parse::<i32>() {
+            Err(_) => invalid(&format!("Node id must be an integer, but it is: {name}")),
+            Ok(id) if id != caller.node => {
+                invalid(&format!("Unexpected broker id, expected {}, but received {name}", caller.node))
+            }
+            Ok(_) => Ok(()),
+        },
+        LOGGERS => match name.parse::<i32>() {
+            Err(_) => invalid(&format!("Node id must be an integer, but it is: {name}")),
+            Ok(id) if id != caller.node => {
+                invalid(&format!("Unexpected node id. Expected {}, but received {name}", caller.node))
+            }
+            Ok(_) => Ok(()),
+        },
         CLIENT_METRICS if name.is_empty() => invalid("Subscription name can't be empty"),
         GROUPS if name.is_empty() => invalid("Default group resources are not allowed."),
         _ => Ok(()),
@@ -194,12 +209,11 @@ fn loggers(changes: &[Change<'_>]) -> Result<(), Refusal> {
         if change.operation == 1 && change.name == "root" {
             return refusal(ResponseError::InvalidRequest, "Removing the log level of the root logger is not allowed");
         }
-        let levels = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL", "OFF"];
+        let levels = ["DEBUG", "ERROR", "FATAL", "INFO", "TRACE", "WARN"];
         if let Some(level) = change.value.filter(|level| change.operation == 0 && !levels.contains(level)) {
-            let valid = "FATAL, ERROR, WARN, INFO, DEBUG, TRACE";
             let text =
                 format!("Cannot set the log level of {} to {level} as it is not a supported log level. ", change.name);
-            return refusal(ResponseError::InvalidConfig, format!("{text}Valid log levels are {valid}"));
+            return refusal(ResponseError::InvalidConfig, format!("{text}Valid log levels are {}", levels.join(", ")));
         }
     }
     Ok(())
@@ -238,7 +252,7 @@ fn apply(kind: i8, next: &mut Values, change: &Change<'_>) -> Result<(), Refusal
 }
 
 /// What has changed for a topic, a group or metrics.
-fn check_values(kind: i8, changes: &[Change<'_>], next: &Values) -> Result<(), Refusal> {
+fn check_values(broker: &Broker, kind: i8, changes: &[Change<'_>], next: &Values) -> Result<(), Refusal> {
     for change in changes.iter().filter(|change| change.operation != 1) {
         let value = next.get(change.name).map_or("", String::as_str);
         let checked = match kind {
@@ -249,9 +263,28 @@ fn check_values(kind: i8, changes: &[Change<'_>], next: &Values) -> Result<(), R
                 None => Err(format!("Unknown client metrics configuration: {}", change.name)),
             },
         };
-        checked.or_else(|text| refusal(ResponseError::InvalidConfig, text))?;
+        let error = if kind == CLIENT_METRICS { ResponseError::InvalidRequest } else { ResponseError::InvalidConfig };
+        checked.or_else(|text| refusal(error, text))?;
+        if kind == GROUPS {
+            check_bounds(broker, change.name, value).or_else(|text| refusal(error, text))?;
+        }
     }
     Ok(())
+}
+
+/// A time of a group has to be within what the broker allows for all of them.
+fn check_bounds(broker: &Broker, name: &str, value: &str) -> Result<(), String> {
+    let Some((kind, time)) = name.split_once('.') else { return Ok(()) };
+    let Ok(value) = value.trim().parse::<i64>() else { return Ok(()) };
+    let bound = |which: &str| {
+        let name = format!("group.{kind}.{which}.{time}");
+        broker.configs.number(1, &name).map(|bound| (bound, name))
+    };
+    match (bound("min"), bound("max")) {
+        (Some((min, bound)), _) if value < min => Err(format!("{name} must be greater than or equal to {bound}")),
+        (_, Some((max, bound))) if value > max => Err(format!("{name} must be less than or equal to {bound}")),
+        _ => Ok(()),
+    }
 }
 
 /// What has changed for brokers. A name that Kafka does not know is kept, as there.
