@@ -3,7 +3,7 @@
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use super::handlers::{configs, configs_alter, metadata, versions};
+use super::handlers::{cluster, topics, configs, configs_alter, metadata, versions};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
@@ -14,6 +14,11 @@ use super::{Broker, Caller, Shared};
 pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Metadata, 0, 13),
     (ApiKey::ApiVersions, 0, 4),
+    (ApiKey::CreateTopics, 2, 7),
+    (ApiKey::DeleteTopics, 1, 6),
+    (ApiKey::CreatePartitions, 0, 3),
+    (ApiKey::DescribeCluster, 0, 2),
+    (ApiKey::DescribeTopicPartitions, 0, 0),
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::AlterConfigs, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
@@ -35,6 +40,11 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
     known.filter(|(_, min, max)| (*min..=*max).contains(&frame.version)).ok_or(Malformed)?;
     match frame.key {
         ApiKey::Metadata => at_once(shared, caller, frame, metadata::answer),
+        ApiKey::CreateTopics => at_once(shared, caller, frame, topics::create),
+        ApiKey::DeleteTopics => at_once(shared, caller, frame, topics::delete),
+        ApiKey::CreatePartitions => at_once(shared, caller, frame, topics::add_partitions),
+        ApiKey::DescribeCluster => at_once(shared, caller, frame, cluster::describe),
+        ApiKey::DescribeTopicPartitions => at_once(shared, caller, frame, cluster::describe_partitions),
         ApiKey::DescribeConfigs => at_once(shared, caller, frame, configs::describe),
         ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
         ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),

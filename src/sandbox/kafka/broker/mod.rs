@@ -7,6 +7,7 @@ pub(crate) mod api;
 pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod config;
+pub(crate) mod creation;
 pub(crate) mod handlers;
 pub(crate) mod log;
 pub(crate) mod memory;
@@ -50,13 +51,11 @@ pub(crate) struct Broker {
 pub(crate) struct Options {
     /// Most bytes of records.
     pub memory: usize,
-    /// Topics are made when a client asks for them that lets them be made.
-    pub auto_create: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memory: 256 << 20, auto_create: true }
+        Options { memory: 256 << 20 }
     }
 }
 
@@ -83,11 +82,13 @@ impl Broker {
 
     /// A broker that is not as the defaults are.
     pub(crate) fn with(cluster: Cluster, options: Options) -> Broker {
+        let mut configs = Configs::at_start();
+        configs.fix("default.replication.factor", cluster.nodes.len().min(3).to_string());
         Broker {
             cluster,
             topics: Topics::new(options.memory),
             earlier: Rc::new(Notify::new()),
-            configs: Configs::at_start(),
+            configs,
             security: Security::default(),
             notes: Notes::default(),
             options,

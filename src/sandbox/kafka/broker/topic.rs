@@ -96,6 +96,8 @@ pub(crate) struct Topics {
     /// It is changed by the functions below only.
     pub by_name: BTreeMap<String, Topic>,
     names: HashMap<Uuid, StrBytes>,
+    /// The names as metrics have them, where `.` is `_`: no two topics may look the same there.
+    metrics: HashMap<String, String>,
     /// Grows with each topic that is created, deleted or given partitions, so that groups see that something has changed.
     pub changes: u64,
     partitions: usize,
@@ -153,6 +155,12 @@ impl Topics {
         self.partitions
     }
 
+    /// The topic that a name would be taken for in metrics.
+    pub(crate) fn colliding(&self, name: &str) -> Option<&str> {
+        let is_plain = !name.contains(['.', '_']);
+        if is_plain { None } else { self.metrics.get(&name.replace('.', "_")).map(String::as_str) }
+    }
+
     pub(crate) fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -174,6 +182,9 @@ impl Topics {
         self.partitions += replicas.len();
         topic.partitions.extend(replicas.into_iter().map(|replicas| self.new_partition(replicas, cluster, now)));
         self.by_name.insert(name.to_string(), topic);
+        if name.contains(['.', '_']) {
+            self.metrics.insert(name.replace('.', "_"), name.to_string());
+        }
         self.names.insert(id, name);
         self.changes += 1;
         id
@@ -201,6 +212,9 @@ impl Topics {
     pub(crate) fn delete(&mut self, name: &str) -> Option<Topic> {
         let topic = self.by_name.remove(name)?;
         self.names.remove(&topic.id);
+        if name.contains(['.', '_']) {
+            self.metrics.remove(&name.replace('.', "_"));
+        }
         self.partitions = self.partitions.saturating_sub(topic.partitions.len());
         self.changes += 1;
         Some(topic)
