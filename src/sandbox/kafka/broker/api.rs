@@ -3,7 +3,9 @@
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use super::handlers::{cluster, topics, configs, configs_alter, metadata, versions};
+use super::handlers::{
+    cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit, offset_fetch, topics, versions,
+};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
@@ -13,12 +15,26 @@ use super::{Broker, Caller, Shared};
 /// What this broker announces: the versions of Kafka 4.1, as far as there is something behind them.
 pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::Metadata, 0, 13),
+    (ApiKey::OffsetCommit, 2, 9),
+    (ApiKey::OffsetFetch, 1, 9),
+    (ApiKey::FindCoordinator, 0, 6),
+    (ApiKey::JoinGroup, 0, 9),
+    (ApiKey::Heartbeat, 0, 4),
+    (ApiKey::LeaveGroup, 0, 5),
+    (ApiKey::SyncGroup, 0, 5),
+    (ApiKey::DescribeGroups, 0, 6),
+    (ApiKey::ListGroups, 0, 5),
     (ApiKey::ApiVersions, 0, 4),
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
     (ApiKey::CreatePartitions, 0, 3),
     (ApiKey::DescribeCluster, 0, 2),
     (ApiKey::DescribeTopicPartitions, 0, 0),
+    (ApiKey::TxnOffsetCommit, 0, 5),
+    (ApiKey::DeleteGroups, 0, 2),
+    (ApiKey::OffsetDelete, 0, 0),
+    (ApiKey::ConsumerGroupHeartbeat, 0, 1),
+    (ApiKey::ConsumerGroupDescribe, 0, 1),
     (ApiKey::DescribeConfigs, 1, 4),
     (ApiKey::AlterConfigs, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
@@ -45,6 +61,20 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::CreatePartitions => at_once(shared, caller, frame, topics::add_partitions),
         ApiKey::DescribeCluster => at_once(shared, caller, frame, cluster::describe),
         ApiKey::DescribeTopicPartitions => at_once(shared, caller, frame, cluster::describe_partitions),
+        ApiKey::OffsetCommit => at_once(shared, caller, frame, offset_commit::commit),
+        ApiKey::OffsetFetch => at_once(shared, caller, frame, offset_fetch::answer),
+        ApiKey::FindCoordinator => at_once(shared, caller, frame, coordinator::find),
+        ApiKey::JoinGroup => after_a_while(shared, caller, frame, groups::join).await,
+        ApiKey::Heartbeat => at_once(shared, caller, frame, groups::heartbeat),
+        ApiKey::LeaveGroup => at_once(shared, caller, frame, groups::leave),
+        ApiKey::SyncGroup => after_a_while(shared, caller, frame, groups::sync).await,
+        ApiKey::DescribeGroups => at_once(shared, caller, frame, groups_admin::describe),
+        ApiKey::ListGroups => at_once(shared, caller, frame, groups_admin::list),
+        ApiKey::DeleteGroups => at_once(shared, caller, frame, groups_admin::delete),
+        ApiKey::TxnOffsetCommit => at_once(shared, caller, frame, offset_commit::commit_in_txn),
+        ApiKey::OffsetDelete => at_once(shared, caller, frame, groups_admin::delete_offsets),
+        ApiKey::ConsumerGroupHeartbeat => at_once(shared, caller, frame, groups_consumer::heartbeat),
+        ApiKey::ConsumerGroupDescribe => at_once(shared, caller, frame, groups_consumer::describe),
         ApiKey::DescribeConfigs => at_once(shared, caller, frame, configs::describe),
         ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
         ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
@@ -62,5 +92,16 @@ fn at_once<Q: Decodable, A: Encodable>(
 ) -> Answer {
     let request = frame.request::<Q>()?;
     let answer = answer(&mut shared.borrow_mut(), caller, request, frame.version, Now::get());
+    frame.answer(&answer).map(Some)
+}
+
+/// What may have to wait for others before it is answered.
+async fn after_a_while<Q: Decodable, A: Encodable>(
+    shared: &Shared,
+    caller: &Caller,
+    frame: &Frame,
+    answer: impl AsyncFnOnce(&Shared, &Caller, Q, i16) -> A,
+) -> Answer {
+    let answer = answer(shared, caller, frame.request::<Q>()?, frame.version).await;
     frame.answer(&answer).map(Some)
 }

@@ -45,4 +45,19 @@ impl Cluster {
         let node = self.nodes.iter_mut().find(|node| node.id == id && node.alive != alive);
         node.map(|node| node.alive = alive).is_some()
     }
+
+    /// The broker that looks after a group or a transaction, by its key: as Kafka does it, by the partition of
+    /// `__consumer_offsets` or `__transaction_state` (50 each) that the key would have.
+    pub(crate) fn coordinator(&self, key: &str) -> Option<&Node> {
+        let hash = key.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+        let partition = hash.checked_abs().unwrap_or(0) % 50;
+        let alive: Vec<&Node> = self.alive().collect();
+        let index = usize::try_from(partition).unwrap_or(0).checked_rem(alive.len())?;
+        alive.get(index).copied()
+    }
+
+    /// Whether a broker is that one.
+    pub(crate) fn coordinates(&self, node: i32, key: &str) -> bool {
+        self.coordinator(key).is_some_and(|coordinator| coordinator.id == node)
+    }
 }

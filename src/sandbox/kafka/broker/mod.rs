@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod creation;
+pub(crate) mod group;
 pub(crate) mod handlers;
 pub(crate) mod log;
 pub(crate) mod memory;
@@ -25,6 +26,7 @@ use tokio::sync::Notify;
 use self::auth::Security;
 use self::cluster::Cluster;
 use self::config::Configs;
+use self::group::Groups;
 use self::note::Notes;
 use self::time::Now;
 use self::topic::Topics;
@@ -37,6 +39,7 @@ pub(crate) struct Broker {
     pub earlier: Rc<Notify>,
     pub configs: Configs,
     pub security: Security,
+    pub groups: Groups,
     /// Told what the owner may want to tell.
     pub notes: Notes,
     pub options: Options,
@@ -90,6 +93,7 @@ impl Broker {
             earlier: Rc::new(Notify::new()),
             configs,
             security: Security::default(),
+            groups: Groups::default(),
             notes: Notes::default(),
             options,
             told: memory::Told::default(),
@@ -108,13 +112,21 @@ impl Broker {
 
     /// When something is due that nobody asks for.
     pub(crate) fn next_wake(&self) -> Option<std::time::Instant> {
-        self.cleaning
+        [self.cleaning, self.groups.next_wake()].into_iter().flatten().min()
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Now) {
         if self.cleaning.is_some_and(|at| at <= now.mono) {
             self.clean(now);
+        }
+        self.groups.tick(&self.topics, now);
+    }
+
+    /// Tells the clock when a group has become due earlier than it knew.
+    pub(crate) fn hurry(&mut self) {
+        if self.groups.take_earlier() {
+            self.earlier.notify_one();
         }
     }
 }

@@ -265,3 +265,19 @@ impl Topics {
         self.iter_mut().flat_map(|topic| &mut topic.partitions).for_each(|partition| partition.elect(cluster));
     }
 }
+
+impl super::group::Catalogue for Topics {
+    fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn find(&self, name: &str) -> Option<(Uuid, i32)> {
+        self.by_name.get(name).map(|topic| (topic.id, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX)))
+    }
+
+    fn each(&self, see: &mut dyn FnMut(&str, Uuid, i32)) {
+        for (name, topic) in &self.by_name {
+            see(name, topic.id, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! FindCoordinator: which broker looks after a group or a transaction.
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::find_coordinator_response::Coordinator;
+use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
+use kafka_protocol::protocol::StrBytes;
+
+use super::super::time::Now;
+use super::super::{Broker, Caller};
+
+/// Most keys of a request that are answered.
+const MOST: usize = 100_000;
+
+pub(crate) fn find(
+    broker: &mut Broker,
+    _caller: &Caller,
+    request: FindCoordinatorRequest,
+    version: i16,
+    _now: Now,
+) -> FindCoordinatorResponse {
+    if version >= 4 {
+        let keys = request.coordinator_keys.into_iter().take(MOST);
+        let found = keys.map(|key| one(broker, key, request.key_type)).collect();
+        return FindCoordinatorResponse::default().with_coordinators(found);
+    }
+    let found = one(broker, request.key, request.key_type);
+    FindCoordinatorResponse::default()
+        .with_error_code(found.error_code)
+        .with_error_message(found.error_message)
+        .with_node_id(found.node_id)
+        .with_host(found.host)
+        .with_port(found.port)
+}
+
+fn one(broker: &Broker, key: StrBytes, key_type: i8) -> Coordinator {
+    let found = match key_type {
+        0 | 1 => broker.cluster.coordinator(&key).ok_or(ResponseError::CoordinatorNotAvailable),
+        _ => Err(ResponseError::InvalidRequest),
+    };
+    let answer = Coordinator::default().with_key(key);
+    match found {
+        Ok(node) => answer
+            .with_node_id(BrokerId(node.id))
+            .with_host(node.host.clone())
+            .with_port(node.port.into())
+            .with_error_message(None),
+        Err(error) => answer
+            .with_node_id(BrokerId(-1))
+            .with_port(-1)
+            .with_error_code(error.code())
+            .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+    }
+}

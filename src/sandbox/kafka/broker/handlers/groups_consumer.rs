@@ -1,0 +1,232 @@
+//! Consumer groups of KIP-848: ConsumerGroupHeartbeat and ConsumerGroupDescribe.
+
+use std::time::Duration;
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::consumer_group_describe_response as described;
+use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
+use uuid::Uuid;
+
+use super::super::group::assign::Assignor;
+use super::super::group::consumer::Consumer;
+use super::super::group::consumer::member::{Assigned, Beat, LEAVE, LEAVE_STATIC, Member, Refusal, Told};
+use super::super::group::{Group, Members};
+use super::super::time::Now;
+use super::super::{Broker, Caller};
+use super::groups::{check, text};
+use super::groups_admin::NO_OPERATIONS;
+
+/// ConsumerGroupHeartbeat.
+pub(crate) fn heartbeat(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: ConsumerGroupHeartbeatRequest,
+    version: i16,
+    now: Now,
+) -> ConsumerGroupHeartbeatResponse {
+    let told = beat(broker, caller, request, version, now);
+    broker.hurry();
+    let answer = ConsumerGroupHeartbeatResponse::default();
+    match told {
+        Ok(told) => answer
+            .with_member_id(Some(StrBytes::from_string(told.member_id)))
+            .with_member_epoch(told.epoch)
+            .with_heartbeat_interval_ms(i32::try_from(told.interval.as_millis()).unwrap_or(i32::MAX))
+            .with_assignment(told.assignment.map(|assigned| {
+                let topics = assigned.into_iter().map(|(topic, partitions)| {
+                    TopicPartitions::default().with_topic_id(topic).with_partitions(partitions.into_iter().collect())
+                });
+                Assignment::default().with_topic_partitions(topics.collect())
+            })),
+        Err(refusal) => answer
+            .with_error_code(refusal.error.code())
+            .with_error_message(Some(StrBytes::from_string(refusal.message)).filter(|message| !message.is_empty())),
+    }
+}
+
+fn beat(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: ConsumerGroupHeartbeatRequest,
+    version: i16,
+    now: Now,
+) -> Result<Told, Refusal> {
+    let group = request.group_id.to_string();
+    let mut beat = read(&request, caller, version)?;
+    if let Err(error) = check(broker, caller, &group) {
+        let sentence = if error == ResponseError::InvalidGroupId { "GroupId can't be empty." } else { "" };
+        let error = if error == ResponseError::InvalidGroupId { ResponseError::InvalidRequest } else { error };
+        return Err(Refusal::new(error, sentence));
+    }
+    if beat.member_id.is_empty() {
+        beat.member_id = Uuid::new_v4().to_string();
+    }
+    if beat.epoch == 0 && broker.groups.is_full() {
+        return Err(Refusal::new(ResponseError::GroupMaxSizeReached, "There is no room for another member."));
+    }
+    broker.groups.notice(&broker.topics);
+    let topics = &broker.topics;
+    let not_there = || Refusal::new(ResponseError::GroupIdNotFound, format!("Consumer group {group} not found."));
+    let work = |found: &mut Group| {
+        if beat.epoch == 0 && found.is_empty() && matches!(found.members, Members::Classic(_)) {
+            found.members = Members::Consumer(Consumer::new());
+        }
+        match &mut found.members {
+            Members::Consumer(consumer) => consumer.heartbeat(&group, &beat, topics, now.mono),
+            Members::Classic(_) => {
+                let sentence = format!("Group {group} is not a consumer group.");
+                Err(Refusal::new(ResponseError::GroupIdNotFound, sentence))
+            }
+        }
+    };
+    let quick = beat.epoch > 0 && beat.topics.is_none() && beat.regex.is_none() && settled(broker.groups.get(&group));
+    let told = if quick {
+        broker.groups.with_quick(&group, work)
+    } else if beat.epoch == 0 {
+        let full = || Refusal::new(ResponseError::GroupMaxSizeReached, "There are too many groups.");
+        let new = || Members::Consumer(Consumer::new());
+        return broker.groups.with_or_new(&group, now, new, work).unwrap_or_else(|| Err(full()));
+    } else {
+        broker.groups.with(&group, now, work)
+    };
+    told.unwrap_or_else(|| Err(not_there()))
+}
+
+/// Whether a heartbeat that says nothing new changes nothing in a group but when its member expires.
+fn settled(group: Option<&Group>) -> bool {
+    matches!(group.map(|group| &group.members), Some(Members::Consumer(consumer)) if consumer.state() == "Stable")
+}
+
+/// Checks what a request says by itself (`throwIfConsumerGroupHeartbeatRequestIsInvalid`).
+fn read(request: &ConsumerGroupHeartbeatRequest, caller: &Caller, version: i16) -> Result<Beat, Refusal> {
+    let invalid = |sentence: &str| Err(Refusal::new(ResponseError::InvalidRequest, sentence));
+    let epoch = request.member_epoch;
+    if request.group_id.is_empty() {
+        return invalid("GroupId can't be empty.");
+    }
+    if request.member_id.is_empty() && (version >= 1 || epoch != 0) {
+        return invalid("MemberId can't be empty.");
+    }
+    if request.instance_id.as_ref().is_some_and(|id| id.is_empty()) {
+        return invalid("InstanceId can't be empty.");
+    }
+    if request.rack_id.as_ref().is_some_and(|id| id.is_empty()) {
+        return invalid("RackId can't be empty.");
+    }
+    if epoch == 0 {
+        if request.rebalance_timeout_ms == -1 {
+            return invalid("RebalanceTimeoutMs must be provided in first request.");
+        }
+        if request.topic_partitions.as_ref().is_none_or(|has| !has.is_empty()) {
+            return invalid("TopicPartitions must be empty when (re-)joining.");
+        }
+        let regex = request.subscribed_topic_regex.as_ref().is_some_and(|text| !text.is_empty());
+        if request.subscribed_topic_names.as_ref().is_none_or(Vec::is_empty) && !regex {
+            return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+        }
+    }
+    if epoch == LEAVE_STATIC && request.instance_id.is_none() {
+        return invalid("InstanceId can't be null.");
+    }
+    if epoch < LEAVE_STATIC {
+        return invalid("MemberEpoch is invalid.");
+    }
+    let assignor = request.server_assignor.as_ref().map(ToString::to_string).filter(|_| epoch > LEAVE);
+    if let Some(name) = &assignor
+        && Assignor::by_name(name).is_none()
+    {
+        let sentence = format!("ServerAssignor {name} is not supported. Supported assignors: uniform, range.");
+        return Err(Refusal::new(ResponseError::UnsupportedAssignor, sentence));
+    }
+    let owned = request.topic_partitions.as_ref().map(|topics| {
+        let topics = topics.iter().filter(|topic| !topic.partitions.is_empty());
+        topics.map(|topic| (topic.topic_id, topic.partitions.iter().copied().collect())).collect::<Assigned>()
+    });
+    let timeout = u64::try_from(request.rebalance_timeout_ms).ok().map(Duration::from_millis);
+    let topics = request.subscribed_topic_names.as_ref();
+    Ok(Beat {
+        member_id: request.member_id.to_string(),
+        instance: request.instance_id.as_ref().map(ToString::to_string),
+        rack: request.rack_id.as_ref().map(ToString::to_string),
+        epoch,
+        rebalance_timeout: timeout,
+        topics: topics.map(|topics| topics.iter().map(|topic| topic.to_string()).collect()),
+        regex: request.subscribed_topic_regex.as_ref().map(ToString::to_string),
+        assignor,
+        owned,
+        client_id: caller.client_id.to_string(),
+        host: caller.host.to_string(),
+    })
+}
+
+/// ConsumerGroupDescribe.
+pub(crate) fn describe(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: ConsumerGroupDescribeRequest,
+    version: i16,
+    _now: Now,
+) -> ConsumerGroupDescribeResponse {
+    let groups = request.group_ids.into_iter().map(|id| {
+        let answer = described::DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
+        if let Err(error) = check(broker, caller, &id) {
+            return answer.with_group_id(id).with_error_code(error.code());
+        }
+        match broker.groups.get(&id).map(|group| &group.members) {
+            Some(Members::Consumer(consumer)) => one(answer, consumer, version)
+                .with_group_id(id)
+                .with_authorized_operations(if request.include_authorized_operations {
+                    super::groups_admin::ALL_OPERATIONS
+                } else {
+                    NO_OPERATIONS
+                }),
+            found => {
+                let why = if found.is_some() { "is not a consumer group." } else { "not found." };
+                let sentence = StrBytes::from_string(format!("Group {} {why}", &*id));
+                let error = ResponseError::GroupIdNotFound.code();
+                answer.with_group_id(id).with_error_code(error).with_error_message(Some(sentence))
+            }
+        }
+    });
+    ConsumerGroupDescribeResponse::default().with_groups(groups.collect())
+}
+
+fn one(answer: described::DescribedGroup, consumer: &Consumer, version: i16) -> described::DescribedGroup {
+    let members = consumer.members.iter().map(|(id, member)| member_of(consumer, id, member, version));
+    answer
+        .with_group_state(text(consumer.state()))
+        .with_group_epoch(consumer.epoch)
+        .with_assignment_epoch(consumer.assignment_epoch)
+        .with_assignor_name(text(consumer.assignor.name()))
+        .with_members(members.collect())
+}
+
+fn member_of(consumer: &Consumer, id: &str, member: &Member, version: i16) -> described::Member {
+    let partitions = |assigned: &Assigned| {
+        let topics = assigned.iter().filter_map(|(topic, partitions)| {
+            let name = TopicName(text(consumer.topic_name(*topic)?));
+            let partitions = partitions.iter().copied().collect();
+            let topic = described::TopicPartitions::default().with_topic_id(*topic).with_topic_name(name);
+            Some(topic.with_partitions(partitions))
+        });
+        described::Assignment::default().with_topic_partitions(topics.collect())
+    };
+    let none = Assigned::new();
+    described::Member::default()
+        .with_member_id(text(id))
+        .with_instance_id(member.instance.as_deref().map(text))
+        .with_rack_id(member.rack.as_deref().map(text))
+        .with_member_epoch(member.epoch)
+        .with_client_id(text(&member.client_id))
+        .with_client_host(text(&member.host))
+        .with_subscribed_topic_names(member.topics.iter().map(|topic| TopicName(text(topic))).collect())
+        .with_subscribed_topic_regex(member.regex.as_deref().map(text))
+        .with_assignment(partitions(&member.assigned))
+        .with_target_assignment(partitions(consumer.target.get(id).unwrap_or(&none)))
+        .with_member_type(if version >= 1 { 1 } else { -1 })
+}

@@ -1,0 +1,194 @@
+//! OffsetCommit and TxnOffsetCommit.
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::offset_commit_response::{OffsetCommitResponsePartition, OffsetCommitResponseTopic};
+use kafka_protocol::messages::txn_offset_commit_response::{
+    TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::{
+    OffsetCommitRequest, OffsetCommitResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
+};
+
+use super::super::group::classic::{Classic, Credentials};
+use super::super::group::offsets::Committed;
+use super::super::group::{Catalogue, Group, Members};
+use super::super::time::Now;
+use super::super::{Broker, Caller};
+use super::groups::{check, code};
+
+/// Kafka's `offset.metadata.max.bytes`.
+const MOST_METADATA: usize = 4096;
+
+/// One offset of a request.
+struct Asked {
+    partition: i32,
+    offset: i64,
+    leader_epoch: i32,
+    metadata: String,
+}
+
+/// A topic's partitions, each with what became of it.
+type Done = Vec<(TopicName, Vec<(i32, Option<ResponseError>)>)>;
+
+/// OffsetCommit.
+pub(crate) fn commit(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: OffsetCommitRequest,
+    version: i16,
+    now: Now,
+) -> OffsetCommitResponse {
+    let who = Credentials {
+        member_id: &request.member_id,
+        instance: request.group_instance_id.as_deref(),
+        generation: request.generation_id_or_member_epoch,
+    };
+    let allowed = may_commit(broker, caller, &request.group_id, who, version, now);
+    let until = (request.retention_time_ms >= 0).then(|| now.wall.saturating_add(request.retention_time_ms));
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.into_iter().map(|asked| Asked {
+            partition: asked.partition_index,
+            offset: asked.committed_offset,
+            leader_epoch: asked.committed_leader_epoch,
+            metadata: asked.committed_metadata.map(|metadata| metadata.to_string()).unwrap_or_default(),
+        });
+        (topic.name, partitions.collect())
+    });
+    let done = store(broker, &request.group_id, None, topics.collect(), allowed, until, now);
+    let topics = done.into_iter().map(|(topic, partitions)| {
+        let partitions = partitions.into_iter().map(|(partition, error)| {
+            OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
+        });
+        OffsetCommitResponseTopic::default().with_name(topic).with_partitions(partitions.collect())
+    });
+    OffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+/// Whether somebody may commit to a group. One that only stores offsets is made if need be.
+fn may_commit(
+    broker: &mut Broker,
+    caller: &Caller,
+    group: &str,
+    who: Credentials<'_>,
+    version: i16,
+    now: Now,
+) -> Result<(), ResponseError> {
+    check(broker, caller, group)?;
+    broker.groups.notice(&broker.topics);
+    if broker.groups.get(group).is_none() {
+        return match (who.generation < 0, version >= 9) {
+            (true, _) => make(broker, group, now),
+            (false, true) => Err(ResponseError::GroupIdNotFound),
+            (false, false) => Err(ResponseError::IllegalGeneration),
+        };
+    }
+    let checked = broker.groups.with_quick(group, |group| match &mut group.members {
+        Members::Classic(classic) => {
+            classic.check_commit(who, false)?;
+            classic.touch(who.member_id, now.mono);
+            Ok(())
+        }
+        Members::Consumer(_) if version < 9 && who.generation >= 0 => Err(ResponseError::UnsupportedVersion),
+        Members::Consumer(consumer) => consumer.check_commit(who, false),
+    });
+    checked.unwrap_or(Err(ResponseError::UnknownMemberId))
+}
+
+fn make(broker: &mut Broker, group: &str, now: Now) -> Result<(), ResponseError> {
+    let new = || Members::Classic(Classic::default());
+    let made = broker.groups.with_or_new(group, now, new, |_: &mut Group| ());
+    broker.hurry();
+    made.ok_or(ResponseError::CoordinatorNotAvailable)
+}
+
+/// TxnOffsetCommit: offsets that count when the producer's transaction is committed.
+pub(crate) fn commit_in_txn(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: TxnOffsetCommitRequest,
+    _version: i16,
+    now: Now,
+) -> TxnOffsetCommitResponse {
+    let allowed = may_commit_in_txn(broker, caller, &request, now);
+    let topics = request.topics.into_iter().map(|topic| {
+        let partitions = topic.partitions.into_iter().map(|asked| Asked {
+            partition: asked.partition_index,
+            offset: asked.committed_offset,
+            leader_epoch: asked.committed_leader_epoch,
+            metadata: asked.committed_metadata.map(|metadata| metadata.to_string()).unwrap_or_default(),
+        });
+        (topic.name, partitions.collect())
+    });
+    let producer = Some(request.producer_id.0);
+    let done = store(broker, &request.group_id, producer, topics.collect(), allowed, None, now);
+    let topics = done.into_iter().map(|(topic, partitions)| {
+        let partitions = partitions.into_iter().map(|(partition, error)| {
+            TxnOffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
+        });
+        TxnOffsetCommitResponseTopic::default().with_name(topic).with_partitions(partitions.collect())
+    });
+    TxnOffsetCommitResponse::default().with_topics(topics.collect())
+}
+
+fn may_commit_in_txn(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: &TxnOffsetCommitRequest,
+    now: Now,
+) -> Result<(), ResponseError> {
+    let group = &request.group_id;
+    check(broker, caller, group)?;
+    broker.groups.notice(&broker.topics);
+    let who = Credentials {
+        member_id: &request.member_id,
+        instance: request.group_instance_id.as_deref(),
+        generation: request.generation_id,
+    };
+    match broker.groups.get(group).map(|group| &group.members) {
+        None if who.generation < 0 => make(broker, group, now),
+        None => Err(ResponseError::IllegalGeneration),
+        Some(Members::Classic(classic)) => classic.check_commit(who, true),
+        // A producer knows no epochs, only generations.
+        Some(Members::Consumer(consumer)) => consumer.check_commit(who, true).map_err(|error| match error {
+            ResponseError::StaleMemberEpoch => ResponseError::IllegalGeneration,
+            other => other,
+        }),
+    }
+}
+
+/// Stores what may be stored.
+fn store(
+    broker: &mut Broker,
+    group: &str,
+    producer: Option<i64>,
+    asked: Vec<(TopicName, Vec<Asked>)>,
+    allowed: Result<(), ResponseError>,
+    until: Option<i64>,
+    now: Now,
+) -> Done {
+    let topics = &broker.topics;
+    let mut done = Done::new();
+    for (topic, partitions) in asked {
+        let there = topics.find(&topic);
+        let mut answers = Vec::new();
+        for Asked { partition, offset, leader_epoch, metadata } in partitions {
+            let found = there.filter(|(_, count)| (0..*count).contains(&partition));
+            let error = match (found, allowed) {
+                (None, _) => Some(ResponseError::UnknownTopicOrPartition),
+                (_, Err(error)) => Some(error),
+                _ if metadata.len() > MOST_METADATA => Some(ResponseError::OffsetMetadataTooLarge),
+                _ if broker.groups.is_full() => Some(ResponseError::InvalidCommitOffsetSize),
+                (Some((id, _)), Ok(())) => {
+                    let committed = Committed { offset, leader_epoch, metadata, at: now.wall, until };
+                    broker.groups.with_offsets(group, |offsets| {
+                        offsets.commit(producer, &topic, id, partition, committed);
+                    });
+                    None
+                }
+            };
+            answers.push((partition, error));
+        }
+        done.push((topic, answers));
+    }
+    done
+}

@@ -1,0 +1,128 @@
+//! OffsetFetch.
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions, OffsetFetchResponseTopic,
+    OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
+use kafka_protocol::protocol::StrBytes;
+
+use super::super::group::classic::Credentials;
+use super::super::group::{Group, Members};
+use super::super::time::Now;
+use super::super::{Broker, Caller};
+use super::groups::{check, code, text};
+
+/// What is asked of a topic, or all that there is.
+type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
+
+/// OffsetFetch. A request for one group and one for several differ in version 8.
+pub(crate) fn answer(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: OffsetFetchRequest,
+    version: i16,
+    _now: Now,
+) -> OffsetFetchResponse {
+    broker.groups.notice(&broker.topics);
+    let stable = request.require_stable;
+    if version >= 8 {
+        let groups = request.groups.into_iter().map(|asked| of_group(broker, caller, asked, stable));
+        return OffsetFetchResponse::default().with_groups(groups.collect());
+    }
+    let asked =
+        request.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
+    // An empty list meant all, before null did.
+    let asked: Asked = asked.filter(|topics: &Vec<_>| version >= 2 || !topics.is_empty());
+    let checked = check(broker, caller, &request.group_id).err();
+    if version >= 2 && checked.is_some() {
+        return OffsetFetchResponse::default().with_error_code(code(checked));
+    }
+    let found = look_up(broker.groups.get(&request.group_id), asked, stable);
+    let topics = found.into_iter().map(|(name, partitions)| {
+        let partitions = partitions.into_iter().map(|found| {
+            OffsetFetchResponsePartition::default()
+                .with_partition_index(found.partition_index)
+                .with_committed_offset(if checked.is_some() { -1 } else { found.committed_offset })
+                .with_committed_leader_epoch(if version >= 5 { found.committed_leader_epoch } else { -1 })
+                .with_metadata(found.metadata)
+                .with_error_code(if checked.is_some() { code(checked) } else { found.error_code })
+        });
+        OffsetFetchResponseTopic::default().with_name(name).with_partitions(partitions.collect())
+    });
+    OffsetFetchResponse::default().with_topics(topics.collect())
+}
+
+fn of_group(
+    broker: &Broker,
+    caller: &Caller,
+    asked: OffsetFetchRequestGroup,
+    stable: bool,
+) -> OffsetFetchResponseGroup {
+    let id: GroupId = asked.group_id;
+    let group = broker.groups.get(&id);
+    let who = Credentials {
+        member_id: asked.member_id.as_deref().unwrap_or_default(),
+        instance: None,
+        generation: asked.member_epoch,
+    };
+    let checked = check(broker, caller, &id).and_then(|()| match group.map(|group| &group.members) {
+        Some(Members::Consumer(consumer)) if asked.member_id.is_some() || asked.member_epoch >= 0 => {
+            consumer.check_commit(who, false)
+        }
+        _ => Ok(()),
+    });
+    let answer = OffsetFetchResponseGroup::default();
+    if let Err(error) = checked {
+        return answer.with_group_id(id).with_error_code(error.code());
+    }
+    let wanted =
+        asked.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
+    let topics = look_up(group, wanted, stable).into_iter();
+    let topics =
+        topics.map(|(name, found)| OffsetFetchResponseTopics::default().with_name(name).with_partitions(found));
+    answer.with_topics(topics.collect()).with_group_id(id)
+}
+
+/// The offsets of a group. What it has none of, is -1.
+fn look_up(group: Option<&Group>, asked: Asked, stable: bool) -> Vec<(TopicName, Vec<OffsetFetchResponsePartitions>)> {
+    let all = asked.is_none();
+    let asked = asked.unwrap_or_else(|| {
+        let all = group.map(|group| group.offsets.all()).unwrap_or_default();
+        all.into_iter().map(|(topic, partitions)| (TopicName(text(topic)), partitions)).collect()
+    });
+    let topics = asked.into_iter().map(|(topic, partitions)| {
+        let found = partitions.into_iter().filter_map(|partition| one(group, &topic, partition, stable, all)).collect();
+        (topic, found)
+    });
+    topics.filter(|(_, found): &(_, Vec<_>)| !all || !found.is_empty()).collect()
+}
+
+fn one(
+    group: Option<&Group>,
+    topic: &str,
+    partition: i32,
+    stable: bool,
+    all: bool,
+) -> Option<OffsetFetchResponsePartitions> {
+    let answer = OffsetFetchResponsePartitions::default()
+        .with_partition_index(partition)
+        .with_committed_offset(-1)
+        .with_committed_leader_epoch(-1)
+        .with_metadata(Some(StrBytes::default()));
+    if stable && group.is_some_and(|group| group.offsets.is_unstable(topic, partition)) {
+        return Some(answer.with_error_code(ResponseError::UnstableOffsetCommit.code()));
+    }
+    match group.and_then(|group| group.offsets.get(topic, partition)) {
+        Some(found) => Some(
+            answer
+                .with_committed_offset(found.offset)
+                .with_committed_leader_epoch(found.leader_epoch)
+                .with_metadata(Some(text(&found.metadata))),
+        ),
+        None if all => None,
+        None => Some(answer),
+    }
+}
