@@ -8,6 +8,13 @@ use kafka_protocol::protocol::StrBytes;
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 
+/// What Kafka says to a kind of key that it does not know (`Errors.INVALID_REQUEST`).
+const INVALID: &str = "This most likely occurs because of a request being malformed by the client library or the message \
+                       was sent to an incompatible broker. See the broker logs for more details.";
+
+/// The kind of key of share groups, which are not there.
+const SHARE: i8 = 2;
+
 /// Most keys of a request that are answered.
 const MOST: usize = 100_000;
 
@@ -20,7 +27,12 @@ pub(crate) fn find(
 ) -> FindCoordinatorResponse {
     if version >= 4 {
         let keys = request.coordinator_keys.into_iter().take(MOST);
-        let found = keys.map(|key| one(broker, key, request.key_type)).collect();
+        let found = keys.map(|key| {
+            let found = one(broker, key, request.key_type);
+            let tells = found.error_code != 0 && (request.key_type != SHARE || version < 6);
+            if tells { found } else { found.with_error_message(Some(StrBytes::default())) }
+        });
+        let found = found.collect();
         return FindCoordinatorResponse::default().with_coordinators(found);
     }
     let found = one(broker, request.key, request.key_type);
@@ -43,11 +55,12 @@ fn one(broker: &Broker, key: StrBytes, key_type: i8) -> Coordinator {
             .with_node_id(BrokerId(node.id))
             .with_host(node.host.clone())
             .with_port(node.port.into())
-            .with_error_message(None),
-        Err(error) => answer
-            .with_node_id(BrokerId(-1))
-            .with_port(-1)
-            .with_error_code(error.code())
-            .with_error_message(Some(StrBytes::from_string(error.to_string()))),
+            .with_error_message(Some(StrBytes::from_static_str("NONE"))),
+        Err(error) => answer.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(error.code()).with_error_message(
+            Some(StrBytes::from_static_str(match error {
+                ResponseError::InvalidRequest => INVALID,
+                _ => "The coordinator is not available.",
+            })),
+        ),
     }
 }

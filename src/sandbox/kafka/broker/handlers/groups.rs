@@ -39,13 +39,12 @@ pub(super) fn own(bytes: &Bytes) -> Bytes {
 
 /// Checks a group's id, and that the broker that was asked looks after it.
 pub(super) fn check(broker: &Broker, caller: &Caller, group: &str) -> Result<(), ResponseError> {
-    if group.is_empty() {
-        Err(ResponseError::InvalidGroupId)
-    } else if !broker.cluster.coordinates(caller.node, group) {
-        Err(ResponseError::NotCoordinator)
-    } else {
-        Ok(())
-    }
+    if group.is_empty() { Err(ResponseError::InvalidGroupId) } else { check_place(broker, caller, group) }
+}
+
+/// As [`check`], where a group may have an empty id: it has offsets only.
+pub(super) fn check_place(broker: &Broker, caller: &Caller, group: &str) -> Result<(), ResponseError> {
+    if broker.cluster.coordinates(caller.node, group) { Ok(()) } else { Err(ResponseError::NotCoordinator) }
 }
 
 fn milliseconds(given: i32) -> Duration {

@@ -16,7 +16,7 @@ use super::super::group::classic::{Classic, State};
 use super::super::group::{Catalogue, Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, code, text};
+use super::groups::{check, check_place, code, text};
 
 /// What says that nobody has asked for the operations.
 pub(super) const NO_OPERATIONS: i32 = i32::MIN;
@@ -58,7 +58,7 @@ pub(crate) fn list(
             listed = listed.with_group_state(text(state));
         }
         if version >= 5 {
-            listed = listed.with_group_type(text(if kind == "classic" { "Classic" } else { "Consumer" }));
+            listed = listed.with_group_type(text(kind));
         }
         groups.push(listed);
     }
@@ -76,7 +76,7 @@ pub(crate) fn describe(
     let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { NO_OPERATIONS };
     let groups = request.groups.into_iter().map(|id| {
         let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
-        if let Err(error) = check(broker, caller, &id) {
+        if let Err(error) = check_place(broker, caller, &id) {
             return answer.with_group_id(id).with_error_code(error.code());
         }
         let found = broker.groups.get(&id).map(|group| &group.members);
@@ -123,7 +123,7 @@ pub(crate) fn delete(
     _now: Now,
 ) -> DeleteGroupsResponse {
     let results = request.groups_names.into_iter().map(|id| {
-        let checked = check(broker, caller, &id).and_then(|()| match broker.groups.get(&id) {
+        let checked = check_place(broker, caller, &id).and_then(|()| match broker.groups.get(&id) {
             None => Err(ResponseError::GroupIdNotFound),
             Some(group) if !group.is_empty() => Err(ResponseError::NonEmptyGroup),
             Some(_) => Ok(()),
@@ -160,8 +160,10 @@ pub(crate) fn delete_offsets(
     let topics = request.topics.into_iter().map(|topic| {
         let there = broker.topics.find(&topic.name).map_or(0, |(_, count)| count);
         let subscribed = broker.groups.get(&id).is_some_and(|group| group.subscribes(&topic.name));
-        let partitions = topic.partitions.into_iter().map(|asked| {
-            let partition = asked.partition_index;
+        let mut asked: Vec<i32> = topic.partitions.iter().map(|asked| asked.partition_index).collect();
+        // What is not there comes first, as from Kafka.
+        asked.sort_by_key(|partition| (0..there).contains(partition));
+        let partitions = asked.into_iter().map(|partition| {
             let error = if !(0..there).contains(&partition) {
                 Some(ResponseError::UnknownTopicOrPartition)
             } else if subscribed {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::consumer_group_describe_response as described;
 use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
@@ -58,20 +60,17 @@ fn beat(
 ) -> Result<Told, Refusal> {
     let group = request.group_id.to_string();
     let mut beat = read(&request, caller, version)?;
-    if let Err(error) = check(broker, caller, &group) {
-        let sentence = if error == ResponseError::InvalidGroupId { "GroupId can't be empty." } else { "" };
-        let error = if error == ResponseError::InvalidGroupId { ResponseError::InvalidRequest } else { error };
-        return Err(Refusal::new(error, sentence));
-    }
+    check(broker, caller, &group).map_err(|error| Refusal::new(error, String::new()))?;
     if beat.member_id.is_empty() {
-        beat.member_id = Uuid::new_v4().to_string();
+        beat.member_id = URL_SAFE_NO_PAD.encode(Uuid::new_v4());
     }
     if beat.epoch == 0 && broker.groups.is_full() {
         return Err(Refusal::new(ResponseError::GroupMaxSizeReached, "There is no room for another member."));
     }
     broker.groups.notice(&broker.topics);
     let topics = &broker.topics;
-    let not_there = || Refusal::new(ResponseError::GroupIdNotFound, format!("Consumer group {group} not found."));
+    let kind = if beat.epoch < 0 { "Group" } else { "Consumer group" };
+    let not_there = || Refusal::new(ResponseError::GroupIdNotFound, format!("{kind} {group} not found."));
     let work = |found: &mut Group| {
         if beat.epoch == 0 && found.is_empty() && matches!(found.members, Members::Classic(_)) {
             found.members = Members::Consumer(Consumer::new());
@@ -106,11 +105,11 @@ fn settled(group: Option<&Group>) -> bool {
 fn read(request: &ConsumerGroupHeartbeatRequest, caller: &Caller, version: i16) -> Result<Beat, Refusal> {
     let invalid = |sentence: &str| Err(Refusal::new(ResponseError::InvalidRequest, sentence));
     let epoch = request.member_epoch;
-    if request.group_id.is_empty() {
-        return invalid("GroupId can't be empty.");
-    }
     if request.member_id.is_empty() && (version >= 1 || epoch != 0) {
         return invalid("MemberId can't be empty.");
+    }
+    if request.group_id.is_empty() {
+        return invalid("GroupId can't be empty.");
     }
     if request.instance_id.as_ref().is_some_and(|id| id.is_empty()) {
         return invalid("InstanceId can't be empty.");
@@ -125,8 +124,7 @@ fn read(request: &ConsumerGroupHeartbeatRequest, caller: &Caller, version: i16) 
         if request.topic_partitions.as_ref().is_none_or(|has| !has.is_empty()) {
             return invalid("TopicPartitions must be empty when (re-)joining.");
         }
-        let regex = request.subscribed_topic_regex.as_ref().is_some_and(|text| !text.is_empty());
-        if request.subscribed_topic_names.as_ref().is_none_or(Vec::is_empty) && !regex {
+        if request.subscribed_topic_names.is_none() && request.subscribed_topic_regex.is_none() {
             return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
         }
     }

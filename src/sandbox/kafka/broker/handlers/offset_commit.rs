@@ -14,7 +14,7 @@ use super::super::group::offsets::Committed;
 use super::super::group::{Catalogue, Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, code};
+use super::groups::{check_place, code};
 
 /// Kafka's `offset.metadata.max.bytes`.
 const MOST_METADATA: usize = 4096;
@@ -73,7 +73,7 @@ fn may_commit(
     version: i16,
     now: Now,
 ) -> Result<(), ResponseError> {
-    check(broker, caller, group)?;
+    check_place(broker, caller, group)?;
     broker.groups.notice(&broker.topics);
     if broker.groups.get(group).is_none() {
         return match (who.generation < 0, version >= 9) {
@@ -137,7 +137,7 @@ fn may_commit_in_txn(
     now: Now,
 ) -> Result<(), ResponseError> {
     let group = &request.group_id;
-    check(broker, caller, group)?;
+    check_place(broker, caller, group)?;
     broker.groups.notice(&broker.topics);
     let who = Credentials {
         member_id: &request.member_id,

@@ -13,7 +13,7 @@ use super::super::group::classic::Credentials;
 use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, code, text};
+use super::groups::{check_place, code, text};
 
 /// What is asked of a topic, or all that there is.
 type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
@@ -34,9 +34,7 @@ pub(crate) fn answer(
     }
     let asked =
         request.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-    // An empty list meant all, before null did.
-    let asked: Asked = asked.filter(|topics: &Vec<_>| version >= 2 || !topics.is_empty());
-    let checked = check(broker, caller, &request.group_id).err();
+    let checked = check_place(broker, caller, &request.group_id).err();
     if version >= 2 && checked.is_some() {
         return OffsetFetchResponse::default().with_error_code(code(checked));
     }
@@ -68,7 +66,7 @@ fn of_group(
         instance: None,
         generation: asked.member_epoch,
     };
-    let checked = check(broker, caller, &id).and_then(|()| match group.map(|group| &group.members) {
+    let checked = check_place(broker, caller, &id).and_then(|()| match group.map(|group| &group.members) {
         Some(Members::Consumer(consumer)) if asked.member_id.is_some() || asked.member_epoch >= 0 => {
             consumer.check_commit(who, false)
         }

@@ -50,7 +50,9 @@ impl Consumer {
         let pattern = pattern.transpose()?;
         self.identify(group, beat, now)?;
         let changed = self.update(beat, pattern, now);
-        self.look(all, changed);
+        if self.look(all, changed) || changed || self.epoch == 0 {
+            self.bump();
+        }
         self.make_target();
         self.answer(beat, now)
     }
@@ -73,8 +75,8 @@ impl Consumer {
     /// Finds the member, or makes it.
     fn identify(&mut self, group: &str, beat: &Beat, now: Instant) -> Result<(), Refusal> {
         let Some(instance) = &beat.instance else {
-            if beat.epoch == 0 {
-                self.members.entry(beat.member_id.clone()).or_insert_with(|| Member::new(now));
+            if beat.epoch == 0 && !self.members.contains_key(&beat.member_id) {
+                self.members.insert(beat.member_id.clone(), Member::new(now));
                 return Ok(());
             }
             return self.check_epoch(self.known(group, &beat.member_id)?, beat);
@@ -94,6 +96,9 @@ impl Consumer {
                     beat.member_id
                 );
                 return Err(Refusal::new(ResponseError::UnreleasedInstanceId, sentence));
+            }
+            if member.epoch != LEAVE_STATIC {
+                return self.check_epoch(member, beat);
             }
             self.replace(&old, &beat.member_id);
         } else {
@@ -160,7 +165,6 @@ impl Consumer {
     fn update(&mut self, beat: &Beat, pattern: Option<Pattern>, now: Instant) -> bool {
         let Some(member) = self.members.get_mut(&beat.member_id) else { return false };
         let (topics, regex) = (member.topics.clone(), member.regex.clone());
-        let new = member.epoch == 0 && !self.target.contains_key(&beat.member_id);
         member.expires = now + SESSION;
         member.client_id.clone_from(&beat.client_id);
         member.host.clone_from(&beat.host);
@@ -169,7 +173,6 @@ impl Consumer {
                 is.clone_from(said);
             }
         }
-        let assignor = member.assignor.clone();
         if beat.assignor.is_some() {
             member.assignor.clone_from(&beat.assignor);
         }
@@ -185,11 +188,7 @@ impl Consumer {
         if let (Some(text), Some(pattern)) = (&member.regex, pattern) {
             self.patterns.insert(text.clone(), pattern);
         }
-        let changed = new || topics != member.topics || regex != member.regex || assignor != member.assignor;
-        if changed {
-            self.epoch = self.epoch.saturating_add(1);
-        }
-        changed
+        topics != member.topics || regex != member.regex
     }
 
     fn leave(&mut self, group: &str, beat: &Beat, all: &dyn Catalogue) -> Result<Told, Refusal> {
@@ -210,8 +209,7 @@ impl Consumer {
                 member.revoke_by = None;
             }
         } else {
-            self.remove(&[id]);
-            self.look(all, true);
+            self.remove(&[id], all);
         }
         let interval = Duration::ZERO;
         Ok(Told { member_id: beat.member_id.clone(), epoch: beat.epoch, interval, assignment: None })

@@ -99,10 +99,15 @@ impl Consumer {
         if who.generation == member.epoch { Ok(()) } else { Err(ResponseError::StaleMemberEpoch) }
     }
 
-    /// Sees what has become of the topics. Whatever has changed in them changes the group.
-    pub(super) fn look(&mut self, all: &dyn Catalogue, again: bool) {
+    /// The group is another one: its epoch says so.
+    pub(super) fn bump(&mut self) {
+        self.epoch = self.epoch.saturating_add(1);
+    }
+
+    /// Sees what has become of the topics, or of who subscribes them if `again`. Whether that has changed anything.
+    pub(super) fn look(&mut self, all: &dyn Catalogue, again: bool) -> bool {
         if !again && self.seen == all.changes() {
-            return;
+            return false;
         }
         self.seen = all.changes();
         let mut topics = Topics::new();
@@ -121,10 +126,9 @@ impl Consumer {
                 }
             });
         }
-        if topics != self.topics {
-            self.topics = topics;
-            self.epoch = self.epoch.saturating_add(1);
-        }
+        let changed = topics != self.topics;
+        self.topics = topics;
+        changed
     }
 
     /// Makes the target of this epoch, if it is not made yet.
@@ -158,7 +162,8 @@ impl Consumer {
     }
 
     /// Takes members out; the others are to have what they had.
-    pub(super) fn remove(&mut self, ids: &[String]) {
+    pub(super) fn remove(&mut self, ids: &[String], all: &dyn Catalogue) {
+        self.bump();
         for id in ids {
             let Some(member) = self.members.remove(id) else { continue };
             self.target.remove(id);
@@ -167,8 +172,8 @@ impl Consumer {
             {
                 self.statics.remove(&instance);
             }
-            self.epoch = self.epoch.saturating_add(1);
         }
+        self.look(all, true);
     }
 
     /// When time does something, at the earliest.
@@ -183,8 +188,7 @@ impl Consumer {
         let late: Vec<String> =
             self.members.iter().filter(|(_, member)| late(member)).map(|(id, _)| id.clone()).collect();
         if !late.is_empty() {
-            self.remove(&late);
-            self.look(all, true);
+            self.remove(&late, all);
         }
     }
 
