@@ -3,7 +3,7 @@
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use super::handlers::{
+use super::handlers::{fetch, offsets, produce, 
     cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit, offset_fetch, topics, versions,
 };
 use super::time::Now;
@@ -25,6 +25,11 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeGroups, 0, 6),
     (ApiKey::ListGroups, 0, 5),
     (ApiKey::ApiVersions, 0, 4),
+    (ApiKey::Produce, 3, 13),
+    (ApiKey::Fetch, 4, 18),
+    (ApiKey::ListOffsets, 1, 10),
+    (ApiKey::DeleteRecords, 0, 2),
+    (ApiKey::OffsetForLeaderEpoch, 2, 4),
     (ApiKey::CreateTopics, 2, 7),
     (ApiKey::DeleteTopics, 1, 6),
     (ApiKey::CreatePartitions, 0, 3),
@@ -56,6 +61,11 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
     known.filter(|(_, min, max)| (*min..=*max).contains(&frame.version)).ok_or(Malformed)?;
     match frame.key {
         ApiKey::Metadata => at_once(shared, caller, frame, metadata::answer),
+        ApiKey::Produce => produce::answer(shared, caller, frame),
+        ApiKey::Fetch => fetch::answer(shared, caller, frame).await,
+        ApiKey::ListOffsets => at_once(shared, caller, frame, offsets::list),
+        ApiKey::DeleteRecords => at_once(shared, caller, frame, offsets::delete),
+        ApiKey::OffsetForLeaderEpoch => at_once(shared, caller, frame, offsets::of_epoch),
         ApiKey::CreateTopics => at_once(shared, caller, frame, topics::create),
         ApiKey::DeleteTopics => at_once(shared, caller, frame, topics::delete),
         ApiKey::CreatePartitions => at_once(shared, caller, frame, topics::add_partitions),

@@ -13,8 +13,10 @@ pub(crate) mod handlers;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod note;
+pub(crate) mod sessions;
 pub(crate) mod time;
 pub(crate) mod topic;
+pub(crate) mod txn;
 pub(crate) mod wire;
 
 use std::cell::RefCell;
@@ -28,6 +30,7 @@ use self::cluster::Cluster;
 use self::config::Configs;
 use self::group::Groups;
 use self::note::Notes;
+use self::sessions::Sessions;
 use self::time::Now;
 use self::topic::Topics;
 
@@ -42,6 +45,7 @@ pub(crate) struct Broker {
     pub groups: Groups,
     /// Told what the owner may want to tell.
     pub notes: Notes,
+    pub fetches: Sessions,
     pub options: Options,
     /// What of the memory for records has been told already.
     told: memory::Told,
@@ -95,6 +99,7 @@ impl Broker {
             security: Security::default(),
             groups: Groups::default(),
             notes: Notes::default(),
+            fetches: Sessions::default(),
             options,
             told: memory::Told::default(),
             cleaning: None,

@@ -1,9 +1,11 @@
 //! Topics and their partitions.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::{Rc, Weak};
 
+use kafka_protocol::error::ResponseError;
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -57,6 +59,19 @@ impl Partition {
             if let Some(notify) = waiting.upgrade() {
                 notify.notify_one();
             }
+        }
+    }
+
+    /// Whether the client knows the current leader by its epoch; -1 is who does not say.
+    ///
+    /// # Errors
+    /// FENCED_LEADER_EPOCH for one that is past, UNKNOWN_LEADER_EPOCH for one to come.
+    pub(crate) fn check_epoch(&self, epoch: i32) -> Result<(), ResponseError> {
+        match epoch.cmp(&self.leader_epoch) {
+            _ if epoch == -1 => Ok(()),
+            Ordering::Less => Err(ResponseError::FencedLeaderEpoch),
+            Ordering::Equal => Ok(()),
+            Ordering::Greater => Err(ResponseError::UnknownLeaderEpoch),
         }
     }
 

@@ -3,7 +3,11 @@
 pub(crate) mod configs;
 pub(crate) mod configs_alter;
 pub(crate) mod cluster;
+pub(crate) mod fetch;
+mod fetch_answer;
 pub(crate) mod metadata;
+pub(crate) mod offsets;
+pub(crate) mod produce;
 pub(crate) mod topics;
 pub(crate) mod coordinator;
 pub(crate) mod groups;

@@ -120,6 +120,7 @@ impl NewBatch {
             error: ResponseError::InvalidRecord,
             message: Some("One or more records have been rejected".to_owned()),
             records: without,
+            log_start: None,
         })
     }
 
@@ -152,6 +153,7 @@ impl NewBatch {
             error: ResponseError::InvalidTimestamp,
             message: Some("One or more records have been rejected due to invalid timestamp".to_owned()),
             records: out,
+            log_start: None,
         })
     }
 }
@@ -166,13 +168,12 @@ impl Log {
         batch: &NewBatch,
         config: &TopicConfig,
         leader_epoch: i32,
-        place: &str,
         now: Now,
     ) -> Result<Appended, Refusal> {
         batch.check(config, now)?;
         let mut header = batch.header;
         if header.producer_id >= 0
-            && let Some(known) = self.producers.check(&header, self.end, place)?
+            && let Some(known) = self.producers.check(&header)?
         {
             return Ok(Appended { base_offset: known.first_offset, append_time: known.timestamp, is_duplicate: true });
         }
@@ -199,11 +200,10 @@ impl Log {
         marker: Marker,
         config: &TopicConfig,
         leader_epoch: i32,
-        place: &str,
         now: Now,
     ) -> Result<i64, Refusal> {
         let Marker { producer_id, producer_epoch, commit, coordinator_epoch } = marker;
-        self.producers.check_marker(producer_id, producer_epoch, coordinator_epoch, place)?;
+        self.producers.check_marker(producer_id, producer_epoch, coordinator_epoch)?;
         let header = Header {
             base_offset: self.end,
             leader_epoch,

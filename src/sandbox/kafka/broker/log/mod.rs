@@ -34,16 +34,25 @@ pub(crate) struct Refusal {
     pub message: Option<String>,
     /// Which records of a batch are the reason, and why.
     pub records: Vec<(i32, String)>,
+    /// The beginning of the log, where Kafka tells it.
+    pub log_start: Option<i64>,
 }
 
 impl Refusal {
     pub(crate) fn new(error: ResponseError, message: impl Into<String>) -> Refusal {
-        Refusal { error, message: Some(message.into()), records: Vec::new() }
+        Refusal { error, message: Some(message.into()), records: Vec::new(), log_start: None }
+    }
+
+    /// Of a log that begins there. With some errors Kafka does not tell it.
+    pub(crate) fn of_log(self, start: i64) -> Refusal {
+        use ResponseError::{CorruptMessage, KafkaStorageError, MessageTooLarge};
+        let tells = !matches!(self.error, CorruptMessage | KafkaStorageError | MessageTooLarge);
+        Refusal { log_start: tells.then_some(start), ..self }
     }
 
     /// Without words.
     pub(crate) fn bare(error: ResponseError) -> Refusal {
-        Refusal { error, message: None, records: Vec::new() }
+        Refusal { error, message: None, records: Vec::new(), log_start: None }
     }
 }
 

@@ -98,13 +98,12 @@ impl Producers {
         self.ongoing.first().map(|(offset, _)| *offset)
     }
 
-    /// Checks a batch of a client before it is written at `offset`.
+    /// Checks a batch of a client before it is written.
     ///
     /// # Errors
     /// As Kafka's: a batch that was written already is no error.
-    pub(super) fn check(&self, batch: &Header, offset: i64, place: &str) -> Result<Option<Duplicate>, Refusal> {
-        let id = batch.producer_id;
-        let Some(producer) = self.by_id.get(&id) else { return Ok(None) };
+    pub(super) fn check(&self, batch: &Header) -> Result<Option<Duplicate>, Refusal> {
+        let Some(producer) = self.by_id.get(&batch.producer_id) else { return Ok(None) };
         let last = batch.last_sequence();
         let same = |known: &&Known| known.first_sequence == batch.base_sequence && known.last_sequence == last;
         if producer.epoch == batch.producer_epoch
@@ -117,20 +116,11 @@ impl Producers {
             }));
         }
         if batch.producer_epoch < producer.epoch {
-            return Err(Refusal::new(
-                ResponseError::InvalidProducerEpoch,
-                format!(
-                    "Epoch of producer {id} at offset {offset} in {place} is {}, which is smaller than the last seen epoch {}",
-                    batch.producer_epoch, producer.epoch
-                ),
-            ));
+            return Err(Refusal::bare(ResponseError::InvalidProducerEpoch));
         }
-        check_sequence(producer, batch, offset, place)?;
+        check_sequence(producer, batch)?;
         if producer.first_offset.is_some() && !batch.is_transactional() {
-            return Err(Refusal::new(
-                ResponseError::InvalidTxnState,
-                format!("Expected transactional write from producer {id} at offset {offset} in partition {place}"),
-            ));
+            return Err(Refusal::bare(ResponseError::InvalidTxnState));
         }
         Ok(None)
     }
@@ -169,21 +159,13 @@ impl Producers {
     ///
     /// # Errors
     /// A fenced producer or coordinator.
-    pub(super) fn check_marker(&self, id: i64, epoch: i16, coordinator_epoch: i32, place: &str) -> Result<(), Refusal> {
+    pub(super) fn check_marker(&self, id: i64, epoch: i16, coordinator_epoch: i32) -> Result<(), Refusal> {
         let Some(producer) = self.by_id.get(&id) else { return Ok(()) };
         if epoch < producer.epoch {
-            let text = format!(
-                "Epoch of producer {id} in {place} is {epoch}, which is smaller than the last seen epoch {}",
-                producer.epoch
-            );
-            return Err(Refusal::new(ResponseError::InvalidProducerEpoch, text));
+            return Err(Refusal::bare(ResponseError::InvalidProducerEpoch));
         }
         if coordinator_epoch < producer.coordinator_epoch {
-            let text = format!(
-                "Invalid coordinator epoch for producerId {id} in partition {place}: {coordinator_epoch} (zombie), {} (current)",
-                producer.coordinator_epoch
-            );
-            return Err(Refusal::new(ResponseError::TransactionCoordinatorFenced, text));
+            return Err(Refusal::bare(ResponseError::TransactionCoordinatorFenced));
         }
         Ok(())
     }
@@ -247,31 +229,18 @@ impl Producer {
     }
 }
 
-fn check_sequence(producer: &Producer, batch: &Header, offset: i64, place: &str) -> Result<(), Refusal> {
-    let (id, first) = (batch.producer_id, batch.base_sequence);
+fn check_sequence(producer: &Producer, batch: &Header) -> Result<(), Refusal> {
+    let first = batch.base_sequence;
     if batch.producer_epoch != producer.epoch {
         if first == 0 {
             return Ok(());
         }
-        return Err(Refusal::new(
-            ResponseError::OutOfOrderSequenceNumber,
-            format!(
-                "Invalid sequence number for new epoch of producer {id} at offset {offset} in partition {place}: \
-                 {} (request epoch), {first} (seq. number), {} (current producer epoch)",
-                batch.producer_epoch, producer.epoch
-            ),
-        ));
+        return Err(Refusal::bare(ResponseError::OutOfOrderSequenceNumber));
     }
     let last = producer.last_sequence();
     let in_order = i64::from(first) == i64::from(last) + 1 || (first == 0 && last == i32::MAX);
     if in_order {
         return Ok(());
     }
-    Err(Refusal::new(
-        ResponseError::OutOfOrderSequenceNumber,
-        format!(
-            "Out of order sequence number for producer {id} at offset {offset} in partition {place}: \
-             {first} (incoming seq. number), {last} (current end sequence number)"
-        ),
-    ))
+    Err(Refusal::bare(ResponseError::OutOfOrderSequenceNumber))
 }
