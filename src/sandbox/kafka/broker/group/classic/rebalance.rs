@@ -197,7 +197,7 @@ impl Classic {
         }
         self.complete_if_ready(now);
         if let Some(initial) = self.initial.as_mut().filter(|initial| initial.at <= now) {
-            if initial.more && initial.at < initial.most {
+            if initial.more && now < initial.most {
                 initial.more = false;
                 initial.at = (now + GATHER).min(initial.most);
             } else {
