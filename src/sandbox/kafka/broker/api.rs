@@ -6,6 +6,7 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 use super::handlers::{fetch, offsets, produce, 
     cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit, offset_fetch, topics, versions,
 };
+use super::handlers::{cluster, configs, configs_alter, metadata, topics, txn, txn_describe, versions};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
@@ -44,6 +45,14 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::AlterConfigs, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
     (ApiKey::ListConfigResources, 0, 1),
+    (ApiKey::InitProducerId, 0, 5),
+    (ApiKey::AddPartitionsToTxn, 0, 5),
+    (ApiKey::AddOffsetsToTxn, 0, 4),
+    (ApiKey::EndTxn, 0, 5),
+    (ApiKey::WriteTxnMarkers, 1, 1),
+    (ApiKey::DescribeProducers, 0, 0),
+    (ApiKey::DescribeTransactions, 0, 0),
+    (ApiKey::ListTransactions, 0, 1),
 ];
 
 /// The frame of the answer; none for a producer that wants none.
@@ -89,6 +98,14 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
         ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
         ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
+        ApiKey::InitProducerId => at_once(shared, caller, frame, txn::init),
+        ApiKey::AddPartitionsToTxn => at_once(shared, caller, frame, txn::add_partitions),
+        ApiKey::AddOffsetsToTxn => at_once(shared, caller, frame, txn::add_offsets),
+        ApiKey::EndTxn => at_once(shared, caller, frame, txn::end),
+        ApiKey::WriteTxnMarkers => at_once(shared, caller, frame, txn::write_markers),
+        ApiKey::DescribeProducers => at_once(shared, caller, frame, txn_describe::producers),
+        ApiKey::DescribeTransactions => at_once(shared, caller, frame, txn_describe::describe),
+        ApiKey::ListTransactions => at_once(shared, caller, frame, txn_describe::list),
         _ => Err(Malformed),
     }
 }

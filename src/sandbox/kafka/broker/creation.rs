@@ -168,7 +168,8 @@ impl Broker {
                 return wrong(format!("The manual partition assignment includes the broker {id} more than once."));
             }
             if self.cluster.node(*id).is_none() {
-                let text = format!("The manual partition assignment includes broker {id}, but no such broker is registered.");
+                let text =
+                    format!("The manual partition assignment includes broker {id}, but no such broker is registered.");
                 return wrong(text);
             }
             seen.push(*id);
@@ -194,17 +195,17 @@ impl Broker {
         count: i32,
         assignments: Option<Vec<Vec<i32>>>,
     ) -> Result<Vec<Vec<i32>>, Refusal> {
-        let Some(topic) = self.topics.get(topic) else { return Err(Refusal::bare(ResponseError::UnknownTopicOrPartition)) };
+        let Some(topic) = self.topics.get(topic) else {
+            return Err(Refusal::bare(ResponseError::UnknownTopicOrPartition));
+        };
         let now = topic.partitions.len();
         let asked = usize::try_from(count).unwrap_or_default();
         if asked == now {
             return refused(ResponseError::InvalidPartitions, format!("Topic already has {now} partition(s)."));
         }
         if asked < now {
-            let text = format!(
-                "The topic {} currently has {now} partition(s); {count} would not be an increase.",
-                topic.name
-            );
+            let text =
+                format!("The topic {} currently has {now} partition(s); {count} would not be an increase.", topic.name);
             return refused(ResponseError::InvalidPartitions, text);
         }
         let more = asked - now;
@@ -272,7 +273,8 @@ impl Broker {
         if self.topics.get(name).is_none() {
             let factor = self.cluster.nodes.len().min(3);
             let replicas = self.topics.spread(INTERNAL_PARTITIONS, None, factor, &self.cluster);
-            let config = [("cleanup.policy", "compact"), ("segment.bytes", "104857600"), ("compression.type", "producer")];
+            let config =
+                [("cleanup.policy", "compact"), ("segment.bytes", "104857600"), ("compression.type", "producer")];
             let config = config.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
             self.topics.create(name.clone(), replicas, config, (&self.cluster, &self.configs), now);
         }
@@ -281,7 +283,8 @@ impl Broker {
 
 /// What is to be set for the topic.
 fn config(wanted: &Wanted) -> Result<BTreeMap<String, String>, Refusal> {
-    let nulls: Vec<&str> = wanted.config.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
+    let nulls: Vec<&str> =
+        wanted.config.iter().filter(|(_, value)| value.is_none()).map(|(name, _)| name.as_str()).collect();
     if !nulls.is_empty() {
         let text = format!("Null value not supported for topic configs: {}", nulls.join(","));
         return refused(ResponseError::InvalidConfig, text);

@@ -76,7 +76,8 @@ impl Broker {
         while self.topics.memory().missing(bytes.saturating_add(most / 32)) > 0 {
             let logs = self.topics.by_name.values_mut().filter(|topic| topic.settings.delete);
             let logs = logs.flat_map(|topic| &mut topic.partitions).map(|partition| &mut partition.log);
-            let Some((_, oldest)) = logs.filter_map(|log| Some((log.oldest()?, log))).min_by_key(|(time, _)| *time) else {
+            let Some((_, oldest)) = logs.filter_map(|log| Some((log.oldest()?, log))).min_by_key(|(time, _)| *time)
+            else {
                 break;
             };
             oldest.drop_oldest((most / 256).max(1));

@@ -33,6 +33,7 @@ use self::note::Notes;
 use self::sessions::Sessions;
 use self::time::Now;
 use self::topic::Topics;
+use self::txn::Transactions;
 
 /// All that the brokers of a cluster know. It is only borrowed between two waits.
 pub(crate) struct Broker {
@@ -43,6 +44,7 @@ pub(crate) struct Broker {
     pub configs: Configs,
     pub security: Security,
     pub groups: Groups,
+    pub transactions: Transactions,
     /// Told what the owner may want to tell.
     pub notes: Notes,
     pub fetches: Sessions,
@@ -98,6 +100,7 @@ impl Broker {
             configs,
             security: Security::default(),
             groups: Groups::default(),
+            transactions: Transactions::default(),
             notes: Notes::default(),
             fetches: Sessions::default(),
             options,
@@ -118,6 +121,7 @@ impl Broker {
     /// When something is due that nobody asks for.
     pub(crate) fn next_wake(&self) -> Option<std::time::Instant> {
         [self.cleaning, self.groups.next_wake()].into_iter().flatten().min()
+        [self.cleaning, self.transactions.next_wake()].into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -133,5 +137,6 @@ impl Broker {
         if self.groups.take_earlier() {
             self.earlier.notify_one();
         }
+        self.end_overdue(now);
     }
 }

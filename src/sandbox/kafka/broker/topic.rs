@@ -262,7 +262,13 @@ impl Topics {
     }
 
     /// Replicas for partitions, `factor` of each: spread over the brokers, one after the other.
-    pub(crate) fn spread(&mut self, partitions: usize, first: Option<usize>, factor: usize, cluster: &Cluster) -> Vec<Vec<i32>> {
+    pub(crate) fn spread(
+        &mut self,
+        partitions: usize,
+        first: Option<usize>,
+        factor: usize,
+        cluster: &Cluster,
+    ) -> Vec<Vec<i32>> {
         let alive: Vec<i32> = cluster.alive().map(|node| node.id).collect();
         let begin = first.unwrap_or(self.turn);
         if first.is_none() {

@@ -30,7 +30,8 @@ pub(crate) fn describe(
         .with_cluster_authorized_operations(i32::MIN);
     if request.endpoint_type != 1 {
         let (error, text) = if request.endpoint_type == 2 {
-            let text = "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
+            let text =
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER";
             (ResponseError::MismatchedEndpointType, text.to_owned())
         } else {
             let text = format!("Unsupported endpoint type {}", request.endpoint_type);
@@ -133,7 +134,8 @@ fn described(
     most: usize,
 ) -> (DescribeTopicPartitionsResponseTopic, usize) {
     let partitions = (0..).zip(&topic.partitions).skip(first).take(most);
-    let partitions: Vec<_> = partitions.map(|(index, partition)| described_partition(broker, index, partition)).collect();
+    let partitions: Vec<_> =
+        partitions.map(|(index, partition)| described_partition(broker, index, partition)).collect();
     let next = first.saturating_add(partitions.len());
     let described = DescribeTopicPartitionsResponseTopic::default()
         .with_name(Some(TopicName(topic.name.clone())))

@@ -307,11 +307,12 @@ fn store(broker: &mut Broker, kind: i8, name: &str, next: Values) -> Result<(), 
     let configs = &mut broker.configs;
     match kind {
         TOPICS => {
-            if let Some(topic) = broker.topics.by_name.get_mut(name) {
-                topic.config = next;
-            }
+            broker.topics.set_config(name, next, &broker.configs);
         }
-        BROKERS if name.is_empty() => configs.all = next,
+        BROKERS if name.is_empty() => {
+            configs.all = next;
+            broker.topics.reconfigure(configs);
+        }
         BROKERS => drop(configs.by_broker.insert(broker_id(name)?, next)),
         _ => {
             let of = if kind == GROUPS { &mut configs.by_group } else { &mut configs.by_metrics };
@@ -325,21 +326,5 @@ fn store(broker: &mut Broker, kind: i8, name: &str, next: Values) -> Result<(), 
             }
         }
     }
-    broker.reconfigured(kind, name);
     Ok(())
-}
-
-impl Broker {
-    /// What was set for a topic, or for all, has changed.
-    fn reconfigured(&mut self, kind: i8, name: &str) {
-        match kind {
-            TOPICS => {
-                let Some(config) = self.topics.get(name).map(|topic| topic.config.clone()) else { return };
-                self.topics.set_config(name, config, &self.configs);
-            }
-            BROKERS => self.topics.reconfigure(&self.configs),
-            _ => return,
-        }
-        self.settings_changed(Now::get());
-    }
 }

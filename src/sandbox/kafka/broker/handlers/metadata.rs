@@ -134,7 +134,8 @@ fn by_id(broker: &Broker, caller: &Caller, id: Uuid, with_operations: bool) -> M
 
 fn described(broker: &Broker, caller: &Caller, topic: &Topic, with_operations: bool) -> MetadataResponseTopic {
     let operations = with_operations.then(|| broker.authorized_operations(caller, Resource::Topic(&topic.name)));
-    let partitions = (0..).zip(&topic.partitions).map(|(index, partition)| described_partition(broker, index, partition));
+    let partitions =
+        (0..).zip(&topic.partitions).map(|(index, partition)| described_partition(broker, index, partition));
     MetadataResponseTopic::default()
         .with_name(Some(TopicName(topic.name.clone())))
         .with_topic_id(topic.id)

@@ -1,5 +1,6 @@
 //! The answers, one file for what belongs together.
 
+pub(crate) mod cluster;
 pub(crate) mod configs;
 pub(crate) mod configs_alter;
 pub(crate) mod cluster;
@@ -15,4 +16,6 @@ pub(crate) mod groups_admin;
 pub(crate) mod groups_consumer;
 pub(crate) mod offset_commit;
 pub(crate) mod offset_fetch;
+pub(crate) mod txn;
+pub(crate) mod txn_describe;
 pub(crate) mod versions;

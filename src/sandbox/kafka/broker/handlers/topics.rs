@@ -87,9 +87,10 @@ fn create_one(
         let text = "Creation of internal topic __cluster_metadata is prohibited.";
         return Err(Refusal::new(ResponseError::InvalidRequest, text));
     }
-    let assignments = topic.assignments.iter().map(|assignment| {
-        (assignment.partition_index, assignment.broker_ids.iter().map(|id| id.0).collect())
-    });
+    let assignments = topic
+        .assignments
+        .iter()
+        .map(|assignment| (assignment.partition_index, assignment.broker_ids.iter().map(|id| id.0).collect()));
     let wanted = Wanted {
         name: name.clone(),
         partitions: topic.num_partitions,
@@ -224,9 +225,7 @@ pub(crate) fn add_partitions(
                 }
                 result.with_error_message(None)
             }
-            Err(refusal) => {
-                result.with_error_code(refusal.error.code()).with_error_message(Some(words(refusal)))
-            }
+            Err(refusal) => result.with_error_code(refusal.error.code()).with_error_message(Some(words(refusal))),
         });
     }
     CreatePartitionsResponse::default().with_results(results)

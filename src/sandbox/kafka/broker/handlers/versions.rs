@@ -40,7 +40,8 @@ pub(crate) fn answer(frame: &Frame) -> Result<Reply, Malformed> {
     let answer = ApiVersionsResponse::default();
     if !(0..=4).contains(&frame.version) {
         keys.retain(|key| key.api_key == ApiKey::ApiVersions as i16);
-        return frame.answer_as(&answer.with_error_code(ResponseError::UnsupportedVersion.code()).with_api_keys(keys), 0);
+        return frame
+            .answer_as(&answer.with_error_code(ResponseError::UnsupportedVersion.code()).with_api_keys(keys), 0);
     }
     let request = frame.request::<ApiVersionsRequest>()?;
     if frame.version >= 3 && !(is_name(&request.client_software_name) && is_name(&request.client_software_version)) {

@@ -93,8 +93,8 @@ impl NewBatch {
         if header.codec() > 4 {
             return Err(Refusal::bare(ResponseError::UnsupportedCompressionType));
         }
-        let is_numbered = header.codec() != 0
-            || self.bytes.get(HEADER..).is_some_and(|body| are_numbered(body, header.count));
+        let is_numbered =
+            header.codec() != 0 || self.bytes.get(HEADER..).is_some_and(|body| are_numbered(body, header.count));
         if !is_numbered {
             return Err(invalid());
         }
@@ -110,7 +110,8 @@ impl NewBatch {
         let mut without = Vec::new();
         for (index, record) in (0_i32..).zip(records::records(&body)) {
             if record.ok_or_else(invalid)?.key.is_none() {
-                without.push((index, "Compacted topic cannot accept message without key in topic partition".to_owned()));
+                without
+                    .push((index, "Compacted topic cannot accept message without key in topic partition".to_owned()));
             }
         }
         if without.is_empty() {

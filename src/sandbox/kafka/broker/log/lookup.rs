@@ -15,7 +15,8 @@ impl Log {
     /// The first record that is not older.
     pub(crate) fn first_since(&self, timestamp: i64) -> Option<Found> {
         let candidates = self.segments.iter().filter(|segment| segment.max_timestamp >= timestamp);
-        let mut batches = candidates.flat_map(|segment| &segment.batches).filter(|batch| batch.max_timestamp >= timestamp);
+        let mut batches =
+            candidates.flat_map(|segment| &segment.batches).filter(|batch| batch.max_timestamp >= timestamp);
         // A batch may begin before the log does, and have what is looked for there only.
         batches.find_map(|batch| self.in_batch(batch, |time| time >= timestamp))
     }

@@ -2,15 +2,15 @@
 //!
 //! Every record is at once as safe as it gets, so the high watermark is the end of the log.
 
-pub(crate) mod batch;
-pub(crate) mod memory;
-pub(crate) mod producers;
-pub(crate) mod records;
 mod append;
+pub(crate) mod batch;
 mod clean;
 mod codec;
 mod lookup;
+pub(crate) mod memory;
+pub(crate) mod producers;
 mod read;
+pub(crate) mod records;
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -19,7 +19,11 @@ pub(crate) struct Record<'a> {
 /// The bytes of the records of a batch, decompressed. None when they cannot be.
 pub(crate) fn body<'a>(header: &Header, batch: &'a [u8]) -> Option<Cow<'a, [u8]>> {
     let bytes = batch.get(HEADER..)?;
-    if header.codec() == 0 { Some(Cow::Borrowed(bytes)) } else { codec::decompress(header.codec(), bytes).map(Cow::Owned) }
+    if header.codec() == 0 {
+        Some(Cow::Borrowed(bytes))
+    } else {
+        codec::decompress(header.codec(), bytes).map(Cow::Owned)
+    }
 }
 
 /// The records of such bytes, one after the other. One that is broken is none, and the last.
@@ -104,7 +108,13 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, value: i64) {
 }
 
 /// Appends a record without headers. A length fits: nothing here is as large as 2^31.
-pub(crate) fn put_record(out: &mut Vec<u8>, offset_delta: i32, timestamp_delta: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
+pub(crate) fn put_record(
+    out: &mut Vec<u8>,
+    offset_delta: i32,
+    timestamp_delta: i64,
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+) {
     let mut record = vec![0];
     put_varint(&mut record, timestamp_delta);
     put_varint(&mut record, offset_delta.into());
