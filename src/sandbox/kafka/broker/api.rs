@@ -5,8 +5,10 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::handlers::{fetch, offsets, produce, 
     cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit, offset_fetch, topics, versions,
+use super::handlers::{
+    cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit,
+    offset_fetch, topics, txn, txn_describe, versions,
 };
-use super::handlers::{cluster, configs, configs_alter, metadata, topics, txn, txn_describe, versions};
 use super::time::Now;
 use super::wire::Frame;
 use super::wire::guard::Malformed;
@@ -52,7 +54,7 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::WriteTxnMarkers, 1, 1),
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
-    (ApiKey::ListTransactions, 0, 1),
+    (ApiKey::ListTransactions, 0, 2),
 ];
 
 /// The frame of the answer; none for a producer that wants none.

@@ -120,8 +120,8 @@ impl Broker {
 
     /// When something is due that nobody asks for.
     pub(crate) fn next_wake(&self) -> Option<std::time::Instant> {
-        [self.cleaning, self.groups.next_wake()].into_iter().flatten().min()
-        [self.cleaning, self.transactions.next_wake()].into_iter().flatten().min()
+        let due = [self.cleaning, self.groups.next_wake(), self.transactions.next_wake()];
+        due.into_iter().flatten().min()
     }
 
     /// Does what is due.
@@ -129,6 +129,7 @@ impl Broker {
         if self.cleaning.is_some_and(|at| at <= now.mono) {
             self.clean(now);
         }
+        self.end_overdue(now);
         self.groups.tick(&self.topics, now);
     }
 
@@ -137,6 +138,5 @@ impl Broker {
         if self.groups.take_earlier() {
             self.earlier.notify_one();
         }
-        self.end_overdue(now);
     }
 }

@@ -106,10 +106,11 @@ pub(crate) fn commit_in_txn(
     broker: &mut Broker,
     caller: &Caller,
     request: TxnOffsetCommitRequest,
-    _version: i16,
+    version: i16,
     now: Now,
 ) -> TxnOffsetCommitResponse {
-    let allowed = may_commit_in_txn(broker, caller, &request, now);
+    let allowed = may_commit_in_txn(broker, caller, &request, now)
+        .and_then(|()| broker.offsets_in_transaction(caller, &request, version, now));
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|asked| Asked {
             partition: asked.partition_index,

@@ -10,8 +10,8 @@ use kafka_protocol::messages::write_txn_markers_response::{
 };
 use kafka_protocol::messages::{
     AddOffsetsToTxnRequest, AddOffsetsToTxnResponse, AddPartitionsToTxnRequest, AddPartitionsToTxnResponse,
-    EndTxnRequest, EndTxnResponse, InitProducerIdRequest, InitProducerIdResponse, ProducerId, WriteTxnMarkersRequest,
-    WriteTxnMarkersResponse,
+    EndTxnRequest, EndTxnResponse, InitProducerIdRequest, InitProducerIdResponse, ProducerId, TxnOffsetCommitRequest,
+    WriteTxnMarkersRequest, WriteTxnMarkersResponse,
 };
 
 use super::super::auth::{Operation, Resource};
@@ -146,14 +146,13 @@ fn add(
     let writer = Writer { transactional_id: id, producer_id: wanted.producer_id.0, epoch: wanted.producer_epoch };
     let part = |topic: &str, index: i32| Part::Partition(topic.to_owned(), index);
     if wanted.verify_only {
-        let absent = if version > 4 { ResponseError::TransactionAbortable } else { ResponseError::InvalidTxnState };
         return results(&wanted.topics, |topic, index| {
-            let verified = broker.transactions.verify(writer, &part(topic, index), absent);
+            let verified = broker.transactions.verify(writer, &part(topic, index), ResponseError::TransactionAbortable);
             verified.err().map_or(0, |error| error.code())
         });
     }
     let parts: Vec<Part> = all().map(|(topic, index)| part(topic, index)).collect();
-    let added = broker.transactions.add(writer, parts, version >= 4, now);
+    let added = broker.transactions.add(writer, parts, now);
     broker.transactions_due();
     let code = added.err().map_or(0, |error| told(error, version, 2));
     results(&wanted.topics, |_, _| code)
@@ -192,7 +191,7 @@ pub(crate) fn add_offsets(
     } else if id.is_empty() {
         ResponseError::InvalidRequest.code()
     } else {
-        let added = broker.transactions.add(writer, [Part::Group(group.to_owned())], false, now);
+        let added = broker.transactions.add(writer, [Part::Group(group.to_owned())], now);
         broker.transactions_due();
         added.err().map_or(0, |error| told(error, version, 2))
     };
@@ -276,7 +275,7 @@ impl Broker {
             self.mark(&topic, index, marker, now);
         }
         if !groups.is_empty() {
-            self.complete_offsets(producer_id, commit, now);
+            self.complete_offsets(producer_id, commit);
         }
     }
 
@@ -293,8 +292,38 @@ impl Broker {
         marked.err().map_or(0, |refusal| refusal.error.code())
     }
 
+    /// Whether offsets may be committed in a transaction: TxnOffsetCommit 5 adds the group to it, before that
+    /// AddOffsetsToTxn has.
+    ///
+    /// # Errors
+    /// Those of [`super::super::txn::Transactions::verify_or_add`], as this request tells them.
+    pub(crate) fn offsets_in_transaction(
+        &mut self,
+        caller: &Caller,
+        request: &TxnOffsetCommitRequest,
+        version: i16,
+        now: Now,
+    ) -> Result<(), ResponseError> {
+        let id = request.transactional_id.as_str();
+        if !self.allowed(caller, Operation::Write, Resource::TransactionalId(id)) {
+            return Err(ResponseError::TransactionalIdAuthorizationFailed);
+        }
+        let writer = Writer { transactional_id: id, producer_id: request.producer_id.0, epoch: request.producer_epoch };
+        let parts = vec![Part::Group(request.group_id.to_string())];
+        let done = self.transactions.verify_or_add(writer, parts, version >= 5, now);
+        self.transactions_due();
+        done.map_err(|error| match error {
+            ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
+            ResponseError::InvalidTxnState if version >= 4 => ResponseError::TransactionAbortable,
+            error => error,
+        })
+    }
+
     /// The offsets that a producer has sent in its transaction count, or are dropped.
-    fn complete_offsets(&mut self, _producer_id: i64, _commit: bool, _now: Now) {}
+    fn complete_offsets(&mut self, producer_id: i64, commit: bool) {
+        self.groups.complete_txn(producer_id, commit);
+        self.hurry();
+    }
 
     /// Tells the clock when a transaction is to be aborted before it would have looked.
     pub(crate) fn transactions_due(&mut self) {

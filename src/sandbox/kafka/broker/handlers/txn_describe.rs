@@ -12,6 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use super::super::auth::{Operation, Resource};
 use super::super::config::check_topic_name;
+use super::super::group::pattern::Pattern;
 use super::super::time::Now;
 use super::super::txn::Transaction;
 use super::super::{Broker, Caller};
@@ -54,6 +55,10 @@ pub(crate) fn producers(
                     answer.with_active_producers(active(partition.log.producers()))
                 }
                 Some(_) => answer.with_error_code(ResponseError::NotLeaderOrFollower.code()),
+                None if broker.topics.get(&topic.name).is_none() => error(
+                    ResponseError::UnknownTopicOrPartition,
+                    "This server does not host this topic-partition.".to_owned(),
+                ),
                 None => answer.with_error_code(ResponseError::UnknownTopicOrPartition.code()),
             }
         });
@@ -152,19 +157,24 @@ pub(crate) fn list(
     now: Now,
 ) -> ListTransactionsResponse {
     let answer = ListTransactionsResponse::default();
+    let text = request.transactional_id_pattern.as_ref().filter(|text| !text.is_empty());
+    let Ok(pattern) = text.map(|text| Pattern::read(text)).transpose() else {
+        return answer.with_error_code(ResponseError::InvalidRegularExpression.code());
+    };
     let (known, unknown): (Vec<_>, Vec<_>) =
         request.state_filters.iter().cloned().partition(|state| STATES.contains(&state.as_str()));
-    let fits = |transaction: &Transaction| {
+    let fits = |id: &str, transaction: &Transaction| {
         let state = transaction.state.name();
         let of_state = request.state_filters.is_empty() || known.iter().any(|known| known.as_str() == state);
         let ids = &request.producer_id_filters;
         let of_id = ids.is_empty() || ids.iter().any(|id| id.0 == transaction.producer_id);
         let long = request.duration_filter < 0
             || (transaction.started >= 0 && now.wall.saturating_sub(transaction.started) > request.duration_filter);
-        of_state && of_id && long
+        let named = pattern.as_ref().is_none_or(|pattern| pattern.matches(id));
+        of_state && of_id && long && named
     };
     let may = |id: &str| broker.allowed(caller, Operation::Describe, Resource::TransactionalId(id));
-    let states = broker.transactions.iter().filter(|(id, transaction)| fits(transaction) && may(id));
+    let states = broker.transactions.iter().filter(|(id, transaction)| fits(id, transaction) && may(id));
     let states = states.map(|(id, transaction)| {
         Listed::default()
             .with_transactional_id(TransactionalId(StrBytes::from_string(id.clone())))

@@ -77,9 +77,7 @@ impl Transactions {
         let mut ended = None;
         if transaction.state == State::Ongoing {
             self.size = self.size.saturating_sub(transaction.measure());
-            transaction.epoch = transaction.epoch.saturating_add(1);
-            let bumps = transaction.bumps && transaction.epoch < i16::MAX;
-            ended = Some(transaction.complete(false, bumps, now));
+            ended = Some(transaction.complete(false, true, now));
         }
         self.not_due(id, due);
         ended
@@ -107,7 +105,6 @@ impl Transaction {
             self.epoch = self.epoch.saturating_add(1);
         }
         self.state = if commit { State::CompleteCommit } else { State::CompleteAbort };
-        self.started = -1;
         self.due = None;
         self.updated = now.wall;
         Ended {

@@ -39,8 +39,6 @@ impl Transactions {
                 return Err(ResponseError::ProducerFenced);
             }
         }
-        // Whoever expects the epoch that it has in a transaction that goes on, gives that up.
-        let own = expected.is_some_and(|(_, epoch)| epoch == transaction.epoch);
         let ended = self.fence(id, now);
         let fresh = self.next_producer_id;
         let transaction = self.by_id.get_mut(id).ok_or(ResponseError::UnknownServerError)?;
@@ -51,7 +49,7 @@ impl Transactions {
             transaction.epoch = 0;
             self.next_producer_id += 1;
         } else {
-            transaction.bump(expected.map(|(_, epoch)| if own { transaction.epoch } else { epoch }))?;
+            transaction.bump(expected.map(|(_, epoch)| epoch))?;
         }
         transaction.timeout_ms = timeout_ms;
         transaction.state = State::Empty;
@@ -80,7 +78,6 @@ impl Transactions {
             started: -1,
             due: None,
             updated: now.wall,
-            bumps: false,
         };
         self.size += id.len() + EACH;
         self.by_id.insert(id.to_owned(), transaction);

@@ -65,14 +65,12 @@ pub(crate) struct Transaction {
     pub partitions: BTreeSet<(String, i32)>,
     /// The groups whose offsets belong to it.
     pub groups: BTreeSet<String>,
-    /// When it began, in milliseconds since 1970; -1 when none goes on.
+    /// When it began, in milliseconds since 1970; -1 when there was none.
     pub started: i64,
     /// When it is aborted.
     due: Option<Instant>,
     /// When something last changed, in milliseconds since 1970.
     updated: i64,
-    /// Its producer speaks KIP-890's second version: each end bumps the epoch.
-    bumps: bool,
 }
 
 /// The end of a transaction: what markers have to be written, and where.
@@ -160,7 +158,6 @@ impl Transactions {
         &mut self,
         writer: Writer<'_>,
         parts: impl IntoIterator<Item = Part>,
-        bumps: bool,
         now: Now,
     ) -> Result<(), ResponseError> {
         self.check_writer(writer)?;
@@ -184,7 +181,6 @@ impl Transactions {
                 Part::Group(name) => drop(transaction.groups.insert(name)),
             }
         }
-        transaction.bumps = bumps;
         transaction.updated = now.wall;
         self.size = self.size + transaction.measure() - before;
         Ok(())
@@ -213,7 +209,7 @@ impl Transactions {
         now: Now,
     ) -> Result<(), ResponseError> {
         if adds {
-            return self.add(writer, parts, true, now);
+            return self.add(writer, parts, now);
         }
         parts.iter().try_for_each(|part| self.verify(writer, part, ResponseError::InvalidTxnState))
     }

@@ -22,12 +22,12 @@ fn another_producer_with_the_same_id_fences_the_first_and_aborts_what_it_has_beg
     let (mut all, now) = (Transactions::default(), at(Instant::now(), 0));
     let first = all.init("t", None, 1000, now).unwrap();
     assert_eq!((first.producer_id, first.epoch), (0, 0));
-    all.add(writer(0, 0), [part(), Part::Group("g".to_owned())], false, now).unwrap();
+    all.add(writer(0, 0), [part(), Part::Group("g".to_owned())], now).unwrap();
     let second = all.init("t", None, 1000, now).unwrap();
     let ended = second.ended.unwrap();
     assert!(!ended.commit && ended.epoch == 1 && ended.partitions.len() == 1 && ended.groups.len() == 1);
     assert_eq!((second.producer_id, second.epoch), (0, 2));
-    assert_eq!(all.add(writer(0, 0), [part()], false, now), Err(ResponseError::ProducerFenced));
+    assert_eq!(all.add(writer(0, 0), [part()], now), Err(ResponseError::ProducerFenced));
     assert_eq!(all.end(writer(0, 0), true, false, now).unwrap_err(), ResponseError::ProducerFenced);
     assert_eq!(all.end(writer(7, 2), true, false, now).unwrap_err(), ResponseError::InvalidProducerIdMapping);
     // Nothing of the first keeps the clock.
@@ -39,7 +39,7 @@ fn an_end_may_come_again() {
     let (mut all, now) = (Transactions::default(), at(Instant::now(), 0));
     all.init("t", None, 1000, now).ok().unwrap();
     assert_eq!(all.end(writer(0, 0), true, false, now).unwrap_err(), ResponseError::InvalidTxnState);
-    all.add(writer(0, 0), [part()], false, now).unwrap();
+    all.add(writer(0, 0), [part()], now).unwrap();
     assert!(all.end(writer(0, 0), true, false, now).unwrap().ended.unwrap().commit);
     assert!(all.end(writer(0, 0), true, false, now).unwrap().ended.is_none());
     assert_eq!(all.end(writer(0, 0), false, false, now).unwrap_err(), ResponseError::InvalidTxnState);
@@ -67,7 +67,7 @@ fn epochs_that_are_used_up_give_another_producer() {
     let (mut all, now) = (Transactions::default(), at(Instant::now(), 0));
     all.init("t", None, 1000, now).ok().unwrap();
     all.by_id.get_mut("t").unwrap().epoch = i16::MAX - 1;
-    all.add(writer(0, i16::MAX - 1), [part()], true, now).unwrap();
+    all.add(writer(0, i16::MAX - 1), [part()], now).unwrap();
     let after = all.end(writer(0, i16::MAX - 1), true, true, now).unwrap();
     assert_eq!((after.producer_id, after.epoch), (1, 0));
     let ended = after.ended.unwrap();
@@ -94,7 +94,7 @@ fn what_takes_too_long_is_aborted_and_what_nobody_uses_is_forgotten() {
     let start = Instant::now();
     let (mut all, now) = (Transactions::default(), at(start, 0));
     all.init("t", None, 1000, now).ok().unwrap();
-    all.add(writer(0, 0), [part()], false, now).unwrap();
+    all.add(writer(0, 0), [part()], now).unwrap();
     assert_eq!(all.next_wake(), Some(at(start, 1000).mono));
     assert!(all.tick(at(start, 999)).is_empty());
     let ended = all.tick(at(start, 1000));
