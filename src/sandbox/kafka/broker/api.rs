@@ -3,11 +3,9 @@
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
-use super::handlers::{fetch, offsets, produce, 
-    cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit, offset_fetch, topics, versions,
 use super::handlers::{
-    cluster, configs, configs_alter, coordinator, groups, groups_admin, groups_consumer, metadata, offset_commit,
-    offset_fetch, topics, txn, txn_describe, versions,
+    cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
+    offset_commit, offset_fetch, offsets, produce, topics, txn, txn_describe, versions,
 };
 use super::time::Now;
 use super::wire::Frame;

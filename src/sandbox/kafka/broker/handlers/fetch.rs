@@ -169,10 +169,7 @@ fn read_all(broker: &Broker, caller: &Caller, terms: &Terms, plan: &Plan) -> Vec
             broker.topics.partition(name, place.partition).ok_or(unknown)
         });
         let result = partition.and_then(|partition| read(caller, terms, partition, asked, (room, is_first)));
-        let is_elsewhere = matches!(
-            result,
-            Err(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch)
-        );
+        let is_elsewhere = matches!(result, Err(ResponseError::NotLeaderOrFollower | ResponseError::FencedLeaderEpoch));
         let leader = partition.ok().filter(|_| is_elsewhere).map(|it| (it.leader, it.leader_epoch));
         if let Ok(read) = &result
             && read.slice.size > 0

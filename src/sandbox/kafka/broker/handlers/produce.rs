@@ -39,7 +39,8 @@ fn produce(broker: &mut Broker, caller: &Caller, request: ProduceRequest, versio
     let mut answer = ProduceResponse::default();
     for topic in request.topic_data {
         let result = TopicProduceResponse::default();
-        let known = if version >= 13 { broker.topics.name_of(topic.topic_id).cloned() } else { Some(topic.name.0.clone()) };
+        let known =
+            if version >= 13 { broker.topics.name_of(topic.topic_id).cloned() } else { Some(topic.name.0.clone()) };
         let write = Write {
             version,
             acks: request.acks,
@@ -69,7 +70,8 @@ fn whole_refusal(broker: &Broker, caller: &Caller, request: &ProduceRequest) -> 
         return Some(Refusal::bare(ResponseError::InvalidRequiredAcks));
     }
     let records = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let mut batches = records.filter_map(|partition| super::super::log::batch::Header::read(partition.records.as_ref()?));
+    let mut batches =
+        records.filter_map(|partition| super::super::log::batch::Header::read(partition.records.as_ref()?));
     if !batches.any(|header| header.is_transactional()) {
         return None;
     }
@@ -128,9 +130,10 @@ impl Write<'_> {
             return Err(Refusal::bare(ResponseError::NotEnoughReplicas).of_log(partition.log.start_offset()));
         }
         let epoch = partition.leader_epoch;
-        let appended = partition.log.append(&batch, &settings, epoch, self.now).map_err(|refusal| {
-            refusal.of_log(partition.log.start_offset())
-        })?;
+        let appended = partition
+            .log
+            .append(&batch, &settings, epoch, self.now)
+            .map_err(|refusal| refusal.of_log(partition.log.start_offset()))?;
         partition.wake();
         Ok(PartitionProduceResponse::default()
             .with_index(data.index)

@@ -283,13 +283,35 @@ impl Broker {
     fn mark(&mut self, topic: &str, index: i32, marker: Marker, now: Now) -> i16 {
         let unknown = ResponseError::UnknownTopicOrPartition.code();
         let Some(topic) = self.topics.get_mut(topic) else { return unknown };
-        let (settings, place) = (topic.settings.clone(), format!("{}-{index}", topic.name));
+        let settings = topic.settings.clone();
         let partition = usize::try_from(index).ok().and_then(|index| topic.partitions.get_mut(index));
         let Some(partition) = partition else { return unknown };
         let epoch = partition.leader_epoch;
-        let marked = partition.log.append_marker(marker, &settings, epoch, &place, now);
+        let marked = partition.log.append_marker(marker, &settings, epoch, now);
         partition.wake();
         marked.err().map_or(0, |refusal| refusal.error.code())
+    }
+
+    /// Whether a partition may be written to in a transaction. When the produce `adds` (from version 12 on, KIP-890), the
+    /// partition is added to the transaction, which begins if need be; else it has to be in it already.
+    ///
+    /// # Errors
+    /// What Produce answers for the partition: INVALID_TXN_STATE, INVALID_PRODUCER_EPOCH, ...
+    pub(crate) fn may_write_in_transaction(
+        &mut self,
+        transactional_id: &str,
+        (producer_id, epoch): (i64, i16),
+        (topic, partition): (&str, i32),
+        adds: bool,
+        now: Now,
+    ) -> Result<(), ResponseError> {
+        let parts = vec![Part::Partition(topic.to_owned(), partition)];
+        let done = self.transactions.verify_or_add(Writer { transactional_id, producer_id, epoch }, parts, adds, now);
+        self.transactions_due();
+        done.map_err(|error| match error {
+            ResponseError::ProducerFenced => ResponseError::InvalidProducerEpoch,
+            error => error,
+        })
     }
 
     /// Whether offsets may be committed in a transaction: TxnOffsetCommit 5 adds the group to it, before that
