@@ -139,9 +139,8 @@ fn described(part: &Part, version: i16) -> PartitionData {
     };
     let data = if version < 5 { data.with_log_start_offset(-1) } else { data };
     match part.leader {
-        Some((leader, epoch)) if version >= 12 => data.with_current_leader(
-            LeaderIdAndEpoch::default().with_leader_id(BrokerId(leader)).with_leader_epoch(epoch),
-        ),
+        Some((leader, epoch)) if version >= 12 => data
+            .with_current_leader(LeaderIdAndEpoch::default().with_leader_id(BrokerId(leader)).with_leader_epoch(epoch)),
         _ => data,
     }
 }

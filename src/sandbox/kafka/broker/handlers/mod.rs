@@ -5,6 +5,7 @@ pub(crate) mod configs;
 pub(crate) mod configs_alter;
 pub(crate) mod coordinator;
 pub(crate) mod fetch;
+pub(crate) mod fetch_answer;
 pub(crate) mod groups;
 pub(crate) mod groups_admin;
 pub(crate) mod groups_consumer;
