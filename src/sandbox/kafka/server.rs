@@ -6,30 +6,73 @@ use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Buf;
 use kafka_protocol::protocol::StrBytes;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 use tokio::task::spawn_local;
+use tokio::time::timeout;
 
 use super::broker::cluster::Cluster;
 use super::broker::time::Now;
 use super::broker::wire::Frame;
+use super::broker::wire::input::{Input, Room};
+use super::broker::wire::reply::Reply;
 use super::broker::{Broker, Caller, Shared, api};
 
-/// Kafka's `socket.request.max.bytes`.
-const MOST: usize = 100 << 20;
+/// How long a client may leave an answer where it is.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The same when too much waits to be written.
+const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// What the owner of the broker wants.
+pub(crate) enum Order {
+    /// A broker is taken away, or comes back.
+    Alive(i32, bool),
+    /// All connections are closed.
+    Disconnect,
+    /// Something is done with it.
+    With(Box<dyn FnOnce(&mut Broker) + Send>),
+    /// It ends.
+    End,
+}
 
 /// Serves until it is dropped. The listeners belong to the nodes, in their order.
 pub(crate) async fn serve(listeners: Vec<TcpListener>, cluster: Cluster) {
-    let ids: Vec<i32> = cluster.nodes.iter().map(|node| node.id).collect();
-    let shared: Shared = Rc::new(RefCell::new(Broker::new(cluster)));
+    let (_alive, orders) = tokio::sync::mpsc::unbounded_channel();
+    run(listeners, Broker::new(cluster), orders).await;
+}
+
+/// Serves until it is told to end, or nobody can tell it any more. The listeners belong to the nodes, in their order, and do not
+/// block.
+pub(crate) async fn run(listeners: Vec<TcpListener>, broker: Broker, mut orders: UnboundedReceiver<Order>) {
+    let ids: Vec<i32> = broker.cluster.nodes.iter().map(|node| node.id).collect();
+    let shared: Shared = Rc::new(RefCell::new(broker));
+    let room = Room::new();
+    let mut ends = Vec::new();
     for (listener, node) in listeners.into_iter().zip(ids) {
-        if let Ok(listener) = tokio::net::TcpListener::from_std(listener) {
-            spawn_local(accept(listener, node, shared.clone()));
+        let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+        let (end, ended) = watch::channel(());
+        ends.push((node, end));
+        let server = Server { shared: shared.clone(), room: room.clone(), node, ended };
+        spawn_local(server.accept(listener));
+    }
+    spawn_local(clock(shared.clone()));
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Alive(id, alive) => {
+                if shared.borrow_mut().set_alive(id, alive) && !alive {
+                    ends.iter().filter(|(node, _)| *node == id).for_each(|(_, end)| drop(end.send(())));
+                }
+            }
+            Order::Disconnect => ends.iter().for_each(|(_, end)| drop(end.send(()))),
+            Order::With(work) => work(&mut shared.borrow_mut()),
+            Order::End => return,
         }
     }
-    clock(shared).await;
 }
 
 /// Does what is due, when it is.
@@ -44,58 +87,93 @@ async fn clock(shared: Shared) {
             }
         };
         tokio::select! {
-            () = due => shared.borrow_mut().tick(Now::get()),
+            () = due => {
+                shared.borrow_mut().tick(Now::get());
+                tokio::task::yield_now().await;
+            }
             () = earlier.notified() => {}
         }
     }
 }
 
-async fn accept(listener: tokio::net::TcpListener, node: i32, shared: Shared) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => drop(spawn_local(connection(shared.clone(), stream, peer, node))),
-            // Out of file descriptors, as a rule: others will be closed.
-            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-        }
-    }
+/// What the connections of a node share.
+#[derive(Clone)]
+struct Server {
+    shared: Shared,
+    room: Rc<Room>,
+    node: i32,
+    /// Told when its connections are to be closed.
+    ended: watch::Receiver<()>,
 }
 
-/// One client, from its connection to its end. Its requests are answered in their order, one at a time, as Kafka does.
-async fn connection(shared: Shared, mut stream: TcpStream, peer: SocketAddr, node: i32) {
-    let _ = stream.set_nodelay(true);
-    let mut caller = Caller {
-        node,
-        client_id: StrBytes::default(),
-        host: StrBytes::from_string(format!("/{}", peer.ip())),
-        principal: StrBytes::from_static_str("User:ANONYMOUS"),
-    };
-    while let Ok(Some(bytes)) = frame(&mut stream).await {
-        let Ok(frame) = Frame::read(&bytes) else { return };
-        caller.client_id = frame.client_id.clone().unwrap_or_default();
-        match api::answer(&shared, &caller, &frame).await {
-            Ok(Some(mut answer)) => {
-                if stream.write_all_buf(&mut answer).await.is_err() {
-                    return;
-                }
+impl Server {
+    async fn accept(self, listener: tokio::net::TcpListener) {
+        loop {
+            match listener.accept().await {
+                // The port of a broker that is not there is kept: another process could take it else.
+                Ok((stream, _)) if !self.shared.borrow().cluster.is_alive(self.node) => drop(stream),
+                Ok((stream, peer)) => drop(spawn_local(self.clone().connection(stream, peer))),
+                // Out of file descriptors, as a rule: others will be closed.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
-            Ok(None) => {}
-            Err(_) => return,
         }
     }
-}
 
-/// The next frame, without its size. None at the end.
-async fn frame(stream: &mut TcpStream) -> std::io::Result<Option<Bytes>> {
-    let size = stream.read_i32().await?;
-    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= MOST) else { return Ok(None) };
-    let mut bytes = BytesMut::new();
-    while bytes.len() < size {
-        let room = (size - bytes.len()).min(64 << 10);
-        bytes.reserve(room);
-        let mut part = (&mut *stream).take(room as u64);
-        if part.read_buf(&mut bytes).await? == 0 {
-            return Ok(None);
+    /// One client, from its connection to its end.
+    async fn connection(mut self, stream: TcpStream, peer: SocketAddr) {
+        // Answers are small, and waited for.
+        let _ = stream.set_nodelay(true);
+        let caller = Caller {
+            node: self.node,
+            client_id: StrBytes::default(),
+            host: StrBytes::from_string(format!("/{}", peer.ip())),
+            principal: StrBytes::from_static_str("User:ANONYMOUS"),
+        };
+        let mut ended = self.ended.clone();
+        ended.mark_unchanged();
+        tokio::select! {
+            biased;
+            _ = ended.changed() => {}
+            () = self.talk(stream, caller) => {}
         }
     }
-    Ok(Some(bytes.freeze()))
+
+    /// Answers its requests in their order, one at a time, as Kafka does.
+    async fn talk(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut caller: Caller) {
+        let mut input = Input::new(&self.room);
+        while let Ok(Some(bytes)) = input.frame(&mut stream).await {
+            let Ok(frame) = Frame::read(&bytes) else { return };
+            drop(bytes);
+            caller.client_id = frame.client_id.clone().unwrap_or_default();
+            // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
+            let answer = tokio::select! {
+                biased;
+                answer = Box::pin(api::answer(&self.shared, &caller, &frame)) => answer,
+                () = input.gone(&mut stream) => return,
+            };
+            drop(frame);
+            let written = match answer {
+                Ok(Some(answer)) => self.write(&mut stream, answer).await.is_ok(),
+                Ok(None) => true,
+                Err(_) => false,
+            };
+            if !written {
+                return;
+            }
+        }
+    }
+
+    /// Writes an answer to a client that takes it.
+    async fn write(&self, stream: &mut (impl AsyncWrite + Unpin), mut answer: Reply) -> std::io::Result<()> {
+        let unsent = self.shared.borrow().unsent.clone();
+        let _counted = unsent.count(answer.copied());
+        while answer.has_remaining() {
+            let patience = if unsent.is_much() { IMPATIENCE } else { PATIENCE };
+            let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+            if timeout(patience, stream.write_buf(&mut answer)).await.map_err(late)?? == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+        }
+        stream.flush().await
+    }
 }

@@ -34,6 +34,7 @@ use self::sessions::Sessions;
 use self::time::Now;
 use self::topic::Topics;
 use self::txn::Transactions;
+use self::wire::reply::Unsent;
 
 /// All that the brokers of a cluster know. It is only borrowed between two waits.
 pub(crate) struct Broker {
@@ -48,6 +49,7 @@ pub(crate) struct Broker {
     /// Told what the owner may want to tell.
     pub notes: Notes,
     pub fetches: Sessions,
+    pub unsent: Rc<Unsent>,
     pub options: Options,
     /// What of the memory for records has been told already.
     told: memory::Told,
@@ -103,6 +105,7 @@ impl Broker {
             transactions: Transactions::default(),
             notes: Notes::default(),
             fetches: Sessions::default(),
+            unsent: Rc::default(),
             options,
             told: memory::Told::default(),
             cleaning: None,

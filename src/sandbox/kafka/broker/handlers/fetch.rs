@@ -152,7 +152,7 @@ fn name_of<'a>(broker: &'a Broker, place: &'a Place) -> Option<&'a StrBytes> {
 }
 
 fn read_all(broker: &Broker, caller: &Caller, terms: &Terms, plan: &Plan) -> Vec<Part> {
-    let mut room = terms.most;
+    let mut room = terms.most.min(broker.unsent.room());
     let mut is_first = true;
     let mut parts = Vec::with_capacity(plan.asked.len());
     // The partitions of a topic come together, as a rule.

@@ -2,6 +2,7 @@
 //! (<https://kafka.apache.org/protocol#protocol_messages>); the size is read and written by whoever has the socket.
 
 pub(crate) mod guard;
+pub(crate) mod input;
 pub(crate) mod reply;
 
 use bytes::{Buf, Bytes, BytesMut};

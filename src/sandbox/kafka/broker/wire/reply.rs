@@ -1,5 +1,6 @@
 //! The frame of an answer. Records that are long are not copied into it, but written from where they are.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -8,10 +9,53 @@ use bytes::{Buf, Bytes, BytesMut};
 /// What is shorter is copied: that costs less than another piece.
 const WORTH_A_PIECE: usize = 4 << 10;
 
+/// Most bytes of answers that wait to be written, before no more is read for others at once.
+const MOST_UNSENT: usize = 128 << 20;
+
 /// A frame in pieces, which are read from the front.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     pieces: VecDeque<Bytes>,
+    /// How much of it is a copy.
+    copied: usize,
+}
+
+/// How much of all answers waits to be written, and is there for that only.
+#[derive(Debug, Default)]
+pub(crate) struct Unsent(Cell<usize>);
+
+/// What one answer has of it.
+pub(crate) struct Counted<'a>(&'a Unsent, usize);
+
+impl Unsent {
+    /// Counts so many bytes for a while.
+    pub(crate) fn count(&self, bytes: usize) -> Counted<'_> {
+        self.0.set(self.0.get().saturating_add(bytes));
+        Counted(self, bytes)
+    }
+
+    /// How much there may be more.
+    pub(crate) fn room(&self) -> usize {
+        MOST_UNSENT.saturating_sub(self.0.get())
+    }
+
+    /// True when clients have to take theirs soon.
+    pub(crate) fn is_much(&self) -> bool {
+        self.room() < MOST_UNSENT / 2
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.0.set(self.0.0.get().saturating_sub(self.1));
+    }
+}
+
+impl Reply {
+    /// How much of it is there for the answer only.
+    pub(crate) fn copied(&self) -> usize {
+        self.copied
+    }
 }
 
 /// A frame that is being made.
@@ -20,6 +64,7 @@ pub(crate) struct Builder {
     pieces: VecDeque<Bytes>,
     /// What is written here comes behind all that was pushed before.
     pub tail: BytesMut,
+    copied: usize,
 }
 
 impl Builder {
@@ -34,6 +79,7 @@ impl Builder {
 
     fn close(&mut self) {
         if !self.tail.is_empty() {
+            self.copied += self.tail.len();
             self.pieces.push_back(self.tail.split().freeze());
         }
     }
@@ -43,13 +89,14 @@ impl Builder {
         self.close();
         let size = i32::try_from(self.pieces.iter().map(Bytes::len).sum::<usize>()).ok()?;
         self.pieces.push_front(Bytes::copy_from_slice(&size.to_be_bytes()));
-        Some(Reply { pieces: self.pieces })
+        Some(Reply { pieces: self.pieces, copied: self.copied })
     }
 }
 
 impl From<BytesMut> for Reply {
     fn from(bytes: BytesMut) -> Reply {
-        Reply { pieces: VecDeque::from([bytes.freeze()]) }
+        let copied = bytes.len();
+        Reply { pieces: VecDeque::from([bytes.freeze()]), copied }
     }
 }
 
