@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use self::classic::Classic;
+use self::classic::{Classic, State};
 use self::consumer::Consumer;
 use self::offsets::Offsets;
 use super::time::Now;
@@ -70,7 +70,7 @@ impl Group {
     /// Whether there are no members.
     pub(crate) fn is_empty(&self) -> bool {
         match &self.members {
-            Members::Classic(classic) => classic.is_vacant(),
+            Members::Classic(classic) => classic.state == State::Empty,
             Members::Consumer(consumer) => consumer.members.is_empty(),
         }
     }
@@ -152,6 +152,11 @@ impl Groups {
         let group = self.by_id.get_mut(id)?;
         let was_empty = group.is_empty();
         let done = work(group);
+        if let Members::Consumer(consumer) = &group.members
+            && consumer.is_old()
+        {
+            group.members = Members::Classic(consumer.to_classic(now.mono));
+        }
         if !was_empty && group.is_empty() {
             group.empty_since = now.wall;
         }

@@ -42,6 +42,13 @@ pub(crate) fn write_assignment(version: i16, assigned: &[(String, Vec<i32>)]) ->
     out.freeze()
 }
 
+/// Reads an assignment.
+pub(crate) fn read_assignment(bytes: &Bytes) -> Option<Vec<(String, Vec<i32>)>> {
+    let mut from = bytes.clone();
+    from.try_get_i16().ok()?;
+    partitions(&mut from)
+}
+
 fn text(from: &mut Bytes) -> Option<String> {
     let length = usize::try_from(from.try_get_i16().ok()?).ok()?;
     let text = from.get(..length).and_then(|text| std::str::from_utf8(text).ok())?.to_owned();

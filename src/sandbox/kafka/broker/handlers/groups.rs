@@ -13,9 +13,9 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::oneshot;
 
-use super::super::group::Members;
 use super::super::group::classic::member::{Join, Joined, Synced};
 use super::super::group::classic::{Classic, Credentials};
+use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller, Shared};
 
@@ -123,6 +123,7 @@ fn begin_join(
         may_skip: version >= 9,
     };
     let new = || Members::Classic(Classic::default());
+    let topics = &broker.topics;
     let group = group.to_string();
     broker.groups.with_or_new(&group, now, new, |group| {
         // A group of the other protocol becomes one of this when nobody is in it any more.
@@ -131,9 +132,7 @@ fn begin_join(
         }
         match &mut group.members {
             Members::Classic(classic) => classic.join(&join, now.mono, reply),
-            Members::Consumer(_) => {
-                let _ = reply.send(Joined::refused(&join.member_id, ResponseError::InconsistentGroupProtocol));
-            }
+            Members::Consumer(consumer) => drop(reply.send(consumer.join_old(&join, topics, now.mono))),
         }
     });
     broker.hurry();
@@ -170,8 +169,7 @@ fn begin_sync(
             Err(ResponseError::InconsistentGroupProtocol)
         } else if broker.groups.is_full() {
             Err(ResponseError::GroupMaxSizeReached)
-        } else if matches!(broker.groups.get(&request.group_id).map(|group| &group.members), Some(Members::Classic(_)))
-        {
+        } else if broker.groups.get(&request.group_id).is_some() {
             Ok(())
         } else {
             Err(ResponseError::UnknownMemberId)
@@ -188,10 +186,9 @@ fn begin_sync(
     };
     let given = request.assignments.iter().map(|given| (given.member_id.to_string(), own(&given.assignment)));
     let given: Vec<(String, Bytes)> = given.collect();
-    broker.groups.with(&request.group_id, now, |group| {
-        if let Members::Classic(classic) = &mut group.members {
-            classic.sync(who, kind, protocol, given, now.mono, reply);
-        }
+    broker.groups.with(&request.group_id, now, |group| match &mut group.members {
+        Members::Classic(classic) => classic.sync(who, kind, protocol, given, now.mono, reply),
+        Members::Consumer(consumer) => drop(reply.send(consumer.sync_old(who, protocol, now.mono))),
     });
     broker.hurry();
 }
@@ -210,10 +207,17 @@ pub(crate) fn heartbeat(
         generation: request.generation_id,
     };
     let done = check(broker, caller, &request.group_id).and_then(|()| {
-        let beaten = broker.groups.with_quick(&request.group_id, |group| match &mut group.members {
+        let beat = |group: &mut Group| match &mut group.members {
             Members::Classic(classic) => classic.heartbeat(who, now.mono),
-            Members::Consumer(_) => Err(ResponseError::UnknownMemberId),
-        });
+            Members::Consumer(consumer) => consumer.heartbeat_old(who, now.mono),
+        };
+        let classic = matches!(broker.groups.get(&request.group_id), Some(Group { members: Members::Classic(_), .. }));
+        let beaten = if classic {
+            broker.groups.with_quick(&request.group_id, beat)
+        } else {
+            broker.groups.with(&request.group_id, now, beat)
+        };
+        broker.hurry();
         beaten.unwrap_or(Err(ResponseError::UnknownMemberId))
     });
     HeartbeatResponse::default().with_error_code(code(done.err()))
@@ -236,9 +240,17 @@ pub(crate) fn leave(
     if let Err(error) = check(broker, caller, &request.group_id) {
         return LeaveGroupResponse::default().with_error_code(error.code());
     }
+    let topics = &broker.topics;
     let left = broker.groups.with(&request.group_id, now, |group| match &mut group.members {
         Members::Classic(classic) => classic.leave(&who, now.mono),
-        Members::Consumer(_) => who.iter().map(|_| Err(ResponseError::UnknownMemberId)).collect(),
+        Members::Consumer(consumer) => {
+            let found: Vec<_> = who.iter().map(|(id, instance)| consumer.leaves_old(id, instance.as_deref())).collect();
+            let ids: Vec<String> = found.iter().flatten().cloned().collect();
+            if !ids.is_empty() {
+                consumer.remove(&ids, topics);
+            }
+            found.into_iter().map(|found| found.map(drop)).collect()
+        }
     });
     broker.hurry();
     let left = left.unwrap_or_else(|| who.iter().map(|_| Err(ResponseError::UnknownMemberId)).collect());

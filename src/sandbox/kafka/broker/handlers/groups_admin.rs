@@ -148,7 +148,7 @@ pub(crate) fn delete_offsets(
     let checked = check(broker, caller, &id).and_then(|()| match broker.groups.get(&id) {
         None => Err(ResponseError::GroupIdNotFound),
         Some(Group { members: Members::Classic(classic), .. })
-            if !classic.is_vacant() && !classic.is_of_consumers() =>
+            if classic.state != State::Empty && !classic.is_of_consumers() =>
         {
             Err(ResponseError::NonEmptyGroup)
         }

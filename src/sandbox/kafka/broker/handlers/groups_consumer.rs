@@ -75,6 +75,14 @@ fn beat(
         if beat.epoch == 0 && found.is_empty() && matches!(found.members, Members::Classic(_)) {
             found.members = Members::Consumer(Consumer::new());
         }
+        // One whose members are consumers moves to this protocol while it lives (`group.consumer.migration.policy`).
+        let moved = match &mut found.members {
+            Members::Classic(classic) if beat.epoch == 0 => Consumer::from_classic(classic, topics, now.mono),
+            _ => None,
+        };
+        if let Some(moved) = moved {
+            found.members = Members::Consumer(moved);
+        }
         match &mut found.members {
             Members::Consumer(consumer) => consumer.heartbeat(&group, &beat, topics, now.mono),
             Members::Classic(_) => {
@@ -226,5 +234,5 @@ fn member_of(consumer: &Consumer, id: &str, member: &Member, version: i16) -> de
         .with_subscribed_topic_regex(member.regex.as_deref().map(text))
         .with_assignment(partitions(&member.assigned))
         .with_target_assignment(partitions(consumer.target.get(id).unwrap_or(&none)))
-        .with_member_type(if version >= 1 { 1 } else { -1 })
+        .with_member_type(if version >= 1 { i8::from(member.old.is_none()) } else { -1 })
 }

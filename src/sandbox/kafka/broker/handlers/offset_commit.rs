@@ -88,7 +88,9 @@ fn may_commit(
             classic.touch(who.member_id, now.mono);
             Ok(())
         }
-        Members::Consumer(_) if version < 9 && who.generation >= 0 => Err(ResponseError::UnsupportedVersion),
+        Members::Consumer(consumer) if version < 9 && consumer.speaks_new(who.member_id) => {
+            Err(ResponseError::UnsupportedVersion)
+        }
         Members::Consumer(consumer) => consumer.check_commit(who, false),
     });
     checked.unwrap_or(Err(ResponseError::UnknownMemberId))

@@ -26,6 +26,24 @@ impl Classic {
         }
     }
 
+    /// A group of members that have been in another one, and are to join anew.
+    pub(crate) fn of_members(generation: i32, members: Vec<(Join, Bytes)>, now: Instant) -> Classic {
+        let kind = Some("consumer".to_owned());
+        let mut group = Classic { state: State::Stable, generation, protocol_type: kind, ..Classic::default() };
+        for (join, assignment) in members {
+            if let Some(instance) = &join.instance {
+                group.statics.insert(instance.clone(), join.member_id.clone());
+            }
+            let expires = now + join.session_timeout;
+            let member = Member { assignment, expires, new: false, ..Member::of(&join, now) };
+            group.members.insert(join.member_id, member);
+        }
+        group.leader = group.members.keys().next().cloned();
+        group.protocol = group.select_protocol();
+        group.prepare(now);
+        group
+    }
+
     fn admit(&self, join: &Join) -> Result<(), ResponseError> {
         let known = self.members.contains_key(&join.member_id) || self.pending.contains_key(&join.member_id);
         if !known && self.members.len() + self.pending.len() >= MOST {
@@ -97,20 +115,8 @@ impl Classic {
         if let Some(instance) = &join.instance {
             self.statics.insert(instance.clone(), id.clone());
         }
-        let mut member = Member {
-            instance: join.instance.clone(),
-            client_id: String::new(),
-            host: String::new(),
-            session_timeout: join.session_timeout,
-            rebalance_timeout: join.rebalance_timeout,
-            protocols: Vec::new(),
-            assignment: Bytes::new(),
-            joining: Some(reply),
-            syncing: None,
-            expires: now + NEW_MEMBER.max(join.session_timeout),
-            new: true,
-        };
-        member.update(join);
+        let expires = now + NEW_MEMBER.max(join.session_timeout);
+        let member = Member { joining: Some(reply), expires, ..Member::of(join, now) };
         if self.leader.is_none() {
             self.leader = Some(id.clone());
         }

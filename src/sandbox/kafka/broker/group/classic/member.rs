@@ -95,6 +95,23 @@ pub(crate) struct Member {
 }
 
 impl Member {
+    /// A new one, which says what its client says.
+    pub(super) fn of(join: &Join, now: Instant) -> Member {
+        Member {
+            instance: join.instance.clone(),
+            client_id: join.client_id.clone(),
+            host: join.host.clone(),
+            session_timeout: join.session_timeout,
+            rebalance_timeout: join.rebalance_timeout,
+            protocols: join.protocols.clone(),
+            assignment: Bytes::new(),
+            joining: None,
+            syncing: None,
+            expires: now,
+            new: true,
+        }
+    }
+
     /// What it says in a protocol.
     pub(crate) fn metadata(&self, protocol: &str) -> Bytes {
         self.protocols.iter().find(|(name, _)| name == protocol).map(|(_, said)| said.clone()).unwrap_or_default()

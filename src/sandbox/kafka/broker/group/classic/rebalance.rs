@@ -176,6 +176,12 @@ impl Classic {
         }
     }
 
+    /// Nobody waits any longer: the group becomes another one.
+    pub(crate) fn dismiss(&mut self, why: ResponseError) {
+        let ids: Vec<String> = self.members.keys().cloned().collect();
+        ids.iter().for_each(|id| self.remove(id, why));
+    }
+
     /// When time does something, at the earliest.
     pub(crate) fn next_wake(&self) -> Option<Instant> {
         let members = self.members.values().map(|member| member.expires);

@@ -63,11 +63,13 @@ impl Consumer {
         self.reconcile(id, beat.owned.as_ref(), now);
         let gone = || Refusal::new(ResponseError::UnknownMemberId, String::new());
         let member = self.members.get(id).ok_or_else(gone)?;
+        // A group of many is not to hear of all of them all the time.
+        let crowd = u32::try_from(self.members.len() / 50).unwrap_or(u32::MAX).saturating_add(1);
         let told = beat.is_full() || before.as_ref() != Some(&member.assigned);
         Ok(Told {
             member_id: id.clone(),
             epoch: member.epoch,
-            interval: if member.progress == Progress::Stable { SETTLED } else { UNSETTLED },
+            interval: crowd * if member.progress == Progress::Stable { SETTLED } else { UNSETTLED },
             assignment: told.then(|| member.assigned.clone()),
         })
     }
@@ -147,7 +149,7 @@ impl Consumer {
     }
 
     /// A static member comes back under another id and has what it had.
-    fn replace(&mut self, old: &str, id: &str) {
+    pub(super) fn replace(&mut self, old: &str, id: &str) {
         if let Some(mut member) = self.members.remove(old) {
             member.epoch = 0;
             member.previous_epoch = 0;
@@ -166,6 +168,7 @@ impl Consumer {
         let Some(member) = self.members.get_mut(&beat.member_id) else { return false };
         let (topics, regex) = (member.topics.clone(), member.regex.clone());
         member.expires = now + SESSION;
+        member.old = None;
         member.client_id.clone_from(&beat.client_id);
         member.host.clone_from(&beat.host);
         for (is, said) in [(&mut member.instance, &beat.instance), (&mut member.rack, &beat.rack)] {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
+use super::classic::Old;
+
 /// Partitions by topic id. A topic has at least one.
 pub(crate) type Assigned = BTreeMap<Uuid, BTreeSet<i32>>;
 
@@ -93,8 +95,10 @@ pub(crate) struct Member {
     pub revoking: Assigned,
     /// When it counts as gone.
     pub expires: Instant,
-    /// When it should have given up what it is to give up.
+    /// When it should have given up what it is to give up, or have joined again.
     pub revoke_by: Option<Instant>,
+    /// It speaks the classic protocol.
+    pub old: Option<Old>,
 }
 
 impl Member {
@@ -116,6 +120,7 @@ impl Member {
             revoking: Assigned::new(),
             expires: now,
             revoke_by: None,
+            old: None,
         }
     }
 
@@ -123,11 +128,9 @@ impl Member {
     pub(crate) fn size(&self) -> usize {
         let topics: usize = self.topics.iter().map(|topic| 64 + topic.len()).sum();
         let partitions: usize = self.assigned.values().chain(self.revoking.values()).map(BTreeSet::len).sum();
-        let texts = [&self.instance, &self.rack, &self.regex, &self.assignor];
-        512 + self.client_id.len()
-            + texts.into_iter().flatten().map(String::len).sum::<usize>()
-            + topics
-            + 16 * partitions
+        let old = self.old.iter().flat_map(|old| &old.protocols).map(|(name, said)| name.len() + said.len());
+        let texts = [&self.instance, &self.rack, &self.regex, &self.assignor].into_iter().flatten().map(String::len);
+        512 + self.client_id.len() + texts.chain(old).sum::<usize>() + topics + 16 * partitions
     }
 }
 

@@ -1,5 +1,6 @@
 //! A group whose partitions the broker shares out: KIP-848, as Kafka's `ConsumerGroup` and `GroupMetadataManager` have it.
 
+pub(crate) mod classic;
 pub(crate) mod heartbeat;
 pub(crate) mod member;
 pub(crate) mod reconcile;
@@ -76,6 +77,11 @@ impl Consumer {
         self.topics.iter().find(|(_, (is, _))| *is == id).map(|(name, _)| name.as_str())
     }
 
+    /// Whether a member speaks the new protocol.
+    pub(crate) fn speaks_new(&self, id: &str) -> bool {
+        self.members.get(id).is_some_and(|member| member.old.is_none())
+    }
+
     /// Whether somebody subscribes a topic.
     pub(crate) fn subscribes(&self, topic: &str) -> bool {
         self.members.values().any(|member| self.wants(member, topic))
@@ -96,7 +102,11 @@ impl Consumer {
             return Ok(());
         }
         let member = self.members.get(who.member_id).ok_or(ResponseError::UnknownMemberId)?;
-        if who.generation == member.epoch { Ok(()) } else { Err(ResponseError::StaleMemberEpoch) }
+        match (who.generation == member.epoch, &member.old) {
+            (true, _) => Ok(()),
+            (false, None) => Err(ResponseError::StaleMemberEpoch),
+            (false, Some(_)) => Err(ResponseError::IllegalGeneration),
+        }
     }
 
     /// The group is another one: its epoch says so.
@@ -162,7 +172,7 @@ impl Consumer {
     }
 
     /// Takes members out; the others are to have what they had.
-    pub(super) fn remove(&mut self, ids: &[String], all: &dyn Catalogue) {
+    pub(crate) fn remove(&mut self, ids: &[String], all: &dyn Catalogue) {
         self.bump();
         for id in ids {
             let Some(member) = self.members.remove(id) else { continue };

@@ -66,6 +66,11 @@ impl Consumer {
         }
     }
 
+    /// Whether some of what a member is to have is not free yet.
+    pub(super) fn waits(&self, id: &str) -> bool {
+        self.target.get(id).is_some_and(|target| !self.taken(id, target).is_empty())
+    }
+
     /// Which of the wanted partitions other members have, or have not given up yet.
     fn taken(&self, id: &str, wanted: &Assigned) -> BTreeSet<(Uuid, i32)> {
         let mut taken = BTreeSet::new();
