@@ -7,8 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::client::{
-    self, ConnectionEvents, Handover, Lack, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start,
-    Until, Wanted, connect, partitions_of, refuse_mock, settled_topic,
+    self, ConnectionEvents, Handover, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, Until,
+    Wanted, connect, partitions_of, settled_topic,
 };
 use super::pattern::{Pattern, is_internal};
 use super::produce;
@@ -235,10 +235,6 @@ fn properties<'a>(
     }
     // A member that was killed holds the group up for as long as the session lasts.
     properties.push(("session.timeout.ms", "10000"));
-    if setup.in_sandbox() {
-        // There the next member waits almost that long for one that has left, too.
-        properties.extend([("session.timeout.ms", "2000"), ("heartbeat.interval.ms", "500")]);
-    }
     properties
 }
 
@@ -352,9 +348,6 @@ impl Prepared {
         // What matches is found among all.
         let topic = args.topics.first().map(|topic| topic.text().to_owned()).filter(|_| !wanted.has_patterns());
         let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
-        if matches!(args.from, Some(From { start: Start::Time(_), .. })) || args.until.is_some() {
-            refuse_mock(&*consumer, Lack::Times)?;
-        }
         let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
         let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
         let limit = cx.policy.connect_timeout;

@@ -9,8 +9,6 @@ pub(crate) mod grpc;
 mod kafka;
 mod pasted;
 mod probe;
-#[expect(unsafe_code, reason = "a call of librdkafka that rdkafka has no safe one for")]
-mod rebalance;
 pub(crate) mod runner;
 mod servers;
 mod service;

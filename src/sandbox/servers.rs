@@ -35,9 +35,9 @@ impl Args {
                     .hint("0 takes a free port"));
             }
         }
-        let kafka = self.kafka.options()?;
-        if !served(Service::Kafka) && !self.kafka.topics.is_empty() {
-            return Err(Error::usage("--topic goes with kafka, which --only leaves out"));
+        let kafka = served(Service::Kafka).then(|| self.kafka.options(terminal)).transpose()?;
+        if !served(Service::Kafka) && self.kafka.is_given() {
+            return Err(Error::usage("--topic and the flags of Kafka go with kafka, which --only leaves out"));
         }
         if !served(Service::Amqp) && self.amqp.is_given() {
             return Err(Error::usage(
@@ -61,7 +61,7 @@ impl Args {
             amqp: served(Service::Amqp)
                 .then(|| listener(Service::Amqp, self.amqp_port).map(|l| (l, self.amqp.options())))
                 .transpose()?,
-            kafka: served(Service::Kafka).then_some(kafka),
+            kafka,
         })
     }
 }
@@ -80,7 +80,7 @@ pub(crate) struct Server {
 enum Stop {
     Grpc(#[expect(dead_code, reason = "held for its drop")] tokio::sync::oneshot::Sender<()>),
     Amqp(amqp::Broker),
-    Kafka(#[expect(dead_code, reason = "held for its drop")] kafka::Mock),
+    Kafka(#[expect(dead_code, reason = "held for its drop")] kafka::Running),
 }
 
 /// The servers that run.
@@ -151,6 +151,6 @@ async fn start_amqp((listener, options): (TcpListener, amqp::Options)) -> Result
 }
 
 async fn start_kafka(options: kafka::Options) -> Result<Server> {
-    let mock = kafka::Mock::start(options).await?;
-    Ok(Server { service: Service::Kafka, address: mock.bootstrap().to_owned(), stop: Stop::Kafka(mock) })
+    let cluster = kafka::Running::start(options).await?;
+    Ok(Server { service: Service::Kafka, address: cluster.bootstrap().to_owned(), stop: Stop::Kafka(cluster) })
 }

@@ -7,7 +7,7 @@ use super::list::{BROKER, cluster, row};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::changes;
-use crate::kafka::client::{CLOSE, administer, connect, drop_within, is_mock, said_error};
+use crate::kafka::client::{CLOSE, administer, connect, drop_within, said_error};
 use crate::kafka::ffi::{Cluster, Owner};
 use crate::kafka::settings::Settings;
 use crate::kafka::shared::{self, AdminClient};
@@ -103,10 +103,6 @@ fn held(metadata: &Metadata, id: i32) -> Held {
 
 /// The settings of brokers, by broker and name; or why they cannot be read.
 fn configs(consumer: &AdminClient, ids: &[i32], all: bool, cx: &Context) -> Result<Vec<Result<[Value; 4]>>> {
-    if is_mock(&**consumer) {
-        cx.terminal.note("the sandbox's Kafka cluster keeps no settings of brokers");
-        return Ok(Vec::new());
-    }
     let mut configs = Vec::new();
     for id in ids {
         let what = format!("cannot read the settings of broker {id}");

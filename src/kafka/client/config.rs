@@ -11,7 +11,7 @@ use rdkafka::producer::BaseProducer;
 use super::connected::Connected;
 use super::events::{ConnectionEvents, Tells};
 use super::token::Tokens;
-use crate::config::{Origin, Resolved, SectionInfo};
+use crate::config::{Resolved, SectionInfo};
 use crate::error::{Error, Kind, Result, nearest};
 use crate::kafka::ffi;
 use crate::kafka::settings::{Broker, GSSAPI, OAUTHBEARER, Settings, brokers};
@@ -76,7 +76,7 @@ impl Setup {
             // A broker that comes back is found at once, and one that is away is not hammered.
             .set("reconnect.backoff.ms", "10")
             .set("reconnect.backoff.max.ms", "500")
-            .set("allow.auto.create.topics", if in_sandbox(&resolved) { "true" } else { "false" });
+            .set("allow.auto.create.topics", "false");
         security(&mut config, settings)?;
         for (name, value) in &settings.extra {
             check_property(&resolved, name, value)?;
@@ -86,11 +86,6 @@ impl Setup {
         let again = resolved.live("sasl.token");
         let tokens = tokens.map(|tokens| Tokens::new(tokens, again, tells.clone(), policy, shutdown)).transpose()?;
         Ok(Setup { config, resolved, tells, tokens, brokers })
-    }
-
-    /// True when the server is the one of the sandbox that this command runs in.
-    pub(crate) fn in_sandbox(&self) -> bool {
-        in_sandbox(&self.resolved)
     }
 
     /// A consumer without a group: for named partitions, metadata and watermarks.
@@ -283,10 +278,6 @@ impl Setup {
         };
         self.resolved.fault(&keys, "these settings do not go together").because(text)
     }
-}
-
-fn in_sandbox(resolved: &Resolved<Settings>) -> bool {
-    matches!(resolved.origin("server"), Some(Origin::Sandbox))
 }
 
 /// The security part: TLS and SASL.

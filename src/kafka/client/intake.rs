@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::admin::administer;
 use super::connected::Connected;
-use super::mock::is_mock;
 use crate::kafka::ffi::Setting;
 use crate::message::Message;
 use crate::shutdown::Shutdown;
@@ -29,9 +28,6 @@ pub(crate) struct Intake {
 impl Intake {
     /// Asks for the settings of a topic; blocks. A cluster that does not tell them (to this user) tells nothing.
     pub(crate) fn of<W: Connected>(wire: &W, topic: &str, shutdown: &Shutdown) -> Intake {
-        if is_mock(wire) {
-            return Intake::default();
-        }
         let topics = [topic.to_owned()];
         let asked = administer(wire, LIMIT, shutdown, "", |admin| admin.topic_settings(&topics));
         let settings = asked.ok().and_then(|answer| answer.into_iter().next()).and_then(|found| found.result.ok());

@@ -11,7 +11,6 @@ mod fault;
 mod first;
 mod intake;
 mod link;
-mod mock;
 mod offsets;
 mod probe;
 mod producer;
@@ -32,7 +31,6 @@ pub(crate) use fault::{error_of, fault_of_topic, said_error, topic_error, topic_
 pub(crate) use first::{FIRST, first_times};
 pub(crate) use intake::Intake;
 pub(crate) use link::Link;
-pub(crate) use mock::{Lack, is_mock, refuse_mock, refuse_sandbox};
 pub(crate) use offsets::{Marks, Partition, at_time, marks, partitions_of};
 pub(crate) use probe::probe;
 pub(crate) use producer::{Producer, ProducerOptions};

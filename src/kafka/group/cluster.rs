@@ -12,8 +12,8 @@ use super::fault::{is_passing, missing, no_match};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::client::{
-    CLOSE, ConnectionEvents, Lack, OffsetSpec, Partition, administer, connect, drop_within, error_of, find,
-    first_times, refuse_mock, refuse_sandbox, said_error,
+    CLOSE, ConnectionEvents, OffsetSpec, Partition, administer, connect, drop_within, error_of, find, first_times,
+    said_error,
 };
 use crate::kafka::ffi::{Admin, Committed, GroupDescription, GroupListing, GroupState, Said};
 use crate::kafka::pattern::{Pattern, expand};
@@ -49,15 +49,13 @@ impl Cluster {
     /// Connects.
     ///
     /// # Errors
-    /// The connection's; `Kind::Refused` for a sandbox.
+    /// The connection's.
     pub(super) async fn open(flags: &Settings, properties: &[(&str, &str)], cx: &Context) -> Result<Cluster> {
         let setup = shared::setup(flags, cx)?;
-        refuse_sandbox(&setup, Lack::Groups)?;
         // With the other isolation level an open transaction's first record would be taken for the end.
         let properties = [&[("isolation.level", "read_uncommitted")], properties].concat();
         let consumer = setup.consumer(&properties)?;
         let metadata = connect(&consumer, &setup, None, &cx.policy, &cx.shutdown).await?;
-        refuse_mock(&*consumer, Lack::Groups)?;
         let limit = cx.policy.connect_timeout;
         Ok(Cluster { consumer, metadata, limit, shutdown: cx.shutdown.clone(), terminal: cx.terminal })
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::kafka::changes;
-use crate::kafka::client::{CLOSE, Marks, Partition, administer, connect, drop_within, is_mock, marks, said_error};
+use crate::kafka::client::{CLOSE, Marks, Partition, administer, connect, drop_within, marks, said_error};
 use crate::kafka::pattern::Pattern;
 use crate::kafka::settings::Settings;
 use crate::kafka::shared::{self, AdminClient};
@@ -113,10 +113,6 @@ fn trouble(leader: Option<i32>, replicas: &[i32], isr: &[i32]) -> Option<&'stati
 
 /// The settings of topics, by topic and name; or why they cannot be read.
 fn configs(consumer: &AdminClient, topics: &[String], all: bool, cx: &Context) -> Result<Vec<Result<[Value; 4]>>> {
-    if is_mock(&**consumer) {
-        cx.terminal.note("the sandbox's Kafka cluster keeps no settings of topics");
-        return Ok(Vec::new());
-    }
     let what = "cannot read the topics' settings";
     let answer = administer(&**consumer, cx.policy.connect_timeout, &cx.shutdown, what, |a| a.topic_settings(topics))?;
     let mut configs = Vec::new();

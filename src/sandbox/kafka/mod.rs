@@ -1,133 +1,79 @@
-//! Kafka for trying and for hermetic tests: librdkafka's mock cluster, on free ports of 127.0.0.1.
+//! Kafka for trying and for hermetic tests: a cluster in memory on ports of 127.0.0.1, with the protocol, the errors and the
+//! words of Kafka 4.1.
 //!
-//! It knows Produce, Fetch, ListOffsets, Metadata, groups, commits and transactions, and it makes a topic of four partitions
-//! when one is first used. It does not know: creating, changing and deleting topics by a client, settings, ACLs, lists of
-//! groups, TLS and SASL; a time as an offset is the end, always; it keeps some 5 MB of each partition; what an aborted
-//! transaction wrote is read all the same. A member that joins or leaves a group makes the next one wait for almost a session.
-//!
-//! It trusts its clients. What is no request of Kafka closes its connection, but a request with a null or an impossible number
-//! where its field may not have one ends the process, by an assertion of librdkafka or worse. And it is librdkafka on both
-//! sides for mscomm and kcat, and so no proof against a real broker.
+//! It stores nothing, and its brokers share their memory: nothing is replicated, however many replicas a topic says to have.
+//! [`broker`] is the cluster itself, without sockets; [`server`] is its thread.
+
+mod args;
+mod broker;
+mod server;
 
 use std::net::TcpListener;
 use std::sync::mpsc;
-use std::time::Duration;
 
-use rdkafka::ClientConfig;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
-use rdkafka::producer::{BaseProducer, Producer};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kafka_protocol::protocol::StrBytes;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::oneshot;
 
-use super::rebalance::set_initial_delay;
-use super::service::{Service, listener};
-use crate::error::{Error, Kind, Result};
+pub(crate) use self::args::Args;
+use self::args::Topic;
+use self::broker::cluster::{Cluster, Node};
+use self::broker::creation::Wanted;
+use self::broker::time::Now;
+use self::server::Order;
+use crate::error::{Error, Result};
+use crate::output::Terminal;
 use crate::shutdown;
 
-/// What the command line says of the Kafka cluster.
-#[derive(Debug, clap::Args)]
-#[group(skip)]
-pub(crate) struct Args {
-    /// Port that leads to the first Kafka broker; 0 is its own, a free one
-    ///
-    /// The mock cluster itself takes free ports only: a client begins at this port and is told the others.
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_short_help = true)]
-    pub kafka_port: u16,
-    /// How many brokers the Kafka cluster has
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16), hide_short_help = true)]
-    pub kafka_brokers: u16,
-    /// Kafka topic to create at the start, with 4 partitions if not given. May be repeated
-    #[arg(long = "topic", value_name = "NAME[:PARTITIONS]", value_parser = topic)]
-    pub topics: Vec<Topic>,
-}
-
-/// A topic to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Topic {
-    name: String,
-    partitions: i32,
-}
-
-/// What the mock gives a topic that is made on its first use.
-const PARTITIONS: i32 = 4;
-
-/// More would be a mistake of the keyboard.
-const MOST_PARTITIONS: i32 = 1000;
-
-/// How long a new group waits for more members: those that start together share its first generation. Later ones wait almost
-/// as long as a session lasts, which is not to be changed.
-const GROUP_DELAY: Duration = Duration::from_millis(500);
-
-fn topic(text: &str) -> Result<Topic, String> {
-    let (name, partitions) = match text.split_once(':') {
-        None => (text, PARTITIONS),
-        Some((name, number)) => match number.parse() {
-            Ok(number) if (1..=MOST_PARTITIONS).contains(&number) => (name, number),
-            _ => return Err(format!("the number of partitions is 1 to {MOST_PARTITIONS}")),
-        },
-    };
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    if name.is_empty() || name.len() > 249 || matches!(name, "." | "..") || !name.bytes().all(allowed) {
-        return Err("a topic's name is 1 to 249 of the characters a-z A-Z 0-9 . _ -".to_owned());
-    }
-    Ok(Topic { name: name.to_owned(), partitions })
-}
-
-/// A cluster to start. Its fixed port is taken already.
+/// A cluster to start.
 pub(crate) struct Options {
-    brokers: u16,
+    /// One for each broker, taken already; they do not block.
+    listeners: Vec<TcpListener>,
     topics: Vec<Topic>,
-    front: Option<TcpListener>,
+    auto_create: bool,
+    /// Most bytes of records.
+    memory: Option<usize>,
+    /// Where is said what happens.
+    terminal: Terminal,
 }
 
-impl Args {
-    /// The cluster that these describe.
-    ///
-    /// # Errors
-    /// `Kind::Usage` for a topic that is named twice, `Kind::Io` for a port that cannot be had.
-    pub(crate) fn options(&self) -> Result<Options> {
-        let named = |i: usize, topic: &Topic| self.topics.iter().take(i).any(|other| other.name == topic.name);
-        if let Some((_, twice)) = self.topics.iter().enumerate().find(|(i, topic)| named(*i, topic)) {
-            return Err(Error::usage(format!("--topic {} is given twice", twice.name)));
-        }
-        let front = (self.kafka_port != 0).then(|| listener(Service::Kafka, self.kafka_port)).transpose()?;
-        Ok(Options { brokers: self.kafka_brokers, topics: self.topics.clone(), front })
-    }
-}
-
-/// A running mock cluster; it ends when this is dropped.
+/// A running cluster; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Mock {
+pub(crate) struct Running {
     bootstrap: String,
-    /// The cluster may not leave its thread, which waits until this end is gone.
-    _alive: mpsc::Sender<()>,
+    orders: UnboundedSender<Order>,
+    /// Ends once the cluster's thread has: its ports are closed then.
+    ended: mpsc::Receiver<()>,
 }
 
-impl Mock {
+impl Running {
     /// Starts a cluster.
     ///
     /// # Errors
-    /// `Kind::Io` when a port cannot be had.
-    pub(crate) async fn start(options: Options) -> Result<Mock> {
-        let failed = || Error::new(Kind::Io, "cannot start the mock Kafka cluster");
-        let (alive, end) = mpsc::channel::<()>();
-        let (tell, started) = tokio::sync::oneshot::channel();
-        let (brokers, topics) = (options.brokers, options.topics);
-        shutdown::spawn("kafka-sandbox", move || match host(brokers) {
-            Err(e) => drop(tell.send(Err(e))),
-            Ok(host) => {
-                let told = tell.send(prepare(&host, brokers, &topics));
-                // Nothing is ever sent: it returns when the other end is dropped.
-                if told.is_ok() {
-                    let _ = end.recv();
-                }
-            }
+    /// `Kind::Io`; `Kind::Usage` for a topic that cannot be made.
+    pub(crate) async fn start(options: Options) -> Result<Running> {
+        let failed = |e| Error::io("cannot start the Kafka cluster", e);
+        let mut nodes = Vec::new();
+        for (id, listener) in (1..).zip(&options.listeners) {
+            let port = listener.local_addr().map_err(failed)?.port();
+            nodes.push(Node { id, host: StrBytes::from_static_str("127.0.0.1"), port, alive: true });
+        }
+        let bootstrap: Vec<String> = nodes.iter().map(|node| format!("{}:{}", node.host, node.port)).collect();
+        let id = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
+        let cluster = Cluster { id: StrBytes::from_string(id), nodes };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let (orders, taken) = tokio::sync::mpsc::unbounded_channel();
+        let (tell, started) = oneshot::channel();
+        let (alive, ended) = mpsc::channel();
+        shutdown::spawn("kafka-sandbox", move || {
+            runtime.block_on(tokio::task::LocalSet::new().run_until(host(options, cluster, tell, taken)));
+            drop(runtime);
+            drop(alive);
         })?;
-        let bootstrap = started.await.map_err(|e| failed().because(e))?.map_err(|e| failed().because(e))?;
-        let Some(front) = options.front else { return Ok(Mock { bootstrap, _alive: alive }) };
-        let address = front.local_addr().map_err(|e| failed().because(e))?;
-        let front = tokio::net::TcpListener::from_std(front).map_err(|e| failed().because(e))?;
-        let first = bootstrap.split(',').next().unwrap_or_default().to_owned();
-        tokio::spawn(forward(front, first));
-        Ok(Mock { bootstrap: address.to_string(), _alive: alive })
+        started.await.map_err(|e| failed(std::io::Error::other(e)))??;
+        Ok(Running { bootstrap: bootstrap.join(","), orders, ended })
     }
 
     /// The bootstrap list, usable by other processes of this machine.
@@ -136,50 +82,46 @@ impl Mock {
     }
 }
 
-/// A client that has a cluster inside.
-fn host(brokers: u16) -> KafkaResult<BaseProducer> {
-    ClientConfig::new().set("test.mock.num.brokers", brokers.to_string()).create()
-}
-
-/// Sets the cluster up, and gives its bootstrap list.
-fn prepare(host: &BaseProducer, brokers: u16, topics: &[Topic]) -> KafkaResult<String> {
-    let cluster = host.client().mock_cluster().ok_or(KafkaError::MockCluster(RDKafkaErrorCode::Fail))?;
-    set_initial_delay(host.client(), GROUP_DELAY);
-    for topic in topics {
-        // As many replicas as a topic gets that is made on its first use.
-        cluster.create_topic(&topic.name, topic.partitions, i32::from(brokers.min(3)))?;
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::End);
+        // Nothing is ever sent: it returns once the other end is dropped.
+        let _ = self.ended.recv();
     }
-    Ok(cluster.bootstrap_servers())
 }
 
-/// Copies what comes to a port to a broker and back, for as long as the process lives.
-async fn forward(front: tokio::net::TcpListener, broker: String) {
-    loop {
-        let Ok((mut client, _)) = front.accept().await else {
-            // Too many open files, for example: it passes.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
+/// Serves a cluster until it is told to end.
+async fn host(options: Options, cluster: Cluster, tell: oneshot::Sender<Result<()>>, orders: UnboundedReceiver<Order>) {
+    let broker = match prepare(&options, cluster) {
+        Ok(broker) => broker,
+        Err(error) => return drop(tell.send(Err(error))),
+    };
+    // Whoever started it may be gone, and then it is told to stop.
+    let _ = tell.send(Ok(()));
+    server::run(options.listeners, broker, orders).await;
+}
+
+/// A cluster with its topics.
+fn prepare(options: &Options, cluster: Cluster) -> Result<broker::Broker> {
+    let mut limits = broker::Options::default();
+    limits.memory = options.memory.unwrap_or(limits.memory);
+    let mut broker = broker::Broker::with(cluster, limits);
+    broker.configs.fix("auto.create.topics.enable", options.auto_create.to_string());
+    let terminal = options.terminal;
+    broker.notes.tell_to(move |note| terminal.note(format!("kafka: {note}")));
+    for topic in &options.topics {
+        let text = |text: &String| StrBytes::from_string(text.clone());
+        let wanted = Wanted {
+            name: text(&topic.name),
+            partitions: topic.partitions.unwrap_or(-1),
+            factor: -1,
+            config: topic.settings.iter().map(|(key, value)| (text(key), Some(text(value)))).collect(),
+            ..Wanted::default()
         };
-        let broker = broker.clone();
-        tokio::spawn(async move {
-            if let Ok(mut server) = tokio::net::TcpStream::connect(broker).await {
-                // Either end may leave when it likes.
-                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-            }
-        });
+        let made = broker.plan(&wanted).map(|plan| broker.create(wanted.name.clone(), plan, Now::get()));
+        made.map_err(|refusal| {
+            Error::usage(format!("--topic {}: {}", topic.name, refusal.message.as_deref().unwrap_or("it is refused")))
+        })?;
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn topics_have_a_name_and_partitions() {
-        assert_eq!(topic("a.b"), Ok(Topic { name: "a.b".to_owned(), partitions: 4 }));
-        assert_eq!(topic("a:12"), Ok(Topic { name: "a".to_owned(), partitions: 12 }));
-        for bad in ["", ":1", "a:", "a:0", "a:-1", "a:1001", "a:x", "a:1:1", "..", "a b", "ä"] {
-            assert!(topic(bad).is_err(), "{bad}");
-        }
-    }
+    Ok(broker)
 }

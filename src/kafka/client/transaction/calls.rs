@@ -12,7 +12,6 @@ use super::super::admin::administer;
 use super::super::connected::Connected;
 use super::super::events::ConnectionEvents;
 use super::super::fault::kind_of;
-use super::super::mock::is_mock;
 use crate::error::{Error, Kind, Result};
 use crate::flow::Outcome;
 use crate::kafka::ffi::{Owner, words};
@@ -85,9 +84,6 @@ pub(crate) fn begin_work(
 
 /// How long a transaction may be open at the most, as a broker says it; nothing when it does not say it to this user. Blocks.
 pub(crate) fn longest<W: Connected>(wire: &W, broker: i32, limit: Duration, shutdown: &Shutdown) -> Option<Duration> {
-    if is_mock(wire) {
-        return None;
-    }
     const NAME: &str = "transaction.max.timeout.ms";
     let ask = administer(wire, limit, shutdown, "", |admin| admin.settings(&[Owner::Broker(broker)], &[NAME]));
     let settings = ask.ok()?.into_iter().next()?.result.ok()?;
