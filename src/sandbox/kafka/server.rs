@@ -15,9 +15,9 @@ use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
 
+use super::broker::auth::login::{self, Login, Next};
 use super::broker::cluster::Cluster;
 use super::broker::time::Now;
-use super::broker::wire::Frame;
 use super::broker::wire::input::{Input, Room};
 use super::broker::wire::reply::Reply;
 use super::broker::{Broker, Caller, Shared, api};
@@ -141,9 +141,26 @@ impl Server {
     /// Answers its requests in their order, one at a time, as Kafka does.
     async fn talk(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut caller: Caller) {
         let mut input = Input::new(&self.room);
+        let mut login = Login::new(self.shared.borrow().security.login);
+        input.bound(login.most());
         while let Ok(Some(bytes)) = input.frame(&mut stream).await {
-            let Ok(frame) = Frame::read(&bytes) else { return };
+            let next = login.take(&mut self.shared.borrow_mut().security, &bytes, Now::get());
             drop(bytes);
+            let frame = match next {
+                Ok(Next::Pass(frame)) => frame,
+                Ok(Next::Answer { reply, ends }) => {
+                    if ends {
+                        tokio::time::sleep(login::DELAY).await;
+                    }
+                    if self.write(&mut stream, reply).await.is_err() || ends {
+                        return;
+                    }
+                    caller.principal = login.principal().cloned().unwrap_or(caller.principal);
+                    input.bound(login.most());
+                    continue;
+                }
+                Err(_) => return,
+            };
             caller.client_id = frame.client_id.clone().unwrap_or_default();
             // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
             let answer = tokio::select! {

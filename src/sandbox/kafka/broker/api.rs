@@ -5,7 +5,7 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::handlers::{
     cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
-    offset_commit, offset_fetch, offsets, produce, topics, txn, txn_describe, versions,
+    offset_commit, offset_fetch, offsets, produce, scram, topics, txn, txn_describe, versions,
 };
 use super::time::Now;
 use super::wire::Frame;
@@ -53,6 +53,10 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
     (ApiKey::ListTransactions, 0, 2),
+    (ApiKey::SaslHandshake, 0, 1),
+    (ApiKey::SaslAuthenticate, 0, 2),
+    (ApiKey::DescribeUserScramCredentials, 0, 0),
+    (ApiKey::AlterUserScramCredentials, 0, 0),
 ];
 
 /// The frame of the answer; none for a producer that wants none.
@@ -98,6 +102,8 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
         ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
         ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
+        ApiKey::DescribeUserScramCredentials => at_once(shared, caller, frame, scram::describe),
+        ApiKey::AlterUserScramCredentials => at_once(shared, caller, frame, scram::alter),
         ApiKey::InitProducerId => at_once(shared, caller, frame, txn::init),
         ApiKey::AddPartitionsToTxn => at_once(shared, caller, frame, txn::add_partitions),
         ApiKey::AddOffsetsToTxn => at_once(shared, caller, frame, txn::add_offsets),

@@ -62,11 +62,15 @@ pub(crate) struct Broker {
 pub(crate) struct Options {
     /// Most bytes of records.
     pub memory: usize,
+    /// Names and passwords. When there is one, clients have to log in.
+    pub users: Vec<(String, String)>,
+    /// Access control lists count. The first user may do everything; without users, everybody may who has not logged in.
+    pub acl: bool,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memory: 256 << 20 }
+        Options { memory: 256 << 20, users: Vec::new(), acl: false }
     }
 }
 
@@ -100,7 +104,7 @@ impl Broker {
             topics: Topics::new(options.memory),
             earlier: Rc::new(Notify::new()),
             configs,
-            security: Security::default(),
+            security: Security::new(&options),
             groups: Groups::default(),
             transactions: Transactions::default(),
             notes: Notes::default(),

@@ -1,11 +1,16 @@
 //! Who may do what: logins, and access control lists with Kafka's meaning.
 
 pub(crate) mod acl;
+pub(crate) mod login;
+pub(crate) mod sasl;
+pub(crate) mod scram;
+pub(crate) mod users;
 
 use kafka_protocol::protocol::StrBytes;
 
 use self::acl::Acls;
-use super::{Broker, Caller};
+use self::users::Users;
+use super::{Broker, Caller, Options};
 
 /// What can be allowed or denied; the numbers are those of the protocol (`AclOperation`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +74,23 @@ impl Resource<'_> {
 #[derive(Debug, Default)]
 pub(crate) struct Security {
     pub acls: Acls,
+    pub users: Users,
+    /// Whether clients have to log in.
+    pub login: bool,
+}
+
+impl Security {
+    /// As the owner wants it.
+    pub(crate) fn new(options: &Options) -> Security {
+        let mut security = Security { login: !options.users.is_empty(), ..Security::default() };
+        for (name, password) in &options.users {
+            security.users.add(name, password);
+        }
+        security.acls.enforced = options.acl;
+        let first = options.users.first().map_or("ANONYMOUS", |(name, _)| name);
+        security.acls.supers.insert(user(first).to_string());
+        security
+    }
 }
 
 impl Broker {

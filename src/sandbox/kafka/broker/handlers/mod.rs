@@ -14,6 +14,7 @@ pub(crate) mod offset_commit;
 pub(crate) mod offset_fetch;
 pub(crate) mod offsets;
 pub(crate) mod produce;
+pub(crate) mod scram;
 pub(crate) mod topics;
 pub(crate) mod txn;
 pub(crate) mod txn_describe;

@@ -122,12 +122,19 @@ impl Drop for Waits<'_> {
 #[derive(Debug)]
 pub(crate) struct Input {
     pending: BytesMut,
+    /// Most bytes of a frame.
+    most: usize,
     share: Share,
 }
 
 impl Input {
     pub(crate) fn new(room: &Rc<Room>) -> Input {
-        Input { pending: BytesMut::new(), share: Share { room: room.clone(), bytes: 0, past: None } }
+        Input { pending: BytesMut::new(), most: MOST, share: Share { room: room.clone(), bytes: 0, past: None } }
+    }
+
+    /// From now on, no frame may be larger than that, whatever else it may be.
+    pub(crate) fn bound(&mut self, most: usize) {
+        self.most = most.min(MOST);
     }
 
     /// The next frame, without its size. None at the end, and when no frame is so large.
@@ -142,7 +149,7 @@ impl Input {
             let rest = match size {
                 None => 0,
                 Some(size) => {
-                    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= MOST) else { return Ok(None) };
+                    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= self.most) else { return Ok(None) };
                     match size.saturating_add(4).saturating_sub(self.pending.len()) {
                         0 => return Ok(Some(self.take(size))),
                         rest => rest,
