@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use self::classic::{Classic, State};
 use self::consumer::Consumer;
-use self::offsets::Offsets;
+use self::offsets::{Committed, Offsets};
 use super::time::Now;
 
 /// What groups know of topics.
@@ -104,6 +104,8 @@ impl Group {
 pub(crate) struct Groups {
     by_id: BTreeMap<String, Group>,
     wakes: BTreeSet<(Instant, String)>,
+    /// Groups with offsets that wait for the end of a producer's transaction.
+    pending: BTreeMap<i64, BTreeSet<String>>,
     /// When old offsets are looked for.
     check: Option<Instant>,
     /// The state of all topics that the offsets are for.
@@ -209,13 +211,24 @@ impl Groups {
         }
     }
 
+    /// Stores a group's offset; in a transaction, until its end.
+    pub(crate) fn commit(
+        &mut self,
+        group: &str,
+        producer: Option<i64>,
+        (topic, id, partition): (&str, Uuid, i32),
+        committed: Committed,
+    ) {
+        if let Some(producer) = producer {
+            self.pending.entry(producer).or_default().insert(group.to_owned());
+        }
+        self.with_offsets(group, |offsets| offsets.commit(producer, topic, id, partition, committed));
+    }
+
     /// The end of a producer's transaction: the offsets that it has sent to groups count, or are dropped.
     pub(crate) fn complete_txn(&mut self, producer: i64, commit: bool) {
-        let ids: Vec<String> = self.by_id.keys().cloned().collect();
-        for id in ids {
-            if self.by_id.get(&id).is_some_and(|group| group.offsets.has_pending(producer)) {
-                self.with_offsets(&id, |offsets| offsets.complete(producer, commit));
-            }
+        for id in self.pending.remove(&producer).unwrap_or_default() {
+            self.with_offsets(&id, |offsets| offsets.complete(producer, commit));
         }
     }
 

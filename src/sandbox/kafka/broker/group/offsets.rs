@@ -110,11 +110,6 @@ impl Offsets {
         self.pending.values().any(has)
     }
 
-    /// Whether a producer's transaction has some.
-    pub(crate) fn has_pending(&self, producer: i64) -> bool {
-        self.pending.contains_key(&producer)
-    }
-
     /// Topics and partitions that have offsets, or may have.
     pub(crate) fn all(&self) -> BTreeMap<&str, Vec<i32>> {
         let mut all: BTreeMap<&str, Vec<i32>> = BTreeMap::new();

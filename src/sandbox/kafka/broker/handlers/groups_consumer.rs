@@ -68,6 +68,10 @@ fn beat(
         return Err(Refusal::new(ResponseError::GroupMaxSizeReached, "There is no room for another member."));
     }
     broker.groups.notice(&broker.topics);
+    let set =
+        |name: &str| broker.configs.by_group.get(&group)?.get(name)?.trim().parse().ok().map(Duration::from_millis);
+    beat.session_timeout = set("consumer.session.timeout.ms");
+    beat.interval = set("consumer.heartbeat.interval.ms");
     let topics = &broker.topics;
     let kind = if beat.epoch < 0 { "Group" } else { "Consumer group" };
     let not_there = || Refusal::new(ResponseError::GroupIdNotFound, format!("{kind} {group} not found."));
@@ -167,6 +171,8 @@ fn read(request: &ConsumerGroupHeartbeatRequest, caller: &Caller, version: i16) 
         owned,
         client_id: caller.client_id.to_string(),
         host: caller.host.to_string(),
+        session_timeout: None,
+        interval: None,
     })
 }
 

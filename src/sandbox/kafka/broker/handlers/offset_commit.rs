@@ -183,9 +183,7 @@ fn store(
                 _ if broker.groups.is_full() => Some(ResponseError::InvalidCommitOffsetSize),
                 (Some((id, _)), Ok(())) => {
                     let committed = Committed { offset, leader_epoch, metadata, at: now.wall, until };
-                    broker.groups.with_offsets(group, |offsets| {
-                        offsets.commit(producer, &topic, id, partition, committed);
-                    });
+                    broker.groups.commit(group, producer, (&topic, id, partition), committed);
                     None
                 }
             };

@@ -65,11 +65,12 @@ impl Consumer {
         let member = self.members.get(id).ok_or_else(gone)?;
         // A group of many is not to hear of all of them all the time.
         let crowd = u32::try_from(self.members.len() / 50).unwrap_or(u32::MAX).saturating_add(1);
+        let interval = if member.progress == Progress::Stable { SETTLED } else { UNSETTLED };
         let told = beat.is_full() || before.as_ref() != Some(&member.assigned);
         Ok(Told {
             member_id: id.clone(),
             epoch: member.epoch,
-            interval: crowd * if member.progress == Progress::Stable { SETTLED } else { UNSETTLED },
+            interval: beat.interval.unwrap_or(crowd * interval),
             assignment: told.then(|| member.assigned.clone()),
         })
     }
@@ -167,7 +168,7 @@ impl Consumer {
     fn update(&mut self, beat: &Beat, pattern: Option<Pattern>, now: Instant) -> bool {
         let Some(member) = self.members.get_mut(&beat.member_id) else { return false };
         let (topics, regex) = (member.topics.clone(), member.regex.clone());
-        member.expires = now + SESSION;
+        member.expires = now + beat.session_timeout.unwrap_or(SESSION);
         member.old = None;
         member.client_id.clone_from(&beat.client_id);
         member.host.clone_from(&beat.host);

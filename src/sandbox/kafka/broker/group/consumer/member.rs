@@ -31,6 +31,9 @@ pub(crate) struct Beat {
     pub owned: Option<Assigned>,
     pub client_id: String,
     pub host: String,
+    /// The group's `consumer.session.timeout.ms` and `consumer.heartbeat.interval.ms`, where they are set.
+    pub session_timeout: Option<Duration>,
+    pub interval: Option<Duration>,
 }
 
 impl Beat {

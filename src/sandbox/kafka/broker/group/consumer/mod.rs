@@ -171,9 +171,9 @@ impl Consumer {
         most.map_or(Assignor::Uniform, |(assignor, _)| assignor)
     }
 
-    /// Takes members out; the others are to have what they had.
+    /// Takes members out; the others are to have what they had. A group that becomes a classic one keeps its epoch, which is
+    /// its members' generation.
     pub(crate) fn remove(&mut self, ids: &[String], all: &dyn Catalogue) {
-        self.bump();
         for id in ids {
             let Some(member) = self.members.remove(id) else { continue };
             self.target.remove(id);
@@ -182,6 +182,9 @@ impl Consumer {
             {
                 self.statics.remove(&instance);
             }
+        }
+        if !self.is_old() {
+            self.bump();
         }
         self.look(all, true);
     }

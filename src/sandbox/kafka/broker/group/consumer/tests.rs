@@ -1,10 +1,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
 use super::super::Catalogue;
+use super::super::classic::member::Join;
+use super::super::classic::{Classic, Credentials};
+use super::super::subscription;
 use super::Consumer;
 use super::member::{Assigned, Beat, Told};
 
@@ -156,4 +160,49 @@ fn topics_that_come_and_grow_are_shared_out() {
     let nonsense = Beat { regex: Some("a(".to_owned()), ..joins("b") };
     assert_eq!(refused(&mut group, &nonsense, &topics, now), ResponseError::InvalidRegularExpression);
     assert!(group.subscribes("u2") && !group.subscribes("other"));
+}
+
+#[test]
+fn a_group_moves_to_the_new_protocol_and_back_while_it_lives() {
+    let (topics, now) = (topics(), Instant::now());
+    // A subscription of version 1 to `t`, with partitions of it that the member has.
+    let said = |owned: &[u8]| {
+        let mut said = b"\0\x01\0\0\0\x01\0\x01t\xff\xff\xff\xff\0\0\0\x01\0\x01t\0\0\0".to_vec();
+        said.push(u8::try_from(owned.len()).unwrap());
+        owned.iter().for_each(|partition| said.extend([0, 0, 0, *partition]));
+        Bytes::from(said)
+    };
+    let ask = |id: &str, owned: &[u8]| Join {
+        member_id: id.to_owned(),
+        instance: None,
+        client_id: "c".to_owned(),
+        host: String::new(),
+        session_timeout: Duration::from_secs(10),
+        rebalance_timeout: Duration::from_secs(60),
+        protocol_type: "consumer".to_owned(),
+        protocols: vec![("cooperative-sticky".to_owned(), said(owned))],
+        asks_twice: true,
+        may_skip: true,
+    };
+    let assignment = subscription::write_assignment(1, &[("t".to_owned(), vec![0, 1, 2, 3])]);
+    let mut classic = Classic::of_members(7, vec![(ask("old", &[]), assignment)], now);
+    let mut group = Consumer::from_classic(&mut classic, &topics, now).unwrap();
+    assert!(group.is_old() && group.epoch == 7);
+    beat(&mut group, &joins("new"), &topics, now);
+    let who = |generation| Credentials { member_id: "old", instance: None, generation };
+    assert_eq!(group.heartbeat_old(who(7), now), Err(ResponseError::RebalanceInProgress));
+    let joined = group.join_old(&ask("old", &[0, 1, 2, 3]), &topics, now);
+    assert_eq!((joined.error, joined.generation), (None, 7));
+    let has = |partitions: &[i32]| subscription::write_assignment(1, &[("t".to_owned(), partitions.to_vec())]);
+    let kept = group.sync_old(who(7), None, now).assignment;
+    assert!(kept == has(&[0, 1]) || kept == has(&[2, 3]), "{kept:?}");
+    let owned: &[u8] = if kept == has(&[0, 1]) { &[0, 1] } else { &[2, 3] };
+    assert_eq!(group.join_old(&ask("old", owned), &topics, now).generation, 8);
+    assert_eq!(group.heartbeat_old(who(8), now), Ok(()));
+    assert_eq!(beat(&mut group, &stays("new", 8), &topics, now).assignment.unwrap().len(), 1);
+    assert_eq!(group.state(), "Stable");
+    beat(&mut group, &stays("new", -1), &topics, now);
+    assert!(group.is_old() && group.epoch == 8);
+    let mut classic = group.to_classic(now);
+    assert_eq!(classic.heartbeat(who(8), now), Err(ResponseError::RebalanceInProgress));
 }
