@@ -4,7 +4,7 @@ use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::handlers::{
-    cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
+    acls, cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
     offset_commit, offset_fetch, offsets, produce, scram, topics, txn, txn_describe, versions,
 };
 use super::time::Now;
@@ -53,6 +53,9 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
     (ApiKey::ListTransactions, 0, 2),
+    (ApiKey::DescribeAcls, 1, 3),
+    (ApiKey::CreateAcls, 1, 3),
+    (ApiKey::DeleteAcls, 1, 3),
     (ApiKey::SaslHandshake, 0, 1),
     (ApiKey::SaslAuthenticate, 0, 2),
     (ApiKey::DescribeUserScramCredentials, 0, 0),
@@ -104,6 +107,9 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
         ApiKey::DescribeUserScramCredentials => at_once(shared, caller, frame, scram::describe),
         ApiKey::AlterUserScramCredentials => at_once(shared, caller, frame, scram::alter),
+        ApiKey::DescribeAcls => at_once(shared, caller, frame, acls::describe),
+        ApiKey::CreateAcls => at_once(shared, caller, frame, acls::create),
+        ApiKey::DeleteAcls => at_once(shared, caller, frame, acls::delete),
         ApiKey::InitProducerId => at_once(shared, caller, frame, txn::init),
         ApiKey::AddPartitionsToTxn => at_once(shared, caller, frame, txn::add_partitions),
         ApiKey::AddOffsetsToTxn => at_once(shared, caller, frame, txn::add_offsets),

@@ -1,5 +1,6 @@
 //! The answers, one file for what belongs together.
 
+pub(crate) mod acls;
 pub(crate) mod cluster;
 pub(crate) mod configs;
 pub(crate) mod configs_alter;
