@@ -166,7 +166,7 @@ pub(crate) fn delete(
     let filters: Vec<Filter> = request.filters.iter().map(filter).collect();
     let known = filters.iter().all(is_known);
     let results = filters.iter().map(|filter| {
-        let result = DeleteAclsFilterResult::default();
+        let result = DeleteAclsFilterResult::default().with_error_message(None);
         let refused = |error: ResponseError, why: &str| {
             result.clone().with_error_code(error.code()).with_error_message(text(why))
         };
@@ -178,6 +178,7 @@ pub(crate) fn delete(
         }
         let gone = broker.security.acls.remove(filter).into_iter().map(|acl| {
             DeleteAclsMatchingAcl::default()
+                .with_error_message(None)
                 .with_resource_type(acl.resource)
                 .with_resource_name(StrBytes::from_string(acl.name))
                 .with_pattern_type(acl.pattern)

@@ -73,18 +73,19 @@ pub(crate) fn alter(
     _version: i16,
     _now: Now,
 ) -> AlterUserScramCredentialsResponse {
-    let deletions = request.deletions.iter().map(|d| (d.name.as_str(), d.mechanism));
-    let changes = deletions.chain(request.upsertions.iter().map(|u| (u.name.as_str(), u.mechanism)));
-    let mut pairs = BTreeSet::new();
-    let twice: BTreeSet<&str> = changes.clone().filter(|pair| !pairs.insert(*pair)).map(|(name, _)| name).collect();
-    let names: BTreeSet<&str> = changes.map(|(name, _)| name).collect();
+    let deletions = request.deletions.iter().map(|deletion| deletion.name.as_str());
+    let changes = deletions.chain(request.upsertions.iter().map(|upsertion| upsertion.name.as_str()));
+    let mut names = BTreeSet::new();
+    // Not even with two mechanisms.
+    let twice: BTreeSet<&str> = changes.filter(|name| !names.insert(*name)).collect();
     let results = names.into_iter().map(|name| {
         let done = if broker.allowed(caller, Operation::Alter, Resource::Cluster) {
             change(broker, &request, name, twice.contains(name))
         } else {
             Err((ResponseError::ClusterAuthorizationFailed, "Cluster authorization failed."))
         };
-        let result = AlterUserScramCredentialsResult::default().with_user(StrBytes::from_string(name.to_owned()));
+        let name = StrBytes::from_string(name.to_owned());
+        let result = AlterUserScramCredentialsResult::default().with_user(name).with_error_message(None);
         match done {
             Ok(()) => result,
             Err((error, why)) => result.with_error_code(error.code()).with_error_message(text(why)),
