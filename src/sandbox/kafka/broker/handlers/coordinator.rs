@@ -5,6 +5,7 @@ use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::{BrokerId, FindCoordinatorRequest, FindCoordinatorResponse};
 use kafka_protocol::protocol::StrBytes;
 
+use super::super::auth::{Operation, Resource};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 
@@ -20,7 +21,7 @@ const MOST: usize = 100_000;
 
 pub(crate) fn find(
     broker: &mut Broker,
-    _caller: &Caller,
+    caller: &Caller,
     request: FindCoordinatorRequest,
     version: i16,
     _now: Now,
@@ -28,14 +29,14 @@ pub(crate) fn find(
     if version >= 4 {
         let keys = request.coordinator_keys.into_iter().take(MOST);
         let found = keys.map(|key| {
-            let found = one(broker, key, request.key_type);
+            let found = one(broker, caller, key, request.key_type);
             let tells = found.error_code != 0 && (request.key_type != SHARE || version < 6);
             if tells { found } else { found.with_error_message(Some(StrBytes::default())) }
         });
         let found = found.collect();
         return FindCoordinatorResponse::default().with_coordinators(found);
     }
-    let found = one(broker, request.key, request.key_type);
+    let found = one(broker, caller, request.key, request.key_type);
     FindCoordinatorResponse::default()
         .with_error_code(found.error_code)
         .with_error_message(found.error_message)
@@ -44,8 +45,14 @@ pub(crate) fn find(
         .with_port(found.port)
 }
 
-fn one(broker: &Broker, key: StrBytes, key_type: i8) -> Coordinator {
+fn one(broker: &Broker, caller: &Caller, key: StrBytes, key_type: i8) -> Coordinator {
     let found = match key_type {
+        0 if !broker.allowed(caller, Operation::Describe, Resource::Group(&key)) => {
+            Err(ResponseError::GroupAuthorizationFailed)
+        }
+        1 if !broker.allowed(caller, Operation::Describe, Resource::TransactionalId(&key)) => {
+            Err(ResponseError::TransactionalIdAuthorizationFailed)
+        }
         0 | 1 => broker.cluster.coordinator(&key).ok_or(ResponseError::CoordinatorNotAvailable),
         _ => Err(ResponseError::InvalidRequest),
     };
@@ -59,6 +66,8 @@ fn one(broker: &Broker, key: StrBytes, key_type: i8) -> Coordinator {
         Err(error) => answer.with_node_id(BrokerId(-1)).with_port(-1).with_error_code(error.code()).with_error_message(
             Some(StrBytes::from_static_str(match error {
                 ResponseError::InvalidRequest => INVALID,
+                ResponseError::GroupAuthorizationFailed => "Group authorization failed.",
+                ResponseError::TransactionalIdAuthorizationFailed => "Transactional Id authorization failed.",
                 _ => "The coordinator is not available.",
             })),
         ),

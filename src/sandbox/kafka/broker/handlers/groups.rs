@@ -13,6 +13,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::oneshot;
 
+use super::super::auth::{Operation, Resource};
 use super::super::group::classic::member::{Join, Joined, Synced};
 use super::super::group::classic::{Classic, Credentials};
 use super::super::group::{Group, Members};
@@ -37,14 +38,28 @@ pub(super) fn own(bytes: &Bytes) -> Bytes {
     Bytes::copy_from_slice(bytes)
 }
 
-/// Checks a group's id, and that the broker that was asked looks after it.
-pub(super) fn check(broker: &Broker, caller: &Caller, group: &str) -> Result<(), ResponseError> {
-    if group.is_empty() { Err(ResponseError::InvalidGroupId) } else { check_place(broker, caller, group) }
+/// Checks that the caller may do this to a group, the group's id, and that the broker that was asked looks after it.
+pub(super) fn check(broker: &Broker, caller: &Caller, operation: Operation, group: &str) -> Result<(), ResponseError> {
+    match check_any(broker, caller, operation, group) {
+        Ok(()) | Err(ResponseError::NotCoordinator) if group.is_empty() => Err(ResponseError::InvalidGroupId),
+        other => other,
+    }
 }
 
 /// As [`check`], where a group may have an empty id: it has offsets only.
-pub(super) fn check_place(broker: &Broker, caller: &Caller, group: &str) -> Result<(), ResponseError> {
-    if broker.cluster.coordinates(caller.node, group) { Ok(()) } else { Err(ResponseError::NotCoordinator) }
+pub(super) fn check_any(
+    broker: &Broker,
+    caller: &Caller,
+    operation: Operation,
+    group: &str,
+) -> Result<(), ResponseError> {
+    if !broker.allowed(caller, operation, Resource::Group(group)) {
+        Err(ResponseError::GroupAuthorizationFailed)
+    } else if broker.cluster.coordinates(caller.node, group) {
+        Ok(())
+    } else {
+        Err(ResponseError::NotCoordinator)
+    }
 }
 
 fn milliseconds(given: i32) -> Duration {
@@ -91,7 +106,7 @@ fn begin_join(
 ) {
     let now = Now::get();
     let group = &request.group_id;
-    let checked = check(broker, caller, group).and_then(|()| {
+    let checked = check(broker, caller, Operation::Read, group).and_then(|()| {
         if !SESSION_TIMEOUTS.contains(&request.session_timeout_ms) {
             Err(ResponseError::InvalidSessionTimeout)
         } else if broker.groups.is_full() {
@@ -164,7 +179,7 @@ fn begin_sync(
 ) {
     let now = Now::get();
     let (kind, protocol) = (request.protocol_type.as_deref(), request.protocol_name.as_deref());
-    let checked = check(broker, caller, &request.group_id).and_then(|()| {
+    let checked = check(broker, caller, Operation::Read, &request.group_id).and_then(|()| {
         if version >= 5 && (kind.is_none() || protocol.is_none()) {
             Err(ResponseError::InconsistentGroupProtocol)
         } else if broker.groups.is_full() {
@@ -206,7 +221,7 @@ pub(crate) fn heartbeat(
         instance: request.group_instance_id.as_deref(),
         generation: request.generation_id,
     };
-    let done = check(broker, caller, &request.group_id).and_then(|()| {
+    let done = check(broker, caller, Operation::Read, &request.group_id).and_then(|()| {
         let beat = |group: &mut Group| match &mut group.members {
             Members::Classic(classic) => classic.heartbeat(who, now.mono),
             Members::Consumer(consumer) => consumer.heartbeat_old(who, now.mono),
@@ -237,7 +252,7 @@ pub(crate) fn leave(
     } else {
         vec![(request.member_id.to_string(), None)]
     };
-    if let Err(error) = check(broker, caller, &request.group_id) {
+    if let Err(error) = check(broker, caller, Operation::Read, &request.group_id) {
         return LeaveGroupResponse::default().with_error_code(error.code());
     }
     let topics = &broker.topics;

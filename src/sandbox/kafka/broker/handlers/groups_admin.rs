@@ -12,18 +12,15 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 
+use super::super::auth::{Operation, Resource};
 use super::super::group::classic::{Classic, State};
 use super::super::group::{Catalogue, Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, check_place, code, text};
+use super::groups::{check, check_any, code, text};
 
 /// What says that nobody has asked for the operations.
 pub(super) const NO_OPERATIONS: i32 = i32::MIN;
-
-/// Bits of what may be done with a group: READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS, by
-/// `AclOperation`'s codes.
-pub(super) const ALL_OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 /// A group's state and its kind.
 fn state_of(group: &Group) -> (&'static str, &'static str) {
@@ -43,8 +40,10 @@ pub(crate) fn list(
 ) -> ListGroupsResponse {
     let wanted =
         |filter: &[StrBytes], is: &str| filter.is_empty() || filter.iter().any(|one| one.eq_ignore_ascii_case(is));
+    let all = broker.allowed(caller, Operation::Describe, Resource::Cluster);
+    let may = |id: &str| all || broker.allowed(caller, Operation::Describe, Resource::Group(id));
     let mut groups = Vec::new();
-    for (id, group) in broker.groups.iter().filter(|(id, _)| broker.cluster.coordinates(caller.node, id)) {
+    for (id, group) in broker.groups.iter().filter(|(id, _)| broker.cluster.coordinates(caller.node, id) && may(id)) {
         let (state, kind) = state_of(group);
         if !wanted(&request.states_filter, state) || !wanted(&request.types_filter, kind) {
             continue;
@@ -73,12 +72,15 @@ pub(crate) fn describe(
     version: i16,
     _now: Now,
 ) -> DescribeGroupsResponse {
-    let operations = if request.include_authorized_operations { ALL_OPERATIONS } else { NO_OPERATIONS };
     let groups = request.groups.into_iter().map(|id| {
         let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
-        if let Err(error) = check_place(broker, caller, &id) {
+        if let Err(error) = check_any(broker, caller, Operation::Describe, &id) {
             return answer.with_group_id(id).with_error_code(error.code());
         }
+        let operations = match request.include_authorized_operations {
+            true => broker.authorized_operations(caller, Resource::Group(&id)),
+            false => NO_OPERATIONS,
+        };
         let found = broker.groups.get(&id).map(|group| &group.members);
         let answer = match found {
             Some(Members::Classic(classic)) => one(answer, classic).with_authorized_operations(operations),
@@ -123,7 +125,7 @@ pub(crate) fn delete(
     _now: Now,
 ) -> DeleteGroupsResponse {
     let results = request.groups_names.into_iter().map(|id| {
-        let checked = check_place(broker, caller, &id).and_then(|()| match broker.groups.get(&id) {
+        let checked = check_any(broker, caller, Operation::Delete, &id).and_then(|()| match broker.groups.get(&id) {
             None => Err(ResponseError::GroupIdNotFound),
             Some(group) if !group.is_empty() => Err(ResponseError::NonEmptyGroup),
             Some(_) => Ok(()),
@@ -145,7 +147,7 @@ pub(crate) fn delete_offsets(
     _now: Now,
 ) -> OffsetDeleteResponse {
     let id = request.group_id;
-    let checked = check(broker, caller, &id).and_then(|()| match broker.groups.get(&id) {
+    let checked = check(broker, caller, Operation::Delete, &id).and_then(|()| match broker.groups.get(&id) {
         None => Err(ResponseError::GroupIdNotFound),
         Some(Group { members: Members::Classic(classic), .. })
             if classic.state != State::Empty && !classic.is_of_consumers() =>
@@ -159,12 +161,15 @@ pub(crate) fn delete_offsets(
     }
     let topics = request.topics.into_iter().map(|topic| {
         let there = broker.topics.find(&topic.name).map_or(0, |(_, count)| count);
+        let may = broker.allowed(caller, Operation::Read, Resource::Topic(&topic.name));
         let subscribed = broker.groups.get(&id).is_some_and(|group| group.subscribes(&topic.name));
         let mut asked: Vec<i32> = topic.partitions.iter().map(|asked| asked.partition_index).collect();
         // What is not there comes first, as from Kafka.
         asked.sort_by_key(|partition| (0..there).contains(partition));
         let partitions = asked.into_iter().map(|partition| {
-            let error = if !(0..there).contains(&partition) {
+            let error = if !may {
+                Some(ResponseError::TopicAuthorizationFailed)
+            } else if !(0..there).contains(&partition) {
                 Some(ResponseError::UnknownTopicOrPartition)
             } else if subscribed {
                 Some(ResponseError::GroupSubscribedToTopic)

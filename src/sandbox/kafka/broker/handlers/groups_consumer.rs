@@ -14,6 +14,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
+use super::super::auth::{Operation, Resource};
 use super::super::group::assign::Assignor;
 use super::super::group::consumer::Consumer;
 use super::super::group::consumer::member::{Assigned, Beat, LEAVE, LEAVE_STATIC, Member, Refusal, Told};
@@ -60,7 +61,11 @@ fn beat(
 ) -> Result<Told, Refusal> {
     let group = request.group_id.to_string();
     let mut beat = read(&request, caller, version)?;
-    check(broker, caller, &group).map_err(|error| Refusal::new(error, String::new()))?;
+    check(broker, caller, Operation::Read, &group).map_err(|error| Refusal::new(error, String::new()))?;
+    let hidden = |name: &String| !broker.allowed(caller, Operation::Describe, Resource::Topic(name));
+    if beat.topics.iter().flatten().any(hidden) {
+        return Err(Refusal::new(ResponseError::TopicAuthorizationFailed, String::new()));
+    }
     if beat.member_id.is_empty() {
         beat.member_id = URL_SAFE_NO_PAD.encode(Uuid::new_v4());
     }
@@ -186,17 +191,23 @@ pub(crate) fn describe(
 ) -> ConsumerGroupDescribeResponse {
     let groups = request.group_ids.into_iter().map(|id| {
         let answer = described::DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
-        if let Err(error) = check(broker, caller, &id) {
+        if let Err(error) = check(broker, caller, Operation::Describe, &id) {
             return answer.with_group_id(id).with_error_code(error.code());
         }
+        let hidden = |name: &str| !broker.allowed(caller, Operation::Describe, Resource::Topic(name));
         match broker.groups.get(&id).map(|group| &group.members) {
-            Some(Members::Consumer(consumer)) => one(answer, consumer, version)
-                .with_group_id(id)
-                .with_authorized_operations(if request.include_authorized_operations {
-                    super::groups_admin::ALL_OPERATIONS
-                } else {
-                    NO_OPERATIONS
-                }),
+            Some(Members::Consumer(consumer)) if consumer.topics().any(hidden) => {
+                let sentence = "The group has described topic(s) that the client is not authorized to describe.";
+                let error = ResponseError::TopicAuthorizationFailed.code();
+                answer.with_group_id(id).with_error_code(error).with_error_message(Some(text(sentence)))
+            }
+            Some(Members::Consumer(consumer)) => {
+                let operations = match request.include_authorized_operations {
+                    true => broker.authorized_operations(caller, Resource::Group(&id)),
+                    false => NO_OPERATIONS,
+                };
+                one(answer, consumer, version).with_group_id(id).with_authorized_operations(operations)
+            }
             found => {
                 let why = if found.is_some() { "is not a consumer group." } else { "not found." };
                 let sentence = StrBytes::from_string(format!("Group {} {why}", &*id));

@@ -9,12 +9,13 @@ use kafka_protocol::messages::{
     OffsetCommitRequest, OffsetCommitResponse, TopicName, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
 
+use super::super::auth::{Operation, Resource};
 use super::super::group::classic::{Classic, Credentials};
 use super::super::group::offsets::Committed;
 use super::super::group::{Catalogue, Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check_place, code};
+use super::groups::{check_any, code};
 
 /// Kafka's `offset.metadata.max.bytes`.
 const MOST_METADATA: usize = 4096;
@@ -54,7 +55,7 @@ pub(crate) fn commit(
         });
         (topic.name, partitions.collect())
     });
-    let done = store(broker, &request.group_id, None, topics.collect(), allowed, until, now);
+    let done = store(broker, caller, &request.group_id, None, topics.collect(), allowed, until, now);
     let topics = done.into_iter().map(|(topic, partitions)| {
         let partitions = partitions.into_iter().map(|(partition, error)| {
             OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
@@ -73,7 +74,7 @@ fn may_commit(
     version: i16,
     now: Now,
 ) -> Result<(), ResponseError> {
-    check_place(broker, caller, group)?;
+    check_any(broker, caller, Operation::Read, group)?;
     broker.groups.notice(&broker.topics);
     if broker.groups.get(group).is_none() {
         return match (who.generation < 0, version >= 9) {
@@ -111,8 +112,9 @@ pub(crate) fn commit_in_txn(
     version: i16,
     now: Now,
 ) -> TxnOffsetCommitResponse {
-    let allowed = may_commit_in_txn(broker, caller, &request, now)
-        .and_then(|()| broker.offsets_in_transaction(caller, &request, version, now));
+    let allowed = check_any(broker, caller, Operation::Read, &request.group_id)
+        .and_then(|()| broker.offsets_in_transaction(caller, &request, version, now))
+        .and_then(|()| may_commit_in_txn(broker, &request, now));
     let topics = request.topics.into_iter().map(|topic| {
         let partitions = topic.partitions.into_iter().map(|asked| Asked {
             partition: asked.partition_index,
@@ -123,7 +125,7 @@ pub(crate) fn commit_in_txn(
         (topic.name, partitions.collect())
     });
     let producer = Some(request.producer_id.0);
-    let done = store(broker, &request.group_id, producer, topics.collect(), allowed, None, now);
+    let done = store(broker, caller, &request.group_id, producer, topics.collect(), allowed, None, now);
     let topics = done.into_iter().map(|(topic, partitions)| {
         let partitions = partitions.into_iter().map(|(partition, error)| {
             TxnOffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
@@ -133,14 +135,8 @@ pub(crate) fn commit_in_txn(
     TxnOffsetCommitResponse::default().with_topics(topics.collect())
 }
 
-fn may_commit_in_txn(
-    broker: &mut Broker,
-    caller: &Caller,
-    request: &TxnOffsetCommitRequest,
-    now: Now,
-) -> Result<(), ResponseError> {
+fn may_commit_in_txn(broker: &mut Broker, request: &TxnOffsetCommitRequest, now: Now) -> Result<(), ResponseError> {
     let group = &request.group_id;
-    check_place(broker, caller, group)?;
     broker.groups.notice(&broker.topics);
     let who = Credentials {
         member_id: &request.member_id,
@@ -162,6 +158,7 @@ fn may_commit_in_txn(
 /// Stores what may be stored.
 fn store(
     broker: &mut Broker,
+    caller: &Caller,
     group: &str,
     producer: Option<i64>,
     asked: Vec<(TopicName, Vec<Asked>)>,
@@ -172,11 +169,14 @@ fn store(
     let topics = &broker.topics;
     let mut done = Done::new();
     for (topic, partitions) in asked {
+        let may = broker.allowed(caller, Operation::Read, Resource::Topic(&topic));
         let there = topics.find(&topic);
         let mut answers = Vec::new();
         for Asked { partition, offset, leader_epoch, metadata } in partitions {
             let found = there.filter(|(_, count)| (0..*count).contains(&partition));
             let error = match (found, allowed) {
+                (_, Err(ResponseError::GroupAuthorizationFailed)) => Some(ResponseError::GroupAuthorizationFailed),
+                _ if !may => Some(ResponseError::TopicAuthorizationFailed),
                 (None, _) => Some(ResponseError::UnknownTopicOrPartition),
                 (_, Err(error)) => Some(error),
                 _ if metadata.len() > MOST_METADATA => Some(ResponseError::OffsetMetadataTooLarge),

@@ -9,11 +9,12 @@ use kafka_protocol::messages::offset_fetch_response::{
 use kafka_protocol::messages::{GroupId, OffsetFetchRequest, OffsetFetchResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+use super::super::auth::{Operation, Resource};
 use super::super::group::classic::Credentials;
 use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check_place, code, text};
+use super::groups::{check_any, code, text};
 
 /// What is asked of a topic, or all that there is.
 type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
@@ -34,11 +35,12 @@ pub(crate) fn answer(
     }
     let asked =
         request.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-    let checked = check_place(broker, caller, &request.group_id).err();
+    let checked = check_any(broker, caller, Operation::Describe, &request.group_id).err();
     if version >= 2 && checked.is_some() {
         return OffsetFetchResponse::default().with_error_code(code(checked));
     }
-    let found = look_up(broker.groups.get(&request.group_id), asked, stable);
+    let may = |topic: &str| broker.allowed(caller, Operation::Describe, Resource::Topic(topic));
+    let found = look_up(broker.groups.get(&request.group_id), asked, stable, may);
     let topics = found.into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|found| {
             OffsetFetchResponsePartition::default()
@@ -66,36 +68,57 @@ fn of_group(
         instance: None,
         generation: asked.member_epoch,
     };
-    let checked = check_place(broker, caller, &id).and_then(|()| match group.map(|group| &group.members) {
-        Some(Members::Consumer(consumer)) if asked.member_id.is_some() || asked.member_epoch >= 0 => {
-            consumer.check_commit(who, false)
-        }
-        _ => Ok(()),
-    });
+    let checked =
+        check_any(broker, caller, Operation::Describe, &id).and_then(|()| match group.map(|group| &group.members) {
+            Some(Members::Consumer(consumer)) if asked.member_id.is_some() || asked.member_epoch >= 0 => {
+                consumer.check_commit(who, false)
+            }
+            _ => Ok(()),
+        });
     let answer = OffsetFetchResponseGroup::default();
     if let Err(error) = checked {
         return answer.with_group_id(id).with_error_code(error.code());
     }
     let wanted =
         asked.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
-    let topics = look_up(group, wanted, stable).into_iter();
+    let may = |topic: &str| broker.allowed(caller, Operation::Describe, Resource::Topic(topic));
+    let topics = look_up(group, wanted, stable, may).into_iter();
     let topics =
         topics.map(|(name, found)| OffsetFetchResponseTopics::default().with_name(name).with_partitions(found));
     answer.with_topics(topics.collect()).with_group_id(id)
 }
 
 /// The offsets of a group. What it has none of, is -1.
-fn look_up(group: Option<&Group>, asked: Asked, stable: bool) -> Vec<(TopicName, Vec<OffsetFetchResponsePartitions>)> {
+fn look_up(
+    group: Option<&Group>,
+    asked: Asked,
+    stable: bool,
+    may: impl Fn(&str) -> bool,
+) -> Vec<(TopicName, Vec<OffsetFetchResponsePartitions>)> {
     let all = asked.is_none();
     let asked = asked.unwrap_or_else(|| {
         let all = group.map(|group| group.offsets.all()).unwrap_or_default();
         all.into_iter().map(|(topic, partitions)| (TopicName(text(topic)), partitions)).collect()
     });
-    let topics = asked.into_iter().map(|(topic, partitions)| {
+    let topics = asked.into_iter().filter(|(topic, _)| !all || may(topic)).map(|(topic, partitions)| {
+        if !may(&topic) {
+            let error = ResponseError::TopicAuthorizationFailed.code();
+            let hidden = partitions.into_iter().map(|partition| none(partition).with_error_code(error));
+            return (topic, hidden.collect());
+        }
         let found = partitions.into_iter().filter_map(|partition| one(group, &topic, partition, stable, all)).collect();
         (topic, found)
     });
     topics.filter(|(_, found): &(_, Vec<_>)| !all || !found.is_empty()).collect()
+}
+
+/// What is said of a partition without an offset.
+fn none(partition: i32) -> OffsetFetchResponsePartitions {
+    OffsetFetchResponsePartitions::default()
+        .with_partition_index(partition)
+        .with_committed_offset(-1)
+        .with_committed_leader_epoch(-1)
+        .with_metadata(Some(StrBytes::default()))
 }
 
 fn one(
@@ -105,11 +128,7 @@ fn one(
     stable: bool,
     all: bool,
 ) -> Option<OffsetFetchResponsePartitions> {
-    let answer = OffsetFetchResponsePartitions::default()
-        .with_partition_index(partition)
-        .with_committed_offset(-1)
-        .with_committed_leader_epoch(-1)
-        .with_metadata(Some(StrBytes::default()));
+    let answer = none(partition);
     if stable && group.is_some_and(|group| group.offsets.is_unstable(topic, partition)) {
         return Some(answer.with_error_code(ResponseError::UnstableOffsetCommit.code()));
     }

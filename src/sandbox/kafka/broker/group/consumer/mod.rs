@@ -72,6 +72,11 @@ impl Consumer {
         }
     }
 
+    /// The names of the topics that are subscribed.
+    pub(crate) fn topics(&self) -> impl Iterator<Item = &str> {
+        self.topics.keys().map(String::as_str)
+    }
+
     /// A topic's name by its id, if the group subscribes it.
     pub(crate) fn topic_name(&self, id: Uuid) -> Option<&str> {
         self.topics.iter().find(|(_, (is, _))| *is == id).map(|(name, _)| name.as_str())
