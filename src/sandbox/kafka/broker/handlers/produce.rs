@@ -11,6 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use super::super::api::Answer;
 use super::super::auth::{Operation, Resource};
 use super::super::creation::is_internal;
+use super::super::log::batch::{Header, magic};
 use super::super::log::{NewBatch, Refusal};
 use super::super::time::Now;
 use super::super::wire::Frame;
@@ -132,7 +133,7 @@ impl Write<'_> {
         let epoch = partition.leader_epoch;
         let appended = partition
             .log
-            .append(&batch, &settings, epoch, self.now)
+            .append(&batch, &settings, epoch, (name, data.index), self.now)
             .map_err(|refusal| refusal.of_log(partition.log.start_offset()))?;
         partition.wake();
         Ok(PartitionProduceResponse::default()

@@ -6,7 +6,7 @@ use kafka_protocol::error::ResponseError;
 use super::super::config::TopicConfig;
 use super::super::time::Now;
 use super::batch::{self, HEADER, Header};
-use super::records::{self, are_numbered, body, put_record};
+use super::records::{self, are_so_many, body, put_record};
 use super::{Log, Refusal, STORED, Stored};
 
 /// A batch of a client that has been checked, except for what depends on the log.
@@ -47,8 +47,12 @@ impl NewBatch {
     pub(crate) fn read(bytes: &Bytes, version: i16) -> Result<NewBatch, Refusal> {
         let Some(length) = batch::length(bytes) else { return Err(invalid()) };
         let Some(magic) = batch::magic(bytes) else { return Err(invalid()) };
-        if length < 26 || !(0..=2).contains(&magic) {
+        if length < 26 {
             return Err(Refusal::bare(ResponseError::CorruptMessage));
+        }
+        if !(0..=2).contains(&magic) {
+            let text = format!("Invalid magic found in record: {magic}");
+            return Err(Refusal::new(ResponseError::CorruptMessage, text));
         }
         // What is cut is no batch.
         let Some(whole) = bytes.get(..length) else { return Err(invalid()) };
@@ -72,7 +76,7 @@ impl NewBatch {
     }
 
     /// Checks what stands in it against the settings of its topic.
-    fn check(&self, config: &TopicConfig, now: Now) -> Result<(), Refusal> {
+    fn check(&self, config: &TopicConfig, place: (&str, i32), now: Now) -> Result<(), Refusal> {
         let header = &self.header;
         if header.base_offset != 0 {
             return Err(invalid());
@@ -105,21 +109,29 @@ impl NewBatch {
     }
 
     /// Every record of a compacted topic has a key.
-    fn check_keys(&self) -> Result<(), Refusal> {
+    fn check_keys(&self, (topic, partition): (&str, i32)) -> Result<(), Refusal> {
         let body = body(&self.header, &self.bytes).ok_or_else(invalid)?;
+        let text =
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
         let mut without = Vec::new();
         for (index, record) in (0_i32..).zip(records::records(&body)) {
             if record.ok_or_else(invalid)?.key.is_none() {
-                without
-                    .push((index, "Compacted topic cannot accept message without key in topic partition".to_owned()));
+                without.push((index, text.clone()));
             }
         }
         if without.is_empty() {
             return Ok(());
         }
+        let first = without.iter().take(3).map(|(index, text)| format!("RecordError(batchIndex={index}, message='{text}')"));
+        let message = format!(
+            "One or more records have been rejected due to {} record errors in total, and only showing the first three \
+             errors at most: [{}]",
+            without.len(),
+            first.collect::<Vec<_>>().join(", ")
+        );
         Err(Refusal {
             error: ResponseError::InvalidRecord,
-            message: Some("One or more records have been rejected".to_owned()),
+            message: Some(message),
             records: without,
             log_start: None,
         })
@@ -169,9 +181,10 @@ impl Log {
         batch: &NewBatch,
         config: &TopicConfig,
         leader_epoch: i32,
+        place: (&str, i32),
         now: Now,
     ) -> Result<Appended, Refusal> {
-        batch.check(config, now)?;
+        batch.check(config, place, now)?;
         let mut header = batch.header;
         if header.producer_id >= 0
             && let Some(known) = self.producers.check(&header)?

@@ -147,7 +147,7 @@ impl Producers {
             last_sequence: batch.last_sequence(),
             first_offset: batch.base_offset,
             last_offset: batch.last_offset(),
-            timestamp: if batch.is_append_time() { batch.max_timestamp } else { -1 },
+            timestamp: batch.max_timestamp,
         });
         if batch.is_transactional() && producer.first_offset.is_none() {
             producer.first_offset = Some(batch.base_offset);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
 /// Kafka's `socket.request.max.bytes`.
 const MOST: usize = 100 << 20;
@@ -22,33 +22,38 @@ const CHUNK: usize = 32 << 10;
 /// A frame that is not larger is not counted.
 const SMALL: usize = 4 << 10;
 
-/// Most bytes of frames that have not come as a whole.
-const ROOM: usize = 64 << 20;
+/// Most bytes of frames that have not come as a whole: one of the largest, and some.
+const ROOM: usize = 128 << 20;
 
 /// Room is taken in pieces of at least that.
 const PIECE: usize = 64 << 10;
 
-/// How long a large frame may take when others wait for its room, or may have no byte at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long one waits for room before whoever has most of it is closed: it would not get on either, or does not want to.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What all connections share.
 #[derive(Debug)]
 pub(crate) struct Room {
     scratch: RefCell<Box<[u8]>>,
     used: Cell<usize>,
-    waiting: Cell<usize>,
-    /// Someone may go past the bounds: else all might wait for each other with half a frame each.
-    is_past: Cell<bool>,
+    holders: RefCell<Vec<Rc<Holder>>>,
     freed: Notify,
+}
+
+/// Who has room.
+#[derive(Debug, Default)]
+struct Holder {
+    bytes: Cell<usize>,
+    /// It has to go.
+    is_closed: Cell<bool>,
+    closed: Notify,
 }
 
 /// What a connection has of it.
 #[derive(Debug)]
 struct Share {
     room: Rc<Room>,
-    bytes: usize,
-    /// It may go past the bounds, until then.
-    past: Option<Instant>,
+    holder: Option<Rc<Holder>>,
 }
 
 impl Room {
@@ -56,65 +61,65 @@ impl Room {
         Rc::new(Room {
             scratch: RefCell::new(vec![0; CHUNK].into_boxed_slice()),
             used: Cell::new(0),
-            waiting: Cell::new(0),
-            is_past: Cell::new(false),
+            holders: RefCell::default(),
             freed: Notify::new(),
         })
     }
+
+    /// Closes whoever has most.
+    fn close_largest(&self) {
+        let holders = self.holders.borrow();
+        let open = holders.iter().filter(|holder| !holder.is_closed.get());
+        if let Some(largest) = open.max_by_key(|holder| holder.bytes.get()) {
+            largest.is_closed.set(true);
+            largest.closed.notify_one();
+        }
+    }
+}
+
+fn late() -> io::Error {
+    io::ErrorKind::TimedOut.into()
 }
 
 impl Share {
+    fn bytes(&self) -> usize {
+        self.holder.as_ref().map_or(0, |holder| holder.bytes.get())
+    }
+
     /// Takes room for more bytes, once there is some.
-    async fn take(&mut self, bytes: usize) {
+    async fn take(&mut self, bytes: usize) -> io::Result<()> {
         let room = self.room.clone();
-        while self.past.is_none() && room.used.get().saturating_add(bytes) > ROOM {
-            if !room.is_past.replace(true) {
-                self.past = Some(Instant::now() + PATIENCE);
-                break;
+        let holder = self.holder.get_or_insert_with(|| {
+            let holder = Rc::new(Holder::default());
+            room.holders.borrow_mut().push(holder.clone());
+            holder
+        });
+        while room.used.get().saturating_add(bytes) > ROOM {
+            tokio::select! {
+                () = holder.closed.notified() => return Err(late()),
+                freed = timeout(PATIENCE, room.freed.notified()) => {
+                    if freed.is_err() {
+                        room.close_largest();
+                    }
+                }
             }
-            let _waits = Waits::new(&room);
-            room.freed.notified().await;
         }
-        self.bytes = self.bytes.saturating_add(bytes);
+        holder.bytes.set(holder.bytes.get().saturating_add(bytes));
         room.used.set(room.used.get().saturating_add(bytes));
+        Ok(())
     }
 
     fn give_back(&mut self) {
-        if self.bytes > 0 {
-            self.room.used.set(self.room.used.get().saturating_sub(self.bytes));
-            self.bytes = 0;
-            if self.past.take().is_some() {
-                self.room.is_past.set(false);
-            }
-            self.room.freed.notify_waiters();
-        }
-    }
-
-    /// Until when something has to come. None when nobody waits for its room.
-    fn patience(&self) -> Option<Instant> {
-        self.past.filter(|_| self.room.waiting.get() > 0)
+        let Some(holder) = self.holder.take() else { return };
+        self.room.used.set(self.room.used.get().saturating_sub(holder.bytes.get()));
+        self.room.holders.borrow_mut().retain(|other| !Rc::ptr_eq(other, &holder));
+        self.room.freed.notify_waiters();
     }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
         self.give_back();
-    }
-}
-
-/// Counts who waits.
-struct Waits<'a>(&'a Room);
-
-impl Waits<'_> {
-    fn new(room: &Room) -> Waits<'_> {
-        room.waiting.set(room.waiting.get() + 1);
-        Waits(room)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.set(self.0.waiting.get().saturating_sub(1));
     }
 }
 
@@ -129,7 +134,7 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn new(room: &Rc<Room>) -> Input {
-        Input { pending: BytesMut::new(), most: MOST, share: Share { room: room.clone(), bytes: 0, past: None } }
+        Input { pending: BytesMut::new(), most: MOST, share: Share { room: room.clone(), holder: None } }
     }
 
     /// From now on, no frame may be larger than that, whatever else it may be.
@@ -197,24 +202,17 @@ impl Input {
 
     /// Reads a part of a large frame of which so much has not come. Its room grows with what has come.
     async fn read_large(&mut self, stream: &mut (impl AsyncRead + Unpin), rest: usize) -> io::Result<usize> {
-        if self.pending.capacity() == self.pending.len() || self.share.bytes < self.pending.len() {
+        if self.pending.capacity() == self.pending.len() || self.share.bytes() < self.pending.len() {
             let more = rest.min(self.pending.len().max(PIECE));
-            self.share.take(more).await;
+            self.share.take(more).await?;
             self.pending.reserve(more);
         }
-        let late = || io::Error::from(io::ErrorKind::TimedOut);
-        loop {
-            let mut part = (&mut *stream).take(rest as u64);
-            let read = part.read_buf(&mut self.pending);
-            let read = match self.share.patience() {
-                Some(until) => timeout_at(until, read).await.map_err(|_| late()),
-                None => timeout(PATIENCE, read).await.map_err(|_| late()),
-            };
-            match read {
-                Ok(count) => return count,
-                Err(late) if self.share.room.waiting.get() > 0 => return Err(late),
-                Err(_) => {}
-            }
+        let Some(holder) = &self.share.holder else { return Ok(0) };
+        let mut part = (&mut *stream).take(rest as u64);
+        tokio::select! {
+            biased;
+            read = part.read_buf(&mut self.pending) => read,
+            () = holder.closed.notified() => Err(late()),
         }
     }
 
