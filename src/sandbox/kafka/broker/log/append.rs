@@ -95,15 +95,16 @@ impl NewBatch {
             return Err(invalid());
         }
         if header.codec() > 4 {
-            return Err(Refusal::bare(ResponseError::UnsupportedCompressionType));
+            // Kafka fails without an error of its own for it.
+            return Err(Refusal::bare(ResponseError::UnknownServerError));
         }
-        let is_numbered =
-            header.codec() != 0 || self.bytes.get(HEADER..).is_some_and(|body| are_numbered(body, header.count));
-        if !is_numbered {
+        let is_whole =
+            header.codec() != 0 || self.bytes.get(HEADER..).is_some_and(|body| are_so_many(body, header.count));
+        if !is_whole {
             return Err(invalid());
         }
         if config.compact {
-            self.check_keys()?;
+            self.check_keys(place)?;
         }
         if config.log_append_time { Ok(()) } else { self.check_times(config, now) }
     }
