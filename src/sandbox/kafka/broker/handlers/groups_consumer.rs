@@ -248,7 +248,7 @@ fn member_of(consumer: &Consumer, id: &str, member: &Member, version: i16) -> de
         .with_client_id(text(&member.client_id))
         .with_client_host(text(&member.host))
         .with_subscribed_topic_names(member.topics.iter().map(|topic| TopicName(text(topic))).collect())
-        .with_subscribed_topic_regex(member.regex.as_deref().map(text))
+        .with_subscribed_topic_regex(Some(text(member.regex.as_deref().unwrap_or_default())))
         .with_assignment(partitions(&member.assigned))
         .with_target_assignment(partitions(consumer.target.get(id).unwrap_or(&none)))
         .with_member_type(if version >= 1 { i8::from(member.old.is_none()) } else { -1 })

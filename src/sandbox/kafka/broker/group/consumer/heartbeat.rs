@@ -22,6 +22,15 @@ const UNSETTLED: Duration = Duration::from_millis(15);
 /// Most members of a group; Kafka's `group.consumer.max.size` knows no bound.
 const MOST: usize = 5000;
 
+/// The expression of topics, if there is one.
+fn read_pattern(beat: &Beat) -> Result<Option<Pattern>, Refusal> {
+    let Some(text) = beat.regex.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+    Pattern::read(text).map(Some).map_err(|why| {
+        let sentence = format!("SubscribedTopicRegex `{text}` is not a valid regular expression: {why}.");
+        Refusal::new(ResponseError::InvalidRegularExpression, sentence)
+    })
+}
+
 impl Consumer {
     /// A member says that it is there, and how.
     ///
@@ -41,14 +50,15 @@ impl Consumer {
             let sentence = format!("The consumer group has reached its maximum capacity of {MOST} members.");
             return Err(Refusal::new(ResponseError::GroupMaxSizeReached, sentence));
         }
-        let pattern = beat.regex.as_deref().filter(|text| !text.is_empty()).map(|text| {
-            Pattern::read(text).map_err(|why| {
-                let sentence = format!("SubscribedTopicRegex `{text}` is not a valid regular expression: {why}.");
-                Refusal::new(ResponseError::InvalidRegularExpression, sentence)
-            })
-        });
-        let pattern = pattern.transpose()?;
-        self.identify(group, beat, now)?;
+        // A new member that says nonsense is none; one that is known hears first whether it is who it says.
+        let known = self.members.contains_key(&beat.member_id);
+        if known {
+            self.identify(group, beat, now)?;
+        }
+        let pattern = read_pattern(beat)?;
+        if !known {
+            self.identify(group, beat, now)?;
+        }
         let changed = self.update(beat, pattern, now);
         if self.look(all, changed) || changed || self.epoch == 0 {
             self.bump();
