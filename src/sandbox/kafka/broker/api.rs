@@ -5,7 +5,8 @@ use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::handlers::{
     acls, cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
-    offset_commit, offset_fetch, offsets, produce, scram, topics, txn, txn_describe, versions,
+    offset_commit, offset_fetch, offsets, produce, quotas, refused, replicas, scram, topics, txn, txn_describe,
+    versions,
 };
 use super::time::Now;
 use super::wire::Frame;
@@ -53,6 +54,19 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
     (ApiKey::ListTransactions, 0, 2),
+    (ApiKey::AlterReplicaLogDirs, 1, 2),
+    (ApiKey::DescribeLogDirs, 1, 4),
+    (ApiKey::CreateDelegationToken, 1, 3),
+    (ApiKey::RenewDelegationToken, 1, 2),
+    (ApiKey::ExpireDelegationToken, 1, 2),
+    (ApiKey::DescribeDelegationToken, 1, 3),
+    (ApiKey::ElectLeaders, 0, 2),
+    (ApiKey::AlterPartitionReassignments, 0, 1),
+    (ApiKey::ListPartitionReassignments, 0, 0),
+    (ApiKey::DescribeClientQuotas, 0, 1),
+    (ApiKey::AlterClientQuotas, 0, 1),
+    (ApiKey::UpdateFeatures, 0, 2),
+    (ApiKey::UnregisterBroker, 0, 0),
     (ApiKey::DescribeAcls, 1, 3),
     (ApiKey::CreateAcls, 1, 3),
     (ApiKey::DeleteAcls, 1, 3),
@@ -101,15 +115,6 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::OffsetDelete => at_once(shared, caller, frame, groups_admin::delete_offsets),
         ApiKey::ConsumerGroupHeartbeat => at_once(shared, caller, frame, groups_consumer::heartbeat),
         ApiKey::ConsumerGroupDescribe => at_once(shared, caller, frame, groups_consumer::describe),
-        ApiKey::DescribeConfigs => at_once(shared, caller, frame, configs::describe),
-        ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
-        ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
-        ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
-        ApiKey::DescribeUserScramCredentials => at_once(shared, caller, frame, scram::describe),
-        ApiKey::AlterUserScramCredentials => at_once(shared, caller, frame, scram::alter),
-        ApiKey::DescribeAcls => at_once(shared, caller, frame, acls::describe),
-        ApiKey::CreateAcls => at_once(shared, caller, frame, acls::create),
-        ApiKey::DeleteAcls => at_once(shared, caller, frame, acls::delete),
         ApiKey::InitProducerId => at_once(shared, caller, frame, txn::init),
         ApiKey::AddPartitionsToTxn => at_once(shared, caller, frame, txn::add_partitions),
         ApiKey::AddOffsetsToTxn => at_once(shared, caller, frame, txn::add_offsets),
@@ -118,6 +123,35 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         ApiKey::DescribeProducers => at_once(shared, caller, frame, txn_describe::producers),
         ApiKey::DescribeTransactions => at_once(shared, caller, frame, txn_describe::describe),
         ApiKey::ListTransactions => at_once(shared, caller, frame, txn_describe::list),
+        _ => administer(shared, caller, frame),
+    }
+}
+
+/// What administrators and their tools ask for.
+fn administer(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
+    match frame.key {
+        ApiKey::DescribeUserScramCredentials => at_once(shared, caller, frame, scram::describe),
+        ApiKey::AlterUserScramCredentials => at_once(shared, caller, frame, scram::alter),
+        ApiKey::DescribeAcls => at_once(shared, caller, frame, acls::describe),
+        ApiKey::CreateAcls => at_once(shared, caller, frame, acls::create),
+        ApiKey::DeleteAcls => at_once(shared, caller, frame, acls::delete),
+        ApiKey::DescribeConfigs => at_once(shared, caller, frame, configs::describe),
+        ApiKey::ListConfigResources => at_once(shared, caller, frame, configs::list_resources),
+        ApiKey::AlterConfigs => at_once(shared, caller, frame, configs_alter::replace),
+        ApiKey::IncrementalAlterConfigs => at_once(shared, caller, frame, configs_alter::incremental),
+        ApiKey::AlterReplicaLogDirs => at_once(shared, caller, frame, replicas::move_log_dirs),
+        ApiKey::DescribeLogDirs => at_once(shared, caller, frame, replicas::log_dirs),
+        ApiKey::ElectLeaders => at_once(shared, caller, frame, replicas::elect),
+        ApiKey::AlterPartitionReassignments => at_once(shared, caller, frame, replicas::reassign),
+        ApiKey::ListPartitionReassignments => at_once(shared, caller, frame, replicas::list_reassignments),
+        ApiKey::DescribeClientQuotas => at_once(shared, caller, frame, quotas::describe),
+        ApiKey::AlterClientQuotas => at_once(shared, caller, frame, quotas::alter),
+        ApiKey::CreateDelegationToken => at_once(shared, caller, frame, refused::create_token),
+        ApiKey::RenewDelegationToken => at_once(shared, caller, frame, refused::renew_token),
+        ApiKey::ExpireDelegationToken => at_once(shared, caller, frame, refused::expire_token),
+        ApiKey::DescribeDelegationToken => at_once(shared, caller, frame, refused::describe_tokens),
+        ApiKey::UpdateFeatures => at_once(shared, caller, frame, refused::update_features),
+        ApiKey::UnregisterBroker => at_once(shared, caller, frame, refused::unregister),
         _ => Err(Malformed),
     }
 }

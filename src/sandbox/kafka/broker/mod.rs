@@ -13,6 +13,7 @@ pub(crate) mod handlers;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod note;
+pub(crate) mod quota;
 pub(crate) mod sessions;
 pub(crate) mod time;
 pub(crate) mod topic;
@@ -30,6 +31,7 @@ use self::cluster::Cluster;
 use self::config::Configs;
 use self::group::Groups;
 use self::note::Notes;
+use self::quota::Quotas;
 use self::sessions::Sessions;
 use self::time::Now;
 use self::topic::Topics;
@@ -46,6 +48,7 @@ pub(crate) struct Broker {
     pub security: Security,
     pub groups: Groups,
     pub transactions: Transactions,
+    pub quotas: Quotas,
     /// Told what the owner may want to tell.
     pub notes: Notes,
     pub fetches: Sessions,
@@ -107,6 +110,7 @@ impl Broker {
             security: Security::new(&options),
             groups: Groups::default(),
             transactions: Transactions::default(),
+            quotas: Quotas::default(),
             notes: Notes::default(),
             fetches: Sessions::default(),
             unsent: Rc::default(),

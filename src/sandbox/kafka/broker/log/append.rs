@@ -112,8 +112,7 @@ impl NewBatch {
     /// Every record of a compacted topic has a key.
     fn check_keys(&self, (topic, partition): (&str, i32)) -> Result<(), Refusal> {
         let body = body(&self.header, &self.bytes).ok_or_else(invalid)?;
-        let text =
-            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
+        let text = format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
         let mut without = Vec::new();
         for (index, record) in (0_i32..).zip(records::records(&body)) {
             if record.ok_or_else(invalid)?.key.is_none() {
@@ -123,19 +122,15 @@ impl NewBatch {
         if without.is_empty() {
             return Ok(());
         }
-        let first = without.iter().take(3).map(|(index, text)| format!("RecordError(batchIndex={index}, message='{text}')"));
+        let first =
+            without.iter().take(3).map(|(index, text)| format!("RecordError(batchIndex={index}, message='{text}')"));
         let message = format!(
             "One or more records have been rejected due to {} record errors in total, and only showing the first three \
              errors at most: [{}]",
             without.len(),
             first.collect::<Vec<_>>().join(", ")
         );
-        Err(Refusal {
-            error: ResponseError::InvalidRecord,
-            message: Some(message),
-            records: without,
-            log_start: None,
-        })
+        Err(Refusal { error: ResponseError::InvalidRecord, message: Some(message), records: without, log_start: None })
     }
 
     /// No record is too old or too new.

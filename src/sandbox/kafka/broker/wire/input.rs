@@ -154,7 +154,9 @@ impl Input {
             let rest = match size {
                 None => 0,
                 Some(size) => {
-                    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= self.most) else { return Ok(None) };
+                    let Some(size) = usize::try_from(size).ok().filter(|size| *size <= self.most) else {
+                        return Ok(None);
+                    };
                     match size.saturating_add(4).saturating_sub(self.pending.len()) {
                         0 => return Ok(Some(self.take(size))),
                         rest => rest,

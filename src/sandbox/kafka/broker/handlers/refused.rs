@@ -1,0 +1,125 @@
+//! What Kafka has and this broker has not, answered so that clients know what to make of it: delegation tokens, UpdateFeatures,
+//! UnregisterBroker.
+
+use kafka_protocol::error::ResponseError;
+use kafka_protocol::messages::update_features_response::UpdatableFeatureResult;
+use kafka_protocol::messages::{
+    CreateDelegationTokenRequest, CreateDelegationTokenResponse, DescribeDelegationTokenRequest,
+    DescribeDelegationTokenResponse, ExpireDelegationTokenRequest, ExpireDelegationTokenResponse,
+    RenewDelegationTokenRequest, RenewDelegationTokenResponse, UnregisterBrokerRequest, UnregisterBrokerResponse,
+    UpdateFeaturesRequest, UpdateFeaturesResponse,
+};
+use kafka_protocol::protocol::StrBytes;
+
+use super::super::auth::{Operation, Resource};
+use super::super::time::Now;
+use super::super::{Broker, Caller};
+
+/// Without a login nobody may ask for tokens; with one, there are none.
+fn no_tokens(broker: &Broker) -> i16 {
+    let login = broker.security.login;
+    let error = if login {
+        ResponseError::DelegationTokenAuthDisabled
+    } else {
+        ResponseError::DelegationTokenRequestNotAllowed
+    };
+    error.code()
+}
+
+pub(crate) fn create_token(
+    broker: &mut Broker,
+    caller: &Caller,
+    _request: CreateDelegationTokenRequest,
+    version: i16,
+    _now: Now,
+) -> CreateDelegationTokenResponse {
+    let (kind, name) = caller.principal.split_once(':').unwrap_or(("User", &caller.principal));
+    let (kind, name) = (StrBytes::from_string(kind.to_owned()), StrBytes::from_string(name.to_owned()));
+    let answer = CreateDelegationTokenResponse::default()
+        .with_error_code(no_tokens(broker))
+        .with_principal_type(kind.clone())
+        .with_principal_name(name.clone())
+        .with_issue_timestamp_ms(-1)
+        .with_expiry_timestamp_ms(-1)
+        .with_max_timestamp_ms(-1);
+    if version < 3 {
+        return answer;
+    }
+    answer.with_token_requester_principal_type(kind).with_token_requester_principal_name(name)
+}
+
+pub(crate) fn renew_token(
+    broker: &mut Broker,
+    _caller: &Caller,
+    _request: RenewDelegationTokenRequest,
+    _version: i16,
+    _now: Now,
+) -> RenewDelegationTokenResponse {
+    RenewDelegationTokenResponse::default().with_error_code(no_tokens(broker)).with_expiry_timestamp_ms(-1)
+}
+
+pub(crate) fn expire_token(
+    broker: &mut Broker,
+    _caller: &Caller,
+    _request: ExpireDelegationTokenRequest,
+    _version: i16,
+    _now: Now,
+) -> ExpireDelegationTokenResponse {
+    ExpireDelegationTokenResponse::default().with_error_code(no_tokens(broker)).with_expiry_timestamp_ms(-1)
+}
+
+pub(crate) fn describe_tokens(
+    broker: &mut Broker,
+    _caller: &Caller,
+    _request: DescribeDelegationTokenRequest,
+    _version: i16,
+    _now: Now,
+) -> DescribeDelegationTokenResponse {
+    DescribeDelegationTokenResponse::default().with_error_code(no_tokens(broker))
+}
+
+pub(crate) fn update_features(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: UpdateFeaturesRequest,
+    version: i16,
+    _now: Now,
+) -> UpdateFeaturesResponse {
+    let answer = UpdateFeaturesResponse::default();
+    if !broker.allowed(caller, Operation::Alter, Resource::Cluster) {
+        return answer.with_error_code(ResponseError::ClusterAuthorizationFailed.code());
+    }
+    let why = StrBytes::from_static_str("The features of this broker cannot be changed.");
+    let code = ResponseError::InvalidUpdateVersion.code();
+    let answer = answer.with_error_code(code).with_error_message(Some(why.clone()));
+    if version > 1 {
+        return answer;
+    }
+    let results = request.feature_updates.iter().map(|update| {
+        UpdatableFeatureResult::default()
+            .with_feature(update.feature.clone())
+            .with_error_code(code)
+            .with_error_message(Some(why.clone()))
+    });
+    answer.with_results(results.collect())
+}
+
+pub(crate) fn unregister(
+    broker: &mut Broker,
+    caller: &Caller,
+    request: UnregisterBrokerRequest,
+    _version: i16,
+    _now: Now,
+) -> UnregisterBrokerResponse {
+    let known = broker.cluster.nodes.iter().any(|node| node.id == request.broker_id.0);
+    let (error, why) = match known {
+        _ if !broker.allowed(caller, Operation::Alter, Resource::Cluster) => {
+            (ResponseError::ClusterAuthorizationFailed, "Cluster authorization failed.")
+        }
+        false => (ResponseError::BrokerIdNotRegistered, "The given broker ID was not registered."),
+        true => (ResponseError::InvalidRequest, "The brokers of this cluster cannot be unregistered."),
+    };
+    UnregisterBrokerResponse::default()
+        .with_error_code(error.code())
+        .with_error_message(Some(StrBytes::from_static_str(why)))
+}
