@@ -6,6 +6,7 @@ use kafka_protocol::error::ResponseError;
 
 use super::Broker;
 use super::config::TopicConfig;
+use super::creation::is_internal;
 use super::log::Refusal;
 use super::note::Note;
 use super::time::Now;
@@ -50,9 +51,20 @@ impl Broker {
 
     /// Looks for what is too old or too much.
     pub(super) fn clean(&mut self, now: Now) {
+        // Records of any age may be written: where nobody has set how long they are kept, they stay as long as in Kafka, at least.
+        let before = *self.cleaned.get_or_insert(now.mono);
+        let all = now.mono.saturating_duration_since(before) >= LATER;
+        if all {
+            self.cleaned = Some(now.mono);
+        }
         let mut busy = false;
-        for topic in self.topics.by_name.values_mut() {
-            busy |= is_busy(&topic.settings);
+        // Nothing is written to the internal ones.
+        for (_, topic) in self.topics.by_name.iter_mut().filter(|(name, _)| !is_internal(name)) {
+            let is_busy = is_busy(&topic.settings);
+            busy |= is_busy;
+            if !is_busy && !all {
+                continue;
+            }
             for partition in &mut topic.partitions {
                 partition.log.clean(&topic.settings, now);
             }

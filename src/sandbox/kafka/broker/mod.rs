@@ -58,6 +58,8 @@ pub(crate) struct Broker {
     told: memory::Told,
     /// When old records are looked for next.
     cleaning: Option<std::time::Instant>,
+    /// When they were looked for in all topics.
+    cleaned: Option<std::time::Instant>,
 }
 
 /// What the broker is started with.
@@ -117,6 +119,7 @@ impl Broker {
             options,
             told: memory::Told::default(),
             cleaning: None,
+            cleaned: None,
         }
     }
 

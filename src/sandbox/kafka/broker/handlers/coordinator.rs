@@ -24,8 +24,13 @@ pub(crate) fn find(
     caller: &Caller,
     request: FindCoordinatorRequest,
     version: i16,
-    _now: Now,
+    now: Now,
 ) -> FindCoordinatorResponse {
+    match request.key_type {
+        0 => broker.create_internal(&StrBytes::from_static_str("__consumer_offsets"), now),
+        1 => broker.create_internal(&StrBytes::from_static_str("__transaction_state"), now),
+        _ => {}
+    }
     if version >= 4 {
         let keys = request.coordinator_keys.into_iter().take(MOST);
         let found = keys.map(|key| {
