@@ -33,6 +33,10 @@ pub(crate) fn check<'a>(entity: &Entity, keys: impl Iterator<Item = &'a str>) ->
     if entity.is_empty() {
         return Err("Invalid empty client quota entity".to_owned());
     }
+    if entity.get("ip").is_some_and(|name| name.as_ref().is_some_and(|name| !is_host(name))) {
+        let name = entity.get("ip").cloned().flatten().unwrap_or_default();
+        return Err(format!("{name} is not a valid IP or resolvable host."));
+    }
     for (kind, name) in entity {
         if !["user", "client-id", "ip"].contains(&kind.as_str()) {
             return Err(format!("Unhandled client quota entity type: {kind}"));
@@ -44,7 +48,7 @@ pub(crate) fn check<'a>(entity: &Entity, keys: impl Iterator<Item = &'a str>) ->
     let ip = entity.contains_key("ip");
     if ip && entity.len() > 1 {
         return Err(
-            "Invalid quota entity combination, IP entity should not be combined with USER or CLIENT_ID".to_owned()
+            "Invalid quota entity combination, IP entity shouldnot be combined with User or ClientId".to_owned()
         );
     }
     let known: &[&str] = if ip {
@@ -58,6 +62,11 @@ pub(crate) fn check<'a>(entity: &Entity, keys: impl Iterator<Item = &'a str>) ->
         }
     }
     Ok(())
+}
+
+/// An address, or what may be the name of a host. Nobody is asked.
+fn is_host(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b':' | b'_'))
 }
 
 impl Quotas {

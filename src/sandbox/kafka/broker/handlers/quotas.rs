@@ -42,7 +42,7 @@ pub(crate) fn describe(
                 });
                 EntryData::default().with_entity(entity.collect()).with_values(values.collect())
             });
-            answer.with_error_message(None).with_entries(Some(found.collect()))
+            answer.with_entries(Some(found.collect()))
         }
         Err((error, why)) => {
             answer.with_error_code(error.code()).with_error_message(why.map(StrBytes::from_string)).with_entries(None)
@@ -56,15 +56,17 @@ fn wanted(request: &DescribeClientQuotasRequest) -> Result<BTreeMap<String, Matc
         let kind = component.entity_type.to_string();
         let invalid = |why: String| refusal(ResponseError::InvalidRequest, why);
         if kind.is_empty() {
-            return invalid("Unexpected empty filter component entity type".to_owned());
+            return invalid("Invalid empty entity type.".to_owned());
         }
         if !["user", "client-id", "ip"].contains(&kind.as_str()) {
-            let why = format!("Custom entity type '{kind}' not supported");
+            let why = format!("Unsupported entity type {kind}");
             return refusal(ResponseError::UnsupportedVersion, why);
         }
         let is = match (component.match_type, &component._match) {
             (0, Some(name)) => Match::Exact(name.to_string()),
-            (0, None) => return invalid("Request specified null match for a name".to_owned()),
+            (0, None) => {
+                return invalid("Request specified MATCH_TYPE_EXACT, but set match string to null.".to_owned());
+            }
             (1, None) => Match::Default,
             (2, None) => Match::Any,
             (1 | 2, Some(_)) => {
@@ -80,7 +82,7 @@ fn wanted(request: &DescribeClientQuotasRequest) -> Result<BTreeMap<String, Matc
     }
     let mixed = wanted.contains_key("ip") && wanted.len() > 1;
     if mixed {
-        let why = "Invalid entity filter component combination: IP filter component should not be used with user or clientId filter component.";
+        let why = "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component.";
         return refusal(ResponseError::InvalidRequest, why);
     }
     Ok(wanted)
@@ -120,10 +122,7 @@ fn change(broker: &mut Broker, entry: &asked::EntryData, validate_only: bool) ->
     let mut entity = Entity::new();
     for part in &entry.entity {
         let (kind, name) = (part.entity_type.to_string(), part.entity_name.as_ref().map(ToString::to_string));
-        if entity.insert(kind.clone(), name).is_some() {
-            let why = format!("Duplicate {kind} entity type");
-            return refusal(ResponseError::InvalidRequest, why);
-        }
+        entity.insert(kind, name);
     }
     let keys = entry.ops.iter().map(|op| op.key.as_str());
     check(&entity, keys).or_else(|why| refusal(ResponseError::InvalidRequest, why))?;

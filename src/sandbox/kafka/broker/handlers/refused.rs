@@ -2,7 +2,6 @@
 //! UnregisterBroker.
 
 use kafka_protocol::error::ResponseError;
-use kafka_protocol::messages::update_features_response::UpdatableFeatureResult;
 use kafka_protocol::messages::{
     CreateDelegationTokenRequest, CreateDelegationTokenResponse, DescribeDelegationTokenRequest,
     DescribeDelegationTokenResponse, ExpireDelegationTokenRequest, ExpireDelegationTokenResponse,
@@ -82,26 +81,21 @@ pub(crate) fn update_features(
     broker: &mut Broker,
     caller: &Caller,
     request: UpdateFeaturesRequest,
-    version: i16,
+    _version: i16,
     _now: Now,
 ) -> UpdateFeaturesResponse {
     let answer = UpdateFeaturesResponse::default();
     if !broker.allowed(caller, Operation::Alter, Resource::Cluster) {
         return answer.with_error_code(ResponseError::ClusterAuthorizationFailed.code());
     }
-    let why = StrBytes::from_static_str("The features of this broker cannot be changed.");
+    let Some(first) = request.feature_updates.first() else { return answer };
+    let why = format!(
+        "The update failed for all features since the following feature had an error: Invalid update version {} for \
+         feature {}. The features of this cluster cannot be changed.",
+        first.max_version_level, first.feature
+    );
     let code = ResponseError::InvalidUpdateVersion.code();
-    let answer = answer.with_error_code(code).with_error_message(Some(why.clone()));
-    if version > 1 {
-        return answer;
-    }
-    let results = request.feature_updates.iter().map(|update| {
-        UpdatableFeatureResult::default()
-            .with_feature(update.feature.clone())
-            .with_error_code(code)
-            .with_error_message(Some(why.clone()))
-    });
-    answer.with_results(results.collect())
+    answer.with_error_code(code).with_error_message(Some(StrBytes::from_string(why)))
 }
 
 pub(crate) fn unregister(
@@ -112,14 +106,15 @@ pub(crate) fn unregister(
     _now: Now,
 ) -> UnregisterBrokerResponse {
     let known = broker.cluster.nodes.iter().any(|node| node.id == request.broker_id.0);
+    let id = request.broker_id.0;
     let (error, why) = match known {
         _ if !broker.allowed(caller, Operation::Alter, Resource::Cluster) => {
-            (ResponseError::ClusterAuthorizationFailed, "Cluster authorization failed.")
+            (ResponseError::ClusterAuthorizationFailed, "Cluster authorization failed.".to_owned())
         }
-        false => (ResponseError::BrokerIdNotRegistered, "The given broker ID was not registered."),
-        true => (ResponseError::InvalidRequest, "The brokers of this cluster cannot be unregistered."),
+        false => (ResponseError::BrokerIdNotRegistered, format!("Broker ID {id} is not currently registered")),
+        true => (ResponseError::InvalidRequest, "The brokers of this cluster cannot be unregistered.".to_owned()),
     };
     UnregisterBrokerResponse::default()
         .with_error_code(error.code())
-        .with_error_message(Some(StrBytes::from_static_str(why)))
+        .with_error_message(Some(StrBytes::from_string(why)))
 }

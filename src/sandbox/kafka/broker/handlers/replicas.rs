@@ -144,9 +144,7 @@ pub(crate) fn elect(
                 }
             }
         }
-        if !done.is_empty() {
-            results.push(ReplicaElectionResult::default().with_topic(topic).with_partition_result(done));
-        }
+        results.push(ReplicaElectionResult::default().with_topic(topic).with_partition_result(done));
     }
     answer.with_replica_election_results(results)
 }
@@ -223,15 +221,16 @@ pub(crate) fn reassign(
 }
 
 fn take(broker: &mut Broker, topic: &str, wanted: &ReassignablePartition, same_factor: bool) -> Result<(), Refusal> {
+    let unknown = |why: String| refusal(ResponseError::UnknownTopicOrPartition, why);
+    if broker.topics.get(topic).is_none() {
+        return unknown(format!("Unable to find a topic named {topic}."));
+    }
     let cluster = &broker.cluster;
     let Some(partition) = broker.topics.partition_mut(topic, wanted.partition_index) else {
-        let why = "This server does not host this topic-partition.";
-        return refusal(ResponseError::UnknownTopicOrPartition, why);
+        return unknown(format!("Unable to find partition {topic}:{}.", wanted.partition_index));
     };
-    let Some(replicas) = &wanted.replicas else {
-        let why = "No partition reassignment is in progress.";
-        return refusal(ResponseError::NoReassignmentInProgress, why);
-    };
+    // Nothing is ever in progress that could be cancelled.
+    let replicas = wanted.replicas.as_ref().ok_or((ResponseError::NoReassignmentInProgress, None))?;
     let replicas: Vec<i32> = replicas.iter().map(|id| id.0).collect();
     let invalid = |why: String| refusal(ResponseError::InvalidReplicaAssignment, why);
     if replicas.is_empty() {
