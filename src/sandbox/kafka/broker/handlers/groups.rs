@@ -23,6 +23,22 @@ use super::super::{Broker, Caller, Shared};
 /// Kafka's `group.min.session.timeout.ms` and `group.max.session.timeout.ms`.
 const SESSION_TIMEOUTS: std::ops::RangeInclusive<i32> = 6_000..=1_800_000;
 
+/// What may still be said in an answer. Who asks for the same again and again in one request is not to fill the memory.
+pub(super) struct Room(usize);
+
+impl Room {
+    pub(super) fn new() -> Room {
+        Room(256 << 20)
+    }
+
+    /// Whether there is room for so many bytes more, which are taken.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let left = self.0.checked_sub(bytes);
+        self.0 = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
 /// A code of Kafka's: 0 for none.
 pub(super) fn code(error: Option<ResponseError>) -> i16 {
     error.map_or(0, |error| error.code())

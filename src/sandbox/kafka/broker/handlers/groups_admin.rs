@@ -17,7 +17,7 @@ use super::super::group::classic::{Classic, State};
 use super::super::group::{Catalogue, Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, check_any, code, text};
+use super::groups::{Room, check, check_any, code, text};
 
 /// What says that nobody has asked for the operations.
 pub(super) const NO_OPERATIONS: i32 = i32::MIN;
@@ -72,6 +72,7 @@ pub(crate) fn describe(
     version: i16,
     _now: Now,
 ) -> DescribeGroupsResponse {
+    let mut room = Room::new();
     let groups = request.groups.into_iter().map(|id| {
         let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
         if let Err(error) = check_any(broker, caller, Operation::Describe, &id) {
@@ -83,6 +84,9 @@ pub(crate) fn describe(
         };
         let found = broker.groups.get(&id).map(|group| &group.members);
         let answer = match found {
+            Some(Members::Classic(classic)) if !room.take(classic.size()) => {
+                answer.with_error_code(ResponseError::CoordinatorLoadInProgress.code())
+            }
             Some(Members::Classic(classic)) => one(answer, classic).with_authorized_operations(operations),
             _ if version >= 6 => {
                 let why = if found.is_some() { "is not a classic group." } else { "not found." };

@@ -21,7 +21,7 @@ use super::super::group::consumer::member::{Assigned, Beat, LEAVE, LEAVE_STATIC,
 use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check, text};
+use super::groups::{Room, check, text};
 use super::groups_admin::NO_OPERATIONS;
 
 /// ConsumerGroupHeartbeat.
@@ -189,6 +189,7 @@ pub(crate) fn describe(
     version: i16,
     _now: Now,
 ) -> ConsumerGroupDescribeResponse {
+    let mut room = Room::new();
     let groups = request.group_ids.into_iter().map(|id| {
         let answer = described::DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
         if let Err(error) = check(broker, caller, Operation::Describe, &id) {
@@ -196,6 +197,9 @@ pub(crate) fn describe(
         }
         let hidden = |name: &str| !broker.allowed(caller, Operation::Describe, Resource::Topic(name));
         match broker.groups.get(&id).map(|group| &group.members) {
+            Some(Members::Consumer(consumer)) if !room.take(2 * consumer.size()) => {
+                answer.with_group_id(id).with_error_code(ResponseError::CoordinatorLoadInProgress.code())
+            }
             Some(Members::Consumer(consumer)) if consumer.topics().any(hidden) => {
                 let sentence = "The group has described topic(s) that the client is not authorized to describe.";
                 let error = ResponseError::TopicAuthorizationFailed.code();

@@ -28,6 +28,15 @@ struct Asked {
     metadata: String,
 }
 
+/// Where offsets go.
+struct Place<'a> {
+    group: &'a str,
+    /// Whose transaction they belong to.
+    producer: Option<i64>,
+    /// When they are dropped, where the client says so.
+    until: Option<i64>,
+}
+
 /// A topic's partitions, each with what became of it.
 type Done = Vec<(TopicName, Vec<(i32, Option<ResponseError>)>)>;
 
@@ -55,7 +64,8 @@ pub(crate) fn commit(
         });
         (topic.name, partitions.collect())
     });
-    let done = store(broker, caller, &request.group_id, None, topics.collect(), allowed, until, now);
+    let to = Place { group: &request.group_id, producer: None, until };
+    let done = store(broker, caller, &to, topics.collect(), allowed, now);
     let topics = done.into_iter().map(|(topic, partitions)| {
         let partitions = partitions.into_iter().map(|(partition, error)| {
             OffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
@@ -124,8 +134,8 @@ pub(crate) fn commit_in_txn(
         });
         (topic.name, partitions.collect())
     });
-    let producer = Some(request.producer_id.0);
-    let done = store(broker, caller, &request.group_id, producer, topics.collect(), allowed, None, now);
+    let to = Place { group: &request.group_id, producer: Some(request.producer_id.0), until: None };
+    let done = store(broker, caller, &to, topics.collect(), allowed, now);
     let topics = done.into_iter().map(|(topic, partitions)| {
         let partitions = partitions.into_iter().map(|(partition, error)| {
             TxnOffsetCommitResponsePartition::default().with_partition_index(partition).with_error_code(code(error))
@@ -159,11 +169,9 @@ fn may_commit_in_txn(broker: &mut Broker, request: &TxnOffsetCommitRequest, now:
 fn store(
     broker: &mut Broker,
     caller: &Caller,
-    group: &str,
-    producer: Option<i64>,
+    to: &Place<'_>,
     asked: Vec<(TopicName, Vec<Asked>)>,
     allowed: Result<(), ResponseError>,
-    until: Option<i64>,
     now: Now,
 ) -> Done {
     let topics = &broker.topics;
@@ -182,8 +190,8 @@ fn store(
                 _ if metadata.len() > MOST_METADATA => Some(ResponseError::OffsetMetadataTooLarge),
                 _ if broker.groups.is_full() => Some(ResponseError::InvalidCommitOffsetSize),
                 (Some((id, _)), Ok(())) => {
-                    let committed = Committed { offset, leader_epoch, metadata, at: now.wall, until };
-                    broker.groups.commit(group, producer, (&topic, id, partition), committed);
+                    let committed = Committed { offset, leader_epoch, metadata, at: now.wall, until: to.until };
+                    broker.groups.commit(to.group, to.producer, (&topic, id, partition), committed);
                     None
                 }
             };

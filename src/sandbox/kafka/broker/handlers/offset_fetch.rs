@@ -14,7 +14,10 @@ use super::super::group::classic::Credentials;
 use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::groups::{check_any, code, text};
+use super::groups::{Room, check_any, code, text};
+
+/// What a partition takes in an answer, about, beside its metadata.
+const EACH: usize = 128;
 
 /// What is asked of a topic, or all that there is.
 type Asked = Option<Vec<(TopicName, Vec<i32>)>>;
@@ -29,8 +32,9 @@ pub(crate) fn answer(
 ) -> OffsetFetchResponse {
     broker.groups.notice(&broker.topics);
     let stable = request.require_stable;
+    let mut room = Room::new();
     if version >= 8 {
-        let groups = request.groups.into_iter().map(|asked| of_group(broker, caller, asked, stable));
+        let groups = request.groups.into_iter().map(|asked| of_group(broker, caller, asked, stable, &mut room));
         return OffsetFetchResponse::default().with_groups(groups.collect());
     }
     let asked =
@@ -40,7 +44,7 @@ pub(crate) fn answer(
         return OffsetFetchResponse::default().with_error_code(code(checked));
     }
     let may = |topic: &str| broker.allowed(caller, Operation::Describe, Resource::Topic(topic));
-    let found = look_up(broker.groups.get(&request.group_id), asked, stable, may);
+    let found = look_up(broker.groups.get(&request.group_id), asked, stable, &mut room, may);
     let topics = found.into_iter().map(|(name, partitions)| {
         let partitions = partitions.into_iter().map(|found| {
             OffsetFetchResponsePartition::default()
@@ -60,6 +64,7 @@ fn of_group(
     caller: &Caller,
     asked: OffsetFetchRequestGroup,
     stable: bool,
+    room: &mut Room,
 ) -> OffsetFetchResponseGroup {
     let id: GroupId = asked.group_id;
     let group = broker.groups.get(&id);
@@ -82,17 +87,18 @@ fn of_group(
     let wanted =
         asked.topics.map(|topics| topics.into_iter().map(|topic| (topic.name, topic.partition_indexes)).collect());
     let may = |topic: &str| broker.allowed(caller, Operation::Describe, Resource::Topic(topic));
-    let topics = look_up(group, wanted, stable, may).into_iter();
+    let topics = look_up(group, wanted, stable, room, may).into_iter();
     let topics =
         topics.map(|(name, found)| OffsetFetchResponseTopics::default().with_name(name).with_partitions(found));
     answer.with_topics(topics.collect()).with_group_id(id)
 }
 
-/// The offsets of a group. What it has none of, is -1.
+/// The offsets of a group. What it has none of, is -1. What there is no room for is left out.
 fn look_up(
     group: Option<&Group>,
     asked: Asked,
     stable: bool,
+    room: &mut Room,
     may: impl Fn(&str) -> bool,
 ) -> Vec<(TopicName, Vec<OffsetFetchResponsePartitions>)> {
     let all = asked.is_none();
@@ -104,9 +110,11 @@ fn look_up(
         if !may(&topic) {
             let error = ResponseError::TopicAuthorizationFailed.code();
             let hidden = partitions.into_iter().map(|partition| none(partition).with_error_code(error));
-            return (topic, hidden.collect());
+            return (topic, hidden.take_while(|_| room.take(EACH)).collect());
         }
-        let found = partitions.into_iter().filter_map(|partition| one(group, &topic, partition, stable, all)).collect();
+        let found = partitions.into_iter().filter_map(|partition| one(group, &topic, partition, stable, all));
+        let size = |found: &OffsetFetchResponsePartitions| EACH + found.metadata.as_ref().map_or(0, |text| text.len());
+        let found = found.take_while(|found| room.take(size(found))).collect();
         (topic, found)
     });
     topics.filter(|(_, found): &(_, Vec<_>)| !all || !found.is_empty()).collect()

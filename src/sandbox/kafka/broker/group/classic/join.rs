@@ -14,6 +14,9 @@ use super::{Classic, State};
 /// Most members of a group, and ids given out for it. Kafka's `group.max.size` knows no bound.
 const MOST: usize = 5000;
 
+/// Most protocols that a member may have: each is looked for in all members.
+const MOST_PROTOCOLS: usize = 64;
+
 impl Classic {
     /// Joins, or joins again; the answer comes when the generation stands.
     pub(crate) fn join(&mut self, join: &Join, now: Instant, reply: Sender<Joined>) {
@@ -48,6 +51,9 @@ impl Classic {
         let known = self.members.contains_key(&join.member_id) || self.pending.contains_key(&join.member_id);
         if !known && self.members.len() + self.pending.len() >= MOST {
             return Err(ResponseError::GroupMaxSizeReached);
+        }
+        if join.protocols.len() > MOST_PROTOCOLS {
+            return Err(ResponseError::InconsistentGroupProtocol);
         }
         let fits = if self.state == State::Empty {
             !join.protocol_type.is_empty() && !join.protocols.is_empty()

@@ -94,11 +94,6 @@ impl Default for Classic {
 }
 
 impl Classic {
-    /// Whether nobody is in it, or about to join.
-    pub(crate) fn is_vacant(&self) -> bool {
-        self.state == State::Empty && self.pending.is_empty()
-    }
-
     /// A group of consumers, by its protocol type; so is one that has only stored offsets.
     pub(crate) fn is_of_consumers(&self) -> bool {
         self.protocol_type.as_deref().is_none_or(|kind| kind == "consumer")

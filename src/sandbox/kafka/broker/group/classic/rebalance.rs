@@ -1,6 +1,6 @@
 //! From one generation to the next, and what time does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
@@ -143,9 +143,11 @@ impl Classic {
 
     /// The protocol that most members prefer among those that all of them have.
     pub(super) fn select_protocol(&self) -> Option<String> {
+        let some = self.members.values().next().into_iter().flat_map(|member| &member.protocols);
+        let common: BTreeSet<&str> = some.map(|(name, _)| name.as_str()).filter(|name| self.all_have(name)).collect();
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for member in self.members.values() {
-            let choice = member.protocols.iter().find(|(name, _)| self.all_have(name));
+            let choice = member.protocols.iter().find(|(name, _)| common.contains(name.as_str()));
             if let Some((name, _)) = choice {
                 *votes.entry(name).or_default() += 1;
             }

@@ -56,6 +56,10 @@ impl Consumer {
             self.identify(group, beat, now)?;
         }
         let pattern = read_pattern(beat)?;
+        if beat.regex.as_deref().is_some_and(|text| pattern.is_some() && !self.takes_pattern(text)) {
+            let sentence = "The consumer group has too many different regular expressions.";
+            return Err(Refusal::new(ResponseError::GroupMaxSizeReached, sentence));
+        }
         if !known {
             self.identify(group, beat, now)?;
         }

@@ -19,6 +19,9 @@ use super::assign::{Assignor, Candidate, assign};
 use super::classic::Credentials;
 use super::pattern::Pattern;
 
+/// Most expressions of topics in a group.
+const MOST_PATTERNS: usize = 64;
+
 /// The topics of a group, by name, with their ids and numbers of partitions.
 type Topics = BTreeMap<String, (Uuid, i32)>;
 
@@ -80,6 +83,11 @@ impl Consumer {
     /// A topic's name by its id, if the group subscribes it.
     pub(crate) fn topic_name(&self, id: Uuid) -> Option<&str> {
         self.topics.iter().find(|(_, (is, _))| *is == id).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether there is room for an expression: each costs time for each topic.
+    pub(super) fn takes_pattern(&self, text: &str) -> bool {
+        self.patterns.len() < MOST_PATTERNS || self.patterns.contains_key(text)
     }
 
     /// Whether a member speaks the new protocol.
@@ -152,12 +160,18 @@ impl Consumer {
             return;
         }
         self.assignor = self.preferred();
+        let matched = self.patterns.iter().map(|(text, pattern)| {
+            let topics = self.topics.iter().filter(|(name, _)| pattern.matches(name));
+            (text, topics.map(|(_, (id, _))| *id).collect::<Vec<Uuid>>())
+        });
+        let matched: BTreeMap<&String, Vec<Uuid>> = matched.collect();
         let of: Vec<Candidate<'_>> = self
             .members
             .iter()
             .map(|(id, member)| {
-                let wanted = self.topics.iter().filter(|(name, _)| self.wants(member, name));
-                let topics: BTreeSet<Uuid> = wanted.map(|(_, (id, _))| *id).collect();
+                let named = member.topics.iter().filter_map(|name| self.topics.get(name)).map(|(id, _)| *id);
+                let matched = member.regex.as_ref().and_then(|regex| matched.get(regex)).into_iter().flatten().copied();
+                let topics: BTreeSet<Uuid> = named.chain(matched).collect();
                 Candidate { id, instance: member.instance.as_deref(), topics, had: self.target.get(id) }
             })
             .collect();
