@@ -14,10 +14,12 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
 use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
 
 use super::broker::auth::login::{self, Login, Next};
 use super::broker::cluster::Cluster;
 use super::broker::time::Now;
+use super::broker::tls::CLIENT_PRINCIPAL;
 use super::broker::wire::input::{Input, Room};
 use super::broker::wire::reply::Reply;
 use super::broker::{Broker, Caller, Shared, api};
@@ -27,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The same when too much waits to be written.
 const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a handshake of TLS may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// What the owner of the broker wants.
 pub(crate) enum Order {
@@ -131,11 +136,28 @@ impl Server {
         };
         let mut ended = self.ended.clone();
         ended.mark_unchanged();
+        let tls = self.shared.borrow().options.tls.as_ref().map(|tls| TlsAcceptor::from(tls.config.clone()));
+        let talk = async {
+            match tls {
+                Some(tls) => self.talk_tls(tls, stream, caller).await,
+                None => self.talk(stream, caller).await,
+            }
+        };
         tokio::select! {
             biased;
             _ = ended.changed() => {}
-            () = self.talk(stream, caller) => {}
+            () = talk => {}
         }
+    }
+
+    /// The same over TLS. Who shows the certificate that there is for clients, is who that says.
+    async fn talk_tls(&mut self, tls: TlsAcceptor, stream: TcpStream, mut caller: Caller) {
+        let Ok(Ok(stream)) = timeout(HANDSHAKE, tls.accept(stream)).await else { return };
+        if stream.get_ref().1.peer_certificates().is_some_and(|shown| !shown.is_empty()) {
+            caller.principal = StrBytes::from_static_str(CLIENT_PRINCIPAL);
+        }
+        // In a box: a connection without TLS takes no room for one.
+        Box::pin(self.talk(stream, caller)).await;
     }
 
     /// Answers its requests in their order, one at a time, as Kafka does.

@@ -16,6 +16,7 @@ pub(crate) mod note;
 pub(crate) mod quota;
 pub(crate) mod sessions;
 pub(crate) mod time;
+pub(crate) mod tls;
 pub(crate) mod topic;
 pub(crate) mod txn;
 pub(crate) mod wire;
@@ -71,11 +72,13 @@ pub(crate) struct Options {
     pub users: Vec<(String, String)>,
     /// Access control lists count. The first user may do everything; without users, everybody may who has not logged in.
     pub acl: bool,
+    /// How the listeners speak TLS; none for those that do not.
+    pub tls: Option<tls::Tls>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { memory: 256 << 20, users: Vec::new(), acl: false }
+        Options { memory: 256 << 20, users: Vec::new(), acl: false, tls: None }
     }
 }
 
