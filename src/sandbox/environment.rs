@@ -1,10 +1,12 @@
 //! The environment that leads a command to the sandbox's servers, and the forms in which others are told of it.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use clap::ValueEnum;
 use tokio::process::Command;
 
+use super::ctl;
 use super::servers::Servers;
 use super::service::Service;
 use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_var};
@@ -26,10 +28,11 @@ pub(crate) struct Environment(Vec<(String, Option<String>)>);
 
 impl Environment {
     /// The environment of a sandbox, whatever the surroundings say.
-    pub(crate) fn of(servers: &Servers, sections: Sections) -> Environment {
+    pub(crate) fn of(servers: &Servers, socket: Option<&Path>, sections: Sections) -> Environment {
         let mut changes = vec![
             (PROFILE_VAR.to_owned(), Some(SANDBOX.to_owned())),
             (sandbox_var("pid"), Some(std::process::id().to_string())),
+            (sandbox_var(ctl::NAME), socket.map(|path| path.display().to_string())),
         ];
         for server in servers.running() {
             for name in [sandbox_var(server.service.name()), server.service.variable().to_owned()] {

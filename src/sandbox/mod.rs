@@ -3,6 +3,7 @@
 
 pub(crate) mod amqp;
 mod command;
+mod ctl;
 mod environment;
 mod exit_code;
 pub(crate) mod grpc;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use self::ctl::Socket;
 use self::environment::{EnvForm, Environment};
 use self::pasted::Pasted;
 use self::servers::Servers;
@@ -30,8 +32,10 @@ use crate::output::{ReadyFile, Table, TableLayout};
 
 /// Arguments of `mscomm sandbox`.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = HELP)]
+#[command(after_long_help = HELP, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    ask: Option<Asked>,
     /// Show what mscomm does with real calls to the sandbox, step by step
     #[arg(long, conflicts_with_all = ["command", "only"])]
     tour: bool,
@@ -75,6 +79,13 @@ pub(crate) struct Args {
     grpc: grpc::Args,
 }
 
+/// What is asked of a sandbox that runs already.
+#[derive(Debug, clap::Subcommand)]
+enum Asked {
+    /// Look into a running sandbox, and do to it what no client could: block, disconnect, take a broker away
+    Ctl(ctl::Args),
+}
+
 const HELP: &str = "\
 The sandbox serves, on free ports of 127.0.0.1:
   grpc   a Greeter, an echo of all four call kinds, reflection, health; and the services of --proto as --stub says
@@ -105,10 +116,15 @@ The sandbox is for trying and for hermetic tests. It is no way to run a broker, 
 /// `Kind::Usage` for flags that do not go together, `Kind::Io` when a server or the command cannot be started,
 /// `Kind::Child` with the command's own exit code.
 pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
+    if let Some(Asked::Ctl(args)) = args.ask {
+        return ctl::run(args, cx).await;
+    }
     let plan = args.plan(cx.terminal)?;
     let ready = args.ready_file.as_deref().map(ReadyFile::prepare).transpose()?;
     let servers = cx.shutdown.or_stop(Servers::start(plan)).await?;
-    let environment = Environment::of(&servers, cx.config.sections);
+    let socket = Socket::open(servers.controls());
+    let socket = socket.map_err(|error| cx.terminal.warn(error.chain())).ok();
+    let environment = Environment::of(&servers, socket.as_ref().map(Socket::path), cx.config.sections);
     if args.tour {
         return tour::run(&environment, !args.no_pause, cx).await;
     }

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use signal_hook::consts::{SIGUSR1, SIGUSR2};
 
+use super::ctl::Controls;
 use super::service::{Service, listener};
 use super::{Args, amqp, grpc, kafka, probe, signals};
 use crate::error::{Error, Result};
@@ -80,7 +81,7 @@ pub(crate) struct Server {
 enum Stop {
     Grpc(#[expect(dead_code, reason = "held for its drop")] tokio::sync::oneshot::Sender<()>),
     Amqp(amqp::Broker),
-    Kafka(#[expect(dead_code, reason = "held for its drop")] kafka::Running),
+    Kafka(kafka::Running),
 }
 
 /// The servers that run.
@@ -105,16 +106,26 @@ impl Servers {
         &self.0
     }
 
+    /// What `mscomm sandbox ctl` can do with them.
+    pub(super) fn controls(&self) -> Controls {
+        let mut controls = Controls { amqp: None, kafka: None, servers: Vec::new() };
+        for server in &self.0 {
+            controls.servers.push((server.service.name(), server.address.clone()));
+            match &server.stop {
+                Stop::Amqp(broker) => controls.amqp = Some(broker.handle()),
+                Stop::Kafka(cluster) => controls.kafka = Some(cluster.handle()),
+                Stop::Grpc(_) => {}
+            }
+        }
+        controls
+    }
+
     /// From now on SIGUSR1 blocks the publishers of the AMQP broker, and SIGUSR2 lets them go on.
     ///
     /// # Errors
     /// `Kind::Io`.
     pub(crate) fn block_on_demand(&self) -> Result<()> {
-        let broker = self.0.iter().find_map(|server| match &server.stop {
-            Stop::Amqp(broker) => Some(broker.blocker()),
-            _ => None,
-        });
-        match broker {
+        match self.controls().amqp {
             Some(blocker) => signals::listen(&[SIGUSR1, SIGUSR2], move |came| blocker.block(came.signal == SIGUSR1)),
             None => Ok(()),
         }

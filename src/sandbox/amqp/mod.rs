@@ -10,9 +10,11 @@ mod server;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::mpsc;
 
+use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::UnboundedSender;
 
 use self::broker::Limits;
+use self::broker::overview::{Overview, QueueShown};
 use self::server::Order;
 use crate::error::{Error, Result};
 use crate::shutdown;
@@ -124,20 +126,55 @@ impl Broker {
         self.address
     }
 
-    /// What blocks its publishers.
-    pub fn blocker(&self) -> Blocker {
-        Blocker(self.orders.clone())
+    /// What its owner can do with it.
+    pub fn handle(&self) -> Handle {
+        Handle(self.orders.clone())
     }
 }
 
-/// Blocks the publishers of a broker.
+/// What the owner of a broker can do with it that no client could.
 #[derive(Debug, Clone)]
-pub struct Blocker(UnboundedSender<Order>);
+pub struct Handle(UnboundedSender<Order>);
 
-impl Blocker {
+impl Handle {
+    fn with(&self, work: impl FnOnce(&mut broker::Broker) + Send + 'static) -> bool {
+        self.0.send(Order::With(Box::new(work))).is_ok()
+    }
+
+    /// Closes all connections.
+    pub(crate) fn disconnect(&self) {
+        self.with(broker::Broker::disconnect_all);
+    }
+
+    /// What is there, for a person or a script. None when the broker is gone.
+    pub(crate) async fn shown(&self) -> Option<Map<String, Value>> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // Whoever asked may be gone.
+        self.with(move |broker| drop(tell.send(broker.overview())));
+        let Overview { connections, queues, exchanges, blocked } = told.await.ok()?;
+        let queue = |queue: QueueShown| {
+            json!({
+                "vhost": queue.vhost,
+                "name": queue.name,
+                "type": if queue.quorum { "quorum" } else { "classic" },
+                "ready": queue.ready,
+                "unacked": queue.unacked,
+                "consumers": queue.consumers,
+            })
+        };
+        let exchange = |(vhost, name, kind)| json!({"vhost": vhost, "name": name, "type": kind});
+        let shown = json!({
+            "connections": connections,
+            "blocked": blocked,
+            "queues": queues.into_iter().map(queue).collect::<Vec<_>>(),
+            "exchanges": exchanges.into_iter().map(exchange).collect::<Vec<_>>(),
+        });
+        shown.as_object().cloned()
+    }
+
     /// Blocks all publishers as a broker does that is low on memory, or lets them go on. False when the broker is gone.
     pub fn block(&self, blocked: bool) -> bool {
-        self.0.send(Order::Block(blocked)).is_ok()
+        self.with(move |broker| broker.set_blocked(blocked))
     }
 }
 

@@ -36,10 +36,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(1);
 
 /// What the owner of the broker wants.
-#[derive(Debug, Clone, Copy)]
 pub(crate) enum Order {
-    /// Publishers are blocked, or not.
-    Block(bool),
+    /// Something is done with it.
+    With(Box<dyn FnOnce(&mut Broker) + Send>),
     /// It ends.
     End,
 }
@@ -86,7 +85,7 @@ pub(crate) async fn serve(listener: TcpListener, limits: Limits, mut orders: Unb
         tokio::select! {
             biased;
             order = orders.recv() => match order {
-                Some(Order::Block(blocked)) => shared.with(|broker| broker.set_blocked(blocked)),
+                Some(Order::With(work)) => shared.with(work),
                 Some(Order::End) | None => return,
             },
             accepted = listener.accept() => match accepted {

@@ -7,6 +7,7 @@
 mod args;
 mod broker;
 mod server;
+mod shown;
 
 use std::net::TcpListener;
 use std::sync::mpsc;
@@ -14,6 +15,7 @@ use std::sync::mpsc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kafka_protocol::protocol::StrBytes;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
@@ -76,9 +78,53 @@ impl Running {
         Ok(Running { bootstrap: bootstrap.join(","), orders, ended })
     }
 
+    /// What its owner can do with it.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle(self.orders.clone())
+    }
+
     /// The bootstrap list, usable by other processes of this machine.
     pub(crate) fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+}
+
+/// What the owner of a cluster can do with it that no client could.
+#[derive(Debug, Clone)]
+pub(crate) struct Handle(UnboundedSender<Order>);
+
+impl Handle {
+    /// Closes all connections.
+    pub(crate) fn disconnect(&self) {
+        // It may be gone, and they with it.
+        let _ = self.0.send(Order::Disconnect);
+    }
+
+    /// Takes a broker away, or brings it back.
+    ///
+    /// # Errors
+    /// When there is no such broker, in words.
+    pub(crate) async fn set_alive(&self, id: i32, alive: bool) -> std::result::Result<(), String> {
+        let count = self.with(|broker| broker.cluster.nodes.len()).await.unwrap_or_default();
+        if !usize::try_from(id).is_ok_and(|id| (1..=count).contains(&id)) {
+            return Err(format!("there is no broker {id}; they are 1 to {count} (--kafka-brokers N)"));
+        }
+        let _ = self.0.send(Order::Alive(id, alive));
+        // Done once this is answered: one order after the other.
+        self.with(|_| ()).await;
+        Ok(())
+    }
+
+    /// What is there, for a person or a script. None when the cluster is gone.
+    pub(crate) async fn shown(&self) -> Option<Map<String, Value>> {
+        self.with(shown::shown).await
+    }
+
+    async fn with<T: Send + 'static>(&self, work: impl FnOnce(&mut broker::Broker) -> T + Send + 'static) -> Option<T> {
+        let (tell, told) = oneshot::channel();
+        // Whoever asked may be gone.
+        let _ = self.0.send(Order::With(Box::new(move |broker| drop(tell.send(work(broker))))));
+        told.await.ok()
     }
 }
 

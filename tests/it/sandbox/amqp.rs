@@ -82,7 +82,7 @@ fn a_second_request_leaves_at_once_and_a_repeated_signal_is_none() {
     let server = format!("amqp://guest:guest@{}", broker.address());
     let declared = mscomm(&["amqp", "queue", "declare", "q", "-s", &server]).run();
     declared.ok();
-    assert!(broker.blocker().block(true));
+    assert!(broker.handle().block(true));
     let mut run = mscomm(&["amqp", "publish", "-k", "q", "-s", &server]);
     let (reader, mut stdin) = std::io::pipe().expect("a pipe");
     run.command.stdin(reader);

@@ -9,6 +9,8 @@ const TEXT: usize = 255;
 /// The reply codes in use (AMQP 0-9-1, section 1.2), with the word that RabbitMQ puts in front of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Code {
+    /// 320
+    ConnectionForced,
     /// 403
     AccessRefused,
     /// 404
@@ -45,6 +47,7 @@ impl Code {
 
     fn parts(self) -> (u16, &'static str) {
         match self {
+            Code::ConnectionForced => (320, "CONNECTION_FORCED"),
             Code::AccessRefused => (403, "ACCESS_REFUSED"),
             Code::NotFound => (404, "NOT_FOUND"),
             Code::ResourceLocked => (405, "RESOURCE_LOCKED"),

@@ -16,6 +16,7 @@ mod fault;
 mod handshake;
 mod message;
 mod method;
+pub(crate) mod overview;
 mod publish;
 mod queue;
 mod settle;

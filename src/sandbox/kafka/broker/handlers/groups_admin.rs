@@ -23,7 +23,7 @@ use super::groups::{Room, check, check_any, code, text};
 pub(super) const NO_OPERATIONS: i32 = i32::MIN;
 
 /// A group's state and its kind.
-fn state_of(group: &Group) -> (&'static str, &'static str) {
+pub(crate) fn state_of(group: &Group) -> (&'static str, &'static str) {
     match &group.members {
         Members::Classic(classic) => (classic.state.name(), "classic"),
         Members::Consumer(consumer) => (consumer.state(), "consumer"),
