@@ -75,7 +75,8 @@ impl Buf for Guard {
         let byte = self.bytes.try_get_u8()?;
         let (bits, shift) = self.varint.take().unwrap_or_default();
         let bits = bits | u64::from(byte & 0x7f).checked_shl(shift).unwrap_or_default();
-        if byte & 0x80 != 0 {
+        // The fifth byte is the last, whatever it says.
+        if byte & 0x80 != 0 && shift < 28 {
             self.varint = Some((bits, shift + 7));
         } else {
             self.piece()?;
@@ -131,6 +132,9 @@ mod tests {
         assert!(decode::<MetadataRequest>(&Bytes::from_static(b"\x7f\xff\xff\xff"), 1, false).is_err());
         // Version 9: a compact one of 2^32 - 2.
         let compact = Bytes::from_static(b"\xff\xff\xff\xff\x0f\0\0\0\0");
+        assert!(decode::<MetadataRequest>(&compact, 9, true).is_err());
+        // One whose fifth byte says that there is a sixth.
+        let compact = Bytes::from_static(b"\xff\xff\xff\xff\xff\0\0\0\0");
         assert!(decode::<MetadataRequest>(&compact, 9, true).is_err());
         // One that is in order: a topic `a`, to be made.
         let topics = decode::<MetadataRequest>(&Bytes::from_static(b"\0\0\0\x01\0\x01a\x01"), 4, false).unwrap().topics;
