@@ -133,6 +133,7 @@ impl Server {
             client_id: StrBytes::default(),
             host: StrBytes::from_string(format!("/{}", peer.ip())),
             principal: StrBytes::from_static_str("User:ANONYMOUS"),
+            faults: None,
         };
         let mut ended = self.ended.clone();
         ended.mark_unchanged();

@@ -1,5 +1,7 @@
 //! Which requests there are, in which versions, and who answers each.
 
+use std::rc::Rc;
+
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
@@ -79,11 +81,26 @@ pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
 /// The frame of the answer; none for a producer that wants none.
 pub(crate) type Answer = Result<Option<Reply>, Malformed>;
 
-/// Answers a request, if need be after a while.
+/// Answers a request, if need be after a while, and as the owner's faults want it.
 ///
 /// # Errors
 /// What is no request of Kafka 4 closes its connection, as there.
 pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
+    let faults = shared.borrow().faults.about(frame.key, &caller.client_id).map(Rc::new);
+    let Some(faults) = faults else { return dispatch(shared, caller, frame).await };
+    let caller = Caller { faults: Some(faults.clone()), ..caller.clone() };
+    let answer = dispatch(shared, &caller, frame).await;
+    let after = shared.borrow_mut().faults.answered(&faults);
+    if let Some(after) = after {
+        tokio::time::sleep(after.delay).await;
+        if after.close {
+            return Err(Malformed);
+        }
+    }
+    answer
+}
+
+async fn dispatch(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
     let known = VERSIONS.iter().find(|(key, ..)| *key == frame.key);
     if frame.key == ApiKey::ApiVersions {
         return versions::answer(frame).map(Some);

@@ -8,6 +8,7 @@ pub(crate) mod auth;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod creation;
+pub(crate) mod fault;
 pub(crate) mod group;
 pub(crate) mod handlers;
 pub(crate) mod log;
@@ -30,6 +31,7 @@ use tokio::sync::Notify;
 use self::auth::Security;
 use self::cluster::Cluster;
 use self::config::Configs;
+use self::fault::{Active, Faults};
 use self::group::Groups;
 use self::note::Notes;
 use self::quota::Quotas;
@@ -50,6 +52,7 @@ pub(crate) struct Broker {
     pub groups: Groups,
     pub transactions: Transactions,
     pub quotas: Quotas,
+    faults: Faults,
     /// Told what the owner may want to tell.
     pub notes: Notes,
     pub fetches: Sessions,
@@ -96,6 +99,8 @@ pub(crate) struct Caller {
     pub host: StrBytes,
     /// Who it has logged in as, as `User:ANONYMOUS`.
     pub principal: StrBytes,
+    /// The faults that the owner may want for this request.
+    pub faults: Option<Rc<Active>>,
 }
 
 impl Broker {
@@ -116,6 +121,7 @@ impl Broker {
             groups: Groups::default(),
             transactions: Transactions::default(),
             quotas: Quotas::default(),
+            faults: Faults::default(),
             notes: Notes::default(),
             fetches: Sessions::default(),
             unsent: Rc::default(),

@@ -45,6 +45,10 @@ pub(crate) fn may(broker: &Broker, caller: &Caller, alter: bool, kind: i8, name:
         GROUPS => (Resource::Group(name), ResponseError::GroupAuthorizationFailed, "Group authorization failed."),
         _ => (Resource::Cluster, ResponseError::ClusterAuthorizationFailed, "Cluster authorization failed."),
     };
+    let topic = (kind == TOPICS).then_some(name);
+    if let Some(error) = caller.fault(topic, None) {
+        return Err((error, None));
+    }
     if broker.allowed(caller, operation, resource) { Ok(()) } else { refusal(error, text) }
 }
 

@@ -51,7 +51,9 @@ pub(crate) fn find(
 }
 
 fn one(broker: &Broker, caller: &Caller, key: StrBytes, key_type: i8) -> Coordinator {
+    let fault = caller.fault(None, Some(&key));
     let found = match key_type {
+        _ if fault.is_some() => Err(fault.unwrap_or(ResponseError::CoordinatorNotAvailable)),
         0 if !broker.allowed(caller, Operation::Describe, Resource::Group(&key)) => {
             Err(ResponseError::GroupAuthorizationFailed)
         }

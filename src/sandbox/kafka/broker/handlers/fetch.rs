@@ -185,6 +185,9 @@ fn read_all(broker: &Broker, caller: &Caller, terms: &Terms, plan: &Plan) -> Vec
 /// The name of a topic that may be read.
 fn topic<'a>(broker: &'a Broker, caller: &Caller, place: &'a Place) -> Result<&'a StrBytes, ResponseError> {
     let name = name_of(broker, place).ok_or(ResponseError::UnknownTopicId)?;
+    if let Some(error) = caller.fault(Some(name), None) {
+        return Err(error);
+    }
     let may = broker.allowed(caller, Operation::Read, Resource::Topic(name));
     if may { Ok(name) } else { Err(ResponseError::TopicAuthorizationFailed) }
 }

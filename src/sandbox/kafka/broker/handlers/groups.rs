@@ -69,6 +69,9 @@ pub(super) fn check_any(
     operation: Operation,
     group: &str,
 ) -> Result<(), ResponseError> {
+    if let Some(error) = caller.fault(None, Some(group)) {
+        return Err(error);
+    }
     if !broker.allowed(caller, operation, Resource::Group(group)) {
         Err(ResponseError::GroupAuthorizationFailed)
     } else if broker.cluster.coordinates(caller.node, group) {

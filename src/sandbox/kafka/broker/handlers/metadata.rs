@@ -89,6 +89,9 @@ fn by_name(
             .with_is_internal(is_internal(name))
             .with_topic_authorized_operations(NOT_ASKED)
     };
+    if let Some(fault) = caller.fault(Some(name), None) {
+        return error(fault);
+    }
     if !broker.allowed(caller, Operation::Describe, Resource::Topic(name)) {
         return error(ResponseError::TopicAuthorizationFailed);
     }

@@ -24,6 +24,9 @@ fn led<'a>(
     operation: Operation,
     (topic, index, epoch): (&str, i32, i32),
 ) -> Result<&'a Partition, ResponseError> {
+    if let Some(error) = caller.fault(Some(topic), None) {
+        return Err(error);
+    }
     if !broker.allowed(caller, operation, Resource::Topic(topic)) {
         return Err(ResponseError::TopicAuthorizationFailed);
     }

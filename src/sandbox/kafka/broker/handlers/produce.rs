@@ -83,6 +83,9 @@ fn whole_refusal(broker: &Broker, caller: &Caller, request: &ProduceRequest) -> 
 
 fn topic_refusal(broker: &Broker, caller: &Caller, write: &Write<'_>) -> Option<Refusal> {
     let Some(name) = write.topic else { return Some(Refusal::bare(ResponseError::UnknownTopicId)) };
+    if let Some(error) = caller.fault(Some(name), None) {
+        return Some(Refusal::bare(error));
+    }
     if !broker.allowed(caller, Operation::Write, Resource::Topic(name)) {
         return Some(Refusal::bare(ResponseError::TopicAuthorizationFailed));
     }

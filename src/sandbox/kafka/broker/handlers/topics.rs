@@ -78,6 +78,9 @@ fn create_one(
     now: Now,
 ) -> Result<CreatableTopicResult, Refusal> {
     let name = &topic.name.0;
+    if let Some(error) = caller.fault(Some(name), None) {
+        return Err(Refusal::bare(error));
+    }
     let may = broker.allowed(caller, Operation::Create, Resource::Cluster)
         || broker.allowed(caller, Operation::Create, Resource::Topic(name));
     if !may {
@@ -187,6 +190,9 @@ fn delete_one(
     let unknown = if name.is_some() { ResponseError::UnknownTopicOrPartition } else { ResponseError::UnknownTopicId };
     let found = name.map(|name| name.0.clone()).or_else(|| broker.topics.name_of(id).cloned());
     let Some(name) = found else { return Err(Refusal::bare(unknown)) };
+    if let Some(error) = caller.fault(Some(&name), None) {
+        return Err(Refusal::bare(error));
+    }
     let described = broker.allowed(caller, Operation::Describe, Resource::Topic(&name));
     if !broker.allowed(caller, Operation::Delete, Resource::Topic(&name)) {
         // Who may not know its name is not told it.
@@ -212,6 +218,8 @@ pub(crate) fn add_partitions(
         let assignments = topic.assignments.as_ref().map(|all| all.iter().map(|one| ids(&one.broker_ids)).collect());
         let planned = if counts.get(name).is_some_and(|count| *count > 1) {
             Err(Refusal::new(ResponseError::InvalidRequest, "Duplicate topic name."))
+        } else if let Some(error) = caller.fault(Some(name), None) {
+            Err(Refusal::bare(error))
         } else if !broker.allowed(caller, Operation::Alter, Resource::Topic(name)) {
             Err(Refusal::bare(ResponseError::TopicAuthorizationFailed))
         } else {

@@ -52,6 +52,9 @@ fn give(
     now: Now,
 ) -> Result<(i64, i16), ResponseError> {
     let id = request.transactional_id.as_ref();
+    if let Some(error) = caller.fault(None, None) {
+        return Err(error);
+    }
     match id {
         Some(id) if !broker.allowed(caller, Operation::Write, Resource::TransactionalId(id)) => {
             return Err(ResponseError::TransactionalIdAuthorizationFailed);
@@ -70,6 +73,9 @@ fn give(
     };
     if id.is_empty() {
         return Err(ResponseError::InvalidRequest);
+    }
+    if !broker.cluster.coordinates(caller.node, id) {
+        return Err(ResponseError::NotCoordinator);
     }
     let timeout = request.transaction_timeout_ms;
     let most = broker.configs.number(caller.node, "transaction.max.timeout.ms").unwrap_or(MAX_TIMEOUT_MS);
@@ -125,6 +131,9 @@ fn add(
         return results(&wanted.topics, |_, _| ResponseError::TransactionalIdAuthorizationFailed.code());
     }
     let problem = |broker: &Broker, topic: &str, index: i32| {
+        if let Some(error) = caller.fault(Some(topic), None) {
+            return error.code();
+        }
         let of_client = version < 4;
         if of_client && !broker.allowed(caller, Operation::Write, Resource::Topic(topic)) {
             return ResponseError::TopicAuthorizationFailed.code();
@@ -142,6 +151,9 @@ fn add(
     }
     if id.is_empty() {
         return results(&wanted.topics, |_, _| ResponseError::InvalidRequest.code());
+    }
+    if !broker.cluster.coordinates(caller.node, id) {
+        return results(&wanted.topics, |_, _| ResponseError::NotCoordinator.code());
     }
     let writer = Writer { transactional_id: id, producer_id: wanted.producer_id.0, epoch: wanted.producer_epoch };
     let part = |topic: &str, index: i32| Part::Partition(topic.to_owned(), index);
@@ -184,12 +196,16 @@ pub(crate) fn add_offsets(
     let id = request.transactional_id.as_str();
     let group = request.group_id.as_str();
     let writer = Writer { transactional_id: id, producer_id: request.producer_id.0, epoch: request.producer_epoch };
-    let code = if !broker.allowed(caller, Operation::Write, Resource::TransactionalId(id)) {
+    let code = if let Some(error) = caller.fault(None, Some(group)) {
+        error.code()
+    } else if !broker.allowed(caller, Operation::Write, Resource::TransactionalId(id)) {
         ResponseError::TransactionalIdAuthorizationFailed.code()
     } else if !broker.allowed(caller, Operation::Read, Resource::Group(group)) {
         ResponseError::GroupAuthorizationFailed.code()
     } else if id.is_empty() {
         ResponseError::InvalidRequest.code()
+    } else if !broker.cluster.coordinates(caller.node, id) {
+        ResponseError::NotCoordinator.code()
     } else {
         let added = broker.transactions.add(writer, [Part::Group(group.to_owned())], now);
         broker.transactions_due();
@@ -207,11 +223,17 @@ pub(crate) fn end(
 ) -> EndTxnResponse {
     let id = request.transactional_id.as_str();
     let answer = EndTxnResponse::default().with_producer_id(ProducerId(-1)).with_producer_epoch(-1);
+    if let Some(error) = caller.fault(None, None) {
+        return answer.with_error_code(error.code());
+    }
     if !broker.allowed(caller, Operation::Write, Resource::TransactionalId(id)) {
         return answer.with_error_code(ResponseError::TransactionalIdAuthorizationFailed.code());
     }
     if id.is_empty() {
         return answer.with_error_code(ResponseError::InvalidRequest.code());
+    }
+    if !broker.cluster.coordinates(caller.node, id) {
+        return answer.with_error_code(ResponseError::NotCoordinator.code());
     }
     let writer = Writer { transactional_id: id, producer_id: request.producer_id.0, epoch: request.producer_epoch };
     match broker.transactions.end(writer, request.committed, version >= 5, now) {

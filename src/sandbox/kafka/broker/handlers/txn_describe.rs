@@ -101,6 +101,9 @@ pub(crate) fn describe(
         if id.is_empty() {
             return answer.with_error_code(ResponseError::InvalidRequest.code());
         }
+        if !broker.cluster.coordinates(caller.node, id) {
+            return answer.with_error_code(ResponseError::NotCoordinator.code());
+        }
         match broker.transactions.get(id) {
             Some(transaction) => answer
                 .with_transaction_state(StrBytes::from_static_str(transaction.state.name()))
@@ -174,7 +177,8 @@ pub(crate) fn list(
         of_state && of_id && long && named
     };
     let may = |id: &str| broker.allowed(caller, Operation::Describe, Resource::TransactionalId(id));
-    let states = broker.transactions.iter().filter(|(id, transaction)| fits(id, transaction) && may(id));
+    let here = |id: &str| broker.cluster.coordinates(caller.node, id);
+    let states = broker.transactions.iter().filter(|(id, transaction)| fits(id, transaction) && may(id) && here(id));
     let states = states.map(|(id, transaction)| {
         Listed::default()
             .with_transactional_id(TransactionalId(StrBytes::from_string(id.clone())))
