@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
+use tokio::sync::oneshot::Sender;
 
-use super::member::{Joined, Synced};
+use super::member::{Joined, Member, Synced};
 use super::{Classic, State};
 
 /// How long the first generation waits for others after each that has come, instead of Kafka's
@@ -71,8 +72,11 @@ impl Classic {
     fn complete(&mut self, now: Instant) {
         self.initial = None;
         self.join_by = None;
-        let late = self.members.iter().filter(|(_, member)| member.joining.is_none() && member.instance.is_none());
-        let late: Vec<String> = late.map(|(id, _)| id.clone()).collect();
+        // A new member whose client has gone while it waited has never been in the group.
+        let gone = |member: &Member| member.new && member.joining.as_ref().is_some_and(Sender::is_closed);
+        let late = |member: &Member| member.joining.is_none() && member.instance.is_none() || gone(member);
+        let late: Vec<String> =
+            self.members.iter().filter(|(_, member)| late(member)).map(|(id, _)| id.clone()).collect();
         for id in late {
             self.remove(&id, ResponseError::UnknownMemberId);
         }

@@ -208,3 +208,13 @@ fn who_does_not_ask_for_its_assignment_is_left_out() {
     group.tick(now + ms(60_041));
     assert_eq!(group.state, State::Empty);
 }
+
+#[test]
+fn who_has_gone_before_its_first_generation_has_never_been_there() {
+    let now = Instant::now();
+    let mut group = Classic::default();
+    let (mut a, b) = (join(&mut group, &ask(""), now), join(&mut group, &ask(""), now));
+    drop(b);
+    group.tick(now + ms(85));
+    assert_eq!(a.try_recv().unwrap().members.len(), 1);
+}
