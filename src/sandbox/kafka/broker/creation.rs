@@ -98,7 +98,7 @@ impl Broker {
             return refused(ResponseError::InvalidPartitions, text);
         }
         if factor <= 0 {
-            let text = "Replication factor was set to an invalid non-positive value.";
+            let text = "Replication factor must be larger than 0, or -1 to use the default value.";
             return refused(ResponseError::InvalidReplicationFactor, text);
         }
         let partitions = usize::try_from(partitions).unwrap_or(usize::MAX);

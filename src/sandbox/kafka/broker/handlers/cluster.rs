@@ -12,7 +12,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::super::auth::{Operation, Resource};
-use super::super::creation::is_internal;
+use super::super::creation::{check_name, is_internal};
 use super::super::time::Now;
 use super::super::topic::{Partition, Topic};
 use super::super::{Broker, Caller};
@@ -80,6 +80,10 @@ pub(crate) fn describe_partitions(
     names.sort_unstable();
     names.dedup();
     let mut first = 0_usize;
+    if request.cursor.as_ref().is_some_and(|cursor| cursor.partition_index < 0) {
+        let refused = names.iter().map(|name| missing(name, ResponseError::InvalidRequest, i32::MIN));
+        return DescribeTopicPartitionsResponse::default().with_topics(refused.collect());
+    }
     if let Some(cursor) = &request.cursor {
         names.retain(|name| *name >= cursor.topic_name.0);
         if names.first() == Some(&cursor.topic_name.0) {
@@ -96,9 +100,12 @@ pub(crate) fn describe_partitions(
         let topic = broker.topics.get(&name);
         let (Some(topic), true) = (topic, may) else {
             if !lists_all {
-                let error =
-                    if may { ResponseError::UnknownTopicOrPartition } else { ResponseError::TopicAuthorizationFailed };
-                answer.topics.push(missing(&name, error));
+                let operations = broker.authorized_operations(caller, Resource::Topic(&name));
+                answer.topics.push(match (may, check_name(&name).is_ok()) {
+                    (true, true) => missing(&name, ResponseError::UnknownTopicOrPartition, operations),
+                    (true, false) => missing(&name, ResponseError::InvalidTopicException, operations),
+                    (false, _) => missing(&name, ResponseError::TopicAuthorizationFailed, i32::MIN),
+                });
             }
             continue;
         };
@@ -118,11 +125,12 @@ fn cursor(name: &StrBytes, partition: usize) -> Cursor {
     Cursor::default().with_topic_name(TopicName(name.clone())).with_partition_index(partition)
 }
 
-fn missing(name: &StrBytes, error: ResponseError) -> DescribeTopicPartitionsResponseTopic {
+fn missing(name: &StrBytes, error: ResponseError, operations: i32) -> DescribeTopicPartitionsResponseTopic {
     DescribeTopicPartitionsResponseTopic::default()
         .with_error_code(error.code())
         .with_name(Some(TopicName(name.clone())))
         .with_is_internal(is_internal(name))
+        .with_topic_authorized_operations(operations)
 }
 
 /// So many partitions of a topic, and the first that is left.

@@ -112,8 +112,11 @@ fn described(part: &Part, version: i16) -> PartitionData {
     let data = match &part.result {
         Err(error) => {
             let data = data.with_error_code(error.code()).with_high_watermark(-1);
-            // Nothing is what these are when nothing is said.
-            data.with_last_stable_offset(-1).with_log_start_offset(-1).with_aborted_transactions(None)
+            let data = data.with_last_stable_offset(-1).with_log_start_offset(-1);
+            // Kafka has an empty list where it did not come to reading.
+            use ResponseError::{TopicAuthorizationFailed, UnknownTopicId, UnknownTopicOrPartition};
+            let is_early = matches!(error, TopicAuthorizationFailed | UnknownTopicId | UnknownTopicOrPartition);
+            data.with_aborted_transactions(is_early.then(Vec::new))
         }
         Ok(read) => {
             let aborted = read.aborted.as_ref().map(|aborted| {

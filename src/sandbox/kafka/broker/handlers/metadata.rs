@@ -26,6 +26,9 @@ pub(crate) fn answer(
     version: i16,
     now: Now,
 ) -> MetadataResponse {
+    if (10..12).contains(&version) && request.topics.iter().flatten().any(|topic| !topic.topic_id.is_nil()) {
+        return without_ids(request);
+    }
     let brokers = broker.cluster.alive().map(|node| {
         MetadataResponseBroker::default()
             .with_node_id(BrokerId(node.id))
@@ -72,6 +75,22 @@ pub(crate) fn answer(
         });
     }
     answer.with_topics(topics)
+}
+
+/// These versions have a field for the id of a topic, but it may not be used.
+fn without_ids(request: MetadataRequest) -> MetadataResponse {
+    let refused = request.topics.unwrap_or_default().into_iter().map(|topic| {
+        MetadataResponseTopic::default()
+            .with_error_code(ResponseError::InvalidRequest.code())
+            .with_name(Some(topic.name.unwrap_or_default()))
+            .with_topic_id(topic.topic_id)
+            .with_topic_authorized_operations(NOT_ASKED)
+    });
+    MetadataResponse::default()
+        .with_topics(refused.collect())
+        .with_cluster_id(None)
+        .with_controller_id(BrokerId(-1))
+        .with_cluster_authorized_operations(NOT_ASKED)
 }
 
 fn by_name(

@@ -71,9 +71,8 @@ fn whole_refusal(broker: &Broker, caller: &Caller, request: &ProduceRequest) -> 
         return Some(Refusal::bare(ResponseError::InvalidRequiredAcks));
     }
     let records = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
-    let mut batches =
-        records.filter_map(|partition| super::super::log::batch::Header::read(partition.records.as_ref()?));
-    if !batches.any(|header| header.is_transactional()) {
+    let mut batches = records.filter_map(|partition| partition.records.as_ref());
+    if !batches.any(|batch| magic(batch) == Some(2) && Header::read(batch).is_some_and(|it| it.is_transactional())) {
         return None;
     }
     let id = request.transactional_id.as_ref().map(|id| id.0.as_str());

@@ -1,6 +1,6 @@
 //! CreateTopics, DeleteTopics, CreatePartitions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
@@ -40,7 +40,7 @@ pub(crate) fn create(
 ) -> CreateTopicsResponse {
     let counts = count(request.topics.iter().map(|topic| &topic.name.0));
     let mut results = Vec::new();
-    let mut told = std::collections::HashSet::new();
+    let mut told = HashSet::new();
     for topic in &request.topics {
         let name = &topic.name.0;
         let is_twice = counts.get(name).is_some_and(|count| *count > 1);
@@ -56,7 +56,7 @@ pub(crate) fn create(
             CreatableTopicResult::default()
                 .with_name(topic.name.clone())
                 .with_error_code(refusal.error.code())
-                .with_error_message(Some(words(refusal)))
+                .with_error_message(words(refusal))
                 .with_configs(Some(Vec::new()))
                 .with_num_partitions(-1)
                 .with_replication_factor(-1)
@@ -65,9 +65,15 @@ pub(crate) fn create(
     CreateTopicsResponse::default().with_topics(results)
 }
 
-/// What is said of a refusal; without words of its own, those of the error.
-fn words(refusal: Refusal) -> StrBytes {
-    StrBytes::from_string(refusal.message.unwrap_or_else(|| refusal.error.to_string()))
+/// What is said of a refusal; without words of its own, those that Kafka has for the error.
+fn words(refusal: Refusal) -> Option<StrBytes> {
+    let common = match refusal.error {
+        ResponseError::UnknownTopicOrPartition => Some("This server does not host this topic-partition."),
+        ResponseError::UnknownTopicId => Some("This server does not host this topic ID."),
+        ResponseError::TopicAuthorizationFailed => Some("Topic authorization failed."),
+        _ => None,
+    };
+    refusal.message.map(StrBytes::from_string).or(common.map(StrBytes::from_static_str))
 }
 
 fn create_one(
@@ -105,7 +111,7 @@ fn create_one(
     let partitions = i32::try_from(plan.0.len()).unwrap_or(i32::MAX);
     let factor = plan.0.first().map_or(0, Vec::len);
     let sees = broker.allowed(caller, Operation::DescribeConfigs, Resource::Topic(name));
-    let result = CreatableTopicResult::default().with_name(topic.name.clone());
+    let result = CreatableTopicResult::default().with_name(topic.name.clone()).with_error_message(None);
     let result = if sees {
         result
             .with_configs(Some(effective(broker, &plan.1)))
@@ -146,17 +152,22 @@ pub(crate) fn delete(
     let topics = request.topics.into_iter().map(|topic| (topic.name, topic.topic_id));
     let asked: Vec<_> = if version < 6 { names.collect() } else { topics.collect() };
     let counts = count(asked.iter().filter_map(|(name, _)| name.as_ref().map(|name| &name.0)));
+    let mut told = HashSet::new();
     for (name, id) in asked {
+        let is_twice = name.as_ref().is_some_and(|name| counts.get(&name.0).is_some_and(|count| *count > 1));
+        if is_twice && name.as_ref().is_some_and(|name| !told.insert(name.0.clone())) {
+            continue;
+        }
         let result = DeletableTopicResult::default();
         let done = match &name {
-            Some(name) if !id.is_nil() => {
-                let text = format!("Topic name {} and topic ID can not both be specified.", name.0);
+            Some(_) if !id.is_nil() => {
+                let text = "You may not specify both topic name and topic id.";
                 Err(Refusal::new(ResponseError::InvalidRequest, text))
             }
             None if id.is_nil() => {
                 Err(Refusal::new(ResponseError::InvalidRequest, "Neither topic name nor id were specified."))
             }
-            Some(name) if counts.get(&name.0).is_some_and(|count| *count > 1) => {
+            Some(_) if is_twice => {
                 Err(Refusal::new(ResponseError::InvalidRequest, "Duplicate topic name."))
             }
             _ => delete_one(broker, caller, name.as_ref(), id),
@@ -168,7 +179,7 @@ pub(crate) fn delete(
                 let name = if version < 6 { Some(name.unwrap_or_default()) } else { name };
                 let id = if version < 6 { Uuid::nil() } else { id };
                 let code = refusal.error.code();
-                let words = (version >= 5).then(|| words(refusal));
+                let words = words(refusal).filter(|_| version >= 5);
                 result.with_name(name).with_topic_id(id).with_error_code(code).with_error_message(words)
             }
         });
@@ -212,11 +223,16 @@ pub(crate) fn add_partitions(
 ) -> CreatePartitionsResponse {
     let counts = count(request.topics.iter().map(|topic| &topic.name.0));
     let mut results = Vec::new();
+    let mut told = HashSet::new();
     for topic in request.topics {
         let name = &topic.name.0;
+        let is_twice = counts.get(name).is_some_and(|count| *count > 1);
+        if is_twice && !told.insert(name.clone()) {
+            continue;
+        }
         let ids = |ids: &[BrokerId]| ids.iter().map(|id| id.0).collect::<Vec<_>>();
         let assignments = topic.assignments.as_ref().map(|all| all.iter().map(|one| ids(&one.broker_ids)).collect());
-        let planned = if counts.get(name).is_some_and(|count| *count > 1) {
+        let planned = if is_twice {
             Err(Refusal::new(ResponseError::InvalidRequest, "Duplicate topic name."))
         } else if let Some(error) = caller.fault(Some(name), None) {
             Err(Refusal::bare(error))
@@ -233,7 +249,10 @@ pub(crate) fn add_partitions(
                 }
                 result.with_error_message(None)
             }
-            Err(refusal) => result.with_error_code(refusal.error.code()).with_error_message(Some(words(refusal))),
+            Err(refusal) => {
+                let message = refusal.message.map(StrBytes::from_string);
+                result.with_error_code(refusal.error.code()).with_error_message(message)
+            }
         });
     }
     CreatePartitionsResponse::default().with_results(results)

@@ -5,7 +5,7 @@ use kafka_protocol::error::ResponseError;
 
 use super::super::config::TopicConfig;
 use super::super::time::Now;
-use super::batch::{self, HEADER, Header};
+use super::batch::{self, Header};
 use super::records::{self, are_so_many, body, put_record};
 use super::{Log, Refusal, STORED, Stored};
 
@@ -94,27 +94,23 @@ impl NewBatch {
         if header.is_transactional() && header.producer_id < 0 {
             return Err(invalid());
         }
-        if header.codec() > 4 {
-            // Kafka fails without an error of its own for it.
-            return Err(Refusal::bare(ResponseError::UnknownServerError));
-        }
-        let is_whole =
-            header.codec() != 0 || self.bytes.get(HEADER..).is_some_and(|body| are_so_many(body, header.count));
-        if !is_whole {
+        // Kafka fails without an error of its own for what cannot be decompressed.
+        let body = body(header, &self.bytes).ok_or(Refusal::bare(ResponseError::UnknownServerError))?;
+        if !are_so_many(&body, header.count) {
             return Err(invalid());
         }
         if config.compact {
-            self.check_keys(place)?;
+            self.check_keys(&body, place)?;
         }
-        if config.log_append_time { Ok(()) } else { self.check_times(config, now) }
+        if config.log_append_time { Ok(()) } else { self.check_times(&body, config, now) }
     }
 
     /// Every record of a compacted topic has a key.
-    fn check_keys(&self, (topic, partition): (&str, i32)) -> Result<(), Refusal> {
-        let body = body(&self.header, &self.bytes).ok_or_else(invalid)?;
-        let text = format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
+    fn check_keys(&self, body: &[u8], (topic, partition): (&str, i32)) -> Result<(), Refusal> {
+        let text =
+            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
         let mut without = Vec::new();
-        for (index, record) in (0_i32..).zip(records::records(&body)) {
+        for (index, record) in (0_i32..).zip(records::records(body)) {
             if record.ok_or_else(invalid)?.key.is_none() {
                 without.push((index, text.clone()));
             }
@@ -134,7 +130,7 @@ impl NewBatch {
     }
 
     /// No record is too old or too new.
-    fn check_times(&self, config: &TopicConfig, now: Now) -> Result<(), Refusal> {
+    fn check_times(&self, body: &[u8], config: &TopicConfig, now: Now) -> Result<(), Refusal> {
         let earliest = now.wall.saturating_sub(config.timestamp_before_max_ms);
         let latest = now.wall.saturating_add(config.timestamp_after_max_ms);
         let is_out = |timestamp: i64| timestamp != -1 && !(earliest..=latest).contains(&timestamp);
@@ -143,9 +139,8 @@ impl NewBatch {
         if !is_out(header.max_timestamp) && config.timestamp_before_max_ms == i64::MAX {
             return Ok(());
         }
-        let body = body(header, &self.bytes).ok_or_else(invalid)?;
         let mut out = Vec::new();
-        for (index, record) in (0_i32..).zip(records::records(&body)) {
+        for (index, record) in (0_i32..).zip(records::records(body)) {
             let timestamp = header.base_timestamp.saturating_add(record.ok_or_else(invalid)?.timestamp_delta);
             if is_out(timestamp) {
                 let text = format!(

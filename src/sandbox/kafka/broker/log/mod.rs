@@ -117,6 +117,7 @@ impl Log {
             dirty: 0,
         };
         log.roll(now.wall);
+        log.begin_epoch(0);
         log
     }
 
@@ -188,6 +189,9 @@ impl Log {
 
     /// The largest epoch up to the one asked for, and where it ends (KIP-101, KIP-279). (-1, -1) when it is not known.
     pub(crate) fn end_of_epoch(&self, asked: i32) -> (i32, i64) {
+        if asked < 0 {
+            return (-1, -1);
+        }
         if self.latest_epoch() == Some(asked) {
             return (asked, self.end);
         }
