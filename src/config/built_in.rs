@@ -9,3 +9,8 @@ pub(crate) const SANDBOX: &str = "sandbox";
 pub(crate) fn sandbox_var(section: &str) -> String {
     format!("MSCOMM_SANDBOX_{}", section.to_uppercase())
 }
+
+/// The variable in which a sandbox leaves another key of a section, as `tls_ca`.
+pub(crate) fn sandbox_key_var(section: &str, key: &str) -> String {
+    sandbox_var(&format!("{section}_{}", key.replace('.', "_")))
+}

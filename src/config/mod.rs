@@ -24,7 +24,7 @@ use std::time::Instant;
 pub(crate) use assign::absolute;
 pub(crate) use built_in::LOCAL;
 #[cfg(feature = "sandbox")]
-pub(crate) use built_in::{SANDBOX, sandbox_var};
+pub(crate) use built_in::{SANDBOX, sandbox_key_var, sandbox_var};
 pub(crate) use defaults::all as all_sections;
 pub(crate) use entry::Origin;
 pub(crate) use file::{File, validate_name};

@@ -6,7 +6,7 @@ use serde_json::Value;
 use toml_edit::{Item, TableLike};
 
 use super::ConfigSource;
-use super::built_in::{LOCAL, SANDBOX, sandbox_var};
+use super::built_in::{LOCAL, SANDBOX, sandbox_key_var, sandbox_var};
 use super::defaults::all;
 use super::entry::{DEFAULTS, Entry, Origin};
 use super::file::{File, unknown, validate_name};
@@ -154,16 +154,21 @@ impl Chosen {
         if info.name == DEFAULTS {
             return Vec::new();
         }
-        let (server, origin) = if self.name == SANDBOX {
-            let variable = sandbox_var(info.name);
-            match std::env::var(&variable) {
-                Ok(server) => (server, Origin::Sandbox),
-                Err(_) => return Vec::new(),
+        let entry = |key: &str, value, origin| Entry { key: key.to_owned(), value: Value::String(value), origin };
+        if self.name != SANDBOX {
+            return vec![entry("server", info.local.to_owned(), Origin::Default)];
+        }
+        let Ok(server) = std::env::var(sandbox_var(info.name)) else { return Vec::new() };
+        let mut entries = vec![entry("server", server, Origin::Sandbox)];
+        // A certificate, a login: what the sandbox was told to ask for.
+        for key in info.keys.keys() {
+            let variable = sandbox_key_var(info.name, key);
+            if let Ok(value) = std::env::var(&variable) {
+                let value = if info.is_secret(key) { format!("env:{variable}") } else { value };
+                entries.push(entry(key, value, Origin::Sandbox));
             }
-        } else {
-            (info.local.to_owned(), Origin::Default)
-        };
-        vec![Entry { key: "server".to_owned(), value: Value::String(server), origin }]
+        }
+        entries
     }
 }
 

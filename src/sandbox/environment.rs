@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::ctl;
 use super::servers::Servers;
 use super::service::Service;
-use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_var};
+use crate::config::{PROFILE_VAR, SANDBOX, Sections, sandbox_key_var, sandbox_var};
 use crate::error::{Error, Result};
 use crate::output::Printer;
 
@@ -37,6 +37,12 @@ impl Environment {
         for server in servers.running() {
             for name in [sandbox_var(server.service.name()), server.service.variable().to_owned()] {
                 changes.push((name, Some(server.address.clone())));
+            }
+            for variable in &server.variables {
+                let own = variable.key.map(|key| sandbox_key_var(server.service.name(), key));
+                for name in own.into_iter().chain([variable.name.to_owned()]) {
+                    changes.push((name, Some(variable.value.clone())));
+                }
             }
         }
         // Stronger than a profile, and of somebody else's server.

@@ -73,6 +73,8 @@ pub(crate) struct Server {
     pub service: Service,
     /// What `--server` would take.
     pub address: String,
+    /// What a client needs beside it.
+    pub variables: Vec<kafka::Variable>,
     /// Ends it when it is dropped.
     stop: Stop,
 }
@@ -136,7 +138,9 @@ async fn optional(start: Option<impl Future<Output = Result<Server>>>) -> Result
     match start {
         Some(start) => {
             let server = start.await?;
-            for address in server.address.split(',') {
+            // Behind TLS nothing answers in the clear; it listens.
+            let is_plain = !server.variables.iter().any(|variable| variable.key == Some("tls_ca"));
+            for address in server.address.split(',').filter(|_| is_plain) {
                 probe::probe(server.service, address).await?;
             }
             Ok(Some(server))
@@ -151,17 +155,18 @@ async fn start_grpc((listener, sandbox): (TcpListener, grpc::Sandbox)) -> Result
     let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     tokio::spawn(sandbox.serve(listener, async { drop(stopped.await) }));
-    Ok(Server { service: Service::Grpc, address, stop: Stop::Grpc(stop) })
+    Ok(Server { service: Service::Grpc, address, variables: Vec::new(), stop: Stop::Grpc(stop) })
 }
 
 async fn start_amqp((listener, options): (TcpListener, amqp::Options)) -> Result<Server> {
     let broker = amqp::Broker::serve(listener, &options)?;
     // Without a slash at the end, which means the virtual host `/` to some clients and one without a name to others.
     let address = format!("amqp://guest:guest@{}", broker.address());
-    Ok(Server { service: Service::Amqp, address, stop: Stop::Amqp(broker) })
+    Ok(Server { service: Service::Amqp, address, variables: Vec::new(), stop: Stop::Amqp(broker) })
 }
 
 async fn start_kafka(options: kafka::Options) -> Result<Server> {
     let cluster = kafka::Running::start(options).await?;
-    Ok(Server { service: Service::Kafka, address: cluster.bootstrap().to_owned(), stop: Stop::Kafka(cluster) })
+    let (address, variables) = (cluster.bootstrap().to_owned(), cluster.variables().to_vec());
+    Ok(Server { service: Service::Kafka, address, variables, stop: Stop::Kafka(cluster) })
 }

@@ -48,7 +48,8 @@ pub(crate) struct Args {
     amqp_vhosts: Vec<String>,
 }
 
-fn user(text: &str) -> std::result::Result<(String, String), String> {
+/// Reads a user from a flag.
+pub(super) fn user(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once(':') {
         Some((name, password)) if !name.is_empty() => Ok((name.to_owned(), password.to_owned())),
         _ => Err("a user is NAME:PASSWORD, as `app:secret`".to_owned()),

@@ -6,6 +6,7 @@ use super::Options;
 use super::broker::creation::check_name;
 use crate::error::{Error, Result};
 use crate::output::Terminal;
+use crate::sandbox::amqp::user;
 use crate::sandbox::service::{Service, listener};
 use crate::values;
 
@@ -35,6 +36,17 @@ pub(crate) struct Args {
     /// Most memory for records, 256MiB if not given; above it the oldest go, where their topic may lose any
     #[arg(long, value_name = "SIZE", value_parser = values::size, help_heading = HEADING, hide_short_help = true)]
     kafka_memory: Option<usize>,
+    /// Speak TLS; KAFKA_CA is the file of the authority, KAFKA_CLIENT_CERT and KAFKA_CLIENT_KEY are a client's
+    #[arg(long, help_heading = HEADING, hide_short_help = true)]
+    kafka_tls: bool,
+    /// A user who may log in by PLAIN or SCRAM, as NAME:PASSWORD. With one, all clients have to. May be repeated
+    ///
+    /// OAUTHBEARER takes any token: who it is for is its `sub`, or the token itself.
+    #[arg(long = "kafka-user", value_name = "NAME:PASSWORD", value_parser = values::Unechoed(user), help_heading = HEADING, hide_short_help = true)]
+    kafka_users: Vec<(String, String)>,
+    /// Nobody may do what no access control list allows, but the first --kafka-user, or without users whoever comes
+    #[arg(long, help_heading = HEADING, hide_short_help = true)]
+    kafka_acl: bool,
 }
 
 /// A topic to create.
@@ -78,7 +90,13 @@ fn topic(text: &str) -> std::result::Result<Topic, String> {
 impl Args {
     /// True when anything but the port was given.
     pub(crate) fn is_given(&self) -> bool {
-        !self.topics.is_empty() || self.no_auto_create || self.kafka_memory.is_some() || self.kafka_brokers > 1
+        !self.topics.is_empty()
+            || self.no_auto_create
+            || self.kafka_memory.is_some()
+            || self.kafka_brokers > 1
+            || self.kafka_tls
+            || self.kafka_acl
+            || !self.kafka_users.is_empty()
     }
 
     /// The cluster that these describe. Its ports are taken.
@@ -98,6 +116,9 @@ impl Args {
             topics: self.topics.clone(),
             auto_create: !self.no_auto_create,
             memory: self.kafka_memory,
+            tls: self.kafka_tls,
+            users: self.kafka_users.clone(),
+            acl: self.kafka_acl,
             terminal,
         })
     }

@@ -4,6 +4,7 @@
 //! It stores nothing, and its brokers share their memory: nothing is replicated, however many replicas a topic says to have.
 //! [`broker`] is the cluster itself, without sockets; [`server`] is its thread.
 
+mod access;
 mod args;
 mod broker;
 mod server;
@@ -19,6 +20,8 @@ use serde_json::{Map, Value};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 
+use self::access::Access;
+pub(crate) use self::access::Variable;
 pub(crate) use self::args::Args;
 use self::args::Topic;
 use self::broker::cluster::{Cluster, Node};
@@ -37,6 +40,12 @@ pub(crate) struct Options {
     auto_create: bool,
     /// Most bytes of records.
     memory: Option<usize>,
+    /// Clients speak TLS.
+    tls: bool,
+    /// Names and passwords. When there is one, clients have to log in.
+    users: Vec<(String, String)>,
+    /// Access control lists count.
+    acl: bool,
     /// Where is said what happens.
     terminal: Terminal,
 }
@@ -45,6 +54,7 @@ pub(crate) struct Options {
 #[derive(Debug)]
 pub(crate) struct Running {
     bootstrap: String,
+    access: Access,
     orders: UnboundedSender<Order>,
     /// Ends once the cluster's thread has: its ports are closed then.
     ended: mpsc::Receiver<()>,
@@ -63,6 +73,13 @@ impl Running {
             nodes.push(Node { id, host: StrBytes::from_static_str("127.0.0.1"), port, alive: true });
         }
         let bootstrap: Vec<String> = nodes.iter().map(|node| format!("{}:{}", node.host, node.port)).collect();
+        let access = Access::new(options.tls, options.users.first())?;
+        let limits = broker::Options {
+            memory: options.memory.unwrap_or(broker::Options::default().memory),
+            users: options.users.clone(),
+            acl: options.acl,
+            tls: access.tls.clone(),
+        };
         let id = URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
         let cluster = Cluster { id: StrBytes::from_string(id), nodes };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -70,12 +87,17 @@ impl Running {
         let (tell, started) = oneshot::channel();
         let (alive, ended) = mpsc::channel();
         shutdown::spawn("kafka-sandbox", move || {
-            runtime.block_on(tokio::task::LocalSet::new().run_until(host(options, cluster, tell, taken)));
+            runtime.block_on(tokio::task::LocalSet::new().run_until(host(options, (cluster, limits), tell, taken)));
             drop(runtime);
             drop(alive);
         })?;
         started.await.map_err(|e| failed(std::io::Error::other(e)))??;
-        Ok(Running { bootstrap: bootstrap.join(","), orders, ended })
+        Ok(Running { bootstrap: bootstrap.join(","), access, orders, ended })
+    }
+
+    /// What a client needs beside the address.
+    pub(crate) fn variables(&self) -> &[Variable] {
+        &self.access.variables
     }
 
     /// What its owner can do with it.
@@ -137,8 +159,13 @@ impl Drop for Running {
 }
 
 /// Serves a cluster until it is told to end.
-async fn host(options: Options, cluster: Cluster, tell: oneshot::Sender<Result<()>>, orders: UnboundedReceiver<Order>) {
-    let broker = match prepare(&options, cluster) {
+async fn host(
+    options: Options,
+    (cluster, limits): (Cluster, broker::Options),
+    tell: oneshot::Sender<Result<()>>,
+    orders: UnboundedReceiver<Order>,
+) {
+    let broker = match prepare(&options, cluster, limits) {
         Ok(broker) => broker,
         Err(error) => return drop(tell.send(Err(error))),
     };
@@ -148,9 +175,7 @@ async fn host(options: Options, cluster: Cluster, tell: oneshot::Sender<Result<(
 }
 
 /// A cluster with its topics.
-fn prepare(options: &Options, cluster: Cluster) -> Result<broker::Broker> {
-    let mut limits = broker::Options::default();
-    limits.memory = options.memory.unwrap_or(limits.memory);
+fn prepare(options: &Options, cluster: Cluster, limits: broker::Options) -> Result<broker::Broker> {
     let mut broker = broker::Broker::with(cluster, limits);
     broker.configs.fix("auto.create.topics.enable", options.auto_create.to_string());
     let terminal = options.terminal;
