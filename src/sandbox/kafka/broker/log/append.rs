@@ -12,7 +12,7 @@ use super::{Log, Refusal, STORED, Stored};
 /// A batch of a client that has been checked, except for what depends on the log.
 #[derive(Debug, Clone)]
 pub(crate) struct NewBatch {
-    bytes: Bytes,
+    pub(super) bytes: Bytes,
     pub header: Header,
 }
 

@@ -10,6 +10,8 @@ mod lookup;
 pub(crate) mod memory;
 pub(crate) mod producers;
 mod read;
+#[cfg(test)]
+mod tests;
 pub(crate) mod records;
 
 use std::collections::VecDeque;
