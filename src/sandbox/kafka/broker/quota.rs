@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 /// Most entities that have quotas: each request looks at all of them.
 const MOST: usize = 10_000;
 
+/// Longest name of one.
+const LONGEST: usize = 1024;
+
 /// Whose quota it is: types and names, by type. A name that is none is the default of the type.
 pub(crate) type Entity = BTreeMap<String, Option<String>>;
 
@@ -40,6 +43,9 @@ pub(crate) fn check<'a>(entity: &Entity, keys: impl Iterator<Item = &'a str>) ->
     for (kind, name) in entity {
         if !["user", "client-id", "ip"].contains(&kind.as_str()) {
             return Err(format!("Unhandled client quota entity type: {kind}"));
+        }
+        if name.as_ref().is_some_and(|name| name.len() > LONGEST) {
+            return Err(format!("There are more than {LONGEST} bytes in the name of a {kind}"));
         }
         if name.as_ref().is_some_and(String::is_empty) {
             return Err(format!("Empty {kind} not supported"));

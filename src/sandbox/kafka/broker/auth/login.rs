@@ -182,3 +182,100 @@ fn misplaced(frame: &Frame) -> Result<Next, Malformed> {
     };
     Ok(Next::Answer { reply, ends: false })
 }
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::messages::RequestHeader;
+    use kafka_protocol::protocol::{Decodable, Encodable};
+
+    use super::super::super::Options;
+    use super::*;
+    use bytes::Buf;
+
+    fn security() -> Security {
+        let users = vec![("a".to_owned(), "b".to_owned())];
+        Security::new(&Options { users, ..Options::default() })
+    }
+
+    fn frame(key: ApiKey, version: i16, body: &[u8]) -> Bytes {
+        let header = RequestHeader::default().with_request_api_key(key as i16).with_request_api_version(version);
+        let mut bytes = BytesMut::new();
+        header.encode(&mut bytes, key.request_header_version(version)).unwrap();
+        bytes.extend_from_slice(body);
+        bytes.freeze()
+    }
+
+    fn answer(next: Result<Next, Malformed>) -> (Bytes, bool) {
+        match next.unwrap() {
+            Next::Answer { mut reply, ends } => (reply.copy_to_bytes(reply.remaining()), ends),
+            Next::Pass(frame) => panic!("{frame:?}"),
+        }
+    }
+
+    #[test]
+    fn nobody_does_anything_before_it_has_logged_in() {
+        let (mut security, now) = (security(), Now::get());
+        let mut login = Login::new(true);
+        let metadata = frame(ApiKey::Metadata, 1, b"\xff\xff\xff\xff");
+        assert!(login.take(&mut security, &metadata, now).is_err());
+        let versions = frame(ApiKey::ApiVersions, 0, b"");
+        assert!(matches!(login.take(&mut security, &versions, now), Ok(Next::Pass(_))));
+        let unknown = frame(ApiKey::SaslHandshake, 1, b"\0\x01X");
+        let (reply, ends) = answer(login.take(&mut security, &unknown, now));
+        assert!(ends && reply[8..10] == [0, 33]);
+        let handshake = frame(ApiKey::SaslHandshake, 1, b"\0\x05PLAIN");
+        assert!(!answer(login.take(&mut security, &handshake, now)).1);
+        let wrong = frame(ApiKey::SaslAuthenticate, 0, b"\0\0\0\x04\0a\0c");
+        let (mut reply, ends) = answer(login.take(&mut security, &wrong, now));
+        reply.advance(8);
+        let reply = SaslAuthenticateResponse::decode(&mut reply, 0).unwrap();
+        assert!(ends && reply.error_code == ResponseError::SaslAuthenticationFailed.code());
+        assert!(login.principal().is_none());
+        answer(login.take(&mut security, &handshake, now));
+        let right = frame(ApiKey::SaslAuthenticate, 0, b"\0\0\0\x04\0a\0b");
+        assert!(!answer(login.take(&mut security, &right, now)).1);
+        assert_eq!(login.principal().unwrap().as_str(), "User:a");
+        assert!(matches!(login.take(&mut security, &metadata, now), Ok(Next::Pass(_))));
+    }
+
+    #[test]
+    fn messages_are_frames_of_their_own_after_the_first_handshake() {
+        let (mut security, now) = (security(), Now::get());
+        let mut login = Login::new(true);
+        answer(login.take(&mut security, &frame(ApiKey::SaslHandshake, 0, b"\0\x05PLAIN"), now));
+        let (reply, ends) = answer(login.take(&mut security, &Bytes::from_static(b"\0a\0b"), now));
+        assert!(!ends && reply[..] == [0; 4]);
+        assert_eq!(login.principal().unwrap().as_str(), "User:a");
+    }
+
+    #[test]
+    fn a_login_ends_with_its_token_and_nobody_becomes_another() {
+        let (mut security, now) = (security(), Now { wall: 1_000, ..Now::get() });
+        let mut login = Login::new(true);
+        let mut log_in = |login: &mut Login, claims: &str, now: Now| {
+            let token = base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims);
+            let token = format!("n,,\u{1}auth=Bearer e30.{token}.\u{1}\u{1}");
+            answer(login.take(&mut security, &frame(ApiKey::SaslHandshake, 1, b"\0\x0bOAUTHBEARER"), now));
+            let length = u32::try_from(token.len()).unwrap().to_be_bytes();
+            let body = [&length, token.as_bytes()].concat();
+            answer(login.take(&mut security, &frame(ApiKey::SaslAuthenticate, 1, &body), now))
+        };
+        let (reply, ends) = log_in(&mut login, r#"{"sub":"a","exp":3}"#, now);
+        assert!(!ends && reply[reply.len() - 8..] == 2_000_i64.to_be_bytes());
+        let later = Now { mono: now.mono + Duration::from_secs(3), wall: 4_000 };
+        let metadata = frame(ApiKey::Metadata, 1, b"\xff\xff\xff\xff");
+        let mut others = Security::default();
+        assert!(matches!(login.take(&mut others, &metadata, now), Ok(Next::Pass(_))));
+        assert!(login.take(&mut others, &metadata, later).is_err());
+        assert!(!log_in(&mut login, r#"{"sub":"a","exp":9}"#, later).1);
+        assert!(log_in(&mut login, r#"{"sub":"b","exp":9}"#, later).1);
+    }
+
+    #[test]
+    fn who_need_not_log_in_is_told_so() {
+        let mut login = Login::new(false);
+        let handshake = frame(ApiKey::SaslHandshake, 1, b"\0\x05PLAIN");
+        let (reply, ends) = answer(login.take(&mut Security::default(), &handshake, Now::get()));
+        assert!(!ends && reply[8..10] == ResponseError::IllegalSaslState.code().to_be_bytes());
+    }
+}

@@ -65,26 +65,6 @@ pub(crate) fn validate(name: &str, value: &str) -> Result<(), String> {
     if remote { Err(why.to_owned()) } else { Ok(()) }
 }
 
-/// Whether a topic may have this name (Kafka's `Topic.validate`).
-///
-/// # Errors
-/// If not: why, as Kafka says it, for INVALID_TOPIC_EXCEPTION.
-pub(crate) fn check_topic_name(name: &str) -> Result<(), String> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let why = match name {
-        "" => "the empty string is not allowed".to_owned(),
-        "." | ".." => "'.' or '..' is not allowed".to_owned(),
-        name if name.len() > 249 => {
-            format!("the length of '{name}' is longer than the max allowed length 249")
-        }
-        name if !name.chars().all(is_legal) => {
-            format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
-        }
-        _ => return Ok(()),
-    };
-    Err(format!("Topic name is invalid: {why}"))
-}
-
 /// Whether a broker's setting may have this value. What it shares with topics is checked as there.
 ///
 /// # Errors

@@ -20,6 +20,9 @@ use super::super::time::Now;
 use super::super::{Broker, Caller};
 use super::configs::{Refusal, refusal};
 
+/// Longest name of a resource, a principal or a host.
+const LONGEST: usize = 1024;
+
 const UNAUTHORIZED: &str = "Cluster authorization failed.";
 
 fn text(text: impl Into<String>) -> Option<StrBytes> {
@@ -136,6 +139,9 @@ fn add(broker: &mut Broker, creation: &AclCreation) -> Result<(), Refusal> {
         return invalid(format!("Invalid permissionType {name}"));
     }
     let principal = creation.principal.to_string();
+    if [&name, &principal].iter().any(|text| text.len() > LONGEST) || creation.host.len() > LONGEST {
+        return invalid(format!("There are more than {LONGEST} bytes in a name."));
+    }
     if !principal.contains(':') {
         let why = "(no colon is present separating the principal type from the principal name)";
         return invalid(format!("Could not parse principal from `{principal}` {why}"));

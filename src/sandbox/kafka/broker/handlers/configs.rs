@@ -16,7 +16,8 @@ use super::super::config::brokers::BROKER;
 use super::super::config::others::{GROUP, METRICS};
 use super::super::config::table::{Kind, Setting, find};
 use super::super::config::topics::TOPIC;
-use super::super::config::{Source, Valued, Values, check_topic_name};
+use super::super::config::{Source, Valued, Values};
+use super::super::creation::check_name;
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 
@@ -191,7 +192,7 @@ fn of_topic(
     name: &str,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
-    check_topic_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))?;
+    check_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))?;
     let topic = broker.topics.by_name.get(name).ok_or((ResponseError::UnknownTopicOrPartition, Some(String::new())))?;
     let settings = TOPIC.iter().filter(|setting| wanted.has(setting.name));
     let entry = |setting: &Setting| {
@@ -240,7 +241,13 @@ fn of_broker(
 
 fn listener(broker: &Broker, id: i32) -> Option<String> {
     let node = broker.cluster.nodes.iter().find(|node| node.id == id)?;
-    Some(format!("PLAINTEXT://{}:{}", node.host, node.port))
+    let protocol = match (broker.security.login, broker.options.tls.is_some()) {
+        (false, false) => "PLAINTEXT",
+        (false, true) => "SSL",
+        (true, false) => "SASL_PLAINTEXT",
+        (true, true) => "SASL_SSL",
+    };
+    Some(format!("{protocol}://{}:{}", node.host, node.port))
 }
 
 fn of_all_brokers(set: &Values, setting: &Setting, wanted: &Wanted<'_>) -> DescribeConfigsResourceResult {

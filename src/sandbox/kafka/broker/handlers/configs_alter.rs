@@ -11,7 +11,8 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::super::config::table::elements;
-use super::super::config::{Values, check_topic_name, validate, validate_broker};
+use super::super::config::{Values, validate, validate_broker};
+use super::super::creation::check_name;
 use super::super::time::Now;
 use super::super::{Broker, Caller};
 use super::configs::{
@@ -19,7 +20,13 @@ use super::configs::{
 };
 
 /// As many groups and metrics as may have settings.
-const MOST: usize = 10_000;
+const MOST: usize = 1000;
+
+/// As many settings as anything may have; more than there are.
+const MOST_SETTINGS: usize = 1000;
+
+/// Longest name and value.
+const LONGEST: usize = 4096;
 
 /// One change of one setting.
 struct Change<'a> {
@@ -151,6 +158,11 @@ fn alter(
     for change in changes {
         apply(kind, &mut next, change)?;
     }
+    let long = |(name, value): (&String, &String)| name.len() > LONGEST || value.len() > LONGEST;
+    if name.len() > LONGEST || next.len() > MOST_SETTINGS || next.iter().any(long) {
+        let text = format!("There are more than {MOST_SETTINGS} settings, or more than {LONGEST} bytes in one.");
+        return refusal(ResponseError::PolicyViolation, text);
+    }
     if kind == BROKERS {
         check_broker(changes, &next)?;
     } else {
@@ -167,8 +179,8 @@ fn check_resource(broker: &Broker, caller: &Caller, kind: i8, name: &str) -> Res
     let invalid = |text: &str| refusal(ResponseError::InvalidRequest, text);
     match kind {
         TOPICS if name.is_empty() => invalid("Default topic resources are not allowed."),
-        TOPICS if check_topic_name(name).is_err() => {
-            check_topic_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))
+        TOPICS if check_name(name).is_err() => {
+            check_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))
         }
         TOPICS if !broker.topics.by_name.contains_key(name) => {
             refusal(ResponseError::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))

@@ -128,7 +128,7 @@ fn change(broker: &mut Broker, entry: &asked::EntryData, validate_only: bool) ->
     check(&entity, keys).or_else(|why| refusal(ResponseError::InvalidRequest, why))?;
     for op in entry.ops.iter().filter(|op| !op.remove) {
         let (key, value) = (op.key.as_str(), op.value);
-        if !(value > 0.0) {
+        if value.is_nan() || value <= 0.0 {
             return refusal(ResponseError::InvalidRequest, format!("Quota {key} must be greater than 0"));
         }
         let whole = !["request_percentage", "controller_mutation_rate"].contains(&key);

@@ -106,6 +106,9 @@ fn change(
     if name.is_empty() {
         return unacceptable("Username must not be empty");
     }
+    if name.len() > 1024 {
+        return unacceptable("Username must not be longer than 1024 bytes");
+    }
     let (mut gone, mut new) = (Vec::new(), Vec::new());
     for deletion in request.deletions.iter().filter(|deletion| deletion.name.as_str() == name) {
         let mechanism = Mechanism::of(deletion.mechanism).ok_or(unknown)?;

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::StrBytes;
 
 use super::super::auth::{Operation, Resource};
-use super::super::config::check_topic_name;
+use super::super::creation::check_name;
 use super::super::group::pattern::Pattern;
 use super::super::time::Now;
 use super::super::txn::Transaction;
@@ -44,7 +44,7 @@ pub(crate) fn producers(
                 let answer = answer.clone().with_error_code(error.code());
                 answer.with_error_message(Some(StrBytes::from_string(text)))
             };
-            if let Err(text) = check_topic_name(&topic.name) {
+            if let Err(text) = check_name(&topic.name) {
                 return error(ResponseError::InvalidTopicException, text);
             }
             if !allowed {

@@ -21,7 +21,7 @@ impl Transactions {
     /// The producer of a transactional id. `expected` is what it has, if it only wants another epoch (KIP-360).
     ///
     /// # Errors
-    /// PRODUCER_FENCED when `expected` is not what the coordinator knows; NOT_ENOUGH_REPLICAS when there are too many ids.
+    /// PRODUCER_FENCED when `expected` is not what the coordinator knows; POLICY_VIOLATION when there are too many ids.
     pub(crate) fn init(
         &mut self,
         id: &str,
@@ -63,7 +63,7 @@ impl Transactions {
             // What was used in the last minute may be in use.
             self.expire(now.wall - 60_000);
             if self.size + id.len() + EACH > MOST {
-                return Err(ResponseError::NotEnoughReplicas);
+                return Err(ResponseError::PolicyViolation);
             }
         }
         let transaction = Transaction {

@@ -153,7 +153,8 @@ impl Transactions {
     /// Adds to a transaction, which begins if it has not.
     ///
     /// # Errors
-    /// INVALID_PRODUCER_ID_MAPPING for an id or a producer that is none, PRODUCER_FENCED for an epoch that is over.
+    /// INVALID_PRODUCER_ID_MAPPING for an id or a producer that is none, PRODUCER_FENCED for an epoch that is over,
+    /// POLICY_VIOLATION when transactions have too much in them.
     pub(crate) fn add(
         &mut self,
         writer: Writer<'_>,
@@ -161,6 +162,9 @@ impl Transactions {
         now: Now,
     ) -> Result<(), ResponseError> {
         self.check_writer(writer)?;
+        if self.size > MOST {
+            return Err(ResponseError::PolicyViolation);
+        }
         let id = writer.transactional_id;
         let Some(transaction) = self.by_id.get_mut(id) else { return Err(ResponseError::InvalidProducerIdMapping) };
         let before = transaction.measure();
