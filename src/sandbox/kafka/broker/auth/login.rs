@@ -186,7 +186,7 @@ fn misplaced(frame: &Frame) -> Result<Next, Malformed> {
 #[cfg(test)]
 mod tests {
     use kafka_protocol::messages::RequestHeader;
-    use kafka_protocol::protocol::{Decodable, Encodable};
+    use kafka_protocol::protocol::Encodable;
 
     use super::super::super::Options;
     use super::*;
@@ -226,10 +226,8 @@ mod tests {
         let handshake = frame(ApiKey::SaslHandshake, 1, b"\0\x05PLAIN");
         assert!(!answer(login.take(&mut security, &handshake, now)).1);
         let wrong = frame(ApiKey::SaslAuthenticate, 0, b"\0\0\0\x04\0a\0c");
-        let (mut reply, ends) = answer(login.take(&mut security, &wrong, now));
-        reply.advance(8);
-        let reply = SaslAuthenticateResponse::decode(&mut reply, 0).unwrap();
-        assert!(ends && reply.error_code == ResponseError::SaslAuthenticationFailed.code());
+        let (reply, ends) = answer(login.take(&mut security, &wrong, now));
+        assert!(ends && reply[8..10] == ResponseError::SaslAuthenticationFailed.code().to_be_bytes());
         assert!(login.principal().is_none());
         answer(login.take(&mut security, &handshake, now));
         let right = frame(ApiKey::SaslAuthenticate, 0, b"\0\0\0\x04\0a\0b");
