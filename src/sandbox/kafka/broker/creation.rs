@@ -13,10 +13,10 @@ use super::time::Now;
 use super::{Broker, Caller};
 
 /// Most partitions of one request, as in Kafka.
-const MOST_AT_ONCE: usize = 10_000;
+pub(crate) const MOST_AT_ONCE: usize = 10_000;
 
-/// Most partitions of the cluster: each takes about 1 KiB, and so a client cannot fill the memory with names alone.
-pub(crate) const MOST_IN_ALL: usize = 100_000;
+/// Most partitions of the cluster: each takes some 2 KiB, and so a client cannot fill the memory with names alone.
+pub(crate) const MOST_IN_ALL: usize = 50_000;
 
 /// How many partitions Kafka gives a topic of its own.
 const INTERNAL_PARTITIONS: usize = 50;

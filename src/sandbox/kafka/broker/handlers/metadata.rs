@@ -11,7 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::super::auth::{Operation, Resource};
-use super::super::creation::{check_name, is_internal};
+use super::super::creation::{MOST_AT_ONCE, check_name, is_internal};
 use super::super::time::Now;
 use super::super::topic::{Partition, Topic};
 use super::super::{Broker, Caller};
@@ -55,6 +55,7 @@ pub(crate) fn answer(
         return answer.with_topics(topics.collect());
     }
     let creates = version < 4 || request.allow_auto_topic_creation;
+    let before = broker.topics.partitions();
     let mut seen = HashSet::new();
     let mut topics = Vec::new();
     for asked in request.topics.unwrap_or_default() {
@@ -64,6 +65,8 @@ pub(crate) fn answer(
                 if !seen.insert(name.clone()) {
                     continue;
                 }
+                // Whoever asks for a million is not to get them all made.
+                let creates = creates && broker.topics.partitions().saturating_sub(before) < MOST_AT_ONCE;
                 by_name(broker, caller, &name, creates, with_operations, now)
             }
             _ => by_id(broker, caller, asked.topic_id, with_operations),
