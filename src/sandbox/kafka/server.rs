@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Buf;
 use kafka_protocol::protocol::StrBytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::task::spawn_local;
@@ -66,14 +66,19 @@ pub(crate) async fn run(listeners: Vec<TcpListener>, broker: Broker, mut orders:
         spawn_local(server.accept(listener));
     }
     spawn_local(clock(shared.clone()));
+    let tell = |whom: &dyn Fn(i32) -> bool| {
+        for (_, end) in ends.iter().filter(|(node, _)| whom(*node)) {
+            end.send_replace(());
+        }
+    };
     while let Some(order) = orders.recv().await {
         match order {
             Order::Alive(id, alive) => {
-                if shared.borrow_mut().set_alive(id, alive) && !alive {
-                    ends.iter().filter(|(node, _)| *node == id).for_each(|(_, end)| drop(end.send(())));
+                if shared.borrow_mut().set_alive(id, alive) {
+                    tell(&|node| node == id);
                 }
             }
-            Order::Disconnect => ends.iter().for_each(|(_, end)| drop(end.send(()))),
+            Order::Disconnect => tell(&|_| true),
             Order::With(work) => work(&mut shared.borrow_mut()),
             Order::End => return,
         }
@@ -107,20 +112,57 @@ struct Server {
     shared: Shared,
     room: Rc<Room>,
     node: i32,
-    /// Told when its connections are to be closed.
+    /// Told when its connections are to be closed, as when the node goes or is back.
     ended: watch::Receiver<()>,
 }
 
 impl Server {
-    async fn accept(self, listener: tokio::net::TcpListener) {
+    async fn accept(mut self, mut listener: tokio::net::TcpListener) {
+        let Ok(address) = listener.local_addr() else { return };
         loop {
-            match listener.accept().await {
-                // The port of a broker that is not there is kept: another process could take it else.
-                Ok((stream, _)) if !self.shared.borrow().cluster.is_alive(self.node) => drop(stream),
-                Ok((stream, peer)) => drop(spawn_local(self.clone().connection(stream, peer))),
-                // Out of file descriptors, as a rule: others will be closed.
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            if !self.is_alive() {
+                drop(listener);
+                let Some(again) = self.stay_away(address).await else { return };
+                listener = again;
             }
+            tokio::select! {
+                ended = self.ended.changed() => {
+                    if ended.is_err() {
+                        return;
+                    }
+                }
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => drop(spawn_local(self.clone().connection(stream, peer))),
+                    // Out of file descriptors, as a rule: others will be closed.
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                },
+            }
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        self.shared.borrow().cluster.is_alive(self.node)
+    }
+
+    /// Keeps the port of a broker that is not there, so that no other process takes it, but refuses connections to it: a socket
+    /// that is bound and does not listen. The listener, once the broker is back.
+    async fn stay_away(&mut self, address: SocketAddr) -> Option<tokio::net::TcpListener> {
+        loop {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let bound = socket.and_then(|socket| {
+                socket.set_reuseaddr(true)?;
+                socket.bind(address)?;
+                Ok(socket)
+            });
+            if let Ok(socket) = bound {
+                while !self.is_alive() {
+                    self.ended.changed().await.ok()?;
+                }
+                if let Ok(listener) = socket.listen(1024) {
+                    return Some(listener);
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

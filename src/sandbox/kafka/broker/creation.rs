@@ -21,6 +21,9 @@ pub(crate) const MOST_IN_ALL: usize = 50_000;
 /// How many partitions Kafka gives a topic of its own.
 const INTERNAL_PARTITIONS: usize = 50;
 
+/// What a topic that may be made will be: the replicas of its partitions, and its settings.
+pub(crate) type Plan = (Vec<Vec<i32>>, BTreeMap<String, String>);
+
 /// A topic that someone wants.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
@@ -67,7 +70,7 @@ impl Broker {
     ///
     /// # Errors
     /// Kafka's error and words.
-    pub(crate) fn plan(&mut self, wanted: &Wanted) -> Result<(Vec<Vec<i32>>, BTreeMap<String, String>), Refusal> {
+    pub(crate) fn plan(&mut self, wanted: &Wanted) -> Result<Plan, Refusal> {
         check_name(&wanted.name).or_else(|why| refused(ResponseError::InvalidTopicException, why))?;
         if self.topics.get(&wanted.name).is_some() {
             return refused(ResponseError::TopicAlreadyExists, format!("Topic '{}' already exists.", wanted.name));
@@ -234,7 +237,7 @@ impl Broker {
     pub(crate) fn create(
         &mut self,
         name: StrBytes,
-        (replicas, config): (Vec<Vec<i32>>, BTreeMap<String, String>),
+        (replicas, config): Plan,
         now: Now,
     ) -> Uuid {
         let id = self.topics.create(name.clone(), replicas, config, (&self.cluster, &self.configs), now);

@@ -32,7 +32,7 @@ impl Log {
                 break;
             }
             let fits = slice.size.saturating_add(batch.bytes.len()) <= most;
-            if !fits && !(at_least_one && slice.parts.is_empty()) {
+            if !(fits || at_least_one && slice.parts.is_empty()) {
                 break;
             }
             slice.size = slice.size.saturating_add(batch.bytes.len());
