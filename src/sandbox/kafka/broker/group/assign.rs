@@ -1,6 +1,7 @@
 //! Kafka's two server-side assignors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use uuid::Uuid;
 
@@ -37,7 +38,7 @@ impl Assignor {
 pub(crate) struct Candidate<'a> {
     pub id: &'a str,
     pub instance: Option<&'a str>,
-    pub topics: BTreeSet<Uuid>,
+    pub topics: Rc<BTreeSet<Uuid>>,
     /// What it was to have until now.
     pub had: Option<&'a Assigned>,
 }
@@ -83,7 +84,8 @@ struct Share<'a> {
 
 fn uniform(of: &[Candidate<'_>], topics: &BTreeMap<Uuid, i32>) -> BTreeMap<String, Assigned> {
     let mut shares = keep(of, topics);
-    let alike = of.windows(2).all(|pair| matches!(pair, [a, b] if a.topics == b.topics));
+    let alike =
+        of.windows(2).all(|pair| matches!(pair, [a, b] if Rc::ptr_eq(&a.topics, &b.topics) || a.topics == b.topics));
     let taken: BTreeSet<(Uuid, i32)> = shares.iter().flat_map(|share| share.has.iter().copied()).collect();
     let mut free: BTreeSet<(Uuid, i32)> = BTreeSet::new();
     for (topic, count) in topics.iter().filter(|(topic, _)| of.iter().any(|member| member.topics.contains(topic))) {
@@ -210,7 +212,7 @@ mod tests {
             .map(|(id, of)| Candidate {
                 id,
                 instance: None,
-                topics: of.iter().copied().map(Uuid::from_u128).collect(),
+                topics: Rc::new(of.iter().copied().map(Uuid::from_u128).collect()),
                 had: had.get(*id),
             })
             .collect();

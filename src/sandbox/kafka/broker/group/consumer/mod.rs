@@ -7,7 +7,8 @@ pub(crate) mod reconcile;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Instant;
 
 use kafka_protocol::error::ResponseError;
@@ -134,11 +135,18 @@ impl Consumer {
         }
         self.seen = all.changes();
         let mut topics = Topics::new();
-        for name in self.members.values().flat_map(|member| &member.topics) {
-            if !topics.contains_key(name)
-                && let Some(is) = all.find(name)
-            {
-                topics.insert(name.clone(), is);
+        // Most members say the same as the one before them.
+        let mut last = None;
+        for member in self.members.values() {
+            if last.replace(&member.topics) == Some(&member.topics) {
+                continue;
+            }
+            for name in &member.topics {
+                if !topics.contains_key(name)
+                    && let Some(is) = all.find(name)
+                {
+                    topics.insert(name.clone(), is);
+                }
             }
         }
         self.patterns.retain(|text, _| self.members.values().any(|member| member.regex.as_ref() == Some(text)));
@@ -165,16 +173,18 @@ impl Consumer {
             (text, topics.map(|(_, (id, _))| *id).collect::<Vec<Uuid>>())
         });
         let matched: BTreeMap<&String, Vec<Uuid>> = matched.collect();
-        let of: Vec<Candidate<'_>> = self
-            .members
-            .iter()
-            .map(|(id, member)| {
+        let mut of: Vec<Candidate<'_>> = Vec::new();
+        let mut last: Option<&Member> = None;
+        for (id, member) in &self.members {
+            let same = last.is_some_and(|last| last.topics == member.topics && last.regex == member.regex);
+            let topics = of.last().filter(|_| same).map(|last| last.topics.clone()).unwrap_or_else(|| {
                 let named = member.topics.iter().filter_map(|name| self.topics.get(name)).map(|(id, _)| *id);
                 let matched = member.regex.as_ref().and_then(|regex| matched.get(regex)).into_iter().flatten().copied();
-                let topics: BTreeSet<Uuid> = named.chain(matched).collect();
-                Candidate { id, instance: member.instance.as_deref(), topics, had: self.target.get(id) }
-            })
-            .collect();
+                Rc::new(named.chain(matched).collect())
+            });
+            of.push(Candidate { id, instance: member.instance.as_deref(), topics, had: self.target.get(id) });
+            last = Some(member);
+        }
         let topics = self.topics.values().copied().collect();
         let target = assign(self.assignor, &of, &topics);
         self.target = target;
