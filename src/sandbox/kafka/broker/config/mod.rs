@@ -146,12 +146,17 @@ impl Configs {
         self.of_broker(node, name).is_some_and(|valued| valued.value.trim().eq_ignore_ascii_case("true"))
     }
 
+    /// What is set for one of the brokers. They share their logs, so that it counts for all of them.
+    fn of_some_broker(&self, name: &str) -> Option<&String> {
+        self.by_broker.values().find_map(|values| values.get(name))
+    }
+
     /// What a topic's setting is when nothing is set for the topic.
     pub(crate) fn topic_default(&self, setting: &Setting) -> String {
         let default = || setting.default.unwrap_or_default().to_owned();
         for name in setting.synonyms {
-            // Brokers share their settings of topics: the ones set for all count.
-            let set = self.all.get(*name).or_else(|| self.fixed.get(name)).cloned();
+            let set =
+                self.of_some_broker(name).or_else(|| self.all.get(*name)).or_else(|| self.fixed.get(name)).cloned();
             let scale = match name.rsplit('.').next() {
                 Some("minutes") => 60_000,
                 Some("hours") => 3_600_000,
@@ -176,6 +181,7 @@ impl Configs {
         }
         let first = setting.synonyms.first();
         let source = match first {
+            Some(name) if self.of_some_broker(name).is_some() => Source::Broker,
             Some(name) if self.all.contains_key(*name) => Source::DefaultBroker,
             Some(name) if self.fixed.contains_key(name) => Source::Static,
             _ => Source::Default,

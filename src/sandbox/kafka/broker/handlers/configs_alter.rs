@@ -325,7 +325,10 @@ fn store(broker: &mut Broker, kind: i8, name: &str, next: Values) -> Result<(), 
             configs.all = next;
             broker.topics.reconfigure(configs);
         }
-        BROKERS => drop(configs.by_broker.insert(broker_id(name)?, next)),
+        BROKERS => {
+            configs.by_broker.insert(broker_id(name)?, next);
+            broker.topics.reconfigure(configs);
+        }
         _ => {
             let of = if kind == GROUPS { &mut configs.by_group } else { &mut configs.by_metrics };
             if next.is_empty() {
