@@ -1,8 +1,9 @@
 //! Faults on demand: rules of the owner, by which requests are answered with an error, late, or not at all.
 //!
-//! An error stands where Kafka would put it: handlers ask [`Caller::fault`] where they ask whether something is allowed. What a
-//! rule is about (a topic, a group) is known there only, so whether it has been used is known when the answer is made; then it
-//! is delayed, or the connection closed instead. What was asked for has been done by then, unless there is an error.
+//! An error stands where Kafka would put it: handlers ask [`Caller::fault`] where they ask whether something is
+//! allowed. What a rule is about (a topic, a group) is known there only, so whether it has been used is known when the
+//! answer is made; then it is delayed, or the connection closed instead. What was asked for has been done by then,
+//! unless there is an error.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -57,8 +58,8 @@ impl Default for Text {
     }
 }
 
-/// The APIs whose answers can have an error of a rule in them: those with a place for it that a handler asks about, and what
-/// the rules for them can be about.
+/// The APIs whose answers can have an error of a rule in them: those with a place for it that a handler asks about,
+/// and what the rules for them can be about.
 const ERRORS: &[(ApiKey, &str)] = &[
     (ApiKey::Produce, "topic"),
     (ApiKey::Fetch, "topic"),
@@ -282,7 +283,8 @@ mod tests {
 
     #[test]
     fn a_rule_is_used_as_often_as_it_says_and_for_what_it_says() {
-        let text = r#"[{"api": "produce", "topic": "a", "error": "NOT_LEADER_OR_FOLLOWER", "times": 2}, {"api": 3, "delay_ms": 5}]"#;
+        let text = r#"[{"api": "produce", "topic": "a", "error": "NOT_LEADER_OR_FOLLOWER", "times": 2},
+            {"api": 3, "delay_ms": 5}]"#;
         let mut faults = faults(text).unwrap();
         let mut ask = |api, topic: &str| {
             let active = faults.about(api, "c")?;

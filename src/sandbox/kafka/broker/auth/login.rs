@@ -1,5 +1,5 @@
-//! The login of a connection: which frames it may send before it is known who it is, and what is answered to them. The rules
-//! are those of Kafka's `SaslServerAuthenticator`; KIP-43, KIP-152, KIP-368.
+//! The login of a connection: which frames it may send before it is known who it is, and what is answered to them. The
+//! rules are those of Kafka's `SaslServerAuthenticator`; KIP-43, KIP-152, KIP-368.
 
 use std::time::{Duration, Instant};
 

@@ -94,8 +94,8 @@ fn plain(users: &Users, token: &[u8]) -> Result<Outcome, String> {
     Err(format!("Authentication failed: {why}"))
 }
 
-/// OAUTHBEARER (RFC 7628). Any token will do: nobody is there to ask about it. Who it is is the `sub` of a JWT, signed or
-/// not, or the token itself; how long that holds, its `exp`.
+/// OAUTHBEARER (RFC 7628). Any token will do: nobody is there to ask about it. Who it is is the `sub` of a JWT, signed
+/// or not, or the token itself; how long that holds, its `exp`.
 fn oauthbearer(token: &[u8], wall: i64) -> Result<Outcome, String> {
     let fault = || invalid("OAUTHBEARER");
     let text = std::str::from_utf8(token).map_err(|_| fault())?;

@@ -33,7 +33,8 @@ impl Users {
         known.is_some_and(|known| known == password)
     }
 
-    /// What a user proves to know under SCRAM. From a password it is made when it is first asked for: that takes a while.
+    /// What a user proves to know under SCRAM. From a password it is made when it is first asked for: that takes a
+    /// while.
     pub(crate) fn credential(&mut self, name: &str, mechanism: Mechanism) -> Option<Credential> {
         let user = self.by_name.get_mut(name)?;
         if let Some(credential) = user.credentials.get(&mechanism) {

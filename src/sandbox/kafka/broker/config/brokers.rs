@@ -1,5 +1,5 @@
-//! The settings of a broker that clients and tools look at, as Kafka 4.1 has them: names, types, defaults, and which can be
-//! changed while it runs.
+//! The settings of a broker that clients and tools look at, as Kafka 4.1 has them: names, types, defaults, and which
+//! can be changed while it runs.
 
 use super::table::{Kind, Setting, fixed, variable};
 

@@ -1,4 +1,5 @@
-//! The settings of a topic, as Kafka 4.1 has them (`TopicConfig`, `LogConfig`): names, types, defaults, and what is allowed.
+//! The settings of a topic, as Kafka 4.1 has them (`TopicConfig`, `LogConfig`): names, types, defaults, and what is
+//! allowed.
 
 use super::table::{Check, Kind, Setting};
 

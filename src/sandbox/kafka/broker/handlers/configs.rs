@@ -140,8 +140,8 @@ fn configs(
     let name = resource.resource_name.as_str();
     let kind = resource.resource_type;
     if ![TOPICS, BROKERS, LOGGERS, CLIENT_METRICS, GROUPS].contains(&kind) {
-        let text = "This most likely occurs because of a request being malformed by the client library or the message was \
-                    sent to an incompatible broker. See the broker logs for more details.";
+        let text = "This most likely occurs because of a request being malformed by the client library or the message \
+                    was sent to an incompatible broker. See the broker logs for more details.";
         return refusal(ResponseError::InvalidRequest, text);
     }
     may(broker, caller, false, kind, name)?;

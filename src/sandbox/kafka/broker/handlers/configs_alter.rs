@@ -1,4 +1,5 @@
-//! IncrementalAlterConfigs and AlterConfigs: settings are changed, each resource for itself, all of its changes or none.
+//! IncrementalAlterConfigs and AlterConfigs: settings are changed, each resource for itself, all of its changes or
+//! none.
 
 use std::collections::BTreeSet;
 

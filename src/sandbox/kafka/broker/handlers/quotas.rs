@@ -82,7 +82,8 @@ fn wanted(request: &DescribeClientQuotasRequest) -> Result<BTreeMap<String, Matc
     }
     let mixed = wanted.contains_key("ip") && wanted.len() > 1;
     if mixed {
-        let why = "Invalid entity filter component combination. IP filter component should not be used with user or clientId filter component.";
+        let why = "Invalid entity filter component combination. IP filter component should not be used with user or \
+                   clientId filter component.";
         return refusal(ResponseError::InvalidRequest, why);
     }
     Ok(wanted)

@@ -1,5 +1,5 @@
-//! What Kafka has and this broker has not, answered so that clients know what to make of it: delegation tokens, UpdateFeatures,
-//! UnregisterBroker.
+//! What Kafka has and this broker has not, answered so that clients know what to make of it: delegation tokens,
+//! UpdateFeatures, UnregisterBroker.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::{

@@ -1,4 +1,5 @@
-//! InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers: transactions, as producers ask for them.
+//! InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, EndTxn, WriteTxnMarkers: transactions, as producers ask for
+//! them.
 
 use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::add_partitions_to_txn_request::{AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction};
@@ -314,8 +315,8 @@ impl Broker {
         marked.err().map_or(0, |refusal| refusal.error.code())
     }
 
-    /// Whether a partition may be written to in a transaction. When the produce `adds` (from version 12 on, KIP-890), the
-    /// partition is added to the transaction, which begins if need be; else it has to be in it already.
+    /// Whether a partition may be written to in a transaction. When the produce `adds` (from version 12 on, KIP-890),
+    /// the partition is added to the transaction, which begins if need be; else it has to be in it already.
     ///
     /// # Errors
     /// What Produce answers for the partition: INVALID_TXN_STATE, INVALID_PRODUCER_EPOCH, ...

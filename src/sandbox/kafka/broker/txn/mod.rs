@@ -2,8 +2,8 @@
 //! transaction. The rules are those of Kafka 4.1 (`TransactionCoordinator`, `TransactionMetadata`; KIP-98, KIP-360,
 //! KIP-890).
 //!
-//! The logs are in the same memory, so that markers are written at once: nobody ever sees a transaction that is prepared and
-//! not completed, and nobody is told CONCURRENT_TRANSACTIONS.
+//! The logs are in the same memory, so that markers are written at once: nobody ever sees a transaction that is
+//! prepared and not completed, and nobody is told CONCURRENT_TRANSACTIONS.
 
 mod end;
 mod init;
@@ -200,8 +200,8 @@ impl Transactions {
         if ongoing.is_some_and(|transaction| transaction.has(part)) { Ok(()) } else { Err(absent) }
     }
 
-    /// What a produce or a commit of offsets asks before it is written: with `adds` (Produce 12, TxnOffsetCommit 5) it adds
-    /// to the transaction, without it must have been added.
+    /// What a produce or a commit of offsets asks before it is written: with `adds` (Produce 12, TxnOffsetCommit 5) it
+    /// adds to the transaction, without it must have been added.
     ///
     /// # Errors
     /// As [`Transactions::add`], and INVALID_TXN_STATE for what has not been added.
