@@ -48,7 +48,10 @@ impl Partition {
     pub(crate) fn wait(&self, notify: &Rc<Notify>) {
         let mut waiting = self.waiting.borrow_mut();
         if waiting.len() == waiting.capacity() {
+            // Who waits for several partitions comes again after each that was woken.
             waiting.retain(|other| other.strong_count() > 0);
+            waiting.sort_unstable_by_key(Weak::as_ptr);
+            waiting.dedup_by(|a, b| Weak::ptr_eq(a, b));
         }
         waiting.push(Rc::downgrade(notify));
     }
@@ -300,5 +303,52 @@ impl super::group::Catalogue for Topics {
         for (name, topic) in &self.by_name {
             see(name, topic.id, i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cluster::Node;
+    use super::*;
+
+    #[test]
+    fn leaders_are_spread_and_move_when_a_broker_goes() {
+        let node = |id| Node { id, host: StrBytes::from_static_str("h"), port: 1, alive: true };
+        let mut cluster = Cluster { id: StrBytes::default(), nodes: (1..=3).map(node).collect() };
+        let (mut topics, configs, now) = (Topics::new(1 << 20), Configs::default(), Now::get());
+        let replicas = topics.spread(4, None, 2, &cluster);
+        assert_eq!(replicas, [[1, 2], [2, 3], [3, 1], [1, 2]]);
+        assert_eq!(topics.spread(1, None, 3, &cluster), [[2, 3, 1]], "the next topic begins elsewhere");
+        topics.create(StrBytes::from_static_str("a.b"), replicas, BTreeMap::new(), (&cluster, &configs), now);
+        assert_eq!((topics.partitions(), topics.colliding("a_b"), topics.colliding("ab")), (4, Some("a.b"), None));
+        let mut go = |topics: &mut Topics, id, alive| {
+            assert!(cluster.set_alive(id, alive) && !cluster.set_alive(id, alive));
+            topics.elect(&cluster);
+            let first = topics.partition("a.b", 0).unwrap();
+            (first.leader, first.leader_epoch, first.isr.clone())
+        };
+        assert_eq!(go(&mut topics, 1, false), (2, 1, vec![2]));
+        assert_eq!(go(&mut topics, 2, false), (-1, 2, vec![2]));
+        assert_eq!(go(&mut topics, 2, true), (2, 3, vec![2]));
+        assert_eq!(go(&mut topics, 1, true), (2, 3, vec![1, 2]));
+        let changes = topics.changes;
+        assert!(topics.delete("a.b").is_some() && topics.delete("a.b").is_none() && topics.changes > changes);
+        assert_eq!((topics.partitions(), topics.colliding("a_b")), (0, None));
+    }
+
+    #[test]
+    fn who_waits_for_several_partitions_is_not_kept_more_than_once() {
+        let memory = Rc::new(Memory::default());
+        let log = Log::new(memory, Now::get());
+        let waiting = RefCell::default();
+        let partition = Partition { replicas: vec![], isr: vec![], leader: 1, leader_epoch: 0, log, waiting };
+        let (a, b) = (Rc::new(Notify::new()), Rc::new(Notify::new()));
+        for _ in 0..1000 {
+            partition.wait(&a);
+            partition.wait(&b);
+        }
+        assert!(partition.waiting.borrow().len() < 20);
+        partition.wake();
+        assert!(partition.waiting.borrow().is_empty());
     }
 }

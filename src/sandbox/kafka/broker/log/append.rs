@@ -6,6 +6,7 @@ use kafka_protocol::error::ResponseError;
 use super::super::config::TopicConfig;
 use super::super::time::Now;
 use super::batch::{self, Header};
+use super::codec::compress;
 use super::records::{self, are_so_many, body, put_record};
 use super::{Log, Refusal, STORED, Stored};
 
@@ -189,8 +190,18 @@ impl Log {
             header.attributes |= 8;
             header.max_timestamp = time;
         }
-        self.roll_if_due(config, batch.bytes.len(), header.max_timestamp, now);
-        let bytes = batch::stored(&batch.bytes, self.end, leader_epoch, append_time);
+        let wanted = config.compression.map_or(header.codec(), |codec| codec as i16);
+        let bytes = if wanted == header.codec() {
+            batch::stored(&batch.bytes, self.end, leader_epoch, append_time)
+        } else {
+            // `compression.type` is not `producer`: all batches are kept in the same codec.
+            header.leader_epoch = leader_epoch;
+            let plain = body(&header, &batch.bytes).ok_or_else(invalid)?;
+            let records = compress(wanted, &plain).ok_or_else(invalid)?;
+            header.attributes = (header.attributes & !7) | wanted;
+            header.with_records(&records)
+        };
+        self.roll_if_due(config, bytes.len(), header.max_timestamp, now);
         self.put(bytes, &header, leader_epoch);
         self.producers.written(&header, now.wall);
         Ok(Appended { base_offset: header.base_offset, append_time: append_time.unwrap_or(-1), is_duplicate: false })

@@ -1,6 +1,6 @@
-//! The records of a batch as they were before they were compressed. What comes out is bounded.
+//! Records compressed, and as they were before. What comes out of that is bounded.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 /// Most bytes that a batch may come to.
 const MOST: u64 = 64 << 20;
@@ -12,6 +12,26 @@ pub(super) fn decompress(codec: i16, bytes: &[u8]) -> Option<Vec<u8>> {
         2 => snappy(bytes),
         3 => bounded(lz4_flex::frame::FrameDecoder::new(bytes)),
         4 => bounded(zstd::stream::read::Decoder::new(bytes).ok()?),
+        _ => None,
+    }
+}
+
+/// Compresses; none for an unknown codec. Snappy is raw, which all clients read.
+pub(super) fn compress(codec: i16, bytes: &[u8]) -> Option<Vec<u8>> {
+    match codec {
+        0 => Some(bytes.to_vec()),
+        1 => {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            gzip.write_all(bytes).ok()?;
+            gzip.finish().ok()
+        }
+        2 => snap::raw::Encoder::new().compress_vec(bytes).ok(),
+        3 => {
+            let mut lz4 = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            lz4.write_all(bytes).ok()?;
+            lz4.finish().ok()
+        }
+        4 => zstd::stream::encode_all(bytes, 0).ok(),
         _ => None,
     }
 }
@@ -69,6 +89,9 @@ mod tests {
         assert_eq!(decompress(3, &lz4.finish().unwrap()).unwrap(), plain);
         let zstd = zstd::stream::encode_all(plain.as_slice(), 1).unwrap();
         assert_eq!(decompress(4, &zstd).unwrap(), plain);
+        for codec in 1..=4 {
+            assert_eq!(decompress(codec, &compress(codec, &plain).unwrap()).unwrap(), plain);
+        }
         let bomb = zstd::stream::encode_all(std::io::repeat(0).take(MOST + 1), 1).unwrap();
         assert!(decompress(4, &bomb).is_none());
         for codec in 0..8 {
