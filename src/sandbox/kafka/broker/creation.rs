@@ -234,12 +234,7 @@ impl Broker {
     }
 
     /// Makes a topic that was planned.
-    pub(crate) fn create(
-        &mut self,
-        name: StrBytes,
-        (replicas, config): Plan,
-        now: Now,
-    ) -> Uuid {
+    pub(crate) fn create(&mut self, name: StrBytes, (replicas, config): Plan, now: Now) -> Uuid {
         let id = self.topics.create(name.clone(), replicas, config, (&self.cluster, &self.configs), now);
         if let Some(settings) = self.topics.get(&name).map(|topic| topic.settings.clone()) {
             self.clean_soon(&settings, now);

@@ -128,6 +128,14 @@ pub(crate) struct After {
 }
 
 impl Faults {
+    /// Takes rules as a file of JSON has them: an array.
+    ///
+    /// # Errors
+    /// Where it is none, or as [`Faults::new`].
+    pub(crate) fn of_json(text: &str) -> Result<Faults, String> {
+        Faults::new(serde_json::from_str(text).map_err(|why| why.to_string())?)
+    }
+
     /// Takes rules as they are written.
     ///
     /// # Errors
@@ -277,15 +285,11 @@ fn shown(text: &Text) -> String {
 mod tests {
     use super::*;
 
-    fn faults(text: &str) -> Result<Faults, String> {
-        Faults::new(serde_json::from_str(text).map_err(|why| why.to_string())?)
-    }
-
     #[test]
     fn a_rule_is_used_as_often_as_it_says_and_for_what_it_says() {
         let text = r#"[{"api": "produce", "topic": "a", "error": "NOT_LEADER_OR_FOLLOWER", "times": 2},
             {"api": 3, "delay_ms": 5}]"#;
-        let mut faults = faults(text).unwrap();
+        let mut faults = Faults::of_json(text).unwrap();
         let mut ask = |api, topic: &str| {
             let active = faults.about(api, "c")?;
             let error = active.find(Some(topic), None);
@@ -304,7 +308,7 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_told() {
-        let why = |text: &str| faults(text).unwrap_err();
+        let why = |text: &str| Faults::of_json(text).unwrap_err();
         assert!(
             why(r#"[{"api": "Fetch", "close": true}, {"api": "Nope"}]"#)
                 .starts_with("rule 2: `api`: there is no `Nope`; there are ")

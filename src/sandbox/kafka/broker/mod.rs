@@ -111,6 +111,7 @@ impl Broker {
     /// A broker that is not as the defaults are.
     pub(crate) fn with(cluster: Cluster, options: Options) -> Broker {
         let mut configs = Configs::at_start();
+        Security::fix(&options, &mut configs);
         configs.fix("default.replication.factor", cluster.nodes.len().min(3).to_string());
         Broker {
             cluster,

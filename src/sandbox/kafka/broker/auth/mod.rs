@@ -10,6 +10,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use self::acl::Acls;
 use self::users::Users;
+use super::config::Configs;
 use super::{Broker, Caller, Options};
 
 /// What can be allowed or denied; the numbers are those of the protocol (`AclOperation`).
@@ -80,6 +81,16 @@ pub(crate) struct Security {
 }
 
 impl Security {
+    /// What the settings of the brokers say of it.
+    pub(crate) fn fix(options: &Options, configs: &mut Configs) {
+        if options.acl {
+            configs.fix("authorizer.class.name", "org.apache.kafka.metadata.authorizer.StandardAuthorizer");
+        }
+        if !options.users.is_empty() {
+            configs.fix("sasl.enabled.mechanisms", sasl::MECHANISMS.join(","));
+        }
+    }
+
     /// As the owner wants it.
     pub(crate) fn new(options: &Options) -> Security {
         let mut security = Security { login: !options.users.is_empty(), ..Security::default() };

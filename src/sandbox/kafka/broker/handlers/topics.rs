@@ -167,9 +167,7 @@ pub(crate) fn delete(
             None if id.is_nil() => {
                 Err(Refusal::new(ResponseError::InvalidRequest, "Neither topic name nor id were specified."))
             }
-            Some(_) if is_twice => {
-                Err(Refusal::new(ResponseError::InvalidRequest, "Duplicate topic name."))
-            }
+            Some(_) if is_twice => Err(Refusal::new(ResponseError::InvalidRequest, "Duplicate topic name.")),
             _ => delete_one(broker, caller, name.as_ref(), id),
         };
         results.push(match done {

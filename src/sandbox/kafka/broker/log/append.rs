@@ -108,8 +108,7 @@ impl NewBatch {
 
     /// Every record of a compacted topic has a key.
     fn check_keys(&self, body: &[u8], (topic, partition): (&str, i32)) -> Result<(), Refusal> {
-        let text =
-            format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
+        let text = format!("Compacted topic cannot accept message without key in topic partition {topic}-{partition}");
         let mut without = Vec::new();
         for (index, record) in (0_i32..).zip(records::records(body)) {
             if record.ok_or_else(invalid)?.key.is_none() {

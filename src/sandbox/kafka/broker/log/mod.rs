@@ -10,9 +10,9 @@ mod lookup;
 pub(crate) mod memory;
 pub(crate) mod producers;
 mod read;
+pub(crate) mod records;
 #[cfg(test)]
 mod tests;
-pub(crate) mod records;
 
 use std::collections::VecDeque;
 use std::rc::Rc;

@@ -182,14 +182,10 @@ fn epochs_tell_where_they_end() {
     log.append(&batch(&[(0, None, None)], NOBODY, 0), &config, 2, ("t", 0), at(0)).unwrap();
     log.begin_epoch(5);
     log.begin_epoch(6);
-    assert_eq!([0, 1, 2, 3, 6, 7].map(|epoch| log.end_of_epoch(epoch)), [
-        (0, 2),
-        (0, 2),
-        (2, 3),
-        (2, 3),
-        (6, 3),
-        (-1, -1)
-    ]);
+    assert_eq!(
+        [0, 1, 2, 3, 6, 7].map(|epoch| log.end_of_epoch(epoch)),
+        [(0, 2), (0, 2), (2, 3), (2, 3), (6, 3), (-1, -1)]
+    );
     assert_eq!([0, 1, 2].map(|offset| log.epoch_at(offset)), [Some(0), Some(0), Some(2)]);
 }
 
