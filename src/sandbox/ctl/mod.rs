@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(super) use self::socket::{Controls, Socket};
-use super::service::Service;
 use crate::config::sandbox_var;
 use crate::context::Context;
 use crate::error::{Error, Result};

@@ -1,7 +1,7 @@
 umask 077
 cat > config.toml <<END
 [profiles.staging.kafka]
-server = "$MSCOMM_TEST_KAFKA_ACL"
+server = "$MSCOMM_SANDBOX_KAFKA"
 sasl = { mechanism = "PLAIN", username = "admin", password = "pw" }
 END
 export MSCOMM_PROFILE=staging

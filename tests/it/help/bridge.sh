@@ -5,7 +5,7 @@ server = "$MSCOMM_SANDBOX_GRPC"
 [profiles.$p.amqp]
 server = "$MSCOMM_SANDBOX_AMQP"
 [profiles.$p.kafka]
-server = "$MSCOMM_TEST_KAFKA"
+server = "$MSCOMM_SANDBOX_KAFKA"
 END
 export MSCOMM_PROFILE=staging
 mscomm -q kafka topic delete orders payments 2> gone || :

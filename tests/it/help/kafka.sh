@@ -1,10 +1,10 @@
 umask 077
 cat > config.toml <<END
 [profiles.staging]
-kafka.server = "$MSCOMM_TEST_KAFKA"
+kafka.server = "$MSCOMM_SANDBOX_KAFKA"
 grpc.server = "$MSCOMM_SANDBOX_GRPC"
 [profiles.prod.kafka]
-server = "$MSCOMM_TEST_KAFKA"
+server = "$MSCOMM_SANDBOX_KAFKA"
 END
 export MSCOMM_PROFILE=staging
 mscomm -q kafka topic delete orders payments audit returns refunds customers orders.eu orders.us orders.uk \

@@ -10,7 +10,7 @@ server = "$MSCOMM_SANDBOX_GRPC"
 server = "$MSCOMM_SANDBOX_AMQP"
 
 [profiles.staging.kafka]
-server = "$MSCOMM_TEST_KAFKA"
+server = "$MSCOMM_SANDBOX_KAFKA"
 
 [profiles.prod]
 extends = "staging"

@@ -1,7 +1,7 @@
 umask 077
 cat > config.toml <<END
 [profiles.staging.kafka]
-server = "$MSCOMM_TEST_KAFKA"
+server = "$MSCOMM_SANDBOX_KAFKA"
 [profiles.staging.kafka.registry]
 url = "$MSCOMM_TEST_REGISTRY"
 END

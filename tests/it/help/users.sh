@@ -1,7 +1,7 @@
 umask 077
 cat > config.toml <<END
 [profiles.staging.kafka]
-server = "$MSCOMM_TEST_KAFKA"
+server = "$MSCOMM_SANDBOX_KAFKA"
 END
 export MSCOMM_PROFILE=staging BILLING_PASSWORD=pw2
 mscomm -q kafka user add billing --new-password pw1
