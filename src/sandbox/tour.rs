@@ -60,8 +60,9 @@ mscomm -q amqp respond questions -n 1 --exec "sed 's/.*tea.*/2 EUR/'" &
         "Kafka",
         &[
             Step(
-                "Produce lines with keys.",
-                r"printf 'alice:tea\nbob:milk\nalice:cake\n' |
+                "Make a topic, and produce lines with keys.",
+                r"mscomm kafka topic create orders
+printf 'alice:tea\nbob:milk\nalice:cake\n' |
     mscomm kafka produce orders -K : -H trace=42",
             ),
             Step(
@@ -87,7 +88,8 @@ mscomm amqp get carried -o 'queue %t%k: %s\n'",
             ),
             Step(
                 "...and home unchanged. It leaves its queue once Kafka has confirmed it.",
-                r"mscomm bridge amqp consume carried -n 1 --to kafka produce home
+                r"mscomm kafka topic create home
+mscomm bridge amqp consume carried -n 1 --to kafka produce home
 mscomm kafka tail home --from begin --until-end -o '%k wants %s (%h, at %T)\n'",
             ),
         ],

@@ -125,6 +125,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("profile remove", include_str!("examples/profile-remove.sh")),
     ("profile use", include_str!("examples/profile-use.sh")),
     ("sandbox", include_str!("examples/sandbox.sh")),
+    ("sandbox ctl list", include_str!("examples/sandbox-ctl-list.sh")),
+    ("sandbox ctl block", include_str!("examples/sandbox-ctl-block.sh")),
+    ("sandbox ctl unblock", include_str!("examples/sandbox-ctl-unblock.sh")),
+    ("sandbox ctl disconnect", include_str!("examples/sandbox-ctl-disconnect.sh")),
+    ("sandbox ctl broker-down", include_str!("examples/sandbox-ctl-broker-down.sh")),
+    ("sandbox ctl broker-up", include_str!("examples/sandbox-ctl-broker-up.sh")),
     ("completions", include_str!("examples/completions.sh")),
     ("man", include_str!("examples/man.sh")),
 ];
