@@ -28,9 +28,11 @@ impl fmt::Display for Note {
     }
 }
 
+type Hears = Box<dyn Fn(&Note)>;
+
 /// Who hears of it.
 #[derive(Default)]
-pub(crate) struct Notes(Option<Box<dyn Fn(&Note)>>);
+pub(crate) struct Notes(Option<Hears>);
 
 impl Notes {
     /// From now on they are told to this one.

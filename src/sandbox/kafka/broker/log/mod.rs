@@ -24,7 +24,7 @@ use self::memory::Memory;
 use self::producers::{Producer, Producers};
 use super::time::Now;
 
-pub(crate) use self::append::{Appended, Marker, NewBatch};
+pub(crate) use self::append::{Marker, NewBatch};
 pub(crate) use self::lookup::Found;
 pub(crate) use self::producers::Aborted;
 pub(crate) use self::read::Slice;
