@@ -31,7 +31,7 @@ impl Pasted {
             text.push_str(match service {
                 Service::Grpc => "  mscomm grpc call Greeter/SayHello -d '{\"name\":\"world\"}'\n",
                 Service::Amqp => "  mscomm amqp queue declare orders && mscomm amqp publish -k orders -d tea\n",
-                Service::Kafka => "  mscomm kafka produce orders -d tea\n",
+                Service::Kafka => "  mscomm kafka topic create orders && mscomm kafka produce orders -d tea\n",
             });
         }
         text.push_str("  mscomm check\n\nWhen the sandbox has ended: unset MSCOMM_PROFILE\n\n");

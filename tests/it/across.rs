@@ -144,7 +144,7 @@ fn an_input_that_cannot_be_read_is_an_error_everywhere() {
             mscomm $verb < /proc/self/mem || echo $?
         done
         mscomm amqp publish -k q || echo $?";
-    let mut run = mscomm(&["sandbox", "-q", "--", "sh", "-c", script]).env("PATH", path());
+    let mut run = mscomm(&["sandbox", "-q", "--topic", "t", "--", "sh", "-c", script]).env("PATH", path());
     run.command.stdin(OwnedFd::from(theirs));
     let done = run.run().ok();
     assert_eq!(done.text(), "10\n".repeat(21), "{}", done.stderr);
@@ -155,7 +155,7 @@ fn an_input_that_cannot_be_read_is_an_error_everywhere() {
 fn grpcurls_at_is_standard_input_everywhere() {
     let line = "echo one | mscomm -q kafka produce t -d @; mscomm -q kafka tail t --from begin --until-end
         mscomm -q amqp queue declare q; echo two | mscomm -q amqp publish -k q -d @; mscomm -q amqp get q";
-    let run = mscomm(&["sandbox", "-q", "--", "sh", "-euc", line]).env("PATH", path());
+    let run = mscomm(&["sandbox", "-q", "--topic", "t", "--", "sh", "-euc", line]).env("PATH", path());
     assert_eq!(run.run().ok().text(), "one\ntwo\n");
 }
 

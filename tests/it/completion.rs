@@ -174,7 +174,7 @@ fn try_all(kind: Kind) {
     let mut shell = Shell::start(kind, "");
     std::fs::write(shell._home.path().join("rarely.proto"), "").expect("writes");
     for topic in ["orders", "other"] {
-        shell.press(&format!("mscomm -q kafka produce {topic} -d x; echo ma''de {topic}\r"));
+        shell.press(&format!("mscomm -q kafka topic create {topic}; echo ma''de {topic}\r"));
         // Keys that come before the shell reads them itself are the terminal's, which has a meaning of its own for some.
         eventually("the topic is made, and the shell ready", || {
             let screen = shell.screen.lock().expect("not poisoned");

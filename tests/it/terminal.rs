@@ -25,7 +25,7 @@ fn strangers_cannot_drive_the_terminal() {
         r"printf 'k\033[2J\342\200\256:v\033]0;pwned\007\302\233x\n' | mscomm -q kafka produce t -K : -H 'h=\x1b'";
     for output in ["", "-o pretty", "-o raw", "-o json", r"-o '%k %s %h\n'"] {
         let line = format!(
-            "mscomm sandbox -- sh -c {}",
+            "mscomm sandbox --topic t -- sh -c {}",
             quoted(&format!("{produce}; mscomm --color never kafka tail t --from begin --until-end {output}"))
         );
         let screen = on_terminal(&line, &[]);
@@ -44,7 +44,7 @@ fn json_on_a_terminal_stays_json() {
         format!("mscomm -q amqp queue declare q; mscomm -q amqp publish -k q -d x --header-json {}", quoted(headers));
     for output in ["-o '%h\\n'", "-o pretty", "-o json"] {
         let line = format!("{make}; mscomm --color never amqp get q {output}");
-        let screen = on_terminal(&format!("mscomm sandbox -- sh -c {}", quoted(&line)), &[]);
+        let screen = on_terminal(&format!("mscomm sandbox --topic t -- sh -c {}", quoted(&line)), &[]);
         assert!(screen.contains(r#"["a\u202eb"]"#), "{output}: {screen:?}");
         assert!(screen.contains(r#""\u061c""#), "{output}: {screen:?}");
         assert!(!screen.contains('\u{202e}') && !screen.contains('\u{61c}'), "{output}: {screen:?}");
@@ -53,7 +53,7 @@ fn json_on_a_terminal_stays_json() {
         r#"{"message":"a\u202eb","count":1,"fail":{"code":5,"message":"no","details":[{"type_url":"x/\u202e"}]}}"#;
     for output in ["", "-o raw", "-o json"] {
         let call = format!("mscomm --color never grpc call Echo/ServerStream -d {} {output}", quoted(data));
-        let screen = on_terminal(&format!("mscomm sandbox -- sh -c {}", quoted(&call)), &[]);
+        let screen = on_terminal(&format!("mscomm sandbox --topic t -- sh -c {}", quoted(&call)), &[]);
         // In the response, and in the details of the failure.
         assert!(screen.contains(r#""a\u202eb""#) && screen.contains(r#""x/\u202e""#), "{output}: {screen:?}");
         assert!(!screen.contains('\u{202e}') && !screen.contains("u{202e}"), "{output}: {screen:?}");
@@ -69,7 +69,7 @@ fn in_a_pipe_bytes_are_exact() {
     let line = r"printf 'v\033[2J\377\n' | mscomm kafka produce t; mscomm kafka tail t --from begin --until-end";
     let folder = std::path::Path::new(BINARY).parent().expect("a folder");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    let done = mscomm(&["sandbox", "--", "sh", "-c", line]).env("PATH", path).run().ok();
+    let done = mscomm(&["sandbox", "--topic", "t", "--", "sh", "-c", line]).env("PATH", path).run().ok();
     assert_eq!(done.stdout, b"v\x1b[2J\xff\n");
 }
 
@@ -89,7 +89,7 @@ fn lists_are_tables_only_on_a_terminal() {
 fn progress_is_for_terminals_and_not_with_quiet() {
     let line = |flags: &str| {
         format!(
-            "mscomm sandbox -- sh -c 'seq 300000 > \"$HOME/lines\"; mscomm {flags} kafka produce t -d @\"$HOME/lines\"'"
+            "mscomm sandbox --topic t -- sh -c 'seq 300000 > \"$HOME/lines\"; mscomm {flags} kafka produce t -d @\"$HOME/lines\"'"
         )
     };
     let screen = on_terminal(&line(""), &[]);

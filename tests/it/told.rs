@@ -29,7 +29,7 @@ fn what_takes_something_away_asks_at_a_terminal_alone() {
     }
     // Of the brokers' own, before anything is sent.
     for verb in ["amqp queue delete q", "amqp queue purge q", "amqp exchange delete e"] {
-        let line = format!("mscomm sandbox -q -- sh -c 'mscomm {verb}; echo code $?'");
+        let line = format!("mscomm sandbox -q --topic t -- sh -c 'mscomm {verb}; echo code $?'");
         let screen = typing(&line, "n\n", &[]);
         assert!(screen.contains("[y/N]") && screen.contains("code 1"), "{verb}: {screen}");
     }
@@ -83,7 +83,9 @@ fn a_reader_says_what_it_waits_for() {
     let folder = Path::new(BINARY).parent().expect("a folder");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
     for (verbose, is_told) in [("", false), ("-v", true)] {
-        let run = mscomm(&["sandbox", "-q", "--", "sh", "-c", line]).env("PATH", path.clone()).env("V", verbose);
+        let run = mscomm(&["sandbox", "-q", "--topic", "t", "--", "sh", "-c", line])
+            .env("PATH", path.clone())
+            .env("V", verbose);
         let done = run.run().fails(7);
         assert_eq!(done.stderr.contains("* waiting for messages of queue `q`"), is_told, "{}", done.stderr);
     }
@@ -100,7 +102,8 @@ fn times_are_those_of_the_reader() {
                 mscomm kafka produce t --timestamp 1700000000 -d x -q; mscomm kafka tail t --from @nonsense";
     let folder = Path::new(BINARY).parent().expect("a folder");
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-    let run = mscomm(&["sandbox", "-q", "--", "sh", "-c", line]).env("PATH", path).env("TZ", "IST-5:30");
+    let run =
+        mscomm(&["sandbox", "-q", "--topic", "t", "--", "sh", "-c", line]).env("PATH", path).env("TZ", "IST-5:30");
     let done = run.run().exits(2);
     let text = done.text();
     assert!(text.contains("2026-11-28T10:00:00+05:30"), "{text}");
@@ -201,8 +204,9 @@ fn verbose_tells_of_the_connection() {
 /// A message a line, each with its confirm, and no spinner between them.
 #[test]
 fn messages_are_typed_at_a_terminal() {
-    let sandbox =
-        |line: &str, typed: &str| typing(&format!("mscomm sandbox -q -- sh -c '{line}; echo code $?'"), typed, &[]);
+    let sandbox = |line: &str, typed: &str| {
+        typing(&format!("mscomm sandbox -q --topic t -- sh -c '{line}; echo code $?'"), typed, &[])
+    };
     let screen = sandbox("mscomm -q amqp queue declare q; mscomm amqp publish -k q", "a\nb\n\u{4}");
     assert!(screen.contains("note: type the messages, one a line; Ctrl-D ends them"), "{screen}");
     assert_eq!(screen.matches("note: confirmed").count(), 2, "{screen}");

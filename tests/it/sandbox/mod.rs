@@ -2,6 +2,7 @@
 
 mod amqp;
 mod commands;
+mod ctl;
 mod grpc;
 mod kafka;
 mod scripts;
@@ -59,7 +60,7 @@ fn a_command_finds_the_servers() {
         in_sandbox("mscomm -q amqp queue declare q && mscomm -q amqp publish -k q -d hi && mscomm amqp get q -o raw")
             .ok();
     assert_eq!(done.text(), "hi\n");
-    let done = in_sandbox("seq 3 | mscomm kafka produce t -k a && mscomm kafka tail t --from begin --until-end").ok();
+    let done = in_sandbox("mscomm kafka topic create t; seq 3 | mscomm kafka produce t -k a && mscomm kafka tail t --from begin --until-end").ok();
     assert_eq!(done.lines(), ["1", "2", "3"]);
 }
 

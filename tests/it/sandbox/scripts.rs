@@ -36,7 +36,7 @@ fn fixed_ports_are_taken() {
     let [grpc, amqp, kafka] = [free_port(), free_port(), free_port()].map(|port| port.to_string());
     let flags = ["--grpc-port", &grpc, "--amqp-port", &amqp, "--kafka-port", &kafka];
     let line = "echo $GRPC_SERVER $AMQP_URL $KAFKA_BROKERS
-        seq 3 | mscomm -q kafka produce t -k a; mscomm kafka tail t --from begin --until-end";
+        mscomm -q kafka topic create t; seq 3 | mscomm -q kafka produce t -k a; mscomm kafka tail t --from begin --until-end";
     // Twice, for a port that was in use a moment ago is free again.
     for _ in 0..2 {
         let lines = sandbox(&flags, line).run().ok().lines();
@@ -79,7 +79,7 @@ fn the_environment_is_printed_for_a_shell() {
     // As in a script: the sandbox runs on in the background, and the shell reads to the end of its output.
     let line = r#"
         unset GRPC_SERVER; export MSCOMM_KAFKA_SERVER="it's:1"
-        eval "$("$0" sandbox --print-env --only kafka &)"
+        eval "$("$0" sandbox --print-env --only kafka --topic t &)"
         echo "${MSCOMM_KAFKA_SERVER-unset}"
         seq 2 | "$0" -q kafka produce t -k a && "$0" kafka tail t --from begin --until-end
         kill "$MSCOMM_SANDBOX_PID"

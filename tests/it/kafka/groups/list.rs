@@ -49,17 +49,3 @@ fn what_is_not_there_does_not_hide_the_others() {
     group(&["list", "^("]).run().fails(2).says(&["no regular expression"]);
     group(&["list", "--state", "nope"]).run().fails(2).says(&["preparing-rebalance"]);
 }
-
-#[cfg(feature = "sandbox")]
-#[test]
-fn the_sandbox_says_that_it_cannot() {
-    for verb in ["list", "describe x", "reset x --to begin -y", "export x", "delete x -y"] {
-        let line = format!("mscomm kafka group {verb}");
-        let folder = std::path::Path::new(crate::support::BINARY).parent().expect("a folder");
-        let path = format!("{}:{}", folder.display(), std::env::var("PATH").expect("PATH"));
-        let done = crate::support::mscomm(&["-q", "sandbox", "--only", "kafka", "--", "sh", "-c", &line])
-            .env("PATH", path)
-            .run();
-        done.fails(8).says(&["cannot list or describe groups"]);
-    }
-}

@@ -40,7 +40,7 @@ fn other_encodings_are_named() {
         "mscomm grpc call shop.v1.Orders/Get -d @marked.json; echo code $?
          mscomm grpc call shop.v1.Orders/Get < utf16.json; echo code $?
          mscomm amqp publish -k q --input json < utf16.json; echo code $?
-         mscomm kafka produce t --input json -d @marked.json; echo code $?",
+         mscomm -q kafka topic create t; mscomm kafka produce t --input json -d @marked.json; echo code $?",
     );
     let done = done.ok().says(&["marked.json is UTF-16 and not UTF-8", "standard input is UTF-16 and not UTF-8"]);
     assert_eq!(done.lines(), ["code 2"; 4], "{}", done.stderr);
