@@ -3077,6 +3077,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Kafka topic to create at the start, with one partition and Kafka''s settings if not given. May be repeated')
             [CompletionResult]::new('--kafka-memory', '--kafka-memory', [CompletionResultType]::ParameterName, 'Most memory for records, 256MiB if not given; above it the oldest go, where their topic may lose any')
             [CompletionResult]::new('--kafka-user', '--kafka-user', [CompletionResultType]::ParameterName, 'A user who may log in by PLAIN or SCRAM, as NAME:PASSWORD. With one, all clients have to. May be repeated')
+            [CompletionResult]::new('--kafka-fault', '--kafka-fault', [CompletionResultType]::ParameterName, 'Rules by which requests are answered with an error, late or not at all, as JSON')
             [CompletionResult]::new('--print-env', '--print-env', [CompletionResultType]::ParameterName, 'Print the variables once all servers answer, for a sandbox in the background: eval "$(mscomm sandbox --print-env &)"')
             [CompletionResult]::new('--ready-file', '--ready-file', [CompletionResultType]::ParameterName, 'Write the variables (as --print-env=sh) to this file once all servers answer; it is removed at the end')
             [CompletionResult]::new('--proto', '--proto', [CompletionResultType]::ParameterName, 'Serve the services in these .proto files, too')
@@ -3126,6 +3127,7 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('disconnect', 'disconnect', [CompletionResultType]::ParameterValue, 'Close the connections of all clients, as a server that is restarted')
             [CompletionResult]::new('broker-down', 'broker-down', [CompletionResultType]::ParameterValue, 'Take a Kafka broker away: its connections are closed and its partitions get other leaders')
             [CompletionResult]::new('broker-up', 'broker-up', [CompletionResultType]::ParameterValue, 'Bring a Kafka broker back')
+            [CompletionResult]::new('fault', 'fault', [CompletionResultType]::ParameterValue, 'Give the Kafka brokers rules by which requests fail, as --kafka-fault has them; those before are gone')
             break
         }
         'mscomm;sandbox;ctl;list' {
@@ -3222,6 +3224,24 @@ Register-ArgumentCompleter -Native -CommandName 'mscomm' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
             [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
             [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'mscomm;sandbox;ctl;fault' {
+            [CompletionResult]::new('--socket', '--socket', [CompletionResultType]::ParameterName, 'Socket of the sandbox; its command finds it in MSCOMM_SANDBOX_CTL')
+            [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
+            [CompletionResult]::new('--profile', '--profile', [CompletionResultType]::ParameterName, 'Connection profile to use [env: MSCOMM_PROFILE]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [env: MSCOMM_CONFIG]')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Limit of the whole command, as 30s (exit 7)')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Limit of one attempt to connect, 10s if not given (exit 7)')
+            [CompletionResult]::new('--wait', '--wait', [CompletionResultType]::ParameterName, 'Keep trying to connect until it works, or for this long')
+            [CompletionResult]::new('--none', '--none', [CompletionResultType]::ParameterName, 'No rules any more')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say on standard error what is being done')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notes and no progress; errors are still printed')

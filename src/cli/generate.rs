@@ -148,7 +148,7 @@ fn page(command: &clap::Command) -> Result<Vec<u8>> {
         made(man.render_extra_section(&mut out))?;
     }
     let mut text = String::new();
-    let path = name.trim_start_matches("mscomm").trim_start_matches('-').replace('-', " ");
+    let path = command.get_bin_name().unwrap_or_default().trim_start_matches("mscomm").trim_start().to_owned();
     if let Some(examples) = examples(&path) {
         text.push_str(".SH EXAMPLES\n");
         text.push_str(&commented(examples));

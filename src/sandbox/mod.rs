@@ -90,7 +90,7 @@ const HELP: &str = "\
 The sandbox serves, on free ports of 127.0.0.1:
   grpc   a Greeter, an echo of all four call kinds, reflection, health; and the services of --proto as --stub says
   amqp   a broker of AMQP 0-9-1 in memory with RabbitMQ's semantics; user guest, password guest
-  kafka  librdkafka's mock cluster: produce, fetch, groups with commits, transactions
+  kafka  brokers in memory with the protocol, the errors and the words of Kafka 4.1
 
 A command finds the servers by MSCOMM_PROFILE=sandbox, which mscomm itself reads, and other clients by GRPC_SERVER, \
 AMQP_URL and KAFKA_BROKERS; MSCOMM_SANDBOX_PID is the process of the sandbox. It starts when all servers answer. \
@@ -101,12 +101,12 @@ The AMQP broker has no transactions and no streams (540), no policies, permissio
 queues are not replicated. SIGUSR1 to the sandbox blocks its publishers as a broker does that is low on memory, SIGUSR2 \
 lets them go on.
 
-The mock Kafka cluster makes a topic of 4 partitions when one is first used, or those of --topic at the start. It does \
-not know: creating, changing and deleting topics by a client, settings of topics, ACLs, lists of groups, SASL and TLS, \
-finding offsets by time; it keeps some 5 MB of each partition, and shows what an aborted transaction wrote. Whoever joins \
-a group that has had members waits for their session.timeout.ms less a second. It trusts its clients: a malformed \
-request can end the sandbox. Clients made of librdkafka (kcat, and those of Python, Go, .NET, Ruby and PHP on top of it) \
-and aiokafka work with it; Kafka's own Java client bootstraps again for ever, and kafka-python cannot bootstrap.
+The Kafka brokers have topics with settings, retention and compaction, groups of both protocols, transactions, ACLs, logins, \
+TLS and quotas; what a client of Kafka 4 asks for is there, but share groups, delegation tokens and tiered storage. A topic \
+is made when a client asks for it as Kafka's own do, and told with the client's id; mscomm does not ask for it. The \
+brokers share their memory: replicas are told, and not made.
+
+`mscomm sandbox ctl` looks into a running sandbox, closes connections, blocks publishers, takes brokers away.
 
 The sandbox is for trying and for hermetic tests. It is no way to run a broker, and no proof against a real one.";
 

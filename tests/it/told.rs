@@ -62,7 +62,7 @@ fn what_was_done_is_said() {
 fn a_reader_says_what_it_waits_for() {
     let wait = |verb: &str| {
         let line = format!("mscomm -q amqp queue declare q; mscomm --timeout 300ms {verb}");
-        typing(&format!("mscomm sandbox -q -- sh -c '{line}'"), "", &[])
+        typing(&format!("mscomm sandbox -q --topic t --topic u -- sh -c '{line}'"), "", &[])
     };
     for (verb, says) in [
         ("kafka tail t", "note: waiting for records of t, from the end"),

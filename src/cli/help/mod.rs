@@ -131,6 +131,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("sandbox ctl disconnect", include_str!("examples/sandbox-ctl-disconnect.sh")),
     ("sandbox ctl broker-down", include_str!("examples/sandbox-ctl-broker-down.sh")),
     ("sandbox ctl broker-up", include_str!("examples/sandbox-ctl-broker-up.sh")),
+    ("sandbox ctl fault", include_str!("examples/sandbox-ctl-fault.sh")),
     ("completions", include_str!("examples/completions.sh")),
     ("man", include_str!("examples/man.sh")),
 ];

@@ -2,7 +2,7 @@
 
 mod socket;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub(super) enum Verb {
     BrokerDown(Broker),
     /// Bring a Kafka broker back
     BrokerUp(Broker),
+    /// Give the Kafka brokers rules by which requests fail, as --kafka-fault has them; those before are gone
+    Fault(Fault),
 }
 
 /// Which sandbox is meant.
@@ -78,6 +80,31 @@ pub(super) struct Broker {
     at: At,
 }
 
+/// Arguments of `fault`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Fault {
+    /// File with the rules; - is standard input
+    #[arg(value_name = "FILE", required_unless_present = "none")]
+    file: Option<PathBuf>,
+    /// No rules any more
+    #[arg(long, conflicts_with = "file")]
+    none: bool,
+    #[command(flatten)]
+    at: At,
+}
+
+impl Fault {
+    fn rules(&self) -> Result<String> {
+        let Some(file) = self.file.as_deref().filter(|_| !self.none) else { return Ok("[]".to_owned()) };
+        let read = if file == Path::new("-") {
+            std::io::read_to_string(std::io::stdin())
+        } else {
+            std::fs::read_to_string(file)
+        };
+        read.map_err(|e| Error::io(format!("cannot read {}", file.display()), e))
+    }
+}
+
 /// What goes over the socket: a line each way.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case")]
@@ -86,6 +113,7 @@ enum Request {
     Block { blocked: bool },
     Disconnect { services: Vec<Disconnected> },
     Broker { id: i32, alive: bool },
+    Fault { rules: String },
 }
 
 /// What comes back.
@@ -105,6 +133,9 @@ struct Answer {
 /// `Kind::Usage` where none is named, `Kind::Connect` where none is running, `Kind::Refused` for what it cannot do.
 pub(super) async fn run(args: Args, cx: &Context) -> Result<()> {
     let (request, at, done) = match args.verb {
+        Verb::Fault(args) => {
+            (Request::Fault { rules: args.rules()? }, args.at, Some("the rules are in force".to_owned()))
+        }
         Verb::List(at) => (Request::List, at, None),
         Verb::Block(at) => (Request::Block { blocked: true }, at, Some("blocked".to_owned())),
         Verb::Unblock(at) => (Request::Block { blocked: false }, at, Some("unblocked".to_owned())),

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind, Result};
 use crate::sandbox::{amqp, kafka};
 
 /// Longest request.
-const LONGEST: u64 = 64 << 10;
+const LONGEST: u64 = 1 << 20;
 
 /// What is done to the servers.
 #[derive(Clone)]
@@ -78,6 +78,7 @@ impl Controls {
                 }
                 Ok(None)
             }
+            Request::Fault { rules } => kafka()?.set_faults(&rules).await.map(|()| None),
             Request::Broker { id, alive } => kafka()?.set_alive(id, alive).await.map(|()| None),
         }
     }

@@ -1,9 +1,11 @@
 //! What the command line says of the Kafka cluster.
 
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 use super::Options;
 use super::broker::creation::check_name;
+use super::broker::fault::Faults;
 use crate::error::{Error, Result};
 use crate::output::Terminal;
 use crate::sandbox::amqp::user;
@@ -28,7 +30,7 @@ pub(crate) struct Args {
     /// Kafka topic to create at the start, with one partition and Kafka's settings if not given. May be repeated
     ///
     /// As `--topic orders:12,retention.ms=60000,cleanup.policy=compact,delete`.
-    #[arg(long = "topic", value_name = "NAME[:PARTITIONS][,SETTING=VALUE…]", value_parser = topic, help_heading = HEADING)]
+    #[arg(long = "topic", value_name = "NAME[:PARTITIONS][,SETTING=VALUE…]", value_parser = values::Unechoed(topic), help_heading = HEADING)]
     pub topics: Vec<Topic>,
     /// No topic is made because a client asks for it; whoever wants one has to create it
     #[arg(long, help_heading = HEADING, hide_short_help = true)]
@@ -47,6 +49,12 @@ pub(crate) struct Args {
     /// Nobody may do what no access control list allows, but the first --kafka-user, or without users whoever comes
     #[arg(long, help_heading = HEADING, hide_short_help = true)]
     kafka_acl: bool,
+    /// Rules by which requests are answered with an error, late or not at all, as JSON
+    ///
+    /// A list of objects with `api` (a name or number) and what happens: `error` (Kafka's name or number), `delay` (as 50ms), `close`; and
+    /// which requests are meant: `topic`, `group`, `client_id`, `times` for how many of them, `probability`. The first that fits is used.
+    #[arg(long, value_name = "FILE", help_heading = HEADING, hide_short_help = true)]
+    kafka_fault: Option<PathBuf>,
 }
 
 /// A topic to create.
@@ -87,6 +95,15 @@ fn topic(text: &str) -> std::result::Result<Topic, String> {
     Ok(Topic { name: name.to_owned(), partitions, settings })
 }
 
+/// The rules of a file.
+fn read_faults(path: &Path) -> Result<Faults> {
+    let text = std::fs::read_to_string(path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
+    Faults::of_json(&text).map_err(|why| {
+        Error::usage(format!("{}: {why}", path.display()))
+            .hint(r#"a rule is an object, as {"api": "Produce", "topic": "orders", "error": "NOT_ENOUGH_REPLICAS"}"#)
+    })
+}
+
 impl Args {
     /// True when anything but the port was given.
     pub(crate) fn is_given(&self) -> bool {
@@ -96,6 +113,7 @@ impl Args {
             || self.kafka_brokers > 1
             || self.kafka_tls
             || self.kafka_acl
+            || self.kafka_fault.is_some()
             || !self.kafka_users.is_empty()
     }
 
@@ -108,6 +126,7 @@ impl Args {
         if let Some((_, twice)) = self.topics.iter().enumerate().find(|(i, topic)| named(*i, topic)) {
             return Err(Error::usage(format!("--topic {} is given twice", twice.name)));
         }
+        let faults = self.kafka_fault.as_deref().map(read_faults).transpose()?.unwrap_or_default();
         let ports = std::iter::once(self.kafka_port).chain(std::iter::repeat(0));
         let listeners: Vec<TcpListener> =
             ports.take(self.kafka_brokers.into()).map(|port| listener(Service::Kafka, port)).collect::<Result<_>>()?;
@@ -119,6 +138,7 @@ impl Args {
             tls: self.kafka_tls,
             users: self.kafka_users.clone(),
             acl: self.kafka_acl,
+            faults,
             terminal,
         })
     }

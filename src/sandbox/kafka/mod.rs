@@ -26,6 +26,7 @@ pub(crate) use self::args::Args;
 use self::args::Topic;
 use self::broker::cluster::{Cluster, Node};
 use self::broker::creation::Wanted;
+use self::broker::fault::Faults;
 use self::broker::time::Now;
 use self::server::Order;
 use crate::error::{Error, Result};
@@ -46,6 +47,7 @@ pub(crate) struct Options {
     users: Vec<(String, String)>,
     /// Access control lists count.
     acl: bool,
+    faults: Faults,
     /// Where is said what happens.
     terminal: Terminal,
 }
@@ -137,6 +139,16 @@ impl Handle {
         Ok(())
     }
 
+    /// Gives the cluster other rules by which requests fail, as JSON.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub(crate) async fn set_faults(&self, json: &str) -> std::result::Result<(), String> {
+        let faults = Faults::of_json(json)?;
+        self.with(|broker| broker.set_faults(faults)).await;
+        Ok(())
+    }
+
     /// What is there, for a person or a script. None when the cluster is gone.
     pub(crate) async fn shown(&self) -> Option<Map<String, Value>> {
         self.with(shown::shown).await
@@ -180,6 +192,7 @@ fn prepare(options: &Options, cluster: Cluster, limits: broker::Options) -> Resu
     broker.configs.fix("auto.create.topics.enable", options.auto_create.to_string());
     let terminal = options.terminal;
     broker.notes.tell_to(move |note| terminal.note(format!("kafka: {note}")));
+    broker.set_faults(options.faults.clone());
     for topic in &options.topics {
         let text = |text: &String| StrBytes::from_string(text.clone());
         let wanted = Wanted {

@@ -191,7 +191,7 @@ fn examples_of_profile() {
 #[test]
 fn examples_of_the_rest() {
     run("sandbox", &["sandbox", "completions", "man"]);
-    let verbs = ["list", "block", "unblock", "disconnect", "broker-down", "broker-up"];
+    let verbs = ["list", "block", "unblock", "disconnect", "broker-down", "broker-up", "fault"];
     run("ctl", &verbs.map(|verb| format!("sandbox-ctl-{verb}")).each_ref().map(String::as_str));
 }
 

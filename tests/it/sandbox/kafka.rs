@@ -65,7 +65,7 @@ fn it_asks_for_what_it_was_told_to() {
     run.command.current_dir(folder.path());
     let done = run.run().ok();
     assert_eq!(done.lines(), ["x", "x", "x", "600", "SCRAM-SHA-256"]);
-    done.says(&["not authorized", "SASL"]);
+    done.says(&["cluster authorization failed", "SASL"]);
     let done =
         sandbox(&["--only", "kafka"], "mscomm kafka tail t --sasl-mechanism PLAIN --username a --password b").run();
     done.fails(6).says(&["SASL"]);

@@ -30,9 +30,9 @@ pub(crate) struct Spec {
     /// A code by its name, as `NOT_LEADER_OR_FOLLOWER`, or by its number.
     #[serde(default)]
     pub error: Option<Text>,
-    /// How late the answer is, in milliseconds.
+    /// How late the answer is, as `50ms`.
     #[serde(default)]
-    pub delay_ms: u64,
+    pub delay: Option<String>,
     /// The connection is closed instead of an answer.
     #[serde(default)]
     pub close: bool,
@@ -41,7 +41,7 @@ pub(crate) struct Spec {
     pub times: Option<u64>,
     /// With this chance, from 0 to 1; always, if it is not said.
     #[serde(default)]
-    pub chance: Option<f64>,
+    pub probability: Option<f64>,
 }
 
 /// A name or a number.
@@ -213,12 +213,15 @@ fn rule(spec: Spec) -> Result<Rule, String> {
             ));
         }
     }
-    if error.is_none() && spec.delay_ms == 0 && !spec.close {
-        return Err("nothing happens by it: it needs `error`, `delay_ms` or `close`".to_owned());
+    if error.is_none() && spec.delay.is_none() && !spec.close {
+        return Err("nothing happens by it: it needs `error`, `delay` or `close`".to_owned());
     }
-    let chance = spec.chance.unwrap_or(1.0);
+    let delay = spec.delay.as_deref().map(|text| {
+        humantime::parse_duration(text).map_err(|why| format!("`delay`: `{text}` is no time, as 50ms: {why}"))
+    });
+    let chance = spec.probability.unwrap_or(1.0);
     if !(0.0..=1.0).contains(&chance) {
-        return Err(format!("`chance`: {chance} is not from 0 to 1"));
+        return Err(format!("`probability`: {chance} is not from 0 to 1"));
     }
     Ok(Rule {
         api,
@@ -226,7 +229,7 @@ fn rule(spec: Spec) -> Result<Rule, String> {
         group: spec.group,
         client_id: spec.client_id,
         error,
-        delay: Duration::from_millis(spec.delay_ms),
+        delay: delay.transpose()?.unwrap_or_default(),
         close: spec.close,
         left: spec.times,
         chance,
@@ -288,7 +291,7 @@ mod tests {
     #[test]
     fn a_rule_is_used_as_often_as_it_says_and_for_what_it_says() {
         let text = r#"[{"api": "produce", "topic": "a", "error": "NOT_LEADER_OR_FOLLOWER", "times": 2},
-            {"api": 3, "delay_ms": 5}]"#;
+            {"api": 3, "delay": "5ms"}]"#;
         let mut faults = Faults::of_json(text).unwrap();
         let mut ask = |api, topic: &str| {
             let active = faults.about(api, "c")?;
@@ -318,6 +321,6 @@ mod tests {
         assert!(why(r#"[{"api": "ApiVersions", "error": 35}]"#).contains("answers to ApiVersions have none"));
         assert!(why(r#"[{"api": "Fetch", "group": "g", "close": true}]"#).contains("`group`: requests of Fetch"));
         assert!(why(r#"[{"api": "Fetch"}]"#).contains("nothing happens"));
-        assert!(why(r#"[{"api": "Fetch", "close": true, "chance": 2}]"#).contains("not from 0 to 1"));
+        assert!(why(r#"[{"api": "Fetch", "close": true, "probability": 2}]"#).contains("not from 0 to 1"));
     }
 }
