@@ -212,7 +212,11 @@ impl Broker {
             return refused(ResponseError::InvalidPartitions, text);
         }
         let more = asked - now;
-        if more > MOST_AT_ONCE || self.topics.partitions().saturating_add(more) > MOST_IN_ALL {
+        if more > MOST_AT_ONCE {
+            // As the controller, whose list of changes would become too long.
+            return Err(Refusal::bare(ResponseError::UnknownServerError));
+        }
+        if self.topics.partitions().saturating_add(more) > MOST_IN_ALL {
             return refused(ResponseError::PolicyViolation, "Excessively large number of partitions per request.");
         }
         let factor = topic.partitions.first().map_or(1, |partition| partition.replicas.len());

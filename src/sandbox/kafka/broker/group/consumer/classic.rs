@@ -220,7 +220,8 @@ impl Consumer {
         Err(ResponseError::RebalanceInProgress)
     }
 
-    /// LeaveGroup. The member's id, if there is one that speaks the classic protocol.
+    /// LeaveGroup. The member's id, if there is one that speaks the classic protocol, or an administrator names it by its
+    /// instance alone.
     ///
     /// # Errors
     /// As for a classic group.
@@ -228,7 +229,10 @@ impl Consumer {
         let known = match instance {
             Some(instance) => {
                 let known = self.statics.get(instance).ok_or(ResponseError::UnknownMemberId)?;
-                if !id.is_empty() && known != id {
+                if id.is_empty() {
+                    return Ok(known.clone());
+                }
+                if known != id {
                     return Err(ResponseError::FencedInstanceId);
                 }
                 known.as_str()
