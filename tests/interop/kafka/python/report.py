@@ -32,3 +32,8 @@ def until(what, done):
         if time.monotonic() > end:
             raise TimeoutError(f"did not happen: {what}")
     return answer
+
+
+def wait():
+    """Between two questions to another thread."""
+    time.sleep(0.005)
