@@ -5,6 +5,7 @@ mod commands;
 mod ctl;
 mod grpc;
 mod kafka;
+mod kafka_clients;
 mod scripts;
 mod tour;
 
