@@ -17,7 +17,6 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::broker::auth::login::{self, Login, Next};
-use super::broker::cluster::Cluster;
 use super::broker::time::Now;
 use super::broker::tls::CLIENT_PRINCIPAL;
 use super::broker::wire::input::{Input, Room};
@@ -43,12 +42,6 @@ pub(crate) enum Order {
     With(Box<dyn FnOnce(&mut Broker) + Send>),
     /// It ends.
     End,
-}
-
-/// Serves until it is dropped. The listeners belong to the nodes, in their order.
-pub(crate) async fn serve(listeners: Vec<TcpListener>, cluster: Cluster) {
-    let (_alive, orders) = tokio::sync::mpsc::unbounded_channel();
-    run(listeners, Broker::new(cluster), orders).await;
 }
 
 /// Serves until it is told to end, or nobody can tell it any more. The listeners belong to the nodes, in their order, and do not

@@ -104,11 +104,7 @@ pub(crate) struct Caller {
 }
 
 impl Broker {
-    pub(crate) fn new(cluster: Cluster) -> Broker {
-        Broker::with(cluster, Options::default())
-    }
-
-    /// A broker that is not as the defaults are.
+    /// A cluster without topics.
     pub(crate) fn with(cluster: Cluster, options: Options) -> Broker {
         let mut configs = Configs::at_start();
         Security::fix(&options, &mut configs);

@@ -10,7 +10,6 @@ pub(crate) enum Kind {
     Long = 5,
     Double = 6,
     List = 7,
-    Class = 8,
 }
 
 /// What its values have to be, beside the type.

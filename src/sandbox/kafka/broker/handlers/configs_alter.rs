@@ -42,7 +42,7 @@ pub(crate) fn incremental(
     caller: &Caller,
     request: IncrementalAlterConfigsRequest,
     _version: i16,
-    _now: Now,
+    now: Now,
 ) -> IncrementalAlterConfigsResponse {
     let twice = twice(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_str())));
     let mut responses = Vec::new();
@@ -66,6 +66,7 @@ pub(crate) fn incremental(
             .with_resource_name(resource.resource_name.clone());
         responses.push(response);
     }
+    broker.settings_changed(now);
     IncrementalAlterConfigsResponse::default().with_responses(responses)
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn replace(
     caller: &Caller,
     request: AlterConfigsRequest,
     _version: i16,
-    _now: Now,
+    now: Now,
 ) -> AlterConfigsResponse {
     let twice = twice(request.resources.iter().map(|r| (r.resource_type, r.resource_name.as_str())));
     let mut responses = Vec::new();
@@ -103,6 +104,7 @@ pub(crate) fn replace(
             .with_resource_name(resource.resource_name.clone());
         responses.push(response);
     }
+    broker.settings_changed(now);
     AlterConfigsResponse::default().with_responses(responses)
 }
 

@@ -128,11 +128,6 @@ impl Log {
         self.start
     }
 
-    /// The end of the log: the offset of the next record.
-    pub(crate) fn end_offset(&self) -> i64 {
-        self.end
-    }
-
     /// Up to where consumers may read.
     pub(crate) fn high_watermark(&self) -> i64 {
         self.end

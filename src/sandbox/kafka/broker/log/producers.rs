@@ -80,10 +80,6 @@ impl Producers {
         self.by_id.iter().map(|(id, producer)| (*id, producer))
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
     pub(super) fn get(&self, id: i64) -> Option<&Producer> {
         self.by_id.get(&id)
     }

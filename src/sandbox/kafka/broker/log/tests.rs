@@ -61,7 +61,7 @@ fn put(log: &mut Log, config: &TopicConfig, batch: &NewBatch, now: i64) -> Resul
 
 /// The keys and values that are to be read, with their offsets.
 fn all(log: &Log) -> Vec<(i64, String)> {
-    let slice = log.read(log.start_offset(), log.end_offset(), usize::MAX, true).unwrap();
+    let slice = log.read(log.start_offset(), log.high_watermark(), usize::MAX, true).unwrap();
     let mut out = Vec::new();
     for part in &slice.parts {
         assert!(super::batch::is_whole(part));
@@ -121,12 +121,12 @@ fn a_producer_s_batches_come_in_their_order_and_once() {
 #[test]
 fn transactions_hold_the_last_stable_offset_until_they_end() {
     let (mut log, config) = (log(), config(&[]));
-    let mut one = |log: &mut Log, producer, bits| put(log, &config, &batch(&[(0, None, None)], producer, bits), 0);
+    let one = |log: &mut Log, producer, bits| put(log, &config, &batch(&[(0, None, None)], producer, bits), 0);
     assert_eq!(one(&mut log, (1, 0, 0), 16), Ok(0));
     assert_eq!(one(&mut log, (2, 0, 0), 16), Ok(1));
     assert_eq!(one(&mut log, (1, 0, 1), 0), Err(ResponseError::InvalidTxnState));
     assert_eq!((log.last_stable_offset(), log.high_watermark()), (0, 2));
-    let mut end = |log: &mut Log, producer_id, producer_epoch, commit, coordinator_epoch| {
+    let end = |log: &mut Log, producer_id, producer_epoch, commit, coordinator_epoch| {
         let marker = Marker { producer_id, producer_epoch, commit, coordinator_epoch };
         log.append_marker(marker, &config, 0, at(0)).map_err(|refusal| refusal.error)
     };
@@ -159,7 +159,7 @@ fn what_cannot_be_is_refused() {
     for length in 0..bytes.len() {
         assert!(NewBatch::read(&Bytes::copy_from_slice(&bytes[..length]), 13).is_err());
     }
-    assert_eq!((log.end_offset(), log.size()), (0, 0));
+    assert_eq!((log.high_watermark(), log.size()), (0, 0));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn old_segments_and_too_many_go() {
     log.clean(&config, at(220));
     assert!(log.size() >= 200 && log.size() < 300, "{}", log.size());
     log.clean(&config, at(1000));
-    assert_eq!((log.start_offset(), log.size(), all(&log).len()), (log.end_offset(), 0, 0));
+    assert_eq!((log.start_offset(), log.size(), all(&log).len()), (log.high_watermark(), 0, 0));
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn compaction_keeps_the_last_of_each_key() {
     let texts = |log: &Log| all(log).into_iter().map(|(offset, text)| format!("{offset}:{text}")).collect::<Vec<_>>();
     // The newer b is in the active segment, which is left alone.
     assert_eq!(texts(&log), ["1:b=1", "2:a=2", "3:c=-", "6:b=active"]);
-    assert_eq!((log.start_offset(), log.end_offset()), (0, 7));
+    assert_eq!((log.start_offset(), log.high_watermark()), (0, 7));
     put(&mut log, &config, &batch(&[(100, Some("d"), Some("active"))], NOBODY, 0), 100).unwrap();
     log.clean(&config, at(1101));
     assert_eq!(texts(&log), ["2:a=2", "6:b=active", "7:d=active"]);
