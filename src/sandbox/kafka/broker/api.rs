@@ -1,85 +1,20 @@
-//! Which requests there are, in which versions, and who answers each.
+//! Who answers which request.
 
 use std::rc::Rc;
 
 use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::{Decodable, Encodable};
 
+use super::announced::VERSIONS;
 use super::handlers::{
     acls, cluster, configs, configs_alter, coordinator, fetch, groups, groups_admin, groups_consumer, metadata,
     offset_commit, offset_fetch, offsets, produce, quotas, refused, replicas, scram, topics, txn, txn_describe,
     versions,
 };
 use super::time::Now;
-use super::wire::Frame;
 use super::wire::guard::Malformed;
-use super::wire::reply::Reply;
+use super::wire::{Answer, Frame};
 use super::{Broker, Caller, Shared};
-
-/// What this broker announces: the versions of Kafka 4.1, as far as there is something behind them.
-pub(crate) const VERSIONS: &[(ApiKey, i16, i16)] = &[
-    (ApiKey::Metadata, 0, 13),
-    (ApiKey::OffsetCommit, 2, 9),
-    (ApiKey::OffsetFetch, 1, 9),
-    (ApiKey::FindCoordinator, 0, 6),
-    (ApiKey::JoinGroup, 0, 9),
-    (ApiKey::Heartbeat, 0, 4),
-    (ApiKey::LeaveGroup, 0, 5),
-    (ApiKey::SyncGroup, 0, 5),
-    (ApiKey::DescribeGroups, 0, 6),
-    (ApiKey::ListGroups, 0, 5),
-    (ApiKey::ApiVersions, 0, 4),
-    (ApiKey::Produce, 3, 13),
-    (ApiKey::Fetch, 4, 18),
-    (ApiKey::ListOffsets, 1, 10),
-    (ApiKey::DeleteRecords, 0, 2),
-    (ApiKey::OffsetForLeaderEpoch, 2, 4),
-    (ApiKey::CreateTopics, 2, 7),
-    (ApiKey::DeleteTopics, 1, 6),
-    (ApiKey::CreatePartitions, 0, 3),
-    (ApiKey::DescribeCluster, 0, 2),
-    (ApiKey::DescribeTopicPartitions, 0, 0),
-    (ApiKey::TxnOffsetCommit, 0, 5),
-    (ApiKey::DeleteGroups, 0, 2),
-    (ApiKey::OffsetDelete, 0, 0),
-    (ApiKey::ConsumerGroupHeartbeat, 0, 1),
-    (ApiKey::ConsumerGroupDescribe, 0, 1),
-    (ApiKey::DescribeConfigs, 1, 4),
-    (ApiKey::AlterConfigs, 0, 2),
-    (ApiKey::IncrementalAlterConfigs, 0, 1),
-    (ApiKey::ListConfigResources, 0, 1),
-    (ApiKey::InitProducerId, 0, 5),
-    (ApiKey::AddPartitionsToTxn, 0, 5),
-    (ApiKey::AddOffsetsToTxn, 0, 4),
-    (ApiKey::EndTxn, 0, 5),
-    (ApiKey::WriteTxnMarkers, 1, 1),
-    (ApiKey::DescribeProducers, 0, 0),
-    (ApiKey::DescribeTransactions, 0, 0),
-    (ApiKey::ListTransactions, 0, 2),
-    (ApiKey::AlterReplicaLogDirs, 1, 2),
-    (ApiKey::DescribeLogDirs, 1, 4),
-    (ApiKey::CreateDelegationToken, 1, 3),
-    (ApiKey::RenewDelegationToken, 1, 2),
-    (ApiKey::ExpireDelegationToken, 1, 2),
-    (ApiKey::DescribeDelegationToken, 1, 3),
-    (ApiKey::ElectLeaders, 0, 2),
-    (ApiKey::AlterPartitionReassignments, 0, 1),
-    (ApiKey::ListPartitionReassignments, 0, 0),
-    (ApiKey::DescribeClientQuotas, 0, 1),
-    (ApiKey::AlterClientQuotas, 0, 1),
-    (ApiKey::UpdateFeatures, 0, 2),
-    (ApiKey::UnregisterBroker, 0, 0),
-    (ApiKey::DescribeAcls, 1, 3),
-    (ApiKey::CreateAcls, 1, 3),
-    (ApiKey::DeleteAcls, 1, 3),
-    (ApiKey::SaslHandshake, 0, 1),
-    (ApiKey::SaslAuthenticate, 0, 2),
-    (ApiKey::DescribeUserScramCredentials, 0, 0),
-    (ApiKey::AlterUserScramCredentials, 0, 0),
-];
-
-/// The frame of the answer; none for a producer that wants none.
-pub(crate) type Answer = Result<Option<Reply>, Malformed>;
 
 /// Answers a request, if need be after a while, and as the owner's faults want it.
 ///

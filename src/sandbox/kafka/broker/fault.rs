@@ -12,7 +12,7 @@ use kafka_protocol::error::ResponseError;
 use kafka_protocol::messages::ApiKey;
 use serde::Deserialize;
 
-use super::api::VERSIONS;
+use super::announced::VERSIONS;
 use super::{Broker, Caller};
 
 /// A rule as it is written. One that has no filter but its API is about each of its requests.

@@ -3,6 +3,7 @@
 //! A request is answered in `handlers/`, one file for what belongs together, out of the state that stands beside it:
 //! [`cluster`], [`topic`] with its [`log`], ... Who has to wait (a fetch, a member of a group) gets a future.
 
+pub(crate) mod announced;
 pub(crate) mod api;
 pub(crate) mod auth;
 pub(crate) mod cluster;

@@ -10,15 +10,13 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 use uuid::Uuid;
 
-use super::super::api::Answer;
 use super::super::auth::{Operation, Resource};
-use super::super::log::{Aborted, Slice};
 use super::super::sessions::{Asked, Change, Place, Plan, Told};
 use super::super::time::Now;
 use super::super::topic::Partition;
-use super::super::wire::Frame;
+use super::super::wire::{Answer, Frame};
 use super::super::{Broker, Caller, Shared};
-use super::fetch_answer;
+use super::fetch_answer::{self, Part, Read};
 
 /// Kafka's `fetch.max.bytes` of a broker.
 const MOST: usize = 55 << 20;
@@ -29,25 +27,6 @@ struct Terms {
     committed_only: bool,
     most: usize,
     enough: usize,
-}
-
-/// What is answered for a partition.
-pub(super) struct Part {
-    pub place: Place,
-    pub result: Result<Read, ResponseError>,
-    /// Leader and its epoch, told when the client asked someone else.
-    pub leader: Option<(i32, i32)>,
-}
-
-/// What was read of it.
-#[derive(Default)]
-pub(super) struct Read {
-    pub told: Told,
-    pub slice: Slice,
-    /// None unless only what is committed is read.
-    pub aborted: Option<Vec<Aborted>>,
-    /// The epoch up to which the client's log is the same, and where it ends.
-    pub diverging: Option<(i32, i64)>,
 }
 
 /// Answers when there is enough, or the client has waited for long enough.

@@ -10,11 +10,30 @@ use kafka_protocol::messages::{BrokerId, FetchResponse, ProducerId};
 use kafka_protocol::protocol::Encodable;
 
 use super::super::Broker;
-use super::super::api::Answer;
-use super::super::wire::Frame;
+use super::super::log::{Aborted, Slice};
+use super::super::sessions::{Place, Told};
 use super::super::wire::guard::Malformed;
 use super::super::wire::reply::Builder;
-use super::fetch::Part;
+use super::super::wire::{Answer, Frame};
+
+/// What is answered for a partition.
+pub(super) struct Part {
+    pub place: Place,
+    pub result: Result<Read, ResponseError>,
+    /// Leader and its epoch, told when the client asked someone else.
+    pub leader: Option<(i32, i32)>,
+}
+
+/// What was read of it.
+#[derive(Default)]
+pub(super) struct Read {
+    pub told: Told,
+    pub slice: Slice,
+    /// None unless only what is committed is read.
+    pub aborted: Option<Vec<Aborted>>,
+    /// The epoch up to which the client's log is the same, and where it ends.
+    pub diverging: Option<(i32, i64)>,
+}
 
 /// The answer when the whole request is refused.
 ///

@@ -8,14 +8,13 @@ use kafka_protocol::messages::produce_response::{
 use kafka_protocol::messages::{BrokerId, ProduceRequest, ProduceResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::super::api::Answer;
 use super::super::auth::{Operation, Resource};
 use super::super::creation::is_internal;
 use super::super::log::batch::{Header, magic};
 use super::super::log::{NewBatch, Refusal};
 use super::super::time::Now;
-use super::super::wire::Frame;
 use super::super::wire::guard::Malformed;
+use super::super::wire::{Answer, Frame};
 use super::super::{Broker, Caller, Shared};
 
 /// Answers, unless the producer wants no answer. If it wants none and something is wrong, its connection is closed: so it learns

@@ -5,7 +5,7 @@ use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatu
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::StrBytes;
 
-use super::super::api::VERSIONS;
+use super::super::announced::VERSIONS;
 use super::super::wire::Frame;
 use super::super::wire::guard::Malformed;
 use super::super::wire::reply::Reply;

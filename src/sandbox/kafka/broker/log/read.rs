@@ -42,43 +42,6 @@ impl Log {
         Ok(slice)
     }
 
-    /// The batches from the one on that has `offset`, up to `to`, while they fit into `most` bytes. With `at_least_one` the
-    /// first is given whatever it takes, so that a reader gets on.
-    ///
-    /// # Errors
-    /// OFFSET_OUT_OF_RANGE when the offset is before the log's beginning or behind its end.
-    pub(crate) fn read(&self, offset: i64, to: i64, most: usize, at_least_one: bool) -> Result<Slice, Refusal> {
-        if offset < self.start || offset > self.end {
-            return Err(Refusal::bare(ResponseError::OffsetOutOfRange));
-        }
-        let mut slice = Slice { parts: Vec::new(), size: 0, end: offset };
-        for batch in self.from(offset) {
-            if batch.base_offset >= to {
-                break;
-            }
-            let fits = slice.size.saturating_add(batch.bytes.len()) <= most;
-            if !(fits || at_least_one && slice.parts.is_empty()) {
-                break;
-            }
-            slice.size = slice.size.saturating_add(batch.bytes.len());
-            slice.end = batch.last_offset.saturating_add(1);
-            slice.parts.push(batch.bytes.clone());
-        }
-        Ok(slice)
-    }
-
-    /// How many bytes there are to be read from an offset on, counted until it is enough.
-    pub(crate) fn readable(&self, offset: i64, to: i64, enough: usize) -> usize {
-        let mut size = 0_usize;
-        for batch in self.from(offset) {
-            if batch.base_offset >= to || size >= enough {
-                break;
-            }
-            size = size.saturating_add(batch.bytes.len());
-        }
-        size
-    }
-
     /// The batches from the one on that has this offset, or is the first after it.
     pub(super) fn from(&self, offset: i64) -> impl Iterator<Item = &Stored> {
         let is_before = |segment: &Segment| segment.batches.back().is_some_and(|last| last.last_offset < offset);

@@ -23,6 +23,9 @@ pub(crate) struct Frame {
     pub body: Bytes,
 }
 
+/// The frame of the answer; none for a producer that wants none.
+pub(crate) type Answer = Result<Option<Reply>, Malformed>;
+
 impl Frame {
     /// Reads the header of a frame, without its size.
     ///

@@ -3,7 +3,7 @@
 //! its generation is its member epoch, and SyncGroup tells what the broker has assigned.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,15 +16,7 @@ use super::super::classic::member::{Join, Joined, Synced};
 use super::super::classic::{Classic, Credentials};
 use super::super::subscription::{self, Subscription};
 use super::Consumer;
-use super::member::{Assigned, Member, Progress};
-
-/// What only a member has that speaks the classic protocol.
-#[derive(Debug, Clone)]
-pub(crate) struct Old {
-    pub session_timeout: Duration,
-    /// As it joined with.
-    pub protocols: Vec<(String, Bytes)>,
-}
+use super::member::{Assigned, Member, Old, Progress};
 
 impl Old {
     fn subscription(&self) -> Option<Subscription> {

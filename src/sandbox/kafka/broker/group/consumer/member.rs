@@ -1,12 +1,19 @@
 //! A member of a consumer group of KIP-848, what it says, and what it is told.
 
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
-use super::classic::Old;
+/// What only a member has that speaks the classic protocol.
+#[derive(Debug, Clone)]
+pub(crate) struct Old {
+    pub session_timeout: Duration,
+    /// As it joined with.
+    pub protocols: Vec<(String, Bytes)>,
+}
 
 /// Partitions by topic id. A topic has at least one.
 pub(crate) type Assigned = BTreeMap<Uuid, BTreeSet<i32>>;
