@@ -83,13 +83,12 @@ struct Share<'a> {
 }
 
 fn uniform(of: &[Candidate<'_>], topics: &BTreeMap<Uuid, i32>) -> BTreeMap<String, Assigned> {
-    let mut shares = keep(of, topics);
+    let (mut shares, taken) = keep(of, topics);
     let alike =
         of.windows(2).all(|pair| matches!(pair, [a, b] if Rc::ptr_eq(&a.topics, &b.topics) || a.topics == b.topics));
-    let taken: BTreeSet<(Uuid, i32)> = shares.iter().flat_map(|share| share.has.iter().copied()).collect();
     let mut free: BTreeSet<(Uuid, i32)> = BTreeSet::new();
-    for (topic, count) in topics.iter().filter(|(topic, _)| of.iter().any(|member| member.topics.contains(topic))) {
-        free.extend((0..*count).map(|partition| (*topic, partition)).filter(|one| !taken.contains(one)));
+    for (topic, taken) in taken.iter().filter(|(topic, _)| of.iter().any(|member| member.topics.contains(topic))) {
+        free.extend((0..).zip(taken).filter(|(_, taken)| !**taken).map(|(partition, _)| (*topic, partition)));
     }
     if alike {
         even(&mut shares, free);
@@ -106,20 +105,24 @@ fn uniform(of: &[Candidate<'_>], topics: &BTreeMap<Uuid, i32>) -> BTreeMap<Strin
     shares.collect()
 }
 
-/// What each had and may keep.
-fn keep<'a>(of: &'a [Candidate<'a>], topics: &BTreeMap<Uuid, i32>) -> Vec<Share<'a>> {
-    let mut taken = BTreeSet::new();
+/// What each had and may keep, and for each topic which of its partitions that are.
+fn keep<'a>(of: &'a [Candidate<'a>], topics: &BTreeMap<Uuid, i32>) -> (Vec<Share<'a>>, BTreeMap<Uuid, Vec<bool>>) {
+    let none = |count: &i32| vec![false; usize::try_from(*count).unwrap_or_default()];
+    let mut taken: BTreeMap<Uuid, Vec<bool>> = topics.iter().map(|(topic, count)| (*topic, none(count))).collect();
     let mut shares = Vec::new();
     for member in of {
-        let mut has = BTreeSet::new();
+        let mut has = Vec::new();
         for (topic, partitions) in member.had.into_iter().flatten().filter(|(topic, _)| member.topics.contains(topic)) {
-            let there = topics.get(topic).copied().unwrap_or(0);
-            let kept = partitions.iter().filter(|partition| **partition < there).map(|partition| (*topic, *partition));
-            has.extend(kept.filter(|one| taken.insert(*one)));
+            let Some(taken) = taken.get_mut(topic) else { continue };
+            let is_free = |partition: &&i32| {
+                let taken = usize::try_from(**partition).ok().and_then(|partition| taken.get_mut(partition));
+                taken.is_some_and(|taken| !std::mem::replace(taken, true))
+            };
+            has.extend(partitions.iter().filter(is_free).map(|partition| (*topic, *partition)));
         }
-        shares.push(Share { member, has });
+        shares.push(Share { member, has: has.into_iter().collect() });
     }
-    shares
+    (shares, taken)
 }
 
 /// Everybody may have everything: nobody has more than one partition more than another.
