@@ -2,8 +2,10 @@
 //! which is only borrowed between two waits.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Buf;
@@ -169,6 +171,7 @@ impl Server {
             host: StrBytes::from_string(format!("/{}", peer.ip())),
             principal: StrBytes::from_static_str("User:ANONYMOUS"),
             faults: None,
+            behind: Rc::default(),
         };
         let mut ended = self.ended.clone();
         ended.mark_unchanged();
@@ -196,12 +199,30 @@ impl Server {
         Box::pin(self.talk(stream, caller)).await;
     }
 
-    /// Answers its requests in their order, one at a time, as Kafka does.
-    async fn talk(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin, mut caller: Caller) {
+    /// Answers its requests until it ends.
+    async fn talk(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin, caller: Caller) {
+        let mut unwritten = Reply::default();
+        self.answer_all(&mut stream, caller, &mut unwritten).await;
+        // What was answered before something was wrong.
+        let _ = self.write(&mut stream, &mut unwritten).await;
+    }
+
+    /// Answers its requests in their order, one at a time, as Kafka does. Answers to requests that have come together, as a
+    /// producer's do, are written together, unless one of them has to wait.
+    async fn answer_all(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        mut caller: Caller,
+        unwritten: &mut Reply,
+    ) {
         let mut input = Input::new(&self.room);
         let mut login = Login::new(self.shared.borrow().security.login);
         input.bound(login.most());
-        while let Ok(Some(bytes)) = input.frame(&mut stream).await {
+        loop {
+            if (unwritten.is_long() || !input.has_frame()) && self.write(stream, unwritten).await.is_err() {
+                return;
+            }
+            let Ok(Some(bytes)) = input.frame(stream).await else { return };
             let next = login.take(&mut self.shared.borrow_mut().security, &bytes, Now::get());
             drop(bytes);
             let frame = match next {
@@ -210,7 +231,8 @@ impl Server {
                     if ends {
                         tokio::time::sleep(login::DELAY).await;
                     }
-                    if self.write(&mut stream, reply).await.is_err() || ends {
+                    unwritten.append(reply);
+                    if ends {
                         return;
                     }
                     caller.principal = login.principal().cloned().unwrap_or(caller.principal);
@@ -220,26 +242,36 @@ impl Server {
                 Err(_) => return,
             };
             caller.client_id = frame.client_id.clone().unwrap_or_default();
+            caller.behind.see(input.pending());
             // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
-            let answer = tokio::select! {
-                biased;
-                answer = Box::pin(api::answer(&self.shared, &caller, &frame)) => answer,
-                () = input.gone(&mut stream) => return,
+            let mut answer = Box::pin(api::answer(&self.shared, &caller, &frame));
+            let answer = match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => {
+                    if self.write(stream, unwritten).await.is_err() {
+                        return;
+                    }
+                    tokio::select! {
+                        biased;
+                        answer = &mut answer => answer,
+                        () = input.gone(stream, |pending| caller.behind.see(pending)) => return,
+                    }
+                }
             };
-            drop(frame);
-            let written = match answer {
-                Ok(Some(answer)) => self.write(&mut stream, answer).await.is_ok(),
-                Ok(None) => true,
-                Err(_) => false,
-            };
-            if !written {
-                return;
+            match answer {
+                Ok(Some(answer)) => unwritten.append(answer),
+                Ok(None) => {}
+                Err(_) => return,
             }
         }
     }
 
-    /// Writes an answer to a client that takes it.
-    async fn write(&self, stream: &mut (impl AsyncWrite + Unpin), mut answer: Reply) -> std::io::Result<()> {
+    /// Writes answers to a client that takes them.
+    async fn write(&self, stream: &mut (impl AsyncWrite + Unpin), unwritten: &mut Reply) -> std::io::Result<()> {
+        if !unwritten.has_remaining() {
+            return Ok(());
+        }
+        let mut answer = std::mem::take(unwritten);
         let unsent = self.shared.borrow().unsent.clone();
         let _counted = unsent.count(answer.copied());
         while answer.has_remaining() {

@@ -6,6 +6,7 @@
 pub(crate) mod announced;
 pub(crate) mod api;
 pub(crate) mod auth;
+pub(crate) mod behind;
 pub(crate) mod cluster;
 pub(crate) mod config;
 pub(crate) mod creation;
@@ -30,6 +31,7 @@ use kafka_protocol::protocol::StrBytes;
 use tokio::sync::Notify;
 
 use self::auth::Security;
+use self::behind::Behind;
 use self::cluster::Cluster;
 use self::config::Configs;
 use self::fault::{Active, Faults};
@@ -102,6 +104,8 @@ pub(crate) struct Caller {
     pub principal: StrBytes,
     /// The faults that the owner may want for this request.
     pub faults: Option<Rc<Active>>,
+    /// Whether its next request waits behind this one.
+    pub behind: Rc<Behind>,
 }
 
 impl Broker {

@@ -54,7 +54,8 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         let (parts, is_done) = {
             let broker = shared.borrow();
             let parts = read_all(&broker, caller, &terms, &plan);
-            let is_done = is_enough(&parts, &terms) || tokio::time::Instant::now() >= until;
+            let is_late = tokio::time::Instant::now() >= until || caller.behind.is_there();
+            let is_done = is_late || is_enough(&parts, &terms);
             if !is_done {
                 wait_for(&broker, &plan, &notify);
             }
@@ -65,7 +66,10 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
         }
         drop(parts);
         // What comes in a row is looked at once.
-        let _ = timeout_at(until, notify.notified()).await;
+        tokio::select! {
+            _ = timeout_at(until, notify.notified()) => {}
+            () = caller.behind.comes() => {}
+        }
     };
     let mut broker = shared.borrow_mut();
     let told = |broker: &mut Broker, part: &Part| {

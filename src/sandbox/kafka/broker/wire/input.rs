@@ -218,12 +218,23 @@ impl Input {
         }
     }
 
-    /// Returns when the client has gone. What it sends in the meantime is kept, up to a bound.
-    pub(crate) async fn gone(&mut self, stream: &mut (impl AsyncRead + Unpin)) {
+    /// What has come of the frames that have not been taken.
+    pub(crate) fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
+    /// Whether the next frame has come as a whole.
+    pub(crate) fn has_frame(&self) -> bool {
+        let size = self.pending.first_chunk().and_then(|size| usize::try_from(i32::from_be_bytes(*size)).ok());
+        size.is_some_and(|size| self.pending.len() >= size.saturating_add(4))
+    }
+
+    /// Returns when the client has gone. What it sends in the meantime is kept, up to a bound, and `see` is told of it.
+    pub(crate) async fn gone(&mut self, stream: &mut (impl AsyncRead + Unpin), see: impl Fn(&[u8])) {
         while self.pending.len() < CHUNK {
             match self.read(stream).await {
                 Ok(0) | Err(_) => return,
-                Ok(_) => {}
+                Ok(_) => see(&self.pending),
             }
         }
         std::future::pending().await

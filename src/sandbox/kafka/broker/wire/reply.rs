@@ -12,7 +12,10 @@ const WORTH_A_PIECE: usize = 4 << 10;
 /// Most bytes of answers that wait to be written, before no more is read for others at once.
 const MOST_UNSENT: usize = 128 << 20;
 
-/// A frame in pieces, which are read from the front.
+/// Most pieces of short answers that are written together.
+const MOST_TOGETHER: usize = 16;
+
+/// A frame in pieces, or several frames, which are read from the front.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     pieces: VecDeque<Bytes>,
@@ -55,6 +58,17 @@ impl Reply {
     /// How much of it is there for the answer only.
     pub(crate) fn copied(&self) -> usize {
         self.copied
+    }
+
+    /// True when no more should be put behind it before it is written.
+    pub(crate) fn is_long(&self) -> bool {
+        self.pieces.len() >= MOST_TOGETHER
+    }
+
+    /// Puts another behind it.
+    pub(crate) fn append(&mut self, mut other: Reply) {
+        self.pieces.append(&mut other.pieces);
+        self.copied = self.copied.saturating_add(other.copied);
     }
 }
 
@@ -148,6 +162,8 @@ mod tests {
         reply.advance(5);
         assert_eq!(reply.chunk(), b"b");
         reply.advance(WORTH_A_PIECE);
-        assert_eq!(reply.copy_to_bytes(reply.remaining()), b"xcdef".as_slice());
+        assert_eq!(reply.copy_to_bytes(2), b"xc".as_slice());
+        reply.append(BytesMut::from("gh".as_bytes()).into());
+        assert_eq!(reply.copy_to_bytes(reply.remaining()), b"defgh".as_slice());
     }
 }
