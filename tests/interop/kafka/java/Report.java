@@ -41,8 +41,8 @@ final class Report {
             error = error.getCause();
         }
         String text = error.getMessage();
-        // Numbers that a cluster gives out.
-        text = text == null ? "" : text.replaceAll("(producerId|127\\.0\\.0\\.1)[=:][0-9]+", "$1");
+        // Without numbers that a cluster gives out, and what a library says of an expression.
+        text = text == null ? "" : text.replaceAll("127\\.0\\.0\\.1:[0-9]+", "BROKER").replaceAll("(not a valid regular expression): .*", "$1");
         return error.getClass().getSimpleName() + " (" + text + ")";
     }
 
