@@ -439,7 +439,7 @@ func transactions(admin *kadm.Client) {
 	say("closed", described.State, described.Topics[topic], described.Err)
 	read("uncommitted", topic, 12)
 	read("committed", topic, 8, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
-	younger := open(kgo.TransactionalID(id), kgo.DefaultProduceTopic(topic))
+	younger := open(kgo.TransactionalID(id), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	check(younger.BeginTransaction())
 	check(younger.ProduceSync(ctx, record(0, "younger")).FirstErr())
 	check(client.BeginTransaction())
