@@ -286,7 +286,7 @@ func transactions() {
 		var producer *kafka.InitProducerIDResponse
 		// The end of the one before may not have come to all partitions.
 		until("a producer's id", func() bool {
-			producer = is(client.InitProducerID(ctx, &kafka.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 20000}))
+			producer = is(client.InitProducerID(ctx, &kafka.InitProducerIDRequest{TransactionalID: id, TransactionTimeoutMs: 20000, ProducerID: -1, ProducerEpoch: -1}))
 			return !errors.Is(producer.Error, kafka.ConcurrentTransactions)
 		})
 		check(producer.Error)
