@@ -141,6 +141,17 @@ fn a_static_member_comes_back_to_what_it_had() {
 }
 
 #[test]
+fn an_administrator_names_a_static_member_by_its_instance() {
+    let (mut group, topics, now) = (Consumer::new(), topics(), Instant::now());
+    beat(&mut group, &Beat { instance: Some("i".to_owned()), ..joins("a") }, &topics, now);
+    assert_eq!(group.leaves_old("", Some("i")), Ok("a".to_owned()));
+    assert_eq!(group.leaves_old("", Some("j")), Err(ResponseError::UnknownMemberId));
+    assert_eq!(group.leaves_old("b", Some("i")), Err(ResponseError::FencedInstanceId));
+    // It does not speak the protocol of this request, and leaves by its own.
+    assert_eq!(group.leaves_old("a", None), Err(ResponseError::UnknownMemberId));
+}
+
+#[test]
 fn topics_that_come_and_grow_are_shared_out() {
     let (mut group, mut topics, now) = (Consumer::new(), topics(), Instant::now());
     let by_pattern = Beat { topics: None, regex: Some("t|u.*".to_owned()), ..joins("a") };
