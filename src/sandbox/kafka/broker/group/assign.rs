@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use uuid::Uuid;
 
-use super::consumer::member::Assigned;
+/// Partitions by topic id. A topic has at least one.
+pub(crate) type Assigned = BTreeMap<Uuid, BTreeSet<i32>>;
 
 /// Which one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -15,9 +15,10 @@ use kafka_protocol::protocol::StrBytes;
 use uuid::Uuid;
 
 use super::super::auth::{Operation, Resource};
+use super::super::group::assign::Assigned;
 use super::super::group::assign::Assignor;
 use super::super::group::consumer::Consumer;
-use super::super::group::consumer::member::{Assigned, Beat, LEAVE, LEAVE_STATIC, Member, Refusal, Told};
+use super::super::group::consumer::member::{Beat, LEAVE, LEAVE_STATIC, Member, Refusal, Told};
 use super::super::group::{Group, Members};
 use super::super::time::Now;
 use super::super::{Broker, Caller};

@@ -12,11 +12,12 @@ use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
 use super::super::Catalogue;
+use super::super::assign::Assigned;
 use super::super::classic::member::{Join, Joined, Synced};
 use super::super::classic::{Classic, Credentials};
 use super::super::subscription::{self, Subscription};
 use super::Consumer;
-use super::member::{Assigned, Member, Old, Progress};
+use super::member::{Member, Old, Progress};
 
 impl Old {
     fn subscription(&self) -> Option<Subscription> {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use kafka_protocol::error::ResponseError;
 
 use super::super::Catalogue;
+use super::super::assign::Assigned;
 use super::super::pattern::Pattern;
 use super::Consumer;
-use super::member::{Assigned, Beat, LEAVE, LEAVE_STATIC, Member, Progress, Refusal, Told, within};
+use super::member::{Beat, LEAVE, LEAVE_STATIC, Member, Progress, Refusal, Told, within};
 
 /// Kafka's `group.consumer.session.timeout.ms`.
 const SESSION: Duration = Duration::from_secs(45);

@@ -1,11 +1,11 @@
 //! A member of a consumer group of KIP-848, what it says, and what it is told.
 
 use bytes::Bytes;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::super::assign::Assigned;
 use kafka_protocol::error::ResponseError;
-use uuid::Uuid;
 
 /// What only a member has that speaks the classic protocol.
 #[derive(Debug, Clone)]
@@ -14,9 +14,6 @@ pub(crate) struct Old {
     /// As it joined with.
     pub protocols: Vec<(String, Bytes)>,
 }
-
-/// Partitions by topic id. A topic has at least one.
-pub(crate) type Assigned = BTreeMap<Uuid, BTreeSet<i32>>;
 
 /// The epoch of a member that leaves.
 pub(crate) const LEAVE: i32 = -1;

@@ -14,9 +14,9 @@ use std::time::Instant;
 use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
-use self::member::{Assigned, Member, Progress};
+use self::member::{Member, Progress};
 use super::Catalogue;
-use super::assign::{Assignor, Candidate, assign};
+use super::assign::{Assigned, Assignor, Candidate, assign};
 use super::classic::Credentials;
 use super::pattern::Pattern;
 

@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use uuid::Uuid;
 
+use super::super::assign::Assigned;
 use super::Consumer;
-use super::member::{Assigned, Progress, overlap};
+use super::member::{Progress, overlap};
 
 impl Consumer {
     /// Takes a member a step on. `owned` is what it says to have, where it does.

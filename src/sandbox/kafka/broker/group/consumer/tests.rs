@@ -6,11 +6,12 @@ use kafka_protocol::error::ResponseError;
 use uuid::Uuid;
 
 use super::super::Catalogue;
+use super::super::assign::Assigned;
 use super::super::classic::member::Join;
 use super::super::classic::{Classic, Credentials};
 use super::super::subscription;
 use super::Consumer;
-use super::member::{Assigned, Beat, Told};
+use super::member::{Beat, Told};
 
 #[derive(Default)]
 struct Topics(BTreeMap<String, (Uuid, i32)>, u64);
