@@ -17,6 +17,8 @@ public final class Tools {
     /** What the tool that runs has ended with first. */
     private static int code;
 
+    private static final List<Runnable> hooks = new ArrayList<>();
+
     private Tools() {}
 
     private interface Main {
@@ -45,6 +47,9 @@ public final class Tools {
         } catch (Ended ended) {
             // Its code is known.
         } finally {
+            // What it would do at the end of its process: the producer sends what it still has.
+            hooks.forEach(Runnable::run);
+            hooks.clear();
             System.setOut(out);
             System.setErr(err);
             System.setIn(in);
@@ -105,8 +110,7 @@ public final class Tools {
         };
         Exit.setExitProcedure(ends);
         Exit.setHaltProcedure(ends);
-        // A tool that adds a hook for its end would be closed at ours.
-        Exit.setShutdownHookAdder((name, hook) -> {});
+        Exit.setShutdownHookAdder((name, hook) -> hooks.add(hook));
         topics("--create", "--topic", TOPIC, "--partitions", "2", "--replication-factor", "1", "--config", "retention.ms=7200000");
         topics("--create", "--topic", TOPIC, "--partitions", "2", "--replication-factor", "1");
         topics("--create", "--topic", TOPIC, "--partitions", "2", "--if-not-exists");
