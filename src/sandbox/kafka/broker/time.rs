@@ -12,9 +12,9 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// This moment.
+    /// This moment: by Tokio's clock, which waits go by, so that both can be moved on together.
     pub(crate) fn get() -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Now { mono: Instant::now(), wall: i64::try_from(wall).unwrap_or(i64::MAX) }
+        Now { mono: tokio::time::Instant::now().into_std(), wall: i64::try_from(wall).unwrap_or(i64::MAX) }
     }
 }
