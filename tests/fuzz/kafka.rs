@@ -89,7 +89,7 @@ async fn take(world: &mut World, client: usize, step: Step) {
             }
         }
         Step::Body { api, version, body } => {
-            let (key, min, max) = broker::api::VERSIONS[usize::from(api) % broker::api::VERSIONS.len()];
+            let (key, min, max) = broker::announced::VERSIONS[usize::from(api) % broker::announced::VERSIONS.len()];
             let version = min + i16::from(version) % (max - min + 1);
             world.strange(client, &framed(key, version, &body));
         }

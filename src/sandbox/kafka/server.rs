@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Buf;
+use kafka_protocol::messages::ApiKey;
 use kafka_protocol::protocol::StrBytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 use super::broker::auth::login::{self, Login, Next};
-use super::broker::time::Now;
+use super::broker::time::{Now, Turn};
 use super::broker::tls::CLIENT_PRINCIPAL;
 use super::broker::wire::input::{Input, Room};
 use super::broker::wire::reply::Reply;
@@ -218,6 +219,7 @@ impl Server {
         let mut input = Input::new(&self.room);
         let mut login = Login::new(self.shared.borrow().security.login);
         input.bound(login.most());
+        let mut turn = Turn::begin();
         loop {
             if (unwritten.is_long() || !input.has_frame()) && self.write(stream, unwritten).await.is_err() {
                 return;
@@ -245,8 +247,18 @@ impl Server {
             caller.behind.see(input.pending());
             // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
             let mut answer = Box::pin(api::answer(&self.shared, &caller, &frame));
-            let answer = match poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+            let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
+            let answer = match first {
                 Poll::Ready(answer) => answer,
+                // All of it is written, also when its client does not wait for that.
+                Poll::Pending if frame.key == ApiKey::Produce => {
+                    let written = self.write(stream, unwritten).await;
+                    let answer = answer.await;
+                    if written.is_err() {
+                        return;
+                    }
+                    answer
+                }
                 Poll::Pending => {
                     if self.write(stream, unwritten).await.is_err() {
                         return;
@@ -263,6 +275,8 @@ impl Server {
                 Ok(None) => {}
                 Err(_) => return,
             }
+            // Who asks for much at once is not the only one.
+            turn.pass().await;
         }
     }
 

@@ -27,7 +27,7 @@ use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Request, StrBytes};
 use uuid::Uuid;
 
-use crate::broker::api::VERSIONS;
+use crate::broker::announced::VERSIONS;
 use crate::broker::time::Now;
 use crate::records::{Batch, Kind, Writer};
 use crate::world::{About, Place, World};

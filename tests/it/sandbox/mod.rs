@@ -6,6 +6,7 @@ mod ctl;
 mod grpc;
 mod kafka;
 mod kafka_clients;
+mod kafka_hostile;
 mod scripts;
 mod tour;
 

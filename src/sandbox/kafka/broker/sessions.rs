@@ -1,6 +1,8 @@
 //! Fetch sessions (KIP-227): what a client fetches is remembered, so that it only tells what is new, and is only told that.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use kafka_protocol::error::ResponseError;
@@ -10,6 +12,9 @@ use uuid::Uuid;
 /// Most sessions, and most partitions of them all. Past it a client has to tell everything with each request.
 const MOST: usize = 1000;
 const MOST_PARTITIONS: usize = 500_000;
+
+/// Most partitions of one request. There are not so many; who names some again and again is not to fill the memory.
+pub(crate) const MOST_ASKED: usize = 100_000;
 
 /// A session may be forgotten for another when it was not used for so long.
 const IDLE: Duration = Duration::from_secs(120);
@@ -62,6 +67,21 @@ struct Session {
 pub(crate) struct Sessions {
     by_number: HashMap<i32, Session>,
     partitions: usize,
+    /// Partitions of requests that wait: each keeps its own, whatever their sessions are.
+    waiting: Rc<Cell<usize>>,
+}
+
+/// That a request waits, for as long as it is kept.
+#[derive(Debug)]
+pub(crate) struct Waits {
+    all: Rc<Cell<usize>>,
+    partitions: usize,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.all.set(self.all.get().saturating_sub(self.partitions));
+    }
 }
 
 /// What a request has for its session.
@@ -174,6 +194,16 @@ impl Sessions {
         Ok(Plan { session: change.session, incremental: true, asked })
     }
 
+    /// Lets a request wait for so many partitions. None when others wait for too many: it is answered with what there is.
+    pub(crate) fn wait(&self, partitions: usize) -> Option<Waits> {
+        let waiting = self.waiting.get().saturating_add(partitions);
+        if waiting > MOST_PARTITIONS {
+            return None;
+        }
+        self.waiting.set(waiting);
+        Some(Waits { all: self.waiting.clone(), partitions })
+    }
+
     fn close(&mut self, number: i32) {
         if let Some(session) = self.by_number.remove(&number) {
             self.partitions = self.partitions.saturating_sub(session.order.len());
@@ -249,5 +279,15 @@ mod tests {
         assert_eq!(sessions.take(change(0, 0, &[0], &[]), now).unwrap().session, 0);
         assert!(sessions.take(change(0, 0, &[0], &[]), now + IDLE).unwrap().session > 0);
         assert_eq!((sessions.by_number.len(), sessions.partitions), (MOST, MOST));
+    }
+
+    #[test]
+    fn only_so_many_partitions_are_waited_for() {
+        let sessions = Sessions::default();
+        let first = sessions.wait(MOST_PARTITIONS - 1).unwrap();
+        let second = sessions.wait(1);
+        assert!(second.is_some() && sessions.wait(1).is_none());
+        drop(first);
+        assert!(sessions.wait(MOST_PARTITIONS - 1).is_some());
     }
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use super::super::auth::{Operation, Resource};
-use super::super::sessions::{Asked, Change, Place, Plan, Told};
+use super::super::sessions::{Asked, Change, MOST_ASKED, Place, Plan, Told};
 use super::super::time::Now;
 use super::super::topic::Partition;
 use super::super::wire::{Answer, Frame};
@@ -43,12 +43,17 @@ pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> A
     };
     let wait = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or_default());
     let now = Now::get();
+    let asked: usize = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+    if asked > MOST_ASKED {
+        return fetch_answer::refused(frame, ResponseError::InvalidRequest);
+    }
     let planned = shared.borrow_mut().fetches.take(change(request, frame.version), now.mono);
     let plan = match planned {
         Ok(plan) => plan,
         Err(error) => return fetch_answer::refused(frame, error),
     };
-    let until = tokio::time::Instant::from_std(now.mono) + wait;
+    let waits = shared.borrow().fetches.wait(plan.asked.len());
+    let until = tokio::time::Instant::from_std(now.mono) + if waits.is_some() { wait } else { Duration::ZERO };
     let notify = Rc::new(Notify::new());
     let parts = loop {
         let (parts, is_done) = {

@@ -12,7 +12,7 @@ use super::super::auth::{Operation, Resource};
 use super::super::creation::is_internal;
 use super::super::log::batch::{Header, magic};
 use super::super::log::{NewBatch, Refusal};
-use super::super::time::Now;
+use super::super::time::{Now, Turn};
 use super::super::wire::guard::Malformed;
 use super::super::wire::{Answer, Frame};
 use super::super::{Broker, Caller, Shared};
@@ -22,11 +22,10 @@ use super::super::{Broker, Caller, Shared};
 ///
 /// # Errors
 /// That, or when it is no such request.
-pub(crate) fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
+pub(crate) async fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
     let request = frame.request::<ProduceRequest>()?;
     let acks = request.acks;
-    let mut broker = shared.borrow_mut();
-    let answer = produce(&mut broker, caller, request, frame.version, Now::get());
+    let answer = produce(shared, caller, request, frame.version).await;
     if acks != 0 {
         return frame.answer(&answer).map(Some);
     }
@@ -34,24 +33,28 @@ pub(crate) fn answer(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer 
     if partitions.any(|partition| partition.error_code != 0) { Err(Malformed) } else { Ok(None) }
 }
 
-fn produce(broker: &mut Broker, caller: &Caller, request: ProduceRequest, version: i16, now: Now) -> ProduceResponse {
-    let whole = whole_refusal(broker, caller, &request);
+async fn produce(shared: &Shared, caller: &Caller, request: ProduceRequest, version: i16) -> ProduceResponse {
+    let whole = whole_refusal(&shared.borrow(), caller, &request);
     let mut answer = ProduceResponse::default();
+    let mut turn = Turn::begin();
     for topic in request.topic_data {
         let result = TopicProduceResponse::default();
-        let known =
-            if version >= 13 { broker.topics.name_of(topic.topic_id).cloned() } else { Some(topic.name.0.clone()) };
+        let by_name = || Some(topic.name.0.clone());
+        let known = if version >= 13 { shared.borrow().topics.name_of(topic.topic_id).cloned() } else { by_name() };
         let write = Write {
             version,
             acks: request.acks,
             transactional_id: request.transactional_id.as_ref().map(|id| &id.0),
             topic: known.as_ref(),
-            now,
+            now: Now::get(),
         };
-        let refusal = whole.clone().or_else(|| topic_refusal(broker, caller, &write));
+        let refusal = whole.clone().or_else(|| topic_refusal(&shared.borrow(), caller, &write));
         let TopicProduceData { name, topic_id, partition_data, .. } = topic;
         let mut partitions = Vec::with_capacity(partition_data.len());
         for data in partition_data {
+            // What is small may come to much: others are not to wait for all of it.
+            turn.pass().await;
+            let broker = &mut shared.borrow_mut();
             let result = match &refusal {
                 Some(refusal) => Err(refusal.clone()),
                 None => write.append(broker, caller, &data),

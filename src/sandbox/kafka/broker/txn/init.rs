@@ -3,7 +3,7 @@
 use kafka_protocol::error::ResponseError;
 
 use super::super::time::Now;
-use super::{CHECK, EACH, Ended, MOST, State, Transaction, Transactions};
+use super::{CHECK, EACH, Ended, MOST, PAUSE, State, Transaction, Transactions};
 
 /// What has been given to a producer, and what had to end for it.
 pub(crate) struct Given {
@@ -60,8 +60,11 @@ impl Transactions {
 
     fn make(&mut self, id: &str, now: Now) -> Result<(), ResponseError> {
         if self.size + id.len() + EACH > MOST {
-            // What was used in the last minute may be in use.
-            self.expire(now.wall - 60_000);
+            // What was used in the last minute may be in use. All ids are looked at, so not for each that is refused.
+            if self.sought.is_none_or(|at| now.mono.saturating_duration_since(at) >= PAUSE) {
+                self.sought = Some(now.mono);
+                self.expire(now.wall - 60_000);
+            }
             if self.size + id.len() + EACH > MOST {
                 return Err(ResponseError::PolicyViolation);
             }

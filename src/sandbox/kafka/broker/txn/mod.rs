@@ -26,6 +26,9 @@ const EACH: usize = 256;
 /// How often ids are looked through for those that nobody has used for long.
 const CHECK: Duration = Duration::from_secs(3600);
 
+/// How long is waited before room is looked for again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// How long an id is known without use (`transactional.id.expiration.ms`).
 const EXPIRATION_MS: i64 = 7 * 24 * 3_600_000;
 
@@ -109,6 +112,8 @@ pub(crate) struct Transactions {
     size: usize,
     /// When ids are looked through next.
     check: Option<Instant>,
+    /// When room was looked for last.
+    sought: Option<Instant>,
     /// Something has become due earlier.
     earlier: bool,
 }
