@@ -23,7 +23,7 @@ use kafka_protocol::protocol::{Encodable, StrBytes};
 use libfuzzer_sys::fuzz_target;
 
 use asks::Ask;
-use world::{About, World};
+use world::World;
 
 /// What a client does, or what befalls it.
 #[derive(Debug, Arbitrary)]

@@ -32,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// The same when too much waits to be written.
 const IMPATIENCE: Duration = Duration::from_secs(10);
 
+/// The same when nobody is answered before some of it has been written.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a handshake of TLS may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
@@ -245,6 +248,8 @@ impl Server {
             };
             caller.client_id = frame.client_id.clone().unwrap_or_default();
             caller.behind.see(input.pending());
+            let unsent = self.shared.borrow().unsent.clone();
+            unsent.wait_for_room(IMPATIENCE).await;
             // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
             let mut answer = Box::pin(api::answer(&self.shared, &caller, &frame));
             let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
@@ -288,11 +293,20 @@ impl Server {
         let mut answer = std::mem::take(unwritten);
         let unsent = self.shared.borrow().unsent.clone();
         let _counted = unsent.count(answer.copied());
+        let mut waited = Duration::ZERO;
         while answer.has_remaining() {
-            let patience = if unsent.is_much() { IMPATIENCE } else { PATIENCE };
-            let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
-            if timeout(patience, stream.write_buf(&mut answer)).await.map_err(late)?? == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
+            match timeout(LEAST_PATIENCE, stream.write_buf(&mut answer)).await {
+                Ok(Ok(0)) => return Err(std::io::ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    written?;
+                    waited = Duration::ZERO;
+                }
+                Err(_) => {
+                    waited += LEAST_PATIENCE;
+                    if unsent.is_full() || waited >= if unsent.is_much() { IMPATIENCE } else { PATIENCE } {
+                        return Err(std::io::ErrorKind::TimedOut.into());
+                    }
+                }
             }
         }
         stream.flush().await

@@ -16,11 +16,12 @@ use kafka_protocol::protocol::{Decodable, StrBytes};
 use uuid::Uuid;
 
 use crate::asks::{GROUPS, TOPICS};
-use crate::broker::api::{self, Answer};
+use crate::broker::api;
 use crate::broker::auth::login::{Login, Next};
 use crate::broker::cluster::{Cluster, Node};
 use crate::broker::time::Now;
 use crate::broker::topic::Partition;
+use crate::broker::wire::Answer;
 use crate::broker::wire::reply::Reply;
 use crate::broker::{Broker, Caller, Options, Shared};
 use crate::records;
@@ -282,7 +283,7 @@ impl World {
 
     fn end_of(&self, about: &About) -> i64 {
         let About::Produce { place, .. } = about else { return 0 };
-        self.shared.borrow().topics.partition(&place.topic, place.partition).map_or(0, |it| it.log.end_offset())
+        self.shared.borrow().topics.partition(&place.topic, place.partition).map_or(0, |it| it.log.high_watermark())
     }
 
     /// Whatever a batch has been answered with: if it was written, its numbers are known.
@@ -312,7 +313,7 @@ impl World {
             let shared = self.shared.borrow();
             let log = &shared.topics.partition(&place.topic, place.partition).expect("it is there").log;
             let count = i32::try_from(*count).expect("few");
-            assert!(one.base_offset >= 0 && one.base_offset + i64::from(count) <= log.end_offset(), "{answer:?}");
+            assert!(one.base_offset >= 0 && one.base_offset + i64::from(count) <= log.high_watermark(), "{answer:?}");
             let one = &mut self.clients[client];
             *one.sequences.entry((one.producer.0, place.clone())).or_default() += count;
         }

@@ -3,8 +3,11 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
 /// What is shorter is copied: that costs less than another piece.
 const WORTH_A_PIECE: usize = 4 << 10;
@@ -12,8 +15,9 @@ const WORTH_A_PIECE: usize = 4 << 10;
 /// Most bytes of answers that wait to be written, before no more is read for others at once.
 const MOST_UNSENT: usize = 128 << 20;
 
-/// Most pieces of short answers that are written together.
+/// Most pieces of short answers that are written together, and most bytes.
 const MOST_TOGETHER: usize = 16;
+const MOST_BYTES_TOGETHER: usize = 64 << 10;
 
 /// A frame in pieces, or several frames, which are read from the front.
 #[derive(Debug, Default)]
@@ -25,7 +29,10 @@ pub(crate) struct Reply {
 
 /// How much of all answers waits to be written, and is there for that only.
 #[derive(Debug, Default)]
-pub(crate) struct Unsent(Cell<usize>);
+pub(crate) struct Unsent {
+    bytes: Cell<usize>,
+    freed: Notify,
+}
 
 /// What one answer has of it.
 pub(crate) struct Counted<'a>(&'a Unsent, usize);
@@ -33,24 +40,40 @@ pub(crate) struct Counted<'a>(&'a Unsent, usize);
 impl Unsent {
     /// Counts so many bytes for a while.
     pub(crate) fn count(&self, bytes: usize) -> Counted<'_> {
-        self.0.set(self.0.get().saturating_add(bytes));
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
         Counted(self, bytes)
     }
 
     /// How much there may be more.
     pub(crate) fn room(&self) -> usize {
-        MOST_UNSENT.saturating_sub(self.0.get())
+        MOST_UNSENT.saturating_sub(self.bytes.get())
     }
 
     /// True when clients have to take theirs soon.
     pub(crate) fn is_much(&self) -> bool {
         self.room() < MOST_UNSENT / 2
     }
+
+    /// True when there may be no more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.room() == 0
+    }
+
+    /// Returns when there may be more, or after so long.
+    pub(crate) async fn wait_for_room(&self, patience: Duration) {
+        let freed = async {
+            while self.is_full() {
+                self.freed.notified().await;
+            }
+        };
+        let _ = timeout(patience, freed).await;
+    }
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        self.0.0.set(self.0.0.get().saturating_sub(self.1));
+        self.0.bytes.set(self.0.bytes.get().saturating_sub(self.1));
+        self.0.freed.notify_waiters();
     }
 }
 
@@ -62,7 +85,7 @@ impl Reply {
 
     /// True when no more should be put behind it before it is written.
     pub(crate) fn is_long(&self) -> bool {
-        self.pieces.len() >= MOST_TOGETHER
+        self.pieces.len() >= MOST_TOGETHER || self.remaining() >= MOST_BYTES_TOGETHER
     }
 
     /// Puts another behind it.
@@ -147,6 +170,19 @@ impl Buf for Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_room_again_when_something_has_been_written() {
+        let unsent = Unsent::default();
+        let counted = unsent.count(MOST_UNSENT);
+        let begun = tokio::time::Instant::now();
+        unsent.wait_for_room(Duration::from_secs(10)).await;
+        assert!(unsent.is_much() && begun.elapsed() >= Duration::from_secs(10));
+        tokio::join!(unsent.wait_for_room(Duration::MAX), async { drop(counted) });
+        assert!(!unsent.is_much());
+        let long = Reply::from(BytesMut::zeroed(MOST_BYTES_TOGETHER));
+        assert!(long.is_long());
+    }
 
     #[test]
     fn pieces_are_read_one_after_the_other() {
