@@ -383,7 +383,7 @@ mod tests {
             "NAME=SUBJECT:VERSION",
             "NAME=VALUE",
             "NAME[=VALUE]",
-            "NAME[:PARTITIONS]",
+            "NAME[:PARTITIONS][,SETTING=VALUE…]",
             "NUMBER",
             "NUMBERS",
             "PRINCIPAL",
