@@ -18,16 +18,12 @@ use super::super::auth::acl::{
 use super::super::auth::{Operation, Resource};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-use super::configs::{Refusal, refusal};
+use super::configs::{Refusal, refusal, text};
 
 /// Longest name of a resource, a principal or a host.
 const LONGEST: usize = 1024;
 
 const UNAUTHORIZED: &str = "Cluster authorization failed.";
-
-fn text(text: impl Into<String>) -> Option<StrBytes> {
-    Some(StrBytes::from_string(text.into()))
-}
 
 pub(crate) fn describe(
     broker: &mut Broker,

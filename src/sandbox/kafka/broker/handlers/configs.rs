@@ -35,6 +35,11 @@ pub(crate) fn refusal<T>(error: ResponseError, text: impl Into<String>) -> Resul
     Err((error, Some(text.into())))
 }
 
+/// What is told beside an error.
+pub(super) fn text(text: impl Into<String>) -> Option<StrBytes> {
+    Some(StrBytes::from_string(text.into()))
+}
+
 /// Whether the caller may look at, or change, the settings of this.
 ///
 /// # Errors

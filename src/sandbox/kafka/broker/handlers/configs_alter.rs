@@ -182,11 +182,12 @@ fn check_resource(broker: &Broker, caller: &Caller, kind: i8, name: &str) -> Res
     let invalid = |text: &str| refusal(ResponseError::InvalidRequest, text);
     match kind {
         TOPICS if name.is_empty() => invalid("Default topic resources are not allowed."),
-        TOPICS if check_name(name).is_err() => {
-            check_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))
-        }
-        TOPICS if !broker.topics.by_name.contains_key(name) => {
-            refusal(ResponseError::UnknownTopicOrPartition, format!("The topic '{name}' does not exist."))
+        TOPICS => {
+            check_name(name).or_else(|text| refusal(ResponseError::InvalidTopicException, text))?;
+            match broker.topics.by_name.contains_key(name) {
+                true => Ok(()),
+                false => refusal(ResponseError::UnknownTopicOrPartition, format!("The topic '{name}' does not exist.")),
+            }
         }
         BROKERS if !name.is_empty() => match name.parse::<i32>() {
             Err(_) => invalid(&format!("Node id must be an integer, but it is: {name}")),

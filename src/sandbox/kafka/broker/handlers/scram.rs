@@ -17,10 +17,7 @@ use super::super::auth::scram::{Credential, MAX_ITERATIONS, MIN_ITERATIONS, Mech
 use super::super::auth::{Operation, Resource};
 use super::super::time::Now;
 use super::super::{Broker, Caller};
-
-fn text(text: impl Into<String>) -> Option<StrBytes> {
-    Some(StrBytes::from_string(text.into()))
-}
+use super::configs::text;
 
 pub(crate) fn describe(
     broker: &mut Broker,
