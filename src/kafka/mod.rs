@@ -14,6 +14,7 @@ mod known;
 mod meant;
 mod pattern;
 mod produce;
+mod reading;
 mod registry;
 mod request;
 mod respond;
@@ -31,9 +32,9 @@ pub(crate) use self::group::{COLUMNS as GROUP_COLUMNS, PARTITIONS as LAG_COLUMNS
 pub(crate) use self::import::import;
 pub(crate) use self::known::{groups, subjects, topics};
 pub(crate) use self::produce::{OldTimes, Prepared as PreparedWriter, ProducingArgs, prepare as prepare_writer};
+pub(crate) use self::reading::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::respond::{Args as RespondArgs, run as respond};
 pub(crate) use self::shared::topic_name;
-pub(crate) use self::tail::{Prepared as PreparedReader, ReadingArgs, prepare as prepare_reader};
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
 pub(crate) use self::transactional::{Once, Origin};
 use crate::args::Deferred;

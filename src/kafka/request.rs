@@ -3,8 +3,8 @@
 use super::client::{RequestOptions, Requesting};
 use super::pattern::Pattern;
 use super::produce::{self, EachArgs, OldTimes, ProducingArgs};
+use super::reading::{self, ReadingArgs};
 use super::settings::{Registry, Settings};
-use super::tail::{self, ReadingArgs};
 use super::transactional::Origin;
 use crate::args::{ANSWER_FILTER, ANSWER_MAP, AskingArgs, DataArgs, REQUEST_INPUT, RecordArgs, ReportArgs};
 use crate::codec::{DecodeArgs, DecodeKeyArgs, EncodeArgs, EncodeKeyArgs, FormArgs, SchemaArgs};
@@ -127,7 +127,7 @@ pub(crate) async fn run(args: Args, cx: &Context) -> Result<()> {
     reading.partitions.extend(reply_partition);
     (reading.decode, reading.decode_key) = (decode, decode_key);
     (reading.form, reading.registry) = (form.clone(), registry.clone());
-    let reading = tail::prepare(reading, None, cx)?.saying(None);
+    let reading = reading::prepare(reading, None, cx)?.saying(None);
     let mut producing = ProducingArgs::plain(topic.clone(), settings);
     producing.each = each;
     (producing.encode, producing.encode_key, producing.schema) = (encode, encode_key, schema);

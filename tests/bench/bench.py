@@ -67,7 +67,7 @@ def report(bench):
     text += ["", "Both producers: `" + " ".join(PRODUCER) + "`; both consumers: `" + " ".join(CONSUMER) + "`.", ""]
     text += ["How many records wait in a producer's queue is each side's default. kcat's JSON and format output are dominated by the second that its librdkafka pauses when its queue of fetched records is full.", ""]
     text += [NOTES, ""]
-    text += ["A Java client's CPU has the start of its machine in it (about a second). In the rows about the sandbox, wall, CPU and memory are the client's: they are about what it got from each broker. Where the client is Java's, most of its time is its own, whichever broker answers it: what the brokers themselves take is told as their CPU.", ""]
+    text += ["A Java client's CPU has the start of its machine in it (about a second). In the rows about the sandbox, wall, CPU and memory are the client's: they are about what it got from each broker. Kafka's performance tools are taken at their word, so that the start of Java's machine is not in it; what the brokers themselves take is told as their CPU.", ""]
     text += ["- " + version for version in versions()]
     return "\n".join(text) + "\n"
 

@@ -4,8 +4,9 @@ use std::ffi::OsString;
 
 use clap::{Args, Command};
 
+use super::kind::{Kind, Question, asked_for};
 use super::line::Word;
-use super::offer::{Candidate, Kind, Question, asked_for, data};
+use super::offer::{Candidate, data};
 use super::place::{Place, Typed};
 use crate::cli::Global;
 use crate::context::Context;

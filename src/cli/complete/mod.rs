@@ -4,6 +4,7 @@
 //! Tab changes nothing: nobody is asked for a secret, nothing is run or made, and who does not answer at once is not waited for.
 
 mod ask;
+mod kind;
 mod line;
 mod offer;
 mod place;
@@ -11,8 +12,9 @@ mod print;
 
 use std::time::Duration;
 
+use self::kind::Question;
 use self::line::{Line, Word};
-use self::offer::{Offer, Question};
+use self::offer::Offer;
 use self::place::{Expects, Place, Trees};
 use super::Global;
 use crate::config::ConfigSource;

@@ -6,8 +6,8 @@ use self::answer::{Answerable, Answers};
 use super::client::{Replying, ReplyingOptions, connect};
 use super::pattern::Pattern;
 use super::produce::HURRIED;
+use super::reading::{self, ReadingArgs};
 use super::settings::{Registry, Settings};
-use super::tail::{self, ReadingArgs};
 use crate::args::{ANSWER_BY_EXEC, ANSWER_BY_MAP, ANSWER_UNTIL_END, LimitArgs, ReadyArgs, ReportArgs};
 use crate::codec::{DecodeArgs, EncodeArgs, EncodeKeyArgs, Encoding, FormArgs, SchemaArgs};
 use crate::context::Context;
@@ -94,7 +94,7 @@ pub(crate) async fn run(args: Args, via: Option<Work<'_, Result<Writer>>>, cx: &
     reading.group = Some(group);
     (reading.limits, reading.ready) = (limits, ready);
     (reading.decode, reading.form, reading.registry) = (decode, form, registry);
-    let reader = tail::prepare(reading, exec.target()?.map(str::to_owned), cx)?.saying(Some(told));
+    let reader = reading::prepare(reading, exec.target()?.map(str::to_owned), cx)?.saying(Some(told));
     let progress = Progress::writer(&cx.terminal, "answered", None);
     let mut report = Report::new(cx.terminal, progress, Shows::Carried, report.report.as_ref())?;
     if command.is_some() {
@@ -117,7 +117,7 @@ pub(crate) async fn run(args: Args, via: Option<Work<'_, Result<Writer>>>, cx: &
 }
 
 /// Where answers go.
-async fn answers(reader: &tail::Prepared, topic: &str, cx: &Context) -> Result<Box<dyn Sink>> {
+async fn answers(reader: &reading::Prepared, topic: &str, cx: &Context) -> Result<Box<dyn Sink>> {
     let setup = reader.setup();
     let wire = setup.producer(&[HURRIED], None)?;
     connect(&wire, &setup, Some(topic), &cx.policy, &cx.shutdown).await?;

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
-use similar::TextDiff;
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::udiff::UnifiedHunkHeader;
+use similar::{DiffOp, DiffTag};
 
 use super::named::{Version, Versioned};
 use super::text::{of_file, readable};
@@ -110,23 +112,42 @@ async fn before_latest(api: &Api, subject: &str) -> Result<u32> {
 
 /// The difference as `diff -u` writes it.
 fn unified(from: &Side, to: &Side, context: usize, color: bool) -> String {
-    let lines = |side: &Side| String::from_utf8_lossy(&readable(&side.text, false)).into_owned();
-    let (old, new) = (lines(from), lines(to));
-    let diff = TextDiff::from_lines(&old, &new);
-    let text = diff.unified_diff().context_radius(context).header(&from.name, &to.name).to_string();
-    let mut out = String::with_capacity(text.len());
-    for line in text.lines() {
-        let style = match line.as_bytes() {
-            _ if !color => Style::new(),
-            [b'-', b'-', b'-', b' ', ..] | [b'+', b'+', b'+', b' ', ..] => Style::new().bold(),
-            [b'-', ..] => AnsiColor::Red.on_default(),
-            [b'+', ..] => AnsiColor::Green.on_default(),
-            [b'@', b'@', ..] => AnsiColor::Cyan.on_default(),
-            _ => Style::new(),
-        };
-        out.push_str(&format!("{style}{}{style:#}\n", escape_text(line)));
+    let text = |side: &Side| String::from_utf8_lossy(&readable(&side.text, false)).into_owned();
+    let (old, new) = (text(from), text(to));
+    let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let mut lines = Vec::new();
+    for hunk in hunks(&old, &new, context) {
+        lines.push(UnifiedHunkHeader::new(&hunk).to_string());
+        for change in hunk.iter().flat_map(|op| op.iter_changes(old.as_slice(), new.as_slice())) {
+            lines.push(format!("{}{}", change.tag(), change.value()));
+        }
     }
-    out
+    if !lines.is_empty() {
+        lines.splice(0..0, [format!("--- {}", from.name), format!("+++ {}", to.name)]);
+    }
+    lines.iter().map(|line| colored(line, color)).collect()
+}
+
+/// What differs, with what stands around it. The algorithm is called by its name: similar's one call for all of them brings
+/// every one of them, half a megabyte.
+fn hunks(old: &[&str], new: &[&str], context: usize) -> Vec<Vec<DiffOp>> {
+    let mut found = Compact::new(Replace::new(Capture::new()), old, new);
+    let Ok(()) = myers::diff(&mut found, old, 0..old.len(), new, 0..new.len());
+    let found = found.into_inner().into_inner().into_grouped_ops(context);
+    found.into_iter().filter(|hunk| hunk.iter().any(|op| op.tag() != DiffTag::Equal)).collect()
+}
+
+/// A line of the difference for a person.
+fn colored(line: &str, color: bool) -> String {
+    let style = match line.as_bytes() {
+        _ if !color => Style::new(),
+        [b'-', b'-', b'-', b' ', ..] | [b'+', b'+', b'+', b' ', ..] => Style::new().bold(),
+        [b'-', ..] => AnsiColor::Red.on_default(),
+        [b'+', ..] => AnsiColor::Green.on_default(),
+        [b'@', b'@', ..] => AnsiColor::Cyan.on_default(),
+        _ => Style::new(),
+    };
+    format!("{style}{}{style:#}\n", escape_text(line))
 }
 
 #[cfg(test)]

@@ -22,8 +22,10 @@ use tokio_rustls::TlsAcceptor;
 use super::broker::auth::login::{self, Login, Next};
 use super::broker::time::{Now, Turn};
 use super::broker::tls::CLIENT_PRINCIPAL;
+use super::broker::wire::guard::Malformed;
 use super::broker::wire::input::{Input, Room};
 use super::broker::wire::reply::Reply;
+use super::broker::wire::{Answer, Frame};
 use super::broker::{Broker, Caller, Shared, api};
 
 /// How long a client may leave an answer where it is.
@@ -250,38 +252,44 @@ impl Server {
             caller.behind.see(input.pending());
             let unsent = self.shared.borrow().unsent.clone();
             unsent.wait_for_room(IMPATIENCE).await;
-            // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
-            let mut answer = Box::pin(api::answer(&self.shared, &caller, &frame));
-            let first = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await;
-            let answer = match first {
-                Poll::Ready(answer) => answer,
-                // All of it is written, also when its client does not wait for that.
-                Poll::Pending if frame.key == ApiKey::Produce => {
-                    let written = self.write(stream, unwritten).await;
-                    let answer = answer.await;
-                    if written.is_err() {
-                        return;
-                    }
-                    answer
-                }
-                Poll::Pending => {
-                    if self.write(stream, unwritten).await.is_err() {
-                        return;
-                    }
-                    tokio::select! {
-                        biased;
-                        answer = &mut answer => answer,
-                        () = input.gone(stream, |pending| caller.behind.see(pending)) => return,
-                    }
-                }
-            };
-            match answer {
+            match self.answer(stream, &mut input, &caller, &frame, unwritten).await {
                 Ok(Some(answer)) => unwritten.append(answer),
                 Ok(None) => {}
                 Err(_) => return,
             }
             // Who asks for much at once is not the only one.
             turn.pass().await;
+        }
+    }
+
+    /// Answers a request. When that has to wait, what was answered before is written first.
+    ///
+    /// # Errors
+    /// When the connection is to be closed, or is gone.
+    async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        input: &mut Input,
+        caller: &Caller,
+        frame: &Frame,
+        unwritten: &mut Reply,
+    ) -> Answer {
+        // In a box, so that a connection that waits for a request takes no room for all that an answer may need.
+        let mut answer = Box::pin(api::answer(&self.shared, caller, frame));
+        if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await {
+            return answer;
+        }
+        let written = self.write(stream, unwritten).await.map_err(|_| Malformed);
+        // All records are stored, also when their producer does not wait for that.
+        if frame.key == ApiKey::Produce {
+            let answer = answer.await;
+            return written.and(answer);
+        }
+        written?;
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            () = input.gone(stream, |pending| caller.behind.see(pending)) => Err(Malformed),
         }
     }
 

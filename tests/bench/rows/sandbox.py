@@ -70,8 +70,9 @@ class Served:
         stat = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
 
-    def side(self, work, argv, before=None, after=None):
-        """Calls `before` for a place, and `after` with it, around what counts."""
+    def side(self, work, argv, took=None, before=None, after=None):
+        """Calls `before` for a place, and `after` with it, around what counts; `took` reads the seconds out of what a tool prints
+        of itself."""
 
         def begin():
             place = before(self) if before else None
@@ -83,7 +84,10 @@ class Served:
             if after:
                 after(self, place)
 
-        return Side(self.name, lambda place: argv(self.address, place), before=begin, after=end)
+        line = lambda place: argv(self.address, place)  # noqa: E731
+        if took:
+            return Asked(self.name, lambda place: took(output_of(line(place))), before=begin, after=end)
+        return Side(self.name, line, before=begin, after=end)
 
     def asked(self, *what):
         """What the broker takes for something, as `peers/kafka_groups.py` measures it."""
@@ -149,23 +153,26 @@ def records(bench, count, both):
         return lambda address, _: [MSCOMM, "-q", "kafka", "tail", names[broker], "-s", address, "--from", "begin", "--until-end", "-o", "raw"]
 
     of = f"{human(count)} × 100 B: the broker"
+    # What the tools tell of themselves: the start of their machine is not in it.
+    produced = lambda told: count / float(told.splitlines()[-1].split()[3])  # noqa: E731
+    consumed = lambda told: count / float(told.splitlines()[-1].split(",")[5])  # noqa: E731
     work = f"ProducerPerformance, acks=all, {of}"
-    bench.compare(work, "speed ≥ 1.5×", *(broker.side(work, produce, fresh, came) for broker in both))
-    works = [(f"{tool} {of}", goal, argv) for tool, goal, argv in [
-        ("ConsumerPerformance,", "speed ≥ 1.5×", consume),
-        ("kcat -C -e reads", "speed ≥ 1.0×", kcat),
-        ("mscomm kafka tail --until-end reads", "speed ≥ 1.0×", tail),
+    bench.compare(work, "speed ≥ 1.5×", *(broker.side(work, produce, produced, fresh, came) for broker in both))
+    works = [(f"{tool} {of}", goal, argv, took) for tool, goal, argv, took in [
+        ("ConsumerPerformance,", "speed ≥ 1.5×", consume, consumed),
+        ("kcat -C -e reads", "speed ≥ 1.0×", kcat, None),
+        ("mscomm kafka tail --until-end reads", "speed ≥ 1.0×", tail, None),
     ]]  # fmt: skip
-    if any(bench.wants(work) for work, _, _ in works):
+    if any(bench.wants(work) for work, *_ in works):
         for broker in both:
             topic("create", broker, names[broker])
             subprocess.run(produce(broker.address, names[broker]), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for work, goal, argv in works:
-        bench.compare(work, goal, *(broker.side(work, argv(broker)) for broker in both))
+    for work, goal, argv, took in works:
+        bench.compare(work, goal, *(broker.side(work, argv(broker), took) for broker in both))
     ours, theirs = both
     for work in ours.cpu:
         of_both = (statistics.median(broker.cpu[work][1:]) for broker in (ours, theirs))
         bench.fact(f"{work}, its CPU", " / ".join(map(seconds, of_both)))
-    if any(bench.wants(work) for work, _, _ in works):
+    if any(bench.wants(work) for work, *_ in works):
         for broker in both:
             topic("delete", broker, names[broker])

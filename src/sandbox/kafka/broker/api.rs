@@ -42,7 +42,7 @@ async fn dispatch(shared: &Shared, caller: &Caller, frame: &Frame) -> Answer {
     }
     known.filter(|(_, min, max)| (*min..=*max).contains(&frame.version)).ok_or(Malformed)?;
     match frame.key {
-        ApiKey::Metadata => at_once(shared, caller, frame, metadata::answer),
+        ApiKey::Metadata => after_a_while(shared, caller, frame, metadata::answer).await,
         ApiKey::Produce => produce::answer(shared, caller, frame).await,
         ApiKey::Fetch => fetch::answer(shared, caller, frame).await,
         ApiKey::ListOffsets => at_once(shared, caller, frame, offsets::list),

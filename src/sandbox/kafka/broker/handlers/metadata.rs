@@ -12,64 +12,54 @@ use uuid::Uuid;
 
 use super::super::auth::{Operation, Resource};
 use super::super::creation::{MOST_AT_ONCE, check_name, is_internal};
-use super::super::time::Now;
+use super::super::time::{Now, Turn};
 use super::super::topic::{Partition, Topic};
-use super::super::{Broker, Caller};
+use super::super::{Broker, Caller, Shared};
 
 /// What a field of bits is that was not asked for.
 const NOT_ASKED: i32 = i32::MIN;
 
-pub(crate) fn answer(
-    broker: &mut Broker,
+/// Topics that are asked for are looked at by turns: one may ask for a million.
+pub(crate) async fn answer(
+    shared: &Shared,
     caller: &Caller,
     request: MetadataRequest,
     version: i16,
-    now: Now,
 ) -> MetadataResponse {
     if (10..12).contains(&version) && request.topics.iter().flatten().any(|topic| !topic.topic_id.is_nil()) {
         return without_ids(request);
     }
-    let brokers = broker.cluster.alive().map(|node| {
-        MetadataResponseBroker::default()
-            .with_node_id(BrokerId(node.id))
-            .with_host(node.host.clone())
-            .with_port(node.port.into())
-    });
-    let answer = MetadataResponse::default()
-        .with_brokers(brokers.collect())
-        .with_cluster_id(Some(broker.cluster.id.clone()))
-        .with_controller_id(BrokerId(broker.cluster.controller()));
-    let cluster = if request.include_cluster_authorized_operations && (8..=10).contains(&version) {
-        let may = broker.allowed(caller, Operation::Describe, Resource::Cluster);
-        if may { broker.authorized_operations(caller, Resource::Cluster) } else { 0 }
-    } else {
-        NOT_ASKED
-    };
-    let answer = answer.with_cluster_authorized_operations(cluster);
+    let answer = about_cluster(&shared.borrow(), caller, &request, version);
     // Version 0 means all of them by none.
     let all = request.topics.as_ref().is_none_or(|topics| version == 0 && topics.is_empty());
     let with_operations = request.include_topic_authorized_operations;
     if all {
+        let broker = shared.borrow();
         let may = |topic: &&Topic| broker.allowed(caller, Operation::Describe, Resource::Topic(&topic.name));
-        let topics = broker.topics.iter().filter(may).map(|topic| described(broker, caller, topic, with_operations));
+        let topics = broker.topics.iter().filter(may).map(|topic| described(&broker, caller, topic, with_operations));
         return answer.with_topics(topics.collect());
     }
     let creates = version < 4 || request.allow_auto_topic_creation;
-    let before = broker.topics.partitions();
+    let mut made = 0_usize;
     let mut seen = HashSet::new();
     let mut topics = Vec::new();
+    let mut turn = Turn::begin();
     for asked in request.topics.unwrap_or_default() {
+        turn.pass().await;
         let topic = match asked.name {
             Some(TopicName(name)) if asked.topic_id.is_nil() => {
                 // Kafka takes them as a set.
                 if !seen.insert(name.clone()) {
                     continue;
                 }
+                let mut broker = shared.borrow_mut();
+                let before = broker.topics.partitions();
                 // Whoever asks for a million is not to get them all made.
-                let creates = creates && broker.topics.partitions().saturating_sub(before) < MOST_AT_ONCE;
-                by_name(broker, caller, &name, creates, with_operations, now)
+                let topic = by_name(&mut broker, caller, &name, creates && made < MOST_AT_ONCE, with_operations);
+                made += broker.topics.partitions().saturating_sub(before);
+                topic
             }
-            _ => by_id(broker, caller, asked.topic_id, with_operations),
+            _ => by_id(&shared.borrow(), caller, asked.topic_id, with_operations),
         };
         topics.push(if version < 12 && topic.name.is_none() {
             topic.with_name(Some(TopicName::default()))
@@ -78,6 +68,27 @@ pub(crate) fn answer(
         });
     }
     answer.with_topics(topics)
+}
+
+/// The answer without topics.
+fn about_cluster(broker: &Broker, caller: &Caller, request: &MetadataRequest, version: i16) -> MetadataResponse {
+    let brokers = broker.cluster.alive().map(|node| {
+        MetadataResponseBroker::default()
+            .with_node_id(BrokerId(node.id))
+            .with_host(node.host.clone())
+            .with_port(node.port.into())
+    });
+    let operations = if request.include_cluster_authorized_operations && (8..=10).contains(&version) {
+        let may = broker.allowed(caller, Operation::Describe, Resource::Cluster);
+        if may { broker.authorized_operations(caller, Resource::Cluster) } else { 0 }
+    } else {
+        NOT_ASKED
+    };
+    MetadataResponse::default()
+        .with_brokers(brokers.collect())
+        .with_cluster_id(Some(broker.cluster.id.clone()))
+        .with_controller_id(BrokerId(broker.cluster.controller()))
+        .with_cluster_authorized_operations(operations)
 }
 
 /// These versions have a field for the id of a topic, but it may not be used.
@@ -102,7 +113,6 @@ fn by_name(
     name: &StrBytes,
     creates: bool,
     with_operations: bool,
-    now: Now,
 ) -> MetadataResponseTopic {
     let error = |error: ResponseError| {
         MetadataResponseTopic::default()
@@ -130,7 +140,7 @@ fn by_name(
             return error(ResponseError::TopicAuthorizationFailed);
         }
         // Kafka answers that there is none yet, and clients ask again some 100 ms later. It is there at once here.
-        if let Err(why) = broker.auto_create(name, caller, now) {
+        if let Err(why) = broker.auto_create(name, caller, Now::get()) {
             return error(why);
         }
     }
