@@ -1,5 +1,6 @@
 //! How work ends early: the first SIGINT, SIGTERM or SIGHUP, or `--timeout`, asks it to drain; a second request leaves at once.
 
+use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,7 +34,7 @@ pub(crate) const SAME_REQUEST: Duration = Duration::from_millis(300);
 
 /// Those that ask to end. SIGHUP is not among them where it is ignored: `nohup` wants it so.
 pub(crate) fn ending() -> Vec<i32> {
-    let ignored = std::fs::read_to_string("/proc/self/status").ok().and_then(|status| {
+    let ignored = own_status().ok().and_then(|status| {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
         u64::from_str_radix(mask.trim(), 16).ok()
     });
@@ -43,6 +44,13 @@ pub(crate) fn ending() -> Vec<i32> {
         signals.push(SIGHUP);
     }
     signals
+}
+
+/// What the kernel says of this process. All of it fits into the first read; a file there has no size to go by.
+fn own_status() -> std::io::Result<String> {
+    let mut status = String::with_capacity(8 << 10);
+    std::fs::File::open("/proc/self/status")?.read_to_string(&mut status)?;
+    Ok(status)
 }
 
 /// Tells the requests to end apart from the signals that repeat them.

@@ -37,15 +37,17 @@ pub(crate) use self::respond::{Args as RespondArgs, run as respond};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
 pub(crate) use self::transactional::{Once, Origin};
+use futures_util::future::LocalBoxFuture;
+
 use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
 
-/// Has OpenSSL make its tables, which librdkafka needs whether there is TLS or not, while the command line is read: a tenth of
-/// what comes before the first byte to a broker. Whoever makes a client waits for the end of it.
+/// Has librdkafka, and the OpenSSL in it that it begins with whether there is TLS or not, make its tables while the command line
+/// is read: a tenth of what comes before the first byte to a broker. Whoever makes a client waits for the end of it.
 pub(crate) fn begin() {
     // Without a thread it is done there.
-    let _ = crate::shutdown::spawn("openssl", openssl_sys::init);
+    let _ = crate::shutdown::spawn("kafka-tables", ffi::begin);
 }
 
 /// The verbs.
@@ -86,15 +88,17 @@ pub(crate) enum Command {
 /// # Errors
 /// The verb's.
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
-    match command {
-        Command::Produce(Deferred(args)) => produce::run(*args, cx).await,
-        Command::Tail(Deferred(args)) => tail::run(*args, cx).await,
-        Command::Request(Deferred(args)) => request::run(*args, cx).await,
-        Command::Topic(Deferred(command)) => topic::run(*command, cx).await,
-        Command::Group(Deferred(command)) => group::run(*command, cx).await,
-        Command::Schema(Deferred(command)) => schema::run(*command, cx).await,
-        Command::Broker(Deferred(command)) => broker::run(*command, cx).await,
-        Command::Acl(Deferred(command)) => acl::run(*command, cx).await,
-        Command::User(Deferred(command)) => user::run(*command, cx).await,
-    }
+    // Each in a box of its own: else every verb would begin with the stack that the largest of them needs.
+    let work: LocalBoxFuture<'_, Result<()>> = match command {
+        Command::Produce(Deferred(args)) => Box::pin(produce::run(*args, cx)),
+        Command::Tail(Deferred(args)) => Box::pin(tail::run(*args, cx)),
+        Command::Request(Deferred(args)) => Box::pin(request::run(*args, cx)),
+        Command::Topic(Deferred(command)) => Box::pin(topic::run(*command, cx)),
+        Command::Group(Deferred(command)) => Box::pin(group::run(*command, cx)),
+        Command::Schema(Deferred(command)) => Box::pin(schema::run(*command, cx)),
+        Command::Broker(Deferred(command)) => Box::pin(broker::run(*command, cx)),
+        Command::Acl(Deferred(command)) => Box::pin(acl::run(*command, cx)),
+        Command::User(Deferred(command)) => Box::pin(user::run(*command, cx)),
+    };
+    work.await
 }

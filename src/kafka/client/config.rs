@@ -65,8 +65,7 @@ impl Setup {
         let server = settings.server.as_deref().ok_or_else(|| resolved.no_server())?;
         let brokers = brokers(server).map_err(|p| resolved.fault(&["server"], p.message).hint(p.fix))?;
         let list: Vec<String> = brokers.iter().map(Broker::to_string).collect();
-        // Without its handler at the end of the process, which takes away what librdkafka's threads are using then.
-        openssl_sys::init();
+        ffi::begin();
         let mut config = ClientConfig::new();
         // Nothing is printed of it without -v, but some failures are told nowhere else.
         config.set_log_level(RDKafkaLogLevel::Info);
@@ -76,7 +75,9 @@ impl Setup {
             // A broker that comes back is found at once, and one that is away is not hammered.
             .set("reconnect.backoff.ms", "10")
             .set("reconnect.backoff.max.ms", "500")
-            .set("allow.auto.create.topics", "false");
+            .set("allow.auto.create.topics", "false")
+            // KIP-714: what somebody else measures, with tables for each broker and a request of its own.
+            .set("enable.metrics.push", "false");
         security(&mut config, settings)?;
         for (name, value) in &settings.extra {
             check_property(&resolved, name, value)?;

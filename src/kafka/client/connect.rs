@@ -1,7 +1,7 @@
 //! The first contact with a cluster: fast when it works, precise when it does not.
 //!
 //! librdkafka keeps trying for ever and tells its reasons on the side. So while it asks for the metadata on a thread, the
-//! brokers are also reached for by TCP, all at once, which tells within a round trip when none of them can be.
+//! brokers are soon reached for by TCP, too, all at once, which tells within a round trip when none of them can be.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,6 +26,10 @@ use crate::shutdown::{self, Shutdown};
 /// How long a broker may say nothing before its port is asked what it speaks: librdkafka would wait for the answer of a web
 /// server as long as that waits for the rest of a request.
 const SUSPICION: Duration = Duration::from_millis(500);
+
+/// How long librdkafka is left alone before the brokers are reached for: where all is well it has its answer by then, and
+/// they see one connection less.
+const HEAD_START: Duration = Duration::from_millis(10);
 
 /// How often librdkafka's events are looked at while connecting.
 const TICK: Duration = Duration::from_millis(2);
@@ -139,7 +143,10 @@ async fn attempt<W: Connected>(
         serve(wire);
     }
     events.recovered();
-    let reach = reach(&setup.brokers, limit);
+    let reach = async {
+        tokio::time::sleep(HEAD_START).await;
+        reach(&setup.brokers, limit.saturating_sub(HEAD_START)).await
+    };
     tokio::pin!(reach);
     let mut reachable = false;
     let suspicion = async {

@@ -24,6 +24,8 @@ mod token;
 mod topic_producer;
 
 use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+use std::sync::Once;
 use std::time::Duration;
 
 use rdkafka::bindings as rd;
@@ -61,6 +63,24 @@ unsafe fn text(text: *const c_char) -> String {
     }
     // SAFETY: the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().trim().to_owned()
+}
+
+/// Begins OpenSSL, and librdkafka with it, once; whoever comes meanwhile waits for that.
+pub(crate) fn begin() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        // Without its handler at the end of the process, which takes away what librdkafka's threads are using then.
+        openssl_sys::init();
+        let (authority, pem) =
+            (rd::rd_kafka_cert_type_t::RD_KAFKA_CERT_CA, rd::rd_kafka_cert_enc_t::RD_KAFKA_CERT_ENC_PEM);
+        // SAFETY: made, used and given back here; there need not be room for an error. To take away a certificate that is not
+        // there is the one call that begins librdkafka and does nothing else.
+        unsafe {
+            let conf = rd::rd_kafka_conf_new();
+            rd::rd_kafka_conf_set_ssl_cert(conf, authority, pem, ptr::null(), 0, ptr::null_mut(), 0);
+            rd::rd_kafka_conf_destroy(conf);
+        }
+    });
 }
 
 /// The names of all of librdkafka's properties.
