@@ -11,7 +11,7 @@ use tokio::runtime::Builder;
 
 use crate::args::{Deferred, deferring, with_flags};
 use crate::cli::complete::{self, Completion};
-use crate::cli::{self, AmqpCommand, Cli, Command, Global, KafkaCommand};
+use crate::cli::{self, AmqpCommand, Cli, Command, Global, KafkaCommand, ProfileCommand};
 use crate::config::ConfigSource;
 use crate::context::Context;
 use crate::error::{Error, Kind, Result};
@@ -194,7 +194,12 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
             })
         }
         Command::Kafka(Deferred(args)) => {
-            let runtime = if args.starts_commands() { one_thread() } else { two_threads() };
+            let runtime = match &*args {
+                // librdkafka serves its connections itself, and nothing in this verb waits without giving way.
+                KafkaCommand::Own(kafka::Command::Tail(_)) => one_thread(),
+                KafkaCommand::Respond(Deferred(args)) if args.starts_commands() => one_thread(),
+                _ => two_threads(),
+            };
             with_runtime(runtime, global, source, terminal, async |cx| match *args {
                 KafkaCommand::Own(command) => kafka::run(command, cx).await,
                 KafkaCommand::Respond(Deferred(args)) => across::respond::run(*args, cx).await,
@@ -212,11 +217,13 @@ fn dispatch(cli: Cli, source: ConfigSource, terminal: Terminal) -> Result<()> {
         }
         #[cfg(feature = "sandbox")]
         Command::RunInSandbox(args) => sandbox::runner::run(args),
-        Command::Profile(Deferred(args)) if args.asks().is_some() && is_asked() => {
-            let name = args.asks().unwrap_or_default().to_owned();
-            with_runtime(two_threads(), global, source, terminal, async |cx| across::setup::run(&name, cx).await)
-        }
-        Command::Profile(Deferred(args)) => config::verbs::run(*args, &source, &terminal),
+        Command::Profile(Deferred(args)) => match *args {
+            ProfileCommand::Own(args) if args.asks().is_some() && is_asked() => {
+                let name = args.asks().unwrap_or_default().to_owned();
+                with_runtime(two_threads(), global, source, terminal, async |cx| across::setup::run(&name, cx).await)
+            }
+            ProfileCommand::Own(args) => config::verbs::run(args, &source, &terminal),
+        },
         Command::Completions { shell } => cli::generate::completions(shell),
         Command::Complete(args) => complete(args, terminal),
         Command::Help { words } => cli::help::run(&words, &terminal),

@@ -81,8 +81,8 @@ pub(crate) enum Command {
     /// code is that of the first of grpc, amqp, kafka. With --wait (or --wait=1m) all is waited for, queues, topics and SERVING too.
     Check(Deferred<check::Args>),
     /// List, show and change connection profiles
-    #[command(subcommand, after_long_help = profile_help())]
-    Profile(Deferred<config::verbs::Command>),
+    #[command(subcommand)]
+    Profile(Deferred<ProfileCommand>),
     /// Throw-away servers inside this process, for trying and for hermetic tests
     #[cfg(feature = "sandbox")]
     Sandbox(Deferred<sandbox::Args>),
@@ -194,14 +194,13 @@ pub(crate) enum KafkaCommand {
     Respond(Deferred<respond::Args<kafka::RespondArgs>>),
 }
 
-impl KafkaCommand {
-    /// Whether a command is started for each request.
-    pub(crate) fn starts_commands(&self) -> bool {
-        match self {
-            KafkaCommand::Own(_) => false,
-            KafkaCommand::Respond(Deferred(args)) => args.starts_commands(),
-        }
-    }
+/// The verbs of profiles. What stands below their help is made with them: it takes a twentieth of a start.
+#[derive(Debug, Subcommand)]
+#[command(after_long_help = profile_help())]
+pub(crate) enum ProfileCommand {
+    /// All of them.
+    #[command(flatten)]
+    Own(config::verbs::Command),
 }
 
 /// Where profiles stand, and what can stand in them.

@@ -32,7 +32,7 @@ impl Fault {
         };
         let text = without_guesses(text);
         // What OpenSSL found is told as a fault of the transport when the socket was to be written to.
-        let code = if text.contains(":SSL routines:") { Code::SSL } else { code };
+        let code = if text.contains(":SSL routines:") { Code::SSL } else { within(text).unwrap_or(code) };
         let (broker, numbered) = origin(text);
         let named = broker.as_ref().filter(|broker| numbered && !bootstrap.contains(broker));
         let mut reason = text.split_once(": ").map_or(text, |(_, reason)| reason).to_owned();
@@ -48,6 +48,15 @@ impl Fault {
         };
         Fault { code, text, reason, broker, is_misnamed }
     }
+}
+
+/// What a step of the login ended by, where that was the connection: no password is wrong then.
+fn within(text: &str) -> Option<Code> {
+    const ENDS: &[(&str, Code)] = &[
+        (": Local: Broker transport failure", Code::BrokerTransportFailure),
+        (": Local: Timed out", Code::OperationTimedOut),
+    ];
+    ENDS.iter().find(|(end, _)| text.ends_with(end)).map(|(_, code)| *code)
 }
 
 /// librdkafka guesses at the cause in the terms of its own properties, and often wrongly.
@@ -239,6 +248,16 @@ mod tests {
     fn what_openssl_found_is_of_tls() {
         let text = "ssl://b:1/bootstrap: error:0A000086:SSL routines::certificate verify failed (after 3ms in state SSL_HANDSHAKE)";
         assert_eq!(Fault::read(Code::BrokerTransportFailure, text, &[]).code, Code::SSL);
+    }
+
+    #[test]
+    fn a_login_that_is_cut_off_is_none_that_was_refused() {
+        let text = "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL PLAIN mechanism handshake failed: Local: Broker transport \
+                    failure: broker's supported mechanisms: (n/a) (after 1ms in state AUTH_HANDSHAKE)";
+        assert_eq!(Fault::read(Code::Authentication, text, &[]).code, Code::BrokerTransportFailure);
+        let text = "sasl_plaintext://127.0.0.1:9092/bootstrap: SASL authentication error: Authentication failed: Invalid \
+                    username or password (after 1ms in state AUTH_REQ)";
+        assert_eq!(Fault::read(Code::Authentication, text, &[]).code, Code::Authentication);
     }
 
     #[test]
