@@ -92,6 +92,14 @@ impl<C: ConsumerContext + 'static> Feed<C> {
         if started == 0 { Ok(()) } else { Err(last_error()) }
     }
 
+    /// As [`Feed::start`], from the oldest record, wherever that is.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn start_at_begin(&mut self, topic: &str, partition: i32) -> Result<(), RDKafkaErrorCode> {
+        self.start(topic, partition, rd::RD_KAFKA_OFFSET_BEGINNING.into())
+    }
+
     /// Stops to fetch one partition; what was fetched of it is thrown away.
     ///
     /// # Errors

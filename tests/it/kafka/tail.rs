@@ -40,6 +40,39 @@ fn ends_and_counts() {
     run(&["-n", "0"]).fails(2);
 }
 
+/// The first partition is begun before it is known what there is, and the others when it is.
+#[test]
+fn from_the_begin_of_what_is_left_and_on() {
+    let topic = topic(&["--partitions", "3"]);
+    let envelope = |n: u32| format!("{{\"partition\":{},\"value\":\"{n}\"}}\n", n % 3);
+    let put = |from: u32, to: u32| {
+        produce(&topic, (from..=to).map(envelope).collect::<String>(), &["--input", "json", "--keep-partition"]).ok();
+    };
+    put(1, 300);
+    for partition in 0..2 {
+        kafka(&["topic", "truncate", &format!("{topic}:{partition}"), "--before", "50", "-y"]).run().ok();
+    }
+    let left = |to: u32| (1..=to).filter(|n| n % 3 == 2 || *n > 150).map(|n| n.to_string());
+    let sorted = |mut lines: Vec<String>| {
+        lines.sort_by_key(|line| line.parse::<u32>().expect("a number"));
+        lines
+    };
+    let running = kafka(&["tail", &topic, "--from", "begin", "-n", "500"]).start();
+    running.wait_for_lines(left(300).count());
+    put(301, 600);
+    assert_eq!(sorted(running.wait().ok().lines()), left(600).collect::<Vec<_>>());
+    for (partitions, count) in [("0", 50), ("1", 50), ("2", 100), ("0,2", 150), ("1,2", 150)] {
+        let of: Vec<u32> = partitions.split(',').map(|number| number.parse().expect("a number")).collect();
+        let wanted: Vec<String> =
+            left(300).filter(|n| of.contains(&(n.parse::<u32>().expect("a number") % 3))).collect();
+        let count = count.to_string();
+        let args = ["tail", &topic, "--from", "begin", "--partitions", partitions];
+        let some = kafka(&[&args[..], &["-n", &count]].concat()).run().ok().lines();
+        assert_eq!(some.len().to_string(), count);
+        assert!(of.len() > 1 || some == wanted, "{some:?}");
+    }
+}
+
 #[test]
 fn the_newest_over_all_partitions_together() {
     let topic = topic(&["--partitions", "3"]);

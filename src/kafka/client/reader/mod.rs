@@ -1,6 +1,7 @@
 //! Partitions as a source: where reading begins, when it is the end, and what of a group may be committed.
 
 mod clock;
+mod early;
 mod fault;
 mod gaps;
 mod group;
@@ -22,6 +23,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
+pub(crate) use self::early::Early;
 use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
 pub(crate) use self::group::Member;
@@ -141,6 +143,8 @@ struct Slot {
 /// A reader of partitions, by itself or as a member of a group.
 pub(crate) struct PartitionReader {
     feed: Feed<ConnectionEvents>,
+    /// The first partition was begun at offset 0 before anything was known of it.
+    guessed: bool,
     events: Arc<ConnectionEvents>,
     bell: Bell,
     /// The names of topics, which the records borrow.
@@ -198,7 +202,7 @@ pub(crate) struct PartitionReader {
 }
 
 impl PartitionReader {
-    /// Reads named partitions from where `start` says.
+    /// Reads named partitions from where `start` says. The first of them may have begun, from its oldest record.
     ///
     /// # Errors
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
@@ -206,23 +210,33 @@ impl PartitionReader {
         options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         of: Vec<Partition>,
-        start: Start,
+        (start, early): (Start, Option<Early>),
         shutdown: &Shutdown,
         recover: &mut Recover<'_>,
     ) -> Result<PartitionReader> {
         let limit = options.limit;
+        let begun = usize::from(early.is_some());
         // Each is a round trip to the brokers: what nobody looks at is not asked for.
         let asks_low = !matches!(start, Start::End | Start::Time(_));
         let asks_high = !matches!(start, Start::Begin | Start::Time(_)) || options.until == Until::End;
         let unknown = || vec![0; of.len()];
-        let lows = if asks_low { begins(&consumer, &of, limit)? } else { unknown() };
+        let lows = match of.get(begun..) {
+            Some(rest) if asks_low => [vec![0; begun], begins(&consumer, rest, limit)?].concat(),
+            _ => unknown(),
+        };
         let highs = if asks_high { ends(&consumer, &of, limit)? } else { unknown() };
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
-        let bell = Bell::default();
-        let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;
+        let (feed, bell) = match early.and_then(Early::take) {
+            Some(begun) => begun,
+            None => {
+                let bell = Bell::default();
+                (Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?, bell)
+            }
+        };
         let is_named = |topic: &str| options.wanted.names().any(|name| name == topic);
         let watch = Watch::of_partitions(&of, is_named);
         let mut reader = PartitionReader::new(options, feed, bell, None, watch);
+        reader.guessed = begun > 0;
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
@@ -233,9 +247,9 @@ impl PartitionReader {
         };
         let highs: Vec<i64> = bounds.iter().map(|bounds| bounds.1).collect();
         let ends = reader.until.bounds(&consumer, &of, &highs, limit)?;
-        for ((of, end), from) in of.into_iter().zip(ends).zip(starts) {
+        for (at, ((of, end), from)) in of.into_iter().zip(ends).zip(starts).enumerate() {
             let part = reader.add(of, from, end);
-            if !part.is_done() {
+            if at >= begun && !part.is_done() {
                 let Partition { topic, number } = part.of.clone();
                 reader.feed.start(&topic, number, from).map_err(|code| topic_error(&topic, code))?;
             }
@@ -256,6 +270,7 @@ impl PartitionReader {
         PartitionReader {
             events: feed.consumer().client().context().clone(),
             feed,
+            guessed: false,
             bell,
             topics: Vec::new(),
             parts: Vec::new(),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::connect::{drop_within, leave};
 use super::super::offsets::Partition;
+use super::early::is_wrong;
 use super::record::message_of;
 use super::roster::News;
 use super::until::Bounds;
@@ -242,8 +243,8 @@ impl PartitionReader {
 
     /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
     fn fetch(&mut self, most: usize) -> bool {
-        let PartitionReader { feed, events, parts, last, slots, until, roster, .. } = self;
-        let (mut bytes, mut any, mut down, mut over) = (0, false, None, Vec::new());
+        let PartitionReader { feed, guessed, events, parts, last, slots, until, roster, .. } = self;
+        let (mut bytes, mut any, mut down, mut over, mut wrong) = (0, false, None, Vec::new(), None);
         for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
             any = true;
             match fetched {
@@ -280,6 +281,7 @@ impl PartitionReader {
                         part.at_end = true;
                     }
                 }
+                Fetched::Fault(code, _, place) if is_wrong(*guessed, parts, code, &place) => wrong = Some(place),
                 Fetched::Fault(code, text, place) => {
                     if roster.excuses(code, Some(&place.topic)) {
                         continue;
@@ -309,6 +311,9 @@ impl PartitionReader {
             for of in over {
                 let _ = self.feed.stop(&of.topic, of.number);
             }
+        }
+        if let Some(Err(error)) = wrong.map(|place| self.again(&place)) {
+            self.behind = Some(error);
         }
         if let Some(step) = down {
             self.mean(step);
