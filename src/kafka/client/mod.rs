@@ -34,7 +34,7 @@ pub(crate) use link::Link;
 pub(crate) use offsets::{Marks, Partition, at_time, marks, partitions_of};
 pub(crate) use probe::probe;
 pub(crate) use producer::{Producer, ProducerOptions};
-pub(crate) use reader::{Early, Member, PartitionReader, ReaderOptions, Start, Until, Wanted};
+pub(crate) use reader::{Member, PartitionReader, ReaderOptions, Start, Until, Wanted, may_guess};
 pub(crate) use replying::{Replying, ReplyingOptions};
 pub(crate) use requesting::{RequestOptions, Requesting};
 pub(crate) use transaction::{Every, Handover, TransactionOptions, Transactions, begin_work, longest};

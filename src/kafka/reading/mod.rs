@@ -11,8 +11,8 @@ use rdkafka::metadata::Metadata;
 pub(crate) use self::args::ReadingArgs;
 use self::args::{Isolation, begin, check, waits};
 use super::client::{
-    self, ConnectionEvents, Early, Handover, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start,
-    Until, Wanted, connect, partitions_of, settled_topic,
+    self, ConnectionEvents, Handover, Link, Member, Partition, PartitionReader, ReaderOptions, Setup, Start, Until,
+    Wanted, connect, may_guess, partitions_of, settled_topic,
 };
 use super::pattern::{Pattern, is_internal};
 use super::produce;
@@ -119,8 +119,6 @@ impl Prepared {
         });
         // What matches is found among all.
         let topic = args.topics.first().map(|topic| topic.text().to_owned()).filter(|_| !wanted.has_patterns());
-        let early =
-            topic.as_deref().filter(|_| begins_early(&args, &setup)).and_then(|topic| Early::begin(&consumer, topic));
         let first = connect(&consumer, &setup, topic.as_deref(), &cx.policy, &cx.shutdown).await?;
         let (limits, manner) = (args.limits.limits(), args.group.as_ref().map_or(Manner::Read, |_| Manner::Settled));
         let link = Arc::new(Link { setup, policy: cx.policy, shutdown: cx.shutdown.clone(), topic });
@@ -130,7 +128,7 @@ impl Prepared {
             None if args.limits.until_end => Until::End,
             None => Until::Never,
         };
-        let options = ReaderOptions { link, isolation, until, wanted, limit, handover };
+        let options = ReaderOptions { link, isolation, until, wanted, guesses: false, limit, handover };
         let (terminal, runtime) = (cx.terminal, tokio::runtime::Handle::current());
         let source = super::shared::on_thread(move || {
             let mut partitions = partitions(&args, &consumer, &first, &options, &terminal)?;
@@ -144,25 +142,15 @@ impl Prepared {
             let link = options.link.clone();
             let warn = move |text: String| terminal.warn(text);
             let mut recover = |consumer: &_| runtime.block_on(link.recover(consumer, &warn));
-            let start = (begin(&args), early.filter(|early| early.is_right(&partitions, &first)));
-            PartitionReader::of_partitions(options, consumer, partitions, start, &link.shutdown, &mut recover)
+            // librdkafka may be told to jump, without a word, where an offset is not there.
+            let guesses = link.setup.extra("auto.offset.reset").is_none() && may_guess(&partitions, &first);
+            let options = ReaderOptions { guesses, ..options };
+            PartitionReader::of_partitions(options, consumer, partitions, begin(&args), &link.shutdown, &mut recover)
         })
         .await?;
         let held = ready.tell(&cx.terminal, waits.as_deref())?;
         Ok(flow::Reader { dead, held, stages, ..flow::Reader::of(Box::new(source), limits, manner) })
     }
-}
-
-/// True for what reads a single topic from its begin, and goes on: nothing has to be known of it then to begin. Unless
-/// librdkafka is to jump somewhere else where there is no offset 0.
-fn begins_early(args: &ReadingArgs, setup: &Setup) -> bool {
-    let is_alone = args.topics.len() == 1 && (args.partitions.is_empty() || args.partitions.contains(&0));
-    let goes_on = args.until.is_none() && !args.limits.until_end;
-    is_alone
-        && goes_on
-        && args.group.is_none()
-        && begin(args) == Start::Begin
-        && setup.extra("auto.offset.reset").is_none()
 }
 
 /// True for a group by the newer protocol (KIP-848).

@@ -40,7 +40,7 @@ fn ends_and_counts() {
     run(&["-n", "0"]).fails(2);
 }
 
-/// The first partition is begun before it is known what there is, and the others when it is.
+/// All partitions are begun at offset 0, and some of them have none any more.
 #[test]
 fn from_the_begin_of_what_is_left_and_on() {
     let topic = topic(&["--partitions", "3"]);

@@ -1,10 +1,10 @@
 //! Partitions as a source: where reading begins, when it is the end, and what of a group may be committed.
 
 mod clock;
-mod early;
 mod fault;
 mod gaps;
 mod group;
+mod guess;
 mod newest;
 mod record;
 mod roster;
@@ -23,10 +23,10 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-pub(crate) use self::early::Early;
 use self::fault::{fault, no_memory, unread};
 use self::gaps::Gaps;
 pub(crate) use self::group::Member;
+pub(crate) use self::guess::may_guess;
 use self::newest::{Newest, Scan, newest};
 use self::roster::Roster;
 pub(crate) use self::roster::Wanted;
@@ -78,6 +78,8 @@ pub(crate) struct ReaderOptions {
     pub until: Until,
     /// What is read.
     pub wanted: Arc<Wanted>,
+    /// What is to be read from the begin, and on, may be taken to begin at offset 0.
+    pub guesses: bool,
     /// Bounds each request.
     pub limit: Duration,
     /// Where the group stands becomes part of the writer's transaction.
@@ -143,7 +145,7 @@ struct Slot {
 /// A reader of partitions, by itself or as a member of a group.
 pub(crate) struct PartitionReader {
     feed: Feed<ConnectionEvents>,
-    /// The first partition was begun at offset 0 before anything was known of it.
+    /// Partitions were begun at offset 0, without a look at where their oldest record is.
     guessed: bool,
     events: Arc<ConnectionEvents>,
     bell: Bell,
@@ -202,7 +204,7 @@ pub(crate) struct PartitionReader {
 }
 
 impl PartitionReader {
-    /// Reads named partitions from where `start` says. The first of them may have begun, from its oldest record.
+    /// Reads named partitions from where `start` says.
     ///
     /// # Errors
     /// `Kind::Refused` for an offset that a partition does not have; librdkafka's; those of `recover`.
@@ -210,33 +212,26 @@ impl PartitionReader {
         options: ReaderOptions,
         consumer: Arc<BaseConsumer<ConnectionEvents>>,
         of: Vec<Partition>,
-        (start, early): (Start, Option<Early>),
+        start: Start,
         shutdown: &Shutdown,
         recover: &mut Recover<'_>,
     ) -> Result<PartitionReader> {
         let limit = options.limit;
-        let begun = usize::from(early.is_some());
         // Each is a round trip to the brokers: what nobody looks at is not asked for.
-        let asks_low = !matches!(start, Start::End | Start::Time(_));
-        let asks_high = !matches!(start, Start::Begin | Start::Time(_)) || options.until == Until::End;
+        let guessed = options.guesses && start == Start::Begin && options.until == Until::Never;
+        let asks_low = !guessed && !matches!(start, Start::End | Start::Time(_));
+        let asks_high =
+            !matches!(start, Start::Begin | Start::Time(_)) || options.until == Until::End || guessed && of.len() > 1;
         let unknown = || vec![0; of.len()];
-        let lows = match of.get(begun..) {
-            Some(rest) if asks_low => [vec![0; begun], begins(&consumer, rest, limit)?].concat(),
-            _ => unknown(),
-        };
+        let lows = if asks_low { begins(&consumer, &of, limit)? } else { unknown() };
         let highs = if asks_high { ends(&consumer, &of, limit)? } else { unknown() };
         let bounds: Vec<(i64, i64)> = lows.into_iter().zip(highs).collect();
-        let (feed, bell) = match early.and_then(Early::take) {
-            Some(begun) => begun,
-            None => {
-                let bell = Bell::default();
-                (Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?, bell)
-            }
-        };
+        let bell = Bell::default();
+        let feed = Feed::of_partitions(consumer.clone(), &bell).ok_or_else(no_memory)?;
         let is_named = |topic: &str| options.wanted.names().any(|name| name == topic);
         let watch = Watch::of_partitions(&of, is_named);
         let mut reader = PartitionReader::new(options, feed, bell, None, watch);
-        reader.guessed = begun > 0;
+        reader.guessed = guessed;
         let starts: Vec<i64> = match start {
             Start::Begin => bounds.iter().map(|b| b.0).collect(),
             Start::End => bounds.iter().map(|b| b.1).collect(),
@@ -247,12 +242,17 @@ impl PartitionReader {
         };
         let highs: Vec<i64> = bounds.iter().map(|bounds| bounds.1).collect();
         let ends = reader.until.bounds(&consumer, &of, &highs, limit)?;
-        for (at, ((of, end), from)) in of.into_iter().zip(ends).zip(starts).enumerate() {
+        let mut begun = Vec::with_capacity(of.len());
+        for (((of, end), from), high) in of.into_iter().zip(ends).zip(starts).zip(highs) {
             let part = reader.add(of, from, end);
-            if at >= begun && !part.is_done() {
-                let Partition { topic, number } = part.of.clone();
-                reader.feed.start(&topic, number, from).map_err(|code| topic_error(&topic, code))?;
+            if !part.is_done() {
+                begun.push((part.of.clone(), from, asks_high && from >= high));
             }
+        }
+        // What has nothing is begun last: a request for it alone would be waited for before the others' turn comes.
+        begun.sort_by_key(|(_, _, is_empty)| *is_empty);
+        for (Partition { topic, number }, from, _) in begun {
+            reader.feed.start(&topic, number, from).map_err(|code| topic_error(&topic, code))?;
         }
         reader.since = Some(Instant::now());
         Ok(reader)
@@ -265,7 +265,7 @@ impl PartitionReader {
         group: Option<Member>,
         watch: Watch,
     ) -> PartitionReader {
-        let ReaderOptions { link, isolation, until, wanted, limit, handover } = options;
+        let ReaderOptions { link, isolation, until, wanted, limit, handover, .. } = options;
         let now = Instant::now();
         PartitionReader {
             events: feed.consumer().client().context().clone(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::connect::{drop_within, leave};
 use super::super::offsets::Partition;
-use super::early::is_wrong;
+use super::guess::is_wrong;
 use super::record::message_of;
 use super::roster::News;
 use super::until::Bounds;
@@ -244,7 +244,7 @@ impl PartitionReader {
     /// Fetches what is there; false when that is nothing. What may be handed over stands in the slots.
     fn fetch(&mut self, most: usize) -> bool {
         let PartitionReader { feed, guessed, events, parts, last, slots, until, roster, .. } = self;
-        let (mut bytes, mut any, mut down, mut over, mut wrong) = (0, false, None, Vec::new(), None);
+        let (mut bytes, mut any, mut down, mut over, mut wrong) = (0, false, None, Vec::new(), Vec::new());
         for (at, fetched) in feed.fetch(self.batch.min(most), Duration::ZERO).iter().enumerate() {
             any = true;
             match fetched {
@@ -281,7 +281,7 @@ impl PartitionReader {
                         part.at_end = true;
                     }
                 }
-                Fetched::Fault(code, _, place) if is_wrong(*guessed, parts, code, &place) => wrong = Some(place),
+                Fetched::Fault(code, _, place) if *guessed && is_wrong(parts, code, &place) => wrong.push(place),
                 Fetched::Fault(code, text, place) => {
                     if roster.excuses(code, Some(&place.topic)) {
                         continue;
@@ -312,8 +312,10 @@ impl PartitionReader {
                 let _ = self.feed.stop(&of.topic, of.number);
             }
         }
-        if let Some(Err(error)) = wrong.map(|place| self.again(&place)) {
-            self.behind = Some(error);
+        for place in wrong {
+            if let Err(error) = self.begin_again(&place) {
+                self.behind = Some(error);
+            }
         }
         if let Some(step) = down {
             self.mean(step);
