@@ -145,7 +145,7 @@ async fn attempt<W: Connected>(
     events.recovered();
     let reach = async {
         tokio::time::sleep(HEAD_START).await;
-        reach(&setup.brokers, limit.saturating_sub(HEAD_START)).await
+        reach(&setup.brokers, limit).await
     };
     tokio::pin!(reach);
     let mut reachable = false;
