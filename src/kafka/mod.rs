@@ -37,11 +37,10 @@ pub(crate) use self::respond::{Args as RespondArgs, run as respond};
 pub(crate) use self::shared::topic_name;
 pub(crate) use self::topic::{PARTITION as PARTITION_COLUMNS, TOPIC as TOPIC_COLUMNS};
 pub(crate) use self::transactional::{Once, Origin};
-use futures_util::future::LocalBoxFuture;
-
 use crate::args::Deferred;
 use crate::context::Context;
 use crate::error::Result;
+use crate::flow::Work;
 
 /// Has librdkafka, and the OpenSSL in it that it begins with whether there is TLS or not, make its tables while the command line
 /// is read: a tenth of what comes before the first byte to a broker. Whoever makes a client waits for the end of it.
@@ -89,7 +88,7 @@ pub(crate) enum Command {
 /// The verb's.
 pub(crate) async fn run(command: Command, cx: &Context) -> Result<()> {
     // Each in a box of its own: else every verb would begin with the stack that the largest of them needs.
-    let work: LocalBoxFuture<'_, Result<()>> = match command {
+    let work: Work<'_> = match command {
         Command::Produce(Deferred(args)) => Box::pin(produce::run(*args, cx)),
         Command::Tail(Deferred(args)) => Box::pin(tail::run(*args, cx)),
         Command::Request(Deferred(args)) => Box::pin(request::run(*args, cx)),

@@ -71,13 +71,13 @@ pub(super) fn closed() -> std::io::Error {
 /// # Errors
 /// As reading a file; also when it has more than `limit` bytes, or has no end in that time.
 pub(crate) fn read_within(path: &Path, limit: usize, deadline: Option<Instant>) -> std::io::Result<Vec<u8>> {
-    let until = Instant::now() + READ_LIMIT;
     let (bytes, ended) = if path.is_file() {
         // It has an end, and needs no thread to be given up on.
         let mut bytes = Vec::new();
         let read = std::fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes);
         (bytes, read.map(drop))
     } else {
+        let until = Instant::now() + READ_LIMIT;
         let owned = path.to_owned();
         let reading = Reading::start(move || std::fs::File::open(owned), limit)?;
         reading.collect(deadline.map_or(until, |deadline| deadline.min(until)))

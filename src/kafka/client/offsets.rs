@@ -142,6 +142,11 @@ fn at(consumer: &BaseConsumer<ConnectionEvents>, of: &[Partition], what: Offset,
     }
 }
 
+/// What says that a partition has no such offset, or none any more.
+pub(super) fn is_no_offset(code: Code) -> bool {
+    matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange)
+}
+
 /// What librdkafka and a moment's patience get over.
 pub(crate) fn is_passing(code: Code) -> bool {
     matches!(

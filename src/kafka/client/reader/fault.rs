@@ -4,7 +4,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 
 use super::super::events::ConnectionEvents;
 use super::super::fault::kind_of;
-use super::super::offsets::is_passing;
+use super::super::offsets::{is_no_offset, is_passing};
 use super::Consequence;
 use crate::error::{Error, Kind, Result};
 use crate::kafka::ffi::TopicPartitionOffset;
@@ -24,7 +24,7 @@ pub(crate) fn fault(
     let at = place.as_ref().map(|p| format!("{}[{}]", p.topic, p.partition));
     let of = at.clone().unwrap_or_else(|| "the topic".to_owned());
     match code {
-        Code::AutoOffsetReset | Code::OffsetOutOfRange => {
+        _ if is_no_offset(code) => {
             let offset = place.map(|p| format!(" offset {}", p.offset)).unwrap_or_default();
             return Err(Error::refused(format!("{of}:{offset} is not there any more")).because(text).hint(
                 match group {

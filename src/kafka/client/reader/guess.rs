@@ -4,7 +4,7 @@ use rdkafka::error::RDKafkaErrorCode as Code;
 use rdkafka::metadata::Metadata;
 
 use super::super::fault::topic_error;
-use super::super::offsets::Partition;
+use super::super::offsets::{Partition, is_no_offset};
 use super::{Part, PartitionReader};
 use crate::error::Result;
 use crate::kafka::ffi::TopicPartitionOffset;
@@ -23,8 +23,7 @@ pub(crate) fn may_guess(of: &[Partition], metadata: &Metadata) -> bool {
 
 /// True when this says that a partition of which nothing came has no offset 0.
 pub(super) fn is_wrong(parts: &[Part], code: Code, place: &TopicPartitionOffset) -> bool {
-    let is_offset = matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange);
-    is_offset && parts.iter().any(|part| part.is_at(place) && part.next == 0)
+    is_no_offset(code) && parts.iter().any(|part| part.is_at(place) && part.next == 0)
 }
 
 impl PartitionReader {

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::super::events::ConnectionEvents;
 use super::super::fault::topic_error;
-use super::super::offsets::{Marks, Partition, marks};
+use super::super::offsets::{Marks, Partition, is_no_offset, marks};
 use super::PartitionReader;
 use super::watch::{AGAIN, START, SURE};
 use crate::error::{Error, Result};
@@ -135,8 +135,7 @@ impl Roster {
     /// Takes up that a partition has not the offset that was asked for, when it may be because the topic was deleted and made
     /// anew; else gives the error back.
     pub(super) fn suspect(&mut self, code: Code, of: Partition, error: Error) -> Result<()> {
-        let is_offset = matches!(code, Code::AutoOffsetReset | Code::OffsetOutOfRange);
-        if self.due.is_none() || !is_offset || !self.wanted.is_matched(&of.topic) {
+        if self.due.is_none() || !is_no_offset(code) || !self.wanted.is_matched(&of.topic) {
             return Err(error);
         }
         self.suspects.push((of, error));

@@ -275,9 +275,7 @@ impl PartitionReader {
                     bytes += size(record.value()) + size(record.key());
                 }
                 Fetched::End(place) => {
-                    let is =
-                        |part: &&mut super::Part| part.of.number == place.partition && part.of.topic == place.topic;
-                    if let Some(part) = parts.iter_mut().find(is) {
+                    if let Some(part) = parts.iter_mut().find(|part| part.is_at(&place)) {
                         part.at_end = true;
                     }
                 }
